@@ -1,0 +1,60 @@
+# Every target installs what it needs. `make` alone lists them.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+NODE := node_modules/.bin/node
+STAMP := node_modules/.package-lock.json
+
+.PHONY: demo
+demo: $(STAMP) redis-if-possible ## run the whole thing, embedded; Ctrl-C ends it (ARGS="--for 20s --rate 500")
+	@exec bin/ingester demo $(ARGS)
+
+.PHONY: test
+test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose path has such a part)
+	@exec $(NODE) tools/test.mjs $(ARGS)
+
+.PHONY: check
+check: $(STAMP) ## types, lint and room boundaries, format, dead code
+	@$(NODE) node_modules/typescript/bin/tsc
+	@$(NODE) node_modules/oxlint/bin/oxlint --deny-warnings
+	@$(NODE) node_modules/@biomejs/biome/bin/biome format
+	@$(NODE) node_modules/knip/bin/knip.js --no-progress --no-config-hints
+
+.PHONY: format
+format: $(STAMP) ## rewrite the files in the project's format
+	@$(NODE) node_modules/@biomejs/biome/bin/biome format --write
+
+.PHONY: lock
+lock: ## bring package-lock.json in line with package.json, for every platform
+	@npm install --no-audit --no-fund
+	@node tools/complete-lock.mjs
+
+.PHONY: help
+help: ## this list
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(STAMP): package-lock.json
+	@command -v npm >/dev/null 2>&1 || { echo 'Needs Node.js 20 or newer with npm: https://nodejs.org' >&2; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || \
+	  { echo "Needs Node.js 20 or newer; this is $$(node --version)." >&2; exit 1; }
+	@echo 'Installing packages (npm ci) …' >&2
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+# Redis: from PATH; else from apt where that needs no sudo.
+.PHONY: redis-if-possible
+redis-if-possible:
+	@command -v redis-server >/dev/null 2>&1 && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo 'Installing redis-server (apt-get) …' >&2; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  install='apt-get install -y -qq --no-install-recommends redis-server'; \
+	  $$install >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1; $$install >/dev/null 2>&1; } || \
+	    echo 'apt-get could not install redis-server.' >&2; \
+	fi
+
+.PHONY: redis
+redis: redis-if-possible
+	@command -v redis-server >/dev/null 2>&1 || { \
+	  echo 'The tests need redis-server on PATH: `sudo apt-get install redis-server`, `brew install redis`, …' >&2; \
+	  exit 1; }

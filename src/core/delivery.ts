@@ -1,0 +1,31 @@
+/**
+ * One arrival of a message. The same message may arrive many times; each arrival is a delivery of its own, with
+ * its own ack id, and ends exactly once with one {@link Settlement}.
+ */
+export interface Delivery {
+  readonly ackId: string
+  readonly messageId: string
+  /** When the broker took the message: Unix time in ms. The same for every delivery of a message. */
+  readonly publishTimeMs: number
+  readonly orderingKey: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly data: Buffer
+  /** 1 for the first; 0 where the subscription has no dead-letter policy and so does not count. */
+  readonly deliveryAttempt: number
+  /** What it counts against the byte bound: data, attributes and a fixed overhead. */
+  readonly bytes: number
+  /** When this process received it: ms of the monotonic clock (`performance.now()`). */
+  readonly receivedAtMs: number
+}
+
+/**
+ * How a delivery ends. Each name stands for a fact; a claim, a time-out or an error is none.
+ *
+ * - `written`: this process saw the commit of the statement that put its row there
+ * - `coalesced`: folded into a newer or equal record of its batch, which ended `written` or `stale`
+ * - `stale`: a committed record of its key is newer or equal
+ * - `dead-lettered`: the dead letter is stored
+ * - `nacked`: given back at a hard stop
+ */
+export const settlements = ['written', 'coalesced', 'stale', 'dead-lettered', 'nacked'] as const
+export type Settlement = (typeof settlements)[number]

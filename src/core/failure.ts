@@ -1,0 +1,48 @@
+/**
+ * What a failed write means to the engine: what to do next, not what went wrong.
+ *
+ * - `bad-row`: a row that the database refuses; find it
+ * - `schema-drift`: the table is not what the pipeline expects; hold until somebody mends it
+ * - `conflict`: again at once
+ * - `too-big`: the statement ran out of time; halve the batch
+ * - `infrastructure`: hold and retry until it works
+ * - `no-rights`: hold until somebody mends it
+ * - `unknown`: as infrastructure, but a record that alone fails so three times while others commit is buried
+ */
+export type FailureClass =
+  | 'bad-row'
+  | 'schema-drift'
+  | 'conflict'
+  | 'too-big'
+  | 'infrastructure'
+  | 'no-rights'
+  | 'unknown'
+
+/** A store did not take what it was given. The message says what, where and how to mend it; no payload, no secret. */
+export class WriteFailure extends Error {
+  readonly class: FailureClass
+  /** SQLSTATE or a socket error's code, where there is one. */
+  readonly code: string | undefined
+
+  constructor(failureClass: FailureClass, message: string, code?: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'WriteFailure'
+    this.class = failureClass
+    this.code = code
+  }
+}
+
+/** The user has to change something before a retry can work. The command ends with exit code 2. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+}
+
+/** A dependency was not reachable within the time limit. The command ends with exit code 3. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+}
+
+/** What a person should read of anything thrown: an error's message, or the thing itself. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
+}

@@ -1,0 +1,39 @@
+import type { Delivery, Settlement } from './delivery.ts'
+import type { FailureClass } from './failure.ts'
+
+/** The steps of a flush, in order. */
+export const steps = ['begin', 'write', 'confirm', 'settle'] as const
+export type Step = (typeof steps)[number]
+
+/** Is told what happens, where it happens, a batch at a time. Metrics, demo tallies and tests listen here. */
+export interface Observer {
+  received?(deliveries: readonly Delivery[]): void
+  settled?(settlement: Settlement, count: number): void
+  /** A batch is about to be written. */
+  sealed?(records: number): void
+  stepped?(step: Step, seconds: number): void
+  /** Age at commit of the batch's oldest message, from its publish time. */
+  committed?(publishToCommitSeconds: number): void
+  deadLettered?(reason: string, count: number): void
+  writeFailed?(failureClass: FailureClass): void
+  /** The writer holds (or holds no longer) because of `reason`. */
+  held?(reason: string | undefined): void
+  leasesLost?(count: number): void
+  streamsOpen?(count: number): void
+}
+
+/** Tells every observer in turn. */
+export function observers(...all: readonly Observer[]): Observer {
+  return {
+    received: (deliveries) => all.forEach((one) => one.received?.(deliveries)),
+    settled: (settlement, count) => all.forEach((one) => one.settled?.(settlement, count)),
+    sealed: (records) => all.forEach((one) => one.sealed?.(records)),
+    stepped: (step, seconds) => all.forEach((one) => one.stepped?.(step, seconds)),
+    committed: (seconds) => all.forEach((one) => one.committed?.(seconds)),
+    deadLettered: (reason, count) => all.forEach((one) => one.deadLettered?.(reason, count)),
+    writeFailed: (failureClass) => all.forEach((one) => one.writeFailed?.(failureClass)),
+    held: (reason) => all.forEach((one) => one.held?.(reason)),
+    leasesLost: (count) => all.forEach((one) => one.leasesLost?.(count)),
+    streamsOpen: (count) => all.forEach((one) => one.streamsOpen?.(count)),
+  }
+}

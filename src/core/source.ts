@@ -1,0 +1,19 @@
+import type { Delivery } from './delivery.ts'
+
+/**
+ * Where deliveries come from. Whoever receives a delivery owns it until it calls `ack` or `nack` with it; until
+ * then the source keeps its lease. A source never holds more deliveries than its bounds.
+ */
+export interface Source {
+  /** Begins to deliver. Called once. */
+  start(receive: (deliveries: readonly Delivery[]) => void): void
+  ack(deliveries: readonly Delivery[]): void
+  nack(deliveries: readonly Delivery[]): void
+  /** Takes no more until `resume`, without losing what is in flight; leases are kept. Repeatable. */
+  hold(): void
+  resume(): void
+  /** Takes no more for good; leases are kept. Resolves when nothing more will be delivered. */
+  stop(): Promise<void>
+  /** Sends the acks and nacks it was given, then closes. Deliveries that are still owned lose their leases. */
+  close(): Promise<void>
+}

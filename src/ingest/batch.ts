@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto'
+import type { DeadLetter } from '#core/dead-letter.ts'
+import { WriteFailure, messageOf } from '#core/failure.ts'
+import { sleep } from '#runtime/clock.ts'
+import type { Refused } from './bisect.ts'
+import { bisect } from './bisect.ts'
+import type { Arrival, Entry } from './entry.ts'
+import type { FlushPorts } from './flush.ts'
+import { flush } from './flush.ts'
+import type { Hold } from './hold.ts'
+
+export interface BatchPorts extends FlushPorts {
+  readonly hold: Hold
+  readonly bury: (letter: DeadLetter) => void
+  /** Gives arrivals whose winner was buried their turn. */
+  readonly readmit: (arrivals: readonly Arrival[]) => void
+  /** A hard stop. */
+  readonly aborted: AbortSignal
+}
+
+/** An unknown error must be a row's own this often before the row is buried for it. */
+const unknownStrikes = 3
+/** A deadlock's victims must not meet again at once: 5 to 50 ms. */
+const conflictPauseMs = () => 5 + Math.random() * 45
+
+/**
+ * Flushes a batch until every entry is settled or buried, whatever fails and however long that takes. Returns early
+ * only at a hard stop.
+ *
+ * @returns entries that the store refused although nothing could be committed beside them. They wait for
+ *   neighbours: a row is buried only if it fails where another one works.
+ */
+export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): Promise<readonly Entry[]> {
+  const { hold, ledger, clock, aborted } = ports
+  const token = randomUUID()
+  const isOpen = (entry: Entry) => ledger.isOpen(entry.winner.delivery)
+  let rest = entries
+  let searching = false
+
+  while (await hold.admission()) {
+    try {
+      if (searching) return await isolate(rest, token, ports)
+      await flushAndTell(rest, token, ports)
+      return []
+    } catch (error) {
+      const failure = asWriteFailure(error)
+      ports.observer.writeFailed?.(failure.class)
+      rest = rest.filter(isOpen)
+      switch (failure.class) {
+        case 'conflict':
+          hold.inconclusive()
+          await sleep(clock, conflictPauseMs(), aborted)
+          break
+        case 'too-big':
+          if (rest.length > 1) {
+            hold.inconclusive()
+            return await writeHalves(rest, ports)
+          }
+          hold.failed(failure)
+          break
+        case 'bad-row':
+          searching = true
+          hold.inconclusive()
+          break
+        case 'unknown':
+          searching = true
+          if (rest.length > 1) hold.failed(failure)
+          else hold.inconclusive()
+          break
+        case 'infrastructure':
+        case 'schema-drift':
+        case 'no-rights':
+          searching = false
+          hold.failed(failure)
+      }
+    }
+  }
+  return []
+}
+
+async function flushAndTell(entries: readonly Entry[], token: string, ports: BatchPorts): Promise<boolean> {
+  const wrote = await flush(entries, token, ports)
+  if (wrote) ports.hold.succeeded()
+  else ports.hold.inconclusive()
+  return wrote
+}
+
+async function writeHalves(entries: readonly Entry[], ports: BatchPorts): Promise<readonly Entry[]> {
+  const half = Math.ceil(entries.length / 2)
+  const first = await writeBatch(entries.slice(0, half), ports)
+  return [...first, ...(await writeBatch(entries.slice(half), ports))]
+}
+
+/** Finds the rows that are refused alone and buries those that have shown that it is their own fault. */
+async function isolate(entries: readonly Entry[], token: string, ports: BatchPorts): Promise<readonly Entry[]> {
+  const { refused, committed } = await bisect(entries, (part) => flushAndTell(part, token, ports))
+  if (committed === 0) {
+    const unknown = refused.find(({ failure }) => failure.class === 'unknown')
+    if (unknown && entries.length > 1) throw unknown.failure
+    ports.hold.inconclusive()
+    return refused.map(({ entry }) => entry)
+  }
+  return refused.filter((one) => !buryIfGuilty(one, ports)).map(({ entry }) => entry)
+}
+
+function buryIfGuilty({ entry, failure }: Refused, ports: BatchPorts): boolean {
+  entry.strikes += 1
+  if (failure.class === 'unknown' && entry.strikes < unknownStrikes) return false
+  ports.bury({ delivery: entry.winner.delivery, reason: 'refused-by-database', detail: failure.message })
+  ports.readmit(entry.losers)
+  return true
+}
+
+function asWriteFailure(error: unknown): WriteFailure {
+  if (error instanceof WriteFailure) return error
+  return new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
+}

@@ -1,0 +1,158 @@
+import type { Cache } from '#core/cache.ts'
+import type { DeadLetterStore } from '#core/dead-letter.ts'
+import type { Delivery } from '#core/delivery.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import type { DecodeLimits, Pipeline } from '#core/pipeline.ts'
+import { isRejection } from '#core/pipeline.ts'
+import type { Source } from '#core/source.ts'
+import type { Writer } from '#core/writer.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { BatchPorts } from './batch.ts'
+import { writeBatch } from './batch.ts'
+import { Burial } from './burial.ts'
+import { Hold } from './hold.ts'
+import { Lane } from './lane.ts'
+import { Ledger } from './ledger.ts'
+
+export interface EngineOptions {
+  /** Number of lanes. */
+  readonly workers: number
+  readonly maxBatchRecords: number
+  readonly maxBatchBytes: number
+  readonly flushIntervalMs: number
+  readonly limits: DecodeLimits
+}
+
+export interface EnginePorts {
+  readonly pipeline: Pipeline
+  readonly source: Source
+  readonly writer: Writer
+  readonly cache: Cache
+  readonly deadLetters: DeadLetterStore
+  readonly observer: Observer
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+const holdBackoff = { initialMs: 200, maxMs: 5000 }
+
+/**
+ * Takes deliveries from a source to their settlement: decode, fan out to lanes by key, write, settle; what cannot
+ * be decoded is buried. Knows pipelines, stores and brokers only by their ports.
+ */
+export class Engine {
+  readonly #ports: EnginePorts
+  readonly #limits: DecodeLimits
+  readonly #ledger: Ledger
+  readonly #lanes: readonly Lane[]
+  readonly #burial: Burial
+  readonly #holds: readonly Hold[]
+  readonly #abort = new AbortController()
+
+  constructor(options: EngineOptions, ports: EnginePorts) {
+    this.#ports = ports
+    this.#limits = options.limits
+    this.#ledger = new Ledger(ports.source, ports.observer)
+    const tableHold = this.#newHold(ports.pipeline.sink.name)
+    const lettersHold = this.#newHold('dead letters')
+    this.#holds = [tableHold, lettersHold]
+    this.#burial = new Burial({ ...ports, store: ports.deadLetters, hold: lettersHold, ledger: this.#ledger })
+    this.#lanes = Array.from({ length: options.workers }, () => this.#newLane(options, tableHold))
+  }
+
+  /** Deliveries received and not yet settled. */
+  get outstanding(): number {
+    return this.#ledger.size
+  }
+
+  /** Age of the longest outstanding delivery, in seconds. */
+  get oldestOutstandingSeconds(): number {
+    const oldest = this.#ledger.oldest
+    return oldest ? (this.#ports.clock.now() - oldest.receivedAtMs) / 1000 : 0
+  }
+
+  /** Why nothing is being written now, one line a store; empty while all is well. */
+  get heldBecause(): readonly string[] {
+    return this.#holds.flatMap((hold) => hold.reason ?? [])
+  }
+
+  start(): void {
+    this.#ports.source.start((deliveries) => this.#receive(deliveries))
+  }
+
+  /** Soft stop: takes no more, and resolves when everything in hand is settled and its acks are sent. */
+  async stop(): Promise<void> {
+    await this.#ports.source.stop()
+    for (const lane of this.#lanes) lane.drain()
+    await this.#ledger.idle()
+    await this.#ports.source.close()
+  }
+
+  /** Hard stop: nacks what remains; a `stop` under way resolves soon after. Returns how many were nacked. */
+  abort(): number {
+    this.#abort.abort()
+    return this.#ledger.nackAll()
+  }
+
+  #receive(deliveries: readonly Delivery[]): void {
+    this.#ledger.receive(deliveries)
+    const touched = new Set<Lane>()
+    for (const delivery of deliveries) {
+      const decoded = this.#ports.pipeline.decode(delivery, this.#limits)
+      if (isRejection(decoded)) {
+        this.#burial.add({ delivery, ...decoded })
+        continue
+      }
+      const lane = this.#laneOf(decoded.key)
+      lane.add({ record: decoded, delivery })
+      touched.add(lane)
+    }
+    for (const lane of touched) lane.poke()
+  }
+
+  #laneOf(key: string): Lane {
+    // There is at least one lane, so the index is always in range.
+    return this.#lanes[hash(key) % this.#lanes.length] as Lane
+  }
+
+  #newLane(options: EngineOptions, hold: Hold): Lane {
+    const { cache, writer, observer, clock } = this.#ports
+    const ports: BatchPorts = {
+      cache,
+      writer,
+      observer,
+      clock,
+      hold,
+      ledger: this.#ledger,
+      aborted: this.#abort.signal,
+      bury: (letter) => this.#burial.add(letter),
+      readmit: (arrivals) => arrivals.forEach((arrival) => lane.add(arrival)),
+    }
+    const lane = new Lane({ ...options, clock, write: (entries) => writeBatch(entries, ports) })
+    return lane
+  }
+
+  #newHold(name: string): Hold {
+    const { clock, logger } = this.#ports
+    const backoff = exponentialBackoff(holdBackoff)
+    const changed = () => this.#holdsChanged()
+    return new Hold({ name, clock, logger, backoff, changed, aborted: this.#abort.signal })
+  }
+
+  /** While a store is away nothing new is taken: what is held ages, and its leases cost. */
+  #holdsChanged(): void {
+    const [reason] = this.heldBecause
+    if (reason === undefined) this.#ports.source.resume()
+    else this.#ports.source.hold()
+    this.#ports.observer.held?.(reason)
+  }
+}
+
+/** FNV-1a over UTF-16 code units: spreads keys over lanes. */
+function hash(text: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
+  return h >>> 0
+}

@@ -1,0 +1,100 @@
+import type { Cache } from '#core/cache.ts'
+import type { Observer, Step } from '#core/observer.ts'
+import type { Writer } from '#core/writer.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { Entry } from './entry.ts'
+import type { Ledger } from './ledger.ts'
+
+/** What a flush works with. */
+export interface FlushPorts {
+  readonly cache: Cache
+  readonly writer: Writer
+  readonly ledger: Ledger
+  readonly observer: Observer
+  readonly clock: Clock
+}
+
+/**
+ * Writes entries of distinct keys and settles their deliveries. The order is the product's one rule, only a
+ * committed fact may justify an ack, and it stands here alone:
+ *
+ *   1 begin    ask the cache: stale ones are settled, the rest is claimed
+ *   2 write    one statement; returns after its commit
+ *   3 confirm  tell the cache, which never delays or prevents the next step
+ *   4 settle   ack
+ *
+ * Raising the watermark before the commit would lose a row to a crash in between; acking an older record because a
+ * newer one is on its way would lose both when that one fails.
+ *
+ * @param token names this batch's claims; kept over its retries
+ * @returns whether anything had to be written
+ * @throws WriteFailure of step 2, with the claims taken back
+ */
+export async function flush(entries: readonly Entry[], token: string, ports: FlushPorts): Promise<boolean> {
+  const { cache, writer, ledger, observer } = ports
+  const step = stopwatch(ports)
+
+  const verdicts = await cache.begin(entries.map(recordOf), token)
+  step('begin')
+  settleStale(entries.filter((_, i) => verdicts[i] === 'stale'), ledger)
+  // `busy` is a hint, not a reason to wait for ever: the guard in SQL decides.
+  const due = entries.filter((_, i) => verdicts[i] !== 'stale')
+  if (due.length === 0) return false
+
+  const records = due.map(recordOf)
+  observer.sealed?.(records.length)
+  let placed: number
+  try {
+    placed = await writer.write(records)
+  } catch (failure) {
+    await cache.release(records, token)
+    throw failure
+  }
+  step('write')
+  observer.committed?.(oldestAgeSeconds(due, ports.clock))
+
+  const confirmed = cache.confirm(records, token)
+  step('confirm')
+
+  settleCommitted(due, placed, ledger)
+  step('settle')
+  await confirmed
+  return true
+}
+
+function recordOf(entry: Entry) {
+  return entry.winner.record
+}
+
+function settleStale(entries: readonly Entry[], ledger: Ledger): void {
+  ledger.settle(entries.map((entry) => entry.winner.delivery), 'stale')
+  settleLosers(entries, ledger)
+}
+
+/** The writer says how many rows it placed, not which; the two names differ in the counters only. */
+function settleCommitted(entries: readonly Entry[], placed: number, ledger: Ledger): void {
+  const winners = entries.map((entry) => entry.winner.delivery)
+  ledger.settle(winners.slice(0, placed), 'written')
+  ledger.settle(winners.slice(placed), 'stale')
+  settleLosers(entries, ledger)
+}
+
+function settleLosers(entries: readonly Entry[], ledger: Ledger): void {
+  const losers = entries.flatMap((entry) => entry.losers.map((loser) => loser.delivery))
+  ledger.settle(losers, 'coalesced')
+}
+
+function oldestAgeSeconds(entries: readonly Entry[], clock: Clock): number {
+  const oldest = entries.reduce((least, { winner }) => Math.min(least, winner.delivery.publishTimeMs), Infinity)
+  return Math.max(0, clock.unixMs() - oldest) / 1000
+}
+
+/** Reports the time since the previous step. */
+function stopwatch({ clock, observer }: FlushPorts): (step: Step) => void {
+  let since = clock.now()
+  return (step) => {
+    const now = clock.now()
+    observer.stepped?.(step, (now - since) / 1000)
+    since = now
+  }
+}

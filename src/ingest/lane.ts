@@ -1,0 +1,128 @@
+import type { Clock } from '#runtime/clock.ts'
+import type { Arrival, Entry } from './entry.ts'
+import { arrivalsOf, fold, newEntry } from './entry.ts'
+
+/** How long entries that were refused alone wait for neighbours before they are tried alone again. */
+const refusedRetryMs = 1000
+
+export interface LaneOptions {
+  readonly maxBatchRecords: number
+  readonly maxBatchBytes: number
+  /** The oldest record's longest wait for company; 0: none. */
+  readonly flushIntervalMs: number
+  readonly clock: Clock
+  /** Writes a batch; resolves when it is done with it, with the entries that must wait for neighbours. */
+  readonly write: (entries: readonly Entry[]) => Promise<readonly Entry[]>
+}
+
+/**
+ * An upserter: collects the arrivals of its keys and writes them a batch at a time. A key always belongs to one
+ * lane and a lane writes one batch at a time, so a process never has two versions of a key on their way at once.
+ *
+ * Everything that waits stands in one map in order of arrival, and a batch is what is at its front when the lane
+ * becomes free: the longer the database takes, the more is coalesced.
+ */
+export class Lane {
+  readonly #options: LaneOptions
+  readonly #pending = new Map<string, Entry>()
+  /** Arrival times of `#pending`'s entries, in the same order. */
+  readonly #since = new Map<string, number>()
+  #bytes = 0
+  #refused: readonly Entry[] = []
+  #retryAtMs = 0
+  #writing = false
+  #draining = false
+  #cancelTimer: (() => void) | undefined
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+  }
+
+  /** Takes an arrival in. Call `poke` after the last one of a group. */
+  add(arrival: Arrival): void {
+    const { key, bytes } = arrival.record
+    this.#bytes += bytes
+    const entry = this.#pending.get(key)
+    if (entry) {
+      fold(entry, arrival)
+      return
+    }
+    this.#pending.set(key, newEntry(arrival))
+    this.#since.set(key, this.#options.clock.now())
+  }
+
+  /** Writes if something is due, else makes sure that it will be. */
+  poke(): void {
+    if (this.#writing) return
+    const waitMs = this.#dueInMs()
+    if (waitMs <= 0) void this.#writeDue()
+    else if (waitMs < Infinity) this.#pokeIn(waitMs)
+  }
+
+  /** From now on everything is due at once. */
+  drain(): void {
+    this.#draining = true
+    this.poke()
+  }
+
+  #dueInMs(): number {
+    const { maxBatchRecords, maxBatchBytes, flushIntervalMs, clock } = this.#options
+    const oldest = this.#since.values().next().value
+    if (oldest === undefined && this.#refused.length === 0) return Infinity
+    if (this.#draining || this.#pending.size >= maxBatchRecords || this.#bytes >= maxBatchBytes) return 0
+    const dueAtMs = oldest === undefined ? this.#retryAtMs : oldest + flushIntervalMs
+    return dueAtMs - clock.now()
+  }
+
+  #pokeIn(ms: number): void {
+    this.#cancelTimer ??= this.#options.clock.after(ms, () => {
+      this.#cancelTimer = undefined
+      this.poke()
+    })
+  }
+
+  async #writeDue(): Promise<void> {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#writing = true
+    this.#refused = await this.#options.write(this.#take())
+    this.#writing = false
+    this.#retryAtMs = this.#options.clock.now() + refusedRetryMs
+    this.poke()
+  }
+
+  /** The refused entries and those at the front, within the bounds of a batch (at least one). */
+  #take(): Entry[] {
+    const { maxBatchRecords, maxBatchBytes } = this.#options
+    this.#readmitSuperseded()
+    const batch = [...this.#refused]
+    let bytes = 0
+    for (const [key, entry] of this.#pending) {
+      const size = bytesOf(entry)
+      if (batch.length > 0 && (batch.length >= maxBatchRecords || bytes + size > maxBatchBytes)) break
+      bytes += size
+      batch.push(entry)
+      this.#pending.delete(key)
+      this.#since.delete(key)
+    }
+    this.#bytes -= bytes
+    return batch
+  }
+
+  /** A refused entry whose key has a new arrival joins it: a batch has a key once. */
+  #readmitSuperseded(): void {
+    this.#refused = this.#refused.filter((refused) => {
+      const entry = this.#pending.get(refused.winner.record.key)
+      if (!entry) return true
+      for (const arrival of arrivalsOf(refused)) {
+        this.#bytes += arrival.record.bytes
+        fold(entry, arrival)
+      }
+      return false
+    })
+  }
+}
+
+function bytesOf(entry: Entry): number {
+  return entry.losers.reduce((sum, { record }) => sum + record.bytes, entry.winner.record.bytes)
+}

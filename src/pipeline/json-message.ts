@@ -1,0 +1,104 @@
+import { isUtf8 } from 'node:buffer'
+import type { Delivery } from '#core/delivery.ts'
+import { glimpse, reject } from './rejection.ts'
+
+/** Far more than any pipeline's format needs, far less than what any parser or printer chokes on. */
+const maxDepth = 64
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/**
+ * A message's data as a JSON object. Size, encoding and depth are checked before anything is parsed. A byte order
+ * mark at the start is ignored, as RFC 8259 section 8.1 allows.
+ *
+ * @throws Refusal
+ */
+export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: number): JsonObject {
+  if (data.length === 0) reject('no-data', 'the message has no data')
+  if (data.length > maxBytes) {
+    reject('too-large', `the message has ${data.length} bytes; the limit is ${maxBytes} (INGESTER_MAX_MESSAGE_BYTES)`)
+  }
+  checkAttributes(attributes)
+  if (!isUtf8(data)) reject('not-utf8', 'the data is not valid UTF-8')
+  checkDepth(data)
+  return asObject(parse(data.toString('utf8')), 'the message')
+}
+
+/** The value as an object. What is not one, or has a key that could reach a prototype, is rejected. */
+export function asObject(value: unknown, what: string): JsonObject {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    reject('not-an-object', `${what} is not a JSON object: ${glimpse(value)}`)
+  }
+  if (Object.hasOwn(value, '__proto__')) reject('forbidden-key', `${what} has a key "__proto__"`)
+  return value as JsonObject
+}
+
+/** The named own field, which must be there. Null is not a value. */
+export function fieldOf(object: JsonObject, name: string): unknown {
+  const value = Object.hasOwn(object, name) ? object[name] : undefined
+  if (value === undefined) reject('missing-field', `"${name}" is missing`)
+  if (value === null) reject('wrong-type', `"${name}" is null`)
+  return value
+}
+
+/** A field that must be a string that PostgreSQL can store and compare. */
+export function textOf(object: JsonObject, name: string): string {
+  const value = fieldOf(object, name)
+  if (typeof value !== 'string') reject('wrong-type', `"${name}" must be a string, not ${glimpse(value)}`)
+  return checkText(value, name)
+}
+
+/** PostgreSQL stores no NUL, and a lone surrogate would silently become U+FFFD. */
+export function checkText(text: string, name: string): string {
+  if (text.includes('\0')) reject('bad-text', `"${name}" contains a NUL character`)
+  if (!text.isWellFormed()) reject('bad-text', `"${name}" contains a lone surrogate, which is not valid Unicode`)
+  return text
+}
+
+/** A field that must be a number. Whether it is the right one is the caller's question. */
+export function numberOf(object: JsonObject, name: string): number {
+  const value = fieldOf(object, name)
+  if (typeof value !== 'number') reject('wrong-type', `"${name}" must be a number, not ${glimpse(value)}`)
+  return value
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text)
+  } catch (error) {
+    // The parser quotes the input at length; its first words say what is wrong.
+    const why = error instanceof Error ? error.message.slice(0, 100) : String(error)
+    return reject('not-json', `the data is not JSON: ${why}`)
+  }
+}
+
+function checkAttributes(attributes: Delivery['attributes']): void {
+  for (const name in attributes) {
+    const text = name + attributes[name]
+    if (text.includes('\0') || !text.isWellFormed()) {
+      reject('bad-attribute', `the attribute ${glimpse(name)} contains a NUL character or a lone surrogate`)
+    }
+  }
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const openers = new Set([0x5b, 0x7b])
+const closers = new Set([0x5d, 0x7d])
+
+/** One pass over the bytes. JSON of depth d has at least 2·d bytes, so short messages need none. */
+function checkDepth(data: Buffer): void {
+  if (data.length < 2 * (maxDepth + 1)) return
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < data.length; i++) {
+    const byte = data[i] as number
+    if (inString) {
+      if (byte === backslash) i += 1
+      else if (byte === quote) inString = false
+    } else if (byte === quote) inString = true
+    else if (openers.has(byte)) depth += 1
+    else if (closers.has(byte)) depth -= 1
+    if (depth > maxDepth) reject('too-deep', `the data is nested more than ${maxDepth} levels deep`)
+  }
+}

@@ -1,0 +1,55 @@
+import type { Rejection } from '#core/pipeline.ts'
+
+/**
+ * Why a message cannot be stored, as counted. Few and fixed, since each is the value of a metric's label.
+ */
+export type Reason =
+  | 'no-data'
+  | 'too-large'
+  | 'bad-attribute'
+  | 'not-utf8'
+  | 'too-deep'
+  | 'not-json'
+  | 'not-an-object'
+  | 'forbidden-key'
+  | 'missing-field'
+  | 'wrong-type'
+  | 'unknown-version'
+  | 'payload-mismatch'
+  | 'bad-base64'
+  | 'bad-text'
+  | 'bad-ip'
+  | 'bad-port'
+  | 'bad-service'
+  | 'bad-timestamp'
+
+/** Thrown inside a decoder only, and caught at its edge: see {@link rejecting}. */
+class Refusal extends Error {
+  readonly rejection: Rejection
+
+  constructor(rejection: Rejection) {
+    super(rejection.detail)
+    this.rejection = rejection
+  }
+}
+
+/** @throws always; to be used inside {@link rejecting} */
+export function reject(reason: Reason, detail: string): never {
+  throw new Refusal({ reason, detail })
+}
+
+/** Runs a decoder; what it rejects becomes the result. */
+export function rejecting<T>(decode: () => T): T | Rejection {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof Refusal) return error.rejection
+    throw error
+  }
+}
+
+/** A value as people should see it: its JSON, cut; never more than a glimpse of a payload. */
+export function glimpse(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+  return text.length > 60 ? `${text.slice(0, 60)}… (${text.length} characters)` : text
+}

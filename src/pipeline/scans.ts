@@ -1,0 +1,117 @@
+import { isUtf8 } from 'node:buffer'
+import type { Delivery } from '#core/delivery.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { DecodeLimits, Pipeline, PostgresTable } from '#core/pipeline.ts'
+import { canonicalIp } from './ip.ts'
+import type { JsonObject } from './json-message.ts'
+import { asObject, checkText, fieldOf, numberOf, parseJsonMessage, textOf } from './json-message.ts'
+import { glimpse, reject, rejecting } from './rejection.ts'
+
+/**
+ * Internet scan results: the newest one of each (ip, port, service).
+ *
+ * A message is `{"ip", "port", "service", "timestamp", "data_version", "data"}`; version 1 carries the response as
+ * base64 of UTF-8 in `data.response_bytes_utf8`, version 2 as text in `data.response_str`. `timestamp` is in Unix
+ * seconds. Unknown fields are ignored.
+ */
+export const scans: Pipeline = {
+  name: 'scans',
+  source: { kind: 'pubsub', topicId: 'scan-topic', subscriptionId: 'scan-sub' },
+  decode: (delivery, limits) => rejecting(() => decodeScan(delivery, limits)),
+  merge: 'newest',
+  sink: {
+    kind: 'postgres',
+    name: 'scan_results',
+    columns: [
+      { name: 'ip', type: 'inet' },
+      { name: 'port', type: 'integer' },
+      { name: 'service', type: 'text' },
+      { name: 'response', type: 'text' },
+      { name: 'last_seen', type: 'timestamptz', from: 'unix-seconds' },
+    ],
+    key: ['ip', 'port', 'service'],
+    version: ['last_seen', 'response'],
+  } satisfies PostgresTable,
+}
+
+/** An index entry holds about 2,700 bytes; the rest of the key takes less than 50. */
+const maxServiceBytes = 2048
+
+function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {
+  const message = parseJsonMessage(delivery, limits.maxMessageBytes)
+  const ip = ipOf(message)
+  const port = portOf(message)
+  const service = serviceOf(message)
+  const timestamp = timestampOf(message, delivery.publishTimeMs + limits.maxClockSkewMs)
+  const response = responseOf(message)
+  return {
+    // Neither an address nor a number contains a space, so no two keys join to the same text.
+    key: `${ip} ${port} ${service}`,
+    version: BigInt(timestamp),
+    content: response,
+    values: [ip, port, service, response, timestamp],
+    bytes: ip.length + service.length + response.length + 32,
+  }
+}
+
+function ipOf(message: JsonObject): string {
+  const text = textOf(message, 'ip')
+  return canonicalIp(text) ?? reject('bad-ip', `"ip" is not an IPv4 or IPv6 address: ${glimpse(text)}`)
+}
+
+function portOf(message: JsonObject): number {
+  const port = numberOf(message, 'port')
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  return reject('bad-port', `"port" must be a whole number from 0 to 65535, not ${glimpse(port)}`)
+}
+
+function serviceOf(message: JsonObject): string {
+  const service = textOf(message, 'service')
+  if (service === '') reject('bad-service', '"service" is empty')
+  const bytes = Buffer.byteLength(service)
+  if (bytes <= maxServiceBytes) return service
+  return reject('bad-service', `"service" has ${bytes} bytes; as part of the key it may have ${maxServiceBytes}`)
+}
+
+/**
+ * Compared with the publish time and not with the present, so that replicas and replays agree. One timestamp in
+ * milliseconds would otherwise freeze its key for fifty thousand years.
+ */
+function timestampOf(message: JsonObject, latestMs: number): number {
+  const seconds = numberOf(message, 'timestamp')
+  if (!Number.isSafeInteger(seconds) || seconds < 0) {
+    reject('bad-timestamp', `"timestamp" must be in whole Unix seconds, 0 or later, not ${glimpse(seconds)}`)
+  }
+  if (seconds * 1000 > latestMs) {
+    const latest = Math.floor(latestMs / 1000)
+    const hint = seconds / 1000 <= latest ? '; is it in milliseconds?' : ''
+    reject(
+      'bad-timestamp',
+      `"timestamp" ${seconds} is later than ${latest}, the time of publishing plus INGESTER_MAX_CLOCK_SKEW${hint}`,
+    )
+  }
+  return seconds
+}
+
+function responseOf(message: JsonObject): string {
+  const version = numberOf(message, 'data_version')
+  if (version !== 1 && version !== 2) reject('unknown-version', `"data_version" is ${glimpse(version)}; known are 1 and 2`)
+  const data = asObject(fieldOf(message, 'data'), '"data"')
+  const [expected, other] =
+    version === 1 ? (['response_bytes_utf8', 'response_str'] as const) : (['response_str', 'response_bytes_utf8'] as const)
+  if (!Object.hasOwn(data, expected) && Object.hasOwn(data, other)) {
+    reject('payload-mismatch', `"data_version" is ${version}, but "data" has "${other}" in place of "${expected}"`)
+  }
+  const text = textOf(data, expected)
+  return version === 1 ? checkText(fromBase64(text, expected), expected) : text
+}
+
+/** `Buffer.from` never fails; only what encodes to the same text again was base64: padded, in the standard alphabet. */
+function fromBase64(text: string, name: string): string {
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.toString('base64') !== text) {
+    reject('bad-base64', `"${name}" is not base64 with padding in the standard alphabet: ${glimpse(text)}`)
+  }
+  if (!isUtf8(bytes)) reject('not-utf8', `the bytes in "${name}" are not valid UTF-8`)
+  return bytes.toString('utf8')
+}

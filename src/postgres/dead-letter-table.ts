@@ -1,0 +1,81 @@
+import type pg from 'pg'
+import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
+import type { Delivery } from '#core/delivery.ts'
+import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
+import { runStatement } from './statement.ts'
+
+/** Of a message that is over the size limit only the beginning is kept. */
+const keptOfTooLargeBytes = 64 * 1024
+
+const text = `
+INSERT INTO dead_letters AS d (pipeline, subscription, message_id, publish_time, ordering_key, attributes, data,
+                               reason, detail, delivery_attempt, times_seen)
+SELECT $1, $2, r.*
+FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[], $8::text[], $9::text[],
+            $10::integer[], $11::integer[]) AS r
+ON CONFLICT (subscription, message_id, publish_time) DO UPDATE
+SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reason = EXCLUDED.reason,
+    detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt`
+
+export interface DeadLetterTableOptions {
+  readonly pipeline: string
+  /** Full name. */
+  readonly subscription: string
+  readonly maxMessageBytes: number
+}
+
+/**
+ * Dead letters in a table, one row a message: identified by subscription, message id and publish time, since emulators
+ * begin their ids at 1 again. What PostgreSQL cannot store as text (NUL, lone surrogates) is written out as `\u0000`.
+ */
+export class DeadLetterTable implements DeadLetterStore {
+  readonly #pool: pg.Pool
+  readonly #options: DeadLetterTableOptions
+
+  constructor(pool: pg.Pool, options: DeadLetterTableOptions) {
+    this.#pool = pool
+    this.#options = options
+  }
+
+  async store(letters: readonly DeadLetter[]): Promise<void> {
+    const { pipeline, subscription, maxMessageBytes } = this.#options
+    const rows = [...Map.groupBy(letters, ({ delivery }) => identityOf(delivery)).values()]
+    const last = rows.map((same) => same.at(-1) as DeadLetter)
+    const column = (valueOf: (letter: DeadLetter) => string | number) => arrayLiteral(last.map(valueOf))
+    const values = [
+      pipeline,
+      subscription,
+      column(({ delivery }) => storable(delivery.messageId)),
+      column(({ delivery }) => new Date(delivery.publishTimeMs).toISOString()),
+      column(({ delivery }) => storable(delivery.orderingKey)),
+      column(({ delivery }) => attributesJson(delivery)),
+      byteaArrayLiteral(last.map(({ delivery }) => kept(delivery.data, maxMessageBytes))),
+      column(({ reason }) => storable(reason)),
+      column(({ detail }) => storable(detail)),
+      column(({ delivery }) => delivery.deliveryAttempt),
+      arrayLiteral(rows.map((same) => same.length)),
+    ]
+    await runStatement(this.#pool, { name: 'store_dead_letters', text, values }, 'table dead_letters')
+  }
+}
+
+/** The same row twice in one statement would fail it (SQLSTATE 21000). */
+function identityOf(delivery: Delivery): string {
+  return `${delivery.publishTimeMs} ${delivery.messageId}`
+}
+
+function kept(data: Buffer, maxMessageBytes: number): Buffer {
+  return data.length > maxMessageBytes ? data.subarray(0, keptOfTooLargeBytes) : data
+}
+
+function attributesJson({ attributes }: Delivery): string {
+  const entries = Object.entries(attributes).map(([name, value]) => [storable(name), storable(value)])
+  return JSON.stringify(Object.fromEntries(entries))
+}
+
+const unstorable = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
+
+/** Text that PostgreSQL takes, whatever came in. */
+function storable(text: string): string {
+  return text.replace(unstorable, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

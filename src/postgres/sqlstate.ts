@@ -1,0 +1,80 @@
+import pg from 'pg'
+import type { FailureClass } from '#core/failure.ts'
+import { WriteFailure, messageOf } from '#core/failure.ts'
+
+/**
+ * SQLSTATEs by what they mean to us, the most specific first; a two-digit one stands for its whole class.
+ * https://www.postgresql.org/docs/18/errcodes-appendix.html
+ */
+const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
+  ['42P01', 'schema-drift'], // undefined_table
+  ['42703', 'schema-drift'], // undefined_column
+  ['42704', 'schema-drift'], // undefined_object
+  ['42804', 'schema-drift'], // datatype_mismatch
+  ['42P10', 'schema-drift'], // no unique constraint for ON CONFLICT
+  ['3F000', 'schema-drift'], // invalid_schema_name
+  ['42501', 'no-rights'], // insufficient_privilege
+  ['28', 'no-rights'], // invalid authorization
+  ['3D000', 'no-rights'], // database does not exist
+  ['55P03', 'conflict'], // lock_not_available
+  ['40', 'conflict'], // deadlock_detected, serialization_failure
+  ['26000', 'conflict'], // prepared statement is gone: its connection is dropped, the next one prepares again
+  ['42P05', 'conflict'], // prepared statement is there already: likewise
+  ['0A000', 'conflict'], // cached plan must not change result type: likewise
+  ['57014', 'too-big'], // query_canceled, by statement_timeout
+  ['25006', 'infrastructure'], // read_only_sql_transaction: a standby
+  ['08', 'infrastructure'], // connection exceptions
+  ['53', 'infrastructure'], // insufficient resources
+  ['57P', 'infrastructure'], // operator intervention
+  ['58', 'infrastructure'], // system errors
+  ['XX', 'infrastructure'], // internal errors, corruption
+  ['22', 'bad-row'], // data exceptions
+  ['23', 'bad-row'], // constraint violations
+  ['54', 'bad-row'], // program limits: an index entry too large
+]
+
+const mends: Partial<Record<FailureClass, string>> = {
+  'schema-drift': 'run `bin/ingester migrate status`, then `bin/ingester migrate up`',
+  'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/ARCHITECTURE.md',
+}
+
+/**
+ * What an error of node-postgres means to the engine. The message names the place and the mend, and leaves out
+ * `detail`, which quotes rows.
+ */
+export function asWriteFailure(error: unknown, where: string): WriteFailure {
+  const { failureClass, code } = classify(error)
+  const mend = mends[failureClass]
+  const names = error instanceof pg.DatabaseError ? namesIn(error) : ''
+  const message = `${where}: ${messageOf(error)}${code ? ` [${code}]` : ''}${names}${mend ? `; ${mend}` : ''}`
+  return new WriteFailure(failureClass, message, code, { cause: error })
+}
+
+/** After these the connection is not to be used again. Others leave it as good as before. */
+export function breaksConnection(failure: WriteFailure): boolean {
+  return failure.class === 'infrastructure' || failure.class === 'unknown' || failure.class === 'conflict'
+}
+
+function classify(error: unknown): { failureClass: FailureClass; code: string | undefined } {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  if (error instanceof pg.DatabaseError) {
+    const known = code === undefined ? undefined : classes.find(([prefix]) => code.startsWith(prefix))
+    return { failureClass: known?.[1] ?? 'unknown', code }
+  }
+  // Everything else that node-postgres reports comes from its sockets and time-outs.
+  if (code !== undefined || isConnectionTrouble(error)) return { failureClass: 'infrastructure', code }
+  return { failureClass: 'unknown', code }
+}
+
+/** node-postgres gives these no code. */
+function isConnectionTrouble(error: unknown): boolean {
+  return /timeout|terminated|ended|not queryable|connection/i.test(messageOf(error))
+}
+
+function namesIn(error: pg.DatabaseError): string {
+  const names = [
+    ['column', error.column],
+    ['constraint', error.constraint],
+  ].filter(([, name]) => name !== undefined)
+  return names.length > 0 ? ` (${names.map(([kind, name]) => `${kind} ${name}`).join(', ')})` : ''
+}

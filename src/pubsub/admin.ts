@@ -1,0 +1,61 @@
+import { ConfigurationError } from '#core/failure.ts'
+import type { PubsubClients } from './client.ts'
+import { grpcStatus, oneTry, statusOf } from './client.ts'
+
+export interface SubscriptionNames {
+  readonly topicId: string
+  readonly subscriptionId: string
+}
+
+/**
+ * Makes sure that the subscription is there. On an emulator a missing topic or subscription is created; on Google's
+ * service that is the owner's decision.
+ *
+ * @returns the subscription's full name
+ * @throws ConfigurationError where it is missing, with the line that creates it; gRPC errors otherwise
+ */
+export async function ensureSubscription(
+  clients: PubsubClients,
+  { topicId, subscriptionId }: SubscriptionNames,
+  ackDeadlineSeconds: number,
+): Promise<string> {
+  const { projectId, subscriber } = clients
+  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
+  if (clients.isEmulator) {
+    const topic = await ensureTopic(clients, topicId)
+    await unlessThere(subscriber.createSubscription({ name: subscription, topic, ackDeadlineSeconds }, oneTry))
+    return subscription
+  }
+  try {
+    await subscriber.getSubscription({ subscription }, oneTry)
+  } catch (error) {
+    // A subscriber needs no right to look at its subscription; the stream will tell whether it is there.
+    if (statusOf(error) === grpcStatus.permissionDenied) return subscription
+    if (statusOf(error) === grpcStatus.notFound) throw missing(projectId, topicId, subscriptionId)
+    throw error
+  }
+  return subscription
+}
+
+/** Creates a topic unless it is there; returns its full name. For emulators. */
+export async function ensureTopic({ projectId, publisher }: PubsubClients, topicId: string): Promise<string> {
+  const topic = `projects/${projectId}/topics/${topicId}`
+  await unlessThere(publisher.createTopic({ name: topic }, oneTry))
+  return topic
+}
+
+async function unlessThere(creation: Promise<unknown>): Promise<void> {
+  try {
+    await creation
+  } catch (error) {
+    if (statusOf(error) !== grpcStatus.alreadyExists) throw error
+  }
+}
+
+function missing(projectId: string, topicId: string, subscriptionId: string): ConfigurationError {
+  return new ConfigurationError(
+    `there is no subscription ${subscriptionId} in project ${projectId}. Create it:\n` +
+      `  gcloud pubsub subscriptions create ${subscriptionId} --topic=${topicId} --project=${projectId}\n` +
+      '(INGESTER_SUBSCRIPTIONID names it; where the topic is missing too, `gcloud pubsub topics create` first)',
+  )
+}

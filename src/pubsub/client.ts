@@ -1,0 +1,69 @@
+import { PubSub, v1 } from '@google-cloud/pubsub'
+
+export interface PubsubOptions {
+  readonly projectId: string
+  /** `host:port` of an emulator; undefined: Google's own service with the environment's credentials. */
+  readonly emulatorHost: string | undefined
+}
+
+type GeneratedClientOptions = ConstructorParameters<typeof v1.SubscriberClient>[0]
+
+/** The generated clients: one gRPC channel each, closed together. */
+export interface PubsubClients {
+  readonly projectId: string
+  readonly isEmulator: boolean
+  readonly subscriber: v1.SubscriberClient
+  readonly publisher: v1.PublisherClient
+  close(): Promise<void>
+}
+
+/**
+ * The `v1` clients with the options that `PubSub` works out: endpoint, credentials, keepalive. Built bare they ignore
+ * an emulator and never notice a dead connection. The high-level `Subscription` is not used: it costs 13–17 CPU-seconds
+ * per million messages where a generated stream with bulk acks costs 2.7, and it owns leases and acks that must be ours.
+ */
+export async function connectPubsub({ projectId, emulatorHost }: PubsubOptions): Promise<PubsubClients> {
+  // With an emulator there is no metadata server; looking for one would go out to the network.
+  // oxlint-disable-next-line no-restricted-properties -- set, not read: the auth library knows no other way
+  if (emulatorHost) process.env['METADATA_SERVER_DETECTION'] = 'none'
+  const emulator = emulatorHost ? { apiEndpoint: emulatorHost, emulatorMode: true } : {}
+  // The library's own types disagree about `port`; it hands this very object to these very constructors.
+  const options = (await new PubSub({ projectId, ...emulator }).getClientConfig()) as GeneratedClientOptions
+  const subscriber = new v1.SubscriberClient(options)
+  const publisher = new v1.PublisherClient(options)
+  return {
+    projectId,
+    isEmulator: emulatorHost !== undefined,
+    subscriber,
+    publisher,
+    close: async () => {
+      await Promise.all([subscriber.close(), publisher.close()])
+    },
+  }
+}
+
+/** Unary calls are tried once, with a limit: the retries are ours, since only we know how long one makes sense. */
+export const oneTry = { timeout: 10_000, retry: null }
+
+/** gRPC status codes by what they mean to us. */
+export const grpcStatus = {
+  invalidArgument: 3,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  failedPrecondition: 9,
+  unauthenticated: 16,
+} as const
+
+export function statusOf(error: unknown): number | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'number' ? code : undefined
+}
+
+/** No retry mends these; somebody has to act. */
+export function isPermanent(error: unknown): boolean {
+  const status = statusOf(error)
+  return (
+    status === grpcStatus.notFound || status === grpcStatus.permissionDenied || status === grpcStatus.unauthenticated
+  )
+}

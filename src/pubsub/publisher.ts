@@ -1,0 +1,46 @@
+import type { PubsubClients } from './client.ts'
+
+/** A message to publish. */
+export interface OutgoingMessage {
+  readonly data: Buffer
+  readonly attributes?: Readonly<Record<string, string>>
+  readonly orderingKey?: string
+}
+
+/** The service's limits for one request are 1,000 messages and 10 MB. */
+const maxMessages = 1000
+const maxBytes = 9_000_000
+
+/**
+ * Publishes to a topic (full name); resolves with the message ids, in order, when all are confirmed. Retries what may
+ * pass, so a message may be published twice.
+ *
+ * @throws gRPC errors
+ */
+export async function publish(
+  { publisher }: PubsubClients,
+  topic: string,
+  messages: readonly OutgoingMessage[],
+): Promise<string[]> {
+  const ids: string[] = []
+  for (const request of requestsOf(messages)) {
+    const [response] = await publisher.publish({ topic, messages: request })
+    ids.push(...(response.messageIds ?? []))
+  }
+  return ids
+}
+
+function* requestsOf(messages: readonly OutgoingMessage[]): Generator<OutgoingMessage[]> {
+  let request: OutgoingMessage[] = []
+  let bytes = 0
+  for (const message of messages) {
+    if (request.length >= maxMessages || (request.length > 0 && bytes + message.data.length > maxBytes)) {
+      yield request
+      request = []
+      bytes = 0
+    }
+    request.push(message)
+    bytes += message.data.length
+  }
+  if (request.length > 0) yield request
+}

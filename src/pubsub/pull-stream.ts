@@ -1,0 +1,129 @@
+import type { protos } from '@google-cloud/pubsub'
+import type { Delivery } from '#core/delivery.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { PubsubClients } from './client.ts'
+
+export interface PullStreamOptions {
+  readonly subscriber: PubsubClients['subscriber']
+  readonly subscription: string
+  readonly ackDeadlineMs: number
+  /** What the server may send before anything is acked. Servers may ignore it. */
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly clock: Clock
+  readonly received: (deliveries: Delivery[]) => void
+  /** Once, whatever ended it; no error where it ended with OK. */
+  readonly ended: (error: Error | undefined) => void
+}
+
+/** A server that does not end a half-closed stream by then is cut off. */
+const drainLimitMs = 2000
+/** Without news of a failure for so long, a stream that had nothing to deliver counts as open. */
+const assumeOpenMs = 1000
+/** The fields around a message's data and attributes, roughly. */
+const messageOverheadBytes = 200
+
+/** One StreamingPull call, from its opening to its end. It is not reopened: its owner opens another. */
+export class PullStream {
+  readonly #options: PullStreamOptions
+  readonly #call: ReturnType<PubsubClients['subscriber']['streamingPull']>
+  #open = false
+  #ended = false
+  #cancelTimer: (() => void) | undefined
+
+  constructor(options: PullStreamOptions, opened: () => void) {
+    this.#options = options
+    this.#call = options.subscriber.streamingPull({})
+    const onOpen = () => {
+      if (this.#open || this.#ended) return
+      this.#open = true
+      opened()
+    }
+    this.#call.on('metadata', onOpen)
+    this.#call.on('data', (response: protos.google.pubsub.v1.IStreamingPullResponse) => {
+      onOpen()
+      options.received(this.#deliveriesOf(response))
+    })
+    // An OK end brings 'end' alone, a failure 'error' and perhaps 'end': the first one counts.
+    this.#call.on('error', (error: Error) => this.#end(error))
+    this.#call.on('end', () => this.#end(undefined))
+    this.#call.on('close', () => this.#end(undefined))
+    this.#call.write(this.#openingRequest())
+    this.#cancelTimer = options.clock.after(assumeOpenMs, onOpen)
+  }
+
+  get isOpen(): boolean {
+    return this.#open && !this.#ended
+  }
+
+  /**
+   * Asks for the end politely: what the server has already sent still arrives, and is not left to age until its
+   * deadline passes, which would cost a delivery attempt.
+   */
+  drain(): void {
+    if (this.#ended) return
+    this.#call.end()
+    this.#cancelTimer?.()
+    this.#cancelTimer = this.#options.clock.after(drainLimitMs, () => this.cancel())
+  }
+
+  /** Ends now; what is on its way comes again when its deadline passes. */
+  cancel(): void {
+    this.#call.cancel()
+    this.#end(undefined)
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#cancelTimer?.()
+    this.#options.ended(error)
+  }
+
+  #openingRequest(): protos.google.pubsub.v1.IStreamingPullRequest {
+    const { subscription, ackDeadlineMs, maxMessages, maxBytes } = this.#options
+    return {
+      subscription,
+      streamAckDeadlineSeconds: Math.round(ackDeadlineMs / 1000),
+      maxOutstandingMessages: maxMessages,
+      maxOutstandingBytes: maxBytes,
+    }
+  }
+
+  #deliveriesOf({ receivedMessages }: protos.google.pubsub.v1.IStreamingPullResponse): Delivery[] {
+    const receivedAtMs = this.#options.clock.now()
+    return (receivedMessages ?? []).map((received) => deliveryOf(received, receivedAtMs))
+  }
+}
+
+function deliveryOf(received: protos.google.pubsub.v1.IReceivedMessage, receivedAtMs: number): Delivery {
+  const message = received.message ?? {}
+  const data = toBuffer(message.data)
+  const attributes = message.attributes ?? {}
+  return {
+    ackId: received.ackId ?? '',
+    messageId: message.messageId ?? '',
+    publishTimeMs: millisecondsOf(message.publishTime),
+    orderingKey: message.orderingKey ?? '',
+    attributes,
+    data,
+    deliveryAttempt: received.deliveryAttempt ?? 0,
+    bytes: data.length + attributesBytes(attributes) + messageOverheadBytes,
+    receivedAtMs,
+  }
+}
+
+function toBuffer(data: string | Uint8Array | null | undefined): Buffer {
+  if (Buffer.isBuffer(data)) return data
+  return data ? Buffer.from(data as Uint8Array) : Buffer.alloc(0)
+}
+
+function millisecondsOf(time: protos.google.protobuf.ITimestamp | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1000 + Math.floor((time?.nanos ?? 0) / 1e6)
+}
+
+function attributesBytes(attributes: Readonly<Record<string, string>>): number {
+  let bytes = 0
+  for (const name in attributes) bytes += name.length + (attributes[name]?.length ?? 0)
+  return bytes
+}

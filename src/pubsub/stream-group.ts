@@ -1,0 +1,120 @@
+import type { Delivery } from '#core/delivery.ts'
+import { messageOf } from '#core/failure.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import type { Backoff } from '#runtime/backoff.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { PubsubClients } from './client.ts'
+import { isPermanent } from './client.ts'
+import { PullStream } from './pull-stream.ts'
+
+export interface StreamGroupOptions {
+  readonly subscriber: PubsubClients['subscriber']
+  readonly subscription: string
+  readonly ackDeadlineMs: number
+  readonly streams: number
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly observer: Observer
+  /** What may still be asked for, in all. */
+  readonly room: () => { messages: number; bytes: number }
+  readonly received: (deliveries: Delivery[]) => void
+  readonly onFatal: (error: Error) => void
+}
+
+const reopenBackoff = { initialMs: 100, maxMs: 10_000 }
+
+/**
+ * Keeps a number of streams open while it is told to: each that ends, for whatever reason (with OK too, which the
+ * client library would not reopen), is followed by another.
+ */
+export class StreamGroup {
+  readonly #options: StreamGroupOptions
+  readonly #streams = new Set<PullStream>()
+  readonly #backoff: Backoff
+  #wanted = false
+  #cancelReopen: (() => void) | undefined
+  #closed: PromiseWithResolvers<void> | undefined
+
+  constructor(options: StreamGroupOptions) {
+    this.#options = options
+    this.#backoff = exponentialBackoff(reopenBackoff)
+  }
+
+  get openCount(): number {
+    let count = 0
+    for (const stream of this.#streams) if (stream.isOpen) count += 1
+    return count
+  }
+
+  /** Opens what is missing now and keeps it so. Streams that are being drained count until they are gone. */
+  open(): void {
+    if (this.#wanted) return
+    this.#wanted = true
+    this.#fillUp()
+  }
+
+  /** Ends all streams politely and opens no more. */
+  drain(): void {
+    if (!this.#wanted) return
+    this.#wanted = false
+    this.#cancelReopen?.()
+    this.#cancelReopen = undefined
+    for (const stream of this.#streams) stream.drain()
+  }
+
+  /** Ends all streams now; whether others follow is a question of `open` and `drain`. */
+  cancel(): void {
+    for (const stream of [...this.#streams]) stream.cancel()
+  }
+
+  /** Resolves when no stream is left. */
+  async closed(): Promise<void> {
+    if (this.#streams.size === 0) return
+    this.#closed ??= Promise.withResolvers()
+    await this.#closed.promise
+  }
+
+  #fillUp(): void {
+    const missing = this.#options.streams - this.#streams.size
+    for (let i = 0; i < missing; i++) this.#openOne()
+  }
+
+  #openOne(): void {
+    const { streams, room, observer } = this.#options
+    const { messages, bytes } = room()
+    const stream: PullStream = new PullStream(
+      {
+        ...this.#options,
+        maxMessages: Math.max(1, Math.floor(messages / streams)),
+        maxBytes: Math.max(1, Math.floor(bytes / streams)),
+        received: (deliveries) => {
+          this.#backoff.reset()
+          this.#options.received(deliveries)
+        },
+        ended: (error) => this.#ended(stream, error),
+      },
+      () => observer.streamsOpen?.(this.openCount),
+    )
+    this.#streams.add(stream)
+  }
+
+  #ended(stream: PullStream, error: Error | undefined): void {
+    const { logger, observer, onFatal, clock } = this.#options
+    this.#streams.delete(stream)
+    observer.streamsOpen?.(this.openCount)
+    if (this.#streams.size === 0) this.#closed?.resolve()
+    if (!this.#wanted) return
+    if (error && isPermanent(error)) {
+      this.#wanted = false
+      onFatal(error)
+      return
+    }
+    if (error) logger.warn({ error: messageOf(error) }, 'a stream ended; opening another')
+    this.#cancelReopen ??= clock.after(this.#backoff.next(), () => {
+      this.#cancelReopen = undefined
+      if (this.#wanted) this.#fillUp()
+    })
+  }
+}

@@ -1,0 +1,45 @@
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+
+/** A user of this machine, by number. */
+export interface Account {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Finds `postgres`, else `nobody`, in the text of /etc/passwd. */
+export const pickAccount = (passwd: string): Account | undefined => {
+  const users = passwd.split('\n').map((line) => line.split(':'))
+  for (const wanted of ['postgres', 'nobody']) {
+    const [name, , uid, gid] = users.find((user) => user[0] === wanted) ?? []
+    if (name !== undefined && uid !== undefined && gid !== undefined)
+      return { name, uid: Number(uid), gid: Number(gid) }
+  }
+  return undefined
+}
+
+/** The user to run PostgreSQL as: it refuses to run as root. Undefined: as ourselves. */
+export const serverAccount = async (): Promise<Account | undefined> => {
+  if (process.getuid?.() !== 0) return undefined
+  const account = pickAccount(await readFile('/etc/passwd', 'utf8'))
+  if (account === undefined) {
+    throw new Error(
+      'PostgreSQL does not run as root, and /etc/passwd has neither `postgres` nor `nobody`: add one',
+    )
+  }
+  return account
+}
+
+/** Whether users who own nothing on the way may execute (or enter) `path`: o+x on it and on all above. */
+export const reachableByOthers = async (path: string): Promise<boolean> => {
+  for (let at = resolve(path); ; at = dirname(at)) {
+    const { mode } = await stat(at)
+    if ((mode & 0o001) === 0) return false
+    if (at === dirname(at)) return true
+  }
+}
+
+/** Whether such users may make and remove entries of their own in the folder `path`. */
+export const writableByOthers = async (path: string): Promise<boolean> =>
+  (await reachableByOthers(path)) && ((await stat(path)).mode & 0o002) !== 0

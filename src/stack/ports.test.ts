@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { freePort, host, onFreePort, reach } from './ports.ts'
+import { ServiceError } from './service.ts'
+
+const listenOn = async (port: number) => {
+  const server = createServer().listen({ host, port })
+  await once(server, 'listening')
+  return server
+}
+
+test('a free preferred port is taken as it is', async () => {
+  const port = await freePort(0)
+  assert.equal(await freePort(port), port)
+})
+
+test('a taken port gives the next free one', async () => {
+  const port = await freePort(0)
+  const server = await listenOn(port)
+  const next = await freePort(port)
+  server.close()
+  assert.ok(next > port && next <= port + 100, `${next}`)
+})
+
+test('a port lost between the look and the start gives the next one', async () => {
+  const tried: number[] = []
+  const first = await freePort(0)
+  const got = await onFreePort(first, async (port) => {
+    tried.push(port)
+    if (tried.length === 1) throw new ServiceError('it', 'failed', 'bind: Address already in use')
+    return port
+  })
+  assert.equal(tried[0], first)
+  assert.ok(got > first)
+})
+
+test('another failure is not tried on other ports', async () => {
+  let calls = 0
+  const start = async () => {
+    calls += 1
+    throw new ServiceError('it', 'failed', 'out of memory')
+  }
+  await assert.rejects(onFreePort(0, start), /out of memory/)
+  assert.equal(calls, 1)
+})
+
+test('reach tells whether somebody listens', async () => {
+  const server = await listenOn(0)
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  await reach({ host, port: address.port }, 1_000)
+  server.close()
+  await once(server, 'close')
+  await assert.rejects(reach({ host, port: address.port }, 1_000), /ECONNREFUSED/)
+})

