@@ -37,6 +37,7 @@ $(STAMP): package-lock.json
 	@command -v npm >/dev/null 2>&1 || { echo 'Needs Node.js 20 or newer with npm: https://nodejs.org' >&2; exit 1; }
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || \
 	  { echo "Needs Node.js 20 or newer; this is $$(node --version)." >&2; exit 1; }
+	@! [ -L node_modules ] || { echo 'node_modules is a link; npm ci would empty what it points to.' >&2; exit 1; }
 	@echo 'Installing packages (npm ci) …' >&2
 	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

@@ -92,7 +92,11 @@ async function writeHalves(entries: readonly Entry[], ports: BatchPorts): Promis
 }
 
 /** Finds the rows that are refused alone and buries those that have shown that it is their own fault. */
-async function isolate(entries: readonly Entry[], token: string, ports: BatchPorts): Promise<readonly Entry[]> {
+async function isolate(
+  entries: readonly Entry[],
+  token: string,
+  ports: BatchPorts,
+): Promise<readonly Entry[]> {
   const { refused, committed } = await bisect(entries, (part) => flushAndTell(part, token, ports))
   if (committed === 0) {
     const unknown = refused.find(({ failure }) => failure.class === 'unknown')

@@ -54,7 +54,9 @@ export class Burial {
       return true
     } catch (error) {
       const failure =
-        error instanceof WriteFailure ? error : new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
+        error instanceof WriteFailure
+          ? error
+          : new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
       observer.writeFailed?.(failure.class)
       hold.failed(failure)
       return false
@@ -63,7 +65,10 @@ export class Burial {
 
   #settle(letters: readonly DeadLetter[]): void {
     const { ledger, observer } = this.#ports
-    ledger.settle(letters.map((letter) => letter.delivery), 'dead-lettered')
+    ledger.settle(
+      letters.map((letter) => letter.delivery),
+      'dead-lettered',
+    )
     for (const [reason, group] of Map.groupBy(letters, (letter) => letter.reason)) {
       observer.deadLettered?.(reason, group.length)
     }

@@ -98,6 +98,7 @@ export class Engine {
 
   #receive(deliveries: readonly Delivery[]): void {
     this.#ledger.receive(deliveries)
+    if (this.#abort.signal.aborted) return this.#ledger.settle(deliveries, 'nacked')
     const touched = new Set<Lane>()
     for (const delivery of deliveries) {
       const decoded = this.#ports.pipeline.decode(delivery, this.#limits)

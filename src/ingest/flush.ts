@@ -36,7 +36,10 @@ export async function flush(entries: readonly Entry[], token: string, ports: Flu
 
   const verdicts = await cache.begin(entries.map(recordOf), token)
   step('begin')
-  settleStale(entries.filter((_, i) => verdicts[i] === 'stale'), ledger)
+  settleStale(
+    entries.filter((_, i) => verdicts[i] === 'stale'),
+    ledger,
+  )
   // `busy` is a hint, not a reason to wait for ever: the guard in SQL decides.
   const due = entries.filter((_, i) => verdicts[i] !== 'stale')
   if (due.length === 0) return false
@@ -67,7 +70,10 @@ function recordOf(entry: Entry) {
 }
 
 function settleStale(entries: readonly Entry[], ledger: Ledger): void {
-  ledger.settle(entries.map((entry) => entry.winner.delivery), 'stale')
+  ledger.settle(
+    entries.map((entry) => entry.winner.delivery),
+    'stale',
+  )
   settleLosers(entries, ledger)
 }
 
@@ -85,7 +91,10 @@ function settleLosers(entries: readonly Entry[], ledger: Ledger): void {
 }
 
 function oldestAgeSeconds(entries: readonly Entry[], clock: Clock): number {
-  const oldest = entries.reduce((least, { winner }) => Math.min(least, winner.delivery.publishTimeMs), Infinity)
+  const oldest = entries.reduce(
+    (least, { winner }) => Math.min(least, winner.delivery.publishTimeMs),
+    Infinity,
+  )
   return Math.max(0, clock.unixMs() - oldest) / 1000
 }
 

@@ -68,22 +68,19 @@ export class Lane {
   #dueInMs(): number {
     const { maxBatchRecords, maxBatchBytes, flushIntervalMs, clock } = this.#options
     const oldest = this.#since.values().next().value
-    if (oldest === undefined && this.#refused.length === 0) return Infinity
+    // Refused entries alone are not due before their time, not even when draining: that would be a busy loop.
+    if (oldest === undefined) return this.#refused.length > 0 ? this.#retryAtMs - clock.now() : Infinity
     if (this.#draining || this.#pending.size >= maxBatchRecords || this.#bytes >= maxBatchBytes) return 0
-    const dueAtMs = oldest === undefined ? this.#retryAtMs : oldest + flushIntervalMs
-    return dueAtMs - clock.now()
+    return oldest + flushIntervalMs - clock.now()
   }
 
   #pokeIn(ms: number): void {
-    this.#cancelTimer ??= this.#options.clock.after(ms, () => {
-      this.#cancelTimer = undefined
-      this.poke()
-    })
+    this.#cancelTimer?.()
+    this.#cancelTimer = this.#options.clock.after(ms, () => this.poke())
   }
 
   async #writeDue(): Promise<void> {
     this.#cancelTimer?.()
-    this.#cancelTimer = undefined
     this.#writing = true
     this.#refused = await this.#options.write(this.#take())
     this.#writing = false

@@ -16,7 +16,10 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: number): JsonObject {
   if (data.length === 0) reject('no-data', 'the message has no data')
   if (data.length > maxBytes) {
-    reject('too-large', `the message has ${data.length} bytes; the limit is ${maxBytes} (INGESTER_MAX_MESSAGE_BYTES)`)
+    reject(
+      'too-large',
+      `the message has ${data.length} bytes; the limit is ${maxBytes} (INGESTER_MAX_MESSAGE_BYTES)`,
+    )
   }
   checkAttributes(attributes)
   if (!isUtf8(data)) reject('not-utf8', 'the data is not valid UTF-8')
@@ -51,7 +54,8 @@ export function textOf(object: JsonObject, name: string): string {
 /** PostgreSQL stores no NUL, and a lone surrogate would silently become U+FFFD. */
 export function checkText(text: string, name: string): string {
   if (text.includes('\0')) reject('bad-text', `"${name}" contains a NUL character`)
-  if (!text.isWellFormed()) reject('bad-text', `"${name}" contains a lone surrogate, which is not valid Unicode`)
+  if (!text.isWellFormed())
+    reject('bad-text', `"${name}" contains a lone surrogate, which is not valid Unicode`)
   return text
 }
 

@@ -70,7 +70,10 @@ function serviceOf(message: JsonObject): string {
   if (service === '') reject('bad-service', '"service" is empty')
   const bytes = Buffer.byteLength(service)
   if (bytes <= maxServiceBytes) return service
-  return reject('bad-service', `"service" has ${bytes} bytes; as part of the key it may have ${maxServiceBytes}`)
+  return reject(
+    'bad-service',
+    `"service" has ${bytes} bytes; as part of the key it may have ${maxServiceBytes}`,
+  )
 }
 
 /**
@@ -95,12 +98,18 @@ function timestampOf(message: JsonObject, latestMs: number): number {
 
 function responseOf(message: JsonObject): string {
   const version = numberOf(message, 'data_version')
-  if (version !== 1 && version !== 2) reject('unknown-version', `"data_version" is ${glimpse(version)}; known are 1 and 2`)
+  if (version !== 1 && version !== 2)
+    reject('unknown-version', `"data_version" is ${glimpse(version)}; known are 1 and 2`)
   const data = asObject(fieldOf(message, 'data'), '"data"')
   const [expected, other] =
-    version === 1 ? (['response_bytes_utf8', 'response_str'] as const) : (['response_str', 'response_bytes_utf8'] as const)
+    version === 1
+      ? (['response_bytes_utf8', 'response_str'] as const)
+      : (['response_str', 'response_bytes_utf8'] as const)
   if (!Object.hasOwn(data, expected) && Object.hasOwn(data, other)) {
-    reject('payload-mismatch', `"data_version" is ${version}, but "data" has "${other}" in place of "${expected}"`)
+    reject(
+      'payload-mismatch',
+      `"data_version" is ${version}, but "data" has "${other}" in place of "${expected}"`,
+    )
   }
   const text = textOf(data, expected)
   return version === 1 ? checkText(fromBase64(text, expected), expected) : text

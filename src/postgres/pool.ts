@@ -31,7 +31,9 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
     application_name: 'ingester',
   })
   // An idle connection that breaks is replaced when next needed; unheard, this event would end the process.
-  pool.on('error', (error) => logger.warn({ error: messageOf(error) }, 'an idle PostgreSQL connection was lost'))
+  pool.on('error', (error) =>
+    logger.warn({ error: messageOf(error) }, 'an idle PostgreSQL connection was lost'),
+  )
   return pool
 }
 

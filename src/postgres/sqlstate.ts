@@ -18,8 +18,8 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['3D000', 'no-rights'], // database does not exist
   ['55P03', 'conflict'], // lock_not_available
   ['40', 'conflict'], // deadlock_detected, serialization_failure
-  ['26000', 'conflict'], // prepared statement is gone: its connection is dropped, the next one prepares again
-  ['42P05', 'conflict'], // prepared statement is there already: likewise
+  ['26000', 'conflict'], // prepared statement does not exist: again, on a connection that prepares it anew
+  ['42P05', 'conflict'], // prepared statement exists already: likewise
   ['0A000', 'conflict'], // cached plan must not change result type: likewise
   ['57014', 'too-big'], // query_canceled, by statement_timeout
   ['25006', 'infrastructure'], // read_only_sql_transaction: a standby
@@ -27,7 +27,6 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['53', 'infrastructure'], // insufficient resources
   ['57P', 'infrastructure'], // operator intervention
   ['58', 'infrastructure'], // system errors
-  ['XX', 'infrastructure'], // internal errors, corruption
   ['22', 'bad-row'], // data exceptions
   ['23', 'bad-row'], // constraint violations
   ['54', 'bad-row'], // program limits: an index entry too large
@@ -50,13 +49,17 @@ export function asWriteFailure(error: unknown, where: string): WriteFailure {
   return new WriteFailure(failureClass, message, code, { cause: error })
 }
 
+/** Prepared statements belong to a connection: one whose statement is stale is dropped. */
+const staleStatement = new Set(['26000', '42P05', '0A000'])
+
 /** After these the connection is not to be used again. Others leave it as good as before. */
-export function breaksConnection(failure: WriteFailure): boolean {
-  return failure.class === 'infrastructure' || failure.class === 'unknown' || failure.class === 'conflict'
+export function breaksConnection({ class: failureClass, code }: WriteFailure): boolean {
+  return failureClass === 'infrastructure' || failureClass === 'unknown' || staleStatement.has(code ?? '')
 }
 
 function classify(error: unknown): { failureClass: FailureClass; code: string | undefined } {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (error instanceof pg.DatabaseError) {
     const known = code === undefined ? undefined : classes.find(([prefix]) => code.startsWith(prefix))
     return { failureClass: known?.[1] ?? 'unknown', code }
@@ -77,4 +80,15 @@ function namesIn(error: pg.DatabaseError): string {
     ['constraint', error.constraint],
   ].filter(([, name]) => name !== undefined)
   return names.length > 0 ? ` (${names.map(([kind, name]) => `${kind} ${name}`).join(', ')})` : ''
+}
+
+/** At start, no waiting mends these: wrong password, no such role or database. */
+export function isRefusedForGood(error: unknown): boolean {
+  return classify(error).failureClass === 'no-rights'
+}
+
+/** The database was not reached, or did not let us in. */
+export function isConnectionFailure(error: unknown): boolean {
+  const { failureClass } = classify(error)
+  return failureClass === 'infrastructure' || failureClass === 'no-rights'
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { WriteFailure } from '#core/failure.ts'
+import type { WriteFailure } from '#core/failure.ts'
 import { asWriteFailure, breaksConnection } from './sqlstate.ts'
 
 /**

@@ -17,7 +17,9 @@ export function upsertSql(table: PostgresTable): string {
   const names = table.columns.map((column) => pg.escapeIdentifier(column.name))
   const columnOf = (columnName: string) => columnNamed(table, columnName)
   const ordered = (prefix: string, columns: readonly string[]) =>
-    columns.map((column) => `${prefix}${pg.escapeIdentifier(column)}${collation(columnOf(column))}`).join(', ')
+    columns
+      .map((column) => `${prefix}${pg.escapeIdentifier(column)}${collation(columnOf(column))}`)
+      .join(', ')
   const updated = table.columns
     .filter((column) => !table.key.includes(column.name))
     .map((column) => `${pg.escapeIdentifier(column.name)} = EXCLUDED.${pg.escapeIdentifier(column.name)}`)
@@ -35,7 +37,8 @@ export function upsertSql(table: PostgresTable): string {
 
 function columnNamed(table: PostgresTable, name: string): Column {
   const column = table.columns.find((one) => one.name === name)
-  if (!column) throw new Error(`table ${table.name}: key or version names the column ${name}, which it does not have`)
+  if (!column)
+    throw new Error(`table ${table.name}: key or version names the column ${name}, which it does not have`)
   return column
 }
 

@@ -77,7 +77,8 @@ export class Acknowledger {
       retryable: (error) => !isPermanent(error),
     }).then(
       () => {},
-      (error: unknown) => logger.warn({ count, error: messageOf(error) }, `${what}s given up: the messages will come again`),
+      (error: unknown) =>
+        logger.warn({ count, error: messageOf(error) }, `${what}s given up: the messages will come again`),
     )
     this.#underway.add(sent)
     void sent.finally(() => this.#underway.delete(sent))

@@ -23,7 +23,9 @@ export async function ensureSubscription(
   const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
   if (clients.isEmulator) {
     const topic = await ensureTopic(clients, topicId)
-    await unlessThere(subscriber.createSubscription({ name: subscription, topic, ackDeadlineSeconds }, oneTry))
+    await unlessThere(
+      subscriber.createSubscription({ name: subscription, topic, ackDeadlineSeconds }, oneTry),
+    )
     return subscription
   }
   try {

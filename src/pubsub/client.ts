@@ -64,6 +64,8 @@ export function statusOf(error: unknown): number | undefined {
 export function isPermanent(error: unknown): boolean {
   const status = statusOf(error)
   return (
-    status === grpcStatus.notFound || status === grpcStatus.permissionDenied || status === grpcStatus.unauthenticated
+    status === grpcStatus.notFound ||
+    status === grpcStatus.permissionDenied ||
+    status === grpcStatus.unauthenticated
   )
 }

@@ -60,7 +60,13 @@ export class PubsubSource implements Source {
       observer.leasesLost?.(count)
     }
     this.#leases = new Leases({ subscriber, subscription, ackDeadlineMs, clock, logger, lost })
-    this.#acknowledger = new Acknowledger({ subscriber, subscription, withinMs: ackDeadlineMs, clock, logger })
+    this.#acknowledger = new Acknowledger({
+      subscriber,
+      subscription,
+      withinMs: ackDeadlineMs,
+      clock,
+      logger,
+    })
     this.#streams = new StreamGroup({
       ...options,
       subscriber,
@@ -143,7 +149,10 @@ export class PubsubSource implements Source {
   #take(deliveries: readonly Delivery[]): void {
     const taken = deliveries.filter((delivery) => this.#lease(delivery))
     if (taken.length < deliveries.length) {
-      this.#options.logger.warn({ refused: deliveries.length - taken.length }, 'bounds reached: streams cut off')
+      this.#options.logger.warn(
+        { refused: deliveries.length - taken.length },
+        'bounds reached: streams cut off',
+      )
       this.#streams.cancel()
     }
     if (taken.length > 0) this.#receive(taken)

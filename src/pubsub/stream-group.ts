@@ -66,7 +66,7 @@ export class StreamGroup {
 
   /** Ends all streams now; whether others follow is a question of `open` and `drain`. */
   cancel(): void {
-    for (const stream of [...this.#streams]) stream.cancel()
+    for (const stream of this.#streams) stream.cancel()
   }
 
   /** Resolves when no stream is left. */

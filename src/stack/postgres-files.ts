@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -91,8 +91,18 @@ const initialise = async (files: PostgresFiles, { user, password, database }: Cr
 export const preparePostgres = async (credentials: Credentials): Promise<PostgresFiles> => {
   const account = await serverAccount()
   const folder = await temporaryFolder('postgres', await parentFolder(account))
-  const native = await usableNative(folder, account)
-  const files = { folder, dataDir: join(folder, 'data'), postgres: join(native, 'bin', 'postgres'), account }
-  await initialise(files, credentials)
-  return files
+  try {
+    const native = await usableNative(folder, account)
+    const files = {
+      folder,
+      dataDir: join(folder, 'data'),
+      postgres: join(native, 'bin', 'postgres'),
+      account,
+    }
+    await initialise(files, credentials)
+    return files
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+    throw error
+  }
 }

@@ -32,20 +32,28 @@ const until = async (what: string, met: () => Promise<boolean>): Promise<void> =
 const noFolder = async (): Promise<boolean> => (await readdir(folders)).length === 0
 const ended = async (pid: number): Promise<boolean> => (await serverProcesses(pid)).length === 0
 
+interface Program {
+  readonly child: ChildProcess
+  /** The next line that it prints, parsed; rejects when it ends without one. */
+  next<T>(): Promise<T>
+  readonly exit: Promise<unknown>
+}
+
 /** Another program: `body` after an import of this room; it prints JSON lines. */
-const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false): ChildProcess => {
+const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false): Program => {
   const script = `import { startStack } from ${JSON.stringify(import.meta.resolve('./stack.ts'))}\n${body}`
-  return spawn(process.execPath, ['--input-type=module', '-e', script], {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached,
     env: { ...process.env, TMPDIR: folders, ...env },
   })
-}
-
-const nextLine = async <T>(program: ChildProcess): Promise<T> => {
-  assert.ok(program.stdout)
-  const [line] = await once(createInterface({ input: program.stdout }), 'line')
-  return JSON.parse(line) as T
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async <T>(): Promise<T> => {
+    const { done, value } = await lines.next()
+    assert.ok(done !== true, 'the program ended without a word')
+    return JSON.parse(value) as T
+  }
+  return { child, next, exit: once(child, 'exit') }
 }
 
 test('postgres and redis start at once and end with the block', async () => {
@@ -81,8 +89,8 @@ test('when one service fails, the others are stopped', async () => {
      const failing = startStack({ ports: { postgres: 0, redis: 0 }, pubsubEmulatorHost })
      failing.catch((error) => console.log(JSON.stringify(error.message)))`,
   )
-  assert.match(await nextLine<string>(program), /nobody answers at PUBSUB_EMULATOR_HOST/)
-  await once(program, 'exit')
+  assert.match(await program.next<string>(), /nobody answers at PUBSUB_EMULATOR_HOST/)
+  await program.exit
   assert.ok(await noFolder())
 })
 
@@ -92,7 +100,7 @@ test('no redis-server on PATH: it is missing, with the mend', async () => {
      console.log(JSON.stringify(stack.missing))`,
     { PATH: '/nowhere' },
   )
-  const [missing] = await nextLine<{ service: string; why: string; mend: string }[]>(program)
+  const [missing] = await program.next<{ service: string; why: string; mend: string }[]>()
   assert.equal(missing?.service, 'redis')
   assert.match(missing.mend, /apt-get install redis-server.*brew install redis/)
 })
@@ -112,11 +120,11 @@ const owner = `
 for (const signal of ['SIGKILL', 'SIGINT'] as const) {
   test(`an owner ended by ${signal} leaves no process and no folder`, async (t) => {
     const program = runProgram(owner)
-    const { pids, bystander } = await nextLine<Report>(program)
+    const { pids, bystander } = await program.next<Report>()
     t.after(() => process.kill(bystander))
     const all = (await Promise.all(pids.map(serverProcesses))).flat()
     assert.ok(all.length > 3)
-    program.kill(signal)
+    program.child.kill(signal)
     for (const pid of all) await until(`the end of ${pid}`, async () => await ended(pid))
     await until('the end of the folders', noFolder)
     assert.equal(await ended(bystander), false)
@@ -125,11 +133,11 @@ for (const signal of ['SIGKILL', 'SIGINT'] as const) {
 
 test('an owner killed while its server is frozen leaves nothing either', async () => {
   const program = runProgram(owner)
-  const { pids, bystander } = await nextLine<Report>(program)
+  const { pids, bystander } = await program.next<Report>()
   process.kill(bystander)
   const all = (await Promise.all(pids.map(serverProcesses))).flat()
   for (const pid of all) process.kill(pid, 'SIGSTOP')
-  program.kill('SIGKILL')
+  program.child.kill('SIGKILL')
   for (const pid of all) await until(`the end of ${pid}`, async () => await ended(pid))
   await until('the end of the folders', noFolder)
 })
@@ -141,8 +149,8 @@ test('an owner killed while it prepares the data folder leaves nothing either', 
     return folder !== undefined && (await readdir(join(folders, folder))).includes('data')
   }
   await until('initdb at work', initdbRuns)
-  assert.ok(program.pid)
-  program.kill('SIGKILL')
+  assert.ok(program.child.pid)
+  program.child.kill('SIGKILL')
   await until('the end of the folders', noFolder)
 })
 
@@ -162,10 +170,10 @@ test("a terminal's Ctrl-C reaches the owner, not its services", async () => {
     {},
     true,
   )
-  assert.equal(await nextLine(program), 'ready')
-  assert.ok(program.pid)
+  assert.equal(await program.next(), 'ready')
+  assert.ok(program.child.pid)
   // To the whole process group, as a terminal does.
-  process.kill(-program.pid, 'SIGINT')
-  assert.deepEqual(await nextLine(program), [])
-  await once(program, 'exit')
+  process.kill(-program.child.pid, 'SIGINT')
+  assert.deepEqual(await program.next(), [])
+  await program.exit
 })

@@ -1,0 +1,25 @@
+import { Command } from 'commander'
+import { serve } from '#app/serve.ts'
+import { loadConfig } from '#config/config.ts'
+import { stopSignals } from '../stop-signals.ts'
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('Run the service: consume the subscription until it is told to stop.')
+    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester run --env-file .env
+  PUBSUB_EMULATOR_HOST=localhost:8085 bin/ingester run --env-file .env.demo
+
+Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back and leave, exit 5.
+`,
+    )
+    .action(async ({ envFile }: { envFile?: string }) => {
+      using signals = stopSignals(() =>
+        console.error('stopping: settling what is in hand; once more to leave now'),
+      )
+      process.exitCode = await serve(loadConfig(envFile), signals)
+    })
+}

@@ -1,0 +1,43 @@
+import { Command, CommanderError } from 'commander'
+import { endingOf, exitCode } from '#app/exit-code.ts'
+import { version } from '#app/version.ts'
+import { demoCommand } from './command/demo.ts'
+import { migrateCommand } from './command/migrate.ts'
+import { runCommand } from './command/run.ts'
+
+const program = new Command('ingester')
+  .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
+  .version(version)
+  .showSuggestionAfterError()
+  .addHelpText(
+    'beforeAll',
+    `Examples:
+  bin/ingester demo                      everything at once, embedded; Ctrl-C ends it
+  bin/ingester migrate up --env-file .env
+  bin/ingester run --env-file .env       the service
+`,
+  )
+
+for (const command of [runCommand(), demoCommand(), migrateCommand()]) program.addCommand(command)
+for (const command of everyCommand(program)) command.exitOverride()
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = report(error)
+}
+// After a hard stop there may be connections that nobody waits for any more.
+if (process.exitCode === exitCode.unsettled) process.exit()
+
+function* everyCommand(command: Command): Generator<Command> {
+  yield command
+  for (const child of command.commands) yield* everyCommand(child)
+}
+
+function report(error: unknown): number {
+  // Commander has told the user already; its own code for wrong usage is 1.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
+  const { code, message } = endingOf(error)
+  console.error(`ingester: ${message}`)
+  return code
+}

@@ -1,0 +1,4 @@
+import { fileURLToPath } from 'node:url'
+
+/** The SQL files that make the tables. */
+export const migrationsDir = fileURLToPath(new URL('../../db/migrations', import.meta.url))

@@ -1,0 +1,58 @@
+import { systemClock, sleep } from '#runtime/clock.ts'
+import { connectPubsub } from '#pubsub/client.ts'
+import { ensureTopic } from '#pubsub/admin.ts'
+import { publish } from '#pubsub/publisher.ts'
+import type { GeneratedMessage, Mixture } from '#demo/scan-generator.ts'
+import { ScanGenerator } from '#demo/scan-generator.ts'
+
+export interface ScannerOptions extends Mixture {
+  readonly projectId: string
+  readonly topicId: string
+  readonly emulatorHost: string | undefined
+  /** Messages a second; 0: as fast as the broker takes them. */
+  readonly rate: number
+  readonly seed: number
+  /** Ends after so many messages. */
+  readonly count?: number | undefined
+  /** Ends after so long. */
+  readonly forMs?: number | undefined
+  /** Ends when it aborts. */
+  readonly signal: AbortSignal
+  /** Told of messages that the broker has confirmed. */
+  readonly published?: (messages: readonly GeneratedMessage[]) => void
+}
+
+/** A group of messages goes out this often, so that a rate costs no timer a message. */
+const tickMs = 20
+const maxGroup = 1000
+
+/**
+ * Publishes scan results until the count, the time or the signal says stop; returns how many.
+ *
+ * @throws gRPC errors, when the broker does not take them
+ */
+export async function runScanner(options: ScannerOptions): Promise<number> {
+  const { rate, seed, count = Infinity, forMs = Infinity, signal } = options
+  const clients = await connectPubsub(options)
+  await using _ = { [Symbol.asyncDispose]: () => clients.close() }
+  const topic = clients.isEmulator
+    ? await ensureTopic(clients, options.topicId)
+    : `projects/${options.projectId}/topics/${options.topicId}`
+
+  const generator = new ScanGenerator(seed, options, () => Math.floor(systemClock.unixMs() / 1000))
+  const start = systemClock.now()
+  let published = 0
+  while (!signal.aborted && published < count) {
+    const elapsedMs = systemClock.now() - start
+    if (elapsedMs >= forMs) break
+    const due = rate === 0 ? Infinity : Math.floor((rate * (elapsedMs + tickMs)) / 1000) - published
+    const group = Array.from({ length: Math.min(due, maxGroup, count - published) }, () => generator.next())
+    if (group.length > 0) {
+      await publish(clients, topic, group)
+      options.published?.(group)
+      published += group.length
+    }
+    if (due <= maxGroup) await sleep(systemClock, tickMs, signal)
+  }
+  return published
+}

@@ -1,0 +1,56 @@
+import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+import type { Logger } from '#core/logger.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import { systemClock } from '#runtime/clock.ts'
+import { retry } from '#runtime/retry.ts'
+
+/** Waits for the things that a service needs to be there, within one time limit for all of them. */
+export class Startup {
+  readonly #logger: Logger
+  readonly #limitMs: number
+  readonly #endMs: number
+  readonly #signal: AbortSignal | undefined
+
+  constructor(limitMs: number, logger: Logger, signal?: AbortSignal) {
+    this.#logger = logger
+    this.#limitMs = limitMs
+    this.#endMs = systemClock.now() + limitMs
+    this.#signal = signal
+  }
+
+  /**
+   * Tries until it works, saying each time why it does not.
+   *
+   * @param mend what a person should look at
+   * @param hopeless errors that waiting cannot mend, besides ConfigurationError
+   * @throws UnreachableError after the time limit; ConfigurationError and hopeless ones at once
+   */
+  async reach<T>(
+    what: string,
+    mend: string,
+    attempt: () => Promise<T>,
+    hopeless: (error: unknown) => boolean = () => false,
+  ): Promise<T> {
+    let asked = false
+    try {
+      return await retry(attempt, {
+        clock: systemClock,
+        backoff: exponentialBackoff({ initialMs: 250, maxMs: 3000 }),
+        withinMs: Math.max(0, this.#endMs - systemClock.now()),
+        ...(this.#signal ? { signal: this.#signal } : {}),
+        retryable: (error) => !(error instanceof ConfigurationError) && !hopeless(error),
+        onRetry: (error) => {
+          asked = true
+          this.#logger.warn({ error: messageOf(error) }, `waiting for ${what}`)
+        },
+      })
+    } catch (error) {
+      if (error instanceof ConfigurationError) throw error
+      if (hopeless(error))
+        throw new ConfigurationError(`${what}: ${messageOf(error)}; ${mend}`, { cause: error })
+      const limit = `INGESTER_STARTUP_TIMEOUT, ${this.#limitMs / 1000} s`
+      const reason = asked ? `was not reachable within ${limit}` : 'is not reachable'
+      throw new UnreachableError(`${what} ${reason}: ${messageOf(error)}; ${mend}`, { cause: error })
+    }
+  }
+}

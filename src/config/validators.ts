@@ -1,0 +1,36 @@
+import { makeValidator } from 'envalid'
+import { parseBytes, parseDuration, parseWhole } from './values.ts'
+
+/** In ms. */
+export const duration = makeValidator(parseDuration)
+
+/** In bytes. */
+export const bytes = makeValidator(parseBytes)
+
+/** A whole number within bounds. */
+export function count(least: number, most: number) {
+  return makeValidator((input: string) => parseWhole(input, least, most))
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(words: readonly T[]) {
+  return makeValidator((input: string): T => {
+    const word = words.find((one) => one === input)
+    if (word !== undefined) return word
+    throw new Error(`must be one of ${words.join(', ')}, not "${input}"`)
+  })
+}
+
+/** Anything but nothing. */
+export const text = makeValidator((input: string) => {
+  if (input.trim() !== '') return input
+  throw new Error('must not be empty')
+})
+
+/** The id of a topic or subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
+export const resourceId = makeValidator((input: string) => {
+  if (/^[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(input)) return input
+  throw new Error(
+    `must be an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, not "${input}"`,
+  )
+})

@@ -1,0 +1,40 @@
+/** Values as people write them, in variables and options alike. Each throws an Error that says what was expected. */
+
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const byteUnits: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+
+/** `10s`, `100ms`, `1.5h`; in ms. */
+export function parseDuration(text: string): number {
+  return quantity(text, durationUnits) ?? refuse('a duration such as 10s, 100ms or 72h', text)
+}
+
+/** `100MiB`, `64KiB`, `4096`; in bytes. */
+export function parseBytes(text: string): number {
+  return quantity(text, byteUnits) ?? refuse('a size such as 100MiB, 64KiB or 4096', text)
+}
+
+/** A whole number within bounds. */
+export function parseWhole(text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  return refuse(`a whole number ${bounds}`, text)
+}
+
+/** 0 to 100. */
+export function parsePercentage(text: string): number {
+  const value = Number(text)
+  return text.trim() !== '' && value >= 0 && value <= 100 ? value : refuse('a percentage from 0 to 100', text)
+}
+
+/** Zero needs no unit. */
+function quantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  if (text === '0') return 0
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text) ?? []
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
+  return number !== undefined && factor !== undefined ? Math.round(Number(number) * factor) : undefined
+}
+
+function refuse(expected: string, text: string): never {
+  throw new Error(`must be ${expected}, not "${text}"`)
+}

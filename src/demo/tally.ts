@@ -1,0 +1,53 @@
+import type { Delivery, Settlement } from '#core/delivery.ts'
+import type { Observer } from '#core/observer.ts'
+
+/** Counts what one or more ingesters do, and knows when they are done. */
+export class Tally {
+  readonly settled: Record<Settlement, number> = {
+    written: 0,
+    coalesced: 0,
+    stale: 0,
+    'dead-lettered': 0,
+    nacked: 0,
+  }
+  received = 0
+  /** Deliveries of messages that had been delivered before. */
+  redelivered = 0
+  readonly #messageIds = new Set<string>()
+  readonly #outstanding: () => number
+  #waiting: { messages: number; resolve: () => void } | undefined
+
+  /** @param outstanding deliveries that the ingesters hold now */
+  constructor(outstanding: () => number) {
+    this.#outstanding = outstanding
+  }
+
+  readonly observer: Observer = {
+    received: (deliveries) => this.#receive(deliveries),
+    settled: (settlement, count) => {
+      this.settled[settlement] += count
+      this.#look()
+    },
+  }
+
+  /** Resolves when so many different messages have been received and nothing is outstanding. */
+  drained(messages: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting = { messages, resolve }
+    this.#look()
+    return promise
+  }
+
+  #receive(deliveries: readonly Delivery[]): void {
+    this.received += deliveries.length
+    for (const { messageId } of deliveries) {
+      if (this.#messageIds.has(messageId)) this.redelivered += 1
+      else this.#messageIds.add(messageId)
+    }
+  }
+
+  #look(): void {
+    const waiting = this.#waiting
+    if (waiting && this.#messageIds.size >= waiting.messages && this.#outstanding() === 0) waiting.resolve()
+  }
+}

@@ -1,0 +1,48 @@
+import type pg from 'pg'
+import { ConfigurationError } from '#core/failure.ts'
+import type { PostgresTable } from '#core/pipeline.ts'
+
+const deadLetters = {
+  name: 'dead_letters',
+  columns: ['subscription', 'message_id', 'publish_time', 'reason'],
+}
+
+/**
+ * Looks whether the tables are there with the columns and rights that writing needs, so that a wrong database is
+ * found at start and not by the first message.
+ *
+ * @throws ConfigurationError with the mend; whatever the connection throws
+ */
+export async function checkTables(pool: pg.Pool, table: PostgresTable): Promise<void> {
+  await checkTable(
+    pool,
+    table.name,
+    table.columns.map((column) => column.name),
+  )
+  await checkTable(pool, deadLetters.name, deadLetters.columns)
+}
+
+async function checkTable(pool: pg.Pool, table: string, columns: readonly string[]): Promise<void> {
+  const { rows } = await pool.query(
+    `SELECT current_user AS role, to_regclass($1) IS NOT NULL AS there,
+            ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0) AS columns,
+            coalesce(has_table_privilege(to_regclass($1)::oid, 'SELECT') AND
+                     has_table_privilege(to_regclass($1)::oid, 'INSERT') AND
+                     has_table_privilege(to_regclass($1)::oid, 'UPDATE'), false) AS granted`,
+    [table],
+  )
+  const { role, there, columns: found, granted } = rows[0]
+  if (!there)
+    throw new ConfigurationError(`the table ${table} is not there; create it: bin/ingester migrate up`)
+  const missing = columns.filter((column) => !found.includes(column))
+  if (missing.length > 0) {
+    throw new ConfigurationError(
+      `the table ${table} has no column ${missing.join(', ')}; bring it up to date: bin/ingester migrate up`,
+    )
+  }
+  if (!granted) {
+    throw new ConfigurationError(
+      `the role ${role} may not write the table ${table}; as its owner: GRANT SELECT, INSERT, UPDATE ON ${table} TO ${role}`,
+    )
+  }
+}

@@ -1,0 +1,120 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Observer } from '#core/observer.ts'
+
+export interface MetricsOptions {
+  readonly pipeline: string
+  readonly version: string
+  /** Read when the metrics are. */
+  readonly outstanding: () => number
+  readonly oldestOutstandingSeconds: () => number
+}
+
+export interface Metrics {
+  readonly observer: Observer
+  /** Prometheus text, and its content type. */
+  readonly contentType: string
+  text(): Promise<string>
+}
+
+const flushBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const ageBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200]
+const batchBuckets = [1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
+/** The service's metrics: counted a batch at a time, since a counter costs 130 ns. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry()
+  registry.setDefaultLabels({ pipeline: options.pipeline })
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+
+  const received = new Counter({
+    name: 'ingester_messages_received_total',
+    help: 'Deliveries received; always settled + outstanding',
+    registers,
+  })
+  const settled = new Counter({
+    name: 'ingester_messages_settled_total',
+    help: 'Deliveries settled, by the fact that settled them',
+    labelNames: ['reason'],
+    registers,
+  })
+  const outstanding: Gauge = new Gauge({
+    name: 'ingester_messages_outstanding',
+    help: 'Deliveries received and not yet settled',
+    registers,
+    collect: () => outstanding.set(options.outstanding()),
+  })
+  const oldest: Gauge = new Gauge({
+    name: 'ingester_oldest_outstanding_seconds',
+    help: 'How long the oldest outstanding delivery has been here',
+    registers,
+    collect: () => oldest.set(options.oldestOutstandingSeconds()),
+  })
+  const batchRecords = new Histogram({
+    name: 'ingester_batch_records',
+    help: 'Records in a written batch, after coalescing',
+    buckets: batchBuckets,
+    registers,
+  })
+  const flushSeconds = new Histogram({
+    name: 'ingester_flush_seconds',
+    help: 'Time of each step of a flush',
+    labelNames: ['step'],
+    buckets: flushBuckets,
+    registers,
+  })
+  const publishToCommit = new Histogram({
+    name: 'ingester_publish_to_commit_seconds',
+    help: 'From publishing to commit, of the oldest message of each batch',
+    buckets: ageBuckets,
+    registers,
+  })
+  const deadLetters = new Counter({
+    name: 'ingester_dead_letters_total',
+    help: 'Dead letters stored, by reason',
+    labelNames: ['reason'],
+    registers,
+  })
+  const writeFailures = new Counter({
+    name: 'ingester_write_failures_total',
+    help: 'Failed writes, by class',
+    labelNames: ['class'],
+    registers,
+  })
+  const held = new Gauge({
+    name: 'ingester_held',
+    help: '1 while nothing is written because a store is away or refuses everything',
+    registers,
+  })
+  const leasesLost = new Counter({
+    name: 'ingester_leases_lost_total',
+    help: 'Leases that could not be extended in time',
+    registers,
+  })
+  const streamsOpen = new Gauge({
+    name: 'ingester_streams_open',
+    help: 'Open StreamingPull calls',
+    registers,
+  })
+  const buildInfo = new Gauge({
+    name: 'ingester_build_info',
+    help: 'Always 1; the version is in the label',
+    labelNames: ['version'],
+    registers,
+  })
+  buildInfo.set({ version: options.version }, 1)
+
+  const observer: Observer = {
+    received: (deliveries) => received.inc(deliveries.length),
+    settled: (settlement, count) => settled.inc({ reason: settlement.replace('-', '_') }, count),
+    sealed: (records) => batchRecords.observe(records),
+    stepped: (step, seconds) => flushSeconds.observe({ step }, seconds),
+    committed: (seconds) => publishToCommit.observe(seconds),
+    deadLettered: (reason, count) => deadLetters.inc({ reason }, count),
+    writeFailed: (failureClass) => writeFailures.inc({ class: failureClass }),
+    held: (reason) => held.set(reason === undefined ? 0 : 1),
+    leasesLost: (count) => leasesLost.inc(count),
+    streamsOpen: (count) => streamsOpen.set(count),
+  }
+  return { observer, contentType: registry.contentType, text: () => registry.metrics() }
+}
