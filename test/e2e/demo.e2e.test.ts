@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { DemoSummary } from '#app/demo.ts'
+import { projectDir, startIngesterProgram } from '../support/program.ts'
+import { withoutEmulator } from '../support/system.ts'
+
+const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
+const mixture = ['--duplicates', '20', '--late', '30', '--poison', '2', '--seed', seed, '--json']
+
+function summaryOf(stdout: string): DemoSummary {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
+}
+
+function assertIdentity(summary: DemoSummary): void {
+  const { written, coalesced, stale, deadLettered, nacked, outstanding } = summary
+  assert.equal(summary.received, written + coalesced + stale + deadLettered + nacked + outstanding)
+}
+
+test('demo --for proves that the table converges, and exits 0', { skip: withoutEmulator }, async (t) => {
+  t.diagnostic(`TEST_SEED=${seed}`)
+  await using demo = startIngesterProgram([
+    'demo',
+    '--for',
+    '5s',
+    '--rate',
+    '1000',
+    '--replicas',
+    '2',
+    ...mixture,
+  ])
+  assert.equal(await demo.ended, 0, demo.stderr())
+  const summary = summaryOf(demo.stdout())
+  assertIdentity(summary)
+  assert.equal(summary.converged, true)
+  assert.equal(summary.outstanding, 0)
+  assert.equal(summary.rows, summary.keys)
+  assert.ok(summary.poison > 0 && summary.deadLettered >= summary.poison)
+  assert.ok(summary.published >= 4000, `published ${summary.published}`)
+})
+
+test('with a bug in the guard, demo --for says so and exits 4', { skip: withoutEmulator }, async (t) => {
+  t.diagnostic(`TEST_SEED=${seed}`)
+  await using copy = await copyOfProject()
+  const file = join(copy.dir, 'src/postgres/upsert.ts')
+  const source = await readFile(file, 'utf8')
+  const broken = source.replace(")}) > (${ordered('t.'", ")}) <> (${ordered('t.'")
+  assert.notEqual(broken, source, 'the guard is no longer where the bug is planted')
+  await writeFile(file, broken)
+
+  await using demo = startIngesterProgram(['demo', '--for', '3s', '--rate', '1000', ...mixture], {
+    cwd: copy.dir,
+  })
+  assert.equal(await demo.ended, 4, demo.stderr())
+  assert.equal(summaryOf(demo.stdout()).converged, false)
+  assert.match(demo.stderr(), /NOT converged:\n {2}\[.*\] should be ".*" of \d+, but is/)
+})
+
+async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'ingester-copy-'))
+  for (const part of ['bin', 'cmd', 'src', 'db', 'package.json']) {
+    await cp(join(projectDir, part), join(dir, part), { recursive: true })
+  }
+  await symlink(join(projectDir, 'node_modules'), join(dir, 'node_modules'))
+  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) }
+}

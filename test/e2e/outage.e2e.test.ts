@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Delivery } from '#core/delivery.ts'
+import { noLogger } from '#core/logger.ts'
+import { startIngester } from '#app/ingester.ts'
+import { runScanner } from '#app/scanner.ts'
+import { Oracle } from '#demo/oracle.ts'
+import { Tally } from '#demo/tally.ts'
+import { observers } from '#core/observer.ts'
+import { serverProcesses } from '#stack/processes.ts'
+import { projectId, startSystem, topicId, until, withoutEmulator } from '../support/system.ts'
+
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
+const frozenSeconds = Number(process.env['TEST_FROZEN_SECONDS'] ?? 25)
+const bound = 5000
+const rate = 1000
+
+test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, buried or lost, attempts stay 1, memory is bounded`, {
+  skip: withoutEmulator,
+  timeout: 300_000,
+}, async (t) => {
+  t.diagnostic(`TEST_SEED=${seed} TEST_FROZEN_SECONDS=${frozenSeconds}`)
+  await using system = await startSystem({
+    INGESTER_POSTGRES_STATEMENT_TIMEOUT: '2s',
+    INGESTER_MAX_OUTSTANDING_MESSAGES: String(bound),
+  })
+  let attempts = 0
+  let mostOutstanding = 0
+  const held: string[] = []
+  const watch = {
+    received: (deliveries: readonly Delivery[]) => {
+      for (const { deliveryAttempt } of deliveries) attempts = Math.max(attempts, deliveryAttempt)
+      mostOutstanding = Math.max(mostOutstanding, ingester.outstanding)
+    },
+    held: (reason: string | undefined) => void (reason && held.push(reason)),
+  }
+  const tally = new Tally(() => ingester.outstanding)
+  await using ingester = await startIngester(system.config, noLogger, {
+    observer: observers(tally.observer, watch),
+  })
+
+  const oracle = new Oracle()
+  const done = new AbortController()
+  const scanning = runScanner({
+    projectId,
+    topicId,
+    emulatorHost: system.config.pubsub.emulatorHost,
+    rate,
+    seed,
+    duplicates: 20,
+    late: 30,
+    poison: 0,
+    signal: done.signal,
+    published: (messages) => messages.forEach(({ scan }) => scan && oracle.published(scan)),
+  })
+  await until(
+    async () => tally.settled.written,
+    (written) => written > 1000,
+  )
+
+  const server = await serverProcesses(system.postgres.pid)
+  for (const pid of server) process.kill(pid, 'SIGSTOP')
+  const thawed = frozenFor(frozenSeconds)
+  // The bound is reached long before the end; what memory is used by then is all that may be used.
+  await until(
+    async () => ingester.outstanding,
+    (outstanding) => outstanding >= bound * 0.9,
+  )
+  const memoryWhenFull = process.memoryUsage().rss
+  await thawed
+  const memoryAtTheEnd = process.memoryUsage().rss
+  const readiness = await fetch(`${ingester.adminUrl}/readyz`)
+  for (const pid of server) process.kill(pid, 'SIGCONT')
+
+  assert.equal(readiness.status, 503)
+  assert.match(await readiness.text(), /scan_results/)
+  done.abort()
+  const published = await scanning
+  await tally.drained(published)
+  await ingester.stop()
+
+  const growthMiB = (memoryAtTheEnd - memoryWhenFull) / 2 ** 20
+  t.diagnostic(
+    `${published} published, at most ${mostOutstanding} outstanding, memory +${growthMiB.toFixed(0)} MiB`,
+  )
+  assert.deepEqual(oracle.differences(await system.scans()), [])
+  assert.equal(tally.settled.nacked, 0)
+  assert.equal(tally.settled['dead-lettered'], 0)
+  assert.ok(held.length > 0, 'it never held')
+  assert.ok(mostOutstanding <= bound, `${mostOutstanding} outstanding`)
+  assert.equal(attempts, 1)
+  assert.ok(growthMiB < 100, `memory grew by ${growthMiB} MiB while nothing could be taken`)
+})
+
+/** An outage has a length: this is the one place where a test waits for time. */
+function frozenFor(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+}

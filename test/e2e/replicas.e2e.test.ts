@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type pg from 'pg'
+import { migrate } from '#postgres/migrations.ts'
+import { migrationsDir } from '#app/project.ts'
+import type { Program } from '../support/program.ts'
+import { startIngesterProgram } from '../support/program.ts'
+import { publishMixture } from '../support/publish.ts'
+import type { TestSystem } from '../support/system.ts'
+import {
+  connectSql,
+  createSubscription,
+  metric,
+  startSystem,
+  until,
+  withoutEmulator,
+} from '../support/system.ts'
+
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
+const messages = Number(process.env['TEST_MESSAGES'] ?? 50_000)
+
+test(`three replicas, one killed with -9 while it holds deliveries, make of ${messages} messages the table that one makes`, {
+  skip: withoutEmulator,
+  timeout: 300_000,
+}, async (t) => {
+  t.diagnostic(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
+  await using system = await startSystem()
+  const alone = await secondDatabase(system)
+  await using single = startIngesterProgram(['run'], { env: alone.env })
+  await using first = startIngesterProgram(['run'], { env: system.env })
+  await using second = startIngesterProgram(['run'], { env: system.env })
+  await using victim = startIngesterProgram(['run'], { env: system.env })
+  const victimUrl = await adminUrl(victim)
+  await Promise.all([adminUrl(single), adminUrl(first), adminUrl(second)])
+
+  // A lock that every write waits for: until it goes, all that comes is held.
+  await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
+  const publishing = publishMixture(system, messages, seed, { duplicates: 20, late: 30, poison: 0 })
+  await until(
+    () => metric(victimUrl, 'ingester_messages_outstanding'),
+    (held) => held >= 1000,
+  )
+  victim.signal('SIGKILL')
+  assert.equal(await victim.ended, 'SIGKILL')
+  await system.sql.query('COMMIT')
+
+  const { oracle } = await publishing
+  await until(
+    async () => oracle.differences(await system.scans()).length,
+    (differences) => differences === 0,
+    200_000,
+  )
+  const sameAsAlone = async () => (await digest(alone.sql)) === (await digest(system.sql))
+  await until(sameAsAlone, (same) => same, 200_000)
+
+  for (const program of [single, first, second]) program.signal('SIGTERM')
+  for (const program of [single, first, second]) assert.equal(await program.ended, 0, program.stderr())
+  await alone.sql.end()
+})
+
+async function adminUrl(program: Program): Promise<string> {
+  const [, url] = await program.said(/"admin":"(http[^"]+)"/)
+  return url as string
+}
+
+/** A table of its own for one ingester on a second subscription of the same topic. */
+async function secondDatabase(system: TestSystem): Promise<{ env: Record<string, string>; sql: pg.Client }> {
+  await system.sql.query('CREATE DATABASE alone')
+  const postgres = { ...system.config.postgres, database: 'alone' }
+  await migrate(postgres, migrationsDir, 'up')
+  await createSubscription(system.clients, system.topic, 'alone-sub')
+  const env = { ...system.env, INGESTER_POSTGRES_DB: 'alone', INGESTER_SUBSCRIPTIONID: 'alone-sub' }
+  return { env, sql: await connectSql({ ...system.config, postgres }) }
+}
+
+async function digest(sql: pg.Client): Promise<string> {
+  const { rows } = await sql.query<{ digest: string }>(
+    `SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' ORDER BY ip, port, service)), '') AS digest
+     FROM scan_results AS t`,
+  )
+  return rows[0]?.digest ?? ''
+}
