@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startPostgres } from '#stack/postgres.ts'
+import { startIngesterProgram } from '../support/program.ts'
+import { publishMixture } from '../support/publish.ts'
+import { startSystem, until, withoutEmulator } from '../support/system.ts'
+
+/** Nobody listens there. */
+const nowhere = '127.0.0.1:1'
+const secret = 'planted-secret-7c1f'
+const enough = {
+  INGESTER_PROJECTID: 'test-project',
+  INGESTER_POSTGRES_USER: 'scanner',
+  INGESTER_POSTGRES_PASSWORD: secret,
+  INGESTER_POSTGRES_DB: 'scanner_dev',
+  INGESTER_POSTGRES_SSL_MODE: 'disable',
+  PUBSUB_EMULATOR_HOST: nowhere,
+}
+
+async function outcome(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  await using program = startIngesterProgram(args, { env })
+  const code = await program.ended
+  return { code, out: program.stdout(), talk: program.stderr() }
+}
+
+test('wrong configuration: all faults at once, each with its mend, exit 2', async () => {
+  const { code, talk } = await outcome(['run'], {
+    INGESTER_FLUSH_INTERVAL: 'soon',
+    INGESTER_POSTGRES_SSL_MODE: 'maybe',
+    INGESTER_POSTGRES_PASSWORD: secret,
+  })
+  assert.equal(code, 2)
+  for (const fault of [
+    /INGESTER_PROJECTID is not set; for example/,
+    /INGESTER_POSTGRES_USER is not set/,
+    /INGESTER_POSTGRES_DB is not set/,
+    /INGESTER_FLUSH_INTERVAL: must be a duration such as 10s.*"soon"/,
+    /INGESTER_POSTGRES_SSL_MODE: must be one of disable, require, verify-ca, verify-full, not "maybe"/,
+  ]) {
+    assert.match(talk, fault)
+  }
+  assert.doesNotMatch(talk, new RegExp(secret))
+})
+
+test('wrong usage: exit 2 with a hint; help: exit 0 on stdout, examples first', async () => {
+  const typo = await outcome(['rnu'])
+  assert.equal(typo.code, 2)
+  assert.match(typo.talk, /Did you mean run\?/)
+  const option = await outcome(['demo', '--rate', 'fast'])
+  assert.equal(option.code, 2)
+  assert.match(option.talk, /--rate.*must be a whole number of at least 1, not "fast"/)
+  const sum = await outcome(['demo', '--late', '60', '--duplicates', '50'])
+  assert.equal(sum.code, 2)
+  for (const args of [['--help'], ['run', '--help'], ['demo', '--help'], ['migrate', '--help']]) {
+    const { code, out } = await outcome(args)
+    assert.equal(code, 0)
+    assert.match(out, /^Examples:/)
+  }
+  assert.match((await outcome(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
+})
+
+test('PostgreSQL not there: a clear line at each try, exit 3 after the limit, no secret in the log', async () => {
+  const { code, talk } = await outcome(['run'], {
+    ...enough,
+    INGESTER_POSTGRES_HOST: '127.0.0.1',
+    INGESTER_POSTGRES_PORT: '1',
+    INGESTER_STARTUP_TIMEOUT: '2s',
+  })
+  assert.equal(code, 3)
+  assert.match(talk, /"error":"connect ECONNREFUSED 127.0.0.1:1".*"waiting for PostgreSQL at 127.0.0.1:1/)
+  assert.match(
+    talk,
+    /PostgreSQL at 127.0.0.1:1\/scanner_dev was not reachable within INGESTER_STARTUP_TIMEOUT, 2 s/,
+  )
+  assert.doesNotMatch(talk, new RegExp(secret))
+})
+
+test('PostgreSQL that comes late is waited for; then a missing table is told with its mend, exit 2', async () => {
+  const postgres = await startPostgres({ port: 0 })
+  await using _ = postgres
+  for (const pid of [postgres.pid]) process.kill(pid, 'SIGSTOP')
+  await using run = startIngesterProgram(['run'], {
+    env: {
+      ...enough,
+      INGESTER_POSTGRES_HOST: postgres.host,
+      INGESTER_POSTGRES_PORT: String(postgres.port),
+      INGESTER_POSTGRES_PASSWORD: postgres.password,
+    },
+  })
+  await run.said(/waiting for PostgreSQL/)
+  process.kill(postgres.pid, 'SIGCONT')
+  assert.equal(await run.ended, 2)
+  assert.match(run.stderr(), /the table scan_results is not there; create it: bin\/ingester migrate up/)
+})
+
+test('a wrong password is no reason to wait: exit 2', async () => {
+  await using postgres = await startPostgres({ port: 0 })
+  const { code, talk } = await outcome(['run'], {
+    ...enough,
+    INGESTER_POSTGRES_HOST: postgres.host,
+    INGESTER_POSTGRES_PORT: String(postgres.port),
+  })
+  assert.equal(code, 2)
+  assert.match(talk, /password authentication failed.*INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD/)
+  assert.doesNotMatch(talk, new RegExp(secret))
+})
+
+test('Pub/Sub not there: exit 3 after the limit', { skip: withoutEmulator }, async () => {
+  await using system = await startSystem()
+  const { code, talk } = await outcome(['run'], {
+    ...system.env,
+    PUBSUB_EMULATOR_HOST: nowhere,
+    INGESTER_STARTUP_TIMEOUT: '2s',
+  })
+  assert.equal(code, 3, talk)
+  assert.match(talk, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
+  assert.match(talk, /the Pub\/Sub emulator at 127.0.0.1:1 was not reachable within/)
+})
+
+test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the mend', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem()
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const [, url] = await run.said(/"admin":"(http[^"]+)"/)
+  const readiness = async () => fetch(`${url}/readyz`)
+  await until(
+    async () => (await readiness()).status,
+    (status) => status === 200,
+  )
+  const { oracle } = await publishMixture(system, 200, 1, { duplicates: 0, late: 0, poison: 0 })
+  await until(
+    async () => oracle.differences(await system.scans()).length,
+    (n) => n === 0,
+  )
+
+  await system.clients.subscriber.deleteSubscription({ subscription: system.subscription })
+  const reason = await until(
+    async () => (await readiness()).text(),
+    (text) => text.includes('scan-sub'),
+  )
+  assert.match(reason, /"not ready"/)
+  assert.equal(await run.ended, 1)
+  assert.match(run.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
+})
+
+test('migrate: status, up, down, as lines and as JSON; its own faults are told', async () => {
+  await using postgres = await startPostgres({ port: 0 })
+  const env = {
+    INGESTER_POSTGRES_HOST: postgres.host,
+    INGESTER_POSTGRES_PORT: String(postgres.port),
+    INGESTER_POSTGRES_USER: postgres.user,
+    INGESTER_POSTGRES_PASSWORD: postgres.password,
+    INGESTER_POSTGRES_DB: postgres.database,
+    INGESTER_POSTGRES_SSL_MODE: 'disable',
+  }
+  assert.match((await outcome(['migrate', 'status'], env)).out, /pending +000001_create_scan_results_table/)
+  assert.match((await outcome(['migrate', 'up'], env)).out, /applied +000001.*\napplied +000002/)
+  assert.equal((await outcome(['migrate', 'up'], env)).out, 'up to date\n')
+  const down = await outcome(['migrate', 'down', '--json'], env)
+  assert.deepEqual(JSON.parse(down.out), {
+    direction: 'down',
+    migrations: ['000002_create_dead_letters_table'],
+  })
+  const status = JSON.parse((await outcome(['migrate', 'status', '--json'], env)).out)
+  assert.deepEqual(
+    status.migrations.map((one: { pending: boolean }) => one.pending),
+    [false, true],
+  )
+
+  assert.equal((await outcome(['migrate', 'up'])).code, 2)
+  const away = await outcome(['migrate', 'up'], { ...env, INGESTER_POSTGRES_PORT: '1' })
+  assert.equal(away.code, 3)
+  assert.match(away.talk, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
+})

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { serverProcesses } from '#stack/processes.ts'
+import { startIngesterProgram } from '../support/program.ts'
+import { publishMixture } from '../support/publish.ts'
+import { metric, startSystem, until, withoutEmulator } from '../support/system.ts'
+
+const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
+const plain = { duplicates: 20, late: 30, poison: 0 }
+
+test('Ctrl-C on the demo settles what is in hand and leaves no process', {
+  skip: withoutEmulator,
+}, async () => {
+  await using demo = startIngesterProgram(['demo', '--rate', '2000', '--seed', String(seed)])
+  const [, url] = await demo.said(/(http:\/\/[\d.:]+)\/metrics/)
+  await until(
+    () => metric(url as string, 'ingester_messages_settled_total{reason="written"'),
+    (n) => n > 1000,
+  )
+  const family = await serverProcesses(demo.pid)
+  assert.ok(family.length > 3, 'PostgreSQL, Redis and the emulator are its children')
+
+  demo.signalGroup('SIGINT')
+  assert.equal(await demo.ended, 0, demo.stderr())
+  assert.match(demo.stderr(), /stopping: settling what is in hand/)
+  const [, outstanding] = /outstanding +(\d+)/.exec(demo.stderr()) ?? []
+  const [, nacked] = /nacked +(\d+)/.exec(demo.stderr()) ?? []
+  assert.deepEqual([outstanding, nacked], ['0', '0'])
+  assert.doesNotMatch(demo.stderr(), /ERROR|WARN/)
+  assert.deepEqual(family.filter(isAlive), [])
+})
+
+test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '60s', INGESTER_MAX_BATCH_SIZE: '50000' })
+  const { oracle } = await publishMixture(system, 3000, seed, plain)
+  await using ingester = startIngesterProgram(['run'], { env: system.env })
+  const [, url] = await ingester.said(/"admin":"(http[^"]+)"/)
+  // Nothing is due for a minute: all of it is in hand.
+  await until(
+    () => metric(url as string, 'ingester_messages_outstanding'),
+    (n) => n === 3000,
+  )
+
+  ingester.signal('SIGTERM')
+  assert.equal(await ingester.ended, 0, ingester.stderr())
+  assert.deepEqual(oracle.differences(await system.scans()), [])
+})
+
+test('a second signal gives back what is in hand and exits 5; the next one to come gets it', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem()
+  const { oracle } = await publishMixture(system, 3000, seed, plain)
+  await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
+  await using first = startIngesterProgram(['run'], { env: system.env })
+  const [, url] = await first.said(/"admin":"(http[^"]+)"/)
+  await until(
+    () => metric(url as string, 'ingester_messages_outstanding'),
+    (n) => n === 3000,
+  )
+
+  first.signal('SIGINT')
+  await first.said(/once more to leave now/)
+  first.signal('SIGINT')
+  assert.equal(await first.ended, 5, first.stderr())
+  assert.match(first.stderr(), /"nacked":3000/)
+  await system.sql.query('COMMIT')
+
+  await using second = startIngesterProgram(['run'], { env: system.env })
+  await until(
+    async () => oracle.differences(await system.scans()).length,
+    (n) => n === 0,
+  )
+  second.signal('SIGTERM')
+  assert.equal(await second.ended, 0, second.stderr())
+})
+
+test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a hard one', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem({ INGESTER_SHUTDOWN_TIMEOUT: '1s' })
+  await publishMixture(system, 100, seed, plain)
+  await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
+  await using ingester = startIngesterProgram(['run'], { env: system.env })
+  const [, url] = await ingester.said(/"admin":"(http[^"]+)"/)
+  await until(
+    () => metric(url as string, 'ingester_messages_outstanding'),
+    (n) => n === 100,
+  )
+  ingester.signal('SIGTERM')
+  assert.equal(await ingester.ended, 5, ingester.stderr())
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
