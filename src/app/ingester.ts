@@ -5,6 +5,7 @@ import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { createPool } from '#postgres/pool.ts'
@@ -12,11 +13,15 @@ import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'
+import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub, isPermanent } from '#pubsub/client.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
+import type { AdminServer } from '#telemetry/admin-server.ts'
 import { startAdminServer } from '#telemetry/admin-server.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
+import { Ending } from './ending.ts'
 import { pipelineNamed } from './pipelines.ts'
 import { Startup } from './startup.ts'
 import { version } from './version.ts'
@@ -29,22 +34,21 @@ export interface Ingester extends AsyncDisposable {
   readonly subscription: string
   /** Resolves, with the reason, when it cannot go on. It does not stop by itself. */
   readonly failed: Promise<Error>
+  /** Deliveries received and not yet settled. */
   readonly outstanding: number
-  /** Takes no more, settles what is in hand, sends the acks, closes everything. Idempotent. */
+  /** Takes no more, settles what is in hand, sends the acks, closes everything. Repeatable. */
   stop(): Promise<void>
   /** Nacks what is in hand, with little patience for the network. Returns how many that were. */
   abort(): Promise<number>
 }
 
-/** Four streams keep the official emulator's 2,000 messages a second and stream from being the limit too soon. */
+/** The official emulator sends about 2,000 messages a second on each stream. */
 const streams = 4
-/** So long `/readyz` says that it is over before the process ends, for whoever watches it. */
-const lastWordsMs = 2000
-/** After a hard stop the nacks and the goodbyes have so long. */
+/** After a hard stop the nacks and goodbyes have so long. */
 const abortLimitMs = 2000
 
 /**
- * Starts the service: waits for PostgreSQL and Pub/Sub, checks the tables, and begins to consume.
+ * Starts the service: waits for PostgreSQL and Pub/Sub, looks at the tables, and begins to consume.
  *
  * @throws ConfigurationError, UnreachableError
  */
@@ -59,35 +63,18 @@ export async function startIngester(
 
   const pool = createPool(config.postgres, logger)
   starting.defer(() => pool.end())
-  const { host, port, database } = config.postgres
-  await startup.reach(
-    `PostgreSQL at ${host}:${port}/${database}`,
-    'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE',
-    () => checkTables(pool, pipeline.sink),
-    isRefusedForGood,
-  )
+  await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink))
+  const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
+  const subscription = await reachSubscription(startup, config, clients, pipeline)
 
-  const clients = await connectPubsub(config.pubsub)
-  starting.defer(() => clients.close())
-  const topicId = config.pubsub.topicId ?? pipeline.source.topicId
-  const subscriptionId = config.pubsub.subscriptionId ?? pipeline.source.subscriptionId
-  const ackDeadlineSeconds = Math.round(config.pubsub.ackDeadlineMs / 1000)
-  const subscription = await startup.reach(
-    config.pubsub.emulatorHost ? `the Pub/Sub emulator at ${config.pubsub.emulatorHost}` : 'Pub/Sub',
-    'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)',
-    () => ensureSubscription(clients, { topicId, subscriptionId }, ackDeadlineSeconds),
-    isPermanent,
-  )
-
-  const failed = Promise.withResolvers<Error>()
-  let ending: string | undefined
-  const metrics = createMetrics({
+  const metrics: Metrics = createMetrics({
     pipeline: pipeline.name,
     version,
     outstanding: () => engine.outstanding,
     oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
+  const ending = new Ending(logger)
   const clock = systemClock
   const source = new PubsubSource({
     ...config.pubsub,
@@ -97,12 +84,10 @@ export async function startIngester(
     clock,
     logger,
     observer,
-    onFatal: (error) => {
-      ending = `Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`
-      logger.error({ error: messageOf(error) }, ending)
-      void wait(lastWordsMs).then(() => failed.resolve(new Error(ending)))
-    },
+    onFatal: (error) =>
+      ending.cannotGoOn(`Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`),
   })
+  const { maxMessageBytes } = config.limits
   const engine = new Engine(
     { ...config.engine, limits: config.limits },
     {
@@ -113,39 +98,26 @@ export async function startIngester(
       clock,
       cache: noCache,
       writer: new TableWriter(pool, pipeline.sink),
-      deadLetters: new DeadLetterTable(pool, {
-        pipeline: pipeline.name,
-        subscription,
-        maxMessageBytes: config.limits.maxMessageBytes,
-      }),
+      deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
     },
   )
   const notReadyBecause = () => {
-    if (ending !== undefined) return [ending]
     const streamless = source.wantsMore && source.streamsOpen === 0
-    return [...engine.heldBecause, ...(streamless ? ['Pub/Sub: no stream is open yet'] : [])]
+    return [...ending.reasons, ...engine.heldBecause, ...(streamless ? ['Pub/Sub: no stream is open yet'] : [])]
   }
-  const admin = await startup.reach(
-    `the address ${config.http.host}:${config.http.port} of the admin server`,
-    'choose another with INGESTER_HTTP_HOST and INGESTER_HTTP_PORT (0: any free port)',
-    () => startAdminServer({ ...config.http, metrics, notReadyBecause, logger }),
-    () => true,
-  )
-  starting.use(admin)
+  const admin = starting.use(await reachAdminAddress(startup, config, metrics, notReadyBecause, logger))
 
   engine.start()
   const resources = starting.move()
-  let stopping: Promise<void> | undefined
   const stop = () =>
-    (stopping ??= (async () => {
-      ending ??= 'stopping'
+    ending.once(async () => {
       await engine.stop()
       await resources.disposeAsync()
-    })())
+    })
   return {
     adminUrl: admin.url,
     subscription,
-    failed: failed.promise,
+    failed: ending.failed,
     get outstanding() {
       return engine.outstanding
     },
@@ -157,4 +129,46 @@ export async function startIngester(
     },
     [Symbol.asyncDispose]: stop,
   }
+}
+
+function reachPostgres(startup: Startup, { postgres }: Config, check: () => Promise<void>): Promise<void> {
+  return startup.reach(
+    `PostgreSQL at ${postgres.host}:${postgres.port}/${postgres.database}`,
+    'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE',
+    check,
+    isRefusedForGood,
+  )
+}
+
+function reachSubscription(
+  startup: Startup,
+  { pubsub }: Config,
+  clients: PubsubClients,
+  { source }: Pipeline,
+): Promise<string> {
+  const names = {
+    topicId: pubsub.topicId ?? source.topicId,
+    subscriptionId: pubsub.subscriptionId ?? source.subscriptionId,
+  }
+  return startup.reach(
+    pubsub.emulatorHost ? `the Pub/Sub emulator at ${pubsub.emulatorHost}` : 'Pub/Sub',
+    'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)',
+    () => ensureSubscription(clients, names, Math.round(pubsub.ackDeadlineMs / 1000)),
+    isPermanent,
+  )
+}
+
+function reachAdminAddress(
+  startup: Startup,
+  { http }: Config,
+  metrics: Metrics,
+  notReadyBecause: () => readonly string[],
+  logger: Logger,
+): Promise<AdminServer> {
+  return startup.reach(
+    `the admin server's address ${http.host}:${http.port}`,
+    'choose another with INGESTER_HTTP_HOST and INGESTER_HTTP_PORT (0: any free port)',
+    () => startAdminServer({ ...http, metrics, notReadyBecause, logger }),
+    () => true,
+  )
 }
