@@ -28,6 +28,7 @@ export class Leases {
   readonly #ends = new Map<Delivery, number>()
   #bytes = 0
   #cancelTimer: (() => void) | undefined
+  readonly #closing = new AbortController()
 
   constructor(options: LeasesOptions) {
     this.#options = options
@@ -59,6 +60,7 @@ export class Leases {
   }
 
   close(): void {
+    this.#closing.abort()
     this.#cancelTimer?.()
     this.#ends.clear()
     this.#bytes = 0
@@ -107,10 +109,12 @@ export class Leases {
         clock,
         withinMs: ackDeadlineMs / 3,
         backoff: exponentialBackoff({ initialMs: 100, maxMs: 1000 }),
+        signal: this.#closing.signal,
         retryable: (error) => !isPermanent(error),
       })
       for (const ackId of ackIds) this.#extended(byAckId.get(ackId), asked + ackDeadlineMs)
     } catch (error) {
+      if (this.#closing.signal.aborted) return
       logger.warn({ count: ackIds.length, error: messageOf(error) }, 'leases could not be extended')
     }
   }

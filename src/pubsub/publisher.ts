@@ -7,9 +7,12 @@ export interface OutgoingMessage {
   readonly orderingKey?: string
 }
 
-/** The service's limits for one request are 1,000 messages and 10 MB. */
+/** The service's limits for one request are 1,000 messages and 10 MB; the rest is for what is around the messages. */
 const maxMessages = 1000
 const maxBytes = 9_000_000
+/** Tags and lengths around a message, and around each attribute. */
+const messageOverheadBytes = 20
+const attributeOverheadBytes = 12
 
 /**
  * Publishes to a topic (full name); resolves with the message ids, in order, when all are confirmed. Retries what may
@@ -34,13 +37,22 @@ function* requestsOf(messages: readonly OutgoingMessage[]): Generator<OutgoingMe
   let request: OutgoingMessage[] = []
   let bytes = 0
   for (const message of messages) {
-    if (request.length >= maxMessages || (request.length > 0 && bytes + message.data.length > maxBytes)) {
+    const size = sizeOf(message)
+    if (request.length >= maxMessages || (request.length > 0 && bytes + size > maxBytes)) {
       yield request
       request = []
       bytes = 0
     }
     request.push(message)
-    bytes += message.data.length
+    bytes += size
   }
   if (request.length > 0) yield request
+}
+
+/** At least what the message takes in a request. */
+function sizeOf({ data, attributes = {}, orderingKey = '' }: OutgoingMessage): number {
+  let bytes = messageOverheadBytes + data.length + Buffer.byteLength(orderingKey)
+  for (const [name, value] of Object.entries(attributes))
+    bytes += attributeOverheadBytes + Buffer.byteLength(name) + Buffer.byteLength(value)
+  return bytes
 }

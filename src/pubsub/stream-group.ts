@@ -34,6 +34,7 @@ export class StreamGroup {
   readonly #streams = new Set<PullStream>()
   readonly #backoff: Backoff
   #wanted = false
+  #failed = false
   #cancelReopen: (() => void) | undefined
   #closed: PromiseWithResolvers<void> | undefined
 
@@ -48,9 +49,12 @@ export class StreamGroup {
     return count
   }
 
-  /** Opens what is missing now and keeps it so. Streams that are being drained count until they are gone. */
+  /**
+   * Opens what is missing now and keeps it so. Streams that are being drained count until they are gone. After a fatal
+   * error nothing is opened any more.
+   */
   open(): void {
-    if (this.#wanted) return
+    if (this.#wanted || this.#failed) return
     this.#wanted = true
     this.#fillUp()
   }
@@ -62,11 +66,6 @@ export class StreamGroup {
     this.#cancelReopen?.()
     this.#cancelReopen = undefined
     for (const stream of this.#streams) stream.drain()
-  }
-
-  /** Ends all streams now; whether others follow is a question of `open` and `drain`. */
-  cancel(): void {
-    for (const stream of this.#streams) stream.cancel()
   }
 
   /** Resolves when no stream is left. */
@@ -107,7 +106,8 @@ export class StreamGroup {
     if (this.#streams.size === 0) this.#closed?.resolve()
     if (!this.#wanted) return
     if (error && isPermanent(error)) {
-      this.#wanted = false
+      this.#failed = true
+      this.drain()
       onFatal(error)
       return
     }

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, suite, test } from 'node:test'
+import { startEmulator } from '../../test/support/pubsub.ts'
+import { ensureSubscription, ensureTopic } from './admin.ts'
+import { connectPubsub } from './client.ts'
+
+const emulator = await startEmulator()
+const { skip, host } =
+  typeof emulator === 'string' ? { skip: emulator, host: '' } : { skip: false, host: emulator.emulatorHost }
+if (typeof emulator !== 'string') after(() => emulator.stop())
+
+const names = () => ({ topicId: `t-${randomUUID()}`, subscriptionId: `s-${randomUUID()}` })
+
+async function connect() {
+  const resources = new AsyncDisposableStack()
+  const clients = resources.adopt(
+    await connectPubsub({ projectId: 'test-project', emulatorHost: host }),
+    (c) => c.close(),
+  )
+  return { clients, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+await suite('topics and subscriptions of the official emulator', { skip }, () => {
+  test('what is missing is created, with its deadline; again is no error and changes nothing', async () => {
+    await using connection = await connect()
+    const { clients } = connection
+    const wanted = names()
+    const subscription = await ensureSubscription(clients, wanted, 30)
+    assert.equal(subscription, `projects/test-project/subscriptions/${wanted.subscriptionId}`)
+    assert.equal(await ensureSubscription(clients, wanted, 60), subscription)
+    const [found] = await clients.subscriber.getSubscription({ subscription })
+    assert.equal(found.topic, `projects/test-project/topics/${wanted.topicId}`)
+    assert.equal(found.ackDeadlineSeconds, 30)
+  })
+
+  test('replicas that start together agree', async () => {
+    await using one = await connect()
+    await using two = await connect()
+    for (let i = 0; i < 10; i++) {
+      const wanted = names()
+      const both = [one, two, one, two].map(({ clients }) => ensureSubscription(clients, wanted, 10))
+      assert.equal(new Set(await Promise.all(both)).size, 1)
+    }
+  })
+
+  test('a topic that is there serves as it is', async () => {
+    await using connection = await connect()
+    const { topicId, subscriptionId } = names()
+    const topic = await ensureTopic(connection.clients, topicId)
+    const subscription = await ensureSubscription(connection.clients, { topicId, subscriptionId }, 10)
+    assert.equal(await ensureTopic(connection.clients, topicId), topic)
+    const [found] = await connection.clients.subscriber.getSubscription({ subscription })
+    assert.equal(found.topic, topic)
+  })
+
+  test('what the service refuses is thrown', async () => {
+    await using connection = await connect()
+    await assert.rejects(ensureTopic(connection.clients, '1'), /INVALID_ARGUMENT/)
+  })
+})

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigurationError } from '#core/failure.ts'
+import { ensureSubscription } from './admin.ts'
+import type { PubsubClients } from './client.ts'
+import { grpcStatus } from './client.ts'
+
+const names = { topicId: 'scans', subscriptionId: 'scans-sub' }
+const fullName = 'projects/shop/subscriptions/scans-sub'
+
+/** Google's service as one call sees it; creating anything there fails the test. */
+function service(code?: number) {
+  const asked: unknown[] = []
+  const getSubscription = async (request: unknown) => {
+    asked.push(request)
+    if (code !== undefined) throw Object.assign(new Error(`status ${code}`), { code })
+  }
+  const clients = { projectId: 'shop', isEmulator: false, subscriber: { getSubscription }, publisher: {} }
+  return { asked, ensure: () => ensureSubscription(clients as unknown as PubsubClients, names, 10) }
+}
+
+test('a subscription that is there is used, and nothing is created', async () => {
+  const { asked, ensure } = service()
+  assert.equal(await ensure(), fullName)
+  assert.deepEqual(asked, [{ subscription: fullName }])
+})
+
+test('a missing subscription: the error gives the line that creates it', async () => {
+  await assert.rejects(service(grpcStatus.notFound).ensure(), (error) => {
+    assert.ok(error instanceof ConfigurationError)
+    assert.match(
+      error.message,
+      /^ {2}gcloud pubsub subscriptions create scans-sub --topic=scans --project=shop$/m,
+    )
+    return true
+  })
+})
+
+test('without the right to look at the subscription, it is taken to be there', async () => {
+  assert.equal(await service(grpcStatus.permissionDenied).ensure(), fullName)
+})
+
+test('any other failure is thrown as it is', async () => {
+  await assert.rejects(service(14).ensure(), (error) => {
+    assert.ok(!(error instanceof ConfigurationError))
+    assert.match(String(error), /status 14/)
+    return true
+  })
+})

@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FakeSubscriber } from '../../test/support/fake-subscriber.ts'
+import type { FakeStream } from '../../test/support/fake-subscriber.ts'
+import { Recorder } from '../../test/support/pubsub.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import type { PubsubSourceOptions } from './source.ts'
+import { PubsubSource } from './source.ts'
+
+/** The first pause before a stream is opened again, and a little. */
+const reopenMs = 250
+
+/** Room for 100 messages of 10,000 bytes in all; two streams. */
+function started(overrides: Partial<PubsubSourceOptions> = {}) {
+  const server = new FakeSubscriber()
+  const clock = new VirtualClock()
+  const recorder = new Recorder()
+  const source = new PubsubSource({
+    clients: server.clients,
+    subscription: 's',
+    ackDeadlineMs: 12_000,
+    maxOutstandingMessages: 100,
+    maxOutstandingBytes: 1_000_000,
+    streams: 2,
+    clock,
+    logger: recorder.logger,
+    observer: recorder,
+    onFatal: (error) => recorder.fatal.push(error),
+    ...overrides,
+  })
+  source.start((deliveries) => recorder.receive(deliveries))
+  const stream = (i = 0) => server.alive[i] as FakeStream
+  return { server, clock, recorder, source, stream }
+}
+
+test('a stream that ends with OK is followed by another', async () => {
+  const { server, clock, stream } = started()
+  stream().endOk()
+  assert.equal(server.alive.length, 1)
+  await clock.advance(reopenMs)
+  assert.equal(server.alive.length, 2)
+})
+
+test('a server that ends or refuses every stream is asked ever less often', async () => {
+  const { server, clock, stream } = started({ streams: 1 })
+  const opened: number[] = []
+  const end = (one: FakeStream, minute: number) => (minute % 2 === 0 ? one.fail(14) : one.endOk())
+  for (let minute = 0; minute < 5; minute++) {
+    const before = server.streams.length
+    for (let ms = 0; ms < 60_000; ms += 10) {
+      if (server.alive.length > 0) end(stream(), minute)
+      await clock.advance(10)
+    }
+    opened.push(server.streams.length - before)
+  }
+  assert.ok((opened[0] ?? 0) <= 25, opened.join())
+  for (const count of opened.slice(1)) assert.ok(count >= 5 && count <= 13, opened.join())
+})
+
+test('a delivery makes the next reopening prompt again', async () => {
+  const { server, clock, stream } = started({ streams: 1 })
+  for (let i = 0; i < 10; i++) {
+    stream().fail(14)
+    await clock.advance(10_000)
+  }
+  stream().deliver(1)
+  stream().fail(14)
+  await clock.advance(reopenMs)
+  assert.equal(server.alive.length, 1)
+})
+
+test('the bounds are shared among the streams, and less what is held', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  const asked = () => server.alive.map(({ request }) => request.maxOutstandingMessages)
+  assert.deepEqual(asked(), [40, 40])
+  stream().deliver(30)
+  source.hold()
+  for (const one of server.alive) one.endOk()
+  source.resume()
+  await clock.advance(reopenMs)
+  assert.deepEqual(asked(), [25, 25])
+  assert.equal(recorder.holding, 30)
+})
+
+test('around the water marks streams do not flap, and are never more than asked for', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  const settle = (count: number) => {
+    for (let i = 0; i < count; i++) source.ack(recorder.deliveries.splice(0, 1))
+  }
+  stream().deliver(89)
+  assert.deepEqual(
+    server.alive.map((one) => one.halfClosed),
+    [0, 0],
+  )
+  stream().deliver(1)
+  assert.equal(source.wantsMore, false)
+  settle(39)
+  assert.equal(source.wantsMore, false, '51 are held')
+  settle(1)
+  assert.equal(source.wantsMore, true, '50 are held')
+  await clock.advance(1000)
+  assert.equal(server.streams.length, 2, 'streams that drain still count')
+  stream().deliver(40)
+  settle(40)
+  stream().deliver(40)
+  settle(40)
+  assert.deepEqual(
+    server.alive.map((one) => one.halfClosed),
+    [1, 1],
+    'each is half-closed once',
+  )
+  for (const one of server.alive) one.endOk()
+  await clock.advance(reopenMs)
+  assert.equal(server.alive.length, 2)
+  assert.deepEqual(
+    server.alive.map((one) => one.halfClosed),
+    [0, 0],
+  )
+})
+
+test('at a hard bound what has no room is let go, and the streams are ended politely', () => {
+  const { server, recorder, source, stream } = started()
+  stream().deliver(70)
+  stream(1).deliver(70)
+  assert.equal(recorder.deliveries.length, 100)
+  assert.equal(recorder.refused, 40)
+  assert.deepEqual(
+    server.alive.map(({ halfClosed, cancelled }) => [halfClosed, cancelled]),
+    [
+      [1, false],
+      [1, false],
+    ],
+  )
+  source.ack(recorder.deliveries.slice(0, 30))
+  stream().deliver(30)
+  assert.equal(recorder.refused, 40, 'there is room again for what was on its way')
+})
+
+test('what a cancelled stream still had is not taken', async () => {
+  const { clock, recorder, source, stream } = started({ streams: 1 })
+  const cancelled = stream()
+  const stopped = source.stop()
+  await clock.advance(2000)
+  await stopped
+  assert.equal(cancelled.cancelled, true)
+  cancelled.deliver(1)
+  assert.equal(recorder.deliveries.length, 0)
+  assert.equal(clock.timers, 0)
+})
+
+test('no more is asked for until a refused message has room, or it would age by being refused', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  stream().deliver(4, 100_000)
+  stream().deliver(1, 700_000)
+  assert.equal(recorder.refused, 1)
+  for (const one of server.alive) one.endOk()
+  await clock.advance(60_000)
+  assert.deepEqual([server.streams.length, server.alive.length], [2, 0])
+  source.ack(recorder.deliveries.slice(0, 1))
+  await clock.advance(1000)
+  assert.equal(server.alive.length, 0, '0.3 MB are held, 0.7 MB are free less the overheads')
+  source.ack(recorder.deliveries.slice(1, 2))
+  await clock.advance(1000)
+  assert.equal(server.alive.length, 2)
+})
+
+test('a message larger than the bound passes alone', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  stream().deliver(1)
+  stream().deliver(1, 3_000_000)
+  assert.equal(recorder.refused, 1)
+  for (const one of server.alive) one.endOk()
+  await clock.advance(10_000)
+  assert.equal(server.alive.length, 0)
+  source.ack(recorder.deliveries)
+  await clock.advance(1000)
+  stream().deliver(1, 3_000_000)
+  assert.equal(recorder.deliveries.length, 2)
+  assert.equal(source.wantsMore, false)
+})
+
+test('a draining stream that still delivers is left alone, one that is silent is cut off', async () => {
+  const { clock, recorder, source, stream } = started()
+  const [busy, silent] = [stream(0), stream(1)]
+  source.hold()
+  for (let i = 0; i < 4; i++) {
+    await clock.advance(1900)
+    busy.deliver(1)
+  }
+  assert.deepEqual([busy.cancelled, silent.cancelled], [false, true])
+  assert.equal(recorder.deliveries.length, 4)
+  await clock.advance(2000)
+  assert.equal(busy.cancelled, true)
+})
+
+test('a server that ignores the half-close is cut off when the deadline has passed', async () => {
+  const { clock, source, stream } = started()
+  const endless = stream()
+  const stopped = source.stop()
+  for (let ms = 0; ms < 12_000; ms += 1000) {
+    assert.equal(endless.cancelled, false)
+    endless.deliver(1)
+    await clock.advance(1000)
+  }
+  assert.equal(endless.cancelled, true)
+  await stopped
+})
+
+test('a fatal error is told once; other streams are ended, no other is opened, stop resolves', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  stream().deliver(1)
+  const other = stream(1)
+  stream().fail(7)
+  assert.equal(other.halfClosed, 1)
+  source.ack(recorder.deliveries)
+  source.hold()
+  source.resume()
+  const stopped = source.stop()
+  other.fail(5)
+  await stopped
+  await clock.advance(60_000)
+  assert.equal(recorder.fatal.length, 1)
+  assert.equal(server.streams.length, 2)
+})
+
+test('stop resolves with the end of the last stream, and takes what comes until then', async () => {
+  const { clock, recorder, source, stream } = started()
+  const [first, last] = [stream(0), stream(1)]
+  let stopped = false
+  const done = source.stop().then(() => (stopped = true))
+  first.endOk()
+  await clock.settle()
+  assert.equal(stopped, false)
+  last.deliver(1)
+  last.endOk()
+  await done
+  assert.equal(recorder.deliveries.length, 1)
+})
+
+test('after close no timer is left, though leases were being extended in vain', async () => {
+  const { server, clock, source, stream } = started()
+  stream().deliver(10)
+  server.failure = Object.assign(new Error('away'), { code: 14 })
+  await clock.advance(4100)
+  assert.ok(server.extended.length > 0)
+  const closed = source.close()
+  for (const one of server.alive) one.endOk()
+  await closed
+  await clock.settle()
+  assert.equal(clock.timers, 0)
+})
+
+test('leases are extended each third of the deadline; lost ones are counted once and left alone', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  stream().deliver(10)
+  await clock.advance(3 * 4000)
+  assert.deepEqual(
+    server.extended.map((ids) => ids.length),
+    [10, 10, 10],
+  )
+  server.failure = Object.assign(new Error('away'), { code: 14 })
+  await clock.advance(24_000)
+  assert.equal(recorder.lost, 10)
+  server.failure = undefined
+  const asked = server.extended.length
+  await clock.advance(12_000)
+  assert.equal(server.extended.length, asked)
+  source.ack(recorder.deliveries)
+  await clock.settle()
+  assert.deepEqual(
+    server.acked.map((ids) => ids.length),
+    [10],
+  )
+})
+
+test('an extension that fails is tried again before the next is due', async () => {
+  const { server, clock, recorder, stream } = started()
+  stream().deliver(10)
+  server.failure = Object.assign(new Error('away'), { code: 14 })
+  await clock.advance(4000)
+  assert.equal(server.extended.length, 1)
+  server.failure = undefined
+  await clock.advance(1000)
+  assert.equal(server.extended.length, 2)
+  assert.equal(recorder.warnings.length, 0)
+})
+
+test('acks of one turn travel together, nacks apart; settling twice sends nothing twice', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  stream().deliver(20)
+  const all = recorder.deliveries
+  for (const delivery of all.slice(0, 10)) source.ack([delivery])
+  source.nack(all.slice(10))
+  source.ack(all)
+  await clock.settle()
+  assert.deepEqual(
+    [server.acked.map((ids) => ids.length), server.nacked.map((ids) => ids.length)],
+    [[10], [10]],
+  )
+})
+
+test('an ack is retried, for a deadline and no longer', async () => {
+  const { server, clock, recorder, source, stream } = started()
+  stream().deliver(2)
+  server.failure = Object.assign(new Error('away'), { code: 14 })
+  source.ack(recorder.deliveries.slice(0, 1))
+  await clock.advance(6000)
+  server.failure = undefined
+  await clock.advance(5000)
+  const tries = server.acked.length
+  assert.ok(tries >= 3 && tries <= 8, `${tries} tries`)
+  assert.equal(recorder.warnings.length, 0)
+  server.failure = Object.assign(new Error('away'), { code: 14 })
+  source.ack(recorder.deliveries.slice(1))
+  await clock.advance(12_001)
+  assert.match(recorder.warnings.map(({ message }) => message).join(), /acks given up/)
+})

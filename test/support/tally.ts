@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import type { Settlement } from '#core/delivery.ts'
+import type { FailureClass } from '#core/failure.ts'
+import type { Observer, Step } from '#core/observer.ts'
+
+/** Counts what an engine says that it did. */
+export class Tally implements Observer {
+  receivedCount = 0
+  readonly settledCount: Record<Settlement, number> = {
+    written: 0,
+    coalesced: 0,
+    stale: 0,
+    'dead-lettered': 0,
+    nacked: 0,
+  }
+  readonly buried: Record<string, number> = {}
+  readonly failures: FailureClass[] = []
+  readonly steps: Step[] = []
+  /** Sizes of the batches, in order. */
+  readonly batches: number[] = []
+  readonly commitAges: number[] = []
+  /** Every reason that was told, `undefined` for none, in order. */
+  readonly reasons: (string | undefined)[] = []
+
+  received(deliveries: readonly unknown[]): void {
+    this.receivedCount += deliveries.length
+  }
+
+  settled(settlement: Settlement, count: number): void {
+    this.settledCount[settlement] += count
+  }
+
+  sealed(records: number): void {
+    this.batches.push(records)
+  }
+
+  stepped(step: Step): void {
+    this.steps.push(step)
+  }
+
+  committed(seconds: number): void {
+    this.commitAges.push(seconds)
+  }
+
+  deadLettered(reason: string, count: number): void {
+    this.buried[reason] = (this.buried[reason] ?? 0) + count
+  }
+
+  writeFailed(failureClass: FailureClass): void {
+    this.failures.push(failureClass)
+  }
+
+  held(reason: string | undefined): void {
+    this.reasons.push(reason)
+  }
+
+  /** The settlements that happened at all. */
+  get ended(): Partial<Record<Settlement, number>> {
+    return Object.fromEntries(Object.entries(this.settledCount).filter(([, count]) => count > 0))
+  }
+
+  /** received = written + coalesced + stale + dead-lettered + nacked + outstanding */
+  assertBalanced(outstanding: number): void {
+    const settled = Object.values(this.settledCount).reduce((sum, count) => sum + count, 0)
+    assert.equal(this.receivedCount, settled + outstanding, 'a delivery is missing in the counts')
+  }
+}
