@@ -7,12 +7,14 @@ import { runStatement } from './statement.ts'
 /** Of a message that is over the size limit only the beginning is kept. */
 const keptOfTooLargeBytes = 64 * 1024
 
+/** Sorted as the upsert is: replicas that store the same letters in another order would deadlock. */
 const text = `
 INSERT INTO dead_letters AS d (pipeline, subscription, message_id, publish_time, ordering_key, attributes, data,
                                reason, detail, delivery_attempt, times_seen)
 SELECT $1, $2, r.*
 FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[], $8::text[], $9::text[],
-            $10::integer[], $11::integer[]) AS r
+            $10::integer[], $11::integer[]) AS r(message_id, publish_time)
+ORDER BY r.message_id COLLATE "C", r.publish_time
 ON CONFLICT (subscription, message_id, publish_time) DO UPDATE
 SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reason = EXCLUDED.reason,
     detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt`

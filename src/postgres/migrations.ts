@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import type { PostgresOptions } from './pool.ts'
-import { connectionOptions } from './pool.ts'
+import { withConnection } from './pool.ts'
 
 const migrationsTable = 'pgmigrations'
 
@@ -23,15 +23,17 @@ export async function migrate(
   dir: string,
   direction: 'up' | 'down',
 ): Promise<string[]> {
-  const done = await runner({
-    databaseUrl: connectionOptions(options),
-    dir,
-    direction,
-    migrationsTable,
-    advisoryLockMode: 'wait',
-    // Its lines name SQL and counts; the caller reports what was done.
-    logger: { info: () => {}, warn: () => {}, error: () => {} },
-  })
+  const done = await withConnection(options, (client) =>
+    runner({
+      dbClient: client,
+      dir,
+      direction,
+      migrationsTable,
+      advisoryLockMode: 'wait',
+      // Its lines name SQL and counts; the caller reports what was done.
+      logger: { info: () => {}, warn: () => {}, error: () => {} },
+    }),
+  )
   return done.map(({ name }) => name)
 }
 
@@ -45,17 +47,15 @@ export async function migrationStatus(options: PostgresOptions, dir: string): Pr
   })
 }
 
-async function appliedMigrations(options: PostgresOptions): Promise<Map<string, Date>> {
-  const client = new pg.Client(connectionOptions(options))
-  await client.connect()
-  try {
+function appliedMigrations(options: PostgresOptions): Promise<Map<string, Date>> {
+  return withConnection(options, async (client) => {
     const { rows: there } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [
       migrationsTable,
     ])
     if (!there[0]?.there) return new Map()
-    const { rows } = await client.query(`SELECT name, run_on FROM ${pg.escapeIdentifier(migrationsTable)}`)
+    // The column is a timestamp in the server's time zone, which need not be ours.
+    const text = `SELECT name, run_on::timestamptz AS run_on FROM ${pg.escapeIdentifier(migrationsTable)}`
+    const { rows } = await client.query(text)
     return new Map(rows.map((row) => [row.name, row.run_on]))
-  } finally {
-    await client.end()
-  }
+  })
 }

@@ -12,24 +12,28 @@ export interface PostgresOptions {
   readonly sslMode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
   readonly poolSize: number
   readonly statementTimeoutMs: number
+  /** A server that has not let a connection in by then is taken for gone. */
+  readonly connectTimeoutMs?: number
+  /** The server ends a long statement itself; when so long after it has not, it is frozen or cut off. */
+  readonly clientTimeoutMarginMs?: number
 }
 
-/** A server that does not answer the start of a connection by then is taken for gone. */
-const connectTimeoutMs = 5000
-/** The server ends a long statement itself; when it does not, it is frozen or cut off, and the client gives up. */
-const clientTimeoutMarginMs = 5000
+const defaults = { connectTimeoutMs: 5000, clientTimeoutMarginMs: 5000 }
 
 /** A pool of connections. Nothing connects before the first query. */
 export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
+  const { poolSize, statementTimeoutMs, clientTimeoutMarginMs = defaults.clientTimeoutMarginMs } = options
   const pool = new pg.Pool({
     ...connectionOptions(options),
-    max: options.poolSize,
-    statement_timeout: options.statementTimeoutMs,
-    query_timeout: options.statementTimeoutMs + clientTimeoutMarginMs,
-    connectionTimeoutMillis: connectTimeoutMs,
+    max: poolSize,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
     keepAlive: true,
     application_name: 'ingester',
   })
+  // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it
+  // fails; the event tells nothing more, and unheard it would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   // An idle connection that breaks is replaced when next needed; unheard, this event would end the process.
   pool.on('error', (error) =>
     logger.warn({ error: messageOf(error) }, 'an idle PostgreSQL connection was lost'),
@@ -37,10 +41,35 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
   return pool
 }
 
-/** Host, credentials and TLS, for a pool or for a single client. */
+/** Runs `work` on a connection of its own, and closes it. */
+export async function withConnection<T>(
+  options: PostgresOptions,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(connectionOptions(options))
+  // As above: the query that runs fails.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Host, credentials, TLS and the time for all that, for a pool or for a single client. */
 export function connectionOptions(options: PostgresOptions): pg.ClientConfig {
-  const { host, port, user, password, database } = options
-  return { host, port, user, password, database, ssl: tlsOptions(options.sslMode) }
+  const { host, port, user, password, database, connectTimeoutMs = defaults.connectTimeoutMs } = options
+  return {
+    host,
+    port,
+    user,
+    // A function, since node-postgres takes an empty string for none and looks in PGPASSWORD and ~/.pgpass.
+    password: () => password,
+    database,
+    ssl: tlsOptions(options.sslMode),
+    connectionTimeoutMillis: connectTimeoutMs,
+  }
 }
 
 /**

@@ -38,15 +38,17 @@ const mends: Partial<Record<FailureClass, string>> = {
 }
 
 /**
- * What an error of node-postgres means to the engine. The message names the place and the mend, and leaves out
- * `detail`, which quotes rows.
+ * What an error of node-postgres means to the engine. The message names the place and the mend, and no values: what
+ * the server quotes is blanked, and its error, whose `detail` quotes rows, does not become the cause.
  */
 export function asWriteFailure(error: unknown, where: string): WriteFailure {
   const { failureClass, code } = classify(error)
+  const fromServer = error instanceof pg.DatabaseError
+  const what = fromServer ? withoutValues(error) : messageOf(error)
+  const names = fromServer ? namesIn(error) : ''
   const mend = mends[failureClass]
-  const names = error instanceof pg.DatabaseError ? namesIn(error) : ''
-  const message = `${where}: ${messageOf(error)}${code ? ` [${code}]` : ''}${names}${mend ? `; ${mend}` : ''}`
-  return new WriteFailure(failureClass, message, code, { cause: error })
+  const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}${mend ? `; ${mend}` : ''}`
+  return new WriteFailure(failureClass, message, code, fromServer ? undefined : { cause: error })
 }
 
 /** Prepared statements belong to a connection: one whose statement is stale is dropped. */
@@ -64,6 +66,8 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
     const known = code === undefined ? undefined : classes.find(([prefix]) => code.startsWith(prefix))
     return { failureClass: known?.[1] ?? 'unknown', code }
   }
+  // The password did not fit the server's way of asking for it: an empty one, for instance.
+  if (messageOf(error).startsWith('SASL: ')) return { failureClass: 'no-rights', code }
   // Everything else that node-postgres reports comes from its sockets and time-outs.
   if (code !== undefined || isConnectionTrouble(error)) return { failureClass: 'infrastructure', code }
   return { failureClass: 'unknown', code }
@@ -72,6 +76,14 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
 /** node-postgres gives these no code. */
 function isConnectionTrouble(error: unknown): boolean {
   return /timeout|terminated|ended|not queryable|connection/i.test(messageOf(error))
+}
+
+/** From the first quotation mark to the last, in the server's language. */
+const quoted = /["«»„“”‹›「」].*["«»“”‹›」]/s
+
+/** Data exceptions quote values (`invalid input syntax for type inet: "…"`); other errors quote names. */
+function withoutValues({ code, message }: pg.DatabaseError): string {
+  return code?.startsWith('22') ? message.replace(quoted, '"…"') : message
 }
 
 function namesIn(error: pg.DatabaseError): string {

@@ -1,10 +1,23 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { ConfigurationError } from '#core/failure.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 
 const deadLetters = {
   name: 'dead_letters',
-  columns: ['subscription', 'message_id', 'publish_time', 'reason'],
+  columns: [
+    'pipeline',
+    'subscription',
+    'message_id',
+    'publish_time',
+    'ordering_key',
+    'attributes',
+    'data',
+    'reason',
+    'detail',
+    'delivery_attempt',
+    'last_seen_at',
+    'times_seen',
+  ],
 }
 
 /**
@@ -29,7 +42,7 @@ async function checkTable(pool: pg.Pool, table: string, columns: readonly string
             coalesce(has_table_privilege(to_regclass($1)::oid, 'SELECT') AND
                      has_table_privilege(to_regclass($1)::oid, 'INSERT') AND
                      has_table_privilege(to_regclass($1)::oid, 'UPDATE'), false) AS granted`,
-    [table],
+    [pg.escapeIdentifier(table)],
   )
   const { role, there, columns: found, granted } = rows[0]
   if (!there)

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
+import { migrate, migrationStatus } from './migrations.ts'
+
+// Not the time zone of whoever runs the tests.
+const server = await startTestServer({ timezone: 'Asia/Kathmandu' })
+const names = ['000001_create_scan_results_table', '000002_create_dead_letters_table']
+
+async function tables({ query }: TestDatabase): Promise<string[]> {
+  const rows = await query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'pgmigrations' ORDER BY 1`,
+  )
+  return rows.map(({ name }) => name)
+}
+
+async function applied({ options }: TestDatabase): Promise<Record<string, boolean>> {
+  const status = await migrationStatus(options, migrationsDir)
+  return Object.fromEntries(status.map(({ name, appliedAt }) => [name, appliedAt !== undefined]))
+}
+
+test('up, status, down, up', async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  const { options } = database
+  const [first, second] = names as [string, string]
+  assert.deepEqual(await applied(database), { [first]: false, [second]: false })
+  assert.deepEqual(await migrate(options, migrationsDir, 'up'), names)
+  assert.deepEqual(await tables(database), ['dead_letters', 'scan_results'])
+  assert.deepEqual(await applied(database), { [first]: true, [second]: true })
+  assert.deepEqual(await migrate(options, migrationsDir, 'up'), [])
+  assert.deepEqual(await migrate(options, migrationsDir, 'down'), [second])
+  assert.deepEqual(await applied(database), { [first]: true, [second]: false })
+  assert.deepEqual(await migrate(options, migrationsDir, 'down'), [first])
+  assert.deepEqual(await tables(database), [])
+  assert.deepEqual(await migrate(options, migrationsDir, 'up'), names)
+})
+
+test('the time of a migration is the time it was, whatever the time zone of the server', async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  const before = Date.now()
+  await migrate(database.options, migrationsDir, 'up')
+  const after = Date.now()
+  for (const { name, appliedAt } of await migrationStatus(database.options, migrationsDir)) {
+    const at = appliedAt?.getTime() ?? 0
+    // The column keeps microseconds, a Date only milliseconds.
+    assert.ok(before - 1 <= at && at <= after + 1, `${name} at ${at}, not from ${before} to ${after}`)
+  }
+})
+
+test('several at once: one applies them, all succeed', async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  const done = await Promise.all(
+    Array.from({ length: 4 }, () => migrate(database.options, migrationsDir, 'up')),
+  )
+  assert.deepEqual(done.flat().sort(), names)
+  assert.deepEqual(await tables(database), ['dead_letters', 'scan_results'])
+})
+
+const columns = ({ query }: TestDatabase, table: string) =>
+  query<{ column: string }>(
+    `SELECT format('%s %s%s', attname, format_type(atttypid, atttypmod),
+                   CASE WHEN attnotnull THEN '' ELSE ' null' END) AS column
+     FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum`,
+    [table],
+  ).then((rows) => rows.map(({ column }) => column))
+
+const indexes = ({ query }: TestDatabase, table: string) =>
+  query<{ index: string }>(
+    `SELECT pg_get_constraintdef(c.oid) AS index FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid
+     WHERE i.indrelid = $1::regclass ORDER BY 1`,
+    [table],
+  ).then((rows) => rows.map(({ index }) => index))
+
+test('scan_results: the natural key is the only index, and pages keep room for updates', async () => {
+  await using database = await freshDatabase(server)
+  assert.deepEqual(await columns(database, 'scan_results'), [
+    'ip inet',
+    'port integer',
+    'service text',
+    'response text',
+    'last_seen timestamp with time zone',
+  ])
+  assert.deepEqual(await indexes(database, 'scan_results'), ['PRIMARY KEY (ip, port, service)'])
+  const [options] = await database.query(
+    `SELECT reloptions AS options, relpersistence AS persistence FROM pg_class WHERE relname = 'scan_results'`,
+  )
+  assert.deepEqual(options, { options: ['fillfactor=70'], persistence: 'p' })
+})
+
+test('dead_letters: a message is one row', async () => {
+  await using database = await freshDatabase(server)
+  assert.deepEqual(await columns(database, 'dead_letters'), [
+    'id bigint',
+    'pipeline text',
+    'subscription text',
+    'message_id text',
+    'publish_time timestamp with time zone',
+    'ordering_key text',
+    'attributes jsonb',
+    'data bytea',
+    'reason text',
+    'detail text',
+    'delivery_attempt integer',
+    'first_seen_at timestamp with time zone',
+    'last_seen_at timestamp with time zone',
+    'times_seen integer',
+    'status text',
+  ])
+  assert.deepEqual(await indexes(database, 'dead_letters'), [
+    'PRIMARY KEY (id)',
+    'UNIQUE (subscription, message_id, publish_time)',
+  ])
+})
+
+test('no server, or the wrong password: it rejects', async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  const { options } = database
+  await assert.rejects(migrate({ ...options, password: 'wrong' }, migrationsDir, 'up'), { code: '28P01' })
+  await assert.rejects(migrationStatus({ ...options, port: 1 }, migrationsDir), { code: 'ECONNREFUSED' })
+})

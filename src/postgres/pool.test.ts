@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { noLogger } from '#core/logger.ts'
+import type { PostgresOptions } from './pool.ts'
+import { connectionOptions, createPool } from './pool.ts'
+
+const options: PostgresOptions = {
+  host: 'db.example.org',
+  port: 5432,
+  user: 'scanner',
+  password: 'secret',
+  database: 'scans',
+  sslMode: 'verify-full',
+  poolSize: 3,
+  statementTimeoutMs: 30_000,
+}
+
+function tlsOf(sslMode: PostgresOptions['sslMode']) {
+  const { ssl } = connectionOptions({ ...options, sslMode })
+  return ssl as { rejectUnauthorized: boolean; checkServerIdentity?: (host: string) => unknown }
+}
+
+test('disable: no TLS, whatever PGSSLMODE says', () => {
+  assert.equal(tlsOf('disable'), false)
+})
+
+test('require: encrypted, to whomever', () => {
+  assert.deepEqual(tlsOf('require'), { rejectUnauthorized: false })
+})
+
+test('verify-ca: a certificate of a known authority, for whatever host', () => {
+  const { rejectUnauthorized, checkServerIdentity } = tlsOf('verify-ca')
+  assert.equal(rejectUnauthorized, true)
+  assert.ok(checkServerIdentity)
+  assert.equal(checkServerIdentity('another.example.org'), undefined)
+})
+
+test('verify-full: the certificate of this host; its check is the one of Node.js', () => {
+  assert.deepEqual(tlsOf('verify-full'), { rejectUnauthorized: true })
+})
+
+test('an empty password is one: PGPASSWORD and ~/.pgpass are not asked', async () => {
+  const { password } = connectionOptions({ ...options, password: '' })
+  assert.equal(typeof password === 'function' && (await password()), '')
+})
+
+test('a pool with its limits; nothing connects yet', async () => {
+  const pool = createPool(options, noLogger)
+  assert.equal(pool.totalCount, 0)
+  const { max, statement_timeout, query_timeout, connectionTimeoutMillis, keepAlive } = pool.options
+  assert.deepEqual(
+    { max, statement_timeout, query_timeout, connectionTimeoutMillis, keepAlive },
+    {
+      max: 3,
+      statement_timeout: 30_000,
+      query_timeout: 35_000,
+      connectionTimeoutMillis: 5000,
+      keepAlive: true,
+    },
+  )
+  await pool.end()
+})

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { WriteFailure } from '#core/failure.ts'
+import { scans } from '#pipeline/scans.ts'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, scanRecord, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
+import type { PostgresOptions } from './pool.ts'
+import { TableWriter } from './table-writer.ts'
+
+const server = await startTestServer({ deadlock_timeout: '500ms' })
+/** Stands in the rows that are written, and must stand in no error. */
+const secret = 'hunter2'
+
+/** Writes one good row and, if given, one more; the failure, looked through for the secret. */
+async function failureOf(
+  database: TestDatabase,
+  changes: Partial<PostgresOptions> = {},
+  record = scanRecord(2, 1, secret),
+): Promise<WriteFailure> {
+  const writer = new TableWriter(database.pool(changes), scans.sink)
+  return failedWrite(writer.write([scanRecord(1, 1, secret), record]))
+}
+
+async function failedWrite(writing: Promise<number>): Promise<WriteFailure> {
+  const failure = await writing.then(
+    () => assert.fail('the write worked'),
+    (error: unknown) => error,
+  )
+  assert.ok(failure instanceof WriteFailure)
+  assert.match(failure.message, /^table scan_results: /)
+  assert.ok(failure.code === undefined || failure.message.includes(`[${failure.code}]`), failure.message)
+  assert.doesNotMatch(inspect(failure, { depth: null, showHidden: true }), new RegExp(secret))
+  return failure
+}
+
+function is(failure: WriteFailure, failureClass: WriteFailure['class'], code: string): void {
+  assert.deepEqual([failure.class, failure.code], [failureClass, code])
+}
+
+/** A role of its own that may write, with the same password. */
+async function createRole({ query }: TestDatabase, clauses = 'LOGIN', grants = 'SELECT, INSERT, UPDATE') {
+  const user = `role_${randomBytes(6).toString('hex')}`
+  await query(`CREATE ROLE ${user} PASSWORD '${server.password}' ${clauses}`)
+  await query(`GRANT ${grants} ON scan_results TO ${user}`)
+  return { user }
+}
+
+test('22P02: a value that is none of its type', async () => {
+  await using database = await freshDatabase(server)
+  const failure = await failureOf(database, {}, scanRecord([`::1/${secret}`, 1, 's'], 1, ''))
+  is(failure, 'bad-row', '22P02')
+  assert.match(failure.message, /invalid input syntax for type inet: "…"/)
+})
+
+test('22003: an integer out of range', async () => {
+  await using database = await freshDatabase(server)
+  is(await failureOf(database, {}, scanRecord(['::1', 2 ** 31, 's'], 1, secret)), 'bad-row', '22003')
+})
+
+test('23514: a check, named', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(
+    `ALTER TABLE scan_results ADD CONSTRAINT only_tls CHECK (service <> 'http' OR ip = '10.0.0.1')`,
+  )
+  const failure = await failureOf(database)
+  is(failure, 'bad-row', '23514')
+  assert.match(failure.message, /constraint only_tls/)
+})
+
+test('23502: a missing value, its column named', async () => {
+  await using database = await freshDatabase(server)
+  const record = { ...scanRecord(2, 1, ''), values: ['10.0.0.2', 80, secret, null, 1] }
+  const failure = await failureOf(database, {}, record)
+  is(failure, 'bad-row', '23502')
+  assert.match(failure.message, /column response/)
+})
+
+test('54000: a key too large for the index', async () => {
+  await using database = await freshDatabase(server)
+  const service = secret + randomBytes(3000).toString('base64')
+  const failure = await failureOf(database, {}, scanRecord(['::1', 1, service], 1, ''))
+  is(failure, 'bad-row', '54000')
+  assert.match(failure.message, /scan_results_pkey/)
+})
+
+test('42P01: no table, before and after the statement was prepared; then works again', async () => {
+  await using database = await freshDatabase(server)
+  const writer = new TableWriter(database.pool({ poolSize: 1 }), scans.sink)
+  const write = () => writer.write([scanRecord(1, 1, secret)])
+  await database.query('ALTER TABLE scan_results RENAME TO away')
+  const failure = await failedWrite(write())
+  is(failure, 'schema-drift', '42P01')
+  assert.match(failure.message, /scan_results.*bin\/ingester migrate up/)
+  await database.query('ALTER TABLE away RENAME TO scan_results')
+  assert.equal(await write(), 1)
+  await database.query('ALTER TABLE scan_results RENAME TO away')
+  is(await failedWrite(write()), 'schema-drift', '42P01')
+  await database.query('ALTER TABLE away RENAME TO scan_results')
+  assert.equal(await write(), 0)
+})
+
+test('42703: no such column, named, with the mend', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('ALTER TABLE scan_results RENAME COLUMN response TO answer')
+  const failure = await failureOf(database)
+  is(failure, 'schema-drift', '42703')
+  assert.match(failure.message, /"response".*bin\/ingester migrate up/)
+})
+
+test('42804: a column of another type', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(`ALTER TABLE scan_results DROP COLUMN last_seen, ADD COLUMN last_seen bigint`)
+  is(await failureOf(database), 'schema-drift', '42804')
+})
+
+test('42P10: the key is not unique', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('ALTER TABLE scan_results DROP CONSTRAINT scan_results_pkey')
+  is(await failureOf(database), 'schema-drift', '42P10')
+})
+
+test('42501, 28P01, 28000, 3D000: no rights, with the mend', async () => {
+  await using database = await freshDatabase(server)
+  const readOnly = await createRole(database, 'LOGIN', 'SELECT')
+  for (const [changes, code] of [
+    [readOnly, '42501'],
+    [{ password: `not ${server.password}` }, '28P01'],
+    [await createRole(database, 'NOLOGIN'), '28000'],
+    [{ database: 'nowhere' }, '3D000'],
+  ] as const) {
+    const failure = await failureOf(database, changes)
+    is(failure, 'no-rights', code)
+    assert.match(failure.message, /INGESTER_POSTGRES_USER/)
+  }
+})
+
+test('an empty password where one is wanted: no rights', async () => {
+  await using database = await freshDatabase(server)
+  assert.equal((await failureOf(database, { password: '' })).class, 'no-rights')
+})
+
+test('a server without TLS is not spoken to where TLS is wanted', async () => {
+  await using database = await freshDatabase(server)
+  const failure = await failureOf(database, { sslMode: 'require' })
+  assert.equal(failure.class, 'infrastructure')
+  assert.match(failure.message, /SSL/)
+})
+
+/** Runs `work` while another connection holds the row of key 1. */
+async function whileLocked<T>(database: TestDatabase, work: () => Promise<T>): Promise<T> {
+  const holder = await database.connect()
+  await new TableWriter(database.pool(), scans.sink).write([scanRecord(1, 0, '')])
+  await holder.query(`BEGIN; SELECT FROM scan_results FOR UPDATE`)
+  try {
+    return await work()
+  } finally {
+    await holder.query('ROLLBACK')
+  }
+}
+
+test('57014: the statement time-out', async () => {
+  await using database = await freshDatabase(server)
+  const failure = await whileLocked(database, () => failureOf(database, { statementTimeoutMs: 200 }))
+  is(failure, 'too-big', '57014')
+})
+
+test('55P03: the lock time-out of a role', async () => {
+  await using database = await freshDatabase(server)
+  const role = await createRole(database)
+  await database.query(`ALTER ROLE ${role.user} SET lock_timeout = '100ms'`)
+  is(await whileLocked(database, () => failureOf(database, role)), 'conflict', '55P03')
+})
+
+test('40P01: the victim of a deadlock', async () => {
+  await using database = await freshDatabase(server)
+  const writer = new TableWriter(database.pool({ poolSize: 1 }), scans.sink)
+  const batch = (version: number) => [scanRecord(1, version, secret), scanRecord(2, version, secret)]
+  await writer.write(batch(1))
+  const other = await database.connect()
+  // Only the writer looks for deadlocks.
+  await other.query(
+    `SET deadlock_timeout = '1h'; BEGIN; SELECT FROM scan_results WHERE ip = '10.0.0.2' FOR UPDATE`,
+  )
+  const writing = failedWrite(writer.write(batch(2)))
+  await untilBlocked(database, 1)
+  await other.query(`SELECT FROM scan_results WHERE ip = '10.0.0.1' FOR UPDATE`)
+  is(await writing, 'conflict', '40P01')
+  await other.query('ROLLBACK')
+  assert.equal(await writer.write(batch(2)), 2)
+})
+
+test('25006: a standby, or a database that is read only', async () => {
+  await using database = await freshDatabase(server)
+  const { database: name } = database.options
+  await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+  const pool = database.pool()
+  const writer = new TableWriter(pool, scans.sink)
+  is(await failedWrite(writer.write([scanRecord(1, 1, secret)])), 'infrastructure', '25006')
+  // A new connection may find the new primary.
+  assert.equal(pool.totalCount, 0)
+  await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = off`)
+  assert.equal(await writer.write([scanRecord(1, 1, secret)]), 1)
+})
+
+test('53300: too many connections', async () => {
+  await using database = await freshDatabase(server)
+  const role = await createRole(database, 'LOGIN CONNECTION LIMIT 0')
+  is(await failureOf(database, role), 'infrastructure', '53300')
+})

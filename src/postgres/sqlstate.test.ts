@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import pg from 'pg'
+import { asWriteFailure, breaksConnection, isConnectionFailure, isRefusedForGood } from './sqlstate.ts'
+
+const secret = 'hunter2'
+
+function serverError(
+  code: string,
+  message: string,
+  fields: Partial<pg.DatabaseError> = {},
+): pg.DatabaseError {
+  const error = new pg.DatabaseError(message, message.length, 'error')
+  return Object.assign(error, { code, ...fields })
+}
+
+const failureOf = (error: unknown) => asWriteFailure(error, 'table t')
+
+test('every class of SQLSTATE', () => {
+  const expected = {
+    'bad-row': ['22P02', '22003', '22021', '23502', '23505', '23514', '54000'],
+    'schema-drift': ['42P01', '42703', '42704', '42804', '42P10', '3F000'],
+    conflict: ['40001', '40P01', '55P03', '26000', '42P05', '0A000'],
+    'too-big': ['57014'],
+    infrastructure: [
+      '08006',
+      '08P01',
+      '25006',
+      '53100',
+      '53200',
+      '53300',
+      '57P01',
+      '57P02',
+      '57P03',
+      '58030',
+    ],
+    'no-rights': ['28000', '28P01', '42501', '3D000'],
+    unknown: ['XX000', 'P0001', '42601', '21000'],
+  }
+  const found = Object.fromEntries(
+    Object.entries(expected).map(([failureClass, codes]) => [
+      failureClass,
+      codes.filter((code) => failureOf(serverError(code, 'no')).class === failureClass),
+    ]),
+  )
+  assert.deepEqual(found, expected)
+})
+
+test('what node-postgres says without a code', () => {
+  const classOf = (message: string) => failureOf(new Error(message)).class
+  for (const message of [
+    'Query read timeout',
+    'Connection terminated unexpectedly',
+    'Connection terminated due to connection timeout',
+    'timeout exceeded when trying to connect',
+    'Client has encountered a connection error and is not queryable',
+    'The server does not support SSL connections',
+  ]) {
+    assert.equal(classOf(message), 'infrastructure', message)
+  }
+  assert.equal(
+    classOf('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a non-empty string'),
+    'no-rights',
+  )
+  assert.equal(classOf('undefined is not a function'), 'unknown')
+  assert.equal(failureOf('thrown text').class, 'unknown')
+})
+
+test('socket errors keep their code', () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
+  const failure = failureOf(refused)
+  assert.equal(failure.class, 'infrastructure')
+  assert.equal(failure.code, 'ECONNREFUSED')
+  assert.equal(failure.message, 'table t: connect ECONNREFUSED 127.0.0.1:1 [ECONNREFUSED]')
+})
+
+test('the message names place, SQLSTATE, column, constraint and mend', () => {
+  assert.equal(
+    failureOf(serverError('42703', 'column "x" of relation "t" does not exist')).message,
+    'table t: column "x" of relation "t" does not exist [42703]; ' +
+      'run `bin/ingester migrate status`, then `bin/ingester migrate up`',
+  )
+  const check = serverError('23514', 'violates check constraint', {
+    column: 'port',
+    constraint: 'port_range',
+  })
+  assert.equal(
+    failureOf(check).message,
+    'table t: violates check constraint [23514] (column port, constraint port_range)',
+  )
+})
+
+test('values that the server quotes are blanked, in its languages; nothing else of the failure holds them', () => {
+  for (const [code, message, blanked] of [
+    ['22P02', `invalid input syntax for type inet: "${secret}"`, 'invalid input syntax for type inet: "…"'],
+    ['22P02', `malformed array literal: "{"${secret}"}\n${secret}"`, 'malformed array literal: "…"'],
+    [
+      '22003',
+      `value "${secret}" is out of range for type integer`,
+      'value "…" is out of range for type integer',
+    ],
+    [
+      '22P02',
+      `ungültige Eingabesyntax für Typ inet: »${secret}«`,
+      'ungültige Eingabesyntax für Typ inet: "…"',
+    ],
+    [
+      '22P02',
+      `syntaxe invalide pour le type inet : « ${secret} »`,
+      'syntaxe invalide pour le type inet : "…"',
+    ],
+    ['22P02', `无效的类型 inet 输入语法: "${secret}"`, '无效的类型 inet 输入语法: "…"'],
+    ['22P02', `inet型の入力構文が不正です: "${secret}"`, 'inet型の入力構文が不正です: "…"'],
+  ] as const) {
+    const failure = failureOf(serverError(code, message, { detail: secret, where: secret }))
+    assert.equal(failure.message, `table t: ${blanked} [${code}]`)
+    assert.doesNotMatch(inspect(failure, { depth: null, showHidden: true }), new RegExp(secret))
+  }
+})
+
+test('names that the server quotes stay', () => {
+  const message = 'null value in column "ip" of relation "t" violates not-null constraint'
+  const failure = failureOf(serverError('23502', message, { column: 'ip', detail: `(${secret})` }))
+  assert.equal(failure.message, `table t: ${message} [23502] (column ip)`)
+  assert.doesNotMatch(inspect(failure, { depth: null, showHidden: true }), new RegExp(secret))
+})
+
+test('which failures cost the connection', () => {
+  const breaks = (code: string) => breaksConnection(failureOf(serverError(code, 'no')))
+  assert.deepEqual(['22P02', '23514', '42P01', '40P01', '57014', '42501'].filter(breaks), [])
+  const breaking = ['57P01', '25006', '26000', '42P05', '0A000', 'XX000']
+  assert.deepEqual(breaking.filter(breaks), breaking)
+  assert.ok(breaksConnection(failureOf(new Error('Query read timeout'))))
+})
+
+test('what no waiting mends at start', () => {
+  const [password, away, table] = [
+    serverError('28P01', 'no'),
+    serverError('57P03', 'no'),
+    serverError('42P01', 'no'),
+  ]
+  assert.deepEqual([password, away, table].map(isRefusedForGood), [true, false, false])
+  assert.deepEqual([password, away, table].map(isConnectionFailure), [true, true, false])
+})

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigurationError } from '#core/failure.ts'
+import { scans } from '#pipeline/scans.ts'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'
+import { DeadLetterTable } from './dead-letter-table.ts'
+import type { PostgresOptions } from './pool.ts'
+import { checkTables } from './start-check.ts'
+import { TableWriter } from './table-writer.ts'
+
+const server = await startTestServer()
+
+const refused = (database: TestDatabase, message: RegExp, changes: Partial<PostgresOptions> = {}) =>
+  assert.rejects(checkTables(database.pool(changes), scans.sink), (error) => {
+    assert.ok(error instanceof ConfigurationError)
+    assert.match(error.message, message)
+    return true
+  })
+
+test('migrated tables pass', async () => {
+  await using database = await freshDatabase(server)
+  await checkTables(database.pool(), scans.sink)
+})
+
+test('a missing table', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('DROP TABLE dead_letters')
+  await refused(database, /table dead_letters is not there.*bin\/ingester migrate up/)
+  await database.query('DROP TABLE scan_results')
+  await refused(database, /table scan_results is not there.*bin\/ingester migrate up/)
+})
+
+test('missing columns, all of one table at once', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('ALTER TABLE scan_results DROP COLUMN response, DROP COLUMN port CASCADE')
+  await refused(database, /table scan_results has no column port, response;.*bin\/ingester migrate up/)
+})
+
+test('every column that storing a dead letter needs', async () => {
+  await using database = await freshDatabase(server)
+  const pool = database.pool()
+  const needed = [
+    'pipeline',
+    'subscription',
+    'message_id',
+    'publish_time',
+    'ordering_key',
+    'attributes',
+    'data',
+  ]
+  needed.push('reason', 'detail', 'delivery_attempt', 'last_seen_at', 'times_seen')
+  for (const column of needed) {
+    await database.query(`ALTER TABLE dead_letters RENAME COLUMN ${column} TO away`)
+    await assert.rejects(checkTables(pool, scans.sink), {
+      name: 'ConfigurationError',
+      message: `the table dead_letters has no column ${column}; bring it up to date: bin/ingester migrate up`,
+    })
+    await database.query(`ALTER TABLE dead_letters RENAME COLUMN away TO ${column}`)
+  }
+})
+
+test('each of the three rights is missed', async () => {
+  await using database = await freshDatabase(server)
+  const role = { user: 'lacks_one' }
+  await database.query(`CREATE ROLE lacks_one LOGIN PASSWORD '${server.password}'`)
+  await database.query('GRANT SELECT, INSERT, UPDATE ON scan_results, dead_letters TO lacks_one')
+  const pool = database.pool(role)
+  await checkTables(pool, scans.sink)
+  for (const right of ['SELECT', 'INSERT', 'UPDATE']) {
+    await database.query(`REVOKE ${right} ON scan_results FROM lacks_one`)
+    await assert.rejects(checkTables(pool, scans.sink), { name: 'ConfigurationError' }, right)
+    await database.query(`GRANT ${right} ON scan_results TO lacks_one`)
+  }
+})
+
+test('a role that may read only: the mend is a statement that works', async () => {
+  await using database = await freshDatabase(server)
+  const role = { user: 'only_reads' }
+  await database.query(`
+    CREATE ROLE only_reads LOGIN PASSWORD '${server.password}';
+    GRANT SELECT ON scan_results, dead_letters TO only_reads`)
+  for (const table of ['scan_results', 'dead_letters']) {
+    const mend = `GRANT SELECT, INSERT, UPDATE ON ${table} TO only_reads`
+    await refused(database, new RegExp(`role only_reads may not write the table ${table};.*${mend}$`), role)
+    await database.query(mend)
+  }
+  const pool = database.pool(role)
+  await checkTables(pool, scans.sink)
+  // And these rights suffice.
+  const options = { pipeline: 'scans', subscription: 's', maxMessageBytes: 1 }
+  await new TableWriter(pool, scans.sink).write([])
+  await new DeadLetterTable(pool, options).store([])
+})
+
+test('a server that cannot be reached is no fault of the configuration', async () => {
+  await using database = await freshDatabase(server)
+  const unreachable = checkTables(database.pool({ port: 1 }), scans.sink)
+  await assert.rejects(unreachable, { code: 'ECONNREFUSED' })
+})

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { compareRecords } from '#core/keyed-record.ts'
+import { scans } from '#pipeline/scans.ts'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, nastyText, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { alwaysAsync } from '../../test/support/seed.ts'
+import { TableWriter } from './table-writer.ts'
+
+const server = await startTestServer()
+/** Where `a` < `B` and most of the order is not that of the bytes. */
+const locale = 'en-US'
+
+const writerTo = (database: TestDatabase) => new TableWriter(database.pool(), scans.sink)
+
+async function responses({ query }: TestDatabase): Promise<string[]> {
+  const rows = await query<{ response: string }>(
+    'SELECT response FROM scan_results ORDER BY ip, port, service',
+  )
+  return rows.map(({ response }) => response)
+}
+
+test('the newer one stays, in whatever order they come', async () => {
+  await using database = await freshDatabase(server)
+  const writer = writerTo(database)
+  assert.equal(await writer.write([scanRecord(1, 10, 'old'), scanRecord(2, 20, 'new')]), 2)
+  assert.equal(await writer.write([scanRecord(1, 20, 'new'), scanRecord(2, 10, 'old')]), 1)
+  assert.deepEqual(await responses(database), ['new', 'new'])
+})
+
+test('the count is of the rows placed; a batch of stale ones places none', async () => {
+  await using database = await freshDatabase(server)
+  const writer = writerTo(database)
+  const batch = (version: number, count: number) =>
+    Array.from({ length: count }, (_, at) => scanRecord(at, version, `${version}`))
+  assert.equal(await writer.write([]), 0)
+  assert.equal(await writer.write(batch(5, 700)), 700)
+  assert.equal(await writer.write(batch(4, 700)), 0)
+  assert.equal(await writer.write([...batch(6, 300), ...batch(4, 700).slice(300)]), 300)
+})
+
+test('writing the same record again counts nothing and touches nothing', async () => {
+  await using database = await freshDatabase(server)
+  const writer = writerTo(database)
+  const row = () => database.query('SELECT xmin, ctid, * FROM scan_results')
+  await writer.write([scanRecord(1, 10, 'same')])
+  const before = await row()
+  assert.equal(await writer.write([scanRecord(1, 10, 'same')]), 0)
+  assert.deepEqual(await row(), before)
+})
+
+test('equal versions: the greater bytes stay, and neither the locale nor UTF-16 has a say', async () => {
+  await using database = await freshDatabase(server, { locale })
+  const [order] = await database.query(`SELECT 'a' < 'B' AS linguistic, 'é' < 'z' AS accents`)
+  assert.deepEqual(order, { linguistic: true, accents: true })
+
+  const writer = writerTo(database)
+  const pairs = [
+    ['', 'a'],
+    ['B', 'a'],
+    ['z', 'é'],
+    ['e\u0301', 'é'],
+    ['\u{FFFD}', '\u{10000}'],
+    ['\u{E000}', '😀'],
+    ['a', 'a\u0001'],
+  ] as const
+  await writer.write(
+    pairs.flatMap(([less, greater], at) => [scanRecord(2 * at, 7, less), scanRecord(2 * at + 1, 7, greater)]),
+  )
+  const placed = await writer.write(
+    pairs.flatMap(([less, greater], at) => [scanRecord(2 * at, 7, greater), scanRecord(2 * at + 1, 7, less)]),
+  )
+  assert.equal(placed, pairs.length)
+  assert.deepEqual(
+    await responses(database),
+    pairs.flatMap(([, greater]) => [greater, greater]),
+  )
+})
+
+test('the guard orders any two records as the engine does', async () => {
+  await using database = await freshDatabase(server, { locale })
+  const writer = writerTo(database)
+  const version = fc.constantFrom(0, 1, 2, 1_700_000_000, 9_999_999_999)
+  const content = fc.tuple(version, nastyText)
+  type Content = readonly [version: number, response: string]
+  // Often the same version, and often the same beginning.
+  const alike = fc
+    .tuple(version, nastyText, nastyText, nastyText)
+    .map(([at, start, a, b]): [Content, Content] => [
+      [at, start + a],
+      [at, start + b],
+    ])
+  const pair: fc.Arbitrary<readonly [Content, Content]> = fc.oneof(fc.tuple(content, content), alike)
+  const property = fc.asyncProperty(fc.array(pair, { minLength: 1, maxLength: 150 }), async (pairs) => {
+    await database.query('TRUNCATE scan_results')
+    const records = pairs.map(([a, b], at) => [scanRecord(at, ...a), scanRecord(at, ...b)] as const)
+    assert.equal(await writer.write(records.map(([a]) => a)), pairs.length)
+    const newer = records.filter(([a, b]) => compareRecords(b, a) > 0)
+    assert.equal(await writer.write(records.map(([, b]) => b)), newer.length)
+    assert.deepEqual(
+      await responses(database),
+      records.map(([a, b]) => (compareRecords(b, a) > 0 ? b : a).content),
+    )
+  })
+  await alwaysAsync(property, 60)
+})
+
+test('write resolves after the commit: what it wrote is there for everybody', async () => {
+  await using database = await freshDatabase(server)
+  const writer = writerTo(database)
+  for (let version = 1; version <= 20; version += 1) {
+    await writer.write([scanRecord(1, version, `${version}`)])
+    assert.deepEqual(await responses(database), [`${version}`])
+  }
+})
+
+test('a commit that fails is no success, although the statement itself was', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'not at commit' USING ERRCODE = '23514'; END $$;
+    CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON scan_results DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.response = 'refused') EXECUTE FUNCTION refuse()`)
+  const writer = writerTo(database)
+  const refused = writer.write([scanRecord(1, 1, 'fine'), scanRecord(2, 1, 'refused')])
+  await assert.rejects(refused, { class: 'bad-row', code: '23514' })
+  assert.deepEqual(await responses(database), [])
+  assert.equal(await writer.write([scanRecord(1, 1, 'fine')]), 1)
+})
+
+test('updates stay in their page, out of the index', async () => {
+  await using database = await freshDatabase(server)
+  const pool = database.pool({ poolSize: 1 })
+  const writer = new TableWriter(pool, scans.sink)
+  const all = Array.from({ length: 2000 }, (_, at) => scanRecord(at, 1, 'x'.repeat(100)))
+  await writer.write(all)
+  const some = all.filter((_, at) => at % 10 === 0)
+  await writer.write(some.map((_, at) => scanRecord(at * 10, 2, 'y'.repeat(100))))
+  await pool.query('SELECT pg_stat_force_next_flush()')
+  const updates = await database.query(
+    `SELECT n_tup_upd::int AS all, n_tup_hot_upd::int AS hot FROM pg_stat_all_tables
+     WHERE relid = 'scan_results'::regclass`,
+  )
+  assert.deepEqual(updates, [{ all: some.length, hot: some.length }])
+})

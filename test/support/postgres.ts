@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { after } from 'node:test'
+import fc from 'fast-check'
+import pg from 'pg'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import { noLogger } from '#core/logger.ts'
+import type { PostgresOptions } from '#postgres/pool.ts'
+import { connectionOptions, createPool, withConnection } from '#postgres/pool.ts'
+import { migrate } from '#postgres/migrations.ts'
+import type { PostgresServer } from '#stack/postgres.ts'
+import { startPostgres } from '#stack/postgres.ts'
+import { projectDir } from './program.ts'
+
+export const migrationsDir = `${projectDir}/db/migrations`
+
+/** A server for the tests of one file; without fsync, since none of its data are to survive it. */
+export async function startTestServer(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
+  const server = await startPostgres({ port: 0, settings: { fsync: 'off', ...settings } })
+  after(() => server.stop())
+  return server
+}
+
+function optionsFor({ host, port, user, password }: PostgresServer, database: string): PostgresOptions {
+  return {
+    host,
+    port,
+    user,
+    password,
+    database,
+    sslMode: 'disable',
+    poolSize: 2,
+    statementTimeoutMs: 20_000,
+  }
+}
+
+/** A database for one test. Disposing closes its connections. */
+export interface TestDatabase extends AsyncDisposable {
+  /** As the superuser, with two connections. */
+  readonly options: PostgresOptions
+  /** What the ingester would use, with these changes. */
+  pool(changes?: Partial<PostgresOptions>): pg.Pool
+  /** On a connection of the test's own, one statement after the other. */
+  readonly query: <Row = Record<string, unknown>>(text: string, values?: unknown[]) => Promise<Row[]>
+  /** A further connection, for transactions. */
+  connect(): Promise<pg.Client>
+}
+
+export interface TestDatabaseOptions {
+  /** With the project's tables; true unless said otherwise. */
+  readonly migrated?: boolean
+  /** Sorts text as this language does; bytes unless said otherwise. */
+  readonly locale?: string
+}
+
+/**
+ * An empty database, or one with the project's tables. Without a locale it is the server's one, emptied: a database
+ * is 300 files, and tests of one file run one after the other.
+ */
+export async function freshDatabase(
+  server: PostgresServer,
+  { migrated = true, locale }: TestDatabaseOptions = {},
+): Promise<TestDatabase> {
+  const given = optionsFor(server, server.database)
+  const options = { ...given, database: locale === undefined ? given.database : `test_${randomUUID()}` }
+  const text =
+    locale === undefined
+      ? 'DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC'
+      : `CREATE DATABASE "${options.database}"
+         TEMPLATE template0 LOCALE_PROVIDER icu LOCALE 'C' ICU_LOCALE '${locale}'`
+  await withConnection(given, (client) => client.query(text))
+  if (migrated) await migrate(options, migrationsDir, 'up')
+
+  const own = createPool({ ...options, poolSize: 1 }, noLogger)
+  const open: { end(): Promise<void> }[] = [own]
+  return {
+    options,
+    pool: (changes) => {
+      const pool = createPool({ ...options, ...changes }, noLogger)
+      open.push(pool)
+      return pool
+    },
+    query: async <Row>(text: string, values?: unknown[]) => (await own.query(text, values)).rows as Row[],
+    connect: async () => {
+      const client = new pg.Client(connectionOptions(options))
+      client.on('error', () => {})
+      await client.connect()
+      open.push(client)
+      return client
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(open.map((one) => one.end()))
+    },
+  }
+}
+
+/** Asks until it holds. The limit is for a test that would otherwise hang. */
+export async function until(holds: () => Promise<boolean>, limitMs = 20_000): Promise<void> {
+  const end = performance.now() + limitMs
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${holds.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** Resolves when so many of the database's connections wait for a lock. */
+export function untilBlocked({ query }: TestDatabase, count: number): Promise<void> {
+  const text = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+  return until(async () => (await query(text)).length === count)
+}
+
+/** A record of the table `scan_results`, of key (10.0.0.x, 80, 'http') unless said otherwise. */
+export function scanRecord(
+  at: number | readonly [ip: string, port: number, service: string],
+  version: number | bigint,
+  response: string,
+): KeyedRecord {
+  const [ip, port, service] = typeof at === 'number' ? [`10.0.${at >> 8}.${at & 255}`, 80, 'http'] : at
+  return {
+    key: `${ip} ${port} ${service}`,
+    version: BigInt(version),
+    content: response,
+    values: [ip, port, service, response, version],
+    bytes: response.length,
+  }
+}
+
+/** Text that is hard on quoting and on ordering; well-formed, without NUL. */
+export const nastyText = fc.string({
+  maxLength: 12,
+  unit: fc.oneof(
+    fc.constantFrom('"', '\\', '{', '}', ',', 'NULL', '\n', '\t', ' ', "'", '$1', '\\x00', '\u0001'),
+    // UTF-16 puts the surrogates of an emoji before U+E000; a locale ignores case and accents at first.
+    fc.constantFrom('a', 'B', 'b', 'é', 'e\u0301', '\u{E000}', '\u{FFFD}', '\u{FFFF}', '\u{10000}', '😀'),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((unit) => unit !== '\0'),
+  ),
+})

@@ -1,0 +1,31 @@
+import type { RunDetails } from 'fast-check'
+import fc from 'fast-check'
+
+/** Of every random test in this run: TEST_SEED where it is set, else a new one. */
+export const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+const again = `found again by TEST_SEED=${seed}`
+
+/** Holds for every input that fast-check thinks of; a counterexample comes with the seed that finds it again. */
+export function always<Ts>(property: fc.IRawProperty<Ts, false>, runs = 200): void {
+  judge(fc.check(property, { seed, numRuns: runs }))
+}
+
+/** As {@link always}, of a property that is asynchronous. */
+export async function alwaysAsync<Ts>(property: fc.IRawProperty<Ts, true>, runs = 200): Promise<void> {
+  judge(await fc.check(property, { seed, numRuns: runs }))
+}
+
+function judge<Ts>(outcome: RunDetails<Ts>): void {
+  if (!outcome.failed) return
+  throw new Error(`${fc.defaultReportMessage(outcome)}\n${again}`, { cause: outcome.errorInstance })
+}
+
+/** Runs a test that draws numbers of its own from the seed; its failure names it. */
+export function withSeed(body: (seed: number) => void): void {
+  try {
+    body(seed)
+  } catch (error) {
+    throw new Error(again, { cause: error })
+  }
+}
