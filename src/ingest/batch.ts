@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DeadLetter } from '#core/dead-letter.ts'
 import { WriteFailure, messageOf } from '#core/failure.ts'
+import { compareRecords } from '#core/keyed-record.ts'
 import { sleep } from '#runtime/clock.ts'
 import type { Refused } from './bisect.ts'
 import { bisect } from './bisect.ts'
@@ -97,7 +98,10 @@ async function isolate(
   token: string,
   ports: BatchPorts,
 ): Promise<readonly Entry[]> {
-  const { refused, committed } = await bisect(entries, (part) => flushAndTell(part, token, ports))
+  // A hard stop ends the search too: for what it has given back there is nothing to find out.
+  const attempt = async (part: readonly Entry[]) =>
+    !ports.aborted.aborted && (await flushAndTell(part, token, ports))
+  const { refused, committed } = await bisect(entries, attempt)
   if (committed === 0) {
     const unknown = refused.find(({ failure }) => failure.class === 'unknown')
     if (unknown && entries.length > 1) throw unknown.failure
@@ -110,8 +114,13 @@ async function isolate(
 function buryIfGuilty({ entry, failure }: Refused, ports: BatchPorts): boolean {
   entry.strikes += 1
   if (failure.class === 'unknown' && entry.strikes < unknownStrikes) return false
-  ports.bury({ delivery: entry.winner.delivery, reason: 'refused-by-database', detail: failure.message })
-  ports.readmit(entry.losers)
+  const { winner, losers } = entry
+  // An equal loser is the same record once more: its turn would end the same way, but wait for a neighbour first.
+  const isSame = (loser: Arrival) => compareRecords(loser.record, winner.record) === 0
+  for (const { delivery } of [winner, ...losers.filter(isSame)]) {
+    ports.bury({ delivery, reason: 'refused-by-database', detail: failure.message })
+  }
+  ports.readmit(losers.filter((loser) => !isSame(loser)))
   return true
 }
 

@@ -80,7 +80,8 @@ export class Hold {
   }
 
   #letOneTryLater(): void {
-    const { clock, backoff } = this.#options
+    const { clock, backoff, aborted } = this.#options
+    if (aborted.aborted) return
     this.#cancelDelay ??= clock.after(backoff.next(), () => {
       this.#cancelDelay = undefined
       const next = this.#waiting.shift()

@@ -88,35 +88,40 @@ export class Lane {
     this.poke()
   }
 
-  /** The refused entries and those at the front, within the bounds of a batch (at least one). */
+  /**
+   * The refused entries, and those at the front within the bounds of a batch (at least one). The refused ones do not
+   * count: however many they are, each batch brings them new neighbours.
+   */
   #take(): Entry[] {
     const { maxBatchRecords, maxBatchBytes } = this.#options
-    this.#readmitSuperseded()
-    const batch = [...this.#refused]
+    this.#joinRefused()
+    const batch: Entry[] = []
     let bytes = 0
     for (const [key, entry] of this.#pending) {
       const size = bytesOf(entry)
       if (batch.length > 0 && (batch.length >= maxBatchRecords || bytes + size > maxBatchBytes)) break
       bytes += size
       batch.push(entry)
-      this.#pending.delete(key)
-      this.#since.delete(key)
+      this.#remove(key, size)
     }
-    this.#bytes -= bytes
-    return batch
+    return [...this.#refused, ...batch]
   }
 
-  /** A refused entry whose key has a new arrival joins it: a batch has a key once. */
-  #readmitSuperseded(): void {
-    this.#refused = this.#refused.filter((refused) => {
-      const entry = this.#pending.get(refused.winner.record.key)
-      if (!entry) return true
-      for (const arrival of arrivalsOf(refused)) {
-        this.#bytes += arrival.record.bytes
-        fold(entry, arrival)
-      }
-      return false
-    })
+  /** What came for a refused entry's key joins it: a batch has a key once. */
+  #joinRefused(): void {
+    for (const refused of this.#refused) {
+      const { key } = refused.winner.record
+      const entry = this.#pending.get(key)
+      if (!entry) continue
+      this.#remove(key, bytesOf(entry))
+      for (const arrival of arrivalsOf(entry)) fold(refused, arrival)
+    }
+  }
+
+  #remove(key: string, bytes: number): void {
+    this.#pending.delete(key)
+    this.#since.delete(key)
+    this.#bytes -= bytes
   }
 }
 

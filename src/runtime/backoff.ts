@@ -19,7 +19,7 @@ export function exponentialBackoff(options: { readonly initialMs: number; readon
   let current: IBackoff<unknown> | undefined
   return {
     next() {
-      current = (current ?? factory.next()).next(undefined)
+      current = current ? current.next(undefined) : factory.next()
       return current.duration
     },
     reset() {

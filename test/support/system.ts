@@ -28,9 +28,9 @@ export interface TestSystem extends AsyncDisposable {
 
 export const projectId = 'test-project'
 export const topicId = 'scan-topic'
-export const subscriptionId = 'scan-sub'
+const subscriptionId = 'scan-sub'
 /** The shortest that Pub/Sub has, so that what a dead process held comes back soon. */
-export const ackDeadlineMs = 10_000
+const ackDeadlineMs = 10_000
 
 /** Why tests on the official emulator cannot run here; false where they can. */
 export const withoutEmulator = await missingEmulator()
@@ -107,7 +107,7 @@ export async function connectSql({ postgres }: Config): Promise<pg.Client> {
   return client
 }
 
-export async function readScans({ postgres }: Config): Promise<Scan[]> {
+async function readScans({ postgres }: Config): Promise<Scan[]> {
   const [scans] = pipelines
   if (!scans) throw new Error('there is no pipeline')
   const rows = await readTable(postgres, scans.sink)

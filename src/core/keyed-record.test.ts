@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { always } from '../../test/support/seed.ts'
+import type { KeyedRecord } from './keyed-record.ts'
+import { compareRecords, compareUtf8 } from './keyed-record.ts'
+
+const record = (version: bigint, content: string): KeyedRecord => ({
+  key: 'k',
+  version,
+  content,
+  values: [],
+  bytes: 0,
+})
+
+/** Well-formed text whose order differs between UTF-8 and UTF-16 often enough. */
+const character = fc.constantFrom(
+  '',
+  'a',
+  'b',
+  '\u007f',
+  'é',
+  '\ud7ff',
+  '\ue000',
+  '\uffff',
+  '😀',
+  '\u{10ffff}',
+)
+const content = fc.oneof(
+  fc.array(character, { maxLength: 4 }).map((characters) => characters.join('')),
+  fc.string({ unit: 'binary' }),
+)
+const version = fc.oneof(fc.bigInt({ min: 0n, max: 3n }), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }))
+const anyRecord = fc.tuple(version, content).map(([version, content]) => record(version, content))
+
+/** The order by another way: versions as fixed-width digits, then the bytes as hexadecimal digits. */
+const spelled = ({ version, content }: KeyedRecord) =>
+  `${String(version).padStart(19, '0')} ${Buffer.from(content).toString('hex')}`
+
+test('the greater version wins, whatever the contents', () => {
+  assert.ok(compareRecords(record(2n, ''), record(1n, 'z')) > 0)
+  assert.ok(compareRecords(record(9n, 'z'), record(10n, 'a')) < 0, 'as numbers, not as text')
+  assert.ok(compareRecords(record(2n ** 63n - 1n, ''), record(2n ** 63n - 2n, '')) > 0, 'beyond doubles')
+})
+
+test('between equal versions the greater UTF-8 bytes win', () => {
+  const ascending = [
+    '',
+    'Z',
+    'a',
+    'aa',
+    'b',
+    'ä',
+    '\ud7ff',
+    '\ue000',
+    '\uffff',
+    '\u{10000}',
+    '😀',
+    '\u{10ffff}',
+  ]
+  for (const [i, lesser] of ascending.entries()) {
+    assert.equal(compareUtf8(lesser, lesser), 0)
+    for (const greater of ascending.slice(i + 1)) {
+      assert.ok(compareUtf8(lesser, greater) < 0, `${lesser} < ${greater}`)
+      assert.ok(compareUtf8(greater, lesser) > 0, `${greater} > ${lesser}`)
+    }
+  }
+})
+
+test('surrogate pairs come after U+E000 to U+FFFF, where UTF-16 has them before', () => {
+  const [pair, after] = ['\u{10000}', '\uffff'] as [string, string]
+  assert.ok(pair < after, 'the trap')
+  assert.ok(compareUtf8(pair, after) > 0)
+})
+
+test('the order is that of (version, UTF-8 bytes)', () => {
+  always(
+    fc.property(anyRecord, anyRecord, (a, b) => {
+      const [x, y] = [spelled(a), spelled(b)]
+      assert.equal(Math.sign(compareRecords(a, b)), x < y ? -1 : x > y ? 1 : 0)
+    }),
+    1000,
+  )
+})
+
+test('the order is total: antisymmetric, transitive, and 0 for the same record only', () => {
+  always(
+    fc.property(anyRecord, anyRecord, anyRecord, (a, b, c) => {
+      assert.equal(Math.sign(compareRecords(a, b)) + Math.sign(compareRecords(b, a)), 0)
+      const [x, y, z] = [a, b, c].sort(compareRecords) as [KeyedRecord, KeyedRecord, KeyedRecord]
+      assert.ok(compareRecords(x, y) <= 0 && compareRecords(y, z) <= 0 && compareRecords(x, z) <= 0)
+      assert.equal(compareRecords(a, b) === 0, a.version === b.version && a.content === b.content)
+    }),
+    1000,
+  )
+})

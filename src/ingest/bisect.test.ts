@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { FailureClass } from '#core/failure.ts'
+import { WriteFailure } from '#core/failure.ts'
+import { entryOf } from '../../test/support/arrivals.ts'
+import { alwaysAsync } from '../../test/support/seed.ts'
+import { bisect } from './bisect.ts'
+import type { Entry } from './entry.ts'
+
+const entries = (count: number) => Array.from({ length: count }, (_, i) => entryOf(`k${i} 1 x`))
+const keyOf = (entry: Entry) => entry.winner.record.key
+
+/** A store that refuses these rows, and notes its statements. */
+function storeRefusing(refused: ReadonlyMap<string, WriteFailure>) {
+  const statements: string[][] = []
+  const committed: string[] = []
+  const attempt = async (part: readonly Entry[]) => {
+    const keys = part.map(keyOf)
+    statements.push(keys)
+    const failure = keys.map((key) => refused.get(key)).find(Boolean)
+    if (failure) throw failure
+    committed.push(...keys)
+    return true
+  }
+  return { attempt, statements, committed }
+}
+
+const failure = (failureClass: FailureClass, code?: string) => new WriteFailure(failureClass, 'no', code)
+
+test('finds exactly the rows that are refused alone; all others are committed once', async () => {
+  const bad = fc.uniqueArray(fc.nat(99), { maxLength: 19 })
+  await alwaysAsync(
+    fc.asyncProperty(fc.integer({ min: 1, max: 100 }), bad, async (count, indexes) => {
+      const keys = indexes.filter((i) => i < count).map((i) => `k${i}`)
+      const store = storeRefusing(new Map(keys.map((key) => [key, failure('bad-row', '23514')])))
+      const { refused, committed } = await bisect(entries(count), store.attempt)
+      assert.deepEqual(refused.map(({ entry }) => keyOf(entry)).toSorted(), keys.toSorted())
+      assert.equal(committed, count - keys.length)
+      assert.equal(new Set(store.committed).size, store.committed.length)
+      assert.equal(store.committed.length, committed)
+    }),
+  )
+})
+
+test('one bad row among 1024 costs 20 statements, none of them the whole again', async () => {
+  const store = storeRefusing(new Map([['k700', failure('bad-row')]]))
+  await bisect(entries(1024), store.attempt)
+  assert.equal(store.statements.length, 20)
+  assert.ok(store.statements.every((keys) => keys.length <= 512))
+})
+
+test('a single entry is tried alone', async () => {
+  const bad = failure('bad-row')
+  const [entry] = entries(1)
+  assert.ok(entry)
+  const outcome = await bisect([entry], storeRefusing(new Map([['k0', bad]])).attempt)
+  assert.deepEqual(outcome, { refused: [{ entry, failure: bad }], committed: 0 })
+})
+
+test('what needed no write is no commit', async () => {
+  assert.deepEqual(await bisect(entries(4), async () => false), { refused: [], committed: 0 })
+})
+
+test('any other failure ends the search', async () => {
+  for (const name of ['infrastructure', 'schema-drift', 'conflict', 'too-big', 'no-rights'] as const) {
+    const trouble = failure(name)
+    const store = storeRefusing(new Map([['k2', trouble]]))
+    await assert.rejects(bisect(entries(8), store.attempt), (error) => error === trouble)
+  }
+  const fault = new TypeError('a fault of ours')
+  await assert.rejects(
+    bisect(entries(2), () => Promise.reject(fault)),
+    (error) => error === fault,
+  )
+})
+
+const refusing = (codes: readonly (string | undefined)[]) =>
+  storeRefusing(
+    new Map(codes.flatMap((code, i) => (code === undefined ? [] : [[`k${i}`, failure('bad-row', code)]]))),
+  )
+
+test('twenty in a row for one cause are schema drift, and no more statements follow', async () => {
+  const store = refusing(Array.from({ length: 40 }, () => '23514'))
+  await assert.rejects(bisect(entries(40), store.attempt), (error: WriteFailure) => {
+    assert.equal(error.class, 'schema-drift')
+    assert.equal(error.code, '23514')
+    return true
+  })
+  assert.equal(store.statements.filter(({ length }) => length === 1).length, 20)
+})
+
+test('nineteen are not, nor are more with another cause or a commit between them', async () => {
+  const run = (count: number, code: string | undefined) => Array.from({ length: count }, () => code)
+  for (const codes of [
+    [...run(19, '23514'), undefined],
+    [...run(19, '23514'), ...run(19, '22001')],
+    [...run(19, '23514'), undefined, ...run(19, '23514')],
+  ]) {
+    const { refused } = await bisect(entries(codes.length), refusing(codes).attempt)
+    assert.equal(refused.length, codes.filter(Boolean).length)
+  }
+})

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { arrivalOf, entryOf, textsOf } from '../../test/support/arrivals.ts'
+import { arrivalsOf, fold } from './entry.ts'
+
+test('a newer arrival wins over an older one', () => {
+  assert.deepEqual(textsOf(entryOf('a 1 x', 'a 2 y')), ['a 2 y', 'a 1 x'])
+})
+
+test('an older arrival loses against a newer one', () => {
+  assert.deepEqual(textsOf(entryOf('a 2 y', 'a 1 x')), ['a 2 y', 'a 1 x'])
+})
+
+test('of two with one version the greater content wins, in either order', () => {
+  assert.equal(entryOf('a 1 x', 'a 1 y').winner.record.content, 'y')
+  assert.equal(entryOf('a 1 y', 'a 1 x').winner.record.content, 'y')
+})
+
+test('content is compared by UTF-8 bytes, not by UTF-16 units', () => {
+  assert.equal(entryOf('a 1 \u{1F600}', 'a 1 \u{FF5E}').winner.record.content, '\u{1F600}')
+  assert.equal(entryOf('a 1 \u{FF5E}', 'a 1 \u{1F600}').winner.record.content, '\u{1F600}')
+})
+
+test('of two equal ones the earlier stays', () => {
+  const first = arrivalOf('a 1 x')
+  const entry = { winner: first, losers: [], strikes: 0 }
+  fold(entry, arrivalOf('a 1 x'))
+  assert.equal(entry.winner, first)
+  assert.equal(arrivalsOf(entry).length, 2)
+})
+
+test('a new winner has no strikes, a new loser leaves the winner its own', () => {
+  const entry = entryOf('a 2 y')
+  entry.strikes = 2
+  fold(entry, arrivalOf('a 1 x'))
+  assert.equal(entry.strikes, 2)
+  fold(entry, arrivalOf('a 3 z'))
+  assert.equal(entry.strikes, 0)
+})
+
+test('every arrival stays, with its delivery', () => {
+  const entry = entryOf('a 2 b', 'a 1 a', 'a 3 c', 'a 2 b')
+  assert.deepEqual(
+    arrivalsOf(entry).map(({ delivery }) => delivery.ackId),
+    textsOf(entry),
+  )
+  assert.deepEqual(textsOf(entry).toSorted(), ['a 1 a', 'a 2 b', 'a 2 b', 'a 3 c'])
+})

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { arrivalOf, textsOf } from '../../test/support/arrivals.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import type { Entry } from './entry.ts'
+import type { LaneOptions } from './lane.ts'
+import { Lane } from './lane.ts'
+
+interface Write {
+  readonly atMs: number
+  readonly entries: readonly Entry[]
+  /** Ends it, with the entries that must wait for neighbours. */
+  readonly done: (refused?: readonly Entry[]) => Promise<void>
+}
+
+function newLane(options: Partial<LaneOptions> = {}) {
+  const clock = new VirtualClock()
+  const writes: Write[] = []
+  const write = (entries: readonly Entry[]) => {
+    const { promise, resolve } = Promise.withResolvers<readonly Entry[]>()
+    const done = (refused: readonly Entry[] = []) => {
+      resolve(refused)
+      return clock.settle()
+    }
+    writes.push({ atMs: clock.now(), entries, done })
+    return promise
+  }
+  const bounds = { maxBatchRecords: 100, maxBatchBytes: 10_000, flushIntervalMs: 0 }
+  const lane = new Lane({ ...bounds, clock, write, ...options })
+  const add = (...texts: readonly string[]) => {
+    for (const text of texts) lane.add(arrivalOf(text))
+    lane.poke()
+  }
+  const last = () => writes.at(-1) as Write
+  return { lane, clock, writes, add, last }
+}
+
+const keysOf = ({ entries }: Write) => entries.map(({ winner }) => winner.record.key)
+
+test('interval 0: writes at once, then whatever came meanwhile as soon as the writer is free', async () => {
+  const { writes, add, last } = newLane()
+  add('a 1 x', 'b 1 x')
+  assert.deepEqual(writes.map(keysOf), [['a', 'b']])
+  add('c 1 x')
+  add('d 1 x')
+  assert.equal(writes.length, 1)
+  await last().done()
+  assert.deepEqual(writes.map(keysOf), [
+    ['a', 'b'],
+    ['c', 'd'],
+  ])
+})
+
+test('what waits is coalesced, what is being written is not', async () => {
+  const { add, last } = newLane()
+  add('a 1 x')
+  add('a 3 z')
+  add('a 2 y', 'b 1 x')
+  const [first] = last().entries
+  assert.deepEqual(first && textsOf(first), ['a 1 x'])
+  await last().done()
+  assert.deepEqual(last().entries.map(textsOf), [['a 3 z', 'a 2 y'], ['b 1 x']])
+})
+
+test('the interval runs from the oldest arrival, to the millisecond', async () => {
+  const { clock, writes, add } = newLane({ flushIntervalMs: 50 })
+  add('a 1 x')
+  await clock.advance(30)
+  add('b 1 x')
+  await clock.advance(19)
+  assert.equal(writes.length, 0)
+  await clock.advance(1)
+  assert.deepEqual(writes.map(keysOf), [['a', 'b']])
+})
+
+test('a batch is sealed before its time by the number of records', () => {
+  const { writes, add } = newLane({ flushIntervalMs: 50, maxBatchRecords: 3 })
+  add('a 1 x', 'b 1 x')
+  add('a 2 x')
+  assert.equal(writes.length, 0, 'keys count, not arrivals')
+  add('c 1 x')
+  assert.deepEqual(writes.map(keysOf), [['a', 'b', 'c']])
+})
+
+test('a batch is sealed before its time by bytes; losers count, they are held too', () => {
+  const { writes, add } = newLane({ flushIntervalMs: 50, maxBatchBytes: 15 })
+  add('a 1 x')
+  add('a 2 x')
+  assert.equal(writes.length, 0)
+  add('a 3 x')
+  assert.equal(writes.length, 1)
+})
+
+test('a batch holds no more than its bounds, the rest follows in order of arrival', async () => {
+  const { writes, add, last } = newLane({ maxBatchRecords: 2 })
+  add('a 1 x', 'b 1 x', 'c 1 x', 'd 1 x', 'e 1 x')
+  await last().done()
+  await last().done()
+  assert.deepEqual(writes.map(keysOf), [['a', 'b'], ['c', 'd'], ['e']])
+})
+
+test('bytes bound a batch too, but one that is larger goes alone', async () => {
+  const { writes, add, last } = newLane({ maxBatchBytes: 10 })
+  add('a 1 x', 'b 1 x', 'c 1 xxxxxxxxxxxxxxx', 'd 1 x')
+  for (let i = 0; i < 3; i++) await last().done()
+  assert.deepEqual(writes.map(keysOf), [['a', 'b'], ['c'], ['d']])
+})
+
+test('what is left of a full batch keeps its arrival time', async () => {
+  const { clock, writes, add, last } = newLane({ flushIntervalMs: 50, maxBatchRecords: 2 })
+  add('a 1 x')
+  await clock.advance(20)
+  add('b 1 x', 'c 1 x')
+  await last().done()
+  await clock.advance(49)
+  assert.equal(writes.length, 1)
+  await clock.advance(1)
+  assert.deepEqual(writes.map(keysOf), [['a', 'b'], ['c']])
+  assert.equal(last().atMs, 70)
+})
+
+test('draining makes everything due at once and leaves no timer', async () => {
+  const { lane, clock, writes, add, last } = newLane({ flushIntervalMs: 50 })
+  add('a 1 x')
+  lane.drain()
+  assert.equal(writes.length, 1)
+  add('b 1 x')
+  await last().done()
+  assert.deepEqual(writes.map(keysOf), [['a'], ['b']])
+  await last().done()
+  assert.equal(clock.timers, 0)
+})
+
+test('refused entries join the next batch, or are tried alone after a second', async () => {
+  const { clock, writes, add, last } = newLane()
+  add('a 1 x')
+  await last().done(last().entries)
+  await clock.advance(999)
+  assert.equal(writes.length, 1)
+  await clock.advance(1)
+  assert.deepEqual(keysOf(last()), ['a'])
+  await last().done(last().entries)
+  add('b 1 x')
+  assert.deepEqual(keysOf(last()), ['a', 'b'])
+  assert.equal(last().atMs, 1000)
+})
+
+test('an arrival that is due before the refused ones are is not delayed by their timer', async () => {
+  const { clock, add, last } = newLane({ flushIntervalMs: 50 })
+  add('a 1 x')
+  await clock.advance(50)
+  await last().done(last().entries)
+  add('b 1 x')
+  await clock.advance(50)
+  assert.deepEqual(keysOf(last()), ['a', 'b'])
+  assert.equal(last().atMs, 100)
+})
+
+test('draining tries refused entries no more often', async () => {
+  const { lane, clock, writes, add, last } = newLane()
+  add('a 1 x')
+  lane.drain()
+  await last().done(last().entries)
+  await clock.advance(999)
+  assert.equal(writes.length, 1)
+})
+
+test('a refused entry whose key comes again is one entry with it', async () => {
+  const { add, last } = newLane()
+  add('a 2 y')
+  await last().done(last().entries)
+  add('a 3 z', 'a 1 x', 'b 1 x')
+  const byKey = new Map(last().entries.map((entry) => [entry.winner.record.key, textsOf(entry)]))
+  assert.equal(byKey.size, last().entries.length)
+  assert.deepEqual(byKey.get('a')?.toSorted(), ['a 1 x', 'a 2 y', 'a 3 z'])
+  assert.equal(byKey.get('a')?.[0], 'a 3 z')
+})
+
+test('an older arrival of its key takes no strike off a refused entry', async () => {
+  const { add, last } = newLane()
+  add('a 2 y')
+  const refused = last().entries
+  for (const entry of refused) entry.strikes = 2
+  await last().done(refused)
+  add('a 1 x')
+  assert.deepEqual(
+    last().entries.map(({ strikes }) => strikes),
+    [2],
+  )
+})
+
+test('as many refused entries as a batch holds leave room for new ones', async () => {
+  const { writes, add, last } = newLane({ maxBatchRecords: 2, maxBatchBytes: 10 })
+  add('a 1 x', 'b 1 x')
+  await last().done(last().entries)
+  add('c 1 x', 'd 1 x', 'e 1 x')
+  assert.deepEqual(writes.map(keysOf), [
+    ['a', 'b'],
+    ['a', 'b', 'c', 'd'],
+  ])
+})

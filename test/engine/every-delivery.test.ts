@@ -1,0 +1,118 @@
+// Whatever happens in whatever order: every delivery ends exactly once, the counts add up at every step, no ack is
+// without a fact (the world looks at each), and after a soft stop the table is what the deliveries say.
+import assert from 'node:assert/strict'
+import { mock, test } from 'node:test'
+import fc from 'fast-check'
+import { Random } from '#demo/random.ts'
+import { alwaysAsync } from '../support/seed.ts'
+import { World } from '../support/world.ts'
+import { newestRows } from './oracle.ts'
+import type { Step } from './schedule.ts'
+import { nobodysFaultSchedules, schedules, truthfulCache } from './schedule.ts'
+
+/** Longer than any pause of the engine: everything that can go on has gone on by then. */
+const amplyMs = 60_000
+
+const options = fc.record({
+  workers: fc.integer({ min: 1, max: 3 }),
+  maxBatchRecords: fc.integer({ min: 1, max: 8 }),
+  maxBatchBytes: fc.constantFrom(1, 20, 1000),
+  flushIntervalMs: fc.constantFrom(0, 10, 2000),
+})
+
+/** Jitter is drawn from the schedule's own dice, so that a counterexample stays one. */
+async function run(dice: number, body: (random: Random) => Promise<void>): Promise<void> {
+  const random = new Random(dice)
+  const patched = mock.method(Math, 'random', () => random.next())
+  try {
+    await body(new Random(dice + 1))
+  } finally {
+    patched.mock.restore()
+  }
+}
+
+async function play(world: World, steps: readonly Step[], random: Random): Promise<void> {
+  truthfulCache(world, random)
+  for (const step of steps) {
+    await step.play(world)
+    await world.advance(0)
+  }
+}
+
+function mendEverything({ table, letters }: World): void {
+  table.mendAll()
+  table.unblock()
+  letters.mend()
+}
+
+/** Each delivery was acked or nacked, once (twice is a breach that the world reports). */
+function assertAllEnded({ engine, source }: World): void {
+  assert.equal(engine.outstanding, 0)
+  const ended = new Set([...source.acked, ...source.nacked])
+  assert.equal(ended.size, source.delivered.length)
+}
+
+test('a soft stop, after whatever happened, leaves what the deliveries say', async () => {
+  await alwaysAsync(
+    fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, early) => {
+      await run(dice, async (random) => {
+        const world = new World(chosen)
+        await play(world, steps, random)
+        if (!early) mendEverything(world)
+        const stop = world.beginStop()
+        await world.advance(7000)
+        mendEverything(world)
+        await world.advance(amplyMs)
+        assert.ok(stop.done, 'the soft stop has not ended')
+        assertAllEnded(world)
+        assert.equal(world.source.nacked.length, 0)
+        assert.deepEqual(world.table.contents, newestRows(world))
+        assert.equal(world.clock.timers, 0)
+      })
+    }),
+    300,
+  )
+})
+
+test('a hard stop, at whatever moment, gives back exactly what remains', async () => {
+  await alwaysAsync(
+    fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, soft) => {
+      await run(dice, async (random) => {
+        const world = new World(chosen)
+        await play(world, steps, random)
+        const stop = soft ? world.beginStop() : undefined
+        await world.advance(random.below(3000))
+        const { outstanding } = world.engine
+        assert.equal(world.engine.abort(), outstanding)
+        world.source.publish('a 9 late', 'nonsense')
+        const stopped = stop ?? world.beginStop()
+        await world.advance(0)
+        assert.ok(stopped.done, 'stop() has not ended')
+        mendEverything(world)
+        await world.advance(amplyMs)
+        assertAllEnded(world)
+        assert.equal(world.clock.timers, 0)
+      })
+    }),
+    300,
+  )
+})
+
+test("what is nobody's fault buries nobody", async () => {
+  await alwaysAsync(
+    fc.asyncProperty(options, nobodysFaultSchedules, fc.nat(), async (chosen, steps, dice) => {
+      await run(dice, async (random) => {
+        const world = new World(chosen)
+        await play(world, steps, random)
+        await world.advance(amplyMs)
+        mendEverything(world)
+        await world.stop(amplyMs)
+        assert.deepEqual(
+          world.letters.stored.filter(({ reason }) => reason !== 'malformed'),
+          [],
+        )
+        assert.deepEqual(world.table.contents, newestRows(world))
+      })
+    }),
+  )
+})

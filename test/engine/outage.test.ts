@@ -1,0 +1,201 @@
+// However long a store is away, nothing is given up, little is tried, and all is written in the end.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FailureClass } from '#core/failure.ts'
+import { World } from '../support/world.ts'
+
+const hourMs = 3_600_000
+const good = (count: number) => Array.from({ length: count }, (_, i) => `good${i} 1 x`)
+
+const holding: readonly FailureClass[] = ['infrastructure', 'no-rights', 'schema-drift']
+
+for (const failureClass of holding) {
+  test(`${failureClass} for a day: held, probed seldom, then everything is written`, async () => {
+    const world = new World({ workers: 4 })
+    const mend = world.table.fail({ class: failureClass })
+    await world.publish(...good(100))
+    assert.ok(world.source.held)
+    assert.match(world.engine.heldBecause.join(), new RegExp(`words: the table says ${failureClass}`))
+    await world.publish(...good(20).map((text) => `late-${text}`))
+    await world.advance(24 * hourMs)
+    assert.equal(world.source.backlog, 20, 'nothing is taken while it lasts')
+    assert.deepEqual(world.tally.ended, {})
+    assert.deepEqual(world.letters.stored, [])
+    const perHour = world.table.attempts.length / 24
+    assert.ok(perHour < 1500, `${perHour} statements an hour`)
+    assert.equal(world.source.holds, 1)
+
+    mend()
+    await world.advance(5000)
+    assert.ok(!world.source.held)
+    assert.deepEqual(world.engine.heldBecause, [])
+    assert.deepEqual(world.tally.ended, { written: 120 })
+    assert.equal(world.clock.timers, 0)
+  })
+}
+
+test('one probe at a time, however many lanes wait', async () => {
+  const world = new World({ workers: 8 })
+  world.table.fail({ class: 'infrastructure' })
+  await world.publish(...good(200))
+  const first = world.table.attempts.length
+  assert.equal(first, 8, 'each lane runs into it once')
+  await world.advance(60_000)
+  world.table.maxInFlight = 0
+  world.table.block()
+  const before = world.table.attempts.length
+  await world.advance(hourMs)
+  assert.equal(world.table.attempts.length, before + 1, 'a probe that hangs is the only one')
+  assert.equal(world.table.maxInFlight, 1)
+})
+
+/** Two keys that do not share a lane of two. */
+async function keysApart(): Promise<[string, string]> {
+  const world = new World({ workers: 2 })
+  await world.publish(...good(20))
+  const [a, b] = world.table.attempts.map(({ records }) => records[0]?.key ?? '')
+  assert.ok(a && b)
+  return [a, b]
+}
+
+test('a probe that only finds a row refused does not lift the hold', async () => {
+  const [away, bad] = await keysApart()
+  const world = new World({ workers: 2 })
+  world.table.refuse([away], { class: 'infrastructure' })
+  world.table.refuse([bad])
+  await world.publish(`${away} 1 x`, `${bad} 1 x`)
+  await world.advance(hourMs)
+  assert.equal(world.source.holds, 1)
+  assert.ok(!world.tally.reasons.includes(undefined))
+  assert.ok(world.table.attempts.length < 1500, `${world.table.attempts.length} statements in an hour`)
+})
+
+test('a probe that finds everything stale does not lift the hold', async () => {
+  const [away, stale] = await keysApart()
+  const world = new World({ workers: 2 })
+  world.table.fail({ class: 'infrastructure' })
+  await world.publish(`${away} 1 x`, `${stale} 1 x`)
+  world.rival(`${stale} 1 x`)
+  world.cache.verdict = ({ key }) => (key === stale ? 'stale' : 'fresh')
+  await world.advance(hourMs)
+  assert.deepEqual(world.tally.ended, { stale: 1 })
+  assert.equal(world.source.holds, 1)
+  assert.ok(!world.tally.reasons.includes(undefined))
+})
+
+test('the pauses between probes grow to five seconds, no further', async () => {
+  const world = new World()
+  world.table.fail({ class: 'infrastructure' })
+  await world.publish('a 1 x')
+  await world.advance(hourMs)
+  const times = world.table.attempts.map(({ atMs }) => atMs)
+  const pauses = times.slice(1).map((atMs, i) => atMs - (times[i] ?? 0))
+  assert.ok((pauses[0] ?? 0) >= 100 && (pauses[0] ?? 0) <= 200, `${pauses[0]}`)
+  assert.ok(pauses.every((ms) => ms <= 5000))
+  assert.ok(pauses.slice(-100).every((ms) => ms >= 2500))
+})
+
+test('what the outage kept waiting goes on at once in every lane', async () => {
+  const world = new World({ workers: 4, flushIntervalMs: 1000 })
+  const mend = world.table.fail({ class: 'infrastructure' })
+  await world.publish(...good(40))
+  await world.advance(60_000)
+  mend()
+  await world.advance(5000)
+  assert.deepEqual(world.tally.ended, { written: 40 })
+  const last = world.table.attempts.slice(-4).map(({ atMs }) => atMs)
+  assert.equal(new Set(last).size, 1)
+})
+
+test('an outage in the middle of a search for bad rows buries nothing for it', async () => {
+  const world = new World()
+  world.table.refuse(['bad'])
+  let statements = 0
+  const mend = world.table.fail({ class: 'infrastructure', when: () => (statements += 1) > 3 })
+  await world.publish(...good(16), 'bad 1 x')
+  await world.advance(hourMs)
+  assert.deepEqual(world.letters.stored, [])
+  assert.ok(world.source.held)
+  mend()
+  await world.advance(10_000)
+  await world.publish('z 1 x')
+  assert.deepEqual(world.letters.texts, ['bad 1 x'])
+  assert.deepEqual(world.tally.ended, { written: 17, 'dead-lettered': 1 })
+})
+
+for (const failureClass of ['infrastructure', 'bad-row', 'unknown'] as const) {
+  test(`a dead-letter store that fails (${failureClass}) holds; nothing is acked, nothing lost`, async () => {
+    const world = new World()
+    const mend = world.letters.fail(failureClass)
+    await world.publish('nonsense', 'a 1 x')
+    assert.ok(world.source.held)
+    assert.match(world.engine.heldBecause.join(), /^dead letters: /)
+    await world.advance(24 * hourMs)
+    assert.deepEqual(world.tally.ended, { written: 1 }, 'the table is not held up')
+    assert.deepEqual(world.source.unacked, ['nonsense'])
+    assert.ok(world.letters.attempts < 24 * 1500, `${world.letters.attempts} attempts in a day`)
+    mend()
+    await world.advance(5000)
+    assert.deepEqual(world.letters.texts, ['nonsense'])
+    assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })
+    assert.ok(!world.source.held)
+  })
+}
+
+test('the hold of one store does not lift that of the other', async () => {
+  const world = new World()
+  const mendTable = world.table.fail({ class: 'infrastructure' })
+  const mendLetters = world.letters.fail('infrastructure')
+  await world.publish('a 1 x', 'nonsense')
+  assert.equal(world.engine.heldBecause.length, 2)
+  mendTable()
+  await world.advance(10_000)
+  assert.deepEqual(world.tally.ended, { written: 1 })
+  assert.equal(world.engine.heldBecause.length, 1)
+  assert.ok(world.source.held, 'the dead-letter store is still away')
+  mendLetters()
+  await world.advance(10_000)
+  assert.ok(!world.source.held)
+  assert.equal(world.source.holds, 1)
+})
+
+test('a conflict is tried again at once, and holds nobody', async () => {
+  const world = new World()
+  world.table.fail({ class: 'conflict', code: '40P01', times: 5 })
+  await world.publish(...good(10))
+  await world.advance(250)
+  assert.deepEqual(world.tally.ended, { written: 10 })
+  assert.deepEqual(world.tally.reasons, [])
+  const times = world.table.attempts.map(({ atMs }) => atMs)
+  const pauses = times.slice(1).map((atMs, i) => atMs - (times[i] ?? 0))
+  assert.ok(
+    pauses.every((ms) => ms >= 5 && ms <= 50),
+    pauses.join(),
+  )
+})
+
+test('a statement that is too big is halved until it fits, and holds nobody', async () => {
+  const world = new World()
+  world.table.fail({ class: 'too-big', when: (records) => records.length > 3 })
+  await world.publish(...good(20))
+  assert.deepEqual(world.tally.ended, { written: 20 })
+  assert.deepEqual(world.tally.reasons, [])
+  const committed = world.table.attempts.map(({ records }) => records.length).filter((count) => count <= 3)
+  assert.equal(
+    committed.reduce((sum, count) => sum + count, 0),
+    20,
+  )
+})
+
+test('a single row that takes too long is an outage, not a bad row', async () => {
+  const world = new World()
+  const mend = world.table.fail({ class: 'too-big' })
+  await world.publish(...good(3))
+  await world.advance(hourMs)
+  assert.deepEqual(world.tally.ended, {})
+  assert.ok(world.source.held)
+  assert.ok(world.table.attempts.length < 1500)
+  mend()
+  await world.advance(10_000)
+  assert.deepEqual(world.tally.ended, { written: 3 })
+})

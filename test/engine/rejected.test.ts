@@ -1,0 +1,169 @@
+// What cannot be a row is buried, and only that: a row is to blame if it fails alone where another one works.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { World } from '../support/world.ts'
+
+const good = (count: number) => Array.from({ length: count }, (_, i) => `good${i} 1 x`)
+const bad = (count: number) => Array.from({ length: count }, (_, i) => `bad${i} 1 x`)
+const isBad = ({ key }: { readonly key: string }) => key.startsWith('bad')
+
+test('what cannot be decoded is stored as a dead letter, then acked', async () => {
+  const world = new World()
+  await world.publish('nonsense', 'a 1 x', '')
+  assert.deepEqual(world.table.contents, ['a 1 x'])
+  assert.deepEqual(world.letters.texts, ['nonsense', ''])
+  assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 2 })
+  assert.deepEqual(world.tally.buried, { malformed: 2 })
+  const lines = world.journal.lines.filter((line) => line.includes('nonsense'))
+  assert.deepEqual(lines, ['bury nonsense, ', 'ack nonsense, '])
+})
+
+test('a row that fails alone is buried while its neighbours are written', async () => {
+  const world = new World()
+  world.table.refuse(['bad0'])
+  await world.publish(...good(50), ...bad(1), 'z 1 x')
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+  assert.equal(world.letters.stored[0]?.reason, 'refused-by-database')
+  assert.deepEqual(world.tally.ended, { written: 51, 'dead-lettered': 1 })
+  const lines = world.journal.lines.filter((line) => /^(bury|ack).*bad0/.test(line))
+  assert.deepEqual(lines, ['bury bad0 1 x', 'ack bad0 1 x'])
+  assert.deepEqual(world.tally.reasons, [], 'one bad row holds nobody up')
+})
+
+test('the losers of a buried winner get their turn, the newest of them first', async () => {
+  const world = new World()
+  world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
+  await world.publish('a 1 x', 'a 3 bad', 'a 2 y', 'b 1 x')
+  assert.deepEqual(world.letters.texts, ['a 3 bad'])
+  assert.deepEqual(world.table.contents, ['a 2 y', 'b 1 x'])
+  assert.deepEqual(world.tally.ended, { written: 2, coalesced: 1, 'dead-lettered': 1 })
+})
+
+test('a duplicate of a buried record is the same record, and buried with it', async () => {
+  const world = new World()
+  world.table.refuse(['bad0'])
+  await world.publish('bad0 1 x', 'bad0 1 x', 'a 1 x')
+  assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 2 })
+  await world.stop()
+})
+
+test('a bad row with no neighbour waits, unacked, and is buried once a neighbour comes', async () => {
+  const world = new World()
+  world.table.refuse(['bad0'])
+  await world.publish(...bad(1))
+  await world.advance(600_000)
+  assert.deepEqual(world.tally.ended, {})
+  assert.deepEqual(world.letters.texts, [])
+  assert.ok(world.table.attempts.length < 1300, `${world.table.attempts.length} statements in ten minutes`)
+  await world.publish('a 1 x')
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+  assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })
+})
+
+test('bad rows are no neighbours of each other', async () => {
+  const world = new World()
+  world.table.refuse(['bad0', 'bad1', 'bad2'])
+  await world.publish(...bad(3))
+  await world.advance(60_000)
+  assert.deepEqual(world.tally.ended, {})
+  await world.publish('a 1 x')
+  assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 3 })
+})
+
+test('as many bad rows as a batch holds do not keep neighbours out', async () => {
+  const world = new World({ maxBatchRecords: 4 })
+  world.table.refuse(['bad0', 'bad1', 'bad2', 'bad3'])
+  await world.publish(...bad(4))
+  await world.publish(...good(6))
+  assert.deepEqual(world.tally.ended, { written: 6, 'dead-lettered': 4 })
+})
+
+test('a newer version that works supersedes the bad row that waits', async () => {
+  const world = new World()
+  world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
+  await world.publish('a 1 bad')
+  await world.publish('a 2 good')
+  assert.deepEqual(world.table.contents, ['a 2 good'])
+  assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
+})
+
+test('twenty refused in a row: schema drift. Nothing is buried, and all is written when it is mended', async () => {
+  const world = new World()
+  const mend = world.table.refuse(bad(30).map((_, i) => `bad${i}`))
+  await world.publish(...bad(30))
+  await world.advance(3_600_000)
+  assert.deepEqual(world.tally.ended, {})
+  assert.match(world.engine.heldBecause.join(), /words: 20 rows in a row were refused/)
+  assert.ok(world.source.held)
+  mend()
+  await world.advance(10_000)
+  assert.equal(world.table.rows.size, 30)
+  assert.deepEqual(world.tally.ended, { written: 30 })
+  assert.deepEqual(world.letters.texts, [])
+  assert.deepEqual(world.engine.heldBecause, [])
+})
+
+test('drift that comes a few rows at a time is drift as well', async () => {
+  const world = new World({ maxBatchRecords: 8 })
+  const mend = world.table.fail({ class: 'bad-row', code: '23502' })
+  for (const text of good(24)) await world.publish(text)
+  await world.advance(60_000)
+  assert.match(world.engine.heldBecause.join(), /20 rows in a row/)
+  mend()
+  await world.advance(10_000)
+  assert.deepEqual(world.tally.ended, { written: 24 })
+})
+
+test('refusals neither lift a drift hold nor make it loop', async () => {
+  const world = new World({ workers: 4 })
+  world.table.fail({ class: 'bad-row', code: '23502' })
+  await world.publish(...good(200))
+  await world.advance(60_000)
+  const before = world.table.attempts.length
+  const reasons = new Set(world.tally.reasons)
+  await world.advance(600_000)
+  // A probe every 2.5 to 5 s, and each finds 20 refused rows again at most every other time.
+  const rate = (world.table.attempts.length - before) / 600
+  assert.ok(rate < 10, `${rate} statements a second`)
+  assert.equal(world.source.holds, 1)
+  assert.ok(!reasons.has(undefined), 'the hold was lifted')
+  assert.deepEqual(world.tally.ended, {})
+})
+
+test('an unknown failure buries a row only at the third time alone while others commit', async () => {
+  const world = new World()
+  world.table.refuse(['bad0'], { class: 'unknown', code: 'XX000' })
+  for (const turn of [1, 2, 3]) {
+    assert.deepEqual(world.letters.texts, [], `before turn ${turn}`)
+    await world.publish(...(turn === 1 ? bad(1) : []), `good${turn} 1 x`)
+    // Time for the one pause after the failure of the whole.
+    await world.advance(900)
+    assert.equal(world.tally.settledCount.written, turn)
+  }
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+  assert.deepEqual(world.tally.ended, { written: 3, 'dead-lettered': 1 })
+})
+
+test('an unknown failure that strikes everyone is an outage: nothing is buried', async () => {
+  const world = new World()
+  const mend = world.table.fail({ class: 'unknown', code: 'XX000' })
+  await world.publish(...good(5))
+  await world.advance(3_600_000)
+  assert.ok(world.source.held)
+  assert.deepEqual(world.tally.ended, {})
+  assert.ok(world.table.attempts.length < 15_000, `${world.table.attempts.length} statements in an hour`)
+  mend()
+  await world.advance(10_000)
+  assert.deepEqual(world.tally.ended, { written: 5 })
+  assert.ok(!world.source.held)
+})
+
+test('bad rows among conflicts are still told from good ones', async () => {
+  const world = new World()
+  world.table.fail({ class: 'bad-row', when: (records) => records.some(isBad) })
+  world.table.fail({ class: 'conflict', when: (records) => records.length === 1, times: 2 })
+  await world.publish(...good(7), ...bad(1))
+  await world.advance(1000)
+  await world.publish('z 1 x')
+  assert.deepEqual(world.tally.ended, { written: 8, 'dead-lettered': 1 })
+})

@@ -1,0 +1,111 @@
+import fc from 'fast-check'
+import type { FailureClass } from '#core/failure.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import { compareRecords } from '#core/keyed-record.ts'
+import type { Random } from '#demo/random.ts'
+import type { Fault } from '../support/simulated-table.ts'
+import type { World } from '../support/world.ts'
+
+/** One thing that happens to a world. */
+export interface Step {
+  readonly play: (world: World) => unknown
+  readonly [fc.toStringMethod]: () => string
+}
+
+function step(name: string, play: Step['play']): Step {
+  return { play, [fc.toStringMethod]: () => name }
+}
+
+const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+/** The last two are ordered one way as UTF-8 and the other way as UTF-16. */
+const contents = ['x', 'y', 'bad', '\u{FF5E}', '\u{1F600}']
+
+const texts = fc
+  .tuple(fc.constantFrom(...keys), fc.constantFrom(1, 2, 3, 10), fc.constantFrom(...contents))
+  .map((words) => words.join(' '))
+
+const publish = fc
+  .array(fc.oneof({ arbitrary: texts, weight: 9 }, { arbitrary: fc.constant('nonsense'), weight: 1 }), {
+    minLength: 1,
+    maxLength: 12,
+  })
+  .map((batch) => step(`publish ${batch.join(', ')}`, (world) => world.publish(...batch)))
+
+const redeliver = fc
+  .nat(40)
+  .map((id) => step(`redeliver ${id}`, (world) => world.source.redeliver(String(id))))
+
+const rival = texts.map((text) => step(`rival ${text}`, (world) => world.rival(text)))
+
+const nobodysFault = ['infrastructure', 'no-rights', 'schema-drift', 'conflict', 'too-big'] as const
+const classes = [...nobodysFault, 'bad-row', 'unknown'] as const
+
+type Strikes = NonNullable<Fault['when']>
+const touching =
+  (test: (record: KeyedRecord) => boolean): Strikes =>
+  (records) =>
+    records.some(test)
+
+const whens: Record<string, Strikes> = {
+  always: () => true,
+  'rows with bad': touching(({ content }) => content === 'bad'),
+  'rows of a': touching(({ key }) => key === 'a'),
+  'many rows': (records) => records.length > 2,
+}
+
+const fault = (of: readonly FailureClass[]) =>
+  fc
+    .record({
+      class: fc.constantFrom(...of),
+      when: fc.constantFrom(...Object.keys(whens)),
+      times: fc.constantFrom(1, 2, 5, Infinity),
+      commits: fc.boolean(),
+    })
+    .map(({ class: name, when, times, commits }) => {
+      // A refused row was not stored; only a reply can be lost.
+      const lost = commits && (name === 'infrastructure' || name === 'conflict')
+      const text = `fail ${name} on ${when}, ${times} times${lost ? ', committed' : ''}`
+      const strikes = whens[when] ?? (() => true)
+      return step(text, (world) => world.table.fail({ class: name, when: strikes, times, commits: lost }))
+    })
+
+const others = fc.constantFrom(
+  step('block the table', (world) => world.table.block()),
+  step('unblock the table', (world) => world.table.unblock()),
+  step('mend the table', (world) => world.table.mendAll()),
+  step('dead letters fail', (world) => world.letters.fail('infrastructure')),
+  step('dead letters work', (world) => world.letters.mend()),
+  step('confirms get lost', (world) => (world.cache.confirmReturns = false)),
+  step('confirms come back', (world) => (world.cache.confirmReturns = true)),
+)
+const advance = fc
+  .constantFrom(1, 9, 50, 300, 1000, 6000, 60_000)
+  .map((ms) => step(`advance ${ms}`, (world) => world.advance(ms)))
+
+const schedule = (of: readonly FailureClass[]) =>
+  fc.array(
+    fc.oneof(
+      { arbitrary: publish, weight: 6 },
+      { arbitrary: redeliver, weight: 2 },
+      { arbitrary: rival, weight: 1 },
+      { arbitrary: fault(of), weight: 3 },
+      { arbitrary: others, weight: 4 },
+      { arbitrary: advance, weight: 4 },
+    ),
+    { maxLength: 30 },
+  )
+
+/** Anything may happen. */
+export const schedules = schedule(classes)
+/** Nothing happens for which a row is to blame. */
+export const nobodysFaultSchedules = schedule(nobodysFault)
+
+/** `stale` only where it is true, then most of the time; `busy` now and then, whether true or not. */
+export function truthfulCache({ cache, table }: World, random: Random): void {
+  cache.verdict = (record) => {
+    const row = table.rows.get(record.key)
+    const stale = row !== undefined && compareRecords({ ...row, ...record }, row) <= 0
+    if (stale && random.next() < 0.7) return 'stale'
+    return random.next() < 0.2 ? 'busy' : 'fresh'
+  }
+}

@@ -1,0 +1,41 @@
+import type { Delivery } from '#core/delivery.ts'
+import { isRejection } from '#core/pipeline.ts'
+import type { Arrival, Entry } from '#ingest/entry.ts'
+import { fold, newEntry } from '#ingest/entry.ts'
+import { nameOf } from './journal.ts'
+import { decodeWords } from './word-pipeline.ts'
+
+/** A delivery that no source keeps. */
+export function deliveryOf(text: string): Delivery {
+  const data = Buffer.from(text)
+  return {
+    ackId: text,
+    messageId: text,
+    publishTimeMs: 0,
+    orderingKey: '',
+    attributes: {},
+    data,
+    deliveryAttempt: 1,
+    bytes: data.length,
+    receivedAtMs: 0,
+  }
+}
+
+/** Of a message `key version content`. */
+export function arrivalOf(text: string): Arrival {
+  const record = decodeWords(text)
+  if (isRejection(record)) throw new Error(`${text}: ${record.detail}`)
+  return { record, delivery: deliveryOf(text) }
+}
+
+/** All of one key, in order of arrival. */
+export function entryOf(first: string, ...others: readonly string[]): Entry {
+  const entry = newEntry(arrivalOf(first))
+  for (const text of others) fold(entry, arrivalOf(text))
+  return entry
+}
+
+/** Its winner, then its losers, as messages. */
+export function textsOf({ winner, losers }: Entry): string[] {
+  return [winner, ...losers].map(({ record }) => nameOf(record))
+}

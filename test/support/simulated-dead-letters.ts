@@ -1,0 +1,46 @@
+import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
+import type { FailureClass } from '#core/failure.ts'
+import { WriteFailure } from '#core/failure.ts'
+import { HotLoopGuard } from './hot-loop.ts'
+import type { Journal } from './journal.ts'
+import { textOf } from './simulated-source.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+
+/** Keeps dead letters in memory; fails as told. */
+export class SimulatedDeadLetters implements DeadLetterStore {
+  readonly stored: DeadLetter[] = []
+  /** Calls, whatever became of them. */
+  attempts = 0
+  #failure: WriteFailure | undefined
+
+  readonly #journal: Journal
+  readonly #guard: HotLoopGuard
+
+  constructor(clock: VirtualClock, journal: Journal) {
+    this.#journal = journal
+    this.#guard = new HotLoopGuard('the dead-letter store', clock, journal)
+  }
+
+  /** From now on it fails so; the returned function mends it. */
+  fail(failureClass: FailureClass): () => void {
+    this.#failure = new WriteFailure(failureClass, `the dead-letter store says ${failureClass}`)
+    return () => this.mend()
+  }
+
+  mend(): void {
+    this.#failure = undefined
+  }
+
+  /** Texts of the messages in it. */
+  get texts(): string[] {
+    return this.stored.map(({ delivery }) => textOf(delivery))
+  }
+
+  async store(letters: readonly DeadLetter[]): Promise<void> {
+    this.attempts += 1
+    await this.#guard.pass()
+    if (this.#failure) throw this.#failure
+    this.stored.push(...letters)
+    this.#journal.add(`bury ${letters.map(({ delivery }) => textOf(delivery)).join(', ')}`)
+  }
+}

@@ -1,0 +1,31 @@
+import type { Delivery } from '#core/delivery.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { Pipeline, Rejection } from '#core/pipeline.ts'
+
+/** The smallest pipeline there is: a message is `key version content`, three words. */
+export const wordPipeline: Pipeline = {
+  name: 'words',
+  source: { kind: 'pubsub', topicId: 'words', subscriptionId: 'words' },
+  decode: ({ data }: Delivery) => decodeWords(data.toString()),
+  merge: 'newest',
+  sink: {
+    kind: 'postgres',
+    name: 'words',
+    columns: [
+      { name: 'key', type: 'text' },
+      { name: 'version', type: 'bigint' },
+      { name: 'content', type: 'text' },
+    ],
+    key: ['key'],
+    version: ['version', 'content'],
+  },
+}
+
+export function decodeWords(text: string): KeyedRecord | Rejection {
+  const [, key, digits, content] = /^(\S+) (\d+) (\S+)$/.exec(text) ?? []
+  if (key === undefined || digits === undefined || content === undefined) {
+    return { reason: 'malformed', detail: 'not three words' }
+  }
+  const version = BigInt(digits)
+  return { key, version, content, values: [key, version, content], bytes: text.length }
+}

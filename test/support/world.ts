@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import type { Delivery } from '#core/delivery.ts'
+import { compareRecords } from '#core/keyed-record.ts'
+import { noLogger } from '#core/logger.ts'
+import { isRejection } from '#core/pipeline.ts'
+import type { EngineOptions } from '#ingest/engine.ts'
+import { Engine } from '#ingest/engine.ts'
+import { Journal } from './journal.ts'
+import { SimulatedCache } from './simulated-cache.ts'
+import { SimulatedDeadLetters } from './simulated-dead-letters.ts'
+import { SimulatedSource, textOf } from './simulated-source.ts'
+import { SimulatedTable } from './simulated-table.ts'
+import { Tally } from './tally.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import { decodeWords, wordPipeline } from './word-pipeline.ts'
+
+/** A whole engine on simulated ports, in virtual time, started. */
+export class World {
+  readonly clock = new VirtualClock()
+  readonly journal = new Journal()
+  readonly source = new SimulatedSource(this.clock, this.journal)
+  readonly table = new SimulatedTable(this.clock, this.journal)
+  readonly cache = new SimulatedCache(this.journal)
+  readonly letters = new SimulatedDeadLetters(this.clock, this.journal)
+  readonly tally = new Tally()
+  readonly engine: Engine
+  /** What was put into the table by somebody else. */
+  readonly rivals: string[] = []
+
+  constructor(options: Partial<EngineOptions> = {}) {
+    this.engine = new Engine(
+      {
+        workers: 1,
+        maxBatchRecords: 1000,
+        maxBatchBytes: 2 ** 20,
+        flushIntervalMs: 0,
+        limits: { maxMessageBytes: 1000, maxClockSkewMs: 0 },
+        ...options,
+      },
+      {
+        pipeline: wordPipeline,
+        source: this.source,
+        writer: this.table,
+        cache: this.cache,
+        deadLetters: this.letters,
+        observer: this.tally,
+        logger: noLogger,
+        clock: this.clock,
+      },
+    )
+    this.source.justify = (delivery) => this.#isFact(delivery)
+    this.engine.start()
+  }
+
+  /** The one rule: an ack stands for a row at least as new, or for a dead letter. */
+  #isFact(delivery: Delivery): boolean {
+    if (this.letters.stored.some((letter) => letter.delivery === delivery)) return true
+    const record = decodeWords(textOf(delivery))
+    if (isRejection(record)) return false
+    const row = this.table.rows.get(record.key)
+    return row !== undefined && compareRecords(row, record) >= 0
+  }
+
+  /** Publishes messages that arrive together, and lets happen what needs no time. */
+  async publish(...texts: readonly string[]): Promise<void> {
+    this.source.publish(...texts)
+    await this.clock.settle()
+    this.check()
+  }
+
+  /** Another replica writes this message's row. */
+  rival(text: string): void {
+    const record = decodeWords(text)
+    if (isRejection(record)) throw new Error(record.detail)
+    this.table.place(record)
+    this.rivals.push(text)
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    this.check()
+  }
+
+  /** A soft stop that must end within `withinMs`. */
+  async stop(withinMs = 0): Promise<void> {
+    const stopped = this.beginStop()
+    await this.clock.advance(withinMs)
+    assert.ok(stopped.done, 'the soft stop has not ended')
+    this.check()
+  }
+
+  /** A soft stop that goes on in the background. */
+  beginStop(): { readonly done: boolean } {
+    const state = { done: false }
+    void this.engine.stop().then(() => (state.done = true))
+    return state
+  }
+
+  /** What must hold at every moment. */
+  check(): void {
+    assert.deepEqual(this.journal.breaches, [])
+    this.tally.assertBalanced(this.engine.outstanding)
+  }
+}
