@@ -28,7 +28,7 @@ await using system = await startSystem({ INGESTER_ACK_DEADLINE: '60s' })
 console.error(`publishing ${messages} messages …`)
 const { oracle } = await publishMixture(system, messages, 1, { duplicates: 10, late: 20, poison: 0 })
 
-await using ingester = startIngesterProgram(['run'], { env: { ...system.env, ...(process.env['PROF'] ? { NODE_OPTIONS: '--cpu-prof --cpu-prof-dir=/tmp/prof' } : {}) } })
+await using ingester = startIngesterProgram(['run'], { env: system.env })
 const [, url = ''] = await ingester.said(/"admin":"(http[^"]+)"/)
 const settled = async () => {
   const received = await metric(url, 'ingester_messages_received_total')

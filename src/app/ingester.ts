@@ -85,7 +85,9 @@ export async function startIngester(
     logger,
     observer,
     onFatal: (error) =>
-      ending.cannotGoOn(`Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`),
+      ending.cannotGoOn(
+        `Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`,
+      ),
   })
   const { maxMessageBytes } = config.limits
   const engine = new Engine(
@@ -103,7 +105,11 @@ export async function startIngester(
   )
   const notReadyBecause = () => {
     const streamless = source.wantsMore && source.streamsOpen === 0
-    return [...ending.reasons, ...engine.heldBecause, ...(streamless ? ['Pub/Sub: no stream is open yet'] : [])]
+    return [
+      ...ending.reasons,
+      ...engine.heldBecause,
+      ...(streamless ? ['Pub/Sub: no stream is open yet'] : []),
+    ]
   }
   const admin = starting.use(await reachAdminAddress(startup, config, metrics, notReadyBecause, logger))
 

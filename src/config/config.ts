@@ -1,7 +1,7 @@
 import type { CleanedEnv } from 'envalid'
-import { EnvMissingError, cleanEnv } from 'envalid'
+import { EnvMissingError, customCleanEnv } from 'envalid'
 import type { Environment } from './environment.ts'
-import { readEnvironment, secretFiles } from './environment.ts'
+import { secretFiles, tryEnvironment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
 import { spec, withoutEffect } from './spec.ts'
 
@@ -20,35 +20,38 @@ export interface LoadedConfig {
  * @throws ConfigFault with all faults at once
  */
 export function loadConfig(envFile?: string): LoadedConfig {
-  return configOf(readEnvironment(envFile))
+  const { environment, faults } = tryEnvironment(envFile)
+  return configOf(environment, faults)
 }
 
-/** As {@link loadConfig}, of a given environment. */
-export function configOf(environment: Environment): LoadedConfig {
-  const config = shape(validated(environment))
-  const faults = crossFaults(config)
-  if (faults.length > 0) throw new ConfigFault(faults)
+/** As {@link loadConfig}, of a given environment and the faults that it is known to have. */
+export function configOf(environment: Environment, known: readonly string[] = []): LoadedConfig {
+  const { clean, faults } = validated(environment)
+  // A value that is missing or wrong is undefined here, and no comparison finds fault with that.
+  const config = shape(clean)
+  const all = [...known, ...faults, ...crossFaults(config)]
+  if (all.length > 0) throw new ConfigFault(all)
   return { config, warnings: warningsOf(environment) }
 }
 
 /** What the commands that need only the database want of the environment. */
 export function loadPostgresConfig(envFile?: string): Config['postgres'] {
-  const environment = readEnvironment(envFile)
-  // The rest of the specification may be absent or wrong: it is not used.
+  const { environment, faults } = tryEnvironment(envFile)
+  // The rest of the specification may be absent or wrong: it is not used, nor is the pool measured against it.
+  const rest = { INGESTER_PROJECTID: 'unused', INGESTER_WORKER_COUNT: '1' }
   const own = Object.entries(environment).filter(([name]) => name.startsWith('INGESTER_POSTGRES_'))
-  return configOf({ INGESTER_PROJECTID: 'unused', ...Object.fromEntries(own) }).config.postgres
+  return configOf({ ...rest, ...Object.fromEntries(own) }, faults).config.postgres
 }
 
-function validated(environment: Environment): CleanedEnv<typeof spec> {
+function validated(environment: Environment): { clean: CleanedEnv<typeof spec>; faults: readonly string[] } {
   const faults: string[] = []
-  const clean = cleanEnv({ ...environment }, spec, {
+  const clean = customCleanEnv({ ...environment }, spec, (values) => values, {
     reporter: ({ errors }) => {
       for (const [name, error] of Object.entries(errors))
         faults.push(describe(name as keyof typeof spec, error))
     },
   })
-  if (faults.length > 0) throw new ConfigFault(faults)
-  return clean
+  return { clean, faults }
 }
 
 function describe(name: keyof typeof spec, error: Error | undefined): string {
@@ -100,9 +103,6 @@ function shape(env: CleanedEnv<typeof spec>) {
 /** What each value alone cannot show. */
 function crossFaults({ pubsub, limits, postgres, engine }: Config): string[] {
   const faults: string[] = []
-  if (pubsub.ackDeadlineMs < 10_000 || pubsub.ackDeadlineMs > 600_000) {
-    faults.push('INGESTER_ACK_DEADLINE: Pub/Sub allows 10s to 600s')
-  }
   if (pubsub.maxOutstandingBytes < limits.maxMessageBytes) {
     faults.push('INGESTER_MAX_OUTSTANDING_BYTES must not be less than INGESTER_MAX_MESSAGE_BYTES')
   }

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
-import { port, str } from 'envalid'
+import { str } from 'envalid'
 import { bytes, count, duration, oneOf, resourceId, text } from './validators.ts'
 
-export const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
+const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 const logOutputs = ['json', 'console'] as const
 
@@ -13,7 +13,8 @@ export const spec = {
   INGESTER_PROJECTID: text({ example: 'my-project' }),
   INGESTER_TOPICID: resourceId({ default: undefined }),
   INGESTER_SUBSCRIPTIONID: resourceId({ default: undefined }),
-  INGESTER_ACK_DEADLINE: duration({ default: 30_000 }),
+  // What Pub/Sub allows.
+  INGESTER_ACK_DEADLINE: duration('10s', '600s')({ default: 30_000 }),
   INGESTER_MAX_OUTSTANDING_MESSAGES: count(1, 1_000_000)({ default: 20_000 }),
   INGESTER_MAX_OUTSTANDING_BYTES: bytes({ default: 100 * 2 ** 20 }),
   INGESTER_MAX_MESSAGE_BYTES: bytes({ default: 10 * 2 ** 20 }),
@@ -21,18 +22,18 @@ export const spec = {
   INGESTER_POSTGRES_PASSWORD: str({ example: 'a password, or INGESTER_POSTGRES_PASSWORD_FILE' }),
   INGESTER_POSTGRES_DB: text({ example: 'scanner_dev' }),
   INGESTER_POSTGRES_HOST: text({ default: 'localhost' }),
-  INGESTER_POSTGRES_PORT: port({ default: 5432 }),
+  INGESTER_POSTGRES_PORT: count(1, 65_535)({ default: 5432 }),
   INGESTER_POSTGRES_SSL_MODE: oneOf(sslModes)({ default: 'verify-full' }),
   INGESTER_POSTGRES_POOL_SIZE: count(1, 1000)({ default: undefined }),
-  INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration({ default: 30_000 }),
+  INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration()({ default: 30_000 }),
   INGESTER_WORKER_COUNT: count(1, 256)({ default: availableParallelism() }),
   INGESTER_MAX_BATCH_SIZE: count(1, 50_000)({ default: 1000 }),
   INGESTER_MAX_BATCH_BYTES: bytes({ default: 8 * 2 ** 20 }),
-  INGESTER_FLUSH_INTERVAL: duration({ default: 100 }),
-  INGESTER_MAX_CLOCK_SKEW: duration({ default: 86_400_000 }),
+  INGESTER_FLUSH_INTERVAL: duration()({ default: 100 }),
+  INGESTER_MAX_CLOCK_SKEW: duration('0s', '876000h')({ default: 86_400_000 }),
   INGESTER_DEAD_LETTER: oneOf(['table'])({ default: 'table' }),
-  INGESTER_STARTUP_TIMEOUT: duration({ default: 60_000 }),
-  INGESTER_SHUTDOWN_TIMEOUT: duration({ default: 25_000 }),
+  INGESTER_STARTUP_TIMEOUT: duration()({ default: 60_000 }),
+  INGESTER_SHUTDOWN_TIMEOUT: duration()({ default: 25_000 }),
   INGESTER_LOG_LEVEL: oneOf(logLevels)({ default: 'info' }),
   INGESTER_LOG_OUTPUT: oneOf(logOutputs)({ default: 'json' }),
   INGESTER_HTTP_HOST: text({ default: '127.0.0.1' }),

@@ -1,11 +1,21 @@
 import { makeValidator } from 'envalid'
 import { parseBytes, parseDuration, parseWhole } from './values.ts'
 
-/** In ms. */
-export const duration = makeValidator(parseDuration)
+/** In ms, within bounds as people write them. Node's timers end at 596h, and fire at once beyond. */
+export function duration(least = '0s', most = '500h') {
+  return makeValidator((input: string) => {
+    const ms = parseDuration(input)
+    if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms
+    throw new Error(`must be a duration from ${least} to ${most}, not "${input}"`)
+  })
+}
 
-/** In bytes. */
-export const bytes = makeValidator(parseBytes)
+/** In bytes; at least one. */
+export const bytes = makeValidator((input: string) => {
+  const size = parseBytes(input)
+  if (size > 0) return size
+  throw new Error(`must be more than 0, not "${input}"`)
+})
 
 /** A whole number within bounds. */
 export function count(least: number, most: number) {

@@ -71,18 +71,22 @@ function parse(text: string): unknown {
     return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text)
   } catch (error) {
     // The parser quotes the input at length; its first words say what is wrong.
-    const why = error instanceof Error ? error.message.slice(0, 100) : String(error)
+    const why = error instanceof Error ? error.message.slice(0, 100).toWellFormed() : String(error)
     return reject('not-json', `the data is not JSON: ${why}`)
   }
 }
 
 function checkAttributes(attributes: Delivery['attributes']): void {
   for (const name in attributes) {
-    const text = name + attributes[name]
-    if (text.includes('\0') || !text.isWellFormed()) {
+    // Each by itself: joined, a lone surrogate at the end of one and at the start of the other would make a pair.
+    if (!isStorable(name) || !isStorable(attributes[name] as string)) {
       reject('bad-attribute', `the attribute ${glimpse(name)} contains a NUL character or a lone surrogate`)
     }
   }
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
 }
 
 const quote = 0x22

@@ -51,5 +51,5 @@ export function rejecting<T>(decode: () => T): T | Rejection {
 /** A value as people should see it: its JSON, cut; never more than a glimpse of a payload. */
 export function glimpse(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
-  return text.length > 60 ? `${text.slice(0, 60)}… (${text.length} characters)` : text
+  return text.length > 60 ? `${text.slice(0, 60).toWellFormed()}… (${text.length} characters)` : text
 }

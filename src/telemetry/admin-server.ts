@@ -72,7 +72,10 @@ async function answer(
   const path = url.split('?', 1)[0] as string
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined
   if (!route) return sendJson(response, 404, { error: 'not found', paths: Object.keys(routes) })
-  if (method !== 'GET' && method !== 'HEAD') return sendJson(response, 405, { error: 'only GET' })
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD')
+    return sendJson(response, 405, { error: 'only GET' })
+  }
   await route(response)
 }
 

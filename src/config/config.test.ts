@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
+import { describe, test } from 'node:test'
+import { configOf } from './config.ts'
+import type { Environment } from './environment.ts'
+import { ConfigFault } from './fault.ts'
+import { spec, withoutEffect } from './spec.ts'
+
+const needed = {
+  INGESTER_PROJECTID: 'my-project',
+  INGESTER_POSTGRES_USER: 'scanner',
+  INGESTER_POSTGRES_PASSWORD: 'hunter2',
+  INGESTER_POSTGRES_DB: 'scanner_dev',
+}
+const configWith = (environment: Environment) => configOf({ ...needed, ...environment }).config
+
+function faultsOf(environment: Environment): readonly string[] {
+  try {
+    configOf(environment)
+  } catch (error) {
+    assert.ok(error instanceof ConfigFault, String(error))
+    return error.faults
+  }
+  return []
+}
+
+test('with what is needed set, all the rest has its default', () => {
+  const workers = availableParallelism()
+  assert.deepEqual(configWith({}), {
+    pipeline: 'scans',
+    pubsub: {
+      projectId: 'my-project',
+      topicId: undefined,
+      subscriptionId: undefined,
+      emulatorHost: undefined,
+      ackDeadlineMs: 30_000,
+      maxOutstandingMessages: 20_000,
+      maxOutstandingBytes: 104_857_600,
+    },
+    limits: { maxMessageBytes: 10_485_760, maxClockSkewMs: 86_400_000 },
+    postgres: {
+      host: 'localhost',
+      port: 5432,
+      user: 'scanner',
+      password: 'hunter2',
+      database: 'scanner_dev',
+      sslMode: 'verify-full',
+      poolSize: workers + 2,
+      statementTimeoutMs: 30_000,
+    },
+    engine: { workers, maxBatchRecords: 1000, maxBatchBytes: 8_388_608, flushIntervalMs: 100 },
+    startupTimeoutMs: 60_000,
+    shutdownTimeoutMs: 25_000,
+    log: { level: 'info', output: 'json' },
+    http: { host: '127.0.0.1', port: 9400 },
+  })
+})
+
+test('every variable reaches its place', () => {
+  const values = {
+    INGESTER_PIPELINE: 'others',
+    INGESTER_PROJECTID: 'p',
+    INGESTER_TOPICID: 'a-topic',
+    INGESTER_SUBSCRIPTIONID: 'a-sub',
+    PUBSUB_EMULATOR_HOST: 'localhost:8085',
+    INGESTER_ACK_DEADLINE: '600s',
+    INGESTER_MAX_OUTSTANDING_MESSAGES: '7',
+    INGESTER_MAX_OUTSTANDING_BYTES: '2KiB',
+    INGESTER_MAX_MESSAGE_BYTES: '1KiB',
+    INGESTER_MAX_CLOCK_SKEW: '0',
+    INGESTER_POSTGRES_HOST: 'db',
+    INGESTER_POSTGRES_PORT: '65535',
+    INGESTER_POSTGRES_USER: 'u',
+    INGESTER_POSTGRES_PASSWORD: ' p w ',
+    INGESTER_POSTGRES_DB: 'd',
+    INGESTER_POSTGRES_SSL_MODE: 'disable',
+    INGESTER_POSTGRES_POOL_SIZE: '3',
+    INGESTER_POSTGRES_STATEMENT_TIMEOUT: '1m',
+    INGESTER_WORKER_COUNT: '3',
+    INGESTER_MAX_BATCH_SIZE: '1',
+    INGESTER_MAX_BATCH_BYTES: '1',
+    INGESTER_FLUSH_INTERVAL: '0',
+    INGESTER_DEAD_LETTER: 'table',
+    INGESTER_STARTUP_TIMEOUT: '1s',
+    INGESTER_SHUTDOWN_TIMEOUT: '1500ms',
+    INGESTER_LOG_LEVEL: 'silent',
+    INGESTER_LOG_OUTPUT: 'console',
+    INGESTER_HTTP_HOST: '::',
+    INGESTER_HTTP_PORT: '0',
+  }
+  assert.deepEqual(Object.keys(values).sort(), Object.keys(spec).sort(), 'the test knows every variable')
+  const { config, warnings } = configOf(values)
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(config, {
+    pipeline: 'others',
+    pubsub: {
+      projectId: 'p',
+      topicId: 'a-topic',
+      subscriptionId: 'a-sub',
+      emulatorHost: 'localhost:8085',
+      ackDeadlineMs: 600_000,
+      maxOutstandingMessages: 7,
+      maxOutstandingBytes: 2048,
+    },
+    limits: { maxMessageBytes: 1024, maxClockSkewMs: 0 },
+    postgres: {
+      host: 'db',
+      port: 65_535,
+      user: 'u',
+      password: ' p w ',
+      database: 'd',
+      sslMode: 'disable',
+      poolSize: 3,
+      statementTimeoutMs: 60_000,
+    },
+    engine: { workers: 3, maxBatchRecords: 1, maxBatchBytes: 1, flushIntervalMs: 0 },
+    startupTimeoutMs: 1000,
+    shutdownTimeoutMs: 1500,
+    log: { level: 'silent', output: 'console' },
+    http: { host: '::', port: 0 },
+  })
+})
+
+describe('faults', () => {
+  test('what is missing is named, with an example', () => {
+    const faults = faultsOf({})
+    assert.deepEqual(
+      faults.map((fault) => fault.split(' ')[0]),
+      ['INGESTER_PROJECTID', 'INGESTER_POSTGRES_USER', 'INGESTER_POSTGRES_PASSWORD', 'INGESTER_POSTGRES_DB'],
+    )
+    for (const fault of faults) assert.match(fault, /^(\w+) is not set; for example \1=./)
+    assert.match(faults[2] ?? '', /INGESTER_POSTGRES_PASSWORD_FILE/)
+  })
+
+  test('all are told at once: missing ones, wrong ones, and ones that only show together', () => {
+    const faults = faultsOf({
+      INGESTER_POSTGRES_USER: 'scanner',
+      INGESTER_POSTGRES_PASSWORD: 'hunter2',
+      INGESTER_POSTGRES_DB: 'scanner_dev',
+      INGESTER_ACK_DEADLINE: '5s',
+      INGESTER_LOG_LEVEL: 'loud',
+      INGESTER_WORKER_COUNT: '4',
+      INGESTER_POSTGRES_POOL_SIZE: '3',
+      INGESTER_MAX_OUTSTANDING_BYTES: '1MiB',
+    })
+    const named = faults.map((fault) => /^\w+/.exec(fault)?.[0] ?? '').sort()
+    assert.deepEqual(named, [
+      'INGESTER_ACK_DEADLINE',
+      'INGESTER_LOG_LEVEL',
+      'INGESTER_MAX_OUTSTANDING_BYTES',
+      'INGESTER_POSTGRES_POOL_SIZE',
+      'INGESTER_PROJECTID',
+    ])
+    const { message } = new ConfigFault(faults)
+    for (const fault of faults) assert.ok(message.includes(fault))
+  })
+
+  const wrong: readonly (readonly [name: string, value: string, mend: RegExp])[] = [
+    ['INGESTER_ACK_DEADLINE', '9s', /from 10s to 600s/],
+    ['INGESTER_ACK_DEADLINE', '11m', /from 10s to 600s/],
+    ['INGESTER_ACK_DEADLINE', '30', /10s, 100ms or 72h/],
+    ['INGESTER_FLUSH_INTERVAL', '-1s', /a duration such as/],
+    ['INGESTER_SHUTDOWN_TIMEOUT', '1000h', /to 500h/],
+    ['INGESTER_MAX_CLOCK_SKEW', '3 days', /72h/],
+    ['INGESTER_MAX_MESSAGE_BYTES', '10MB', /100MiB/],
+    ['INGESTER_MAX_MESSAGE_BYTES', '0', /more than 0/],
+    ['INGESTER_MAX_OUTSTANDING_MESSAGES', '0', /from 1 to/],
+    ['INGESTER_MAX_BATCH_SIZE', '1e3', /a whole number from 1/],
+    ['INGESTER_WORKER_COUNT', '2.5', /a whole number/],
+    ['INGESTER_POSTGRES_PORT', 'abc', /from 1 to 65535/],
+    ['INGESTER_POSTGRES_PORT', '0', /from 1 to 65535/],
+    ['INGESTER_HTTP_PORT', '65536', /from 0 to 65535/],
+    ['INGESTER_POSTGRES_SSL_MODE', 'prefer', /disable, require, verify-ca, verify-full/],
+    ['INGESTER_LOG_LEVEL', 'INFO', /trace, debug, info/],
+    ['INGESTER_LOG_OUTPUT', 'text', /json, console/],
+    ['INGESTER_DEAD_LETTER', 'file', /table/],
+    ['INGESTER_POSTGRES_USER', ' ', /must not be empty/],
+    ['INGESTER_TOPICID', 'projects/p/topics/t', /3 to 255 letters, digits/],
+    ['INGESTER_SUBSCRIPTIONID', '1sub', /begins with a letter/],
+  ]
+  for (const [name, value, mend] of wrong) {
+    test(`${name}=${value} is one, with its mend`, () => {
+      const faults = faultsOf({ ...needed, [name]: value })
+      assert.equal(faults.length, 1, faults.join('\n'))
+      const [fault = ''] = faults
+      assert.ok(fault.startsWith(`${name}: must `), fault)
+      assert.match(fault, mend)
+    })
+  }
+
+  test('a bound of bytes that no message fits into is one', () => {
+    const faults = faultsOf({ ...needed, INGESTER_MAX_OUTSTANDING_BYTES: '10485759' })
+    assert.match(
+      faults.join(),
+      /^INGESTER_MAX_OUTSTANDING_BYTES must not be less than INGESTER_MAX_MESSAGE_BYTES/,
+    )
+    assert.deepEqual(faultsOf({ ...needed, INGESTER_MAX_OUTSTANDING_BYTES: '10485760' }), [])
+  })
+
+  test('fewer connections than workers is one', () => {
+    const sizes = (workers: string, pool: string) => ({
+      ...needed,
+      INGESTER_WORKER_COUNT: workers,
+      INGESTER_POSTGRES_POOL_SIZE: pool,
+    })
+    assert.match(
+      faultsOf(sizes('5', '4')).join(),
+      /^INGESTER_POSTGRES_POOL_SIZE must .* INGESTER_WORKER_COUNT/,
+    )
+    assert.deepEqual(faultsOf(sizes('5', '5')), [])
+  })
+
+  test('the password stands in none of them', () => {
+    const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
+    const faults = faultsOf({ ...broken, INGESTER_POSTGRES_PASSWORD: 'hunter2' })
+    assert.ok(faults.length > 20, 'everything else is wrong')
+    assert.ok(!new ConfigFault(faults).message.includes('hunter2'))
+  })
+})
+
+describe('warnings', () => {
+  const warningsOf = (environment: Environment) => configOf({ ...needed, ...environment }).warnings
+
+  test('an unknown name of ours is one, and no fault', () => {
+    assert.deepEqual(warningsOf({ INGESTER_SERVICE_HOST: '10.0.0.1', INGESTER_TOPIC_ID: 'x' }), [
+      'INGESTER_SERVICE_HOST is not known, and ignored',
+      'INGESTER_TOPIC_ID is not known, and ignored',
+    ])
+  })
+
+  test('a known name without effect is one, without its value', () => {
+    const warnings = warningsOf(Object.fromEntries(withoutEffect.map((name) => [name, 'hunter3'])))
+    assert.deepEqual(
+      warnings,
+      withoutEffect.map((name) => `${name} has no effect in this version`),
+    )
+  })
+
+  test("others' names are none of our business", () => {
+    assert.deepEqual(warningsOf({ HOME: '/root', INGESTER: 'x', PUBSUB_EMULATOR_HOST: 'localhost:1' }), [])
+    assert.deepEqual(warningsOf({ INGESTER_POSTGRES_PASSWORD_FILE: '/run/secrets/p' }), [])
+  })
+})

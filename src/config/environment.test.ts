@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { loadConfig, loadPostgresConfig } from './config.ts'
+import { readEnvironment } from './environment.ts'
+import { ConfigFault } from './fault.ts'
+import { loadScannerConfig } from './scanner.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ingester-config-'))
+after(() => rmSync(folder, { recursive: true }))
+let files = 0
+
+function file(text: string): string {
+  files += 1
+  const path = join(folder, `file-${files}`)
+  writeFileSync(path, text)
+  return path
+}
+
+const isOurs = (name: string) => /^(INGESTER_|PUBSUB_)/.test(name)
+const outside = Object.fromEntries(Object.entries(process.env).filter(([name]) => isOurs(name)))
+
+function setEnvironment(values: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env).filter(isOurs)) delete process.env[name]
+  Object.assign(process.env, values)
+}
+
+before(() => setEnvironment({}))
+afterEach(() => setEnvironment({}))
+after(() => setEnvironment(outside))
+
+function faultsOf(load: () => unknown): readonly string[] {
+  try {
+    load()
+  } catch (error) {
+    assert.ok(error instanceof ConfigFault, String(error))
+    return error.faults
+  }
+  return []
+}
+
+const password = 'INGESTER_POSTGRES_PASSWORD'
+const postgres = { INGESTER_POSTGRES_USER: 'u', INGESTER_POSTGRES_DB: 'd' }
+
+describe('the env file', () => {
+  test('stands under the environment', () => {
+    setEnvironment({ INGESTER_TOPICID: 'of-the-environment' })
+    const read = readEnvironment(file('INGESTER_TOPICID=of-the-file\nINGESTER_PROJECTID="p" # comment\n'))
+    assert.equal(read['INGESTER_TOPICID'], 'of-the-environment')
+    assert.equal(read['INGESTER_PROJECTID'], 'p')
+  })
+
+  test('leaves the environment of the process as it is', () => {
+    readEnvironment(file('INGESTER_TOPICID=of-the-file'))
+    assert.equal(process.env['INGESTER_TOPICID'], undefined)
+  })
+
+  test('that cannot be read is a fault with its path', () => {
+    assert.match(
+      faultsOf(() => loadConfig(join(folder, 'no-such')))[0] ?? '',
+      /^the env file .*no-such cannot be read: ENOENT/,
+    )
+  })
+})
+
+describe('an empty value counts as absent', () => {
+  test('in the environment and in the file', () => {
+    setEnvironment({ INGESTER_TOPICID: '', INGESTER_LOG_LEVEL: '' })
+    const read = readEnvironment(file('INGESTER_PROJECTID=\nINGESTER_LOG_LEVEL=debug\n'))
+    assert.ok(!Object.hasOwn(read, 'INGESTER_TOPICID') && !Object.hasOwn(read, 'INGESTER_PROJECTID'))
+    assert.equal(read['INGESTER_LOG_LEVEL'], 'debug', 'of the file, since the environment has none')
+  })
+
+  test('so that a default takes its place, and a needed one is missed', () => {
+    setEnvironment({ ...postgres, [password]: '', INGESTER_POSTGRES_PORT: '' })
+    assert.match(faultsOf(() => loadPostgresConfig()).join(), /^INGESTER_POSTGRES_PASSWORD is not set/)
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_POSTGRES_PORT: '' })
+    assert.equal(loadPostgresConfig().port, 5432)
+  })
+})
+
+describe('a secret in a file', () => {
+  for (const [text, secret] of [
+    ['hunter2', 'hunter2'],
+    ['hunter2\n', 'hunter2'],
+    ['hunter2\r\n', 'hunter2'],
+    ['hunter2\n\n', 'hunter2\n'],
+    [' hunter 2 ', ' hunter 2 '],
+  ] as const) {
+    test(`${JSON.stringify(text)} is ${JSON.stringify(secret)}: one newline at the end is not part of it`, () => {
+      setEnvironment({ ...postgres, [`${password}_FILE`]: file(text) })
+      assert.equal(loadPostgresConfig().password, secret)
+    })
+  }
+
+  const wrong: readonly (readonly [what: string, environment: () => NodeJS.ProcessEnv, mend: RegExp])[] = [
+    [
+      'set beside the variable',
+      () => ({ [password]: 'hunter2', [`${password}_FILE`]: file('hunter3') }),
+      /both set; keep one/,
+    ],
+    [
+      'that is not there',
+      () => ({ [`${password}_FILE`]: join(folder, 'no-such') }),
+      /_FILE .*no-such cannot be read: ENOENT/,
+    ],
+    ['that is a folder', () => ({ [`${password}_FILE`]: folder }), /cannot be read: EISDIR/],
+    ['that is empty', () => ({ [`${password}_FILE`]: file('\n') }), /is empty; it must hold the secret/],
+  ]
+  for (const [what, environment, mend] of wrong) {
+    test(`${what} is a fault, told once and together with all others`, () => {
+      setEnvironment({ ...environment(), INGESTER_PROJECTID: 'p', INGESTER_POSTGRES_PORT: 'x' })
+      const faults = faultsOf(() => loadConfig())
+      const about = faults.filter((fault) => fault.startsWith(password))
+      assert.equal(about.length, 1, faults.join('\n'))
+      assert.match(about[0] ?? '', mend)
+      assert.deepEqual(
+        faults
+          .map((fault) => /^\w+/.exec(fault)?.[0] ?? '')
+          .slice(1)
+          .sort(),
+        ['INGESTER_POSTGRES_DB', 'INGESTER_POSTGRES_PORT', 'INGESTER_POSTGRES_USER'],
+      )
+      assert.ok(!faults.join().includes('hunter'))
+      assert.throws(() => readEnvironment(undefined), ConfigFault)
+    })
+  }
+})
+
+describe('commands that need only PostgreSQL', () => {
+  test('ask for nothing else, and are not disturbed by it', () => {
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_LOG_LEVEL: 'loud', INGESTER_ACK_DEADLINE: '1s' })
+    assert.equal(loadPostgresConfig().database, 'd')
+  })
+
+  test('take a pool of any size', () => {
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_POSTGRES_POOL_SIZE: '1' })
+    assert.equal(loadPostgresConfig().poolSize, 1)
+  })
+})
+
+test("the scanner publishes where the exercise's does, unless told otherwise", () => {
+  const usual = { projectId: 'test-project', topicId: 'scan-topic', emulatorHost: undefined }
+  assert.deepEqual(loadScannerConfig(), usual)
+  setEnvironment({ INGESTER_TOPICID: 'other', INGESTER_PROJECTID: '' })
+  const target = loadScannerConfig(file('PUBSUB_EMULATOR_HOST=localhost:1\nINGESTER_TOPICID=x'))
+  assert.deepEqual(target, { ...usual, topicId: 'other', emulatorHost: 'localhost:1' })
+})

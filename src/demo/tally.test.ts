@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Settlement } from '#core/delivery.ts'
+import { settlements } from '#core/delivery.ts'
+import { delivery } from '../../test/support/scan-message.ts'
+import { Tally } from './tally.ts'
+
+/** A tally of an ingester that holds what it has received and not yet settled. */
+function counting() {
+  let outstanding = 0
+  const tally = new Tally(() => outstanding)
+  return {
+    tally,
+    receive: (...messageIds: string[]) => {
+      outstanding += messageIds.length
+      tally.observer.received?.(messageIds.map((messageId) => delivery('{}', { messageId })))
+    },
+    settle: (settlement: Settlement, count: number) => {
+      outstanding -= count
+      tally.observer.settled?.(settlement, count)
+    },
+  }
+}
+
+/** Whether it has resolved, once everything that needs no time has happened. */
+async function isOver(promise: Promise<void>): Promise<boolean> {
+  let over = false
+  void promise.then(() => (over = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  return over
+}
+
+describe('the tally', () => {
+  test('counts deliveries, those of messages that came before, and how they ended', () => {
+    const { tally, receive, settle } = counting()
+    receive('1', '2', '1')
+    receive('2', '3')
+    for (const [i, settlement] of settlements.entries()) settle(settlement, i)
+    settle('written', 10)
+    assert.deepEqual([tally.received, tally.redelivered], [5, 2])
+    assert.deepEqual(tally.settled, { written: 10, coalesced: 1, stale: 2, 'dead-lettered': 3, nacked: 4 })
+  })
+
+  test('is drained when every message was received and nothing is outstanding', async () => {
+    const { tally, receive, settle } = counting()
+    const drained = tally.drained(3)
+    assert.equal(await isOver(drained), false, 'nothing yet')
+    receive('1', '2')
+    settle('written', 2)
+    assert.equal(await isOver(drained), false, 'all settled, one still to come')
+    receive('3')
+    assert.equal(await isOver(drained), false, 'all received, one not settled')
+    settle('dead-lettered', 1)
+    assert.equal(await isOver(drained), true)
+  })
+
+  test('does not take a redelivery for a message', async () => {
+    const { tally, receive, settle } = counting()
+    const drained = tally.drained(2)
+    receive('1', '1')
+    settle('written', 2)
+    assert.equal(await isOver(drained), false)
+    receive('2')
+    settle('stale', 1)
+    assert.equal(await isOver(drained), true)
+  })
+
+  test('is not drained while a redelivery is outstanding', async () => {
+    const { tally, receive, settle } = counting()
+    const drained = tally.drained(1)
+    receive('1', '1')
+    settle('written', 1)
+    assert.equal(await isOver(drained), false)
+    settle('coalesced', 1)
+    assert.equal(await isOver(drained), true)
+  })
+
+  test('is drained at once where all has happened before it is asked', async () => {
+    const { tally, receive, settle } = counting()
+    receive('1')
+    settle('written', 1)
+    assert.equal(await isOver(tally.drained(1)), true)
+    assert.equal(await isOver(counting().tally.drained(0)), true)
+  })
+
+  test('adds up what several ingesters do', () => {
+    const { tally, receive } = counting()
+    receive('1')
+    receive('1')
+    assert.deepEqual([tally.received, tally.redelivered], [2, 1])
+  })
+})

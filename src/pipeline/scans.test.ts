@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { isIP } from 'node:net'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { Delivery } from '#core/delivery.ts'
+import { isRejection } from '#core/pipeline.ts'
+import {
+  accepted,
+  base64,
+  behind,
+  decode,
+  good,
+  json,
+  latest,
+  limits,
+  nested,
+  rejected,
+  v1,
+  v2,
+} from '../../test/support/scan-message.ts'
+import { always } from '../../test/support/seed.ts'
+import { canonicalIp } from './ip.ts'
+import type { Reason } from './rejection.ts'
+
+describe('accepted', () => {
+  const hello = accepted(json({}))
+
+  test('both versions give the same record', () => {
+    assert.deepEqual(hello, {
+      key: '1.1.1.7 443 HTTP',
+      version: 1_700_000_000n,
+      content: 'hello world',
+      values: ['1.1.1.7', 443, 'HTTP', 'hello world', 1_700_000_000],
+      bytes: hello.bytes,
+    })
+    assert.deepEqual(accepted(v1('aGVsbG8gd29ybGQ=')), hello)
+  })
+
+  const bom = '\ufeff'
+  const contents: readonly (readonly [what: string, response: string])[] = [
+    ['an empty response', ''],
+    ['a response of 1 MB', 'é'.repeat(2 ** 19)],
+    ['a byte order mark in the response, kept', `${bom}hello`],
+    ['text of every kind', '\x01\x7f\t\n é€😀\uffff\u{10ffff}" \\ {} NULL'],
+    ['a response that looks like an escape', '\\u0000 \\ud800'],
+  ]
+  for (const [what, response] of contents) {
+    test(`${what}, in both versions`, () => {
+      assert.equal(accepted(v2(response)).content, response)
+      assert.deepEqual(accepted(v1(base64(response))), accepted(v2(response)))
+    })
+  }
+
+  const values: readonly (readonly [what: string, change: object, column: number, value: unknown])[] = [
+    ['port 0', { port: 0 }, 1, 0],
+    ['port 65535', { port: 65_535 }, 1, 65_535],
+    ['timestamp 0', { timestamp: 0 }, 4, 0],
+    ['the timestamp of the limit', { timestamp: latest }, 4, latest],
+    ['a service as long as a key may be', { service: 'x'.repeat(2048) }, 2, 'x'.repeat(2048)],
+    ['a service with spaces', { service: ' a  b ' }, 2, ' a  b '],
+    ['the long form of an address', { ip: '0:0:0:0:0:0:0:1' }, 0, '::1'],
+    ['an address in capitals', { ip: '2001:DB8::FF' }, 0, '2001:db8::ff'],
+  ]
+  for (const [what, change, column, value] of values) {
+    test(what, () => assert.equal(accepted(json(change)).values[column], value))
+  }
+
+  const same: readonly (readonly [what: string, data: string, attributes?: Delivery['attributes']])[] = [
+    ['a byte order mark at the start of the message, ignored', bom + json({})],
+    [
+      'unknown fields, ignored',
+      json({ extra: JSON.parse(nested(63)), toString: 1, constructor: { prototype: {} } }),
+    ],
+    [
+      'unknown fields in data, ignored',
+      json({ data: { ...good.data, response_bytes_utf8: '!', more: null } }),
+    ],
+    ['attributes', json({}), { source: 'é😀', empty: '', '': 'x' }],
+    ['white space', `\r\n\t ${JSON.stringify(good, null, 8)} \n`],
+    ['numbers in other spellings', json({}).replace('443', '4.43e2').replace(':2,', ':2.0,')],
+    ['keys with escapes', json({}).replace('"ip"', '"\\u0069p"')],
+    ['of a key that stands twice the last one, as JSON.parse has it', behind('"ip":"9.9.9.9","port":-1')],
+  ]
+  for (const [what, data, attributes] of same) {
+    test(what, () => assert.deepEqual(accepted(data, { attributes: attributes ?? {} }), hello))
+  }
+
+  test('a message of exactly the size limit', () => {
+    const data = Buffer.alloc(limits.maxMessageBytes, ' ')
+    data.write(json({}))
+    assert.deepEqual(accepted(data), hello)
+  })
+
+  test('the publish time decides what the future is, not the present', () => {
+    const publishTimeMs = 1_000_000
+    const latest = 1000 + limits.maxClockSkewMs / 1000
+    assert.equal(accepted(json({ timestamp: latest }), { publishTimeMs }).version, BigInt(latest))
+    assert.equal(rejected(json({ timestamp: latest + 1 }), { publishTimeMs }).reason, 'bad-timestamp')
+  })
+})
+
+test('two records have one key if and only if they are about the same row', () => {
+  const ip = fc.constantFrom('1.1.1.1', '11.1.1.1', '1.1.1.11', '::1', '0:0::1', '::ffff:1.1.1.1')
+  const port = fc.constantFrom(0, 1, 11, 80, 65_535)
+  const word = fc.constantFrom(' ', '1', '80', '80 ', ' 80', 'HTTP', '::1', '\n', '\t')
+  const service = fc.array(word, { minLength: 1, maxLength: 4 }).map((words) => words.join(''))
+  const row = fc.tuple(ip, port, service)
+  const keyOf = ([ip, port, service]: [string, number, string]) => accepted(json({ ip, port, service })).key
+  always(
+    fc.property(row, row, (a, b) => {
+      const same = canonicalIp(a[0]) === canonicalIp(b[0]) && a[1] === b[1] && a[2] === b[2]
+      assert.equal(keyOf(a) === keyOf(b), same)
+    }),
+    2000,
+  )
+})
+
+describe('whatever comes in, what comes out is a record that PostgreSQL can store, or a known reason', () => {
+  const reasons: Record<Reason, true> = {
+    'no-data': true,
+    'too-large': true,
+    'bad-attribute': true,
+    'not-utf8': true,
+    'too-deep': true,
+    'not-json': true,
+    'not-an-object': true,
+    'forbidden-key': true,
+    'missing-field': true,
+    'wrong-type': true,
+    'unknown-version': true,
+    'payload-mismatch': true,
+    'bad-base64': true,
+    'bad-text': true,
+    'bad-ip': true,
+    'bad-port': true,
+    'bad-service': true,
+    'bad-timestamp': true,
+  }
+
+  function sound(data: string | Uint8Array, attributes: Delivery['attributes'] = {}): void {
+    const decoded = decode(data, { attributes })
+    if (isRejection(decoded)) {
+      assert.ok(Object.hasOwn(reasons, decoded.reason), decoded.reason)
+      assert.ok(decoded.detail.length > 0 && decoded.detail.length <= 200 && decoded.detail.isWellFormed())
+      return
+    }
+    const [ip, port, service, response, timestamp] = decoded.values
+    for (const text of [ip, service, response, decoded.key]) {
+      assert.ok(typeof text === 'string' && text.isWellFormed() && !text.includes('\0'))
+    }
+    assert.ok(isIP(ip as string) > 0 && service !== '')
+    assert.ok(Number.isInteger(port) && Number(port) >= 0 && Number(port) <= 65_535)
+    assert.ok(Number.isInteger(timestamp) && Number(timestamp) >= 0 && Number(timestamp) <= latest)
+    assert.equal(decoded.version, BigInt(timestamp as number))
+    assert.equal(decoded.content, response)
+  }
+
+  /** Texts of every sort, lone surrogates and NUL among them. */
+  const text = fc.oneof(
+    fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('', '1.1.1.7', '::1', 'aGk=', '\0', '\ud800', '__proto__'),
+  )
+  const number = fc.oneof(
+    fc.double(),
+    fc.integer({ min: -1, max: 65_536 }),
+    fc.integer({ min: 0, max: 2 ** 33 }),
+  )
+  const value = fc.oneof(text, number, fc.constantFrom(1, 2, null, true), fc.jsonValue())
+  const optional = (usual: unknown) => fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, value)
+
+  test('bytes', () =>
+    always(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => sound(bytes)),
+      1000,
+    ))
+
+  test('JSON', () =>
+    always(
+      fc.property(fc.json(), (text) => sound(text)),
+      1000,
+    ))
+
+  test('scans with any value in any field', () => {
+    const fields = fc.record({
+      ip: fc.oneof(fc.ipV4(), fc.ipV6(), optional('::1')),
+      port: optional(443),
+      service: fc.oneof(text, optional('HTTP')),
+      timestamp: fc.oneof(number, optional(0)),
+      data_version: optional(2),
+      data: fc.oneof(
+        fc.record({ response_str: value, response_bytes_utf8: value }, { requiredKeys: [] }),
+        value,
+      ),
+    })
+    const attributes = fc.dictionary(text, text, { maxKeys: 2 })
+    always(
+      fc.property(fields, attributes, (scan, attributes) => sound(JSON.stringify(scan), attributes)),
+      2000,
+    )
+  })
+
+  test('good messages with a few bytes changed, taken out or put in', () => {
+    const change = fc.tuple(fc.nat({ max: 150 }), fc.nat({ max: 3 }), fc.uint8Array({ maxLength: 3 }))
+    const message = fc.constantFrom(json({}), v1(base64('hello world')))
+    always(
+      fc.property(message, fc.array(change, { maxLength: 3 }), (message, changes) => {
+        const bytes = [...Buffer.from(message)]
+        for (const [at, gone, put] of changes) bytes.splice(at, gone, ...put)
+        sound(Buffer.from(bytes))
+      }),
+      2000,
+    )
+  })
+})

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { describe, test } from 'node:test'
+import type { Fields, Logger } from '#core/logger.ts'
+import { noLogger } from '#core/logger.ts'
+import type { AdminServerOptions } from './admin-server.ts'
+import { startAdminServer } from './admin-server.ts'
+import { createMetrics } from './metrics.ts'
+
+const metrics = createMetrics({
+  pipeline: 'scans',
+  version: '1.2.3',
+  outstanding: () => 0,
+  oldestOutstandingSeconds: () => 0,
+})
+
+const start = (options: Partial<AdminServerOptions> = {}) =>
+  startAdminServer({
+    host: '127.0.0.1',
+    port: 0,
+    metrics,
+    notReadyBecause: () => [],
+    logger: noLogger,
+    ...options,
+  })
+
+const json = 'application/json'
+const typeOf = (response: Response) => response.headers.get('content-type')
+
+describe('the admin server', () => {
+  test('/healthz says that the process is alive, ready or not', async () => {
+    await using server = await start({ notReadyBecause: () => ['PostgreSQL is away'] })
+    const response = await fetch(`${server.url}/healthz`)
+    assert.deepEqual([response.status, typeOf(response)], [200, json])
+    assert.deepEqual(await response.json(), { status: 'alive' })
+  })
+
+  test('/readyz is 200 while it consumes, 503 with the reasons while it does not, and 200 again', async () => {
+    let reasons: string[] = []
+    await using server = await start({ notReadyBecause: () => reasons })
+    const ready = async () => {
+      const response = await fetch(`${server.url}/readyz`)
+      return [response.status, typeOf(response), await response.json()]
+    }
+    assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
+    reasons = ['table scan_results is missing', 'Pub/Sub: no stream is open yet']
+    assert.deepEqual(await ready(), [503, json, { status: 'not ready', reasons }])
+    reasons = []
+    assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
+  })
+
+  test('/metrics is Prometheus text', async () => {
+    await using server = await start()
+    const response = await fetch(`${server.url}/metrics`)
+    assert.deepEqual([response.status, typeOf(response)], [200, 'text/plain; version=0.0.4; charset=utf-8'])
+    assert.match(await response.text(), /^ingester_build_info\{version="1.2.3",pipeline="scans"\} 1$/m)
+  })
+
+  test('a query is ignored', async () => {
+    await using server = await start()
+    assert.equal((await fetch(`${server.url}/healthz?verbose=1`)).status, 200)
+  })
+
+  test('any other path is 404, as JSON that names the ones there are', async () => {
+    await using server = await start()
+    for (const path of ['', '/', '/health', '/healthz/', '/constructor', '/__proto__', '/%']) {
+      const response = await fetch(`${server.url}${path}`)
+      assert.deepEqual([response.status, typeOf(response)], [404, json], path)
+      assert.deepEqual(await response.json(), {
+        error: 'not found',
+        paths: ['/healthz', '/readyz', '/metrics'],
+      })
+    }
+  })
+
+  test('anything but reading is 405, which names what is allowed', async () => {
+    await using server = await start()
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const response = await fetch(`${server.url}/metrics`, { method })
+      assert.deepEqual([response.status, typeOf(response)], [405, json], method)
+      assert.equal(response.headers.get('allow'), 'GET, HEAD')
+      assert.deepEqual(await response.json(), { error: 'only GET' })
+    }
+  })
+
+  test('HEAD is GET without the body', async () => {
+    await using server = await start({ notReadyBecause: () => ['stopping'] })
+    for (const [path, status] of [
+      ['/healthz', 200],
+      ['/readyz', 503],
+      ['/metrics', 200],
+      ['/x', 404],
+    ] as const) {
+      const response = await fetch(`${server.url}${path}`, { method: 'HEAD' })
+      assert.deepEqual([response.status, await response.text()], [status, ''], path)
+    }
+  })
+
+  test('a request that fails is logged and cut off; the next one is answered', async () => {
+    const logged: [Fields, string][] = []
+    const logger: Logger = { ...noLogger, error: (fields, message) => logged.push([fields, message]) }
+    let broken = true
+    const fragile = { ...metrics, text: async () => (broken ? assert.fail('broken') : metrics.text()) }
+    await using server = await start({ logger, metrics: fragile })
+    await assert.rejects(fetch(`${server.url}/metrics`))
+    assert.deepEqual(logged, [[{ error: 'broken' }, 'admin request failed']])
+    broken = false
+    assert.equal((await fetch(`${server.url}/metrics`)).status, 200)
+  })
+
+  test('the url of an IPv6 address has brackets', { skip: !hasIpv6() && 'no IPv6 here' }, async () => {
+    await using server = await start({ host: '::1' })
+    assert.match(server.url, /^http:\/\/\[::1\]:\d+$/)
+    assert.equal((await fetch(`${server.url}/healthz`)).status, 200)
+  })
+
+  test('a port that is taken is an error, not a silence', async (t) => {
+    const other = createServer().listen(0, '127.0.0.1')
+    t.after(() => other.close())
+    await once(other, 'listening')
+    const address = other.address()
+    assert.ok(typeof address === 'object' && address)
+    await assert.rejects(start({ port: address.port }), { code: 'EADDRINUSE' })
+  })
+
+  test('when disposed it is gone, and waits for no request', async (t) => {
+    const asked = Promise.withResolvers<void>()
+    const stuck = Promise.withResolvers<string>()
+    t.after(() => stuck.resolve(''))
+    const endless = {
+      ...metrics,
+      text: () => {
+        asked.resolve()
+        return stuck.promise
+      },
+    }
+    const server = await start({ metrics: endless })
+    const cutOff = assert.rejects(fetch(`${server.url}/metrics`))
+    await asked.promise
+    await server[Symbol.asyncDispose]()
+    await cutOff
+    await assert.rejects(fetch(`${server.url}/healthz`))
+  })
+})
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
+}

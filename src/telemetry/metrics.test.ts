@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Delivery } from '#core/delivery.ts'
+import { settlements } from '#core/delivery.ts'
+import { steps } from '#core/observer.ts'
+import { delivery } from '../../test/support/scan-message.ts'
+import type { MetricsOptions } from './metrics.ts'
+import { createMetrics } from './metrics.ts'
+
+const metricsWith = (options: Partial<MetricsOptions> = {}) =>
+  createMetrics({
+    pipeline: 'scans',
+    version: '1.2.3',
+    outstanding: () => 0,
+    oldestOutstandingSeconds: () => 0,
+    ...options,
+  })
+
+const deliveries = (count: number): Delivery[] => Array.from({ length: count }, () => delivery('{}'))
+
+/** Lines of samples as [name, labels, value]. */
+function samplesOf(text: string): [string, Record<string, string>, number][] {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return lines.map((line) => {
+    const [, name = '', labels = '', value = ''] =
+      /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? assert.fail(line)
+    const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value])
+    return [name, Object.fromEntries(pairs), Number(value)]
+  })
+}
+
+/** The samples of one metric, by the value of one of its labels. */
+function valuesOf(text: string, metric: string, label = 'pipeline'): Record<string, number> {
+  const own = samplesOf(text).filter(([name]) => name === metric)
+  return Object.fromEntries(own.map(([, labels, value]) => [labels[label], value]))
+}
+
+const types = {
+  ingester_messages_received_total: 'counter',
+  ingester_messages_settled_total: 'counter',
+  ingester_messages_outstanding: 'gauge',
+  ingester_batch_records: 'histogram',
+  ingester_flush_seconds: 'histogram',
+  ingester_publish_to_commit_seconds: 'histogram',
+  ingester_oldest_outstanding_seconds: 'gauge',
+  ingester_dead_letters_total: 'counter',
+  ingester_write_failures_total: 'counter',
+  ingester_held: 'gauge',
+  ingester_leases_lost_total: 'counter',
+  ingester_streams_open: 'gauge',
+  ingester_build_info: 'gauge',
+}
+
+describe('the metrics', () => {
+  test('that the interface promises are there, of the promised type, with help', async () => {
+    const text = await metricsWith().text()
+    for (const [name, type] of Object.entries(types)) {
+      assert.ok(text.includes(`# TYPE ${name} ${type}\n`), name)
+      assert.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'))
+    }
+    const ours = [...text.matchAll(/^# TYPE (ingester_\w+)/gm)].map(([, name = '']) => name)
+    assert.deepEqual(ours.sort(), Object.keys(types).sort(), 'and no others')
+    for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_seconds'])
+      assert.ok(text.includes(name))
+  })
+
+  test('all have the label pipeline', async () => {
+    const metrics = metricsWith({ pipeline: 'others' })
+    metrics.observer.settled?.('written', 1)
+    metrics.observer.stepped?.('write', 0.1)
+    for (const [name, labels] of samplesOf(await metrics.text()))
+      assert.equal(labels['pipeline'], 'others', name)
+  })
+
+  test('count every observation in its place', async () => {
+    const metrics = metricsWith({ oldestOutstandingSeconds: () => 2.5 })
+    const { observer } = metrics
+    observer.sealed?.(700)
+    observer.sealed?.(300)
+    for (const step of steps) observer.stepped?.(step, 0.25)
+    observer.committed?.(3)
+    observer.deadLettered?.('bad-ip', 2)
+    observer.deadLettered?.('not-json', 1)
+    observer.deadLettered?.('bad-ip', 1)
+    observer.writeFailed?.('conflict')
+    observer.leasesLost?.(5)
+    observer.streamsOpen?.(4)
+    observer.streamsOpen?.(3)
+    const text = await metrics.text()
+    const one = (metric: string) => valuesOf(text, metric)['scans']
+    assert.deepEqual([one('ingester_batch_records_sum'), one('ingester_batch_records_count')], [1000, 2])
+    assert.deepEqual(
+      valuesOf(text, 'ingester_flush_seconds_sum', 'step'),
+      Object.fromEntries(steps.map((step) => [step, 0.25])),
+    )
+    assert.equal(one('ingester_publish_to_commit_seconds_sum'), 3)
+    assert.deepEqual(valuesOf(text, 'ingester_dead_letters_total', 'reason'), { 'bad-ip': 3, 'not-json': 1 })
+    assert.deepEqual(valuesOf(text, 'ingester_write_failures_total', 'class'), { conflict: 1 })
+    assert.equal(one('ingester_leases_lost_total'), 5)
+    assert.equal(one('ingester_streams_open'), 3)
+    assert.equal(one('ingester_oldest_outstanding_seconds'), 2.5)
+    assert.deepEqual(valuesOf(text, 'ingester_build_info', 'version'), { '1.2.3': 1 })
+  })
+
+  test('have received = settled + outstanding, with a reason for every settlement', async () => {
+    let outstanding = 0
+    const metrics = metricsWith({ outstanding: () => outstanding })
+    metrics.observer.received?.(deliveries(100))
+    outstanding = 100
+    for (const [i, settlement] of settlements.entries()) {
+      metrics.observer.settled?.(settlement, i + 1)
+      outstanding -= i + 1
+    }
+    const text = await metrics.text()
+    const settled = valuesOf(text, 'ingester_messages_settled_total', 'reason')
+    assert.deepEqual(settled, { written: 1, coalesced: 2, stale: 3, dead_lettered: 4, nacked: 5 })
+    const sum =
+      Object.values(settled).reduce((a, b) => a + b) +
+      (valuesOf(text, 'ingester_messages_outstanding')['scans'] ?? 0)
+    assert.equal(valuesOf(text, 'ingester_messages_received_total')['scans'], sum)
+  })
+
+  test('say while it holds, whatever the reason, and no longer', async () => {
+    const metrics = metricsWith()
+    const held = async () => valuesOf(await metrics.text(), 'ingester_held')['scans']
+    assert.equal(await held(), 0)
+    metrics.observer.held?.('PostgreSQL is away')
+    metrics.observer.held?.('it refuses everything')
+    assert.equal(await held(), 1)
+    metrics.observer.held?.(undefined)
+    assert.equal(await held(), 0)
+  })
+
+  test('of two services in one process are two', async () => {
+    const [one, other] = [metricsWith(), metricsWith()]
+    one.observer.received?.(deliveries(3))
+    assert.equal(valuesOf(await one.text(), 'ingester_messages_received_total')['scans'], 3)
+    assert.equal(valuesOf(await other.text(), 'ingester_messages_received_total')['scans'], 0)
+  })
+})
