@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { messageOf } from './failure.ts'
+
+test('what a person reads of anything thrown', () => {
+  assert.equal(messageOf(new Error('disk full')), 'disk full')
+  assert.equal(messageOf(new TypeError()), 'TypeError')
+  assert.equal(messageOf('just text'), 'just text')
+  assert.equal(messageOf(undefined), 'undefined')
+  const both = new AggregateError([
+    new Error('connect ECONNREFUSED ::1:5432'),
+    new Error('connect ECONNREFUSED 127.0.0.1:5432'),
+  ])
+  assert.equal(messageOf(both), 'connect ECONNREFUSED ::1:5432, connect ECONNREFUSED 127.0.0.1:5432')
+})
