@@ -27,7 +27,9 @@ test('Ctrl-C on the demo settles what is in hand and leaves no process', {
   const [, nacked] = /nacked +(\d+)/.exec(demo.stderr()) ?? []
   assert.deepEqual([outstanding, nacked], ['0', '0'])
   assert.doesNotMatch(demo.stderr(), /ERROR|WARN/)
-  assert.deepEqual(family.filter(isAlive), [])
+  // Zombies do not count: who reaps them is the machine's business.
+  const alive = async () => (await Promise.all(family.map(serverProcesses))).flat()
+  await until(alive, (pids) => pids.length === 0, 2000)
 })
 
 test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {
@@ -92,12 +94,3 @@ test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a har
   ingester.signal('SIGTERM')
   assert.equal(await ingester.ended, 5, ingester.stderr())
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
