@@ -72,6 +72,9 @@ await suite('leases on the official emulator', { skip, concurrency: true }, () =
     await rig.publish(100)
     start(rig)
     await rig.recorder.untilReceived(100)
+    // The emulator would go on sending to streams that are frozen.
+    rig.source.hold()
+    await rig.recorder.until('no stream is left', () => rig.recorder.streamsAlive === 0)
     proxy.freeze()
     start(other)
     await rig.recorder.until('lost leases', () => rig.recorder.lost > 0)
@@ -82,6 +85,7 @@ await suite('leases on the official emulator', { skip, concurrency: true }, () =
     proxy.thaw()
     rig.ack(rig.recorder.deliveries)
     await rig.recorder.until('the late ack', () => rig.recorder.done('ack').length === 1)
+    rig.source.resume()
     await rig.publish(10)
     await rig.recorder.untilReceived(110)
     await passDeadlines(host, 1)
