@@ -10,7 +10,7 @@ const program = new Command('ingester')
   .version(version)
   .showSuggestionAfterError()
   .addHelpText(
-    'beforeAll',
+    'before',
     `Examples:
   bin/ingester demo                      everything at once, embedded; Ctrl-C ends it
   bin/ingester migrate up --env-file .env

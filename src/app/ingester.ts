@@ -44,6 +44,8 @@ export interface Ingester extends AsyncDisposable {
 
 /** The official emulator sends about 2,000 messages a second on each stream. */
 const streams = 4
+/** A delivery that waits longer than two flush intervals and this is stuck: a frozen database, a refused row. */
+const stalledMs = 10_000
 /** After a hard stop the nacks and goodbyes have so long. */
 const abortLimitMs = 2000
 
@@ -103,11 +105,16 @@ export async function startIngester(
       deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
     },
   )
+  const stalledAfterSeconds = stalledMs / 1000 + (2 * config.engine.flushIntervalMs) / 1000
   const notReadyBecause = () => {
+    const waited = engine.oldestOutstandingSeconds
     const streamless = source.wantsMore && source.streamsOpen === 0
     return [
       ...ending.reasons,
       ...engine.heldBecause,
+      ...(waited > stalledAfterSeconds
+        ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
+        : []),
       ...(streamless ? ['Pub/Sub: no stream is open yet'] : []),
     ]
   }

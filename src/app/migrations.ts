@@ -1,8 +1,8 @@
 import type { Config } from '#config/config.ts'
-import { UnreachableError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import type { MigrationStatus } from '#postgres/migrations.ts'
 import { migrate, migrationStatus } from '#postgres/migrations.ts'
-import { isConnectionFailure } from '#postgres/sqlstate.ts'
+import { isConnectionFailure, isRefusedForGood } from '#postgres/sqlstate.ts'
 import { migrationsDir } from './project.ts'
 
 type Postgres = Config['postgres']
@@ -22,7 +22,8 @@ async function reached<T>({ host, port, database }: Postgres, work: () => Promis
   } catch (error) {
     if (!isConnectionFailure(error)) throw error
     const mend = 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
-    throw new UnreachableError(`PostgreSQL at ${host}:${port}/${database}: ${messageOf(error)}; ${mend}`, {
+    const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
+    throw new Kind(`PostgreSQL at ${host}:${port}/${database}: ${messageOf(error)}; ${mend}`, {
       cause: error,
     })
   }

@@ -1,4 +1,5 @@
-import { systemClock, sleep } from '#runtime/clock.ts'
+import { UnreachableError, messageOf } from '#core/failure.ts'
+import { sleep, systemClock } from '#runtime/clock.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { ensureTopic } from '#pubsub/admin.ts'
 import { publish } from '#pubsub/publisher.ts'
@@ -29,14 +30,14 @@ const maxGroup = 1000
 /**
  * Publishes scan results until the count, the time or the signal says stop; returns how many.
  *
- * @throws gRPC errors, when the broker does not take them
+ * @throws ConfigurationError without credentials; UnreachableError when the broker does not take them
  */
 export async function runScanner(options: ScannerOptions): Promise<number> {
   const { rate, seed, count = Infinity, forMs = Infinity, signal } = options
   const clients = await connectPubsub(options)
   await using _ = { [Symbol.asyncDispose]: () => clients.close() }
   const topic = clients.isEmulator
-    ? await ensureTopic(clients, options.topicId)
+    ? await taken(ensureTopic(clients, options.topicId))
     : `projects/${options.projectId}/topics/${options.topicId}`
 
   const generator = new ScanGenerator(seed, options, () => Math.floor(systemClock.unixMs() / 1000))
@@ -48,11 +49,21 @@ export async function runScanner(options: ScannerOptions): Promise<number> {
     const due = rate === 0 ? Infinity : Math.floor((rate * (elapsedMs + tickMs)) / 1000) - published
     const group = Array.from({ length: Math.min(due, maxGroup, count - published) }, () => generator.next())
     if (group.length > 0) {
-      await publish(clients, topic, group)
+      await taken(publish(clients, topic, group))
       options.published?.(group)
       published += group.length
     }
     if (due <= maxGroup) await sleep(systemClock, tickMs, signal)
   }
   return published
+}
+
+async function taken<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request
+  } catch (error) {
+    throw new UnreachableError(`Pub/Sub did not take what was published: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
 }

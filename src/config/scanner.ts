@@ -1,4 +1,4 @@
-import { cleanEnv, str } from 'envalid'
+import { configOf } from './config.ts'
 import { readEnvironment } from './environment.ts'
 
 /** Where the scanner publishes. */
@@ -8,19 +8,25 @@ export interface ScannerConfig {
   readonly emulatorHost: string | undefined
 }
 
-/** The exercise's names, unless the environment has others. */
+const names = ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'PUBSUB_EMULATOR_HOST']
+
+/**
+ * The exercise's names, unless the environment has others.
+ *
+ * @throws ConfigFault
+ */
 export function loadScannerConfig(envFile?: string): ScannerConfig {
-  const env = cleanEnv(
-    { ...readEnvironment(envFile) },
-    {
-      INGESTER_PROJECTID: str({ default: 'test-project' }),
-      INGESTER_TOPICID: str({ default: 'scan-topic' }),
-      PUBSUB_EMULATOR_HOST: str({ default: undefined }),
-    },
-  )
-  return {
-    projectId: env.INGESTER_PROJECTID,
-    topicId: env.INGESTER_TOPICID,
-    emulatorHost: env.PUBSUB_EMULATOR_HOST,
-  }
+  const given = Object.entries(readEnvironment(envFile)).filter(([name]) => names.includes(name))
+  const {
+    projectId,
+    topicId = 'scan-topic',
+    emulatorHost,
+  } = configOf({
+    INGESTER_PROJECTID: 'test-project',
+    INGESTER_POSTGRES_USER: 'unused',
+    INGESTER_POSTGRES_PASSWORD: 'unused',
+    INGESTER_POSTGRES_DB: 'unused',
+    ...Object.fromEntries(given),
+  }).config.pubsub
+  return { projectId, topicId, emulatorHost }
 }

@@ -21,7 +21,8 @@ export interface Delivery {
 /**
  * How a delivery ends. Each name stands for a fact; a claim, a time-out or an error is none.
  *
- * - `written`: this process saw the commit of the statement that put its row there
+ * - `written`: this process saw the commit of the statement that put its row there. A statement says how many rows it
+ *   placed, not which: per batch `written` and `stale` are right as sums
  * - `coalesced`: folded into a newer or equal record of its batch, which ended `written` or `stale`
  * - `stale`: a committed record of its key is newer or equal
  * - `dead-lettered`: the dead letter is stored

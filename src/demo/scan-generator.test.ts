@@ -12,11 +12,11 @@ import { ScanGenerator } from './scan-generator.ts'
 const now = 1_700_000_000
 const plain: Mixture = { duplicates: 0, late: 0, poison: 0 }
 
-function generate(seed: number, mixture: Partial<Mixture>, count: number) {
+function generate(seed: number, mixture: Partial<Mixture>, count: number, secondsBetween = 0) {
   let fresh = 0
   const clock = () => {
     fresh += 1
-    return now
+    return now + fresh * secondsBetween
   }
   const generator = new ScanGenerator(seed, { ...plain, ...mixture }, clock)
   const messages = Array.from({ length: count }, () => generator.next())
@@ -103,7 +103,7 @@ describe('the generator', () => {
     withSeed((seed) => {
       const newest = new Map<string, number>()
       const kinds = { older: 0, same: 0, newer: 0, unknown: 0 }
-      for (const { scan } of generate(seed, { late: 50 }, 3000).messages) {
+      for (const { scan } of generate(seed, { late: 50 }, 3000, 1).messages) {
         assert.ok(scan)
         const known = newest.get(keyOfScan(scan))
         if (known === undefined) kinds.unknown += 1

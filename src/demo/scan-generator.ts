@@ -34,6 +34,7 @@ export class ScanGenerator {
   readonly #mixture: Mixture
   readonly #nowSeconds: () => number
   readonly #recent: GeneratedMessage[] = []
+  #latestSeconds = 0
   #generated = 0
   #poisoned = 0
 
@@ -55,11 +56,12 @@ export class ScanGenerator {
 
   #fresh(): Scan {
     const random = this.#random
+    this.#latestSeconds = this.#nowSeconds()
     return {
       ip: `1.1.1.${random.below(255)}`,
       port: random.below(65_535),
       service: random.pick(services),
-      timestamp: this.#nowSeconds(),
+      timestamp: this.#latestSeconds,
       response: this.#response(),
     }
   }
@@ -70,7 +72,9 @@ export class ScanGenerator {
       0,
       1 + this.#random.below(60),
     ])
-    return { ...known, timestamp: known.timestamp + shift, response: this.#response() }
+    // Never later than the last scan: a time in the future would be another kind of message.
+    const timestamp = Math.min(known.timestamp + shift, this.#latestSeconds)
+    return { ...known, timestamp, response: this.#response() }
   }
 
   #response(): string {

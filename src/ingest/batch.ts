@@ -21,6 +21,8 @@ export interface BatchPorts extends FlushPorts {
 
 /** An unknown error must be a row's own this often before the row is buried for it. */
 const unknownStrikes = 3
+/** A conflict that comes so often is none: something refuses every time, and people should hear of it. */
+const conflictsTolerated = 10
 /** A deadlock's victims must not meet again at once: 5 to 50 ms. */
 const conflictPauseMs = () => 5 + Math.random() * 45
 
@@ -37,6 +39,7 @@ export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): 
   const isOpen = (entry: Entry) => ledger.isOpen(entry.winner.delivery)
   let rest = entries
   let searching = false
+  let conflicts = 0
 
   while (await hold.admission()) {
     try {
@@ -49,6 +52,11 @@ export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): 
       rest = rest.filter(isOpen)
       switch (failure.class) {
         case 'conflict':
+          conflicts += 1
+          if (conflicts > conflictsTolerated) {
+            hold.failed(failure)
+            break
+          }
           hold.inconclusive()
           await sleep(clock, conflictPauseMs(), aborted)
           break

@@ -1,17 +1,23 @@
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import { WriteFailure, messageOf } from '#core/failure.ts'
+import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
+import type { Clock } from '#runtime/clock.ts'
 import type { Hold } from './hold.ts'
 import type { Ledger } from './ledger.ts'
 
 const maxBatchLetters = 500
 const maxBatchBytes = 8 * 2 ** 20
+/** A flood of poison is told once in so long, not with a line for each batch. */
+const reportIntervalMs = 10_000
 
 export interface BurialPorts {
   readonly store: DeadLetterStore
   readonly hold: Hold
   readonly ledger: Ledger
   readonly observer: Observer
+  readonly logger: Logger
+  readonly clock: Clock
 }
 
 /**
@@ -22,6 +28,8 @@ export class Burial {
   readonly #ports: BurialPorts
   #queue: DeadLetter[] = []
   #storing = false
+  #unreported = new Map<string, number>()
+  #reportedAtMs = -Infinity
 
   constructor(ports: BurialPorts) {
     this.#ports = ports
@@ -71,7 +79,19 @@ export class Burial {
     )
     for (const [reason, group] of Map.groupBy(letters, (letter) => letter.reason)) {
       observer.deadLettered?.(reason, group.length)
+      this.#unreported.set(reason, (this.#unreported.get(reason) ?? 0) + group.length)
     }
+    this.#report(letters.at(-1))
+  }
+
+  /** The last one stands for all: its detail may quote a field, so it stays in the table. */
+  #report(last: DeadLetter | undefined): void {
+    const { logger, clock } = this.#ports
+    if (clock.now() - this.#reportedAtMs < reportIntervalMs) return
+    this.#reportedAtMs = clock.now()
+    const reasons = Object.fromEntries(this.#unreported)
+    this.#unreported = new Map()
+    logger.warn({ reasons, messageId: last?.delivery.messageId }, 'messages were dead-lettered')
   }
 
   /** As many from the front as a batch holds, at least one. */

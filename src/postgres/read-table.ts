@@ -16,6 +16,16 @@ export async function readTable(
   })
 }
 
+/** How many rows a table has. */
+export function countRows(options: PostgresOptions, table: string): Promise<number> {
+  return withConnection(options, async (client) => {
+    const { rows } = await client.query(
+      `SELECT count(*)::integer AS count FROM ${pg.escapeIdentifier(table)}`,
+    )
+    return rows[0].count
+  })
+}
+
 function readable({ name, type }: Column): string {
   const column = pg.escapeIdentifier(name)
   if (type === 'inet') return `host(${column})`

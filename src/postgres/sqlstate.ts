@@ -33,7 +33,8 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 ]
 
 const mends: Partial<Record<FailureClass, string>> = {
-  'schema-drift': 'run `bin/ingester migrate status`, then `bin/ingester migrate up`',
+  'schema-drift':
+    'the table must be as db/migrations makes it: `bin/ingester migrate up`, or undo what was changed by hand',
   'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/ARCHITECTURE.md',
 }
 

@@ -1,4 +1,5 @@
 import type { PubsubClients } from './client.ts'
+import { oneTry } from './client.ts'
 
 /** A message to publish. */
 export interface OutgoingMessage {
@@ -15,8 +16,8 @@ const messageOverheadBytes = 20
 const attributeOverheadBytes = 12
 
 /**
- * Publishes to a topic (full name); resolves with the message ids, in order, when all are confirmed. Retries what may
- * pass, so a message may be published twice.
+ * Publishes to a topic (full name); resolves with the message ids, in order, when all are confirmed. It does not
+ * retry; after a failure some of them may have been published.
  *
  * @throws gRPC errors
  */
@@ -27,7 +28,7 @@ export async function publish(
 ): Promise<string[]> {
   const ids: string[] = []
   for (const request of requestsOf(messages)) {
-    const [response] = await publisher.publish({ topic, messages: request })
+    const [response] = await publisher.publish({ topic, messages: request }, oneTry)
     ids.push(...(response.messageIds ?? []))
   }
   return ids

@@ -58,6 +58,15 @@ test('with a bug in the guard, demo --for says so and exits 4', { skip: withoutE
   assert.match(demo.stderr(), /NOT converged:\n {2}\[.*\] should be ".*" of \d+, but is/)
 })
 
+test('a demo that is cut short proves nothing, and says so', { skip: withoutEmulator }, async () => {
+  await using demo = startIngesterProgram(['demo', '--for', '60s', ...mixture])
+  await demo.said(/ready after/)
+  demo.signal('SIGINT')
+  assert.equal(await demo.ended, 4, demo.stderr())
+  assert.equal(summaryOf(demo.stdout()).converged, false)
+  assert.match(demo.stderr(), /it was stopped before its time/)
+})
+
 async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'ingester-copy-'))
   for (const part of ['bin', 'cmd', 'src', 'db', 'package.json']) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startPostgres } from '#stack/postgres.ts'
-import { startIngesterProgram } from '../support/program.ts'
+import { startIngesterProgram, startProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
 import { startSystem, until, withoutEmulator } from '../support/system.ts'
 
@@ -57,6 +57,55 @@ test('wrong usage: exit 2 with a hint; help: exit 0 on stdout, examples first', 
     assert.match(out, /^Examples:/)
   }
   assert.match((await outcome(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
+})
+
+test('the env file is read by the program, and its faults are told: exit 2', async () => {
+  const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'])
+  assert.equal(code, 2)
+  assert.match(talk, /the env file \/nowhere\/at-all.env cannot be read/)
+})
+
+test('no credentials for Google Cloud: exit 2 with the mend, in the service and in the scanner', async () => {
+  await using postgres = await startPostgres({ port: 0 })
+  // No metadata server is looked for: that would go out to the network.
+  const env = { METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
+  await using scanner = startProgram('bin/scanner', [], { env })
+  assert.equal(await scanner.ended, 2)
+  assert.match(scanner.stderr(), /no credentials for Google Cloud.*\n.*gcloud auth application-default login/)
+
+  const own = {
+    ...enough,
+    ...env,
+    INGESTER_POSTGRES_HOST: postgres.host,
+    INGESTER_POSTGRES_PORT: String(postgres.port),
+    INGESTER_POSTGRES_PASSWORD: postgres.password,
+    PUBSUB_EMULATOR_HOST: '',
+  }
+  assert.equal((await outcome(['migrate', 'up'], own)).code, 0)
+  const { code, talk } = await outcome(['run'], own)
+  assert.equal(code, 2)
+  assert.match(talk, /no credentials for Google Cloud/)
+})
+
+test('the scanner publishes what it says, and tells when nobody takes it', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem()
+  const args = ['--count', '500', '--rate', '0', '--seed', '7', '--json']
+  await using scanner = startProgram('bin/scanner', args, { env: system.env })
+  assert.equal(await scanner.ended, 0, scanner.stderr())
+  assert.deepEqual(JSON.parse(scanner.stdout()), { published: 500, seed: 7 })
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  await until(
+    async () => (await system.scans()).length,
+    (rows) => rows > 490,
+  )
+  run.signal('SIGTERM')
+  assert.equal(await run.ended, 0)
+
+  await using refused = startProgram('bin/scanner', [], { env: { PUBSUB_EMULATOR_HOST: nowhere } })
+  assert.equal(await refused.ended, 3)
+  assert.match(refused.stderr(), /Pub\/Sub did not take what was published/)
 })
 
 test('PostgreSQL not there: a clear line at each try, exit 3 after the limit, no secret in the log', async () => {

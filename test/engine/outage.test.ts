@@ -174,6 +174,18 @@ test('a conflict is tried again at once, and holds nobody', async () => {
   )
 })
 
+test('a conflict that does not end is an outage: held, probed seldom, nothing lost', async () => {
+  const world = new World()
+  const mend = world.table.fail({ class: 'conflict', code: '0A000' })
+  await world.publish('a 1 x')
+  await world.advance(60_000)
+  assert.match(world.engine.heldBecause.join(), /words/)
+  assert.ok(world.table.attempts.length < 60, `${world.table.attempts.length} statements in a minute`)
+  mend()
+  await world.advance(10_000)
+  assert.deepEqual(world.tally.ended, { written: 1 })
+})
+
 test('a statement that is too big is halved until it fits, and holds nobody', async () => {
   const world = new World()
   world.table.fail({ class: 'too-big', when: (records) => records.length > 3 })

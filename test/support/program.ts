@@ -27,7 +27,7 @@ export interface ProgramOptions {
 }
 
 /** Starts a program of the project, in a process group of its own. Disposing kills that group. */
-function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
+export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
   const cwd = options.cwd ?? projectDir
   const env = { PATH, HOME, TMPDIR, ...options.env }

@@ -47,6 +47,8 @@ export function demoCommand(): Command {
       const { duplicates, late, poison } = options
       if (duplicates + late + poison > 100)
         command.error('--duplicates, --late and --poison add up to more than 100')
+      if (options.json && options.for === undefined)
+        command.error('--json needs --for: it prints the verdict')
       using signals = stopSignals(() =>
         console.error('stopping: settling what is in hand; once more to leave now'),
       )

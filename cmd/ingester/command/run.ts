@@ -11,7 +11,7 @@ export function runCommand(): Command {
       'before',
       `Examples:
   bin/ingester run --env-file .env
-  PUBSUB_EMULATOR_HOST=localhost:8085 bin/ingester run --env-file .env.demo
+  INGESTER_HTTP_PORT=0 bin/ingester run --env-file .env.demo    one more beside a running demo
 
 Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back and leave, exit 5.
 `,

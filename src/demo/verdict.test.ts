@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Oracle } from './oracle.ts'
+import type { Evidence } from './verdict.ts'
+import { differencesIn } from './verdict.ts'
+
+const scan = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700_000_000, response: 'hello' }
+
+function evidence(change: Partial<Evidence> = {}): Evidence {
+  const oracle = new Oracle()
+  oracle.published(scan)
+  const right = {
+    oracle,
+    rows: [scan],
+    deadLetters: 1,
+    published: 2,
+    poison: 1,
+    drained: true,
+    cutShort: false,
+  }
+  return { ...right, ...change }
+}
+
+test('nothing speaks against a table that is right', () => assert.deepEqual(differencesIn(evidence()), []))
+
+for (const [what, change, expected] of [
+  ['a row that is missing', { rows: [] }, /is missing/],
+  [
+    'a valid message among the dead letters',
+    { deadLetters: 2 },
+    /1 messages could not be stored, but there are 2/,
+  ],
+  ['a poison message that is no dead letter', { deadLetters: 0 }, /but there are 0 dead letters/],
+  ['messages that did not come', { drained: false }, /not everything/],
+  ['an early end', { cutShort: true }, /stopped before its time/],
+  [
+    'nothing published',
+    { oracle: new Oracle(), rows: [], published: 0, poison: 0, deadLetters: 0 },
+    /nothing is proven/,
+  ],
+] as const) {
+  test(`${what} speaks against it`, () => {
+    const [difference, ...more] = differencesIn(evidence(change))
+    assert.match(difference ?? '', expected)
+    assert.deepEqual(more, [])
+  })
+}

@@ -1,0 +1,30 @@
+import type { Oracle } from './oracle.ts'
+import type { Scan } from './scan.ts'
+
+/** What is known at the end of a demo. */
+export interface Evidence {
+  readonly oracle: Oracle
+  readonly rows: readonly Scan[]
+  /** Rows of the dead-letter table. */
+  readonly deadLetters: number
+  /** Messages published, and those among them that cannot be stored. */
+  readonly published: number
+  readonly poison: number
+  /** Everything published was received and settled in time. */
+  readonly drained: boolean
+  /** The user did not let it run to its end. */
+  readonly cutShort: boolean
+}
+
+/** Everything that speaks against the proof, for people; empty where it holds. */
+export function differencesIn(evidence: Evidence): string[] {
+  const { oracle, rows, deadLetters, published, poison, drained, cutShort } = evidence
+  const differences = oracle.differences(rows)
+  if (deadLetters !== poison) {
+    differences.push(`${poison} messages could not be stored, but there are ${deadLetters} dead letters`)
+  }
+  if (!drained) differences.push('not everything that was published was received and settled in time')
+  if (cutShort) differences.push('it was stopped before its time')
+  if (published === 0) differences.push('nothing was published, so nothing is proven')
+  return differences
+}
