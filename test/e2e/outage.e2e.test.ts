@@ -8,6 +8,7 @@ import { Oracle } from '#demo/oracle.ts'
 import { Tally } from '#demo/tally.ts'
 import { observers } from '#core/observer.ts'
 import { serverProcesses } from '#stack/processes.ts'
+import { publishMixture } from '../support/publish.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import {
   createSubscription,
@@ -106,6 +107,23 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, burie
   assert.ok(mostOutstanding <= bound, `${mostOutstanding} outstanding`)
   assert.equal(attempts, 1)
   assert.ok(growthMiB < 50, `memory grew by ${growthMiB} MiB while nothing could be taken`)
+})
+
+test('with default settings, too, a database that does not answer makes it not ready within seconds', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem()
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const [, url = ''] = await run.said(/"admin":"(http[^"]+)"/)
+  const readiness = async () => (await fetch(`${url}/readyz`)).text()
+  await until(readiness, (text) => text.includes('"ready"'))
+  await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
+  await publishMixture(system, 100, seed, { duplicates: 0, late: 0, poison: 0 })
+  await until(readiness, (text) => /the oldest delivery waits for \d+ s/.test(text), 20_000)
+  await system.sql.query('COMMIT')
+  await until(readiness, (text) => text.includes('"ready"'))
+  run.signal('SIGTERM')
+  assert.equal(await run.ended, 0)
 })
 
 /** An outage has a length: this is the one place where a test waits for time. */

@@ -18,6 +18,17 @@ test('what cannot be decoded is stored as a dead letter, then acked', async () =
   assert.deepEqual(lines, ['bury nonsense, ', 'ack nonsense, '])
 })
 
+test('a flood of dead letters is told once in ten seconds, with its reasons counted', async () => {
+  const world = new World()
+  const undecodable = Array.from({ length: 300 }, (_, i) => `undecodable${i}`)
+  for (const text of undecodable) await world.publish(text)
+  assert.equal(world.warnings.length, 1)
+  await world.advance(10_000)
+  await world.publish('one more')
+  const reasons = world.warnings.map((fields) => Object.values(fields['reasons'] as object))
+  assert.deepEqual(reasons, [[1], [300]])
+})
+
 test('a row that fails alone is buried while its neighbours are written', async () => {
   const world = new World()
   world.table.refuse(['bad0'])

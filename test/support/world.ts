@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Delivery } from '#core/delivery.ts'
 import { compareRecords } from '#core/keyed-record.ts'
+import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import { isRejection } from '#core/pipeline.ts'
 import type { EngineOptions } from '#ingest/engine.ts'
@@ -24,6 +25,8 @@ export class World {
   readonly letters = new SimulatedDeadLetters(this.clock, this.journal)
   readonly tally = new Tally()
   readonly engine: Engine
+  /** Fields of what was warned about. */
+  readonly warnings: Fields[] = []
   /** What was put into the table by somebody else. */
   readonly rivals: string[] = []
 
@@ -44,7 +47,7 @@ export class World {
         cache: this.cache,
         deadLetters: this.letters,
         observer: this.tally,
-        logger: noLogger,
+        logger: { ...noLogger, warn: (fields) => this.warnings.push(fields) },
         clock: this.clock,
       },
     )
