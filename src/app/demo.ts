@@ -124,26 +124,22 @@ export async function runDemo(options: DemoOptions, logger: Logger): Promise<Dem
   const deadLetters = options.hurry.aborted ? 0 : await countRows(config.postgres, 'dead_letters')
   const evidence = { oracle, rows, deadLetters, published, poison, drained, cutShort }
   const differences = checked ? differencesIn(evidence) : []
-  const { settled, received, redelivered } = tally
-  return {
-    summary: {
-      published,
-      received,
-      written: settled.written,
-      coalesced: settled.coalesced,
-      stale: settled.stale,
-      deadLettered: settled['dead-lettered'],
-      nacked: settled.nacked,
-      redelivered,
-      outstanding: outstandingOf(ingesters),
-      poison,
-      keys: oracle.keys,
-      rows: rows.length,
-      converged: checked && differences.length === 0,
-      seconds: seconds(),
-    },
-    differences,
+  const summary = {
+    published,
+    ...countsOf(tally),
+    outstanding: outstandingOf(ingesters),
+    poison,
+    keys: oracle.keys,
+    rows: rows.length,
+    converged: checked && differences.length === 0,
+    seconds: seconds(),
   }
+  return { summary, differences }
+}
+
+function countsOf({ settled, received, redelivered }: Tally) {
+  const { written, coalesced, stale, nacked } = settled
+  return { received, written, coalesced, stale, deadLettered: settled['dead-lettered'], nacked, redelivered }
 }
 
 /** A service that does not come up is told as what it is, not as a stack trace. */

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { DemoSummary } from '#app/demo.ts'
+import { connectPubsub } from '#pubsub/client.ts'
 import { projectDir, startIngesterProgram } from '../support/program.ts'
-import { withoutEmulator } from '../support/system.ts'
+import { projectId, withoutEmulator } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
 const mixture = ['--duplicates', '20', '--late', '30', '--poison', '2', '--seed', seed, '--json']
@@ -65,6 +66,19 @@ test('a demo that is cut short proves nothing, and says so', { skip: withoutEmul
   assert.equal(await demo.ended, 4, demo.stderr())
   assert.equal(summaryOf(demo.stdout()).converged, false)
   assert.match(demo.stderr(), /it was stopped before its time/)
+})
+
+test('a demo whose subscription is deleted ends with the reason', { skip: withoutEmulator }, async () => {
+  await using demo = startIngesterProgram(['demo'])
+  const [, emulatorHost = ''] = await demo.said(/PUBSUB_EMULATOR_HOST=(\S+)/)
+  await demo.said(/ready after/)
+  const clients = await connectPubsub({ projectId, emulatorHost })
+  await clients.subscriber.deleteSubscription({
+    subscription: `projects/${projectId}/subscriptions/scan-sub`,
+  })
+  await clients.close()
+  assert.equal(await demo.ended, 1, demo.stderr())
+  assert.match(demo.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
 })
 
 async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
