@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { endingOf, exitCode } from '#app/exit-code.ts'
 import { version } from '#app/version.ts'
+import { cacheCommand } from './command/cache.ts'
 import { demoCommand } from './command/demo.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
@@ -18,7 +19,8 @@ const program = new Command('ingester')
 `,
   )
 
-for (const command of [runCommand(), demoCommand(), migrateCommand()]) program.addCommand(command)
+for (const command of [runCommand(), demoCommand(), migrateCommand(), cacheCommand()])
+  program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()
 
 try {

@@ -38,16 +38,21 @@ function startBlock(running: RunningDemo, options: Omit<DemoOptions, 'started'>)
     `ingester ${version}, ready after ${startSeconds} s`,
     `  pipeline      ${config.pipeline}: ${pubsub.topicId} → ${pubsub.subscriptionId} → scan_results, dead_letters`,
     `  scanner       ${options.rate} messages/s: ${share}`,
-    `  ingesters     ${ingesters.length}, of ${engine.workers} upserters each; no cache`,
+    `  ingesters     ${ingesters.length}, of ${engine.workers} upserters each`,
     `  emulator      PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`,
     `  PostgreSQL    psql ${stack.postgres?.url}`,
-    `  redis         ${stack.redis ? `redis://${stack.redis.host}:${stack.redis.port}` : stack.missing.map(({ why, mend }) => `${why} (${mend})`).join()}`,
+    `  cache         ${cacheOf(running)}`,
     ...ingesters.map(({ adminUrl }) => `  admin         ${adminUrl}/metrics`),
     options.forMs === undefined
       ? '  Ctrl-C ends all of it'
       : `  publishing for ${options.forMs / 1000} s, then checking`,
     '',
   ]
+}
+
+function cacheOf({ stack, ingesters }: RunningDemo): string {
+  const missing = stack.missing.map(({ why, mend }) => `none: ${why} (${mend})`)
+  return missing[0] ?? ingesters[0]?.cache ?? ''
 }
 
 function summaryLines({ summary }: DemoResult): string[] {

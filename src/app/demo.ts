@@ -58,6 +58,8 @@ export interface DemoSummary {
   readonly poison: number
   readonly keys: number
   readonly rows: number
+  /** Records that were sent to PostgreSQL, repeated attempts included. The rest never reached it. */
+  readonly offered: number
   /** It was checked that the table holds the newest valid record of each key that was published, and no other. */
   readonly converged: boolean
   readonly seconds: number
@@ -83,7 +85,7 @@ export async function runDemo(options: DemoOptions, logger: Logger): Promise<Dem
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
   const { environment } = options
   const log = (line: string) => logger.info({}, line)
-  await using stack = await startedStack(environment['PUBSUB_EMULATOR_HOST'], log)
+  await using stack = await startedStack(environment, log)
   const config = demoConfig(environment, addressesOf(stack))
   await migrate(config.postgres, migrationsDir, 'up')
 
@@ -131,6 +133,7 @@ export async function runDemo(options: DemoOptions, logger: Logger): Promise<Dem
     poison,
     keys: oracle.keys,
     rows: rows.length,
+    offered: tally.offered,
     converged: checked && differences.length === 0,
     seconds: seconds(),
   }
@@ -143,12 +146,11 @@ function countsOf({ settled, received, redelivered }: Tally) {
 }
 
 /** A service that does not come up is told as what it is, not as a stack trace. */
-async function startedStack(
-  pubsubEmulatorHost: string | undefined,
-  log: (line: string) => void,
-): Promise<Stack> {
+async function startedStack(environment: Environment, log: (line: string) => void): Promise<Stack> {
+  const pubsubEmulatorHost = environment['PUBSUB_EMULATOR_HOST']
+  const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
   try {
-    return await startStack({ pubsubEmulatorHost, log })
+    return await startStack({ pubsubEmulatorHost, redis, log })
   } catch (error) {
     throw new UnreachableError(messageOf(error), { cause: error })
   }
@@ -188,11 +190,14 @@ async function drain(tally: Tally, messages: number, hurry: AbortSignal): Promis
 interface Addresses {
   readonly emulatorHost: string
   readonly postgres: { host: string; port: number; user: string; password: string; database: string }
+  /** `host:port`; undefined where there is none. */
+  readonly redis: string | undefined
 }
 
 const somewhere: Addresses = {
   emulatorHost: 'localhost:1',
   postgres: { host: 'localhost', port: 1, user: '-', password: '-', database: '-' },
+  redis: 'localhost:1',
 }
 
 /**
@@ -200,7 +205,7 @@ const somewhere: Addresses = {
  *
  * @throws ConfigFault
  */
-export function demoConfig(environment: Environment, { emulatorHost, postgres } = somewhere): Config {
+export function demoConfig(environment: Environment, { emulatorHost, postgres, redis } = somewhere): Config {
   // An emulator that others use may hold others' messages: the demo's names are its own there.
   const suffix = environment['PUBSUB_EMULATOR_HOST'] === undefined ? '' : `-demo-${process.pid}`
   const { config } = configOf({
@@ -217,13 +222,17 @@ export function demoConfig(environment: Environment, { emulatorHost, postgres } 
     INGESTER_POSTGRES_PASSWORD: postgres.password,
     INGESTER_POSTGRES_DB: postgres.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
+    ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : { INGESTER_REDIS_ADDR: redis }),
+    INGESTER_REDIS_PASSWORD: undefined,
+    INGESTER_REDIS_DB: '0',
+    INGESTER_REDIS_TLS: 'false',
   })
   return config
 }
 
-function addressesOf({ postgres, pubsub }: Stack): Addresses {
+function addressesOf({ postgres, pubsub, redis }: Stack): Addresses {
   if (!postgres || !pubsub) throw new Error('the demo needs PostgreSQL and a Pub/Sub emulator')
-  return { emulatorHost: pubsub.emulatorHost, postgres }
+  return { emulatorHost: pubsub.emulatorHost, postgres, redis: redis?.address }
 }
 
 function publishingTo({ pubsub }: Config) {

@@ -1,6 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '#config/config.ts'
-import { noCache } from '#core/cache.ts'
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -17,10 +16,11 @@ import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub, isPermanent } from '#pubsub/client.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
-import type { AdminServer } from '#telemetry/admin-server.ts'
+import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
 import { startAdminServer } from '#telemetry/admin-server.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
+import { openCache } from './cache.ts'
 import { Ending } from './ending.ts'
 import { pipelineNamed } from './pipelines.ts'
 import { Startup } from './startup.ts'
@@ -32,6 +32,8 @@ export interface Ingester extends AsyncDisposable {
   readonly adminUrl: string
   /** Full name. */
   readonly subscription: string
+  /** What spares the database work, for people. */
+  readonly cache: string
   /** Resolves, with the reason, when it cannot go on. It does not stop by itself. */
   readonly failed: Promise<Error>
   /** Deliveries received and not yet settled. */
@@ -65,7 +67,7 @@ export async function startIngester(
 
   const pool = createPool(config.postgres, logger)
   starting.defer(() => pool.end())
-  await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink))
+  await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink, config.redis.enabled))
   const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
   const subscription = await reachSubscription(startup, config, clients, pipeline)
 
@@ -76,6 +78,7 @@ export async function startIngester(
     oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
+  const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
   const ending = new Ending(logger)
   const clock = systemClock
   const source = new PubsubSource({
@@ -100,7 +103,7 @@ export async function startIngester(
       observer,
       logger,
       clock,
-      cache: noCache,
+      cache: cache.cache,
       writer: new TableWriter(pool, pipeline.sink),
       deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
     },
@@ -118,7 +121,8 @@ export async function startIngester(
       ...(streamless ? ['Pub/Sub: no stream is open yet'] : []),
     ]
   }
-  const admin = starting.use(await reachAdminAddress(startup, config, metrics, notReadyBecause, logger))
+  const readiness = { notReadyBecause, degradedBecause: cache.trouble }
+  const admin = starting.use(await reachAdminAddress(startup, config, metrics, readiness, logger))
 
   engine.start()
   const resources = starting.move()
@@ -130,6 +134,7 @@ export async function startIngester(
   return {
     adminUrl: admin.url,
     subscription,
+    cache: cache.description,
     failed: ending.failed,
     get outstanding() {
       return engine.outstanding
@@ -175,13 +180,13 @@ function reachAdminAddress(
   startup: Startup,
   { http }: Config,
   metrics: Metrics,
-  notReadyBecause: () => readonly string[],
+  readiness: Readiness,
   logger: Logger,
 ): Promise<AdminServer> {
   return startup.reach(
     `the admin server's address ${http.host}:${http.port}`,
     'choose another with INGESTER_HTTP_HOST and INGESTER_HTTP_PORT (0: any free port)',
-    () => startAdminServer({ ...http, metrics, notReadyBecause, logger }),
+    () => startAdminServer({ ...http, ...readiness, metrics, logger }),
     () => true,
   )
 }

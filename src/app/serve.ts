@@ -33,6 +33,7 @@ export async function serve({ config, warnings }: LoadedConfig, requests: StopRe
       pipeline: config.pipeline,
       subscription: ingester.subscription,
       postgres: `${config.postgres.host}:${config.postgres.port}/${config.postgres.database}`,
+      cache: ingester.cache,
       workers: config.engine.workers,
       admin: ingester.adminUrl,
     },
@@ -82,12 +83,17 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /** Rows and passwords readable on the network are worth a loud word; on one's own machine they are not on it. */
-function warnOfPlaintext({ postgres }: LoadedConfig['config'], logger: Logger): void {
-  const local = ['localhost', '127.0.0.1', '::1'].includes(postgres.host) || postgres.host.startsWith('/')
-  if (postgres.sslMode === 'disable' && !local) {
-    logger.warn(
-      { host: postgres.host },
-      'INGESTER_POSTGRES_SSL_MODE=disable: the connection is readable on the network',
-    )
+function warnOfPlaintext({ postgres, redis }: LoadedConfig['config'], logger: Logger): void {
+  const plaintext = [
+    { host: postgres.host, setting: postgres.sslMode === 'disable' && 'INGESTER_POSTGRES_SSL_MODE=disable' },
+    { host: redis.host, setting: redis.enabled && !redis.tls && 'INGESTER_REDIS_TLS=false' },
+  ]
+  for (const { host, setting } of plaintext) {
+    if (!setting || isLocal(host)) continue
+    logger.warn({ host }, `${setting}: the connection is readable on the network`)
   }
+}
+
+function isLocal(host: string): boolean {
+  return ['localhost', '127.0.0.1', '::1'].includes(host) || host.startsWith('/')
 }

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { configOf } from './config.ts'
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
-import { spec, withoutEffect } from './spec.ts'
+import { spec } from './spec.ts'
 
 const needed = {
   INGESTER_PROJECTID: 'my-project',
@@ -226,14 +226,6 @@ describe('warnings', () => {
       'INGESTER_SERVICE_HOST is not known, and ignored',
       'INGESTER_TOPIC_ID is not known, and ignored',
     ])
-  })
-
-  test('a known name without effect is one, without its value', () => {
-    const warnings = warningsOf(Object.fromEntries(withoutEffect.map((name) => [name, 'hunter3'])))
-    assert.deepEqual(
-      warnings,
-      withoutEffect.map((name) => `${name} has no effect in this version`),
-    )
   })
 
   test("others' names are none of our business", () => {

@@ -3,7 +3,7 @@ import { EnvMissingError, customCleanEnv } from 'envalid'
 import type { Environment } from './environment.ts'
 import { secretFiles, tryEnvironment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
-import { spec, withoutEffect } from './spec.ts'
+import { spec } from './spec.ts'
 
 /** All that can be set, grouped by who uses it. Times in ms, sizes in bytes. */
 export type Config = ReturnType<typeof shape>
@@ -35,12 +35,12 @@ export function configOf(environment: Environment, known: readonly string[] = []
 }
 
 /** What the commands that need only the database want of the environment. */
-export function loadPostgresConfig(envFile?: string): Config['postgres'] {
+export function loadDatabaseConfig(envFile?: string): Pick<Config, 'pipeline' | 'postgres'> {
   const { environment, faults } = tryEnvironment(envFile)
   // The rest of the specification may be absent or wrong: it is not used, nor is the pool measured against it.
   const rest = { INGESTER_PROJECTID: 'unused', INGESTER_WORKER_COUNT: '1' }
-  const own = Object.entries(environment).filter(([name]) => name.startsWith('INGESTER_POSTGRES_'))
-  return configOf({ ...rest, ...Object.fromEntries(own) }, faults).config.postgres
+  const own = Object.entries(environment).filter(([name]) => /^INGESTER_(POSTGRES_|PIPELINE$)/.test(name))
+  return configOf({ ...rest, ...Object.fromEntries(own) }, faults).config
 }
 
 function validated(environment: Environment): { clean: CleanedEnv<typeof spec>; faults: readonly string[] } {
@@ -87,6 +87,15 @@ function shape(env: CleanedEnv<typeof spec>) {
       poolSize: env.INGESTER_POSTGRES_POOL_SIZE ?? env.INGESTER_WORKER_COUNT + 2,
       statementTimeoutMs: env.INGESTER_POSTGRES_STATEMENT_TIMEOUT,
     },
+    redis: {
+      enabled: env.INGESTER_REDIS_ENABLED,
+      ...env.INGESTER_REDIS_ADDR,
+      password: env.INGESTER_REDIS_PASSWORD,
+      db: env.INGESTER_REDIS_DB,
+      tls: env.INGESTER_REDIS_TLS,
+      ttlMs: env.INGESTER_REDIS_TTL,
+      claims: env.INGESTER_REDIS_CLAIMS,
+    },
     engine: {
       workers: env.INGESTER_WORKER_COUNT,
       maxBatchRecords: env.INGESTER_MAX_BATCH_SIZE,
@@ -120,7 +129,6 @@ function warningsOf(environment: Environment): string[] {
     .filter((name) => name.startsWith('INGESTER_'))
     .flatMap((name) => {
       if (Object.hasOwn(spec, name) || secretFiles.includes(name)) return []
-      if (withoutEffect.includes(name)) return [`${name} has no effect in this version`]
       return [`${name} is not known, and ignored`]
     })
 }

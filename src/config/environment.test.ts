@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
-import { loadConfig, loadPostgresConfig } from './config.ts'
+import { loadConfig, loadDatabaseConfig } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
 import { loadScannerConfig } from './scanner.ts'
@@ -75,9 +75,9 @@ describe('an empty value counts as absent', () => {
 
   test('so that a default takes its place, and a needed one is missed', () => {
     setEnvironment({ ...postgres, [password]: '', INGESTER_POSTGRES_PORT: '' })
-    assert.match(faultsOf(() => loadPostgresConfig()).join(), /^INGESTER_POSTGRES_PASSWORD is not set/)
+    assert.match(faultsOf(() => loadDatabaseConfig()).join(), /^INGESTER_POSTGRES_PASSWORD is not set/)
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_POSTGRES_PORT: '' })
-    assert.equal(loadPostgresConfig().port, 5432)
+    assert.equal(loadDatabaseConfig().postgres.port, 5432)
   })
 })
 
@@ -91,7 +91,7 @@ describe('a secret in a file', () => {
   ] as const) {
     test(`${JSON.stringify(text)} is ${JSON.stringify(secret)}: one newline at the end is not part of it`, () => {
       setEnvironment({ ...postgres, [`${password}_FILE`]: file(text) })
-      assert.equal(loadPostgresConfig().password, secret)
+      assert.equal(loadDatabaseConfig().postgres.password, secret)
     })
   }
 
@@ -132,12 +132,12 @@ describe('a secret in a file', () => {
 describe('commands that need only PostgreSQL', () => {
   test('ask for nothing else, and are not disturbed by it', () => {
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_LOG_LEVEL: 'loud', INGESTER_ACK_DEADLINE: '1s' })
-    assert.equal(loadPostgresConfig().database, 'd')
+    assert.equal(loadDatabaseConfig().postgres.database, 'd')
   })
 
   test('take a pool of any size', () => {
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_POSTGRES_POOL_SIZE: '1' })
-    assert.equal(loadPostgresConfig().poolSize, 1)
+    assert.equal(loadDatabaseConfig().postgres.poolSize, 1)
   })
 })
 

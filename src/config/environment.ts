@@ -6,7 +6,7 @@ import { ConfigFault } from './fault.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** These may also be given as the path of a file that holds them, in `NAME_FILE`. */
-const secrets = ['INGESTER_POSTGRES_PASSWORD']
+const secrets = ['INGESTER_POSTGRES_PASSWORD', 'INGESTER_REDIS_PASSWORD']
 export const secretFiles: readonly string[] = secrets.map((name) => `${name}_FILE`)
 
 /**

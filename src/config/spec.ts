@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { str } from 'envalid'
-import { bytes, count, duration, oneOf, resourceId, text } from './validators.ts'
+import { address, bytes, count, duration, flag, oneOf, resourceId, text } from './validators.ts'
 
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
@@ -26,6 +26,14 @@ export const spec = {
   INGESTER_POSTGRES_SSL_MODE: oneOf(sslModes)({ default: 'verify-full' }),
   INGESTER_POSTGRES_POOL_SIZE: count(1, 1000)({ default: undefined }),
   INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration()({ default: 30_000 }),
+  INGESTER_REDIS_ENABLED: flag({ default: true }),
+  INGESTER_REDIS_ADDR: address({ default: { host: 'localhost', port: 6379 } }),
+  INGESTER_REDIS_PASSWORD: str({ default: undefined }),
+  INGESTER_REDIS_DB: count(0, 65_535)({ default: 0 }),
+  // A year: a lifetime in Redis, no timer of ours.
+  INGESTER_REDIS_TTL: duration('1s', '8760h')({ default: 259_200_000 }),
+  INGESTER_REDIS_TLS: flag({ default: false }),
+  INGESTER_REDIS_CLAIMS: flag({ default: true }),
   INGESTER_WORKER_COUNT: count(1, 256)({ default: availableParallelism() }),
   INGESTER_MAX_BATCH_SIZE: count(1, 50_000)({ default: 1000 }),
   INGESTER_MAX_BATCH_BYTES: bytes({ default: 8 * 2 ** 20 }),
@@ -39,15 +47,3 @@ export const spec = {
   INGESTER_HTTP_HOST: text({ default: '127.0.0.1' }),
   INGESTER_HTTP_PORT: count(0, 65_535)({ default: 9400 }),
 }
-
-/** Known names without effect yet: the cache comes later, and until then PostgreSQL's guard does its work. */
-export const withoutEffect = [
-  'INGESTER_REDIS_ENABLED',
-  'INGESTER_REDIS_ADDR',
-  'INGESTER_REDIS_PASSWORD',
-  'INGESTER_REDIS_PASSWORD_FILE',
-  'INGESTER_REDIS_DB',
-  'INGESTER_REDIS_TTL',
-  'INGESTER_REDIS_TLS',
-  'INGESTER_REDIS_CLAIMS',
-]

@@ -22,6 +22,20 @@ export function count(least: number, most: number) {
   return makeValidator((input: string) => parseWhole(input, least, most))
 }
 
+/** `true` or `false`. */
+export const flag = makeValidator((input: string) => {
+  if (input === 'true' || input === 'false') return input === 'true'
+  throw new Error(`must be true or false, not "${input}"`)
+})
+
+/** `host:port`; an IPv6 address in brackets. */
+export const address = makeValidator((input: string) => {
+  const [, bracketed, plain, port = ''] = /^(?:\[([^[\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(input) ?? []
+  const host = bracketed ?? plain
+  if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host, port: Number(port) }
+  throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not "${input}"`)
+})
+
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]) {
   return makeValidator((input: string): T => {

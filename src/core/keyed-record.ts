@@ -5,7 +5,7 @@
  * record. The order is total, so every order of delivery ends in the same row.
  */
 export interface KeyedRecord {
-  /** Canonical and injective: two records have the same key if and only if they are about the same row. */
+  /** Canonical, well-formed Unicode; two records have the same key if and only if they are about the same row. */
   readonly key: string
   /** 0 to 2^63 − 1. */
   readonly version: bigint

@@ -1,3 +1,4 @@
+import type { BypassCause, Verdict } from './cache.ts'
 import type { Delivery, Settlement } from './delivery.ts'
 import type { FailureClass } from './failure.ts'
 
@@ -9,6 +10,10 @@ export type Step = (typeof steps)[number]
 export interface Observer {
   received?(deliveries: readonly Delivery[]): void
   settled?(settlement: Settlement, count: number): void
+  /** The cache was asked about so many records, and said this. */
+  judged?(verdict: Verdict, count: number): void
+  /** So many records went past the cache, on their way there or back. */
+  cacheBypassed?(cause: BypassCause, count: number): void
   /** A batch is about to be written. */
   sealed?(records: number): void
   stepped?(step: Step, seconds: number): void
@@ -27,6 +32,8 @@ export function observers(...all: readonly Observer[]): Observer {
   return {
     received: (deliveries) => all.forEach((one) => one.received?.(deliveries)),
     settled: (settlement, count) => all.forEach((one) => one.settled?.(settlement, count)),
+    judged: (verdict, count) => all.forEach((one) => one.judged?.(verdict, count)),
+    cacheBypassed: (cause, count) => all.forEach((one) => one.cacheBypassed?.(cause, count)),
     sealed: (records) => all.forEach((one) => one.sealed?.(records)),
     stepped: (step, seconds) => all.forEach((one) => one.stepped?.(step, seconds)),
     committed: (seconds) => all.forEach((one) => one.committed?.(seconds)),

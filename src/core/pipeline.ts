@@ -10,6 +10,11 @@ import type { KeyedRecord } from './keyed-record.ts'
  */
 export interface Pipeline {
   readonly name: string
+  /**
+   * Raised when the key or the version of a record changes its meaning: what a cache knows of the old ones is then
+   * not looked at any more.
+   */
+  readonly format: number
   readonly source: PubsubSourceDefaults
   /** Never throws: what cannot be stored is a {@link Rejection}. Validation precedes every effect. */
   readonly decode: (delivery: Delivery, limits: DecodeLimits) => KeyedRecord | Rejection

@@ -11,6 +11,8 @@ export class Tally {
     nacked: 0,
   }
   received = 0
+  /** Records sent to the database, as often as they were. */
+  offered = 0
   /** Deliveries of messages that had been delivered before. */
   redelivered = 0
   readonly #messageIds = new Set<string>()
@@ -24,6 +26,7 @@ export class Tally {
 
   readonly observer: Observer = {
     received: (deliveries) => this.#receive(deliveries),
+    sealed: (records) => void (this.offered += records),
     settled: (settlement, count) => {
       this.settled[settlement] += count
       this.#look()

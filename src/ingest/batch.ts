@@ -27,8 +27,8 @@ const conflictsTolerated = 10
 const conflictPauseMs = () => 5 + Math.random() * 45
 
 /**
- * Flushes a batch until every entry is settled or buried, whatever fails and however long that takes. Returns early
- * only at a hard stop.
+ * Flushes a batch until every entry is settled, buried or parked, whatever fails and however long that takes.
+ * Returns early only at a hard stop.
  *
  * @returns entries that the store refused although nothing could be committed beside them. They wait for
  *   neighbours: a row is buried only if it fails where another one works.
@@ -36,20 +36,22 @@ const conflictPauseMs = () => 5 + Math.random() * 45
 export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): Promise<readonly Entry[]> {
   const { hold, ledger, clock, aborted } = ports
   const token = randomUUID()
-  const isOpen = (entry: Entry) => ledger.isOpen(entry.winner.delivery)
+  const parked = new Set<Entry>()
+  const noting = { ...ports, park: (entry: Entry) => ports.park(entry) && Boolean(parked.add(entry)) }
+  const isLeft = (entry: Entry) => ledger.isOpen(entry.winner.delivery) && !parked.has(entry)
   let rest = entries
   let searching = false
   let conflicts = 0
 
   while (await hold.admission()) {
     try {
-      if (searching) return await isolate(rest, token, ports)
-      await flushAndTell(rest, token, ports)
+      if (searching) return await isolate(rest, token, noting)
+      await flushAndTell(rest, token, noting)
       return []
     } catch (error) {
       const failure = asWriteFailure(error)
       ports.observer.writeFailed?.(failure.class)
-      rest = rest.filter(isOpen)
+      rest = rest.filter(isLeft)
       switch (failure.class) {
         case 'conflict':
           conflicts += 1

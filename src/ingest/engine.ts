@@ -128,6 +128,7 @@ export class Engine {
       hold,
       ledger: this.#ledger,
       aborted: this.#abort.signal,
+      park: (entry) => lane.park(entry),
       bury: (letter) => this.#burial.add(letter),
       readmit: (arrivals) => arrivals.forEach((arrival) => lane.add(arrival)),
     }

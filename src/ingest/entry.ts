@@ -17,6 +17,8 @@ export interface Entry {
   readonly losers: Arrival[]
   /** Times that the winner was refused alone while others were committed. */
   strikes: number
+  /** Since when it has been waiting for somebody else who is writing its key; ms of the monotonic clock. */
+  busySinceMs?: number
 }
 
 export function newEntry(winner: Arrival): Entry {

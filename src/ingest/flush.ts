@@ -1,4 +1,4 @@
-import type { Cache } from '#core/cache.ts'
+import type { Cache, Verdict } from '#core/cache.ts'
 import type { Observer, Step } from '#core/observer.ts'
 import type { Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -12,13 +12,15 @@ export interface FlushPorts {
   readonly ledger: Ledger
   readonly observer: Observer
   readonly clock: Clock
+  /** Takes in an entry that somebody else is writing; false: it has waited enough. */
+  readonly park: (entry: Entry) => boolean
 }
 
 /**
  * Writes entries of distinct keys and settles their deliveries. The order is the product's one rule, only a
  * committed fact may justify an ack, and it stands here alone:
  *
- *   1 begin    ask the cache: stale ones are settled, the rest is claimed
+ *   1 begin    ask the cache: stale ones are settled, busy ones may wait, the rest is claimed
  *   2 write    one statement; returns after its commit
  *   3 confirm  tell the cache; nobody waits for its answer
  *   4 settle   ack
@@ -34,14 +36,12 @@ export async function flush(entries: readonly Entry[], token: string, ports: Flu
   const { cache, writer, ledger, observer } = ports
   const step = stopwatch(ports)
 
-  const verdicts = await cache.begin(entries.map(recordOf), token)
+  const begun = await cache.begin(entries.map(recordOf), token)
   step('begin')
-  settleStale(
-    entries.filter((_, i) => verdicts[i] === 'stale'),
-    ledger,
-  )
-  // `busy` is a hint, not a reason to wait for ever: the guard in SQL decides.
-  const due = entries.filter((_, i) => verdicts[i] !== 'stale')
+  const { fresh, stale, busy } = byVerdict(entries, begun.verdicts)
+  settleStale(stale, ledger)
+  // What somebody else claims may yet fail: that is a reason to wait a little, never one to ack.
+  const due = [...fresh, ...busy.filter((entry) => !ports.park(entry))]
   if (due.length === 0) return false
 
   const records = due.map(recordOf)
@@ -50,18 +50,25 @@ export async function flush(entries: readonly Entry[], token: string, ports: Flu
   try {
     placed = await writer.write(records)
   } catch (failure) {
-    await cache.release(records, token)
+    await begun.release(records)
     throw failure
   }
   step('write')
   observer.committed?.(oldestAgeSeconds(due, ports.clock))
 
-  void cache.confirm(records, token)
+  void begun.confirm(records)
   step('confirm')
 
   settleCommitted(due, placed, ledger)
   step('settle')
   return true
+}
+
+function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {
+  const groups: Record<Verdict, Entry[]> = { fresh: [], stale: [], busy: [] }
+  // Of what the cache says nothing, it has said nothing against.
+  for (const [i, entry] of entries.entries()) groups[said[i] ?? 'fresh'].push(entry)
+  return groups
 }
 
 function recordOf(entry: Entry) {

@@ -1,6 +1,7 @@
 import type { Clock } from '#runtime/clock.ts'
 import type { Arrival, Entry } from './entry.ts'
 import { arrivalsOf, fold, newEntry } from './entry.ts'
+import { Park } from './park.ts'
 
 /** How long entries that were refused alone wait for neighbours before they are tried alone again. */
 const refusedRetryMs = 1000
@@ -24,6 +25,7 @@ export interface LaneOptions {
  */
 export class Lane {
   readonly #options: LaneOptions
+  readonly #park: Park
   readonly #pending = new Map<string, Entry>()
   /** Arrival times of `#pending`'s entries, in the same order. */
   readonly #since = new Map<string, number>()
@@ -36,6 +38,11 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#park = new Park({
+      clock: options.clock,
+      maxEntries: options.maxBatchRecords,
+      reenter: (entries) => this.#reenter(entries),
+    })
   }
 
   /** Takes an arrival in. Call `poke` after the last one of a group. */
@@ -59,9 +66,28 @@ export class Lane {
     else if (waitMs < Infinity) this.#pokeIn(waitMs)
   }
 
+  /** Takes in an entry of the batch that somebody else is writing; false: it has waited enough. */
+  park(entry: Entry): boolean {
+    return this.#park.admit(entry)
+  }
+
   /** From now on everything is due at once. */
   drain(): void {
     this.#draining = true
+    this.#park.drain()
+    this.poke()
+  }
+
+  /** What was parked waits in line again, together with what came for its key meanwhile. */
+  #reenter(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const { key } = entry.winner.record
+      this.#bytes += bytesOf(entry)
+      const pending = this.#pending.get(key)
+      if (pending) arrivalsOf(pending).forEach((arrival) => fold(entry, arrival))
+      else this.#since.set(key, this.#options.clock.now())
+      this.#pending.set(key, entry)
+    }
     this.poke()
   }
 

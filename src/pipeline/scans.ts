@@ -16,6 +16,7 @@ import { glimpse, reject, rejecting } from './rejection.ts'
  */
 export const scans: Pipeline = {
   name: 'scans',
+  format: 1,
   source: { kind: 'pubsub', topicId: 'scan-topic', subscriptionId: 'scan-sub' },
   decode: (delivery, limits) => rejecting(() => decodeScan(delivery, limits)),
   merge: 'newest',

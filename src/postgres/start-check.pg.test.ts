@@ -12,7 +12,7 @@ import { TableWriter } from './table-writer.ts'
 const server = await startTestServer()
 
 const refused = (database: TestDatabase, message: RegExp, changes: Partial<PostgresOptions> = {}) =>
-  assert.rejects(checkTables(database.pool(changes), scans.sink), (error) => {
+  assert.rejects(checkTables(database.pool(changes), scans.sink, true), (error) => {
     assert.ok(error instanceof ConfigurationError)
     assert.match(error.message, message)
     return true
@@ -20,7 +20,7 @@ const refused = (database: TestDatabase, message: RegExp, changes: Partial<Postg
 
 test('migrated tables pass', async () => {
   await using database = await freshDatabase(server)
-  await checkTables(database.pool(), scans.sink)
+  await checkTables(database.pool(), scans.sink, true)
 })
 
 test('a missing table', async () => {
@@ -52,7 +52,7 @@ test('every column that storing a dead letter needs', async () => {
   needed.push('reason', 'detail', 'delivery_attempt', 'last_seen_at', 'times_seen')
   for (const column of needed) {
     await database.query(`ALTER TABLE dead_letters RENAME COLUMN ${column} TO away`)
-    await assert.rejects(checkTables(pool, scans.sink), {
+    await assert.rejects(checkTables(pool, scans.sink, true), {
       name: 'ConfigurationError',
       message: `the table dead_letters has no column ${column}; bring it up to date: bin/ingester migrate up`,
     })
@@ -60,18 +60,25 @@ test('every column that storing a dead letter needs', async () => {
   }
 })
 
-test('each of the three rights is missed', async () => {
+test('each of the rights is missed', async () => {
   await using database = await freshDatabase(server)
   const role = { user: 'lacks_one' }
   await database.query(`CREATE ROLE lacks_one LOGIN PASSWORD '${server.password}'`)
   await database.query('GRANT SELECT, INSERT, UPDATE ON scan_results, dead_letters TO lacks_one')
+  await database.query('GRANT SELECT ON cache_epochs TO lacks_one')
   const pool = database.pool(role)
-  await checkTables(pool, scans.sink)
+  await checkTables(pool, scans.sink, true)
   for (const right of ['SELECT', 'INSERT', 'UPDATE']) {
     await database.query(`REVOKE ${right} ON scan_results FROM lacks_one`)
-    await assert.rejects(checkTables(pool, scans.sink), { name: 'ConfigurationError' }, right)
+    await assert.rejects(checkTables(pool, scans.sink, true), { name: 'ConfigurationError' }, right)
     await database.query(`GRANT ${right} ON scan_results TO lacks_one`)
   }
+  await database.query('REVOKE SELECT ON cache_epochs FROM lacks_one')
+  await assert.rejects(checkTables(pool, scans.sink, true), {
+    name: 'ConfigurationError',
+    message: /as its owner: GRANT SELECT ON cache_epochs TO lacks_one$/,
+  })
+  await checkTables(pool, scans.sink, false)
 })
 
 test('a role that may read only: the mend is a statement that works', async () => {
@@ -79,14 +86,18 @@ test('a role that may read only: the mend is a statement that works', async () =
   const role = { user: 'only_reads' }
   await database.query(`
     CREATE ROLE only_reads LOGIN PASSWORD '${server.password}';
-    GRANT SELECT ON scan_results, dead_letters TO only_reads`)
+    GRANT SELECT ON scan_results, dead_letters, cache_epochs TO only_reads`)
   for (const table of ['scan_results', 'dead_letters']) {
     const mend = `GRANT SELECT, INSERT, UPDATE ON ${table} TO only_reads`
-    await refused(database, new RegExp(`role only_reads may not write the table ${table};.*${mend}$`), role)
+    await refused(
+      database,
+      new RegExp(`role only_reads has not the rights it needs on the table ${table};.*${mend}$`),
+      role,
+    )
     await database.query(mend)
   }
   const pool = database.pool(role)
-  await checkTables(pool, scans.sink)
+  await checkTables(pool, scans.sink, true)
   // And these rights suffice.
   const options = { pipeline: 'scans', subscription: 's', maxMessageBytes: 1 }
   await new TableWriter(pool, scans.sink).write([])
@@ -95,6 +106,6 @@ test('a role that may read only: the mend is a statement that works', async () =
 
 test('a server that cannot be reached is no fault of the configuration', async () => {
   await using database = await freshDatabase(server)
-  const unreachable = checkTables(database.pool({ port: 1 }), scans.sink)
+  const unreachable = checkTables(database.pool({ port: 1 }), scans.sink, true)
   await assert.rejects(unreachable, { code: 'ECONNREFUSED' })
 })

@@ -2,6 +2,8 @@ import pg from 'pg'
 import { ConfigurationError } from '#core/failure.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 
+const writing = ['SELECT', 'INSERT', 'UPDATE']
+
 const deadLetters = {
   name: 'dead_letters',
   columns: [
@@ -20,29 +22,34 @@ const deadLetters = {
   ],
 }
 
+const cacheEpochs = { name: 'cache_epochs', columns: ['pipeline', 'epoch'] }
+
 /**
  * Looks whether the tables are there with the columns and rights that writing needs, so that a wrong database is
  * found at start and not by the first message.
  *
+ * @param withCache whether the cache's epoch will be read
  * @throws ConfigurationError with the mend; whatever the connection throws
  */
-export async function checkTables(pool: pg.Pool, table: PostgresTable): Promise<void> {
-  await checkTable(
-    pool,
-    table.name,
-    table.columns.map((column) => column.name),
-  )
-  await checkTable(pool, deadLetters.name, deadLetters.columns)
+export async function checkTables(pool: pg.Pool, table: PostgresTable, withCache: boolean): Promise<void> {
+  const columns = table.columns.map((column) => column.name)
+  await checkTable(pool, table.name, columns, writing)
+  await checkTable(pool, deadLetters.name, deadLetters.columns, writing)
+  if (withCache) await checkTable(pool, cacheEpochs.name, cacheEpochs.columns, ['SELECT'])
 }
 
-async function checkTable(pool: pg.Pool, table: string, columns: readonly string[]): Promise<void> {
+async function checkTable(
+  pool: pg.Pool,
+  table: string,
+  columns: readonly string[],
+  rights: readonly string[],
+): Promise<void> {
   const { rows } = await pool.query(
     `SELECT current_user AS role, to_regclass($1) IS NOT NULL AS there,
             ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0) AS columns,
-            coalesce(has_table_privilege(to_regclass($1)::oid, 'SELECT') AND
-                     has_table_privilege(to_regclass($1)::oid, 'INSERT') AND
-                     has_table_privilege(to_regclass($1)::oid, 'UPDATE'), false) AS granted`,
-    [pg.escapeIdentifier(table)],
+            (SELECT bool_and(coalesce(has_table_privilege(to_regclass($1)::oid, wanted), false))
+             FROM unnest($2::text[]) AS wanted) AS granted`,
+    [pg.escapeIdentifier(table), rights],
   )
   const { role, there, columns: found, granted } = rows[0]
   if (!there)
@@ -55,7 +62,7 @@ async function checkTable(pool: pg.Pool, table: string, columns: readonly string
   }
   if (!granted) {
     throw new ConfigurationError(
-      `the role ${role} may not write the table ${table}; as its owner: GRANT SELECT, INSERT, UPDATE ON ${table} TO ${role}`,
+      `the role ${role} has not the rights it needs on the table ${table}; as its owner: GRANT ${rights.join(', ')} ON ${table} TO ${role}`,
     )
   }
 }

@@ -15,12 +15,14 @@ export interface RedisOptions {
   /** Preferred; 0: any free one. */
   readonly port?: number | undefined
   readonly log?: Log | undefined
+  /** Server settings, e.g. `{ requirepass: 'secret' }`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined
 }
 
-const serverArgs = (port: number, folder: string): string[] => {
-  const network = ['--bind', host, '--port', String(port)]
-  return [...network, '--dir', folder, '--save', '', '--appendonly', 'no', '--daemonize', 'no']
-}
+const baseSettings = { bind: host, save: '', appendonly: 'no', daemonize: 'no' }
+
+const argsOf = (settings: Readonly<Record<string, string>>): string[] =>
+  Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
 
 /**
  * Starts `redis-server` from PATH; undefined when it is not installed.
@@ -28,12 +30,12 @@ const serverArgs = (port: number, folder: string): string[] => {
  * @throws ServiceError with the server's last lines when it does not come up
  */
 export const startRedis = async (options: RedisOptions = {}): Promise<RedisServer | undefined> => {
-  const { port: preferred = 6379, log = () => {} } = options
+  const { port: preferred = 6379, log = () => {}, settings = {} } = options
   const file = await findCommand('redis-server')
   if (file === undefined) return undefined
   return await onFreePort(preferred, async (port) => {
     const folder = await temporaryFolder('redis')
-    const args = serverArgs(port, folder)
+    const args = argsOf({ ...baseSettings, ...settings, port: String(port), dir: folder })
     const run = { name: 'Redis', file, args, folder, stopSignal: 'TERM', graceSeconds: 5 } as const
     const service = await startService(
       { ...run, ready: /Ready to accept connections/, readyWithinMs: 15_000 },

@@ -22,6 +22,7 @@ const start = (options: Partial<AdminServerOptions> = {}) =>
     port: 0,
     metrics,
     notReadyBecause: () => [],
+    degradedBecause: () => [],
     logger: noLogger,
     ...options,
   })

@@ -5,13 +5,19 @@ import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Metrics } from './metrics.ts'
 
-export interface AdminServerOptions {
+/** What `/readyz` says. Each is empty while all is well. */
+export interface Readiness {
+  /** Why the process is not consuming. */
+  readonly notReadyBecause: () => readonly string[]
+  /** What it does without; it is consuming all the same. */
+  readonly degradedBecause: () => readonly string[]
+}
+
+export interface AdminServerOptions extends Readiness {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
   readonly metrics: Metrics
-  /** Why the process is not consuming; empty while it is. */
-  readonly notReadyBecause: () => readonly string[]
   readonly logger: Logger
 }
 
@@ -28,16 +34,10 @@ type Route = (response: ServerResponse) => Promise<void> | void
  * @throws the socket's error where the address cannot be had
  */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const { host, port, metrics, notReadyBecause, logger } = options
+  const { host, port, metrics, logger } = options
   const routes: Readonly<Record<string, Route>> = {
     '/healthz': (response) => sendJson(response, 200, { status: 'alive' }),
-    '/readyz': (response) => {
-      const reasons = notReadyBecause()
-      sendJson(response, reasons.length === 0 ? 200 : 503, {
-        status: reasons.length === 0 ? 'ready' : 'not ready',
-        reasons,
-      })
-    },
+    '/readyz': (response) => sendReadiness(response, options),
     '/metrics': async (response) => {
       const text = await metrics.text()
       response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
@@ -77,6 +77,13 @@ async function answer(
     return sendJson(response, 405, { error: 'only GET' })
   }
   await route(response)
+}
+
+function sendReadiness(response: ServerResponse, { notReadyBecause, degradedBecause }: Readiness): void {
+  const missing = notReadyBecause()
+  const lesser = degradedBecause()
+  const status = missing.length > 0 ? 'not ready' : lesser.length > 0 ? 'degraded' : 'ready'
+  sendJson(response, missing.length > 0 ? 503 : 200, { status, reasons: [...missing, ...lesser] })
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

@@ -47,6 +47,8 @@ const types = {
   ingester_write_failures_total: 'counter',
   ingester_held: 'gauge',
   ingester_leases_lost_total: 'counter',
+  ingester_cache_verdicts_total: 'counter',
+  ingester_cache_bypassed_total: 'counter',
   ingester_streams_open: 'gauge',
   ingester_build_info: 'gauge',
 }
@@ -83,6 +85,10 @@ describe('the metrics', () => {
     observer.deadLettered?.('not-json', 1)
     observer.deadLettered?.('bad-ip', 1)
     observer.writeFailed?.('conflict')
+    observer.judged?.('stale', 7)
+    observer.judged?.('busy', 1)
+    observer.judged?.('stale', 2)
+    observer.cacheBypassed?.('timeout', 900)
     observer.leasesLost?.(5)
     observer.streamsOpen?.(4)
     observer.streamsOpen?.(3)
@@ -96,6 +102,8 @@ describe('the metrics', () => {
     assert.equal(one('ingester_publish_to_commit_seconds_sum'), 3)
     assert.deepEqual(valuesOf(text, 'ingester_dead_letters_total', 'reason'), { 'bad-ip': 3, 'not-json': 1 })
     assert.deepEqual(valuesOf(text, 'ingester_write_failures_total', 'class'), { conflict: 1 })
+    assert.deepEqual(valuesOf(text, 'ingester_cache_verdicts_total', 'verdict'), { stale: 9, busy: 1 })
+    assert.deepEqual(valuesOf(text, 'ingester_cache_bypassed_total', 'cause'), { timeout: 900 })
     assert.equal(one('ingester_leases_lost_total'), 5)
     assert.equal(one('ingester_streams_open'), 3)
     assert.equal(one('ingester_oldest_outstanding_seconds'), 2.5)

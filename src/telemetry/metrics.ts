@@ -56,6 +56,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
     buckets: batchBuckets,
     registers,
   })
+  const cacheVerdicts = new Counter({
+    name: 'ingester_cache_verdicts_total',
+    help: 'Records that the cache was asked about, by what it said',
+    labelNames: ['verdict'],
+    registers,
+  })
+  const cacheBypassed = new Counter({
+    name: 'ingester_cache_bypassed_total',
+    help: 'Records that the cache could not be asked about or told of, by cause',
+    labelNames: ['cause'],
+    registers,
+  })
   const flushSeconds = new Histogram({
     name: 'ingester_flush_seconds',
     help: 'Time of each step of a flush',
@@ -107,6 +119,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const observer: Observer = {
     received: (deliveries) => received.inc(deliveries.length),
     settled: (settlement, count) => settled.inc({ reason: settlement.replace('-', '_') }, count),
+    judged: (verdict, count) => cacheVerdicts.inc({ verdict }, count),
+    cacheBypassed: (cause, count) => cacheBypassed.inc({ cause }, count),
     sealed: (records) => batchRecords.observe(records),
     stepped: (step, seconds) => flushSeconds.observe({ step }, seconds),
     committed: (seconds) => publishToCommit.observe(seconds),

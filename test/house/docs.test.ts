@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseEnv } from 'node:util'
 import { configOf } from '#config/config.ts'
+import { secretFiles } from '#config/environment.ts'
 import { spec } from '#config/spec.ts'
 import { projectDir } from '../support/program.ts'
 
@@ -12,7 +13,7 @@ const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
 test('README and .env.demo name every variable that has an effect, and no other', () => {
   for (const file of ['README.md', '.env.demo']) {
     const named = new Set(read(file).match(/\b(?:INGESTER|PUBSUB)_[A-Z_]+\b/g))
-    named.delete('INGESTER_POSTGRES_PASSWORD_FILE')
+    for (const name of secretFiles) named.delete(name)
     assert.deepEqual([...named].sort(), Object.keys(spec).sort(), file)
   }
 })
@@ -21,10 +22,11 @@ test('.env.demo is a right configuration, and its commented lines are the defaul
   const text = read('.env.demo')
   const { config, warnings } = configOf(parseEnv(text))
   assert.deepEqual(warnings, [])
-  const machineDependent = /^#INGESTER_(WORKER_COUNT|POSTGRES_POOL_SIZE|TOPICID|SUBSCRIPTIONID)=/
+  const withoutFixedDefault =
+    /^#INGESTER_(WORKER_COUNT|POSTGRES_POOL_SIZE|TOPICID|SUBSCRIPTIONID|REDIS_PASSWORD)=/
   const uncommented = text
     .split('\n')
-    .filter((line) => !machineDependent.test(line))
+    .filter((line) => !withoutFixedDefault.test(line))
     .map((line) => line.replace(/^#(?=[A-Z_]+=)/, ''))
   assert.deepEqual(configOf(parseEnv(uncommented.join('\n'))).config, config)
 })

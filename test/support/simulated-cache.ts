@@ -1,4 +1,4 @@
-import type { Cache, CacheRecord, Verdict } from '#core/cache.ts'
+import type { Begun, Cache, CacheRecord, Verdict } from '#core/cache.ts'
 import type { Journal } from './journal.ts'
 import { namesOf } from './journal.ts'
 
@@ -22,18 +22,16 @@ export class SimulatedCache implements Cache {
     this.#journal = journal
   }
 
-  async begin(records: readonly CacheRecord[], token: string): Promise<readonly Verdict[]> {
+  async begin(records: readonly CacheRecord[], token: string): Promise<Begun> {
     this.#note('begin', records, token)
-    return records.map((record) => this.verdict(record))
-  }
-
-  confirm(records: readonly CacheRecord[], token: string): Promise<void> {
-    this.#note('confirm', records, token)
-    return this.confirmReturns ? Promise.resolve() : new Promise(() => {})
-  }
-
-  async release(records: readonly CacheRecord[], token: string): Promise<void> {
-    this.#note('release', records, token)
+    return {
+      verdicts: records.map((record) => this.verdict(record)),
+      confirm: (done) => {
+        this.#note('confirm', done, token)
+        return this.confirmReturns ? Promise.resolve() : new Promise(() => {})
+      },
+      release: async (failed) => this.#note('release', failed, token),
+    }
   }
 
   #note(step: Call['step'], records: readonly CacheRecord[], token: string): void {

@@ -12,10 +12,11 @@ import { startStack } from '#stack/stack.ts'
 import { startEmulator } from './pubsub.ts'
 import { migrationsDir } from '#app/project.ts'
 
-/** PostgreSQL with its tables, and a Pub/Sub emulator: what an ingester needs around it. */
+/** PostgreSQL with its tables, Redis, and a Pub/Sub emulator: what an ingester needs around it. */
 export interface TestSystem extends AsyncDisposable {
   readonly stack: Stack
   readonly postgres: NonNullable<Stack['postgres']>
+  readonly redis: NonNullable<Stack['redis']>
   /** The variables that point `bin/ingester run` at it; a fast flush, a free admin port. */
   readonly env: Readonly<Record<string, string>>
   readonly config: Config
@@ -39,9 +40,9 @@ export const withoutEmulator = await missingEmulator()
 /** Everything on free ports. Topic and subscription exist, so that nothing published is missed. */
 export async function startSystem(extra: Readonly<Record<string, string>> = {}): Promise<TestSystem> {
   await using resources = new AsyncDisposableStack()
-  const stack = resources.use(await startStack({ redis: false, ports: { postgres: 0, pubsub: 0 } }))
-  const { postgres, pubsub } = stack
-  if (!postgres || !pubsub) throw new Error('the stack is incomplete')
+  const stack = resources.use(await startStack({ ports: { postgres: 0, pubsub: 0, redis: 0 } }))
+  const { postgres, pubsub, redis } = stack
+  if (!postgres || !pubsub || !redis) throw new Error('the stack is incomplete')
   const env = {
     PUBSUB_EMULATOR_HOST: pubsub.emulatorHost,
     INGESTER_PROJECTID: projectId,
@@ -54,6 +55,7 @@ export async function startSystem(extra: Readonly<Record<string, string>> = {}):
     INGESTER_POSTGRES_PASSWORD: postgres.password,
     INGESTER_POSTGRES_DB: postgres.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
+    INGESTER_REDIS_ADDR: redis.address,
     ...extra,
   }
   const { config } = configOf(env)
@@ -69,6 +71,7 @@ export async function startSystem(extra: Readonly<Record<string, string>> = {}):
   return {
     stack,
     postgres,
+    redis,
     env,
     config,
     clients,

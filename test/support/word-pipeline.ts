@@ -5,6 +5,7 @@ import type { Pipeline, Rejection } from '#core/pipeline.ts'
 /** The smallest pipeline there is: a message is `key version content`, three words. */
 export const wordPipeline: Pipeline = {
   name: 'words',
+  format: 1,
   source: { kind: 'pubsub', topicId: 'words', subscriptionId: 'words' },
   decode: ({ data }: Delivery) => decodeWords(data.toString()),
   merge: 'newest',

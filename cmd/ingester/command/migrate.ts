@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { listMigrations, runMigrations } from '#app/migrations.ts'
-import { loadPostgresConfig } from '#config/config.ts'
+import { loadDatabaseConfig } from '#config/config.ts'
 
 interface Options {
   readonly envFile?: string
@@ -36,14 +36,14 @@ function subcommand(name: string, description: string): Command {
 }
 
 async function run(direction: 'up' | 'down', { envFile, json }: Options): Promise<void> {
-  const names = await runMigrations(loadPostgresConfig(envFile), direction)
+  const names = await runMigrations(loadDatabaseConfig(envFile).postgres, direction)
   if (json) return console.log(JSON.stringify({ direction, migrations: names }))
   if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to take back')
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`)
 }
 
 async function status({ envFile, json }: Options): Promise<void> {
-  const all = await listMigrations(loadPostgresConfig(envFile))
+  const all = await listMigrations(loadDatabaseConfig(envFile).postgres)
   if (json)
     return console.log(
       JSON.stringify({ migrations: all.map((one) => ({ ...one, pending: !one.appliedAt })) }),

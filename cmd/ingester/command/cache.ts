@@ -1,0 +1,35 @@
+import { Command } from 'commander'
+import { bumpCache } from '#app/cache-bump.ts'
+import { loadDatabaseConfig } from '#config/config.ts'
+
+interface Options {
+  readonly envFile?: string
+  readonly json?: boolean
+}
+
+export function cacheCommand(): Command {
+  return new Command('cache').description('What Redis knows of the table.').addCommand(
+    new Command('bump')
+      .description('Forget it: begin a new epoch, whose watermarks are those that come from now on.')
+      .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'before',
+        `Examples:
+  bin/ingester cache bump --env-file .env     after DELETE, or after a restore, and before a replay
+
+Without it, messages whose rows were deleted are taken for stale when they are replayed. TRUNCATE and a
+restore to a point in time need no bump. It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and,
+unless they are the default, _HOST, _PORT, _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
+`,
+      )
+      .action(bump),
+  )
+}
+
+async function bump({ envFile, json }: Options): Promise<void> {
+  const done = await bumpCache(loadDatabaseConfig(envFile))
+  if (json) return console.log(JSON.stringify(done))
+  console.log(`${done.pipeline}: new epoch ${done.epoch}`)
+  console.log(`running ingesters take it up within ${done.effectiveWithinSeconds} s: replay after that`)
+}

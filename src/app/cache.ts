@@ -1,0 +1,60 @@
+import type { Config } from '#config/config.ts'
+import type { Cache } from '#core/cache.ts'
+import { noCache } from '#core/cache.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import type { Pipeline } from '#core/pipeline.ts'
+import type { EpochWatchOptions } from '#postgres/epoch-watch.ts'
+import { EpochWatch } from '#postgres/epoch-watch.ts'
+import { RedisCache } from '#redis/cache.ts'
+import { systemClock } from '#runtime/clock.ts'
+
+/** The cache of a running ingester. */
+export interface OpenCache extends AsyncDisposable {
+  readonly cache: Cache
+  /** For people. */
+  readonly description: string
+  /** Why it is not used at the moment; empty while it is, or is not wanted. */
+  readonly trouble: () => readonly string[]
+}
+
+/**
+ * Redis as configured, together with the watch on the table that its watermarks are about. A Redis that is not there
+ * is no reason not to start: it is looked for again and again, and until it comes PostgreSQL does all the work.
+ */
+export async function openCache(
+  config: Config['redis'],
+  pipeline: Pipeline,
+  pool: EpochWatchOptions['pool'],
+  observer: Observer,
+  logger: Logger,
+): Promise<OpenCache> {
+  if (!config.enabled) {
+    return {
+      cache: noCache,
+      description: 'none (INGESTER_REDIS_ENABLED=false)',
+      trouble: () => [],
+      [Symbol.asyncDispose]: async () => {},
+    }
+  }
+  const clock = systemClock
+  const watch = new EpochWatch({ pool, table: pipeline.sink, pipeline: pipeline.name, logger, clock })
+  const epoch = () => watch.current
+  const redis = new RedisCache({ ...config, pipeline, epoch, observer, logger, clock })
+  await Promise.all([watch.read(), redis.attempted()])
+  return {
+    cache: redis,
+    description: describe(config),
+    trouble: () => [redis.trouble, watch.trouble].filter((reason) => reason !== undefined),
+    [Symbol.asyncDispose]: async () => {
+      await redis[Symbol.asyncDispose]()
+      watch[Symbol.dispose]()
+    },
+  }
+}
+
+function describe({ host, port, db, tls, claims }: Config['redis']): string {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const what = claims ? 'watermarks and claims' : 'watermarks, no claims'
+  return `${tls ? 'rediss' : 'redis'}://${address}/${db}, ${what}`
+}

@@ -1,0 +1,47 @@
+import pg from 'pg'
+import type { PostgresTable } from '#core/pipeline.ts'
+import type { PostgresOptions } from './pool.ts'
+import { withConnection } from './pool.ts'
+
+/**
+ * Which state of which table this is: another after a failover or a restore (system identifier, timeline), in another
+ * database, after TRUNCATE, a rewrite or a new table of that name (file node), and after a bump. What was committed
+ * to one epoch's table says nothing about another one's. DELETE does not change it: hence the bump.
+ */
+const text = `
+SELECT control.system_identifier
+       || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+       || '.' || (SELECT oid FROM pg_database WHERE datname = current_database())
+       || '.' || pg_relation_filenode(to_regclass($1))
+       || '.' || coalesce((SELECT epoch::text FROM cache_epochs WHERE pipeline = $2), '') AS epoch
+FROM pg_control_system() AS control`
+
+/**
+ * Null for a table without a file of its own: a view, a partitioned table.
+ *
+ * @throws whatever the connection throws; a standby has no epoch either
+ */
+export async function readEpoch(
+  pool: pg.Pool,
+  table: PostgresTable,
+  pipeline: string,
+): Promise<string | null> {
+  const { rows } = await pool.query<{ epoch: string | null }>(text, [
+    pg.escapeIdentifier(table.name),
+    pipeline,
+  ])
+  return rows[0]?.epoch ?? null
+}
+
+/** Begins a new epoch and returns what is new in it; whoever reads it from now on forgets what the cache knows. */
+export function bumpEpoch(options: PostgresOptions, pipeline: string): Promise<string> {
+  return withConnection(options, async (client) => {
+    const { rows } = await client.query(
+      `INSERT INTO cache_epochs (pipeline) VALUES ($1)
+       ON CONFLICT (pipeline) DO UPDATE SET epoch = EXCLUDED.epoch, bumped_at = EXCLUDED.bumped_at
+       RETURNING epoch`,
+      [pipeline],
+    )
+    return rows[0].epoch
+  })
+}

@@ -1,0 +1,194 @@
+import type { Begun, BypassCause, Cache, CacheRecord, Verdict } from '#core/cache.ts'
+import { claimLeaseMs, verdicts } from '#core/cache.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import { Breaker } from '#runtime/breaker.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { RedisOptions } from './connection.ts'
+import { RedisConnection } from './connection.ts'
+import { Keyspace, markOf } from './encoding.ts'
+import { RedisFailure, asRedisFailure } from './failure.ts'
+import { Trouble } from './trouble.ts'
+
+export interface RedisCacheOptions extends RedisOptions {
+  /** Life of a watermark. */
+  readonly ttlMs: number
+  /** False: watermarks only. Cheaper and as safe; replicas may then write the same record twice. */
+  readonly claims: boolean
+  readonly pipeline: { readonly name: string; readonly format: number }
+  /** The state of the table that watermarks are about; undefined while it is not known. */
+  readonly epoch: () => string | undefined
+  readonly observer: Observer
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** A script blocks Redis for as long as it runs: some 3 ms for so many. */
+const maxRecordsPerCall = 1000
+const breakerFailures = 3
+const breakerDelay = { initialMs: 1000, maxMs: 10_000 }
+
+type Operation = 'begin' | 'confirm' | 'release'
+
+/** What the script says of a record; `g`: garbage stood there. */
+const letters: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 'busy', g: 'fresh' }
+
+/**
+ * Watermarks and claims in Redis; `protocol.lua` says what they are. Whatever goes wrong with Redis is answered with
+ * `fresh` and counted: the database's guard is the truth, and this only spares it work.
+ */
+export class RedisCache implements Cache, AsyncDisposable {
+  readonly #options: RedisCacheOptions
+  readonly #connection: RedisConnection
+  readonly #breaker: Breaker
+  readonly #trouble: Trouble
+  readonly #underWay = new Set<Promise<unknown>>()
+  #keyspace: Keyspace | undefined
+  #closed = false
+
+  constructor(options: RedisCacheOptions) {
+    const { clock, logger } = options
+    this.#options = options
+    this.#connection = new RedisConnection(options)
+    this.#breaker = new Breaker({
+      clock,
+      failures: breakerFailures,
+      backoff: exponentialBackoff(breakerDelay),
+    })
+    this.#trouble = new Trouble(logger, clock)
+  }
+
+  /** Why it is bypassed; undefined while all is well. */
+  get trouble(): string | undefined {
+    return this.#trouble.reason
+  }
+
+  /** Resolves when the first attempt to connect has ended, well or not; if not, people are told. */
+  async attempted(): Promise<void> {
+    await this.#connection.attempted()
+    if (this.#connection.away) this.#trouble.had(this.#connection.away)
+  }
+
+  async begin(records: readonly CacheRecord[], token: string): Promise<Begun> {
+    const keyspace = this.#currentKeyspace()
+    if (!keyspace) return this.#unasked(records)
+    const said = await this.#each(records, (chunk) => this.#begin(keyspace, chunk, token))
+    return {
+      verdicts: said.flat(),
+      confirm: async (done) => {
+        await this.#each(done, (chunk) => this.#ask('confirm', keyspace, chunk, token))
+      },
+      release: async (failed) => {
+        if (!this.#options.claims) return
+        await this.#each(failed, (chunk) => this.#ask('release', keyspace, chunk, token))
+      },
+    }
+  }
+
+  /** Waits for what is under way, which is not long, and closes the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    this.#closed = true
+    this.#connection.close()
+  }
+
+  #currentKeyspace(): Keyspace | undefined {
+    const epoch = this.#options.epoch()
+    if (epoch === undefined) return undefined
+    if (this.#keyspace?.epoch !== epoch) this.#keyspace = new Keyspace(this.#options.pipeline, epoch)
+    return this.#keyspace
+  }
+
+  #unasked(records: readonly CacheRecord[]): Begun {
+    this.#bypassed('epoch', records.length)
+    // What is written now is written to a table whose state is not known: there is nothing to note it under.
+    const pass = async (passing: readonly CacheRecord[]) => this.#bypassed('epoch', passing.length)
+    return { verdicts: records.map(() => 'fresh'), confirm: pass, release: async () => {} }
+  }
+
+  async #begin(keyspace: Keyspace, records: readonly CacheRecord[], token: string): Promise<Verdict[]> {
+    const answer = await this.#ask('begin', keyspace, records, token)
+    if (answer === undefined) return records.map(() => 'fresh')
+    // Meanwhile the connection to the database may have been lost: what was true of another state of the table is
+    // no fact about this one.
+    if (this.#options.epoch() !== keyspace.epoch) {
+      this.#bypassed('epoch', records.length)
+      return records.map(() => 'fresh')
+    }
+    const said = typeof answer === 'string' ? Array.from(answer, (letter) => letters[letter]) : []
+    if (said.length !== records.length || !said.every((verdict) => verdict !== undefined)) {
+      this.#failed(new RedisFailure('garbage', 'the answer is not that of our script'), records.length)
+      return records.map(() => 'fresh')
+    }
+    this.#count(said, garbageIn(answer as string))
+    return said
+  }
+
+  #count(said: readonly Verdict[], garbage: number): void {
+    for (const verdict of verdicts) {
+      const count = said.filter((one) => one === verdict).length - (verdict === 'fresh' ? garbage : 0)
+      if (count > 0) this.#options.observer.judged?.(verdict, count)
+    }
+    if (garbage > 0) this.#failed(new RedisFailure('garbage', 'our keys hold what we did not write'), garbage)
+  }
+
+  /** The script's answer; undefined where there is none. Never rejects. */
+  async #ask(
+    operation: Operation,
+    keyspace: Keyspace,
+    records: readonly CacheRecord[],
+    token: string,
+  ): Promise<unknown> {
+    // After a hard stop a batch may still commit; nobody is interested any more.
+    if (this.#closed) return undefined
+    const { away } = this.#connection
+    if (away) return this.#failed(away, records.length)
+    if (!this.#breaker.allows()) return this.#bypassed('breaker', records.length)
+    const { claims, ttlMs } = this.#options
+    const keys = [
+      ...(operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))),
+      ...(claims ? records.map((record) => keyspace.claim(record)) : []),
+    ]
+    const marks = operation === 'release' ? [] : records.map(markOf)
+    try {
+      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, ...marks])
+      this.#breaker.succeeded()
+      this.#trouble.none()
+      return answer
+    } catch (error) {
+      this.#breaker.failed()
+      return this.#failed(asRedisFailure(error), records.length)
+    }
+  }
+
+  #failed(failure: RedisFailure, records: number): undefined {
+    this.#trouble.had(failure)
+    return this.#bypassed(failure.bypass, records)
+  }
+
+  #bypassed(cause: BypassCause, records: number): undefined {
+    this.#options.observer.cacheBypassed?.(cause, records)
+  }
+
+  /** All chunks at once: they share a connection, and are answered in order. */
+  async #each<T>(
+    records: readonly CacheRecord[],
+    work: (chunk: readonly CacheRecord[]) => Promise<T>,
+  ): Promise<T[]> {
+    const chunks = Array.from({ length: Math.ceil(records.length / maxRecordsPerCall) }, (_, i) =>
+      records.slice(i * maxRecordsPerCall, (i + 1) * maxRecordsPerCall),
+    )
+    const working = Promise.all(chunks.map(work))
+    this.#underWay.add(working)
+    try {
+      return await working
+    } finally {
+      this.#underWay.delete(working)
+    }
+  }
+}
+
+function garbageIn(answer: string): number {
+  return answer.split('g').length - 1
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import { RedisFailure, asRedisFailure, isScriptLost } from './failure.ts'
+
+export interface RedisOptions {
+  readonly host: string
+  readonly port: number
+  readonly password?: string | undefined
+  readonly db: number
+  readonly tls: boolean
+}
+
+const protocol = readFileSync(new URL('protocol.lua', import.meta.url), 'utf8')
+const protocolSha = createHash('sha1').update(protocol).digest('hex')
+
+/**
+ * Tens of milliseconds would reject answers that have come while the event loop was busy; by this time the database
+ * has long done the work itself.
+ */
+const commandTimeoutMs = 500
+/** A server that says nothing for so long while it owes an answer is left, and connected to anew. */
+const silenceMs = 1000
+const connectTimeoutMs = 2000
+
+/**
+ * One connection, opened in the background again and again, on which nothing is queued while it is away and nothing
+ * is sent twice: a cache's answer is of use now or not at all.
+ */
+export class RedisConnection {
+  readonly #client: Redis
+  #lastError: unknown
+
+  constructor({ host, port, password, db, tls }: RedisOptions) {
+    const backoff = exponentialBackoff({ initialMs: 100, maxMs: 3000 })
+    this.#client = new Redis({
+      host,
+      port,
+      db,
+      ...(password === undefined ? {} : { password }),
+      ...(tls ? { tls: {} } : {}),
+      connectionName: 'ingester',
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      // Commands that a lost connection leaves without an answer fail at once.
+      maxRetriesPerRequest: 0,
+      // A server that loads its data says so by itself, in the answer to each command.
+      enableReadyCheck: false,
+      commandTimeout: commandTimeoutMs,
+      socketTimeout: silenceMs,
+      connectTimeout: connectTimeoutMs,
+      keepAlive: 10_000,
+      retryStrategy: () => backoff.next(),
+      // After a failover the name may stand for another server: look again.
+      reconnectOnError: ({ message }) => message.startsWith('READONLY'),
+    })
+    this.#client.on('error', (error) => (this.#lastError = error))
+    this.#client.on('ready', () => {
+      this.#lastError = undefined
+      backoff.reset()
+    })
+  }
+
+  /** Why nothing can be asked at the moment; undefined while connected. */
+  get away(): RedisFailure | undefined {
+    if (this.#client.status === 'ready') return undefined
+    return this.#lastError === undefined
+      ? new RedisFailure('disconnected', 'the connection was lost, or is not open yet')
+      : asRedisFailure(this.#lastError)
+  }
+
+  /** Resolves when it is connected or an attempt has failed, whichever comes first. */
+  async attempted(): Promise<void> {
+    if (this.#client.status === 'ready') return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const events = ['ready', 'close'] as const
+    for (const event of events) this.#client.once(event, resolve)
+    await promise
+    for (const event of events) this.#client.off(event, resolve)
+  }
+
+  /**
+   * Runs the protocol's script. The answer comes within half a second, or a failure does.
+   *
+   * @throws RedisFailure
+   */
+  async run(keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...args]
+    try {
+      return await this.#client.call('EVALSHA', [protocolSha, ...rest])
+    } catch (error) {
+      if (!isScriptLost(error)) throw asRedisFailure(error)
+    }
+    try {
+      return await this.#client.call('EVAL', [protocol, ...rest])
+    } catch (error) {
+      throw asRedisFailure(error)
+    }
+  }
+
+  close(): void {
+    this.#client.disconnect()
+  }
+}

@@ -1,0 +1,96 @@
+-- The cache's protocol: what is known of each record key, and who is writing it. One call is one operation on the
+-- keys of one batch, and Redis runs it whole or not at all.
+--
+-- Per record two keys. The watermark is the newest version that is known to be committed, a mark of 19 digits, a
+-- colon and 16 hexadecimal digits (version, fingerprint of the content). The claim says who is writing it: 19
+-- digits, a bar and a token. Versions are compared as text of one width: Lua's numbers are doubles, and take
+-- different versions of 19 digits for equal.
+--
+-- Only `confirm` sets a watermark, so every watermark is a fact. Nothing but its expiry removes one: a rollback that
+-- deleted it would forget an older commit. What is not of our making counts as absent; whoever wrote it, it is no fact.
+--
+-- KEYS  the watermark keys of n records, then, where claims are used, their n claim keys
+-- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, then n marks
+--
+-- begin    one letter a record: [s]tale, [b]usy, [f]resh, or fresh since [g]arbage stood there
+-- confirm  after the commit: watermark := the greater one; own claims end
+-- release  own claims end (KEYS are the claim keys alone)
+
+local operation, token, leaseMs, lifeMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local first = 4
+local n = #ARGV - first
+local hasClaims = #KEYS > n
+
+local function isMark(text)
+  return #text == 36 and string.find(text, '^%d+:%x+$') and string.sub(text, 20, 20) == ':'
+end
+
+local function isClaim(text)
+  return #text > 20 and string.find(text, '^%d+|') and string.sub(text, 20, 20) == '|'
+end
+
+local function versionOf(text)
+  return string.sub(text, 1, 19)
+end
+
+local function tokenOf(claim)
+  return string.sub(claim, 21)
+end
+
+local function isOwn(claim)
+  return claim and isClaim(claim) and tokenOf(claim) == token
+end
+
+local function endClaims(keys)
+  if #keys > 0 then redis.call('DEL', unpack(keys)) end
+end
+
+local function verdictOf(i, watermark, claim)
+  local mark = ARGV[first + i]
+  local version = versionOf(mark)
+  local isStrange = watermark and not isMark(watermark) or claim and not isClaim(claim)
+  if watermark and isMark(watermark) then
+    local committed = versionOf(watermark)
+    -- Equal versions of different content are for the database to decide: the fingerprint has no order.
+    if committed > version or watermark == mark then return 's' end
+  end
+  if not hasClaims then return isStrange and 'g' or 'f' end
+  if claim and isClaim(claim) and tokenOf(claim) ~= token and versionOf(claim) >= version then return 'b' end
+  redis.call('SET', KEYS[n + i], version .. '|' .. token, 'PX', leaseMs)
+  return isStrange and 'g' or 'f'
+end
+
+local function begin()
+  local stored = redis.call('MGET', unpack(KEYS))
+  local verdicts = {}
+  for i = 1, n do verdicts[i] = verdictOf(i, stored[i], stored[n + i]) end
+  return table.concat(verdicts)
+end
+
+local function confirm()
+  local stored = redis.call('MGET', unpack(KEYS))
+  local own = {}
+  for i = 1, n do
+    local mark, watermark = ARGV[first + i], stored[i]
+    if not watermark or not isMark(watermark) or versionOf(watermark) <= versionOf(mark) then
+      redis.call('SET', KEYS[i], mark, 'PX', lifeMs)
+    end
+    if isOwn(stored[n + i]) then own[#own + 1] = KEYS[n + i] end
+  end
+  endClaims(own)
+  return n
+end
+
+local function release()
+  local stored = redis.call('MGET', unpack(KEYS))
+  local own = {}
+  for i = 1, #KEYS do
+    if isOwn(stored[i]) then own[#own + 1] = KEYS[i] end
+  end
+  endClaims(own)
+  return #own
+end
+
+if operation == 'begin' then return begin() end
+if operation == 'confirm' then return confirm() end
+return release()
