@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import { checkEpochTable } from './start-check.ts'
 
 /**
  * Which state of which table this is: another after a failover or a restore (system identifier, timeline), in another
@@ -33,9 +34,14 @@ export async function readEpoch(
   return rows[0]?.epoch ?? null
 }
 
-/** Begins a new epoch and returns what is new in it; whoever reads it from now on forgets what the cache knows. */
+/**
+ * Begins a new epoch and returns what is new in it; whoever reads it from now on forgets what the cache knows.
+ *
+ * @throws ConfigurationError where the table or the rights are missing; whatever the connection throws
+ */
 export function bumpEpoch(options: PostgresOptions, pipeline: string): Promise<string> {
   return withConnection(options, async (client) => {
+    await checkEpochTable(client, ['SELECT', 'INSERT', 'UPDATE'])
     const { rows } = await client.query(
       `INSERT INTO cache_epochs (pipeline) VALUES ($1)
        ON CONFLICT (pipeline) DO UPDATE SET epoch = EXCLUDED.epoch, bumped_at = EXCLUDED.bumped_at

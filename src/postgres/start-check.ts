@@ -2,6 +2,8 @@ import pg from 'pg'
 import { ConfigurationError } from '#core/failure.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 
+type Queryable = Pick<pg.Client, 'query'>
+
 const writing = ['SELECT', 'INSERT', 'UPDATE']
 
 const deadLetters = {
@@ -35,16 +37,21 @@ export async function checkTables(pool: pg.Pool, table: PostgresTable, withCache
   const columns = table.columns.map((column) => column.name)
   await checkTable(pool, table.name, columns, writing)
   await checkTable(pool, deadLetters.name, deadLetters.columns, writing)
-  if (withCache) await checkTable(pool, cacheEpochs.name, cacheEpochs.columns, ['SELECT'])
+  if (withCache) await checkEpochTable(pool, ['SELECT'])
+}
+
+/** As {@link checkTables}, of the table that holds the cache's epochs. */
+export function checkEpochTable(connection: Queryable, rights: readonly string[]): Promise<void> {
+  return checkTable(connection, cacheEpochs.name, cacheEpochs.columns, rights)
 }
 
 async function checkTable(
-  pool: pg.Pool,
+  connection: Queryable,
   table: string,
   columns: readonly string[],
   rights: readonly string[],
 ): Promise<void> {
-  const { rows } = await pool.query(
+  const { rows } = await connection.query(
     `SELECT current_user AS role, to_regclass($1) IS NOT NULL AS there,
             ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0) AS columns,
             (SELECT bool_and(coalesce(has_table_privilege(to_regclass($1)::oid, wanted), false))

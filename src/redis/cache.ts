@@ -50,13 +50,13 @@ export class RedisCache implements Cache, AsyncDisposable {
   constructor(options: RedisCacheOptions) {
     const { clock, logger } = options
     this.#options = options
-    this.#connection = new RedisConnection(options)
+    this.#trouble = new Trouble(logger, clock)
+    this.#connection = new RedisConnection(options, () => this.#trouble.connected())
     this.#breaker = new Breaker({
       clock,
       failures: breakerFailures,
       backoff: exponentialBackoff(breakerDelay),
     })
-    this.#trouble = new Trouble(logger, clock)
   }
 
   /** Why it is bypassed; undefined while all is well. */
@@ -90,6 +90,7 @@ export class RedisCache implements Cache, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#underWay)
     this.#closed = true
+    this.#trouble[Symbol.dispose]()
     this.#connection.close()
   }
 

@@ -32,7 +32,8 @@ export class RedisConnection {
   readonly #client: Redis
   #lastError: unknown
 
-  constructor({ host, port, password, db, tls }: RedisOptions) {
+  /** @param opened called each time that it is connected */
+  constructor({ host, port, password, db, tls }: RedisOptions, opened: () => void) {
     const backoff = exponentialBackoff({ initialMs: 100, maxMs: 3000 })
     this.#client = new Redis({
       host,
@@ -59,6 +60,7 @@ export class RedisConnection {
     this.#client.on('ready', () => {
       this.#lastError = undefined
       backoff.reset()
+      opened()
     })
   }
 

@@ -1,3 +1,4 @@
+import type { BypassCause } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { RedisFailure } from './failure.ts'
@@ -5,11 +6,14 @@ import type { RedisFailure } from './failure.ts'
 /** Trouble that comes and goes is over when there was none for so long. */
 const calmMs = 1000
 
+const mendedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
+
 /** Tells people that the cache is bypassed and why, and that it is used again: once each, not with every batch. */
-export class Trouble {
+export class Trouble implements Disposable {
   readonly #logger: Logger
   readonly #clock: Clock
-  #last: { readonly failure: RedisFailure; atMs: number } | undefined
+  #last: RedisFailure | undefined
+  #cancelCalm: (() => void) | undefined
 
   constructor(logger: Logger, clock: Clock) {
     this.#logger = logger
@@ -18,21 +22,36 @@ export class Trouble {
 
   /** Why the cache is bypassed; undefined while all is well. */
   get reason(): string | undefined {
-    return this.#last && `Redis: ${this.#last.failure.message}`
+    return this.#last && `Redis: ${this.#last.message}`
   }
 
   had(failure: RedisFailure): void {
-    if (this.#last?.failure.bypass !== failure.bypass) {
+    this[Symbol.dispose]()
+    if (this.#last?.bypass !== failure.bypass) {
       const message = `going on without the cache, nothing is lost: Redis: ${failure.message}`
       this.#logger.warn({ cause: failure.bypass }, message)
     }
-    this.#last = { failure, atMs: this.#clock.now() }
+    this.#last = failure
+  }
+
+  /** It is connected, which mends some kinds of trouble and says nothing about others. */
+  connected(): void {
+    if (this.#last && mendedByConnecting.includes(this.#last.bypass)) this.none()
   }
 
   /** A call went well. */
   none(): void {
-    if (!this.#last || this.#clock.now() - this.#last.atMs < calmMs) return
+    if (this.#last) this.#cancelCalm ??= this.#clock.after(calmMs, () => this.#over())
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancelCalm?.()
+    this.#cancelCalm = undefined
+  }
+
+  #over(): void {
     this.#last = undefined
+    this.#cancelCalm = undefined
     this.#logger.info({}, 'the cache is used again')
   }
 }

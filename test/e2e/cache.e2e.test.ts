@@ -1,0 +1,217 @@
+// The cache as a user meets it: with the program, a real Redis and a real PostgreSQL.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DemoSummary } from '#app/demo.ts'
+import type { Scan } from '#demo/scan.ts'
+import { serverProcesses } from '#stack/processes.ts'
+import { freePort } from '#stack/ports.ts'
+import { startRedis } from '#stack/redis.ts'
+import type { Program } from '../support/program.ts'
+import { startIngesterProgram } from '../support/program.ts'
+import { publishScans } from '../support/publish.ts'
+import { viewRedis } from '../support/redis.ts'
+import type { TestSystem } from '../support/system.ts'
+import { metric, startSystem, until, withoutEmulator } from '../support/system.ts'
+
+const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
+
+const scansOf = (count: number): Scan[] =>
+  Array.from({ length: count }, (_, i) => ({
+    ip: `10.0.0.${i}`,
+    port: 80,
+    service: 'HTTP',
+    timestamp: 1_700_000_000,
+    response: `hello ${i}`,
+  }))
+
+async function adminUrl(program: Program): Promise<string> {
+  const [, url] = await program.said(/"admin":"(http[^"]+)"/)
+  return url as string
+}
+
+const settled = (url: string, reason: string) =>
+  metric(url, `ingester_messages_settled_total{reason="${reason}"`)
+const verdicts = (url: string, verdict: string) =>
+  metric(url, `ingester_cache_verdicts_total{verdict="${verdict}"`)
+const rows = async (system: TestSystem) => (await system.scans()).length
+const is = (wanted: number) => (count: number) => count === wanted
+
+test('kill -9 between begin and commit: what comes again is stored, not taken for a duplicate', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '0' })
+  await using redis = viewRedis(system.redis)
+  await using victim = startIngesterProgram(['run'], { env: system.env })
+  await adminUrl(victim)
+  await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
+  await publishScans(system, scansOf(10))
+  await until(
+    async () => (await redis.keys('c')).length,
+    (claims) => claims > 0,
+  )
+  victim.signal('SIGKILL')
+  assert.equal(await victim.ended, 'SIGKILL')
+  // Its statement waits for the lock and could still land.
+  await system.sql.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingester'`,
+  )
+  await system.sql.query('COMMIT')
+  assert.equal(await rows(system), 0)
+  assert.ok((await redis.keys('c')).length > 0, 'the dead one held no claim')
+  assert.deepEqual(await redis.keys('w'), [])
+
+  await using other = startIngesterProgram(['run'], { env: system.env })
+  const url = await adminUrl(other)
+  await until(() => rows(system), is(10))
+  await until(() => settled(url, 'written'), is(10))
+  assert.equal(await settled(url, 'stale'), 0)
+})
+
+test('a duplicate of what was committed never reaches PostgreSQL', { skip: withoutEmulator }, async () => {
+  await using system = await startSystem()
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const url = await adminUrl(run)
+  await publishScans(system, scansOf(10))
+  await until(() => settled(url, 'written'), is(10))
+  const offered = await metric(url, 'ingester_batch_records_sum')
+  await publishScans(system, scansOf(10))
+  await until(() => settled(url, 'stale'), is(10))
+  assert.equal(await verdicts(url, 'stale'), 10)
+  assert.equal(await metric(url, 'ingester_batch_records_sum'), offered)
+})
+
+test('rows deleted, `cache bump`, the same messages again: all rows are back', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem()
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const url = await adminUrl(run)
+  await publishScans(system, scansOf(10))
+  await until(() => settled(url, 'written'), is(10))
+  await system.sql.query('DELETE FROM scan_results')
+
+  await using bump = startIngesterProgram(['cache', 'bump', '--json'], { env: system.env })
+  assert.equal(await bump.ended, 0, bump.stderr())
+  const { pipeline, epoch, effectiveWithinSeconds } = JSON.parse(bump.stdout())
+  assert.deepEqual([pipeline, effectiveWithinSeconds], ['scans', 10])
+  await run.said(new RegExp(`"epoch":"[^"]*${epoch}".*scan_results has a new epoch`))
+  await publishScans(system, scansOf(10))
+  await until(() => rows(system), is(10))
+})
+
+test('`cache bump` says what it did, or what is missing', { skip: withoutEmulator }, async () => {
+  await using system = await startSystem()
+  await using bump = startIngesterProgram(['cache', 'bump'], { env: system.env })
+  assert.equal(await bump.ended, 0, bump.stderr())
+  assert.match(bump.stdout(), /^scans: new epoch [\da-f-]{36}\nrunning ingesters take it up within 10 s/)
+  await using unknown = startIngesterProgram(['cache', 'bump'], {
+    env: { ...system.env, INGESTER_PIPELINE: 'scan' },
+  })
+  assert.equal(await unknown.ended, 2)
+  assert.match(unknown.stderr(), /there is no pipeline "scan"; there are: scans/)
+  await using away = startIngesterProgram(['cache', 'bump'], {
+    env: { ...system.env, INGESTER_POSTGRES_PORT: '1' },
+  })
+  assert.equal(await away.ended, 3)
+  await system.sql.query('DROP TABLE cache_epochs')
+  for (const args of [['cache', 'bump'], ['run']]) {
+    await using tableless = startIngesterProgram(args, { env: system.env })
+    assert.equal(await tableless.ended, 2, tableless.stderr())
+    assert.match(tableless.stderr(), /the table cache_epochs is not there.*bin\/ingester migrate up/)
+  }
+})
+
+test('Redis not there at start: it goes on without, says so once, and uses it when it comes', {
+  skip: withoutEmulator,
+}, async () => {
+  const port = await freePort(0)
+  await using system = await startSystem({ INGESTER_REDIS_ADDR: `127.0.0.1:${port}` })
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const url = await adminUrl(run)
+  await publishScans(system, scansOf(10))
+  await until(() => settled(url, 'written'), is(10))
+  const readiness = await fetch(`${url}/readyz`)
+  assert.equal(readiness.status, 200)
+  const { status, reasons } = (await readiness.json()) as { status: string; reasons: string[] }
+  assert.equal(status, 'degraded')
+  assert.match(reasons.join(), /Redis: connect ECONNREFUSED 127.0.0.1:\d+; check INGESTER_REDIS_ADDR/)
+  assert.ok((await metric(url, 'ingester_cache_bypassed_total{cause="disconnected"')) >= 10)
+  assert.equal(run.stderr().match(/going on without the cache/g)?.length, 1)
+
+  await using redis = await startRedis({ port })
+  assert.equal(redis?.port, port)
+  // Until it is connected again, what is published goes past it.
+  await until(
+    async () => {
+      await publishScans(system, scansOf(1))
+      return verdicts(url, 'stale')
+    },
+    (stale) => stale > 0,
+  )
+  await until(
+    async () => (await fetch(`${url}/readyz`)).text(),
+    (text) => text.includes('"ready"'),
+  )
+  assert.match(run.stderr(), /the cache is used again/)
+})
+
+test('a wrong password for Redis: it goes on without, with the mend and no secret in the log', {
+  skip: withoutEmulator,
+}, async () => {
+  await using redis = await startRedis({ port: 0, settings: { requirepass: 'right' } })
+  const secret = 'planted-secret-55ab'
+  await using system = await startSystem({
+    INGESTER_REDIS_ADDR: redis?.address ?? '',
+    INGESTER_REDIS_PASSWORD: secret,
+  })
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const url = await adminUrl(run)
+  await publishScans(system, scansOf(10))
+  await until(() => settled(url, 'written'), is(10))
+  assert.ok((await metric(url, 'ingester_cache_bypassed_total{cause="no-rights"')) >= 10)
+  assert.match(run.stderr(), /WRONGPASS.*check INGESTER_REDIS_PASSWORD/)
+  assert.doesNotMatch(run.stderr(), new RegExp(secret))
+})
+
+test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {
+  skip: withoutEmulator,
+}, async () => {
+  await using system = await startSystem({ INGESTER_REDIS_ENABLED: 'false' })
+  await using redis = viewRedis(system.redis)
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  const url = await adminUrl(run)
+  await publishScans(system, [...scansOf(10), ...scansOf(10)])
+  await until(() => settled(url, 'written'), is(10))
+  assert.match(await (await fetch(`${url}/readyz`)).text(), /"ready"/)
+  assert.doesNotMatch((await redis.client.client('LIST')) as string, /name=ingester/)
+  assert.match(run.stderr(), /"cache":"none \(INGESTER_REDIS_ENABLED=false\)"/)
+})
+
+test('Redis killed in the middle of a demo, and started again, empty: it converges', {
+  skip: withoutEmulator,
+}, async (t) => {
+  t.diagnostic(`TEST_SEED=${seed}`)
+  const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
+  await using demo = startIngesterProgram(
+    ['demo', '--for', '8s', '--rate', '1500', '--replicas', '2', ...mixture, '--json'],
+    { env: { INGESTER_HTTP_PORT: '0' } },
+  )
+  const [, port] = await demo.said(/cache\s+redis:\/\/127\.0\.0\.1:(\d+)\/0, watermarks and claims/)
+  await using view = viewRedis({ host: '127.0.0.1', port: Number(port) })
+  await until(
+    async () => (await view.keys('w')).length,
+    (watermarks) => watermarks > 100,
+  )
+  const info = (await view.client.info('server')) as string
+  const pid = Number(/process_id:(\d+)/.exec(info)?.[1])
+  assert.ok((await serverProcesses(demo.pid)).includes(pid), 'that is not the Redis of this demo')
+  process.kill(pid, 'SIGKILL')
+  await demo.said(/going on without the cache/)
+  await using redis = await startRedis({ port: Number(port) })
+  assert.equal(redis?.port, Number(port))
+  await demo.said(/the cache is used again/)
+  assert.equal(await demo.ended, 0, demo.stderr())
+  const summary: DemoSummary = JSON.parse(demo.stdout().trimEnd().split('\n').at(-1) as string)
+  assert.equal(summary.converged, true)
+  assert.ok(summary.offered < summary.received, JSON.stringify(summary))
+})
