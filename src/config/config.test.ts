@@ -24,6 +24,9 @@ function faultsOf(environment: Environment): readonly string[] {
   return []
 }
 
+/** Short, and in one line. */
+const shown = (value: string) => JSON.stringify(value.slice(0, 30)).slice(1, -1)
+
 test('with what is needed set, all the rest has its default', () => {
   const workers = availableParallelism()
   assert.deepEqual(configWith({}), {
@@ -47,6 +50,16 @@ test('with what is needed set, all the rest has its default', () => {
       sslMode: 'verify-full',
       poolSize: workers + 2,
       statementTimeoutMs: 30_000,
+    },
+    redis: {
+      enabled: true,
+      host: 'localhost',
+      port: 6379,
+      password: undefined,
+      db: 0,
+      tls: false,
+      ttlMs: 259_200_000,
+      claims: true,
     },
     engine: { workers, maxBatchRecords: 1000, maxBatchBytes: 8_388_608, flushIntervalMs: 100 },
     startupTimeoutMs: 60_000,
@@ -76,6 +89,13 @@ test('every variable reaches its place', () => {
     INGESTER_POSTGRES_SSL_MODE: 'disable',
     INGESTER_POSTGRES_POOL_SIZE: '3',
     INGESTER_POSTGRES_STATEMENT_TIMEOUT: '1m',
+    INGESTER_REDIS_ENABLED: 'false',
+    INGESTER_REDIS_ADDR: 'cache:1',
+    INGESTER_REDIS_PASSWORD: ' r w ',
+    INGESTER_REDIS_DB: '65535',
+    INGESTER_REDIS_TLS: 'true',
+    INGESTER_REDIS_TTL: '90s',
+    INGESTER_REDIS_CLAIMS: 'false',
     INGESTER_WORKER_COUNT: '3',
     INGESTER_MAX_BATCH_SIZE: '1',
     INGESTER_MAX_BATCH_BYTES: '1',
@@ -113,12 +133,54 @@ test('every variable reaches its place', () => {
       poolSize: 3,
       statementTimeoutMs: 60_000,
     },
+    redis: {
+      enabled: false,
+      host: 'cache',
+      port: 1,
+      password: ' r w ',
+      db: 65_535,
+      tls: true,
+      ttlMs: 90_000,
+      claims: false,
+    },
     engine: { workers: 3, maxBatchRecords: 1, maxBatchBytes: 1, flushIntervalMs: 0 },
     startupTimeoutMs: 1000,
     shutdownTimeoutMs: 1500,
     log: { level: 'silent', output: 'console' },
     http: { host: '::', port: 0 },
   })
+})
+
+describe('an address', () => {
+  for (const [text, host, port] of [
+    ['localhost:6379', 'localhost', 6379],
+    ['10.0.0.1:1', '10.0.0.1', 1],
+    ['a-host.example.com:65535', 'a-host.example.com', 65_535],
+    ['[::1]:6379', '::1', 6379],
+    ['[fe80::1%eth0]:6380', 'fe80::1%eth0', 6380],
+  ] as const) {
+    test(`${text} is ${host} and ${port}`, () => {
+      const { redis } = configWith({ INGESTER_REDIS_ADDR: text })
+      assert.deepEqual([redis.host, redis.port], [host, port])
+    })
+  }
+})
+
+test('a flag is true or false, whatever its default', () => {
+  for (const name of ['ENABLED', 'TLS', 'CLAIMS']) {
+    for (const value of [true, false]) {
+      const { redis } = configWith({ [`INGESTER_REDIS_${name}`]: String(value) })
+      assert.deepEqual(
+        Object.entries(redis).find(([key]) => key === name.toLowerCase()),
+        [name.toLowerCase(), value],
+      )
+    }
+  }
+})
+
+test('keys are remembered for a second to a year', () => {
+  const ttlMs = (text: string) => configWith({ INGESTER_REDIS_TTL: text }).redis.ttlMs
+  assert.deepEqual([ttlMs('1s'), ttlMs('8760h')], [1000, 31_536_000_000])
 })
 
 describe('faults', () => {
@@ -155,6 +217,34 @@ describe('faults', () => {
     for (const fault of faults) assert.ok(message.includes(fault))
   })
 
+  const notAddresses = [
+    'localhost',
+    'localhost:',
+    'localhost:0',
+    'localhost:65536',
+    'localhost:-1',
+    'localhost:6379x',
+    `localhost:${'9'.repeat(400)}`,
+    ':6379',
+    '6379',
+    ' ',
+    ' localhost:6379',
+    'localhost:6379 ',
+    'local host:6379',
+    'localhost: 6379',
+    'localhost:6379\n',
+    '::1:6379',
+    '::1',
+    '[::1]',
+    '[]:6379',
+    '[::1:6379',
+    '[::1]6379',
+    'redis://localhost:6379',
+    'rediss://localhost:6379',
+    'localhost:6379/0',
+    'user@localhost:6379:1',
+  ]
+  const notFlags = ['TRUE', 'False', '1', '0', 'yes', 'no', 'on', 't', ' true', 'false ', ' ']
   const wrong: readonly (readonly [name: string, value: string, mend: RegExp])[] = [
     ['INGESTER_ACK_DEADLINE', '9s', /from 10s to 600s/],
     ['INGESTER_ACK_DEADLINE', '11m', /from 10s to 600s/],
@@ -177,9 +267,19 @@ describe('faults', () => {
     ['INGESTER_POSTGRES_USER', ' ', /must not be empty/],
     ['INGESTER_TOPICID', 'projects/p/topics/t', /3 to 255 letters, digits/],
     ['INGESTER_SUBSCRIPTIONID', '1sub', /begins with a letter/],
+    ...notAddresses.map((value) => ['INGESTER_REDIS_ADDR', value, /host:port, for instance/] as const),
+    ...notFlags.flatMap((value) =>
+      ['ENABLED', 'TLS', 'CLAIMS'].map((name) => [`INGESTER_REDIS_${name}`, value, /true or false/] as const),
+    ),
+    ['INGESTER_REDIS_DB', '-1', /from 0 to 65535/],
+    ['INGESTER_REDIS_DB', '65536', /from 0 to 65535/],
+    ['INGESTER_REDIS_TTL', '999ms', /from 1s to 8760h/],
+    ['INGESTER_REDIS_TTL', '8760.1h', /from 1s to 8760h/],
+    ['INGESTER_REDIS_TTL', '0', /from 1s to 8760h/],
+    ['INGESTER_REDIS_TTL', '259200', /10s, 100ms or 72h/],
   ]
   for (const [name, value, mend] of wrong) {
-    test(`${name}=${value} is one, with its mend`, () => {
+    test(`${name}=${shown(value)} is one, with its mend`, () => {
       const faults = faultsOf({ ...needed, [name]: value })
       assert.equal(faults.length, 1, faults.join('\n'))
       const [fault = ''] = faults
@@ -216,6 +316,13 @@ describe('faults', () => {
     assert.ok(faults.length > 20, 'everything else is wrong')
     assert.ok(!new ConfigFault(faults).message.includes('hunter2'))
   })
+
+  test('nor does that of Redis', () => {
+    const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
+    const faults = faultsOf({ ...broken, INGESTER_REDIS_PASSWORD: 'hunter3' })
+    assert.ok(faults.length > 20, 'everything else is wrong')
+    assert.ok(!new ConfigFault(faults).message.includes('hunter3'))
+  })
 })
 
 describe('warnings', () => {
@@ -228,8 +335,15 @@ describe('warnings', () => {
     ])
   })
 
+  test('what is secret nowhere has no file', () => {
+    assert.deepEqual(warningsOf({ INGESTER_REDIS_ADDR_FILE: '/run/secrets/a' }), [
+      'INGESTER_REDIS_ADDR_FILE is not known, and ignored',
+    ])
+  })
+
   test("others' names are none of our business", () => {
     assert.deepEqual(warningsOf({ HOME: '/root', INGESTER: 'x', PUBSUB_EMULATOR_HOST: 'localhost:1' }), [])
     assert.deepEqual(warningsOf({ INGESTER_POSTGRES_PASSWORD_FILE: '/run/secrets/p' }), [])
+    assert.deepEqual(warningsOf({ INGESTER_REDIS_PASSWORD_FILE: '/run/secrets/r' }), [])
   })
 })

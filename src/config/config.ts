@@ -1,7 +1,7 @@
 import type { CleanedEnv } from 'envalid'
 import { EnvMissingError, customCleanEnv } from 'envalid'
 import type { Environment } from './environment.ts'
-import { secretFiles, tryEnvironment } from './environment.ts'
+import { readEnvironment, secretFiles, withSecrets } from './environment.ts'
 import { ConfigFault } from './fault.ts'
 import { spec } from './spec.ts'
 
@@ -20,7 +20,7 @@ export interface LoadedConfig {
  * @throws ConfigFault with all faults at once
  */
 export function loadConfig(envFile?: string): LoadedConfig {
-  const { environment, faults } = tryEnvironment(envFile)
+  const { environment, faults } = withSecrets(readEnvironment(envFile))
   return configOf(environment, faults)
 }
 
@@ -36,7 +36,7 @@ export function configOf(environment: Environment, known: readonly string[] = []
 
 /** What the commands that need only the database want of the environment. */
 export function loadDatabaseConfig(envFile?: string): Pick<Config, 'pipeline' | 'postgres'> {
-  const { environment, faults } = tryEnvironment(envFile)
+  const { environment, faults } = withSecrets(readEnvironment(envFile), ['INGESTER_POSTGRES_PASSWORD'])
   // The rest of the specification may be absent or wrong: it is not used, nor is the pool measured against it.
   const rest = { INGESTER_PROJECTID: 'unused', INGESTER_WORKER_COUNT: '1' }
   const own = Object.entries(environment).filter(([name]) => /^INGESTER_(POSTGRES_|PIPELINE$)/.test(name))

@@ -124,15 +124,72 @@ describe('a secret in a file', () => {
         ['INGESTER_POSTGRES_DB', 'INGESTER_POSTGRES_PORT', 'INGESTER_POSTGRES_USER'],
       )
       assert.ok(!faults.join().includes('hunter'))
-      assert.throws(() => readEnvironment(undefined), ConfigFault)
     })
   }
+})
+
+describe("Redis's password", () => {
+  const complete = { ...postgres, [password]: 'x', INGESTER_PROJECTID: 'p' }
+  const redisPassword = 'INGESTER_REDIS_PASSWORD'
+
+  test('is read from its file, beside that of PostgreSQL, without the newline at the end', () => {
+    const files = { [`${password}_FILE`]: file('hunter2\n'), [`${redisPassword}_FILE`]: file('hunter3\n') }
+    setEnvironment({ ...postgres, INGESTER_PROJECTID: 'p', ...files })
+    const { config, warnings } = loadConfig()
+    assert.deepEqual([config.postgres.password, config.redis.password], ['hunter2', 'hunter3'])
+    assert.deepEqual(warnings, [])
+  })
+
+  test('is none where it is not set, or empty', () => {
+    for (const none of [{}, { [redisPassword]: '' }, { [`${redisPassword}_FILE`]: '' }]) {
+      setEnvironment({ ...complete, ...none })
+      assert.equal(loadConfig().config.redis.password, undefined)
+    }
+  })
+
+  test('is a fault where it is set twice, or its file is empty or not there', () => {
+    for (const [wrong, mend] of [
+      [{ [redisPassword]: 'hunter2', [`${redisPassword}_FILE`]: file('hunter3') }, /both set; keep one/],
+      [{ [`${redisPassword}_FILE`]: file('\n') }, /is empty; it must hold the secret/],
+      [{ [`${redisPassword}_FILE`]: join(folder, 'no-such') }, /cannot be read: ENOENT/],
+    ] as const) {
+      setEnvironment({ ...complete, ...wrong })
+      const faults = faultsOf(() => loadConfig())
+      assert.equal(faults.length, 1, faults.join('\n'))
+      assert.ok(faults[0]?.startsWith(redisPassword))
+      assert.match(faults[0] ?? '', mend)
+      assert.ok(!faults.join().includes('hunter'))
+    }
+  })
 })
 
 describe('commands that need only PostgreSQL', () => {
   test('ask for nothing else, and are not disturbed by it', () => {
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_LOG_LEVEL: 'loud', INGESTER_ACK_DEADLINE: '1s' })
     assert.equal(loadDatabaseConfig().postgres.database, 'd')
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_REDIS_ADDR: 'nowhere', INGESTER_PIPELINES: ' ' })
+    assert.equal(loadDatabaseConfig().postgres.database, 'd')
+  })
+
+  test('are not disturbed by a password of Redis that cannot be read', () => {
+    setEnvironment({
+      ...postgres,
+      [password]: 'x',
+      INGESTER_REDIS_PASSWORD_FILE: join(folder, 'no-such'),
+    })
+    assert.deepEqual(
+      faultsOf(() => loadDatabaseConfig()),
+      [],
+    )
+  })
+
+  test('know which pipeline is meant', () => {
+    setEnvironment({ ...postgres, [password]: 'x' })
+    assert.equal(loadDatabaseConfig().pipeline, 'scans')
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_PIPELINE: 'others' })
+    assert.equal(loadDatabaseConfig().pipeline, 'others')
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_PIPELINE: ' ' })
+    assert.match(faultsOf(() => loadDatabaseConfig()).join(), /^INGESTER_PIPELINE: must not be empty$/)
   })
 
   test('take a pool of any size', () => {

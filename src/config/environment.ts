@@ -10,15 +10,14 @@ const secrets = ['INGESTER_POSTGRES_PASSWORD', 'INGESTER_REDIS_PASSWORD']
 export const secretFiles: readonly string[] = secrets.map((name) => `${name}_FILE`)
 
 /**
- * The process's environment over that of an env file, with secrets read from their files. Empty values count as
- * absent: compose files pass them for variables that are not set.
+ * The process's environment over that of an env file. Empty values count as absent: compose files pass them for
+ * variables that are not set.
  *
- * @throws ConfigFault where a file cannot be read
+ * @throws ConfigFault where the file cannot be read
  */
 export function readEnvironment(envFile: string | undefined): Environment {
-  const { environment, faults } = tryEnvironment(envFile)
-  if (faults.length > 0) throw new ConfigFault(faults)
-  return environment
+  const fromFile = envFile === undefined ? {} : parseEnv(readText(envFile, 'the env file'))
+  return { ...present(fromFile), ...present(process.env) }
 }
 
 interface Reading {
@@ -26,24 +25,15 @@ interface Reading {
   readonly faults: readonly string[]
 }
 
-/**
- * As {@link readEnvironment}, with what is wrong about secrets beside it, to be told together with other faults.
- *
- * @throws ConfigFault where the env file cannot be read
- */
-export function tryEnvironment(envFile: string | undefined): Reading {
-  const fromFile = envFile === undefined ? {} : parseEnv(readText(envFile, 'the env file'))
-  return withSecrets({ ...present(fromFile), ...present(process.env) })
-}
-
 function present(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
 }
 
-function withSecrets(environment: Environment): Reading {
+/** Reads these secrets from their files. What is wrong about them is told together with other faults. */
+export function withSecrets(environment: Environment, names: readonly string[] = secrets): Reading {
   const faults: string[] = []
   const read: Record<string, string> = {}
-  for (const name of secrets) {
+  for (const name of names) {
     try {
       const secret = secretOf(name, environment)
       if (secret !== undefined) read[name] = secret

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { makeValidator } from 'envalid'
 import { parseBytes, parseDuration, parseWhole } from './values.ts'
 
@@ -31,7 +32,7 @@ export const flag = makeValidator((input: string) => {
 /** `host:port`; an IPv6 address in brackets. */
 export const address = makeValidator((input: string) => {
   const [, bracketed, plain, port = ''] = /^(?:\[([^[\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(input) ?? []
-  const host = bracketed ?? plain
+  const host = bracketed !== undefined && isIPv6(bracketed) ? bracketed : plain
   if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host, port: Number(port) }
   throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not "${input}"`)
 })

@@ -41,6 +41,17 @@ describe('the tally', () => {
     assert.deepEqual(tally.settled, { written: 10, coalesced: 1, stale: 2, 'dead-lettered': 3, nacked: 4 })
   })
 
+  test('counts the records sent to the database, as often as they were', () => {
+    const { tally, receive, settle } = counting()
+    assert.equal(tally.offered, 0)
+    receive('1', '2', '3')
+    settle('written', 3)
+    assert.equal(tally.offered, 0, 'what was received or settled need not have been sent')
+    for (const records of [3, 2, 2]) tally.observer.sealed?.(records)
+    assert.equal(tally.offered, 7)
+    assert.deepEqual([tally.received, tally.settled.written], [3, 3])
+  })
+
   test('is drained when every message was received and nothing is outstanding', async () => {
     const { tally, receive, settle } = counting()
     const drained = tally.drained(3)

@@ -45,7 +45,7 @@ export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): 
 
   while (await hold.admission()) {
     try {
-      if (searching) return await isolate(rest, token, noting)
+      if (searching) return await isolate(rest, token, isLeft, noting)
       await flushAndTell(rest, token, noting)
       return []
     } catch (error) {
@@ -106,11 +106,14 @@ async function writeHalves(entries: readonly Entry[], ports: BatchPorts): Promis
 async function isolate(
   entries: readonly Entry[],
   token: string,
+  isLeft: (entry: Entry) => boolean,
   ports: BatchPorts,
 ): Promise<readonly Entry[]> {
-  // A hard stop ends the search too: for what it has given back there is nothing to find out.
-  const attempt = async (part: readonly Entry[]) =>
-    !ports.aborted.aborted && (await flushAndTell(part, token, ports))
+  // What a hard stop has given back, or another part of the search has parked, is no longer ours to write.
+  const attempt = async (part: readonly Entry[]) => {
+    const left = part.filter(isLeft)
+    return left.length > 0 && (await flushAndTell(left, token, ports))
+  }
   const { refused, committed } = await bisect(entries, attempt)
   if (committed === 0) {
     const unknown = refused.find(({ failure }) => failure.class === 'unknown')

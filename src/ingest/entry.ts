@@ -29,6 +29,16 @@ export function arrivalsOf(entry: Entry): readonly Arrival[] {
   return [entry.winner, ...entry.losers]
 }
 
+/** Folds another entry of the same key in. It has waited as long as the longer of the two has. */
+export function join(entry: Entry, other: Entry): void {
+  const order = compareRecords(other.winner.record, entry.winner.record)
+  const strikes = order === 0 ? Math.max(entry.strikes, other.strikes) : (order > 0 ? other : entry).strikes
+  const busySince = [entry.busySinceMs, other.busySinceMs].filter((ms) => ms !== undefined)
+  for (const arrival of arrivalsOf(other)) fold(entry, arrival)
+  entry.strikes = strikes
+  if (busySince.length > 0) entry.busySinceMs = Math.min(...busySince)
+}
+
 /** Folds an arrival of the same key in. Of two equal ones the earlier stays: they are the same record. */
 export function fold(entry: Entry, arrival: Arrival): void {
   if (compareRecords(arrival.record, entry.winner.record) > 0) {

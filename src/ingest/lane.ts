@@ -1,6 +1,6 @@
 import type { Clock } from '#runtime/clock.ts'
 import type { Arrival, Entry } from './entry.ts'
-import { arrivalsOf, fold, newEntry } from './entry.ts'
+import { fold, join, newEntry } from './entry.ts'
 import { Park } from './park.ts'
 
 /** How long entries that were refused alone wait for neighbours before they are tried alone again. */
@@ -30,6 +30,8 @@ export class Lane {
   /** Arrival times of `#pending`'s entries, in the same order. */
   readonly #since = new Map<string, number>()
   #bytes = 0
+  /** When the first of those that came back from the park is due: they have waited before. */
+  #returnedDueMs = Infinity
   #refused: readonly Entry[] = []
   #retryAtMs = 0
   #writing = false
@@ -80,13 +82,17 @@ export class Lane {
 
   /** What was parked waits in line again, together with what came for its key meanwhile. */
   #reenter(entries: readonly Entry[]): void {
+    const { clock, flushIntervalMs } = this.#options
     for (const entry of entries) {
       const { key } = entry.winner.record
       this.#bytes += bytesOf(entry)
       const pending = this.#pending.get(key)
-      if (pending) arrivalsOf(pending).forEach((arrival) => fold(entry, arrival))
-      else this.#since.set(key, this.#options.clock.now())
-      this.#pending.set(key, entry)
+      if (pending) join(pending, entry)
+      else {
+        this.#pending.set(key, entry)
+        this.#since.set(key, clock.now())
+      }
+      this.#returnedDueMs = Math.min(this.#returnedDueMs, (entry.busySinceMs ?? 0) + flushIntervalMs)
     }
     this.poke()
   }
@@ -97,7 +103,7 @@ export class Lane {
     // Refused entries alone are not due before their time, not even when draining: that would be a busy loop.
     if (oldest === undefined) return this.#refused.length > 0 ? this.#retryAtMs - clock.now() : Infinity
     if (this.#draining || this.#pending.size >= maxBatchRecords || this.#bytes >= maxBatchBytes) return 0
-    return oldest + flushIntervalMs - clock.now()
+    return Math.min(oldest + flushIntervalMs, this.#returnedDueMs) - clock.now()
   }
 
   #pokeIn(ms: number): void {
@@ -120,6 +126,7 @@ export class Lane {
    */
   #take(): Entry[] {
     const { maxBatchRecords, maxBatchBytes } = this.#options
+    this.#returnedDueMs = Infinity
     this.#joinRefused()
     const batch: Entry[] = []
     let bytes = 0
@@ -140,7 +147,7 @@ export class Lane {
       const entry = this.#pending.get(key)
       if (!entry) continue
       this.#remove(key, bytesOf(entry))
-      for (const arrival of arrivalsOf(entry)) fold(refused, arrival)
+      join(refused, entry)
     }
   }
 

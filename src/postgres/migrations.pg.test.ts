@@ -6,7 +6,18 @@ import { migrate, migrationStatus } from './migrations.ts'
 
 // Not the time zone of whoever runs the tests.
 const server = await startTestServer({ timezone: 'Asia/Kathmandu' })
-const names = ['000001_create_scan_results_table', '000002_create_dead_letters_table']
+const names = [
+  '000001_create_scan_results_table',
+  '000002_create_dead_letters_table',
+  '000003_create_cache_epochs_table',
+]
+/** The tables after so many of them. */
+const tablesAfter = [
+  [],
+  ['scan_results'],
+  ['dead_letters', 'scan_results'],
+  ['cache_epochs', 'dead_letters', 'scan_results'],
+]
 
 async function tables({ query }: TestDatabase): Promise<string[]> {
   const rows = await query<{ name: string }>(
@@ -21,20 +32,24 @@ async function applied({ options }: TestDatabase): Promise<Record<string, boolea
   return Object.fromEntries(status.map(({ name, appliedAt }) => [name, appliedAt !== undefined]))
 }
 
+/** Says of each migration whether it is among the first so many. */
+const firstOnes = (count: number) => Object.fromEntries(names.map((name, i) => [name, i < count]))
+
 test('up, status, down, up', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const { options } = database
-  const [first, second] = names as [string, string]
-  assert.deepEqual(await applied(database), { [first]: false, [second]: false })
+  assert.deepEqual(await applied(database), firstOnes(0))
   assert.deepEqual(await migrate(options, migrationsDir, 'up'), names)
-  assert.deepEqual(await tables(database), ['dead_letters', 'scan_results'])
-  assert.deepEqual(await applied(database), { [first]: true, [second]: true })
+  assert.deepEqual(await tables(database), tablesAfter[names.length])
+  assert.deepEqual(await applied(database), firstOnes(names.length))
   assert.deepEqual(await migrate(options, migrationsDir, 'up'), [])
-  assert.deepEqual(await migrate(options, migrationsDir, 'down'), [second])
-  assert.deepEqual(await applied(database), { [first]: true, [second]: false })
-  assert.deepEqual(await migrate(options, migrationsDir, 'down'), [first])
-  assert.deepEqual(await tables(database), [])
+  for (let left = names.length - 1; left >= 0; left--) {
+    assert.deepEqual(await migrate(options, migrationsDir, 'down'), [names[left]])
+    assert.deepEqual(await applied(database), firstOnes(left))
+    assert.deepEqual(await tables(database), tablesAfter[left])
+  }
   assert.deepEqual(await migrate(options, migrationsDir, 'up'), names)
+  assert.deepEqual(await tables(database), tablesAfter[names.length])
 })
 
 test('the time of a migration is the time it was, whatever the time zone of the server', async () => {
@@ -55,7 +70,7 @@ test('several at once: one applies them, all succeed', async () => {
     Array.from({ length: 4 }, () => migrate(database.options, migrationsDir, 'up')),
   )
   assert.deepEqual(done.flat().sort(), names)
-  assert.deepEqual(await tables(database), ['dead_letters', 'scan_results'])
+  assert.deepEqual(await tables(database), tablesAfter[names.length])
 })
 
 const columns = ({ query }: TestDatabase, table: string) =>
@@ -112,6 +127,20 @@ test('dead_letters: a message is one row', async () => {
     'PRIMARY KEY (id)',
     'UNIQUE (subscription, message_id, publish_time)',
   ])
+})
+
+test('cache_epochs: a pipeline is one row, and its epoch is made up by the database, another one each time', async () => {
+  await using database = await freshDatabase(server)
+  assert.deepEqual(await columns(database, 'cache_epochs'), [
+    'pipeline text',
+    'epoch uuid',
+    'bumped_at timestamp with time zone',
+  ])
+  assert.deepEqual(await indexes(database, 'cache_epochs'), ['PRIMARY KEY (pipeline)'])
+  const made = await database.query<{ epoch: string }>(
+    `INSERT INTO cache_epochs (pipeline) VALUES ('a'), ('b') RETURNING epoch`,
+  )
+  assert.equal(new Set(made.map(({ epoch }) => epoch)).size, 2)
 })
 
 test('no server, or the wrong password: it rejects', async () => {

@@ -27,7 +27,8 @@ export interface RedisCacheOptions extends RedisOptions {
 /** A script blocks Redis for as long as it runs: some 3 ms for so many. */
 const maxRecordsPerCall = 1000
 const breakerFailures = 3
-const breakerDelay = { initialMs: 1000, maxMs: 10_000 }
+/** Half of it is random: more than a call can take, so that no earlier one is under way when the trial begins. */
+const breakerDelay = { initialMs: 2500, maxMs: 10_000 }
 
 type Operation = 'begin' | 'confirm' | 'release'
 

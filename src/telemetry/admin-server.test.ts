@@ -32,7 +32,10 @@ const typeOf = (response: Response) => response.headers.get('content-type')
 
 describe('the admin server', () => {
   test('/healthz says that the process is alive, ready or not', async () => {
-    await using server = await start({ notReadyBecause: () => ['PostgreSQL is away'] })
+    await using server = await start({
+      notReadyBecause: () => ['PostgreSQL is away'],
+      degradedBecause: () => ['Redis: no answer'],
+    })
     const response = await fetch(`${server.url}/healthz`)
     assert.deepEqual([response.status, typeOf(response)], [200, json])
     assert.deepEqual(await response.json(), { status: 'alive' })
@@ -50,6 +53,30 @@ describe('the admin server', () => {
     assert.deepEqual(await ready(), [503, json, { status: 'not ready', reasons }])
     reasons = []
     assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
+  })
+
+  test('/readyz is 200 and degraded, with the reasons, while it only does without something', async () => {
+    let lesser: string[] = []
+    await using server = await start({ degradedBecause: () => lesser })
+    const ready = async () => {
+      const response = await fetch(`${server.url}/readyz`)
+      return [response.status, typeOf(response), await response.json()]
+    }
+    lesser = ['Redis: no answer', 'Redis: which state of the table it knows of is not known']
+    assert.deepEqual(await ready(), [200, json, { status: 'degraded', reasons: lesser }])
+    lesser = []
+    assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
+  })
+
+  test('/readyz is 503 if it both does not consume and does without something, with the reasons of both', async () => {
+    await using server = await start({
+      notReadyBecause: () => ['PostgreSQL is away'],
+      degradedBecause: () => ['Redis: no answer'],
+    })
+    const response = await fetch(`${server.url}/readyz`)
+    assert.deepEqual([response.status, typeOf(response)], [503, json])
+    const reasons = ['PostgreSQL is away', 'Redis: no answer']
+    assert.deepEqual(await response.json(), { status: 'not ready', reasons })
   })
 
   test('/metrics is Prometheus text', async () => {

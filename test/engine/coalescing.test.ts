@@ -1,6 +1,7 @@
 // Whatever the order of arrival, the newest record of a key stays, and the others share its fate.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { claimLeaseMs } from '#core/cache.ts'
 import { World } from '../support/world.ts'
 
 /** Both in one batch, and one after the other. */
@@ -112,17 +113,22 @@ test('a batch that is stale to the last record is not written at all', async () 
   assert.deepEqual(world.tally.steps, ['begin'])
 })
 
-test('busy is no reason to ack: it is written, and the guard decides', async () => {
+test('busy is no reason to ack: after a lease it is written in spite of it, and the guard decides', async () => {
   const world = new World()
-  const mend = world.table.fail({ class: 'infrastructure' })
   world.cache.verdict = () => 'busy'
-  await world.publish('a 1 x')
+  await world.publish('a 1 x', 'b 1 x')
+  await world.advance(claimLeaseMs - 1)
+  assert.deepEqual(world.tally.ended, {})
+  assert.equal(world.table.attempts.length, 0)
+  const mend = world.table.fail({ class: 'infrastructure' })
   await world.advance(60_000)
   assert.deepEqual(world.tally.ended, {})
+  assert.ok(world.table.attempts.length > 1)
+  world.rival('b 2 y')
   mend()
   await world.advance(10_000)
-  assert.deepEqual(world.tally.ended, { written: 1 })
-  assert.deepEqual(world.table.contents, ['a 1 x'])
+  assert.deepEqual(world.tally.ended, { written: 1, stale: 1 })
+  assert.deepEqual(world.table.contents, ['a 1 x', 'b 2 y'])
 })
 
 test('stale ones are settled though the others cannot be written, and are not tried with them again', async () => {

@@ -106,7 +106,10 @@ test("what is nobody's fault buries nobody", async () => {
         await play(world, steps, random)
         await world.advance(amplyMs)
         mendEverything(world)
-        await world.stop(amplyMs)
+        await world.advance(amplyMs)
+        assert.equal(world.engine.outstanding, 0, 'something waits that nothing keeps waiting')
+        assert.equal(world.clock.timers, 0)
+        await world.stop()
         assert.deepEqual(
           world.letters.stored.filter(({ reason }) => reason !== 'malformed'),
           [],

@@ -3,7 +3,9 @@ import type { FailureClass } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 import type { Random } from '#demo/random.ts'
+import { sleep } from '#runtime/clock.ts'
 import type { Fault } from '../support/simulated-table.ts'
+import { SimulatedTable } from '../support/simulated-table.ts'
 import type { World } from '../support/world.ts'
 
 /** One thing that happens to a world. */
@@ -69,7 +71,19 @@ const fault = (of: readonly FailureClass[]) =>
       return step(text, (world) => world.table.fail({ class: name, when: strikes, times, commits: lost }))
     })
 
+/** Statements take so long from now on, so that time passes in the middle of a search. */
+const slow = (ms: number) =>
+  step(`statements take ${ms} ms`, ({ table, clock }) => {
+    table.write = async (records) => {
+      await sleep(clock, ms)
+      return SimulatedTable.prototype.write.call(table, records)
+    }
+  })
+
 const others = fc.constantFrom(
+  slow(0),
+  slow(30),
+  slow(70),
   step('block the table', (world) => world.table.block()),
   step('unblock the table', (world) => world.table.unblock()),
   step('mend the table', (world) => world.table.mendAll()),
@@ -89,7 +103,7 @@ const schedule = (of: readonly FailureClass[]) =>
       { arbitrary: redeliver, weight: 2 },
       { arbitrary: rival, weight: 1 },
       { arbitrary: fault(of), weight: 3 },
-      { arbitrary: others, weight: 4 },
+      { arbitrary: others, weight: 5 },
       { arbitrary: advance, weight: 4 },
     ),
     { maxLength: 30 },
@@ -100,12 +114,22 @@ export const schedules = schedule(classes)
 /** Nothing happens for which a row is to blame. */
 export const nobodysFaultSchedules = schedule(nobodysFault)
 
-/** `stale` only where it is true, then most of the time; `busy` now and then, whether true or not. */
-export function truthfulCache({ cache, table }: World, random: Random): void {
+/** How long a claim of somebody else lasts: less than a pause, a few, and longer than anybody may wait for it. */
+const claimsMs = [0, 30, 200, 4000, 600_000]
+
+/**
+ * `stale` only where it is true, then most of the time; `busy` whether true or not, now and then of one record, and
+ * sometimes of a key for a while. Between two questions of one batch the answer may change.
+ */
+export function truthfulCache({ cache, clock, table }: World, random: Random): void {
+  const claimedUntilMs = new Map<string, number>()
   cache.verdict = (record) => {
     const row = table.rows.get(record.key)
     const stale = row !== undefined && compareRecords({ ...row, ...record }, row) <= 0
     if (stale && random.next() < 0.7) return 'stale'
-    return random.next() < 0.2 ? 'busy' : 'fresh'
+    if (clock.now() < (claimedUntilMs.get(record.key) ?? 0)) return 'busy'
+    if (random.next() >= 0.2) return 'fresh'
+    claimedUntilMs.set(record.key, clock.now() + (claimsMs[random.below(claimsMs.length)] ?? 0))
+    return 'busy'
   }
 }

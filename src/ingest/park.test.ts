@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { claimLeaseMs } from '#core/cache.ts'
+import { entryOf } from '../../test/support/arrivals.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import type { Entry } from './entry.ts'
+import { Park } from './park.ts'
+
+const pauseMs = 50
+
+interface Return {
+  readonly atMs: number
+  readonly entries: readonly Entry[]
+}
+
+/** Its clock does not stand at 0: what is reckoned from the start of the process shows. */
+async function newPark(maxEntries = 100) {
+  const clock = new VirtualClock()
+  await clock.advance(777)
+  const startMs = clock.now()
+  const returns: Return[] = []
+  const reenter = (entries: readonly Entry[]) => returns.push({ atMs: clock.now() - startMs, entries })
+  return { park: new Park({ clock, maxEntries, reenter }), clock, returns }
+}
+
+test('what it takes in comes back after the pause, to the millisecond', async () => {
+  const { park, clock, returns } = await newPark()
+  const a = entryOf('a 1 x')
+  assert.equal(park.admit(a), true)
+  await clock.advance(pauseMs - 1)
+  assert.equal(returns.length, 0)
+  await clock.advance(1)
+  assert.deepEqual(returns, [{ atMs: pauseMs, entries: [a] }])
+  assert.ok(returns[0]?.entries[0] === a, 'the same entry, with all that it knows')
+})
+
+test('all come back together, in order, with the first of them, on one timer', async () => {
+  const { park, clock, returns } = await newPark()
+  const [a, b, c] = [entryOf('a 1 x'), entryOf('b 1 x'), entryOf('c 1 x')]
+  park.admit(a)
+  park.admit(b)
+  await clock.advance(30)
+  park.admit(c)
+  assert.equal(clock.timers, 1)
+  await clock.advance(20)
+  assert.deepEqual(returns, [{ atMs: 50, entries: [a, b, c] }])
+})
+
+test('comes back once; the next one has a pause of its own, and an empty park has no timer', async () => {
+  const { park, clock, returns } = await newPark()
+  const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
+  assert.equal(clock.timers, 0)
+  park.admit(a)
+  await clock.advance(60)
+  assert.equal(clock.timers, 0)
+  park.admit(b)
+  await clock.advance(1000)
+  assert.deepEqual(returns, [
+    { atMs: 50, entries: [a] },
+    { atMs: 110, entries: [b] },
+  ])
+  assert.equal(clock.timers, 0)
+})
+
+test('what is busy again in the same breath waits another pause', async () => {
+  const clock = new VirtualClock()
+  const times: number[] = []
+  const reenter = (entries: readonly Entry[]) => {
+    times.push(clock.now())
+    for (const entry of entries) park.admit(entry)
+  }
+  const park = new Park({ clock, maxEntries: 1, reenter })
+  park.admit(entryOf('a 1 x'))
+  await clock.advance(60_000)
+  // Turned away for good when its patience is over.
+  assert.deepEqual(
+    times,
+    Array.from({ length: claimLeaseMs / pauseMs }, (_, i) => (i + 1) * pauseMs),
+  )
+  assert.equal(clock.timers, 0)
+})
+
+test('patience is a lease from the first time it was busy, to the millisecond', async () => {
+  const { park, clock } = await newPark()
+  const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
+  assert.equal(park.admit(a), true)
+  await clock.advance(4000)
+  assert.equal(park.admit(b), true)
+  await clock.advance(5999)
+  assert.equal(park.admit(a), true)
+  await clock.advance(1)
+  assert.equal(park.admit(a), false)
+  assert.equal(park.admit(b), true, 'each has its own')
+  await clock.advance(60_000)
+  assert.equal(park.admit(a), false, 'and it is not given anew')
+  assert.equal(park.admit(b), false)
+})
+
+test('patience begins though there was no room', async () => {
+  const { park, clock } = await newPark(1)
+  const a = entryOf('a 1 x')
+  park.admit(entryOf('b 1 x'))
+  assert.equal(park.admit(a), false)
+  await clock.advance(claimLeaseMs)
+  assert.equal(park.admit(a), false)
+})
+
+test('who is turned away does not come back, and sets no timer', async () => {
+  const { park, clock, returns } = await newPark()
+  const a = entryOf('a 1 x')
+  park.admit(a)
+  await clock.advance(claimLeaseMs)
+  returns.length = 0
+  park.admit(a)
+  assert.equal(clock.timers, 0)
+  await clock.advance(1000)
+  assert.deepEqual(returns, [])
+})
+
+test('takes no more than it has room for, and has room again after the pause', async () => {
+  const { park, clock, returns } = await newPark(2)
+  const [a, b, c] = [entryOf('a 1 x'), entryOf('b 1 x'), entryOf('c 1 x')]
+  assert.deepEqual(
+    [a, b, c].map((entry) => park.admit(entry)),
+    [true, true, false],
+  )
+  await clock.advance(pauseMs)
+  assert.deepEqual(returns, [{ atMs: 50, entries: [a, b] }])
+  assert.deepEqual(
+    [c, b, a].map((entry) => park.admit(entry)),
+    [true, true, false],
+  )
+})
+
+test('draining gives back at once what is there, takes nothing in and leaves no timer', async () => {
+  const { park, clock, returns } = await newPark()
+  const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
+  park.admit(a)
+  await clock.advance(10)
+  park.drain()
+  assert.deepEqual(returns, [{ atMs: 10, entries: [a] }])
+  assert.equal(clock.timers, 0)
+  assert.deepEqual([park.admit(a), park.admit(b)], [false, false])
+  assert.equal(clock.timers, 0)
+  park.drain()
+  await clock.advance(1000)
+  assert.equal(returns.length, 1)
+})
+
+test('an empty park gives nothing back when it is drained', async () => {
+  const { park, returns } = await newPark()
+  park.drain()
+  assert.deepEqual(returns, [])
+})

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { BypassCause } from '#core/cache.ts'
+import type { Fields } from '#core/logger.ts'
+import { noLogger } from '#core/logger.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import { RedisFailure } from './failure.ts'
+import { Trouble } from './trouble.ts'
+
+const calmMs = 1000
+const slow = new RedisFailure('timeout', 'no answer')
+const full = new RedisFailure('out-of-memory', 'OOM')
+
+/** Its clock does not stand at 0: what is reckoned from the start of the process shows. */
+async function newTrouble() {
+  const clock = new VirtualClock()
+  await clock.advance(777)
+  const told: string[] = []
+  const tell = (level: string) => (fields: Fields, message: string) =>
+    void told.push([level, ...Object.values(fields), message].join(' '))
+  const logger = { ...noLogger, info: tell('info'), warn: tell('warn'), error: tell('error') }
+  return { trouble: new Trouble(logger, clock), clock, told }
+}
+
+const bypassed = 'going on without the cache, nothing is lost: Redis:'
+const over = 'info the cache is used again'
+
+test('while all is well there is no reason, and nothing is told', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  trouble.none()
+  assert.equal(clock.timers, 0)
+  await clock.advance(60_000)
+  assert.equal(trouble.reason, undefined)
+  assert.deepEqual(told, [])
+})
+
+test('is told once a cause, with its mend, however often it comes', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  for (let i = 0; i < 1000; i++) {
+    trouble.had(full)
+    await clock.advance(10)
+  }
+  assert.deepEqual(told, [`warn out-of-memory ${bypassed} ${full.message}`])
+  assert.match(full.message, /maxmemory-policy/)
+  assert.equal(trouble.reason, `Redis: ${full.message}`)
+})
+
+test('is told again when the cause changes, and not when only the words do', async () => {
+  const { trouble, told } = await newTrouble()
+  trouble.had(slow)
+  trouble.had(new RedisFailure('timeout', 'still no answer'))
+  assert.equal(trouble.reason, 'Redis: still no answer', 'the reason is the last one')
+  trouble.had(full)
+  trouble.had(slow)
+  assert.deepEqual(told, [
+    `warn timeout ${bypassed} no answer`,
+    `warn out-of-memory ${bypassed} ${full.message}`,
+    `warn timeout ${bypassed} no answer`,
+  ])
+})
+
+test('is over a second after a call went well, to the millisecond, and that is told once', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  trouble.had(slow)
+  await clock.advance(300)
+  trouble.none()
+  await clock.advance(calmMs - 1)
+  assert.equal(trouble.reason, 'Redis: no answer')
+  assert.equal(told.length, 1)
+  await clock.advance(1)
+  assert.equal(trouble.reason, undefined)
+  trouble.none()
+  await clock.advance(60_000)
+  assert.deepEqual(told.slice(1), [over])
+  assert.equal(clock.timers, 0)
+})
+
+test('calm begins anew with each trouble: what comes and goes is told once', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  for (let i = 0; i < 20; i++) {
+    trouble.had(slow)
+    await clock.advance(10)
+    trouble.none()
+    await clock.advance(calmMs - 1)
+  }
+  assert.equal(trouble.reason, 'Redis: no answer')
+  assert.equal(told.length, 1)
+})
+
+test('more calls that go well do not put the end off', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  trouble.had(slow)
+  for (let i = 0; i < 10; i++) {
+    trouble.none()
+    await clock.advance(calmMs / 10)
+  }
+  assert.deepEqual(told.slice(1), [over])
+  assert.equal(clock.timers, 0)
+})
+
+test('silence alone does not end it: something must show that it is over', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  trouble.had(slow)
+  await clock.advance(3_600_000)
+  assert.equal(trouble.reason, 'Redis: no answer')
+  assert.equal(told.length, 1)
+})
+
+test('trouble that comes back after it was over is told again', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  for (let i = 0; i < 2; i++) {
+    trouble.had(slow)
+    trouble.none()
+    await clock.advance(calmMs)
+  }
+  const warned = `warn timeout ${bypassed} no answer`
+  assert.deepEqual(told, [warned, over, warned, over])
+})
+
+const mendedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
+const others: readonly BypassCause[] = ['loading', 'read-only', 'out-of-memory', 'refused', 'garbage']
+
+for (const cause of [...mendedByConnecting, ...others]) {
+  const mends = mendedByConnecting.includes(cause)
+  test(`a connection ${mends ? 'ends' : 'says nothing about'} this: ${cause}`, async () => {
+    const { trouble, clock, told } = await newTrouble()
+    trouble.had(new RedisFailure(cause, 'no'))
+    trouble.connected()
+    await clock.advance(calmMs - 1)
+    assert.equal(told.length, 1, 'not at once')
+    await clock.advance(1)
+    assert.deepEqual(told.slice(1), mends ? [over] : [])
+    assert.equal(trouble.reason === undefined, mends)
+  })
+}
+
+test('a connection while all is well is nothing to tell', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  trouble.connected()
+  await clock.advance(60_000)
+  assert.deepEqual(told, [])
+})
+
+test('when disposed it leaves no timer and tells nothing more', async () => {
+  const { trouble, clock, told } = await newTrouble()
+  trouble.had(slow)
+  trouble.none()
+  trouble[Symbol.dispose]()
+  assert.equal(clock.timers, 0)
+  await clock.advance(60_000)
+  assert.equal(told.length, 1)
+})
