@@ -83,7 +83,8 @@ export class RedisConnection {
   }
 
   /**
-   * Runs the protocol's script. The answer comes within half a second, or a failure does.
+   * Runs the protocol's script. An answer or a failure comes within half a second; within a whole one where Redis has
+   * forgotten the script, and has to be sent it.
    *
    * @throws RedisFailure
    */
