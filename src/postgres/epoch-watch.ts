@@ -51,7 +51,8 @@ export class EpochWatch implements Disposable {
 
   /** Why it cannot be known; undefined while all is well. */
   get trouble(): string | undefined {
-    return this.#trouble
+    if (this.#trouble !== undefined || !this.#known || this.current !== undefined) return this.#trouble
+    return `the epoch of ${this.#options.table.name} was not answered for ${epochValidMs / 1000} s`
   }
 
   /** Reads it, now and from now on. Never rejects. */

@@ -47,14 +47,16 @@ test('an empty password is one: PGPASSWORD and ~/.pgpass are not asked', async (
 test('a pool with its limits; nothing connects yet', async () => {
   const pool = createPool(options, noLogger)
   assert.equal(pool.totalCount, 0)
-  const { max, statement_timeout, query_timeout, connectionTimeoutMillis, keepAlive } = pool.options
+  const { max, statement_timeout, query_timeout, connectionTimeoutMillis, idleTimeoutMillis, keepAlive } =
+    pool.options
   assert.deepEqual(
-    { max, statement_timeout, query_timeout, connectionTimeoutMillis, keepAlive },
+    { max, statement_timeout, query_timeout, connectionTimeoutMillis, idleTimeoutMillis, keepAlive },
     {
       max: 3,
       statement_timeout: 30_000,
       query_timeout: 35_000,
       connectionTimeoutMillis: 5000,
+      idleTimeoutMillis: 0,
       keepAlive: true,
     },
   )

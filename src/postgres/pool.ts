@@ -26,6 +26,8 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOptions(options),
     max: poolSize,
+    // They are few, and who watches for lost connections cannot tell those that were only tidied away.
+    idleTimeoutMillis: 0,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
     keepAlive: true,

@@ -10,8 +10,8 @@ interface Pair {
 }
 
 /**
- * A loopback TCP proxy with the faults of a network: connections that are cut, a port where nobody listens, and one
- * where nothing moves any more although nobody hung up.
+ * A loopback TCP proxy with the faults of a network: connections that are cut, a port where nobody listens, one
+ * where nothing moves any more although nobody hung up, and answers that are lost on their way back.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number
@@ -20,6 +20,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>()
   #frozen = false
   #turningAway = false
+  #losingReplies = false
   /** Connections taken so far, those turned away included. */
   connections = 0
 
@@ -83,6 +84,17 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
+  /** Until `bringReplies`, requests arrive and are carried out, and whatever is answered is swallowed. */
+  loseReplies(): void {
+    this.#losingReplies = true
+  }
+
+  /** The end of `loseReplies`. What is connected is reset: no connection goes on after a gap. */
+  bringReplies(): void {
+    this.#losingReplies = false
+    this.cut()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#server.listening) await this.refuse()
   }
@@ -97,7 +109,7 @@ export class TcpProxy implements AsyncDisposable {
     const pair: Pair = { near, far }
     this.#pairs.add(pair)
     forward(near, far)
-    forward(far, near)
+    forward(far, near, () => !this.#losingReplies)
     for (const socket of [near, far]) {
       socket.on('error', () => {})
       socket.on('close', () => {
@@ -116,8 +128,8 @@ function pause({ near, far }: Pair): void {
 }
 
 /** Without `pipe`, which would resume on its own what was paused. */
-function forward(from: Socket, to: Socket): void {
+function forward(from: Socket, to: Socket, passes: () => boolean = () => true): void {
   from.setNoDelay(true)
-  from.on('data', (chunk) => to.write(chunk))
+  from.on('data', (chunk) => passes() && to.write(chunk))
   from.on('end', () => to.end())
 }

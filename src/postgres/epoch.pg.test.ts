@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { noLogger } from '#core/logger.ts'
+import { scans } from '#pipeline/scans.ts'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { bumpEpoch, readEpoch } from './epoch.ts'
+import type { PostgresOptions } from './pool.ts'
+import { createPool, withConnection } from './pool.ts'
+import { TableWriter } from './table-writer.ts'
+
+const server = await startTestServer()
+
+/** As a connection of its own sees it. */
+async function epochAt(options: PostgresOptions, table = scans.sink.name, pipeline = 'scans') {
+  const pool = createPool({ ...options, poolSize: 1 }, noLogger)
+  try {
+    return await readEpoch(pool, { ...scans.sink, name: table }, pipeline)
+  } finally {
+    await pool.end()
+  }
+}
+
+async function filled(database: TestDatabase): Promise<string> {
+  await new TableWriter(database.pool(), scans.sink).write([scanRecord(1, 1, 'x'), scanRecord(2, 1, 'x')])
+  const epoch = await epochAt(database.options)
+  assert.equal(typeof epoch, 'string')
+  return epoch as string
+}
+
+const changing: Record<string, string> = {
+  TRUNCATE: 'TRUNCATE scan_results',
+  'TRUNCATE of an empty table': 'DELETE FROM scan_results; TRUNCATE scan_results',
+  'DROP and CREATE': `CREATE TABLE other (LIKE scan_results INCLUDING ALL); DROP TABLE scan_results;
+                      ALTER TABLE other RENAME TO scan_results`,
+  'another table of that name': `ALTER TABLE scan_results RENAME TO other;
+                                 CREATE TABLE scan_results (LIKE other INCLUDING ALL)`,
+  'VACUUM FULL': 'VACUUM FULL scan_results',
+  'a rewrite': 'ALTER TABLE scan_results ALTER COLUMN port TYPE bigint',
+}
+
+for (const [name, text] of Object.entries(changing)) {
+  test(`${name}: another epoch`, async () => {
+    await using database = await freshDatabase(server)
+    const before = await filled(database)
+    for (const statement of text.split(';')) await database.query(statement)
+    const after = await epochAt(database.options)
+    assert.equal(typeof after, 'string')
+    assert.notEqual(after, before)
+    assert.equal(await epochAt(database.options), after)
+  })
+}
+
+test('TRUNCATE that is rolled back: the same', async () => {
+  await using database = await freshDatabase(server)
+  const before = await filled(database)
+  await database.query('BEGIN; TRUNCATE scan_results; ROLLBACK')
+  assert.equal(await epochAt(database.options), before)
+})
+
+test('what changes rows, or only maintains the table, leaves it the same', async () => {
+  await using database = await freshDatabase(server)
+  const before = await filled(database)
+  const { length: keys } = await database.query('SELECT FROM scan_results')
+  for (const text of [
+    `INSERT INTO scan_results VALUES ('10.9.9.9', 1, 's', 'x', now())`,
+    `UPDATE scan_results SET response = 'y'`,
+    `DELETE FROM scan_results WHERE port = 1`,
+    'DELETE FROM scan_results',
+    'VACUUM scan_results',
+    'ANALYZE scan_results',
+    'REINDEX TABLE scan_results',
+    'CHECKPOINT',
+    'SELECT pg_switch_wal()',
+    'ALTER TABLE scan_results ADD COLUMN note text',
+    'TRUNCATE dead_letters',
+  ]) {
+    await database.query(text)
+    assert.equal(await epochAt(database.options), before, text)
+  }
+  assert.equal(keys, 2)
+})
+
+test('a restart, a clean one or after kill -9, leaves it the same', async () => {
+  await using database = await freshDatabase(server)
+  const before = await filled(database)
+  await server.restart()
+  assert.equal(await epochAt(database.options), before)
+  process.kill(server.pid, 'SIGKILL')
+  await server.restart()
+  assert.equal(await epochAt(database.options), before)
+})
+
+test('a bump: another epoch, each time, of that pipeline alone', async () => {
+  await using database = await freshDatabase(server)
+  const seen = new Set([await filled(database)])
+  const other = await epochAt(database.options, 'scan_results', 'others')
+  for (let bumps = 1; bumps <= 3; bumps += 1) {
+    const isNew = await bumpEpoch(database.options, 'scans')
+    const epoch = await epochAt(database.options)
+    assert.ok(epoch?.endsWith(isNew), 'it returns what is new in it')
+    seen.add(epoch as string)
+    assert.equal(seen.size, bumps + 1)
+  }
+  assert.equal(await epochAt(database.options, 'scan_results', 'others'), other)
+})
+
+test('a database made from another: another epoch, though its tables are the same files', async () => {
+  const database = await freshDatabase(server, { locale: 'en-US' })
+  const before = await filled(database)
+  await database[Symbol.asyncDispose]()
+  const maintenance = { ...database.options, database: server.database }
+  const copy = `${database.options.database}_copy`
+  await withConnection(maintenance, (client) =>
+    client.query(`CREATE DATABASE "${copy}" TEMPLATE "${database.options.database}"`),
+  )
+  const copied = { ...database.options, database: copy }
+  const file = (options: PostgresOptions) =>
+    withConnection(options, async (client) => {
+      const { rows } = await client.query(`SELECT pg_relation_filenode('scan_results') AS node`)
+      return rows[0].node
+    })
+  assert.equal(await file(copied), await file(database.options))
+  const after = await epochAt(copied)
+  assert.equal(typeof after, 'string')
+  assert.notEqual(after, before)
+})
+
+test('null where there is no table with a file of its own', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('CREATE VIEW seen AS SELECT * FROM scan_results')
+  await database.query('CREATE TABLE parts (LIKE scan_results) PARTITION BY LIST (port)')
+  await database.query('CREATE TABLE parts_80 PARTITION OF parts FOR VALUES IN (80)')
+  for (const table of ['seen', 'parts', 'missing']) {
+    assert.equal(await epochAt(database.options, table), null, table)
+  }
+})
+
+test('the name of a table is taken as it is', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('CREATE TABLE "Odd ""name""" (i integer)')
+  assert.equal(typeof (await epochAt(database.options, 'Odd "name"')), 'string')
+})
+
+test('without the table of bumps it rejects', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('DROP TABLE cache_epochs')
+  await assert.rejects(epochAt(database.options), /cache_epochs/)
+})
+
+/** A role that may do this, and nothing else. */
+async function roleWith(database: TestDatabase, name: string, grants: string): Promise<PostgresOptions> {
+  await database.query(`CREATE ROLE ${name} LOGIN PASSWORD 'secret'`)
+  if (grants) await database.query(`GRANT ${grants} ON cache_epochs TO ${name}`)
+  return { ...database.options, user: name, password: 'secret' }
+}
+
+test('SELECT on cache_epochs is enough to read it, and it is the same for every role', async () => {
+  await using database = await freshDatabase(server)
+  const epoch = await filled(database)
+  const reader = await roleWith(database, 'epoch_reader', 'SELECT')
+  assert.equal(await epochAt(reader), epoch)
+})
+
+test('a bump without the rights for it fails clearly, and changes nothing', async () => {
+  await using database = await freshDatabase(server)
+  const epoch = await filled(database)
+  for (const [i, grants] of ['', 'SELECT', 'SELECT, INSERT'].entries()) {
+    const role = await roleWith(database, `epoch_bystander_${i}`, grants)
+    await assert.rejects(bumpEpoch(role, 'scans'), /(permission denied|rights).*cache_epochs/)
+  }
+  assert.equal(await epochAt(database.options), epoch)
+})
