@@ -546,6 +546,7 @@ describe('a server that answers something else', () => {
     ['-LOADING of my own\r\n', 'loading'],
     ['-OOM command not allowed\r\n', 'out-of-memory'],
     ['-NOPERM no permissions\r\n', 'no-rights'],
+    ['-NOAUTH Authentication required.\r\n', 'no-rights'],
     ['-READONLY replica\r\n', 'read-only'],
     ['-LOADINGS is no such word\r\n', 'refused'],
     ['-ERR READONLY is not how it begins\r\n', 'refused'],

@@ -202,7 +202,7 @@ test('Redis killed in the middle of a demo, and started again, empty: it converg
     async () => (await view.keys('w')).length,
     (watermarks) => watermarks > 100,
   )
-  const info = (await view.client.info('server')) as string
+  const info = await view.client.info('server')
   const pid = Number(/process_id:(\d+)/.exec(info)?.[1])
   assert.ok((await serverProcesses(demo.pid)).includes(pid), 'that is not the Redis of this demo')
   process.kill(pid, 'SIGKILL')
