@@ -686,7 +686,7 @@ describe('the end', () => {
       await program.said(/disposed/)
       const [code, ms] = await timed(program.ended)
       assert.equal(code, 0, program.stderr())
-      assert.ok(ms < 3000, `it lived on for ${ms} ms`)
+      assert.ok(ms < 1000, `it lived on for ${ms} ms`)
       assert.equal(program.stderr(), '')
     })
   }

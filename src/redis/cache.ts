@@ -24,7 +24,7 @@ export interface RedisCacheOptions extends RedisOptions {
   readonly clock: Clock
 }
 
-/** A script blocks Redis for as long as it runs: some 3 ms for so many. */
+/** A script blocks Redis for as long as it runs: 2 to 7 ms for so many. */
 const maxRecordsPerCall = 1000
 const breakerFailures = 3
 /** Half of it is random: more than a call can take, so that no earlier one is under way when the trial begins. */

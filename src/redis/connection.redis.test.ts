@@ -144,6 +144,23 @@ test('a server that stays silent is left and connected to anew, again and again,
   await confirm(connection)
 })
 
+test('what a silent server leaves without an answer has the connection’s reason', async () => {
+  await using proxy = await TcpProxy.to(server.port)
+  const connection = await connect({ port: proxy.port })
+  proxy.freeze()
+  for (let asked = 0; asked < 2; asked += 1) {
+    await failed(confirm(connection))
+    // This one is under way when the connection is given up.
+    const { bypass, message } = await failed(confirm(connection))
+    assert.equal(bypass, 'timeout')
+    assert.match(message, /timed out|timeout/i)
+    proxy.thaw()
+    await untilConnected(connection)
+    proxy.freeze()
+  }
+  proxy.thaw()
+})
+
 test('of a connection that is lost without a word the cause is not that of the time before', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
@@ -183,6 +200,23 @@ test('a server that is killed and comes back, empty, is used again', async () =>
   await own.restart()
   await untilConnected(connection)
   await confirm(connection)
+})
+
+test('a database that is not there: refused with the mend, and nothing gets into another one', async () => {
+  const few = await startTestRedis({ databases: '4' })
+  const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false }, () => {
+    assert.fail('it is not connected')
+  })
+  after(() => connection.close())
+  await connection.attempted()
+  for (let round = 0; round < 3; round += 1) {
+    const { bypass, message } = connection.away ?? assert.fail('it is away')
+    assert.equal(bypass, 'refused')
+    assert.match(message, /DB index is out of range; check INGESTER_REDIS_DB/)
+    await failed(confirm(connection))
+    await connection.attempted()
+  }
+  assert.doesNotMatch(await adminOf(few).info('keyspace'), /keys=/)
 })
 
 test('the database that is asked for, also after a lost connection', async () => {

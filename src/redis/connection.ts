@@ -23,6 +23,7 @@ const commandTimeoutMs = 500
 /** A server that says nothing for so long while it owes an answer is left, and connected to anew. */
 const silenceMs = 1000
 const connectTimeoutMs = 2000
+const disconnectTimeoutMs = 100
 
 /**
  * One connection, opened in the background again and again, on which nothing is queued while it is away and nothing
@@ -31,6 +32,8 @@ const connectTimeoutMs = 2000
 export class RedisConnection {
   readonly #client: Redis
   #lastError: unknown
+  /** By the server itself: password or database. */
+  #turnedAway = false
 
   /** @param opened called each time that it is connected */
   constructor({ host, port, password, db, tls }: RedisOptions, opened: () => void) {
@@ -51,13 +54,21 @@ export class RedisConnection {
       commandTimeout: commandTimeoutMs,
       socketTimeout: silenceMs,
       connectTimeout: connectTimeoutMs,
+      // A server that is away does not answer our goodbye either.
+      disconnectTimeout: disconnectTimeoutMs,
       keepAlive: 10_000,
       retryStrategy: () => backoff.next(),
       // After a failover the name may stand for another server: look again.
       reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     })
-    this.#client.on('error', (error) => (this.#lastError = error))
+    this.#client.on('connect', () => (this.#turnedAway = false))
+    this.#client.on('error', (error) => {
+      this.#lastError = error
+      this.#turnedAway = true
+    })
     this.#client.on('ready', () => {
+      // ioredis goes on all the same: without a password, or in database 0.
+      if (this.#turnedAway) return this.#client.disconnect(true)
       this.#lastError = undefined
       backoff.reset()
       opened()
@@ -66,7 +77,7 @@ export class RedisConnection {
 
   /** Why nothing can be asked at the moment; undefined while connected. */
   get away(): RedisFailure | undefined {
-    if (this.#client.status === 'ready') return undefined
+    if (this.#client.status === 'ready' && !this.#turnedAway) return undefined
     return this.#lastError === undefined
       ? new RedisFailure('disconnected', 'the connection was lost, or is not open yet')
       : asRedisFailure(this.#lastError)
@@ -74,7 +85,7 @@ export class RedisConnection {
 
   /** Resolves when it is connected or an attempt has failed, whichever comes first. */
   async attempted(): Promise<void> {
-    if (this.#client.status === 'ready') return
+    if (!this.away) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const events = ['ready', 'close'] as const
     for (const event of events) this.#client.once(event, resolve)
@@ -93,16 +104,22 @@ export class RedisConnection {
     try {
       return await this.#client.call('EVALSHA', [protocolSha, ...rest])
     } catch (error) {
-      if (!isScriptLost(error)) throw asRedisFailure(error)
+      if (!isScriptLost(error)) throw this.#failureOf(error)
     }
     try {
       return await this.#client.call('EVAL', [protocol, ...rest])
     } catch (error) {
-      throw asRedisFailure(error)
+      throw this.#failureOf(error)
     }
   }
 
   close(): void {
     this.#client.disconnect()
+  }
+
+  /** Why the connection was lost says more than that it was. */
+  #failureOf(error: unknown): RedisFailure {
+    const failure = asRedisFailure(error)
+    return failure.bypass === 'disconnected' ? (this.away ?? failure) : failure
   }
 }

@@ -6,8 +6,7 @@ import { messageOf } from '#core/failure.ts'
 export class RedisFailure extends Error {
   readonly bypass: BypassCause
 
-  constructor(bypass: BypassCause, what: string) {
-    const mend = mends[bypass]
+  constructor(bypass: BypassCause, what: string, mend = mends[bypass]) {
     super(mend ? `${what}; ${mend}` : what)
     this.name = 'RedisFailure'
     this.bypass = bypass
@@ -34,6 +33,9 @@ export function asRedisFailure(error: unknown): RedisFailure {
   if (error instanceof RedisFailure) return error
   const message = messageOf(error)
   if (error instanceof ReplyError) {
+    if (/DB index is out of range/.test(message)) {
+      return new RedisFailure('refused', message, 'check INGESTER_REDIS_DB')
+    }
     return new RedisFailure(replies.find(([start]) => start.test(message))?.[1] ?? 'refused', message)
   }
   return new RedisFailure(/timed out|Socket timeout/.test(message) ? 'timeout' : 'disconnected', message)

@@ -204,17 +204,17 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are told',
     INGESTER_POSTGRES_SSL_MODE: 'disable',
   }
   assert.match((await outcome(['migrate', 'status'], env)).out, /pending +000001_create_scan_results_table/)
-  assert.match((await outcome(['migrate', 'up'], env)).out, /applied +000001.*\napplied +000002/)
+  assert.match((await outcome(['migrate', 'up'], env)).out, /applied +000001.*\napplied +000002.*\napplied +000003/)
   assert.equal((await outcome(['migrate', 'up'], env)).out, 'up to date\n')
   const down = await outcome(['migrate', 'down', '--json'], env)
   assert.deepEqual(JSON.parse(down.out), {
     direction: 'down',
-    migrations: ['000002_create_dead_letters_table'],
+    migrations: ['000003_create_cache_epochs_table'],
   })
   const status = JSON.parse((await outcome(['migrate', 'status', '--json'], env)).out)
   assert.deepEqual(
     status.migrations.map((one: { pending: boolean }) => one.pending),
-    [false, true],
+    [false, false, true],
   )
 
   assert.equal((await outcome(['migrate', 'up'])).code, 2)
