@@ -20,11 +20,14 @@ if (files.length === 0) {
 
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort())
+// A time-out ends a test; a file whose tests are over, but which left something open, would be waited for for ever.
+const limit = AbortSignal.timeout(20 * 60_000)
+limit.addEventListener('abort', () => console.error('The tests have taken 20 minutes: stopped.'))
 
 const skipped = []
 const excepted = /official[- ]emulator/i
 
-run({ files, cwd: root, concurrency: 2, timeout: 180_000, signal: stopping.signal })
+run({ files, cwd: root, concurrency: 2, timeout: 180_000, signal: AbortSignal.any([stopping.signal, limit]) })
   .on('test:fail', ({ todo }) => {
     if (todo === undefined) process.exitCode = 1
   })

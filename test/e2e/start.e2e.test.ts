@@ -204,7 +204,10 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are told',
     INGESTER_POSTGRES_SSL_MODE: 'disable',
   }
   assert.match((await outcome(['migrate', 'status'], env)).out, /pending +000001_create_scan_results_table/)
-  assert.match((await outcome(['migrate', 'up'], env)).out, /applied +000001.*\napplied +000002.*\napplied +000003/)
+  assert.match(
+    (await outcome(['migrate', 'up'], env)).out,
+    /applied +000001.*\napplied +000002.*\napplied +000003/,
+  )
   assert.equal((await outcome(['migrate', 'up'], env)).out, 'up to date\n')
   const down = await outcome(['migrate', 'down', '--json'], env)
   assert.deepEqual(JSON.parse(down.out), {

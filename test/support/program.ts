@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 /** The project's folder. */
@@ -26,6 +27,26 @@ export interface ProgramOptions {
   readonly cwd?: string
 }
 
+/** Process groups that a test has not ended: its file's process would wait for them for ever. */
+const groups = new Map<number, string>()
+const killAll = () => {
+  for (const pid of groups.keys()) {
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // It has just ended by itself.
+    }
+  }
+}
+process.once('exit', killAll)
+// The benchmarks use this file, too.
+if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
+  after(() => {
+    killAll()
+    if (groups.size > 0) throw new Error(`left running: ${[...groups.values()].join(', ')}`)
+  })
+}
+
 /** Starts a program of the project, in a process group of its own. Disposing kills that group. */
 export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
@@ -37,6 +58,8 @@ export function startProgram(file: string, args: readonly string[], options: Pro
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
   const pid = child.pid as number
+  groups.set(pid, [file, ...args].join(' '))
+  child.once('exit', () => groups.delete(pid))
   return {
     pid,
     stdout: () => output.stdout,
