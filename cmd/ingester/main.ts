@@ -3,6 +3,7 @@ import { endingOf, exitCode } from '#app/exit-code.ts'
 import { version } from '#app/version.ts'
 import { cacheCommand } from './command/cache.ts'
 import { demoCommand } from './command/demo.ts'
+import { emulatorCommand } from './command/emulator.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
 
@@ -19,7 +20,7 @@ const program = new Command('ingester')
 `,
   )
 
-for (const command of [runCommand(), demoCommand(), migrateCommand(), cacheCommand()])
+for (const command of [runCommand(), demoCommand(), migrateCommand(), cacheCommand(), emulatorCommand()])
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()
 

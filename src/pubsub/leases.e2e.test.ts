@@ -4,13 +4,10 @@ import { assertEachOnce, passDeadlines, start, startEmulator, startRig } from '.
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 
 const emulator = await startEmulator()
-const { skip, host, port } =
-  typeof emulator === 'string'
-    ? { skip: emulator, host: '', port: 0 }
-    : { skip: false, host: emulator.emulatorHost, port: emulator.port }
-if (typeof emulator !== 'string') after(() => emulator.stop())
+const { emulatorHost: host, port } = emulator
+after(() => emulator.stop())
 
-await suite('leases on the official emulator', { skip, concurrency: true }, () => {
+await suite('leases on an emulator', { concurrency: true }, () => {
   test('are kept as long as deliveries are held', async () => {
     await using rig = await startRig(host)
     await rig.publish(3000)

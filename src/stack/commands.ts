@@ -15,7 +15,3 @@ const shell = async (script: string, ...args: string[]): Promise<string | undefi
 /** The path of a program on PATH, as the shell finds it; undefined when there is none. */
 export const findCommand = async (name: string): Promise<string | undefined> =>
   await shell('command -v "$1"', name)
-
-/** The path of the Java launcher that the emulator's own start script would take. */
-export const findJava = async (): Promise<string | undefined> =>
-  await shell(`command -v "\${JAVA_HOME:+$JAVA_HOME/bin/}java"`)

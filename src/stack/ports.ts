@@ -38,7 +38,9 @@ export const freePort = async (preferred: number): Promise<number> => {
 }
 
 const addressInUse = (error: unknown): boolean =>
-  error instanceof ServiceError && /address already in use|failed to bind/i.test(error.output)
+  error instanceof ServiceError
+    ? /address already in use|failed to bind/i.test(error.output)
+    : (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
 
 /** Calls `start` with a free port, and with the next one when somebody else took that one meanwhile. */
 export const onFreePort = async <T>(preferred: number, start: (port: number) => Promise<T>): Promise<T> => {

@@ -106,7 +106,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
     postgres ? announced('PostgreSQL', ports.postgres, log, (port) => startPostgres({ port, log })) : none,
     redis ? announced('Redis', ports.redis, log, (port) => startRedis({ port, log })) : none,
     pubsub
-      ? announced('Pub/Sub emulator', pubsubPort, log, (port) => startPubsub({ port, emulatorHost, log }))
+      ? announced('Pub/Sub emulator', pubsubPort, log, (port) => startPubsub({ port, emulatorHost }))
       : none,
   ] as const
   await allOrNone(starting)

@@ -8,7 +8,7 @@ import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
 import { Tally } from '#demo/tally.ts'
 import { publish } from '#pubsub/publisher.ts'
-import { startSystem, withoutEmulator } from '../support/system.ts'
+import { startSystem } from '../support/system.ts'
 
 const maxMessageBytes = 2 * 2 ** 20
 const base = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700_000_000, response: 'hello world' }
@@ -39,9 +39,7 @@ function withExtra(scan: Scan): Buffer {
   return Buffer.from(JSON.stringify({ ...JSON.parse(String(encodeScan(scan, 1))), seen_by: { name: 'x' } }))
 }
 
-test('every kind of bad message is dead-lettered with its reason and acked; its neighbours are stored', {
-  skip: withoutEmulator,
-}, async () => {
+test('every kind of bad message is dead-lettered with its reason and acked; its neighbours are stored', {}, async () => {
   // One batch takes all: a long interval and one lane.
   await using system = await startSystem({
     INGESTER_FLUSH_INTERVAL: '1s',

@@ -11,7 +11,7 @@ import { startIngesterProgram } from '../support/program.ts'
 import { publishScans } from '../support/publish.ts'
 import { viewRedis } from '../support/redis.ts'
 import type { TestSystem } from '../support/system.ts'
-import { metric, startSystem, until, withoutEmulator } from '../support/system.ts'
+import { metric, startSystem, until } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
 
@@ -36,9 +36,7 @@ const verdicts = (url: string, verdict: string) =>
 const rows = async (system: TestSystem) => (await system.scans()).length
 const is = (wanted: number) => (count: number) => count === wanted
 
-test('kill -9 between begin and commit: what comes again is stored, not taken for a duplicate', {
-  skip: withoutEmulator,
-}, async () => {
+test('kill -9 between begin and commit: what comes again is stored, not taken for a duplicate', {}, async () => {
   await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '0' })
   await using redis = viewRedis(system.redis)
   await using victim = startIngesterProgram(['run'], { env: system.env })
@@ -67,7 +65,7 @@ test('kill -9 between begin and commit: what comes again is stored, not taken fo
   assert.equal(await settled(url, 'stale'), 0)
 })
 
-test('a duplicate of what was committed never reaches PostgreSQL', { skip: withoutEmulator }, async () => {
+test('a duplicate of what was committed never reaches PostgreSQL', async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const url = await adminUrl(run)
@@ -80,9 +78,7 @@ test('a duplicate of what was committed never reaches PostgreSQL', { skip: witho
   assert.equal(await metric(url, 'ingester_batch_records_sum'), offered)
 })
 
-test('rows deleted, `cache bump`, the same messages again: all rows are back', {
-  skip: withoutEmulator,
-}, async () => {
+test('rows deleted, `cache bump`, the same messages again: all rows are back', {}, async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const url = await adminUrl(run)
@@ -99,7 +95,7 @@ test('rows deleted, `cache bump`, the same messages again: all rows are back', {
   await until(() => rows(system), is(10))
 })
 
-test('`cache bump` says what it did, or what is missing', { skip: withoutEmulator }, async () => {
+test('`cache bump` says what it did, or what is missing', async () => {
   await using system = await startSystem()
   await using bump = startIngesterProgram(['cache', 'bump'], { env: system.env })
   assert.equal(await bump.ended, 0, bump.stderr())
@@ -121,9 +117,7 @@ test('`cache bump` says what it did, or what is missing', { skip: withoutEmulato
   }
 })
 
-test('Redis not there at start: it goes on without, says so once, and uses it when it comes', {
-  skip: withoutEmulator,
-}, async () => {
+test('Redis not there at start: it goes on without, says so once, and uses it when it comes', {}, async () => {
   const port = await freePort(0)
   await using system = await startSystem({ INGESTER_REDIS_ADDR: `127.0.0.1:${port}` })
   await using run = startIngesterProgram(['run'], { env: system.env })
@@ -155,9 +149,7 @@ test('Redis not there at start: it goes on without, says so once, and uses it wh
   assert.match(run.stderr(), /the cache is used again/)
 })
 
-test('a wrong password for Redis: it goes on without, with the mend and no secret in the log', {
-  skip: withoutEmulator,
-}, async () => {
+test('a wrong password for Redis: it goes on without, with the mend and no secret in the log', {}, async () => {
   await using redis = await startRedis({ port: 0, settings: { requirepass: 'right' } })
   const secret = 'planted-secret-55ab'
   await using system = await startSystem({
@@ -173,9 +165,7 @@ test('a wrong password for Redis: it goes on without, with the mend and no secre
   assert.doesNotMatch(run.stderr(), new RegExp(secret))
 })
 
-test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {
-  skip: withoutEmulator,
-}, async () => {
+test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {}, async () => {
   await using system = await startSystem({ INGESTER_REDIS_ENABLED: 'false' })
   await using redis = viewRedis(system.redis)
   await using run = startIngesterProgram(['run'], { env: system.env })
@@ -187,9 +177,7 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {
   assert.match(run.stderr(), /"cache":"none \(INGESTER_REDIS_ENABLED=false\)"/)
 })
 
-test('Redis killed in the middle of a demo, and started again, empty: it converges', {
-  skip: withoutEmulator,
-}, async (t) => {
+test('Redis killed in the middle of a demo, and started again, empty: it converges', {}, async (t) => {
   t.diagnostic(`TEST_SEED=${seed}`)
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
   await using demo = startIngesterProgram(

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { DemoSummary } from '#app/demo.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { projectDir, startIngesterProgram } from '../support/program.ts'
-import { projectId, withoutEmulator } from '../support/system.ts'
+import { projectId } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
 const mixture = ['--duplicates', '20', '--late', '30', '--poison', '2', '--seed', seed, '--json']
@@ -20,7 +20,7 @@ function assertIdentity(summary: DemoSummary): void {
   assert.equal(summary.received, written + coalesced + stale + deadLettered + nacked + outstanding)
 }
 
-test('demo --for proves that the table converges, and exits 0', { skip: withoutEmulator }, async (t) => {
+test('demo --for proves that the table converges, and exits 0', async (t) => {
   t.diagnostic(`TEST_SEED=${seed}`)
   await using demo = startIngesterProgram([
     'demo',
@@ -42,7 +42,7 @@ test('demo --for proves that the table converges, and exits 0', { skip: withoutE
   assert.ok(summary.published >= 4000, `published ${summary.published}`)
 })
 
-test('with a bug in the guard, demo --for says so and exits 4', { skip: withoutEmulator }, async (t) => {
+test('with a bug in the guard, demo --for says so and exits 4', async (t) => {
   t.diagnostic(`TEST_SEED=${seed}`)
   await using copy = await copyOfProject()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
@@ -59,7 +59,7 @@ test('with a bug in the guard, demo --for says so and exits 4', { skip: withoutE
   assert.match(demo.stderr(), /NOT converged:\n {2}\[.*\] should be ".*" of \d+, but is/)
 })
 
-test('a demo that is cut short proves nothing, and says so', { skip: withoutEmulator }, async () => {
+test('a demo that is cut short proves nothing, and says so', async () => {
   await using demo = startIngesterProgram(['demo', '--for', '60s', ...mixture])
   await demo.said(/ready after/)
   demo.signal('SIGINT')
@@ -68,7 +68,7 @@ test('a demo that is cut short proves nothing, and says so', { skip: withoutEmul
   assert.match(demo.stderr(), /it was stopped before its time/)
 })
 
-test('a demo whose subscription is deleted ends with the reason', { skip: withoutEmulator }, async () => {
+test('a demo whose subscription is deleted ends with the reason', async () => {
   await using demo = startIngesterProgram(['demo'])
   const [, emulatorHost = ''] = await demo.said(/PUBSUB_EMULATOR_HOST=(\S+)/)
   await demo.said(/ready after/)

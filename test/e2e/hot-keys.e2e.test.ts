@@ -9,7 +9,7 @@ import { publish } from '#pubsub/publisher.ts'
 import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
-import { metric, startSystem, until, withoutEmulator } from '../support/system.ts'
+import { metric, startSystem, until } from '../support/system.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const messages = Number(process.env['TEST_MESSAGES'] ?? 20_000)
@@ -23,7 +23,6 @@ interface Replica {
 }
 
 describe('three replicas, 100 hot keys, every message twice, some replicas killed with -9', {
-  skip: withoutEmulator,
   timeout: 170_000,
 }, () => {
   const shares: Record<string, number> = {}

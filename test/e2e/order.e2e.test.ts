@@ -5,7 +5,7 @@ import { noLogger } from '#core/logger.ts'
 import type { Scan } from '#demo/scan.ts'
 import { Tally } from '#demo/tally.ts'
 import { publishScans } from '../support/publish.ts'
-import { startSystem, withoutEmulator } from '../support/system.ts'
+import { startSystem } from '../support/system.ts'
 
 const base = { ip: '1.1.1.7', service: 'HTTP' }
 const older = { timestamp: 1_700_000_000, response: 'z: older, though greater as text' }
@@ -32,7 +32,7 @@ for (const [how, apart] of [
   ['in one batch', false],
   ['in batches of their own', true],
 ] as const) {
-  test(`every order of arrival ends in the same row, ${how}`, { skip: withoutEmulator }, async () => {
+  test(`every order of arrival ends in the same row, ${how}`, async () => {
     await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: apart ? '0' : '2s' })
     const tally = new Tally(() => ingester.outstanding)
     await using ingester = await startIngester(system.config, noLogger, { observer: tally.observer })

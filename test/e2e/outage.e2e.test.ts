@@ -10,15 +10,7 @@ import { observers } from '#core/observer.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { publishMixture } from '../support/publish.ts'
 import { startIngesterProgram } from '../support/program.ts'
-import {
-  createSubscription,
-  metric,
-  projectId,
-  startSystem,
-  topicId,
-  until,
-  withoutEmulator,
-} from '../support/system.ts'
+import { createSubscription, metric, projectId, startSystem, topicId, until } from '../support/system.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const frozenSeconds = Number(process.env['TEST_FROZEN_SECONDS'] ?? 25)
@@ -26,7 +18,6 @@ const bound = 5000
 const rate = 1000
 
 test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, buried or lost, attempts stay 1, memory is bounded`, {
-  skip: withoutEmulator,
   timeout: 300_000,
 }, async (t) => {
   t.diagnostic(`TEST_SEED=${seed} TEST_FROZEN_SECONDS=${frozenSeconds}`)
@@ -109,9 +100,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, burie
   assert.ok(growthMiB < 50, `memory grew by ${growthMiB} MiB while nothing could be taken`)
 })
 
-test('with default settings, too, a database that does not answer makes it not ready within seconds', {
-  skip: withoutEmulator,
-}, async () => {
+test('with default settings, too, a database that does not answer makes it not ready within seconds', {}, async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const [, url = ''] = await run.said(/"admin":"(http[^"]+)"/)

@@ -7,20 +7,12 @@ import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
 import type { TestSystem } from '../support/system.ts'
-import {
-  connectSql,
-  createSubscription,
-  metric,
-  startSystem,
-  until,
-  withoutEmulator,
-} from '../support/system.ts'
+import { connectSql, createSubscription, metric, startSystem, until } from '../support/system.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const messages = Number(process.env['TEST_MESSAGES'] ?? 50_000)
 
 test(`three replicas, one killed with -9 while it holds deliveries, make of ${messages} messages the table that one makes`, {
-  skip: withoutEmulator,
   timeout: 300_000,
 }, async (t) => {
   t.diagnostic(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)

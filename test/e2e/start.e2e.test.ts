@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { startPostgres } from '#stack/postgres.ts'
 import { startIngesterProgram, startProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
-import { startSystem, until, withoutEmulator } from '../support/system.ts'
+import { startSystem, until } from '../support/system.ts'
 
 /** Nobody listens there. */
 const nowhere = '127.0.0.1:1'
@@ -87,9 +87,7 @@ test('no credentials for Google Cloud: exit 2 with the mend, in the service and 
   assert.match(talk, /no credentials for Google Cloud/)
 })
 
-test('the scanner publishes what it says, and tells when nobody takes it', {
-  skip: withoutEmulator,
-}, async () => {
+test('the scanner publishes what it says, and tells when nobody takes it', {}, async () => {
   await using system = await startSystem()
   const args = ['--count', '500', '--rate', '0', '--seed', '7', '--json']
   await using scanner = startProgram('bin/scanner', args, { env: system.env })
@@ -154,7 +152,7 @@ test('a wrong password is no reason to wait: exit 2', async () => {
   assert.doesNotMatch(talk, new RegExp(secret))
 })
 
-test('Pub/Sub not there: exit 3 after the limit', { skip: withoutEmulator }, async () => {
+test('Pub/Sub not there: exit 3 after the limit', async () => {
   await using system = await startSystem()
   const { code, talk } = await outcome(['run'], {
     ...system.env,
@@ -166,9 +164,7 @@ test('Pub/Sub not there: exit 3 after the limit', { skip: withoutEmulator }, asy
   assert.match(talk, /the Pub\/Sub emulator at 127.0.0.1:1 was not reachable within/)
 })
 
-test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the mend', {
-  skip: withoutEmulator,
-}, async () => {
+test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the mend', {}, async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const [, url] = await run.said(/"admin":"(http[^"]+)"/)

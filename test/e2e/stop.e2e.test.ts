@@ -3,14 +3,12 @@ import { test } from 'node:test'
 import { serverProcesses } from '#stack/processes.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
-import { metric, startSystem, until, withoutEmulator } from '../support/system.ts'
+import { metric, startSystem, until } from '../support/system.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const plain = { duplicates: 20, late: 30, poison: 0 }
 
-test('Ctrl-C on the demo settles what is in hand and leaves no process', {
-  skip: withoutEmulator,
-}, async () => {
+test('Ctrl-C on the demo settles what is in hand and leaves no process', {}, async () => {
   await using demo = startIngesterProgram(['demo', '--rate', '2000', '--seed', String(seed)])
   const [, url] = await demo.said(/(http:\/\/[\d.:]+)\/metrics/)
   await until(
@@ -32,9 +30,7 @@ test('Ctrl-C on the demo settles what is in hand and leaves no process', {
   await until(alive, (pids) => pids.length === 0, 2000)
 })
 
-test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {
-  skip: withoutEmulator,
-}, async () => {
+test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {}, async () => {
   await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '60s', INGESTER_MAX_BATCH_SIZE: '50000' })
   const { oracle } = await publishMixture(system, 3000, seed, plain)
   await using ingester = startIngesterProgram(['run'], { env: system.env })
@@ -50,9 +46,7 @@ test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {
   assert.deepEqual(oracle.differences(await system.scans()), [])
 })
 
-test('a second signal gives back what is in hand and exits 5; the next one to come gets it', {
-  skip: withoutEmulator,
-}, async () => {
+test('a second signal gives back what is in hand and exits 5; the next one to come gets it', {}, async () => {
   await using system = await startSystem()
   const { oracle } = await publishMixture(system, 3000, seed, plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
@@ -79,9 +73,7 @@ test('a second signal gives back what is in hand and exits 5; the next one to co
   assert.equal(await second.ended, 0, second.stderr())
 })
 
-test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a hard one', {
-  skip: withoutEmulator,
-}, async () => {
+test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a hard one', {}, async () => {
   await using system = await startSystem({ INGESTER_SHUTDOWN_TIMEOUT: '1s' })
   await publishMixture(system, 100, seed, plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')

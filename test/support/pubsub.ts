@@ -13,19 +13,19 @@ import type { PubsubSourceOptions } from '#pubsub/source.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import type { PubsubServer } from '#stack/pubsub.ts'
 import { startPubsub } from '#stack/pubsub.ts'
+import type { OfficialEmulator } from './official-emulator.ts'
+import { startOfficialEmulator } from './official-emulator.ts'
 
 /** The shortest that Pub/Sub takes, and how often leases are extended under it. */
 const ackDeadlineMs = 10_000
 const projectId = 'test-project'
 
-/** The official emulator, or why there is none here: a reason to skip. */
-export async function startEmulator(): Promise<PubsubServer | string> {
-  try {
-    return await startPubsub({ port: 0 })
-  } catch (error) {
-    if (!/no Pub\/Sub emulator found|needs Java/.test((error as Error).message)) throw error
-    return 'the official emulator or Java is not installed'
-  }
+/** A broker to test the source on: our own; with TEST_PUBSUB=official the official emulator. */
+export async function startEmulator(): Promise<PubsubServer | OfficialEmulator> {
+  if (process.env['TEST_PUBSUB'] !== 'official') return startPubsub({ port: 0 })
+  const official = await startOfficialEmulator()
+  if (typeof official === 'string') throw new Error(official)
+  return official
 }
 
 /** What the client asked of the server. */

@@ -9,7 +9,6 @@ import { connectPubsub } from '#pubsub/client.ts'
 import type { Scan } from '#demo/scan.ts'
 import type { Stack } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
-import { startEmulator } from './pubsub.ts'
 import { migrationsDir } from '#app/project.ts'
 
 /** PostgreSQL with its tables, Redis, and a Pub/Sub emulator: what an ingester needs around it. */
@@ -33,9 +32,6 @@ export const topicId = 'scan-topic'
 const subscriptionId = 'scan-sub'
 /** The shortest that Pub/Sub has, so that what a dead process held comes back soon. */
 const ackDeadlineMs = 10_000
-
-/** Why tests that need a broker cannot run here; false where they can. Under CI that is a failure. */
-export const withoutEmulator = await missingEmulator()
 
 /** Everything on free ports. Topic and subscription exist, so that nothing published is missed. */
 export async function startSystem(extra: Readonly<Record<string, string>> = {}): Promise<TestSystem> {
@@ -145,11 +141,4 @@ export async function metric(adminUrl: string, name: string): Promise<number> {
   const text = await (await fetch(`${adminUrl}/metrics`)).text()
   const line = text.split('\n').find((one) => one.startsWith(name))
   return line ? Number(line.slice(line.lastIndexOf(' ') + 1)) : 0
-}
-
-async function missingEmulator(): Promise<string | false> {
-  const started = await startEmulator()
-  if (typeof started === 'string') return 'no Pub/Sub emulator is installed'
-  await started.stop()
-  return false
 }

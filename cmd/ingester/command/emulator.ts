@@ -1,0 +1,41 @@
+import { Command } from 'commander'
+import { serveEmulator } from '#app/emulator.ts'
+import { parseWhole } from '#config/values.ts'
+import { argument } from '../arguments.ts'
+import { stopSignals } from '../stop-signals.ts'
+
+interface Options {
+  readonly port: number
+  readonly host: string
+  readonly faults?: boolean
+  readonly json?: boolean
+}
+
+export function emulatorCommand(): Command {
+  return new Command('emulator')
+    .description('Run the Pub/Sub emulator alone: gRPC and REST on one port, everything in memory.')
+    .option(
+      '--port <n>',
+      '0: any free one',
+      argument((text) => parseWhole(text, 0)),
+      8085,
+    )
+    .option('--host <address>', 'to listen on; there is no authentication', '127.0.0.1')
+    .option('--faults', 'let it be broken on command: POST /faults, GET /inspect/{subscription}')
+    .option('--json', 'print the address as one JSON object')
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester emulator
+  PUBSUB_EMULATOR_HOST=127.0.0.1:8085 bin/ingester run --env-file .env     in another terminal
+  curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/scan-topic
+`,
+    )
+    .action(async ({ port, host, faults, json }: Options) => {
+      using signals = stopSignals(() => console.error('stopping'))
+      await serveEmulator({ port, host, faultRoutes: faults ?? false }, signals.stop, (address) => {
+        console.log(json ? JSON.stringify(address) : `PUBSUB_EMULATOR_HOST=${address.emulatorHost}`)
+        if (faults) console.error(`it can be broken by whoever reaches http://${address.emulatorHost}/faults`)
+      })
+    })
+}

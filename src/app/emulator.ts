@@ -1,0 +1,37 @@
+import { once } from 'node:events'
+import { ConfigurationError, messageOf } from '#core/failure.ts'
+import type { EmulatorOptions } from '#emulator/emulator.ts'
+import { startEmulator } from '#emulator/emulator.ts'
+
+export interface EmulatorAddress {
+  readonly host: string
+  readonly port: number
+  readonly emulatorHost: string
+}
+
+/**
+ * Runs the emulator until the signal.
+ *
+ * @throws ConfigurationError if it cannot listen there
+ */
+export async function serveEmulator(
+  options: EmulatorOptions,
+  stop: AbortSignal,
+  started: (address: EmulatorAddress) => void,
+): Promise<void> {
+  await using emulator = await listening(options)
+  const { host, port, emulatorHost } = emulator
+  started({ host, port, emulatorHost })
+  if (!stop.aborted) await once(stop, 'abort')
+}
+
+async function listening(options: EmulatorOptions) {
+  try {
+    return await startEmulator(options)
+  } catch (error) {
+    const mend = 'choose another with --port, or --port 0 for any free one'
+    throw new ConfigurationError(`the emulator cannot listen there: ${messageOf(error)}; ${mend}`, {
+      cause: error,
+    })
+  }
+}

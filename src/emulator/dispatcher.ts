@@ -1,0 +1,81 @@
+import type { Backlog, Delivery } from './backlog.ts'
+import type { Holder } from './entry.ts'
+import type { StatusError } from './status.ts'
+
+/** Who takes messages: a stream, or a pull that waits. */
+export interface Consumer extends Holder {
+  /** What may be delivered to it now. */
+  readonly room: { readonly messages: number; readonly bytes: number }
+  /** Whether it holds nothing, so that a message larger than its room may come all the same. */
+  readonly isEmpty: boolean
+  readonly leaseMs: number
+  deliver(deliveries: readonly Delivery[]): void
+  end(status: StatusError): void
+}
+
+const maxMessagesAtOnce = 1000
+const maxBytesAtOnce = 1024 * 1024
+
+/** Gives what is available to the consumers in turn: each gets as much as the others, if it has room. */
+export class Dispatcher {
+  readonly #backlog: Backlog
+  #consumers: Consumer[] = []
+  #scheduled = false
+  #paused = false
+
+  constructor(backlog: Backlog) {
+    this.#backlog = backlog
+  }
+
+  set paused(paused: boolean) {
+    this.#paused = paused
+    this.wake()
+  }
+
+  add(consumer: Consumer): void {
+    this.#consumers.push(consumer)
+    this.wake()
+  }
+
+  remove(consumer: Consumer): void {
+    this.#consumers = this.#consumers.filter((other) => other !== consumer)
+  }
+
+  /** Something became available, or there is room again. What comes at once is delivered together. */
+  wake(): void {
+    if (this.#scheduled || this.#consumers.length === 0) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      while (!this.#paused && this.#round());
+    })
+  }
+
+  end(status: StatusError): void {
+    const consumers = this.#consumers
+    this.#consumers = []
+    for (const consumer of consumers) consumer.end(status)
+  }
+
+  /** One delivery to each. False if nothing was delivered. */
+  #round(): boolean {
+    const ready = this.#consumers.filter(({ room }) => room.messages > 0)
+    const share = Math.min(maxMessagesAtOnce, Math.ceil(this.#backlog.available / ready.length))
+    let delivered = 0
+    for (const consumer of ready) {
+      const { room, isEmpty, leaseMs } = consumer
+      const limits = {
+        messages: Math.min(share, room.messages),
+        bytes: Math.min(maxBytesAtOnce, room.bytes),
+        orOne: isEmpty || room.bytes >= maxBytesAtOnce,
+      }
+      const deliveries = this.#backlog.take(limits, leaseMs, consumer)
+      delivered += deliveries.length
+      if (deliveries.length > 0) consumer.deliver(deliveries)
+    }
+    // Whoever was first is last the next time.
+    const [first] = this.#consumers
+    if (first && delivered > 0) this.#consumers.push(...this.#consumers.splice(0, 1))
+    return delivered > 0
+  }
+}

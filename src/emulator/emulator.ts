@@ -1,0 +1,90 @@
+import type { Clock } from '#runtime/clock.ts'
+import { systemClock } from '#runtime/clock.ts'
+import { Broker } from './broker.ts'
+import { DeliveryFaults } from './delivery-faults.ts'
+import { FaultRoutes } from './fault-routes.ts'
+import { FaultInjector } from './fault-injector.ts'
+import { GrpcServer } from './grpc.ts'
+import { handlersOf } from './handlers.ts'
+import type { SubscriptionView } from './inspection.ts'
+import { viewOf } from './inspection.ts'
+import { listen } from './listener.ts'
+import type { Outgoing } from './message.ts'
+import { seededRandom } from './random.ts'
+import { createRestServer } from './rest.ts'
+import { RpcFaults } from './rpc-faults.ts'
+import { Rpcs } from './rpcs.ts'
+import { StreamingPull } from './streaming-pull.ts'
+
+export interface EmulatorOptions {
+  /** 0: any free one. Default 8085. */
+  readonly port?: number
+  /** Default 127.0.0.1: it has no authentication. */
+  readonly host?: string
+  /** Of deadlines, backoffs and publish times. Default: the system's. */
+  readonly clock?: Clock
+  /** Of what faults draw. */
+  readonly seed?: number
+  /** Serve faults and inspection by HTTP, too: whoever reaches the port may then break everything. */
+  readonly faultRoutes?: boolean
+  /** Keep what is acked, to be looked at; memory then grows with all that was ever published. */
+  readonly history?: boolean
+}
+
+/** A running Pub/Sub emulator: what it serves is on the wire; what is here is for tests and benchmarks. */
+export interface Emulator extends AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  /** `host:port`, the value for PUBSUB_EMULATOR_HOST. */
+  readonly emulatorHost: string
+  readonly faults: FaultInjector
+  /** What is in a subscription, and what became of it. */
+  inspect(subscription: string): SubscriptionView
+  /** As the RPC, without the wire and its limits: to load a backlog. */
+  publish(topic: string, messages: readonly Outgoing[]): string[]
+  /** Ends all streams with UNAVAILABLE, and then itself. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts an emulator in this process. Topics, subscriptions and messages are in memory, and end with it.
+ *
+ * @throws Error with code EADDRINUSE if the port is taken
+ */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { port = 8085, host = '127.0.0.1', clock = systemClock, seed = 1, history = false } = options
+  const random = seededRandom(seed)
+  const deliveryFaults = new DeliveryFaults(random)
+  const rpcFaults = new RpcFaults(random)
+  const broker = new Broker({
+    clock,
+    faults: deliveryFaults,
+    history,
+    beforeAck: () => faults.lookBeforeAck,
+  })
+  const faults = new FaultInjector({ broker, deliveryFaults, rpcFaults, random })
+  const rpcs = new Rpcs(handlersOf(broker, clock), rpcFaults)
+  const grpc = new GrpcServer(
+    rpcs,
+    (call) => void new StreamingPull(call, { broker, rpcFaults, deliveryFaults }),
+  )
+  const inspect = (subscription: string) => viewOf(broker.subscription(subscription))
+  const routes = options.faultRoutes ? new FaultRoutes(faults, inspect) : undefined
+  const listener = await listen({ host, port }, grpc, createRestServer(rpcs, routes))
+
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    broker[Symbol.dispose]()
+    await listener.close()
+  }
+  return {
+    host,
+    port: listener.port,
+    emulatorHost: `${host}:${listener.port}`,
+    faults,
+    inspect,
+    publish: (topic, messages) => broker.publish(topic, messages),
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  }
+}

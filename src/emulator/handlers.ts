@@ -1,0 +1,126 @@
+import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
+import type { Clock } from '#runtime/clock.ts'
+import type { Broker } from './broker.ts'
+import { validName, validProject } from './names.ts'
+import { pageOf } from './pages.ts'
+import { msOf } from './proto.ts'
+import { checkPublish } from './publish-limits.ts'
+import { pull } from './pull.ts'
+import { changedSubscription, changedTopic, subscriptionConfig, topicConfig } from './settings.ts'
+import { invalidArgument, unimplemented } from './status.ts'
+
+type v1 = typeof google.pubsub.v1
+/** The request of a method of the client library's services, by name. */
+type RequestOf<
+  S extends 'Publisher' | 'Subscriber',
+  M extends keyof v1[S]['prototype'],
+> = v1[S]['prototype'][M] extends (request: infer R, ...rest: never[]) => unknown ? R : never
+
+type Publisher<M extends keyof v1['Publisher']['prototype']> = RequestOf<'Publisher', M>
+type Subscriber<M extends keyof v1['Subscriber']['prototype']> = RequestOf<'Subscriber', M>
+
+/** A response as an object, or encoded. */
+export type Answer = object | Uint8Array
+
+/** Answers a unary RPC; throws a StatusError. The signal aborts when nobody waits for the answer any more. */
+export type Handler = (request: never, signal: AbortSignal) => Answer | Promise<Answer>
+
+const maxAckIds = 2500
+const maxRequestBytes = 512 * 1024
+
+/** What is served of `Publisher` and `Subscriber`, by the RPCs' names; StreamingPull apart. */
+export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string, Handler>> {
+  const subscriptionOf = ({ subscription }: { subscription?: string | null }) =>
+    broker.subscription(validName('subscriptions', subscription))
+  return {
+    CreateTopic: (request: Publisher<'createTopic'>) => broker.createTopic(topicConfig(request)),
+    GetTopic: ({ topic }: Publisher<'getTopic'>) => broker.topic(validName('topics', topic)),
+    UpdateTopic: ({ topic, updateMask }: Publisher<'updateTopic'>) => {
+      const standing = broker.topic(validName('topics', topic?.name))
+      return broker.changeTopic(changedTopic(standing, topic ?? {}, updateMask))
+    },
+    ListTopics: (request: Publisher<'listTopics'>) => {
+      const { page, nextPageToken } = pageOf(broker.topicsOf(validProject(request.project)), nameOf, request)
+      return { topics: page, nextPageToken }
+    },
+    ListTopicSubscriptions: (request: Publisher<'listTopicSubscriptions'>) => {
+      const names = broker.subscriptionsOfTopic(validName('topics', request.topic))
+      const { page, nextPageToken } = pageOf(names, (name) => name, request)
+      return { subscriptions: page, nextPageToken }
+    },
+    DeleteTopic: ({ topic }: Publisher<'deleteTopic'>) => {
+      broker.deleteTopic(validName('topics', topic))
+      return {}
+    },
+    DetachSubscription: ({ subscription }: Publisher<'detachSubscription'>) => {
+      broker.detach(validName('subscriptions', subscription))
+      return {}
+    },
+    Publish: ({ topic, messages }: Publisher<'publish'>) => {
+      const name = validName('topics', topic)
+      broker.topic(name)
+      const outgoing = (messages ?? []) as Parameters<typeof broker.publish>[1]
+      checkPublish(outgoing)
+      return { messageIds: broker.publish(name, outgoing) }
+    },
+
+    CreateSubscription: (request: Subscriber<'createSubscription'>) => {
+      validName('topics', request.topic)
+      return broker.createSubscription(subscriptionConfig(request))
+    },
+    GetSubscription: (request: Subscriber<'getSubscription'>) => subscriptionOf(request).config,
+    UpdateSubscription: ({ subscription, updateMask }: Subscriber<'updateSubscription'>) => {
+      const { config } = broker.subscription(validName('subscriptions', subscription?.name))
+      return broker.changeSubscription(changedSubscription(config, subscription ?? {}, updateMask))
+    },
+    ListSubscriptions: (request: Subscriber<'listSubscriptions'>) => {
+      const all = broker.subscriptionsOf(validProject(request.project))
+      const { page, nextPageToken } = pageOf(all, nameOf, request)
+      return { subscriptions: page, nextPageToken }
+    },
+    DeleteSubscription: ({ subscription }: Subscriber<'deleteSubscription'>) => {
+      broker.deleteSubscription(validName('subscriptions', subscription))
+      return {}
+    },
+    ModifyPushConfig: (request: Subscriber<'modifyPushConfig'>) => {
+      subscriptionOf(request)
+      if (request.pushConfig?.pushEndpoint) throw unimplemented('push_config')
+      return {}
+    },
+    Pull: (request: Subscriber<'pull'>, signal: AbortSignal) =>
+      pull(subscriptionOf(request), request, clock, signal),
+    Acknowledge: async (request: Subscriber<'acknowledge'>) => {
+      const subscription = subscriptionOf(request)
+      await subscription.acknowledge(checkAckIds(request.ackIds))
+      return {}
+    },
+    ModifyAckDeadline: (request: Subscriber<'modifyAckDeadline'>) => {
+      const subscription = subscriptionOf(request)
+      subscription.modifyAckDeadline(checkAckIds(request.ackIds), request.ackDeadlineSeconds ?? 0)
+      return {}
+    },
+    Seek: (request: Subscriber<'seek'>) => {
+      const { backlog } = subscriptionOf(request)
+      if (request.snapshot) throw unimplemented('seek to a snapshot')
+      if (!request.time) throw invalidArgument('The target of the seek must be set.')
+      backlog.seek(msOf(request.time))
+      return {}
+    },
+  }
+}
+
+function nameOf({ name }: { name?: string | null }): string {
+  return name ?? ''
+}
+
+/** https://cloud.google.com/pubsub/quotas#resource_limits */
+function checkAckIds(ackIds: readonly string[] | null | undefined): readonly string[] {
+  if (!ackIds?.length) throw invalidArgument('No ack ids specified.')
+  if (ackIds.length > maxAckIds) {
+    throw invalidArgument(`Too many ack ids: ${ackIds.length}, at most ${maxAckIds} in a request.`)
+  }
+  if (ackIds.reduce((sum, id) => sum + id.length, 0) > maxRequestBytes) {
+    throw invalidArgument(`Request payload size exceeds the limit: ${maxRequestBytes} bytes.`)
+  }
+  return ackIds
+}

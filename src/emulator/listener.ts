@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import type { Server as HttpServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer } from 'node:net'
+import type { GrpcServer } from './grpc.ts'
+
+/** How HTTP/2 without TLS begins; https://www.rfc-editor.org/rfc/rfc9113#section-3.4 */
+const preface = 'PRI'
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+/**
+ * One port for gRPC and REST: the first bytes of a connection say whose it is.
+ *
+ * @throws Error with code EADDRINUSE if the port is taken
+ */
+export async function listen(
+  { host, port }: { readonly host: string; readonly port: number },
+  grpc: GrpcServer,
+  rest: HttpServer,
+): Promise<Listener> {
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    // Whoever goes away before the first byte is nobody's.
+    socket.on('error', () => {})
+    sniff(socket, (first) => {
+      if (first.startsWith(preface)) grpc.accept(socket)
+      else rest.emit('connection', socket)
+    })
+  })
+  server.listen({ host, port })
+  await once(server, 'listening')
+  return {
+    host,
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.close()
+      await grpc.close()
+      rest.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** Looks at the first bytes without taking them. */
+function sniff(socket: Socket, then: (first: string) => void): void {
+  socket.once('readable', () => {
+    const first = socket.read() as Buffer | null
+    if (!first) return
+    socket.unshift(first)
+    then(first.toString('latin1', 0, preface.length))
+  })
+}

@@ -1,0 +1,85 @@
+import type { Entry } from './entry.ts'
+import { EntryList } from './entry.ts'
+
+interface OrderedKey {
+  /** Those whose turn has not come. */
+  readonly queue: EntryList
+  /** Delivered together, and not settled. */
+  readonly out: Entry[]
+  /** The one whose turn it is; it stands among the available ones. */
+  head: Entry | undefined
+}
+
+/**
+ * Keeps the entries of an ordering key in order. Only the first of a key may be delivered, with as many of its
+ * followers as the same response has room for; the next ones when all of these are acked. If one of them fails, those
+ * behind it are taken back, too.
+ */
+export class OrderedKeys {
+  readonly #keys = new Map<string, OrderedKey>()
+
+  /** A new entry. True: it is its turn; false: it is kept here until then. */
+  enter(entry: Entry): boolean {
+    const { orderingKey } = entry.message
+    const key = this.#keys.get(orderingKey)
+    if (key) {
+      key.queue.push(entry)
+      return false
+    }
+    this.#keys.set(orderingKey, { queue: new EntryList(), out: [], head: entry })
+    return true
+  }
+
+  /** It is delivered. */
+  leased(entry: Entry): void {
+    const key = this.#of(entry)
+    if (key.head === entry) key.head = undefined
+    else key.queue.remove(entry)
+    key.out.push(entry)
+  }
+
+  /** The one that may be delivered together with it. */
+  following(entry: Entry): Entry | undefined {
+    return this.#of(entry).queue.first
+  }
+
+  /** It is done with. Returns the one whose turn it is now. */
+  settled(entry: Entry): Entry | undefined {
+    const key = this.#of(entry)
+    if (key.head === entry) key.head = undefined
+    const at = key.out.indexOf(entry)
+    if (at >= 0) key.out.splice(at, 1)
+    return this.#advance(key, entry.message.orderingKey)
+  }
+
+  /** Those delivered after it, which have to come again after it. */
+  behind(entry: Entry): Entry[] {
+    return this.#of(entry).out.filter((other) => other.sequence > entry.sequence)
+  }
+
+  /** It and those behind it are not leased any more. Returns the one whose turn it is now. */
+  failed(entry: Entry): Entry | undefined {
+    const key = this.#of(entry)
+    const back = key.out.filter((other) => other.sequence >= entry.sequence)
+    key.out.splice(key.out.length - back.length)
+    for (const one of back.toReversed()) key.queue.unshift(one)
+    return this.#advance(key, entry.message.orderingKey)
+  }
+
+  clear(): void {
+    this.#keys.clear()
+  }
+
+  #advance(key: OrderedKey, name: string): Entry | undefined {
+    if (key.head || key.out.length > 0) return undefined
+    key.head = key.queue.shift()
+    if (!key.head) this.#keys.delete(name)
+    return key.head
+  }
+
+  #of(entry: Entry): OrderedKey {
+    const key = this.#keys.get(entry.message.orderingKey)
+    if (!key) throw new Error('an entry whose key is not known')
+    return key
+  }
+}

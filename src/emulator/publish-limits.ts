@@ -1,0 +1,46 @@
+import type { Outgoing } from './message.ts'
+import { invalidArgument } from './status.ts'
+
+/** https://cloud.google.com/pubsub/quotas#resource_limits */
+const maxMessages = 1000
+const maxBytes = 10_000_000
+const maxAttributes = 100
+const maxAttributeKeyBytes = 256
+const maxAttributeValueBytes = 1024
+const maxOrderingKeyBytes = 1024
+
+/** @throws StatusError if one of the messages, or all of them together, may not be published */
+export function checkPublish(messages: readonly Outgoing[]): void {
+  if (messages.length === 0) throw invalidArgument('No messages to publish')
+  if (messages.length > maxMessages) {
+    throw invalidArgument(`Too many messages to publish: ${messages.length}, at most ${maxMessages}`)
+  }
+  const bytes = messages.reduce((sum, message) => sum + checkMessage(message), 0)
+  if (bytes > maxBytes) throw invalidArgument(`Request payload size exceeds the limit: ${maxBytes} bytes.`)
+}
+
+/** @returns its size in bytes */
+function checkMessage({ data, attributes, orderingKey }: Outgoing): number {
+  const pairs = Object.entries(attributes ?? {})
+  if (!data?.length && pairs.length === 0) throw invalidArgument('Some messages are empty')
+  if (pairs.length > maxAttributes) {
+    throw invalidArgument(`A message has ${pairs.length} attributes, at most ${maxAttributes} are allowed`)
+  }
+  if (Buffer.byteLength(orderingKey ?? '') > maxOrderingKeyBytes) {
+    throw invalidArgument(`An ordering key is longer than ${maxOrderingKeyBytes} bytes`)
+  }
+  return (data?.length ?? 0) + pairs.reduce((sum, pair) => sum + checkAttribute(pair), 0)
+}
+
+function checkAttribute([key, value]: readonly [string, string]): number {
+  const [keyBytes, valueBytes] = [Buffer.byteLength(key), Buffer.byteLength(value)]
+  if (keyBytes === 0) throw invalidArgument('An attribute has an empty key')
+  if (keyBytes > maxAttributeKeyBytes) {
+    throw invalidArgument(`An attribute's key is longer than ${maxAttributeKeyBytes} bytes`)
+  }
+  if (key.startsWith('goog')) throw invalidArgument(`The attribute key ${key} begins with "goog"`)
+  if (valueBytes > maxAttributeValueBytes) {
+    throw invalidArgument(`The value of attribute ${key} is longer than ${maxAttributeValueBytes} bytes`)
+  }
+  return keyBytes + valueBytes
+}

@@ -1,0 +1,141 @@
+// The REST API, as the proto files describe it: each RPC has a verb, a path with fields in it, and says where the body
+// goes. https://google.aip.dev/127, https://protobuf.dev/programming-guides/json/
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { JSONValue } from 'proto3-json-serializer'
+import { fromProto3JSON, toProto3JSON } from 'proto3-json-serializer'
+import type { FaultRoutes } from './fault-routes.ts'
+import type { Answer } from './handlers.ts'
+import type { Rpcs } from './rpcs.ts'
+import type { RpcSchema } from './schema.ts'
+import { rpcs as schemas } from './schema.ts'
+import type { StatusName } from './status.ts'
+import { StatusError, asStatusError, invalidArgument } from './status.ts'
+
+/** https://cloud.google.com/apis/design/errors#handling_errors */
+const httpCodes: Partial<Record<StatusName, number>> = {
+  INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
+  OUT_OF_RANGE: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  ABORTED: 409,
+  RESOURCE_EXHAUSTED: 429,
+  CANCELLED: 499,
+  UNIMPLEMENTED: 501,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+}
+
+interface Route {
+  readonly schema: RpcSchema
+  readonly verb: string
+  readonly pattern: RegExp
+  /** The request's field that the path has: `topic`, or `topic.name`. */
+  readonly field: string
+  readonly body: string | undefined
+}
+
+const routes: readonly Route[] = schemas.flatMap((schema) =>
+  schema.http ? [routeOf(schema, schema.http)] : [],
+)
+
+/** An HTTP/1.1 server that listens nowhere: it is handed connections. */
+export function createRestServer(rpcs: Rpcs, faults: FaultRoutes | undefined): Server {
+  return createServer((request, response) => void serve(rpcs, faults, request, response))
+}
+
+async function serve(
+  rpcs: Rpcs,
+  faults: FaultRoutes | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+  if (pathname === '/') return void response.end('Ok\n')
+  const gone = new AbortController()
+  response.on('close', () => gone.abort())
+  try {
+    const path = decodeURI(pathname)
+    const body = await readBody(request)
+    const fault = faults?.answer(request.method, path, body)
+    if (fault) return sendJson(response, 200, fault as JSONValue)
+    const route = routes.find(({ verb, pattern }) => verb === request.method && pattern.test(path))
+    if (!route) throw new StatusError('NOT_FOUND', `There is no ${request.method} ${path}.`)
+    const message = messageOf(route, path, searchParams, body)
+    const answer = await rpcs.call(route.schema.name, message, gone.signal)
+    // Asked for by a fault: whoever called waits for ever.
+    if (answer) sendJson(response, 200, jsonOf(route.schema, answer))
+  } catch (error) {
+    const { status, message } = asStatusError(error)
+    const code = httpCodes[status] ?? 500
+    sendJson(response, code, { error: { code, message, status } })
+  }
+}
+
+/** `/v1/{project=projects/*}/topics`: one field, whose slashes count, between two fixed parts. */
+function routeOf(schema: RpcSchema, { verb, template, body }: NonNullable<RpcSchema['http']>): Route {
+  const [, before = '', field = '', shape = '', after = ''] =
+    /^([^{]*)\{([^=]+)=([^}]+)\}(.*)$/.exec(template) ?? []
+  const value = shape
+    .split('*')
+    .map((part) => RegExp.escape(part))
+    .join('[^/]+?')
+  const pattern = new RegExp(`^${RegExp.escape(before)}(${value})${RegExp.escape(after)}$`)
+  return { schema, verb, pattern, field, body }
+}
+
+function messageOf(route: Route, path: string, query: URLSearchParams, body: string): object {
+  const { schema, pattern, field } = route
+  const fields: Record<string, JSONValue> = { ...queryFields(query), ...bodyFields(route, body) }
+  const value = pattern.exec(path)?.[1] ?? ''
+  const [outer = '', inner] = field.split('.')
+  fields[outer] = inner === undefined ? value : { ...(fields[outer] as object), [inner]: value }
+  try {
+    return fromProto3JSON(schema.request, fields) as object
+  } catch (error) {
+    throw invalidArgument(`The request does not fit ${schema.request.name}: ${(error as Error).message}`)
+  }
+}
+
+function bodyFields({ body: field }: Route, text: string): Record<string, JSONValue> {
+  if (field === undefined || text.trim() === '') return {}
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw invalidArgument(`The body is not JSON: ${(error as Error).message}`)
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw invalidArgument('The body is not a JSON object.')
+  }
+  return (field === '*' ? json : { [field]: json }) as Record<string, JSONValue>
+}
+
+function queryFields(query: URLSearchParams): Record<string, JSONValue> {
+  // `alt`, `key`, `prettyPrint` and the like are for Google's front end.
+  const known = ['pageSize', 'pageToken']
+  return Object.fromEntries(
+    [...query].filter(([name]) => known.includes(name)).map(([name, value]) => [name, numeric(name, value)]),
+  )
+}
+
+const numeric = (name: string, value: string): JSONValue => (name === 'pageSize' ? Number(value) : value)
+
+function jsonOf({ response }: RpcSchema, answer: Answer): JSONValue {
+  const message = answer instanceof Uint8Array ? response.decode(answer) : response.fromObject(answer)
+  return toProto3JSON(message)
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+function sendJson(response: ServerResponse, code: number, body: JSONValue): void {
+  response.writeHead(code, { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(body, undefined, 2)}\n`)
+}
