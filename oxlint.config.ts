@@ -23,7 +23,7 @@ const src: Record<string, Room> = {
   pipeline: { may: ['core'], npm: [] },
   ingest: { may: foundation, npm: [] },
   pubsub: { may: foundation, npm: ['@google-cloud/pubsub'] },
-  redis: { may: foundation, npm: ['ioredis', 'xxhash-wasm'] },
+  redis: { may: foundation, npm: ['ioredis'] },
   postgres: { may: foundation, npm: ['pg', 'node-pg-migrate'] },
   telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
   demo: { may: foundation, npm: [] },

@@ -166,6 +166,18 @@ describe('an address', () => {
   }
 })
 
+test('a URL for an address is refused without being repeated: there may be a password in it', () => {
+  const url = 'redis://user:planted-secret@localhost:6379'
+  assert.throws(
+    () => configWith({ INGESTER_REDIS_ADDR: url }),
+    (error: Error) => {
+      assert.match(error.message, /INGESTER_REDIS_ADDR.*host:port.*a URL/s)
+      assert.doesNotMatch(error.message, /planted/)
+      return true
+    },
+  )
+})
+
 test('a flag is true or false, whatever its default', () => {
   for (const name of ['ENABLED', 'TLS', 'CLAIMS']) {
     for (const value of [true, false]) {

@@ -34,7 +34,11 @@ export const address = makeValidator((input: string) => {
   const [, bracketed, plain, port = ''] = /^(?:\[([^[\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(input) ?? []
   const host = bracketed !== undefined && isIPv6(bracketed) ? bracketed : plain
   if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host, port: Number(port) }
-  throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not "${input}"`)
+  // A URL may have a password in it, which must not get into a log.
+  const found = /[@/]/.test(input)
+    ? 'a URL: user, password and database have variables of their own'
+    : `"${input}"`
+  throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not ${found}`)
 })
 
 /** One of a few words. */

@@ -49,7 +49,7 @@ export const claimLeaseMs = 10_000
  *
  * - `disconnected`, `timeout`, `loading`, `read-only`, `out-of-memory`, `no-rights`: as the server's state is called
  * - `refused`: any other error that it answers
- * - `garbage`: what stands in our keys, or what was answered, is not ours
+ * - `garbage`: text that stands in our keys, or what was answered, is not ours; other types count as absent
  * - `breaker`: it failed a moment ago, and is left alone for a while
  * - `epoch`: which state of the table its watermarks would be about is not known
  */

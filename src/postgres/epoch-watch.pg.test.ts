@@ -159,7 +159,7 @@ test('older than 10 s it is not used, counted from when it was asked for', async
   await unlockAgain()
 })
 
-test('trouble is told once, and is over when it can be read again', async () => {
+test('trouble is told once, and its end, when it can be read again', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, lines } = watching
@@ -174,11 +174,13 @@ test('trouble is told once, and is over when it can be read again', async () => 
   await database.query('ALTER TABLE elsewhere RENAME TO cache_epochs')
   await watching.known()
   assert.equal(watch.trouble, undefined)
+  assert.equal(lines.length, 2)
+  assert.match(lines[1] ?? '', /the epoch of scan_results is known again/)
 
   await database.query('ALTER TABLE scan_results RENAME TO elsewhere')
   await watch.read()
   assert.match(watch.trouble ?? '', /scan_results is not there/)
-  assert.equal(lines.length, 2, 'another trouble is told again')
+  assert.equal(lines.length, 3, 'another trouble is told again')
 })
 
 test('a new connection leads to a reading: it may be to another server', async () => {

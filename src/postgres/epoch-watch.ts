@@ -98,7 +98,9 @@ export class EpochWatch implements Disposable {
     try {
       const epoch = await readEpoch(pool, table, pipeline)
       if (epoch === null)
-        return this.#failed(`${table.name} is not there, or not a plain table, and so has no epoch`)
+        return this.#failed(
+          `${table.name} is not there, or is no plain table that survives a crash, and so has no epoch`,
+        )
       // The answer may be that of a server that is gone.
       if (losses === this.#losses) this.#learnt(epoch, askedAtMs)
     } catch (error) {
@@ -108,7 +110,10 @@ export class EpochWatch implements Disposable {
 
   #learnt(epoch: string, askedAtMs: number): void {
     this.#known = { epoch, askedAtMs }
-    this.#trouble = undefined
+    if (this.#trouble !== undefined) {
+      this.#trouble = undefined
+      this.#options.logger.info({}, `the epoch of ${this.#options.table.name} is known again`)
+    }
     if (this.#lastEpoch !== undefined && this.#lastEpoch !== epoch) {
       this.#options.logger.info(
         { epoch },

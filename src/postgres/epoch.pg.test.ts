@@ -37,6 +37,9 @@ const changing: Record<string, string> = {
                                  CREATE TABLE scan_results (LIKE other INCLUDING ALL)`,
   'VACUUM FULL': 'VACUUM FULL scan_results',
   'a rewrite': 'ALTER TABLE scan_results ALTER COLUMN port TYPE bigint',
+  'all bumps forgotten': 'TRUNCATE cache_epochs',
+  'the table of bumps dropped and made again': `CREATE TABLE other (LIKE cache_epochs INCLUDING ALL);
+                                                DROP TABLE cache_epochs; ALTER TABLE other RENAME TO cache_epochs`,
 }
 
 for (const [name, text] of Object.entries(changing)) {
@@ -134,6 +137,17 @@ test('null where there is no table with a file of its own', async () => {
   for (const table of ['seen', 'parts', 'missing']) {
     assert.equal(await epochAt(database.options, table), null, table)
   }
+})
+
+test('null for an unlogged table, which a crash empties without a trace', async () => {
+  await using database = await freshDatabase(server)
+  const before = await filled(database)
+  await database.query('ALTER TABLE scan_results SET UNLOGGED')
+  assert.equal(await epochAt(database.options), null)
+  await database.query('ALTER TABLE scan_results SET LOGGED')
+  const after = await epochAt(database.options)
+  assert.equal(typeof after, 'string')
+  assert.notEqual(after, before)
 })
 
 test('the name of a table is taken as it is', async () => {

@@ -6,19 +6,23 @@ import { checkEpochTable } from './start-check.ts'
 
 /**
  * Which state of which table this is: another after a failover or a restore (system identifier, timeline), in another
- * database, after TRUNCATE, a rewrite or a new table of that name (file node), and after a bump. What was committed
- * to one epoch's table says nothing about another one's. DELETE does not change it: hence the bump.
+ * database, after TRUNCATE, a rewrite or a new table of that name (file node), and after a bump (or when the bumps
+ * themselves are lost: cache_epochs has a file node, too). What was committed to one epoch's table says nothing about
+ * another one's. DELETE does not change it: hence the bump.
+ *
+ * An unlogged table has none: after a crash it is empty, and all of the above is as before.
  */
 const text = `
 SELECT control.system_identifier
        || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
        || '.' || (SELECT oid FROM pg_database WHERE datname = current_database())
-       || '.' || pg_relation_filenode(to_regclass($1))
+       || '.' || (SELECT pg_relation_filenode(oid) FROM pg_class WHERE oid = to_regclass($1) AND relpersistence = 'p')
+       || '.' || pg_relation_filenode('cache_epochs')
        || '.' || coalesce((SELECT epoch::text FROM cache_epochs WHERE pipeline = $2), '') AS epoch
 FROM pg_control_system() AS control`
 
 /**
- * Null for a table without a file of its own: a view, a partitioned table.
+ * Null for a table without a file of its own, as a view or a partitioned table, and for an unlogged one.
  *
  * @throws whatever the connection throws; a standby has no epoch either
  */

@@ -32,6 +32,7 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
     query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
     keepAlive: true,
     application_name: 'ingester',
+    onConnect: commitDurably,
   })
   // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it
   // fails; the event tells nothing more, and unheard it would end the process.
@@ -43,12 +44,25 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
   return pool
 }
 
+/**
+ * A commit that a crash may take back is no fact to ack on. Where a role or a database has turned this off, it is on
+ * for us; what is stronger than `on` stays.
+ */
+async function commitDurably(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+  )
+}
+
 /** Runs `work` on a connection of its own, and closes it. */
 export async function withConnection<T>(
   options: PostgresOptions,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client(connectionOptions(options))
+  const client = new pg.Client({
+    ...connectionOptions(options),
+    statement_timeout: options.statementTimeoutMs,
+  })
   // As above: the query that runs fails.
   client.on('error', () => {})
   await client.connect()

@@ -15,10 +15,17 @@ export class RedisFailure extends Error {
 
 const mends: Partial<Record<BypassCause, string>> = {
   disconnected: 'check INGESTER_REDIS_ADDR and INGESTER_REDIS_TLS',
+  timeout: 'is it overloaded, or INGESTER_REDIS_ADDR that of something else?',
   'no-rights': 'check INGESTER_REDIS_PASSWORD',
   'read-only': 'INGESTER_REDIS_ADDR must be that of the primary',
   'out-of-memory': 'raise its maxmemory, or let it forget: maxmemory-policy allkeys-lru',
 }
+
+/** Of messages that say more than their cause does. */
+const ownMends: readonly [RegExp, string][] = [
+  [/DB index is out of range/, 'check INGESTER_REDIS_DB'],
+  [/certificate/i, 'check INGESTER_REDIS_ADDR, or name your authority in NODE_EXTRA_CA_CERTS'],
+]
 
 /** How Redis begins its errors. */
 const replies: readonly [RegExp, BypassCause][] = [
@@ -32,13 +39,16 @@ const replies: readonly [RegExp, BypassCause][] = [
 export function asRedisFailure(error: unknown): RedisFailure {
   if (error instanceof RedisFailure) return error
   const message = messageOf(error)
-  if (error instanceof ReplyError) {
-    if (/DB index is out of range/.test(message)) {
-      return new RedisFailure('refused', message, 'check INGESTER_REDIS_DB')
-    }
-    return new RedisFailure(replies.find(([start]) => start.test(message))?.[1] ?? 'refused', message)
-  }
-  return new RedisFailure(/timed out|Socket timeout/.test(message) ? 'timeout' : 'disconnected', message)
+  return new RedisFailure(
+    bypassOf(error, message),
+    message,
+    ownMends.find(([what]) => what.test(message))?.[1],
+  )
+}
+
+function bypassOf(error: unknown, message: string): BypassCause {
+  if (error instanceof ReplyError) return replies.find(([start]) => start.test(message))?.[1] ?? 'refused'
+  return /timed out|Socket timeout/.test(message) ? 'timeout' : 'disconnected'
 }
 
 /** The scripts that Redis had learnt are lost: it was restarted or told to forget them. */

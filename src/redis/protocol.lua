@@ -1,8 +1,8 @@
 -- The cache's protocol: what is known of each record key, and who is writing it. One call is one operation on the
--- keys of one batch, and Redis runs it whole or not at all.
+-- keys of one batch, and nothing else happens in Redis meanwhile.
 --
 -- Per record two keys. The watermark is the newest version that is known to be committed, a mark of 19 digits, a
--- colon and 16 hexadecimal digits (version, fingerprint of the content). The claim says who is writing it: 19
+-- colon and 22 characters (version, fingerprint of the content). The claim says who is writing it: 19
 -- digits, a bar and a token. Versions are compared as text of one width: Lua's numbers are doubles, and take
 -- different versions of 19 digits for equal.
 --
@@ -22,7 +22,7 @@ local n = #ARGV - first
 local hasClaims = #KEYS > n
 
 local function isMark(text)
-  return #text == 36 and string.find(text, '^%d+:%x+$') and string.sub(text, 20, 20) == ':'
+  return #text == 42 and string.find(text, '^%d+:[%w_-]+$') and string.sub(text, 20, 20) == ':'
 end
 
 local function isClaim(text)

@@ -39,12 +39,12 @@ const followUps = ['disconnected', 'timeout', 'breaker'] as const
 /** Text that sorts before and after ours, and is nearly of our making. */
 const garbage = [
   '',
-  'z'.repeat(36),
+  'z'.repeat(42),
   'x',
-  `${'9'.repeat(18)}:${'f'.repeat(17)}`,
-  `${'9'.repeat(19)}:${'g'.repeat(16)}`,
-  `${'z'.repeat(19)}:${'f'.repeat(16)}`,
-  `${'9'.repeat(19)}:${'f'.repeat(16)}\n`,
+  `${'9'.repeat(18)}:${'f'.repeat(23)}`,
+  `${'9'.repeat(19)}:${'+'.repeat(22)}`,
+  `${'z'.repeat(19)}:${'f'.repeat(22)}`,
+  `${'9'.repeat(19)}:${'f'.repeat(22)}\n`,
   `${'9'.repeat(20)}|somebody`,
   `${'z'.repeat(19)}|somebody`,
   `${'9'.repeat(19)}|`,

@@ -18,8 +18,8 @@ export function cacheCommand(): Command {
         `Examples:
   bin/ingester cache bump --env-file .env     after DELETE, or after a restore, and before a replay
 
-Without it, messages whose rows were deleted are taken for stale when they are replayed. TRUNCATE and a
-restore to a point in time need no bump. It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and,
+Without it, messages whose rows were deleted are taken for stale when they are replayed. TRUNCATE needs none;
+after anything else that took rows back (a restore, an UPDATE, tables renamed) bump: it costs nothing. It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and,
 unless they are the default, _HOST, _PORT, _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
 `,
       )
