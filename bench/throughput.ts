@@ -3,7 +3,7 @@
 //
 //   node_modules/.bin/node bench/throughput.ts [messages = 200000] [runs = 3]
 //
-// Each run publishes a backlog (30% duplicates, 30% late) to the official emulator, then starts `bin/ingester run` and
+// Each run publishes a backlog (30% duplicates, 30% late) to the embedded emulator, then starts `bin/ingester run` and
 // watches from outside: messages a second from the first settled to the last, and CPU time from /proc (so Linux only),
 // start-up apart. The modes take turns, so that what else the machine does strikes all of them. Medians, and the
 // least and greatest in brackets.

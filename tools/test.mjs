@@ -24,6 +24,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.
 const limit = AbortSignal.timeout(20 * 60_000)
 limit.addEventListener('abort', () => console.error('The tests have taken 20 minutes: stopped.'))
 
+// Hundreds of processes compile the same files.
+process.env.NODE_COMPILE_CACHE ??= resolve(root, 'node_modules/.cache/compiled')
+
 const skipped = []
 const excepted = /official[- ]emulator/i
 

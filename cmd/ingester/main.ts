@@ -20,6 +20,7 @@ const program = new Command('ingester')
 `,
   )
 
+// A command imports what it runs when it runs: the others, and --help, do not wait for it.
 for (const command of [runCommand(), demoCommand(), migrateCommand(), cacheCommand(), emulatorCommand()])
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()

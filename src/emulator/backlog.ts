@@ -49,6 +49,8 @@ export interface BacklogOptions {
 }
 
 export interface TakeLimits {
+  /** Of the messages that others could have as well: those that follow one of their ordering key do not count. */
+  readonly share: number
   readonly messages: number
   /** Not exceeded, but by the first message where `orOne` is set. */
   readonly bytes: number
@@ -99,7 +101,9 @@ export class Backlog implements Disposable {
       bytes += entry.message.size
       taken.push(this.#lease(entry, leaseMs, holder))
     }
-    for (let entry = this.#available.first; entry && fits(entry); entry = this.#available.first) {
+    for (let left = limits.share; left > 0; left -= 1) {
+      const entry = this.#available.first
+      if (!entry || !fits(entry)) break
       this.#available.remove(entry)
       if (entry.echoOf) {
         taken.push(this.#repeat(entry.echoOf))
@@ -287,8 +291,10 @@ export class Backlog implements Disposable {
     const restMs = rules.backoffMs(entry.failures)
     if (!this.#isOrdered(entry)) return this.#offer(entry, restMs)
     for (const behind of this.#ordered.behind(entry)) {
-      this.#wheel.remove(behind)
-      this.#release(behind)
+      if (behind.state === 'leased') {
+        this.#wheel.remove(behind)
+        this.#release(behind)
+      }
       behind.state = 'available'
     }
     entry.state = 'available'
@@ -298,8 +304,10 @@ export class Backlog implements Disposable {
 
   /** Nobody is to get it any more; the next of its key may come. */
   #settle(entry: Entry): void {
-    this.#finish(entry)
-    const next = this.#isOrdered(entry) ? this.#ordered.settled(entry) : undefined
+    entry.state = 'acked'
+    if (!this.#isOrdered(entry)) return this.#finish(entry)
+    const { done, next } = this.#ordered.settled(entry)
+    for (const one of done) this.#finish(one)
     if (next) this.#offer(next, 0)
   }
 

@@ -60,12 +60,13 @@ export class Dispatcher {
   /** One delivery to each. False if nothing was delivered. */
   #round(): boolean {
     const ready = this.#consumers.filter(({ room }) => room.messages > 0)
-    const share = Math.min(maxMessagesAtOnce, Math.ceil(this.#backlog.available / ready.length))
+    const share = Math.ceil(this.#backlog.available / ready.length)
     let delivered = 0
     for (const consumer of ready) {
       const { room, isEmpty, leaseMs } = consumer
       const limits = {
-        messages: Math.min(share, room.messages),
+        share,
+        messages: Math.min(maxMessagesAtOnce, room.messages),
         bytes: Math.min(maxBytesAtOnce, room.bytes),
         orOne: isEmpty || room.bytes >= maxBytesAtOnce,
       }

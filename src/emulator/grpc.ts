@@ -58,7 +58,7 @@ function definitionOf({ path, request, response, streaming }: RpcSchema) {
     requestSerialize: (value: object) => Buffer.from(request.encode(value).finish()),
     requestDeserialize: (bytes: Buffer) => request.decode(bytes),
     responseSerialize: (value: Answer) =>
-      Buffer.isBuffer(value) ? value : (response.encode(value).finish() as Buffer),
+      Buffer.isBuffer(value) ? value : (response.encode(response.fromObject(value)).finish() as Buffer),
     responseDeserialize: (bytes: Buffer) => response.decode(bytes),
   }
 }

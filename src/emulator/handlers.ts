@@ -25,7 +25,6 @@ export type Answer = object | Uint8Array
 /** Answers a unary RPC; throws a StatusError. The signal aborts when nobody waits for the answer any more. */
 export type Handler = (request: never, signal: AbortSignal) => Answer | Promise<Answer>
 
-const maxAckIds = 2500
 const maxRequestBytes = 512 * 1024
 
 /** What is served of `Publisher` and `Subscriber`, by the RPCs' names; StreamingPull apart. */
@@ -113,12 +112,9 @@ function nameOf({ name }: { name?: string | null }): string {
   return name ?? ''
 }
 
-/** https://cloud.google.com/pubsub/quotas#resource_limits */
+/** By size alone: clients send as many ids as fit. https://cloud.google.com/pubsub/quotas#resource_limits */
 function checkAckIds(ackIds: readonly string[] | null | undefined): readonly string[] {
   if (!ackIds?.length) throw invalidArgument('No ack ids specified.')
-  if (ackIds.length > maxAckIds) {
-    throw invalidArgument(`Too many ack ids: ${ackIds.length}, at most ${maxAckIds} in a request.`)
-  }
   if (ackIds.reduce((sum, id) => sum + id.length, 0) > maxRequestBytes) {
     throw invalidArgument(`Request payload size exceeds the limit: ${maxRequestBytes} bytes.`)
   }

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { GrpcServer } from './grpc.ts'
 
 /** How HTTP/2 without TLS begins; https://www.rfc-editor.org/rfc/rfc9113#section-3.4 */
-const preface = 'PRI'
+const preface = 'PRI '
 
 export interface Listener {
   readonly host: string
@@ -48,12 +48,15 @@ export async function listen(
   }
 }
 
-/** Looks at the first bytes without taking them. */
-function sniff(socket: Socket, then: (first: string) => void): void {
+/** Looks at as many bytes as it takes to tell, and puts them back: they may come one by one. */
+function sniff(socket: Socket, then: (first: string) => void, seen: Buffer = Buffer.alloc(0)): void {
   socket.once('readable', () => {
-    const first = socket.read() as Buffer | null
-    if (!first) return
+    const chunk = socket.read() as Buffer | null
+    if (!chunk) return
+    const first = Buffer.concat([seen, chunk])
+    const text = first.toString('latin1', 0, preface.length)
+    if (text.length < preface.length && preface.startsWith(text)) return sniff(socket, then, first)
     socket.unshift(first)
-    then(first.toString('latin1', 0, preface.length))
+    then(text)
   })
 }

@@ -4,7 +4,7 @@ import { EntryList } from './entry.ts'
 interface OrderedKey {
   /** Those whose turn has not come. */
   readonly queue: EntryList
-  /** Delivered together, and not settled. */
+  /** Delivered together; also those that are acked while one before them is not. */
   readonly out: Entry[]
   /** The one whose turn it is; it stands among the available ones. */
   head: Entry | undefined
@@ -13,7 +13,7 @@ interface OrderedKey {
 /**
  * Keeps the entries of an ordering key in order. Only the first of a key may be delivered, with as many of its
  * followers as the same response has room for; the next ones when all of these are acked. If one of them fails, those
- * behind it are taken back, too.
+ * behind it come again after it, also those that are acked: https://cloud.google.com/pubsub/docs/ordering
  */
 export class OrderedKeys {
   readonly #keys = new Map<string, OrderedKey>()
@@ -43,13 +43,16 @@ export class OrderedKeys {
     return this.#of(entry).queue.first
   }
 
-  /** It is done with. Returns the one whose turn it is now. */
-  settled(entry: Entry): Entry | undefined {
+  /** Its state is `acked`. Returns those that are done with now, and the one whose turn it is now. */
+  settled(entry: Entry): { readonly done: readonly Entry[]; readonly next: Entry | undefined } {
     const key = this.#of(entry)
-    if (key.head === entry) key.head = undefined
-    const at = key.out.indexOf(entry)
-    if (at >= 0) key.out.splice(at, 1)
-    return this.#advance(key, entry.message.orderingKey)
+    const done: Entry[] = []
+    if (key.head === entry) {
+      key.head = undefined
+      done.push(entry)
+    }
+    while (key.out[0]?.state === 'acked') done.push(key.out.shift() as Entry)
+    return { done, next: this.#advance(key, entry.message.orderingKey) }
   }
 
   /** Those delivered after it, which have to come again after it. */

@@ -2,10 +2,11 @@
 // goes. https://google.aip.dev/127, https://protobuf.dev/programming-guides/json/
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
-import type { JSONValue } from 'proto3-json-serializer'
-import { fromProto3JSON, toProto3JSON } from 'proto3-json-serializer'
+import type { JSONObject, JSONValue } from 'proto3-json-serializer'
+import { toProto3JSON } from 'proto3-json-serializer'
 import type { FaultRoutes } from './fault-routes.ts'
 import type { Answer } from './handlers.ts'
+import { requestFrom } from './json-request.ts'
 import type { Rpcs } from './rpcs.ts'
 import type { RpcSchema } from './schema.ts'
 import { rpcs as schemas } from './schema.ts'
@@ -53,18 +54,18 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
-  if (pathname === '/') return void response.end('Ok\n')
+  // Not by URL: it takes `//x` for a host, and throws at some of what may stand here.
+  const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
+  if (path === '/') return void response.end('Ok\n')
   const gone = new AbortController()
   response.on('close', () => gone.abort())
   try {
-    const path = decodeURI(pathname)
     const body = await readBody(request)
     const fault = faults?.answer(request.method, path, body)
     if (fault) return sendJson(response, 200, fault as JSONValue)
     const route = routes.find(({ verb, pattern }) => verb === request.method && pattern.test(path))
     if (!route) throw new StatusError('NOT_FOUND', `There is no ${request.method} ${path}.`)
-    const message = messageOf(route, path, searchParams, body)
+    const message = requestFrom(route.schema.request, fieldsOf(route, path, query, body))
     const answer = await rpcs.call(route.schema.name, message, gone.signal)
     // Asked for by a fault: whoever called waits for ever.
     if (answer) sendJson(response, 200, jsonOf(route.schema, answer))
@@ -79,50 +80,61 @@ async function serve(
 function routeOf(schema: RpcSchema, { verb, template, body }: NonNullable<RpcSchema['http']>): Route {
   const [, before = '', field = '', shape = '', after = ''] =
     /^([^{]*)\{([^=]+)=([^}]+)\}(.*)$/.exec(template) ?? []
-  const value = shape
-    .split('*')
-    .map((part) => RegExp.escape(part))
-    .join('[^/]+?')
+  const parts = shape.split('*').map((part) => RegExp.escape(part))
+  // What ends the path ends before a colon, where the verb begins that it has not.
+  const last = after.startsWith('/') ? '[^/]+' : '[^/:]+'
+  const value = parts.slice(0, -1).join('[^/]+') + last + (parts.at(-1) ?? '')
   const pattern = new RegExp(`^${RegExp.escape(before)}(${value})${RegExp.escape(after)}$`)
   return { schema, verb, pattern, field, body }
 }
 
-function messageOf(route: Route, path: string, query: URLSearchParams, body: string): object {
-  const { schema, pattern, field } = route
-  const fields: Record<string, JSONValue> = { ...queryFields(query), ...bodyFields(route, body) }
-  const value = pattern.exec(path)?.[1] ?? ''
-  const [outer = '', inner] = field.split('.')
-  fields[outer] = inner === undefined ? value : { ...(fields[outer] as object), [inner]: value }
+function fieldsOf(route: Route, path: string, query: string, body: string): JSONObject {
+  const fields = { ...queryFields(query), ...bodyFields(route, body) }
+  const value = decoded(route.pattern.exec(path)?.[1] ?? '')
+  const [outer = '', inner] = route.field.split('.')
+  if (inner === undefined) fields[outer] = value
+  else fields[outer] = { ...(fields[outer] as JSONObject), [inner]: value }
+  return fields
+}
+
+function decoded(text: string): string {
   try {
-    return fromProto3JSON(schema.request, fields) as object
-  } catch (error) {
-    throw invalidArgument(`The request does not fit ${schema.request.name}: ${(error as Error).message}`)
+    return decodeURIComponent(text)
+  } catch {
+    throw invalidArgument(`The path is wrongly encoded: ${text}`)
   }
 }
 
-function bodyFields({ body: field }: Route, text: string): Record<string, JSONValue> {
+function bodyFields({ body: field }: Route, text: string): JSONObject {
   if (field === undefined || text.trim() === '') return {}
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch (error) {
-    throw invalidArgument(`The body is not JSON: ${(error as Error).message}`)
+    throw invalidArgument(`Invalid JSON payload received. ${(error as Error).message}`)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw invalidArgument('The body is not a JSON object.')
+    throw invalidArgument('Invalid JSON payload received. It must be an object.')
   }
-  return (field === '*' ? json : { [field]: json }) as Record<string, JSONValue>
+  return (field === '*' ? json : { [field]: json }) as JSONObject
 }
 
-function queryFields(query: URLSearchParams): Record<string, JSONValue> {
-  // `alt`, `key`, `prettyPrint` and the like are for Google's front end.
-  const known = ['pageSize', 'pageToken']
-  return Object.fromEntries(
-    [...query].filter(([name]) => known.includes(name)).map(([name, value]) => [name, numeric(name, value)]),
-  )
-}
+/** For Google's front end, not for the service. https://cloud.google.com/apis/docs/system-parameters */
+const systemParameters = [
+  'alt',
+  'key',
+  'fields',
+  'prettyPrint',
+  'quotaUser',
+  'access_token',
+  'callback',
+  'oauth_token',
+]
 
-const numeric = (name: string, value: string): JSONValue => (name === 'pageSize' ? Number(value) : value)
+function queryFields(query: string): JSONObject {
+  const all = [...new URLSearchParams(query)]
+  return Object.fromEntries(all.filter(([name]) => !name.startsWith('$') && !systemParameters.includes(name)))
+}
 
 function jsonOf({ response }: RpcSchema, answer: Answer): JSONValue {
   const message = answer instanceof Uint8Array ? response.decode(answer) : response.fromObject(answer)

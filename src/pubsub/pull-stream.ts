@@ -20,6 +20,8 @@ export interface PullStreamOptions {
 const drainSilenceMs = 2000
 /** Without news of a failure for so long, a stream that had nothing to deliver counts as open. */
 const assumeOpenMs = 1000
+/** Of what could be asked for now. */
+const littleShare = 0.8
 /** The fields around a message's data and attributes, roughly. */
 const messageOverheadBytes = 200
 
@@ -59,6 +61,16 @@ export class PullStream {
 
   get isOpen(): boolean {
     return this.#open && !this.#ended
+  }
+
+  get isDraining(): boolean {
+    return this.#drainEndMs !== undefined
+  }
+
+  /** Whether clearly less than this was asked for when it was opened; the server keeps to it as long as it lives. */
+  asksTooLittle({ messages, bytes }: { readonly messages: number; readonly bytes: number }): boolean {
+    const { maxMessages, maxBytes } = this.#options
+    return maxMessages < messages * littleShare || maxBytes < bytes * littleShare
   }
 
   /**

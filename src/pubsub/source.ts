@@ -26,7 +26,7 @@ export interface PubsubSourceOptions {
 }
 
 /**
- * Of the bounds: what the server is asked to keep to, where the streams are ended because it does not, and where they
+ * Of the bounds: what the server is asked to keep to in all, where the streams are ended because it does not, and where they
  * are opened again. Ending them politely below the bound leaves room for what is already on its way.
  */
 const askedShare = 0.8
@@ -136,8 +136,9 @@ export class PubsubSource implements Source {
       this.#full = false
       this.#neededBytes = 0
     }
-    if (this.wantsMore) this.#streams.open()
-    else this.#streams.drain()
+    if (!this.wantsMore) return this.#streams.drain()
+    this.#streams.open()
+    this.#streams.renew()
   }
 
   /** How full the fuller bound is: 1 is full. */

@@ -59,6 +59,17 @@ export class StreamGroup {
     this.#fillUp()
   }
 
+  /**
+   * Replaces a stream that was opened when there was little room, once there is much more. One at a time: the others
+   * go on meanwhile.
+   */
+  renew(): void {
+    const streams = [...this.#streams]
+    if (!this.#wanted || !streams.every((stream) => stream.isOpen && !stream.isDraining)) return
+    const share = this.#share()
+    streams.find((stream) => stream.asksTooLittle(share))?.drain()
+  }
+
   /** Ends all streams politely and opens no more. */
   drain(): void {
     if (!this.#wanted) return
@@ -81,22 +92,35 @@ export class StreamGroup {
   }
 
   #openOne(): void {
-    const { streams, room, observer } = this.#options
-    const { messages, bytes } = room()
+    const { observer } = this.#options
+    const { messages, bytes } = this.#share()
     const stream: PullStream = new PullStream(
       {
         ...this.#options,
-        maxMessages: Math.max(1, Math.floor(messages / streams)),
-        maxBytes: Math.max(1, Math.floor(bytes / streams)),
+        maxMessages: messages,
+        maxBytes: bytes,
         received: (deliveries) => {
           this.#backoff.reset()
           this.#options.received(deliveries)
         },
         ended: (error) => this.#ended(stream, error),
       },
-      () => observer.streamsOpen?.(this.openCount),
+      () => {
+        observer.streamsOpen?.(this.openCount)
+        this.renew()
+      },
     )
     this.#streams.add(stream)
+  }
+
+  /** What one stream may ask for. */
+  #share(): { messages: number; bytes: number } {
+    const { streams, room } = this.#options
+    const { messages, bytes } = room()
+    return {
+      messages: Math.max(1, Math.floor(messages / streams)),
+      bytes: Math.max(1, Math.floor(bytes / streams)),
+    }
   }
 
   #ended(stream: PullStream, error: Error | undefined): void {

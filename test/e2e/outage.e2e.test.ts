@@ -66,7 +66,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, burie
 
   const server = await serverProcesses(system.postgres.pid)
   for (const pid of server) process.kill(pid, 'SIGSTOP')
-  const thaw = () => server.forEach((pid) => process.kill(pid, 'SIGCONT'))
+  const thaw = () => server.splice(0).forEach((pid) => process.kill(pid, 'SIGCONT'))
   // Also where something below fails: nothing can be ended while the database is frozen.
   using _ = { [Symbol.dispose]: thaw }
   const thawed = frozenFor(frozenSeconds)

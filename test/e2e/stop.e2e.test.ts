@@ -65,6 +65,11 @@ test('a second signal gives back what is in hand and exits 5; the next one to co
   await system.sql.query('COMMIT')
 
   await using second = startIngesterProgram(['run'], { env: system.env })
+  const [, secondUrl] = await second.said(/"admin":"(http[^"]+)"/)
+  await until(
+    () => metric(secondUrl as string, 'ingester_messages_received_total'),
+    (n) => n === 3000,
+  )
   await until(
     async () => oracle.differences(await system.scans()).length,
     (n) => n === 0,

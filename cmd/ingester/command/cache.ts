@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { bumpCache } from '#app/cache-bump.ts'
 import { loadDatabaseConfig } from '#config/config.ts'
 
 interface Options {
@@ -28,6 +27,7 @@ unless they are the default, _HOST, _PORT, _SSL_MODE; the role needs INSERT and 
 }
 
 async function bump({ envFile, json }: Options): Promise<void> {
+  const { bumpCache } = await import('#app/cache-bump.ts')
   const done = await bumpCache(loadDatabaseConfig(envFile))
   if (json) return console.log(JSON.stringify(done))
   console.log(`${done.pipeline}: new epoch ${done.epoch}`)

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { demo } from '#app/demo-report.ts'
 import { readEnvironment } from '#config/environment.ts'
 import { parseDuration, parsePercentage, parseWhole } from '#config/values.ts'
 import { argument } from '../arguments.ts'
@@ -49,6 +48,7 @@ export function demoCommand(): Command {
         command.error('--duplicates, --late and --poison add up to more than 100')
       if (options.json && options.for === undefined)
         command.error('--json needs --for: it prints the verdict')
+      const { demo } = await import('#app/demo-report.ts')
       using signals = stopSignals(() =>
         console.error('stopping: settling what is in hand; once more to leave now'),
       )

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { serveEmulator } from '#app/emulator.ts'
 import { parseWhole } from '#config/values.ts'
 import { argument } from '../arguments.ts'
 import { stopSignals } from '../stop-signals.ts'
@@ -32,6 +31,7 @@ export function emulatorCommand(): Command {
 `,
     )
     .action(async ({ port, host, faults, json }: Options) => {
+      const { serveEmulator } = await import('#app/emulator.ts')
       using signals = stopSignals(() => console.error('stopping'))
       await serveEmulator({ port, host, faultRoutes: faults ?? false }, signals.stop, (address) => {
         console.log(json ? JSON.stringify(address) : `PUBSUB_EMULATOR_HOST=${address.emulatorHost}`)

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { listMigrations, runMigrations } from '#app/migrations.ts'
 import { loadDatabaseConfig } from '#config/config.ts'
 
 interface Options {
@@ -36,6 +35,7 @@ function subcommand(name: string, description: string): Command {
 }
 
 async function run(direction: 'up' | 'down', { envFile, json }: Options): Promise<void> {
+  const { runMigrations } = await import('#app/migrations.ts')
   const names = await runMigrations(loadDatabaseConfig(envFile).postgres, direction)
   if (json) return console.log(JSON.stringify({ direction, migrations: names }))
   if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to take back')
@@ -43,6 +43,7 @@ async function run(direction: 'up' | 'down', { envFile, json }: Options): Promis
 }
 
 async function status({ envFile, json }: Options): Promise<void> {
+  const { listMigrations } = await import('#app/migrations.ts')
   const all = await listMigrations(loadDatabaseConfig(envFile).postgres)
   if (json)
     return console.log(

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { serve } from '#app/serve.ts'
 import { loadConfig } from '#config/config.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -17,6 +16,7 @@ Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back 
 `,
     )
     .action(async ({ envFile }: { envFile?: string }) => {
+      const { serve } = await import('#app/serve.ts')
       using signals = stopSignals(() =>
         console.error('stopping: settling what is in hand; once more to leave now'),
       )

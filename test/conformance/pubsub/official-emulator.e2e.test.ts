@@ -1,0 +1,27 @@
+import { test } from 'node:test'
+import { startOfficialEmulator } from '../../support/official-emulator.ts'
+import { pubsubConformance } from './suite.ts'
+
+const emulator = await startOfficialEmulator()
+if (typeof emulator === 'string') {
+  test('the official emulator', { skip: emulator })
+} else {
+  pubsubConformance('the official emulator', async () => emulator, {
+    updatesLabels: false,
+    detaches: false,
+    refusesToListUnknownTopics: false,
+    minimumAckDeadline: false,
+    maximumExtension: false,
+    refusesNegativeMaxMessages: false,
+    attributeLimits: false,
+    publishSizeLimit: false,
+    ackSizeLimit: false,
+    flowControl: false,
+    noticesCancellation: false,
+    delaysFirstRetry: false,
+    pipelinesOrdered: true,
+    keepsOrderOnNack: false,
+    replaysAckedBehindExpired: true,
+    seeksOrdered: false,
+  })
+}
