@@ -48,6 +48,9 @@ export interface BacklogOptions {
   readonly onAvailable: () => void
 }
 
+/** A message that is larger comes alone. */
+const maxBytesAtOnce = 1024 * 1024
+
 export interface TakeLimits {
   /** Of the messages that others could have as well: those that follow one of their ordering key do not count. */
   readonly share: number
@@ -94,23 +97,22 @@ export class Backlog implements Disposable {
   take(limits: TakeLimits, leaseMs: number, holder: Holder): Delivery[] {
     const taken: Delivery[] = []
     let bytes = 0
-    const fits = ({ message }: Entry) =>
-      taken.length < limits.messages &&
-      (bytes + message.size <= limits.bytes || (limits.orOne && taken.length === 0))
+    const fits = ({ message: { size } }: Entry) => {
+      if (taken.length >= limits.messages) return false
+      if (taken.length === 0) return limits.orOne || size <= limits.bytes
+      return bytes + size <= Math.min(limits.bytes, maxBytesAtOnce)
+    }
     const take = (entry: Entry) => {
       bytes += entry.message.size
       taken.push(this.#lease(entry, leaseMs, holder))
     }
-    for (let left = limits.share; left > 0; left -= 1) {
-      const entry = this.#available.first
-      if (!entry || !fits(entry)) break
+    let left = limits.share
+    for (let entry = this.#next(); left > 0 && entry && fits(entry); entry = this.#next()) {
+      left -= 1
       this.#available.remove(entry)
       if (entry.echoOf) {
+        bytes += entry.message.size
         taken.push(this.#repeat(entry.echoOf))
-        continue
-      }
-      if (this.#tooOld(entry)) {
-        this.#settle(entry)
         continue
       }
       take(entry)
@@ -180,20 +182,18 @@ export class Backlog implements Disposable {
     for (const entry of all) {
       this.#entries.set(entry.sequence, entry)
       entry.failures = 0
+      entry.restEndMs = 0
       if (entry.message.publishMs < unixMs) this.#finish(entry)
       else this.#enter(entry)
     }
   }
 
-  /** Drops what is older than the retention; to be called now and then. */
+  /** Drops what is older than the retention; to be called now and then. What is leased is left to whoever holds it. */
   sweep(): void {
     for (const entry of this.#entries.values()) {
       if (!this.#tooOld(entry)) return
-      if (entry.state === 'acked') this.#entries.delete(entry.sequence)
-      else if (entry.list === this.#available) {
-        this.#available.remove(entry)
-        this.#settle(entry)
-      }
+      if (entry.list === this.#available) this.#dropAvailable(entry)
+      else if (entry.state === 'acked') this.#drop(entry)
     }
   }
 
@@ -221,14 +221,29 @@ export class Backlog implements Disposable {
     return this.#options.clock.unixMs() - message.publishMs > this.#options.rules.retentionMs
   }
 
+  /** The first that is available; those that are too old are dropped on the way. */
+  #next(): Entry | undefined {
+    let entry = this.#available.first
+    for (; entry && this.#tooOld(entry); entry = this.#available.first) this.#dropAvailable(entry)
+    return entry
+  }
+
+  #dropAvailable(entry: Entry): void {
+    this.#available.remove(entry)
+    if (entry.echoOf) return
+    this.#settle(entry)
+    this.#drop(entry)
+  }
+
   /** It is to be delivered, when its turn has come. */
   #enter(entry: Entry): void {
     entry.state = 'available'
-    if (!this.#isOrdered(entry) || this.#ordered.enter(entry)) this.#offer(entry, 0)
+    if (!this.#isOrdered(entry) || this.#ordered.enter(entry)) this.#offer(entry)
   }
 
-  /** It is its turn, after a rest. */
-  #offer(entry: Entry, restMs: number): void {
+  /** It is its turn, if it need not rest. */
+  #offer(entry: Entry): void {
+    const restMs = Math.max(0, entry.restEndMs - this.#options.clock.now())
     const waitMs = restMs + this.#options.faults.delayMs()
     if (waitMs > 0) {
       entry.state = 'waiting'
@@ -243,6 +258,7 @@ export class Backlog implements Disposable {
     if (this.#isOrdered(entry)) this.#ordered.leased(entry)
     entry.state = 'leased'
     entry.holder = holder
+    holder.leased(entry.message)
     entry.deliveries += 1
     entry.newestAckId += 1
     entry.oldestAckId = entry.newestAckId
@@ -256,7 +272,7 @@ export class Backlog implements Disposable {
   }
 
   #echo(entry: Entry): void {
-    this.#offer(new Entry(entry.message, 0, entry), 0)
+    this.#offer(new Entry(entry.message, 0, entry))
   }
 
   /** While the first delivery is out, acks of either count; after that the second one's is stale from the start. */
@@ -288,8 +304,8 @@ export class Backlog implements Disposable {
     this.#release(entry)
     entry.failures += 1
     if (rules.deadLetter(entry.message, entry.failures)) return this.#settle(entry)
-    const restMs = rules.backoffMs(entry.failures)
-    if (!this.#isOrdered(entry)) return this.#offer(entry, restMs)
+    entry.restEndMs = this.#options.clock.now() + rules.backoffMs(entry.failures)
+    if (!this.#isOrdered(entry)) return this.#offer(entry)
     for (const behind of this.#ordered.behind(entry)) {
       if (behind.state === 'leased') {
         this.#wheel.remove(behind)
@@ -299,7 +315,7 @@ export class Backlog implements Disposable {
     }
     entry.state = 'available'
     const head = this.#ordered.failed(entry)
-    if (head) this.#offer(head, head === entry ? restMs : 0)
+    if (head) this.#offer(head)
   }
 
   /** Nobody is to get it any more; the next of its key may come. */
@@ -308,13 +324,15 @@ export class Backlog implements Disposable {
     if (!this.#isOrdered(entry)) return this.#finish(entry)
     const { done, next } = this.#ordered.settled(entry)
     for (const one of done) this.#finish(one)
-    if (next) this.#offer(next, 0)
+    if (next) this.#offer(next)
   }
 
   #finish(entry: Entry): void {
     entry.state = 'acked'
-    if (this.#options.rules.retainAcked) return
-    this.#entries.delete(entry.sequence)
-    if (this.#options.history) this.#gone.push(entry)
+    if (!this.#options.rules.retainAcked) this.#drop(entry)
+  }
+
+  #drop(entry: Entry): void {
+    if (this.#entries.delete(entry.sequence) && this.#options.history) this.#gone.push(entry)
   }
 }

@@ -14,7 +14,6 @@ export interface Consumer extends Holder {
 }
 
 const maxMessagesAtOnce = 1000
-const maxBytesAtOnce = 1024 * 1024
 
 /** Gives what is available to the consumers in turn: each gets as much as the others, if it has room. */
 export class Dispatcher {
@@ -57,26 +56,23 @@ export class Dispatcher {
     for (const consumer of consumers) consumer.end(status)
   }
 
-  /** One delivery to each. False if nothing was delivered. */
+  /** One delivery to each that has room. False if nothing was delivered. */
   #round(): boolean {
     const ready = this.#consumers.filter(({ room }) => room.messages > 0)
     const share = Math.ceil(this.#backlog.available / ready.length)
-    let delivered = 0
+    const served = new Set<Consumer>()
     for (const consumer of ready) {
       const { room, isEmpty, leaseMs } = consumer
-      const limits = {
-        share,
-        messages: Math.min(maxMessagesAtOnce, room.messages),
-        bytes: Math.min(maxBytesAtOnce, room.bytes),
-        orOne: isEmpty || room.bytes >= maxBytesAtOnce,
-      }
+      const messages = Math.min(maxMessagesAtOnce, room.messages)
+      const limits = { share, messages, bytes: room.bytes, orOne: isEmpty }
       const deliveries = this.#backlog.take(limits, leaseMs, consumer)
-      delivered += deliveries.length
-      if (deliveries.length > 0) consumer.deliver(deliveries)
+      if (deliveries.length === 0) continue
+      served.add(consumer)
+      consumer.deliver(deliveries)
     }
-    // Whoever was first is last the next time.
-    const [first] = this.#consumers
-    if (first && delivered > 0) this.#consumers.push(...this.#consumers.splice(0, 1))
-    return delivered > 0
+    // Whoever got something is behind those who did not, the next time.
+    const waiting = this.#consumers.filter((consumer) => !served.has(consumer))
+    this.#consumers = [...waiting, ...this.#consumers.filter((consumer) => served.has(consumer))]
+    return served.size > 0
   }
 }

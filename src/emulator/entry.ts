@@ -2,6 +2,7 @@ import type { Message } from './message.ts'
 
 /** Who holds leases: what has been delivered and not come back counts against its bounds. */
 export interface Holder {
+  leased(message: Message): void
   /** A lease that it held has ended, one way or another. */
   released(message: Message): void
 }
@@ -29,6 +30,8 @@ export class Entry {
 
   /** Nacks and expired leases since it was published (or sought back to). */
   failures = 0
+  /** Until then it rests, by the monotonic clock. */
+  restEndMs = 0
   deliveries = 0
   acks = 0
   nacks = 0

@@ -20,6 +20,8 @@ export class GrpcServer {
     'grpc.max_send_message_length': -1,
     'grpc.enable_channelz': 0,
   })
+  readonly #sockets = new Set<Socket>()
+  #closed: (() => void) | undefined
   readonly #injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
 
   constructor(rpcs: Rpcs, streamingPull: (call: StreamingPullCall) => void) {
@@ -35,16 +37,19 @@ export class GrpcServer {
   }
 
   accept(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      if (this.#sockets.size === 0) this.#closed?.()
+    })
     this.#injector.injectConnection(socket)
   }
 
-  /** Ends all calls; those that are not over by then are cut off. */
+  /** Takes no more calls, and leaves those under way some time to say how they end. */
   async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, goodbyeMs)
     this.#injector.destroy()
-    this.#server.tryShutdown(() => resolve())
-    await promise
+    const timer = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), goodbyeMs)
+    if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#closed = resolve))
     clearTimeout(timer)
     this.#server.forceShutdown()
   }

@@ -36,6 +36,7 @@ export async function pull(
       resolve(deliveries)
     },
     end: (status: StatusError) => reject(status),
+    leased: () => {},
     released: () => {},
   }
   const nothing = () => resolve([])

@@ -55,8 +55,9 @@ async function serve(
   response: ServerResponse,
 ): Promise<void> {
   // Not by URL: it takes `//x` for a host, and throws at some of what may stand here.
-  const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
-  if (path === '/') return void response.end('Ok\n')
+  const target = (request.url ?? '/').replace(/^https?:\/\/[^/]*/, '')
+  const [path = '', query = ''] = target.split('?', 2)
+  if (path === '/' || path === '') return void response.end('Ok\n')
   const gone = new AbortController()
   response.on('close', () => gone.abort())
   try {

@@ -72,13 +72,16 @@ export class StreamingPull implements Consumer {
   deliver(deliveries: readonly Delivery[]): void {
     const { config } = this.#subscription as Subscription
     const attempts = config.deadLetterPolicy != null
-    this.#messages += deliveries.length
-    for (const { message } of deliveries) this.#bytes += message.size
     const response = encodeDeliveries(deliveries, {
       attempts,
       ordered: config.enableMessageOrdering === true,
     })
     if (!this.#call.write(response)) this.#full = true
+  }
+
+  leased({ size }: Message): void {
+    this.#messages += 1
+    this.#bytes += size
   }
 
   released({ size }: Message): void {
