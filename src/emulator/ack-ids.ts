@@ -30,9 +30,11 @@ export class AckIds {
     const dash = id.indexOf('-', from)
     const sequence = Number(id.slice(from, dash))
     const delivery = Number(id.slice(dash + 1))
-    if (from === 0 || dash < 0 || !(sequence > 0) || !(delivery > 0)) {
+    if (from <= 1 || dash < 0 || !isCount(sequence) || !isCount(delivery)) {
       throw invalidArgument(`Invalid ack id (ack_id=${id})`)
     }
     return own ? { sequence, delivery } : undefined
   }
 }
+
+const isCount = (number: number) => Number.isSafeInteger(number) && number > 0

@@ -303,7 +303,9 @@ export class Backlog implements Disposable {
     const { rules } = this.#options
     this.#release(entry)
     entry.failures += 1
-    if (rules.deadLetter(entry.message, entry.failures)) return this.#settle(entry)
+    if (rules.deadLetter(entry.message, entry.failures)) {
+      return this.#settle(entry, (ordered) => ordered.left(entry))
+    }
     entry.restEndMs = this.#options.clock.now() + rules.backoffMs(entry.failures)
     if (!this.#isOrdered(entry)) return this.#offer(entry)
     for (const behind of this.#ordered.behind(entry)) {
@@ -319,10 +321,10 @@ export class Backlog implements Disposable {
   }
 
   /** Nobody is to get it any more; the next of its key may come. */
-  #settle(entry: Entry): void {
+  #settle(entry: Entry, proceed = (ordered: OrderedKeys) => ordered.settled(entry)): void {
     entry.state = 'acked'
     if (!this.#isOrdered(entry)) return this.#finish(entry)
-    const { done, next } = this.#ordered.settled(entry)
+    const { done, next } = proceed(this.#ordered)
     for (const one of done) this.#finish(one)
     if (next) this.#offer(next)
   }

@@ -72,6 +72,7 @@ export class DeadlineWheel implements Disposable {
       for (let entry = bucket?.shift(); entry; entry = bucket?.shift()) this.#due(entry)
       this.#buckets.delete(number)
     }
-    if (this.#buckets.size > 0) this.#arm(Math.min(...this.#buckets.keys()))
+    const next = this.#buckets.keys().reduce((least, number) => Math.min(least, number), Infinity)
+    if (next < Infinity) this.#arm(next)
   }
 }

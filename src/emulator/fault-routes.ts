@@ -32,27 +32,47 @@ export class FaultRoutes {
   /** `{ "refuse": { "rpc": "Acknowledge", "status": "UNAVAILABLE", "times": 3 }, "pause": true }`: in this order. */
   #apply(wanted: Json): object {
     const faults = this.#faults
-    const known: Readonly<Record<string, (value: unknown) => void>> = {
-      deliveries: (value) => faults.deliveries(object('deliveries', value)),
-      dropRequests: (value) => faults.dropRequests(...strike('dropRequests', value)),
-      dropReplies: (value) => faults.dropReplies(...strike('dropReplies', value)),
+    // Each looks at its value first, and says what is then to be done: all of it is done, or nothing.
+    const known: Readonly<Record<string, (value: unknown) => () => void>> = {
+      deliveries: (value) => {
+        const trouble = object('deliveries', value)
+        return () => faults.deliveries(trouble)
+      },
+      dropRequests: (value) => {
+        const lost = strike('dropRequests', value)
+        return () => faults.dropRequests(...lost)
+      },
+      dropReplies: (value) => {
+        const lost = strike('dropReplies', value)
+        return () => faults.dropReplies(...lost)
+      },
       refuse: (value) => {
         const [rpc, extent] = strike('refuse', value)
-        faults.refuse(rpc, status('refuse', value), extent)
+        const answer = status('refuse', value)
+        return () => faults.refuse(rpc, answer, extent)
       },
-      breakStreams: (value) => faults.breakStreams(status('breakStreams', value)),
-      pause: () => faults.pause(),
-      resume: () => faults.resume(),
-      expireLeases: (value) => faults.expireLeases(share('expireLeases', value)),
-      redeliver: (value) => faults.redeliver(share('redeliver', value)),
-      clear: () => faults.clear(),
+      breakStreams: (value) => {
+        const answer = status('breakStreams', value)
+        return () => faults.breakStreams(answer)
+      },
+      expireLeases: (value) => {
+        const of = share('expireLeases', value)
+        return () => faults.expireLeases(of)
+      },
+      redeliver: (value) => {
+        const of = share('redeliver', value)
+        return () => faults.redeliver(of)
+      },
+      pause: () => () => faults.pause(),
+      resume: () => () => faults.resume(),
+      clear: () => () => faults.clear(),
     }
-    for (const name of Object.keys(wanted)) {
-      if (!Object.hasOwn(known, name)) {
-        throw invalidArgument(`There is no fault "${name}"; there are: ${Object.keys(known).join(', ')}.`)
-      }
-    }
-    for (const [name, value] of Object.entries(wanted)) known[name]?.(value)
+    const doings = Object.entries(wanted).map(([name, value]) => {
+      const look = Object.hasOwn(known, name) ? known[name] : undefined
+      if (look) return look(value)
+      throw invalidArgument(`There is no fault "${name}"; there are: ${Object.keys(known).join(', ')}.`)
+    })
+    for (const doing of doings) doing()
     return {}
   }
 }

@@ -10,6 +10,11 @@ interface OrderedKey {
   head: Entry | undefined
 }
 
+interface Settled {
+  readonly done: readonly Entry[]
+  readonly next: Entry | undefined
+}
+
 /**
  * Keeps the entries of an ordering key in order. Only the first of a key may be delivered, with as many of its
  * followers as the same response has room for; the next ones when all of these are acked. If one of them fails, those
@@ -44,15 +49,16 @@ export class OrderedKeys {
   }
 
   /** Its state is `acked`. Returns those that are done with now, and the one whose turn it is now. */
-  settled(entry: Entry): { readonly done: readonly Entry[]; readonly next: Entry | undefined } {
+  settled(entry: Entry): Settled {
     const key = this.#of(entry)
-    const done: Entry[] = []
-    if (key.head === entry) {
-      key.head = undefined
-      done.push(entry)
-    }
-    while (key.out[0]?.state === 'acked') done.push(key.out.shift() as Entry)
-    return { done, next: this.#advance(key, entry.message.orderingKey) }
+    return this.#proceed(key, entry, key.head === entry ? [entry] : [])
+  }
+
+  /** As `settled`; but it does not come again, whatever becomes of those before it. */
+  left(entry: Entry): Settled {
+    const key = this.#of(entry)
+    key.out.splice(key.out.indexOf(entry), 1)
+    return this.#proceed(key, entry, [entry])
   }
 
   /** Those delivered after it, which have to come again after it. */
@@ -71,6 +77,12 @@ export class OrderedKeys {
 
   clear(): void {
     this.#keys.clear()
+  }
+
+  #proceed(key: OrderedKey, entry: Entry, done: Entry[]): Settled {
+    if (key.head === entry) key.head = undefined
+    while (key.out[0]?.state === 'acked') done.push(key.out.shift() as Entry)
+    return { done, next: this.#advance(key, entry.message.orderingKey) }
   }
 
   #advance(key: OrderedKey, name: string): Entry | undefined {

@@ -78,7 +78,10 @@ export class Subscription implements Disposable {
   /** @throws StatusError for an id that no emulator has given out; none is acked then */
   async acknowledge(ackIds: readonly string[]): Promise<void> {
     const beforeAck = this.#options.beforeAck()
-    if (beforeAck) await beforeAck(this.#leased(ackIds))
+    if (beforeAck) {
+      const acked = this.#leased(ackIds)
+      if (acked.length > 0) await beforeAck(acked)
+    }
     for (const entry of this.#leased(ackIds)) this.backlog.acknowledge(entry)
   }
 

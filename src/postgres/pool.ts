@@ -32,6 +32,7 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
     query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
     keepAlive: true,
     application_name: 'ingester',
+    // oxlint-disable-next-line typescript/no-misused-promises -- the pool waits for it; only its types do not say so
     onConnect: commitDurably,
   })
   // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it

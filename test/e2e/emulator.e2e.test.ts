@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { startIngesterProgram } from '../support/program.ts'
+
+test('the emulator alone: says where it is, serves, and ends with 0 at a signal', async () => {
+  await using emulator = startIngesterProgram(['emulator', '--port', '0'])
+  const [, address = ''] = await emulator.said(/^PUBSUB_EMULATOR_HOST=(127\.0\.0\.1:\d+)$/m)
+  const response = await fetch(`http://${address}/v1/projects/p/topics/scan-topic`, { method: 'PUT' })
+  assert.equal(response.status, 200)
+  assert.equal((await fetch(`http://${address}/faults`, { method: 'POST' })).status, 404)
+  emulator.signal('SIGINT')
+  assert.equal(await emulator.ended, 0)
+  assert.equal(emulator.stderr(), 'stopping\n')
+})
+
+test('with --faults it says that it can be broken, with --json it is for machines', async () => {
+  await using emulator = startIngesterProgram(['emulator', '--port', '0', '--faults', '--json'])
+  await emulator.said(/it can be broken by whoever reaches http/)
+  const { host, port, emulatorHost } = JSON.parse(emulator.stdout())
+  assert.equal(emulatorHost, `${host}:${port}`)
+  const options = { method: 'POST', body: '{"pause": true}' }
+  assert.equal((await fetch(`http://${emulatorHost}/faults`, options)).status, 200)
+})
+
+test('a port that is taken, or none: exit 2 with the mend', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const taken = String((server.address() as AddressInfo).port)
+  for (const [port, why] of [
+    [taken, /cannot listen there: .*EADDRINUSE.*--port 0/],
+    ['70000', /65536/],
+    ['x', /--port/],
+  ] as const) {
+    await using emulator = startIngesterProgram(['emulator', '--port', port])
+    assert.equal(await emulator.ended, 2, port)
+    assert.match(emulator.stderr(), why)
+  }
+  server.close()
+})
