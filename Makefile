@@ -9,6 +9,21 @@ STAMP := node_modules/.package-lock.json
 demo: $(STAMP) redis-if-possible ## run the whole thing, embedded; Ctrl-C ends it (ARGS="--for 20s --rate 500")
 	@exec bin/ingester demo $(ARGS)
 
+.PHONY: dev
+dev: $(STAMP) redis-if-possible ## the stack without the ingester, in the background; writes .env.local for `run`
+	@bin/ingester stack up --detach --write .env.local
+	@echo 'Now: bin/ingester run --env-file .env.local     look: make psql     end: make down' >&2
+
+.PHONY: down
+down: $(STAMP) ## end what `make dev` started
+	@bin/ingester stack down
+
+.PHONY: psql
+psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_results"')
+	@command -v psql >/dev/null 2>&1 || { \
+	  echo 'Needs psql: `sudo apt-get install postgresql-client`, `brew install libpq`, …' >&2; exit 1; }
+	@url=$$(bin/ingester stack status --url) && exec psql "$$url" $(ARGS)
+
 .PHONY: test
 test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose path has such a part)
 	@exec $(NODE) tools/test.mjs $(ARGS)

@@ -6,6 +6,7 @@ import { demoCommand } from './command/demo.ts'
 import { emulatorCommand } from './command/emulator.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
+import { stackCommand } from './command/stack.ts'
 
 const program = new Command('ingester')
   .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
@@ -21,7 +22,14 @@ const program = new Command('ingester')
   )
 
 // A command imports what it runs when it runs: the others, and --help, do not wait for it.
-for (const command of [runCommand(), demoCommand(), migrateCommand(), cacheCommand(), emulatorCommand()])
+for (const command of [
+  runCommand(),
+  demoCommand(),
+  migrateCommand(),
+  cacheCommand(),
+  emulatorCommand(),
+  stackCommand(),
+])
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()
 
