@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,10 +46,14 @@ export async function serveControl(
     if (asked.url === '/stop' && asked.method === 'POST') return stop()
     answer.writeHead(404).end()
   })
-  // A socket that nobody listens on any more was left by a process that was killed.
-  if ((await ask(socket, 'GET', '/')) === undefined) await rm(socket, { force: true })
-  server.listen(socket)
-  await once(server, 'listening')
+  try {
+    await listening(server, socket)
+  } catch (error) {
+    if ((await ask(socket, 'GET', '/')) !== undefined) throw error
+    // Nobody listens on it any more: it was left by a process that was killed.
+    await rm(socket, { force: true })
+    await listening(server, socket)
+  }
   return {
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
@@ -57,6 +61,11 @@ export async function serveControl(
       await once(server, 'close')
     },
   }
+}
+
+async function listening(server: Server, socket: string): Promise<void> {
+  server.listen(socket)
+  await once(server, 'listening')
 }
 
 /** What whoever is there says, when it is ready; undefined: nobody is there. */
