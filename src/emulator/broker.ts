@@ -5,7 +5,7 @@ import type { Message, Outgoing } from './message.ts'
 import { contentOf, newMessage } from './message.ts'
 import { deletedTopic, projectOf } from './names.ts'
 import type { SubscriptionConfig, TopicConfig } from './proto.ts'
-import { StatusError, notFound } from './status.ts'
+import { StatusError, notFound, shuttingDown } from './status.ts'
 import { Subscription } from './subscription.ts'
 
 export interface BrokerOptions {
@@ -157,7 +157,7 @@ export class Broker implements Disposable {
 
   [Symbol.dispose](): void {
     for (const subscription of this.#subscriptions.values()) {
-      subscription.end(new StatusError('UNAVAILABLE', 'The emulator is shutting down.'))
+      subscription.end(shuttingDown())
       subscription[Symbol.dispose]()
     }
   }

@@ -183,6 +183,24 @@ describe('start and end', { concurrency: 4 }, () => {
     assert.deepEqual(await lastWords(), [said, said])
   })
 
+  test('whoever waits by REST alone is told, too; nothing new is begun, and no process is kept alive', async () => {
+    await using rig = await startRig()
+    const { emulator, topic, subscription } = rig
+    const call = (method: string, path: string, body: object) =>
+      fetch(`http://${emulator.emulatorHost}/v1/${path}`, { method, body: JSON.stringify(body) })
+    const pulling = call('POST', `${subscription}:pull`, { maxMessages: 1 })
+    // On another connection; when it is answered the first one waits.
+    await call('POST', `${topic}:publish`, { messages: [] })
+    const closing = emulator.close()
+    const late = call('PUT', 'projects/p/subscriptions/too-late', { topic }).then(
+      ({ status }) => status,
+      () => 503,
+    )
+    assert.equal((await pulling).status, 503)
+    assert.equal(await late, 503)
+    await closing
+  })
+
   test('the end comes once, however often it is asked for', async () => {
     const emulator = await startEmulator({ port: 0 })
     const closing = emulator.close()

@@ -11,7 +11,7 @@ import { viewOf } from './inspection.ts'
 import { listen } from './listener.ts'
 import type { Outgoing } from './message.ts'
 import { seededRandom } from './random.ts'
-import { createRestServer } from './rest.ts'
+import { RestServer } from './rest.ts'
 import { RpcFaults } from './rpc-faults.ts'
 import { Rpcs } from './rpcs.ts'
 import { StreamingPull } from './streaming-pull.ts'
@@ -70,17 +70,18 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   )
   const inspect = (subscription: string) => viewOf(broker.subscription(subscription))
   const routes = options.faultRoutes ? new FaultRoutes(faults, inspect) : undefined
-  const listener = await listen({ host, port }, grpc, createRestServer(rpcs, routes))
+  const listener = await listen({ host, port }, grpc, new RestServer(rpcs, routes))
 
   let closing: Promise<void> | undefined
   const close = async () => {
+    rpcs.close()
     broker[Symbol.dispose]()
     await listener.close()
   }
   return {
     host,
     port: listener.port,
-    emulatorHost: `${host}:${listener.port}`,
+    emulatorHost: `${host.includes(':') ? `[${host}]` : host}:${listener.port}`,
     faults,
     inspect,
     publish: (topic, messages) => broker.publish(topic, messages),

@@ -63,7 +63,7 @@ describe('faults by HTTP', () => {
     [{ toString: {} }, /There is no fault "toString"/],
     ['{', /not a JSON object/],
     ['[]', /must be an object/],
-    [{ refuse: { rpc: 'Publish', status: 'BROKEN' } }, /refuse\.status must be one of OK, CANCELLED/],
+    [{ refuse: { rpc: 'Publish', status: 'BROKEN' } }, /refuse\.status must be one of CANCELLED/],
     [{ refuse: { status: 'ABORTED' } }, /refuse\.rpc must name an RPC/],
     [
       { dropRequests: { rpc: 'Publish', times: 'often' } },
@@ -71,6 +71,14 @@ describe('faults by HTTP', () => {
     ],
     [{ breakStreams: 'now' }, /breakStreams must be an object/],
     [{ expireLeases: 2 }, /expireLeases must be a share from 0 to 1/],
+    [{ pause: false }, /pause must be true/],
+    [{ refuse: { rpc: 'Publish', status: 'OK' } }, /refuse\.status must be one of CANCELLED/],
+    [{ refuse: { rpc: 'Publsh', status: 'ABORTED' } }, /refuse\.rpc must name an RPC: .*Publish/],
+    [{ dropRequests: { rpc: 'Publish', times: -1 } }, /times, a number/],
+    [{ dropRequests: { rpc: 'Publish', share: 7 } }, /share from 0 to 1/],
+    [{ dropReplies: { rpc: 'StreamingPull' } }, /no reply/],
+    [{ deliveries: { duplicates: 1 } }, /has no "duplicates"; it has: duplicateShare/],
+    [{ deliveries: { maxDelayMs: 'x' } }, /maxDelayMs must be a number/],
   ] as const) {
     test(`${JSON.stringify(body)} is refused, and says why`, async () => {
       const { code, answer } = await fault(body)

@@ -1,6 +1,7 @@
-import type { FaultInjector } from './fault-injector.ts'
+import type { DeliveryTrouble, FaultInjector } from './fault-injector.ts'
 import type { SubscriptionView } from './inspection.ts'
 import type { Extent } from './rpc-faults.ts'
+import { rpcs as schemas } from './schema.ts'
 import type { StatusName } from './status.ts'
 import { invalidArgument, statusCodes } from './status.ts'
 
@@ -33,9 +34,10 @@ export class FaultRoutes {
   #apply(wanted: Json): object {
     const faults = this.#faults
     // Each looks at its value first, and says what is then to be done: all of it is done, or nothing.
+    // Each looks at its value first, and says what is then to be done: all of it is done, or nothing.
     const known: Readonly<Record<string, (value: unknown) => () => void>> = {
       deliveries: (value) => {
-        const trouble = object('deliveries', value)
+        const trouble = deliveryTrouble(value)
         return () => faults.deliveries(trouble)
       },
       dropRequests: (value) => {
@@ -44,6 +46,8 @@ export class FaultRoutes {
       },
       dropReplies: (value) => {
         const lost = strike('dropReplies', value)
+        if (lost[0] === 'StreamingPull')
+          throw invalidArgument('A StreamingPull has no reply that could be dropped.')
         return () => faults.dropReplies(...lost)
       },
       refuse: (value) => {
@@ -56,16 +60,16 @@ export class FaultRoutes {
         return () => faults.breakStreams(answer)
       },
       expireLeases: (value) => {
-        const of = share('expireLeases', value)
+        const of = share('expireLeases', value === true ? 1 : value)
         return () => faults.expireLeases(of)
       },
       redeliver: (value) => {
-        const of = share('redeliver', value)
+        const of = share('redeliver', value === true ? 1 : value)
         return () => faults.redeliver(of)
       },
-      pause: () => () => faults.pause(),
-      resume: () => () => faults.resume(),
-      clear: () => () => faults.clear(),
+      pause: wish('pause', () => faults.pause()),
+      resume: wish('resume', () => faults.resume()),
+      clear: wish('clear', () => faults.clear()),
     }
     const doings = Object.entries(wanted).map(([name, value]) => {
       const look = Object.hasOwn(known, name) ? known[name] : undefined
@@ -92,22 +96,54 @@ function object(what: string, value: unknown): Json {
   return value as Json
 }
 
+const served = schemas.filter(({ path }) => !path.includes('SchemaService')).map(({ name }) => name)
+
 function strike(fault: string, value: unknown): [rpc: string, extent: Extent] {
-  const { rpc, times, share } = object(fault, value)
-  if (typeof rpc !== 'string') throw invalidArgument(`${fault}.rpc must name an RPC, as Acknowledge.`)
-  if (typeof share === 'number') return [rpc, { share }]
-  if (times === undefined || typeof times === 'number') return [rpc, { times: times ?? 1 }]
+  const { rpc, times, share: part } = object(fault, value)
+  if (typeof rpc !== 'string' || !served.includes(rpc)) {
+    throw invalidArgument(`${fault}.rpc must name an RPC: ${served.join(', ')}.`)
+  }
+  if (part !== undefined) return [rpc, { share: share(`${fault}.share`, part) }]
+  if (times === undefined) return [rpc, { times: 1 }]
+  if (Number.isSafeInteger(times) && Number(times) > 0) return [rpc, { times: Number(times) }]
   throw invalidArgument(`${fault} must have times, a number, or share, from 0 to 1.`)
 }
 
 function status(fault: string, value: unknown): StatusName {
   const name = object(fault, value)['status']
-  if (typeof name === 'string' && Object.hasOwn(statusCodes, name)) return name as StatusName
-  throw invalidArgument(`${fault}.status must be one of ${Object.keys(statusCodes).join(', ')}.`)
+  const errors = Object.keys(statusCodes).filter((one) => one !== 'OK')
+  if (typeof name === 'string' && errors.includes(name)) return name as StatusName
+  throw invalidArgument(`${fault}.status must be one of ${errors.join(', ')}.`)
 }
 
-function share(fault: string, value: unknown): number {
-  if (value === true) return 1
+function share(what: string, value: unknown): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value
-  throw invalidArgument(`${fault} must be a share from 0 to 1, or true for all.`)
+  throw invalidArgument(`${what} must be a share from 0 to 1.`)
+}
+
+/** `true`, and nothing else: what false would mean is anybody's guess. */
+function wish(fault: string, doing: () => void): (value: unknown) => () => void {
+  return (value) => {
+    if (value !== true) throw invalidArgument(`${fault} must be true.`)
+    return doing
+  }
+}
+
+function deliveryTrouble(value: unknown): DeliveryTrouble {
+  const count = (name: string, given: unknown) => {
+    if (typeof given === 'number' && given >= 0) return given
+    throw invalidArgument(`deliveries.${name} must be a number, 0 or more.`)
+  }
+  const checks: Readonly<Record<string, (name: string, given: unknown) => unknown>> = {
+    duplicateShare: (name, given) => share(`deliveries.${name}`, given),
+    shuffleWindow: count,
+    maxDelayMs: count,
+    ignoreFlowControl: (_, given) => given === true,
+  }
+  const checked = Object.entries(object('deliveries', value)).map(([name, given]) => {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (check) return [name, check(name, given)]
+    throw invalidArgument(`deliveries has no "${name}"; it has: ${Object.keys(checks).join(', ')}.`)
+  })
+  return Object.fromEntries(checked) as DeliveryTrouble
 }

@@ -173,10 +173,11 @@ describe('faults of calls, as callers see them', { concurrency: 4 }, () => {
     const first = { subscription, streamAckDeadlineSeconds: 600 }
     const end = { code: statusCodes.RESOURCE_EXHAUSTED, message: 'refused on purpose: StreamingPull' }
     emulator.faults.refuse('StreamingPull', 'RESOURCE_EXHAUSTED', { times: 1 })
+    await kit.publish(topic, 'm')
     await using refusedAtOnce = kit.stream(first)
     assert.deepEqual(await refusedAtOnce.end(), end)
+    assert.equal(emulator.inspect(subscription).counts.available, 1, 'nothing was leased to it')
     await using stream = kit.stream(first)
-    await kit.publish(topic, 'm')
     const [received] = (await stream.until(1)) as [Received]
     emulator.faults.refuse('StreamingPull', 'RESOURCE_EXHAUSTED', { times: 1 })
     stream.ack(received)

@@ -1,6 +1,7 @@
 import type { sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
 import { Server, ServerCredentials, status as grpcStatus } from '@grpc/grpc-js'
 import type { Socket } from 'node:net'
+import { Connections } from './connections.ts'
 import type { Answer } from './handlers.ts'
 import type { Rpcs } from './rpcs.ts'
 import type { RpcSchema } from './schema.ts'
@@ -10,8 +11,6 @@ import type { StreamingPullCall } from './streaming-pull.ts'
 
 /** Larger requests than any that is allowed, so that it is the broker that says what is too large. */
 const maxRequestBytes = 64 * 1024 * 1024
-/** For those who are still being told that it is over. */
-const goodbyeMs = 500
 
 /** gRPC on connections that somebody else has accepted. */
 export class GrpcServer {
@@ -20,8 +19,7 @@ export class GrpcServer {
     'grpc.max_send_message_length': -1,
     'grpc.enable_channelz': 0,
   })
-  readonly #sockets = new Set<Socket>()
-  #closed: (() => void) | undefined
+  readonly #connections = new Connections()
   readonly #injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
 
   constructor(rpcs: Rpcs, streamingPull: (call: StreamingPullCall) => void) {
@@ -37,20 +35,14 @@ export class GrpcServer {
   }
 
   accept(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => {
-      this.#sockets.delete(socket)
-      if (this.#sockets.size === 0) this.#closed?.()
-    })
+    this.#connections.add(socket)
     this.#injector.injectConnection(socket)
   }
 
   /** Takes no more calls, and leaves those under way some time to say how they end. */
   async close(): Promise<void> {
     this.#injector.destroy()
-    const timer = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), goodbyeMs)
-    if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#closed = resolve))
-    clearTimeout(timer)
+    await this.#connections.closed()
     this.#server.forceShutdown()
   }
 }

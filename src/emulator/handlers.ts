@@ -99,10 +99,10 @@ export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string
       return {}
     },
     Seek: (request: Subscriber<'seek'>) => {
-      const { backlog } = subscriptionOf(request)
+      const subscription = subscriptionOf(request)
       if (request.snapshot) throw unimplemented('seek to a snapshot')
       if (!request.time) throw invalidArgument('The target of the seek must be set.')
-      backlog.seek(msOf(request.time))
+      subscription.seek(msOf(request.time))
       return {}
     },
   }

@@ -23,7 +23,8 @@ function messageFrom(type: Type, json: JSONValue, at: string): JSONObject {
   if (!isObject(json)) throw wrong(at, 'an object')
   const checked: JSONObject = {}
   for (const [name, value] of Object.entries(json)) {
-    const field = type.fields[name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())]
+    const own = name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    const field = Object.hasOwn(type.fields, own) ? type.fields[own] : undefined
     if (!field)
       throw invalidArgument(
         `Invalid JSON payload received. Unknown name "${name}"${where(at)}: Cannot find field.`,

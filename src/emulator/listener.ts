@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import type { GrpcServer } from './grpc.ts'
+import type { RestServer } from './rest.ts'
 
 /** How HTTP/2 without TLS begins; https://www.rfc-editor.org/rfc/rfc9113#section-3.4 */
 const preface = 'PRI '
@@ -21,7 +21,7 @@ export interface Listener {
 export async function listen(
   { host, port }: { readonly host: string; readonly port: number },
   grpc: GrpcServer,
-  rest: HttpServer,
+  rest: RestServer,
 ): Promise<Listener> {
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
@@ -31,7 +31,7 @@ export async function listen(
     socket.on('error', () => {})
     sniff(socket, (first) => {
       if (first.startsWith(preface)) grpc.accept(socket)
-      else rest.emit('connection', socket)
+      else rest.accept(socket)
     })
   })
   server.listen({ host, port })
@@ -41,8 +41,8 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     close: async () => {
       server.close()
-      await grpc.close()
-      rest.closeAllConnections()
+      await Promise.all([grpc.close(), rest.close()])
+      // Those who never said what they want.
       for (const socket of sockets) socket.destroy()
     },
   }

@@ -1,9 +1,11 @@
 // The REST API, as the proto files describe it: each RPC has a verb, a path with fields in it, and says where the body
 // goes. https://google.aip.dev/127, https://protobuf.dev/programming-guides/json/
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import type { JSONObject, JSONValue } from 'proto3-json-serializer'
 import { toProto3JSON } from 'proto3-json-serializer'
+import { Connections } from './connections.ts'
 import type { FaultRoutes } from './fault-routes.ts'
 import type { Answer } from './handlers.ts'
 import { requestFrom } from './json-request.ts'
@@ -43,37 +45,68 @@ const routes: readonly Route[] = schemas.flatMap((schema) =>
   schema.http ? [routeOf(schema, schema.http)] : [],
 )
 
-/** An HTTP/1.1 server that listens nowhere: it is handed connections. */
-export function createRestServer(rpcs: Rpcs, faults: FaultRoutes | undefined): Server {
-  return createServer((request, response) => void serve(rpcs, faults, request, response))
-}
+/** REST on connections that somebody else has accepted. */
+export class RestServer {
+  readonly #rpcs: Rpcs
+  readonly #faults: FaultRoutes | undefined
+  readonly #connections = new Connections()
+  readonly #server = createServer((request, response) => void this.#serve(request, response))
+  #closing = false
 
-async function serve(
-  rpcs: Rpcs,
-  faults: FaultRoutes | undefined,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  // Not by URL: it takes `//x` for a host, and throws at some of what may stand here.
-  const target = (request.url ?? '/').replace(/^https?:\/\/[^/]*/, '')
-  const [path = '', query = ''] = target.split('?', 2)
-  if (path === '/' || path === '') return void response.end('Ok\n')
-  const gone = new AbortController()
-  response.on('close', () => gone.abort())
-  try {
+  constructor(rpcs: Rpcs, faults: FaultRoutes | undefined) {
+    this.#rpcs = rpcs
+    this.#faults = faults
+  }
+
+  accept(socket: Socket): void {
+    this.#connections.add(socket)
+    this.#server.emit('connection', socket)
+  }
+
+  /** Leaves calls under way some time to say how they end. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#server.closeIdleConnections()
+    await this.#connections.closed()
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
+    try {
+      const answer = await this.#answer(request, gone.signal)
+      // Asked for by a fault: whoever called waits for ever.
+      if (answer !== undefined) this.#send(response, 200, answer)
+    } catch (error) {
+      const { status, message } = asStatusError(error)
+      const code = httpCodes[status] ?? 500
+      this.#send(response, code, { error: { code, message, status } })
+    }
+  }
+
+  async #answer(request: IncomingMessage, signal: AbortSignal): Promise<JSONValue | undefined> {
+    // Not by URL: it takes `//x` for a host, and throws at some of what may stand here.
+    const target = (request.url ?? '/').replace(/^https?:\/\/[^/]*/, '')
+    const [path = '', query = ''] = target.split('?', 2)
+    if (path === '/' || path === '') return 'Ok'
     const body = await readBody(request)
-    const fault = faults?.answer(request.method, path, body)
-    if (fault) return sendJson(response, 200, fault as JSONValue)
+    const fault = this.#faults?.answer(request.method, path, body)
+    if (fault) return fault as JSONValue
     const route = routes.find(({ verb, pattern }) => verb === request.method && pattern.test(path))
     if (!route) throw new StatusError('NOT_FOUND', `There is no ${request.method} ${path}.`)
     const message = requestFrom(route.schema.request, fieldsOf(route, path, query, body))
-    const answer = await rpcs.call(route.schema.name, message, gone.signal)
-    // Asked for by a fault: whoever called waits for ever.
-    if (answer) sendJson(response, 200, jsonOf(route.schema, answer))
-  } catch (error) {
-    const { status, message } = asStatusError(error)
-    const code = httpCodes[status] ?? 500
-    sendJson(response, code, { error: { code, message, status } })
+    const answer = await this.#rpcs.call(route.schema.name, message, signal)
+    return answer && jsonOf(route.schema, answer)
+  }
+
+  #send(response: ServerResponse, code: number, body: JSONValue): void {
+    const last = this.#closing ? { connection: 'close' } : {}
+    const [type, text] =
+      typeof body === 'string'
+        ? ['text/plain', body]
+        : ['application/json', JSON.stringify(body, undefined, 2)]
+    response.writeHead(code, { 'content-type': type, ...last })
+    response.end(`${text}\n`)
   }
 }
 
@@ -146,9 +179,4 @@ async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString()
-}
-
-function sendJson(response: ServerResponse, code: number, body: JSONValue): void {
-  response.writeHead(code, { 'content-type': 'application/json' })
-  response.end(`${JSON.stringify(body, undefined, 2)}\n`)
 }

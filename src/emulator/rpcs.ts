@@ -1,15 +1,21 @@
 import type { Answer, Handler } from './handlers.ts'
 import type { RpcFaults } from './rpc-faults.ts'
-import { unimplemented } from './status.ts'
+import { shuttingDown, unimplemented } from './status.ts'
 
 /** The unary RPCs, whichever way a call comes in. */
 export class Rpcs {
   readonly #handlers: Readonly<Record<string, Handler>>
   readonly #faults: RpcFaults
+  #closed = false
 
   constructor(handlers: Readonly<Record<string, Handler>>, faults: RpcFaults) {
     this.#handlers = handlers
     this.#faults = faults
+  }
+
+  /** From now on calls are refused. */
+  close(): void {
+    this.#closed = true
   }
 
   /**
@@ -18,6 +24,7 @@ export class Rpcs {
    * @throws StatusError
    */
   async call(name: string, request: unknown, signal: AbortSignal): Promise<Answer | undefined> {
+    if (this.#closed) throw shuttingDown()
     const handler = this.#handlers[name]
     if (!handler) throw unimplemented(name)
     const strike = this.#faults.next(name)

@@ -37,6 +37,8 @@ export const notFound = (message: string) => new StatusError('NOT_FOUND', messag
 export const unimplemented = (what: string) =>
   new StatusError('UNIMPLEMENTED', `${what} is not served by this emulator.`)
 
+export const shuttingDown = () => new StatusError('UNAVAILABLE', 'The emulator is shutting down.')
+
 /** Whatever was thrown, as a status; an error that is nobody's fault but ours is INTERNAL. */
 export function asStatusError(error: unknown): StatusError {
   if (error instanceof StatusError) return error

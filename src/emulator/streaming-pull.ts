@@ -102,10 +102,10 @@ export class StreamingPull implements Consumer {
 
   async #received(request: Request): Promise<void> {
     if (this.#over) return
-    if (this.#subscription) this.#later(request)
-    else this.#first(request)
     const strike = this.#rpcFaults.next('StreamingPull')
     if (strike.fate === 'refused') throw strike.status
+    if (this.#subscription) this.#later(request)
+    else this.#first(request)
     if (strike.fate === 'request dropped') return
     await this.#settle(request)
   }

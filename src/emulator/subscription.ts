@@ -104,6 +104,12 @@ export class Subscription implements Disposable {
     }
   }
 
+  /** What was published before counts as acked, the rest as never delivered. */
+  seek(unixMs: number): void {
+    this.#checkAttached()
+    this.backlog.seek(unixMs)
+  }
+
   /** Nothing more comes in; what is in it is dropped. */
   detach(): void {
     this.config = { ...this.config, detached: true }

@@ -57,6 +57,31 @@ test('a server that ends or refuses every stream is asked ever less often', asyn
   for (const count of opened.slice(1)) assert.ok(count >= 5 && count <= 13, opened.join())
 })
 
+test('streams that asked for little are replaced when there is room again, one at a time', async () => {
+  const { server, clock, source, stream, recorder } = started()
+  const asked = () => server.alive.map(({ request }) => request.maxOutstandingMessages)
+  stream().deliver(78)
+  source.hold()
+  for (const one of server.alive) one.endOk()
+  source.resume()
+  await clock.advance(2000)
+  assert.deepEqual(asked(), [1, 1])
+  source.ack(recorder.deliveries)
+  const halfClosed = () => server.alive.filter((one) => one.halfClosed > 0)
+  assert.equal(halfClosed().length, 1)
+  halfClosed()[0]?.endOk()
+  // The other one is all there is until the new one is open.
+  stream().deliver(1)
+  source.ack(recorder.deliveries.slice(-1))
+  assert.equal(halfClosed().length, 0)
+  await clock.advance(reopenMs)
+  server.alive[1]?.emit('metadata')
+  assert.equal(halfClosed().length, 1)
+  halfClosed()[0]?.endOk()
+  await clock.advance(2000)
+  assert.deepEqual(asked(), [40, 40])
+})
+
 test('a delivery makes the next reopening prompt again', async () => {
   const { server, clock, stream } = started({ streams: 1 })
   for (let i = 0; i < 10; i++) {

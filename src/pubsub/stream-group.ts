@@ -65,7 +65,8 @@ export class StreamGroup {
    */
   renew(): void {
     const streams = [...this.#streams]
-    if (!this.#wanted || !streams.every((stream) => stream.isOpen && !stream.isDraining)) return
+    const allOpen = streams.every((stream) => stream.isOpen && !stream.isDraining)
+    if (!this.#wanted || !allOpen || streams.length < this.#options.streams) return
     const share = this.#share()
     streams.find((stream) => stream.asksTooLittle(share))?.drain()
   }
