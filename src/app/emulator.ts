@@ -29,7 +29,7 @@ async function listening(options: EmulatorOptions) {
   try {
     return await startEmulator(options)
   } catch (error) {
-    const mend = 'choose another with --port, or --port 0 for any free one'
+    const mend = 'check --host, or choose another --port; 0 is any free one'
     throw new ConfigurationError(`the emulator cannot listen there: ${messageOf(error)}; ${mend}`, {
       cause: error,
     })

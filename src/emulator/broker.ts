@@ -123,8 +123,9 @@ export class Broker implements Disposable {
   }
 
   changeSubscription(config: SubscriptionConfig): SubscriptionConfig {
-    this.#checkDeadLetterTopic(config)
     const subscription = this.subscription(config.name ?? '')
+    const { deadLetterTopic } = subscription.config.deadLetterPolicy ?? {}
+    if (config.deadLetterPolicy?.deadLetterTopic !== deadLetterTopic) this.#checkDeadLetterTopic(config)
     subscription.config = config
     return config
   }

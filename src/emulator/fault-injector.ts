@@ -67,7 +67,7 @@ export class FaultInjector {
     this.#parts.rpcFaults.refuse(rpc, status, extent)
   }
 
-  /** Ends the streams that are open now. */
+  /** Ends the streams that are open now, and the pulls that wait. */
   breakStreams(status: StatusName, message = 'broken on purpose'): void {
     for (const subscription of this.#parts.broker.subscriptions)
       subscription.end(new StatusError(status, message))

@@ -4,7 +4,7 @@ import type { Broker } from './broker.ts'
 import { validName, validProject } from './names.ts'
 import { pageOf } from './pages.ts'
 import { msOf } from './proto.ts'
-import { checkPublish } from './publish-limits.ts'
+import { checkAckIds, checkPublish } from './request-limits.ts'
 import { pull } from './pull.ts'
 import { changedSubscription, changedTopic, subscriptionConfig, topicConfig } from './settings.ts'
 import { invalidArgument, unimplemented } from './status.ts'
@@ -24,8 +24,6 @@ export type Answer = object | Uint8Array
 
 /** Answers a unary RPC; throws a StatusError. The signal aborts when nobody waits for the answer any more. */
 export type Handler = (request: never, signal: AbortSignal) => Answer | Promise<Answer>
-
-const maxRequestBytes = 512 * 1024
 
 /** What is served of `Publisher` and `Subscriber`, by the RPCs' names; StreamingPull apart. */
 export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string, Handler>> {
@@ -110,13 +108,4 @@ export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string
 
 function nameOf({ name }: { name?: string | null }): string {
   return name ?? ''
-}
-
-/** By size alone: clients send as many ids as fit. https://cloud.google.com/pubsub/quotas#resource_limits */
-function checkAckIds(ackIds: readonly string[] | null | undefined): readonly string[] {
-  if (!ackIds?.length) throw invalidArgument('No ack ids specified.')
-  if (ackIds.reduce((sum, id) => sum + id.length, 0) > maxRequestBytes) {
-    throw invalidArgument(`Request payload size exceeds the limit: ${maxRequestBytes} bytes.`)
-  }
-  return ackIds
 }

@@ -163,6 +163,8 @@ const systemParameters = [
   'access_token',
   'callback',
   'oauth_token',
+  'uploadType',
+  'upload_protocol',
 ]
 
 function queryFields(query: string): JSONObject {

@@ -28,6 +28,10 @@ const changeableOfSubscription = [
   'deadLetterPolicy',
   'retryPolicy',
   'pushConfig',
+  'bigqueryConfig',
+  'cloudStorageConfig',
+  'bigtableConfig',
+  'enableExactlyOnceDelivery',
 ]
 const fixedOfSubscription = ['name', 'topic', 'enableMessageOrdering', 'filter']
 

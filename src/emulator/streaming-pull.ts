@@ -6,6 +6,7 @@ import type { DeliveryFaults } from './delivery-faults.ts'
 import type { Consumer } from './dispatcher.ts'
 import type { Message } from './message.ts'
 import { validName } from './names.ts'
+import { checkAckIds } from './request-limits.ts'
 import type { RpcFaults } from './rpc-faults.ts'
 import type { StatusError } from './status.ts'
 import { asStatusError, invalidArgument, statusCodes } from './status.ts'
@@ -146,8 +147,9 @@ export class StreamingPull implements Consumer {
     if (modifyDeadlineAckIds?.length !== modifyDeadlineSeconds?.length) {
       throw invalidArgument('modify_deadline_ack_ids and modify_deadline_seconds must have the same length')
     }
-    if (ackIds?.length) await subscription.acknowledge(ackIds)
+    if (ackIds?.length) await subscription.acknowledge(checkAckIds(ackIds))
     if (modifyDeadlineAckIds?.length) {
+      checkAckIds(modifyDeadlineAckIds)
       subscription.modifyAckDeadline(modifyDeadlineAckIds, modifyDeadlineSeconds ?? [])
     }
   }

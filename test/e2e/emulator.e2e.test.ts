@@ -30,8 +30,8 @@ test('a port that is taken, or none: exit 2 with the mend', async () => {
   await once(server, 'listening')
   const taken = String((server.address() as AddressInfo).port)
   for (const [port, why] of [
-    [taken, /cannot listen there: .*EADDRINUSE.*--port 0/],
-    ['70000', /65536/],
+    [taken, /cannot listen there: .*EADDRINUSE.*another --port; 0/],
+    ['70000', /65535/],
     ['x', /--port/],
   ] as const) {
     await using emulator = startIngesterProgram(['emulator', '--port', port])

@@ -16,7 +16,7 @@ export function emulatorCommand(): Command {
     .option(
       '--port <n>',
       '0: any free one',
-      argument((text) => parseWhole(text, 0)),
+      argument((text) => parseWhole(text, 0, 65_535)),
       8085,
     )
     .option('--host <address>', 'to listen on; there is no authentication', '127.0.0.1')

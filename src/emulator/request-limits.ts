@@ -8,6 +8,7 @@ const maxAttributes = 100
 const maxAttributeKeyBytes = 256
 const maxAttributeValueBytes = 1024
 const maxOrderingKeyBytes = 1024
+const maxAckRequestBytes = 512 * 1024
 
 /** @throws StatusError if one of the messages, or all of them together, may not be published */
 export function checkPublish(messages: readonly Outgoing[]): void {
@@ -17,6 +18,15 @@ export function checkPublish(messages: readonly Outgoing[]): void {
   }
   const bytes = messages.reduce((sum, message) => sum + checkMessage(message), 0)
   if (bytes > maxBytes) throw invalidArgument(`Request payload size exceeds the limit: ${maxBytes} bytes.`)
+}
+
+/** @throws StatusError if there are none, or too much: by size alone, since clients send as many as fit */
+export function checkAckIds(ackIds: readonly string[] | null | undefined): readonly string[] {
+  if (!ackIds?.length) throw invalidArgument('No ack ids specified.')
+  if (ackIds.reduce((sum, id) => sum + id.length, 0) > maxAckRequestBytes) {
+    throw invalidArgument(`Request payload size exceeds the limit: ${maxAckRequestBytes} bytes.`)
+  }
+  return ackIds
 }
 
 /** @returns its size in bytes */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Outgoing } from './message.ts'
-import { checkPublish } from './publish-limits.ts'
+import { checkPublish } from './request-limits.ts'
 
 const data = Buffer.from('x')
 const attributes = (count: number) =>
