@@ -107,7 +107,9 @@ export class Backlog implements Disposable {
       taken.push(this.#lease(entry, leaseMs, holder))
     }
     let left = limits.share
-    for (let entry = this.#next(); left > 0 && entry && fits(entry); entry = this.#next()) {
+    const oldestMs = this.#oldestMs()
+    const next = () => this.#next(oldestMs)
+    for (let entry = next(); left > 0 && entry && fits(entry); entry = next()) {
       left -= 1
       this.#available.remove(entry)
       if (entry.echoOf) {
@@ -190,8 +192,9 @@ export class Backlog implements Disposable {
 
   /** Drops what is older than the retention; to be called now and then. What is leased is left to whoever holds it. */
   sweep(): void {
+    const oldestMs = this.#oldestMs()
     for (const entry of this.#entries.values()) {
-      if (!this.#tooOld(entry)) return
+      if (entry.message.publishMs >= oldestMs) return
       if (entry.list === this.#available) this.#dropAvailable(entry)
       else if (entry.state === 'acked') this.#drop(entry)
     }
@@ -217,14 +220,16 @@ export class Backlog implements Disposable {
     return this.#options.rules.ordered && message.orderingKey !== ''
   }
 
-  #tooOld({ message }: Entry): boolean {
-    return this.#options.clock.unixMs() - message.publishMs > this.#options.rules.retentionMs
+  /** What was published before is older than the retention. */
+  #oldestMs(): number {
+    return this.#options.clock.unixMs() - this.#options.rules.retentionMs
   }
 
   /** The first that is available; those that are too old are dropped on the way. */
-  #next(): Entry | undefined {
+  #next(oldestMs: number): Entry | undefined {
     let entry = this.#available.first
-    for (; entry && this.#tooOld(entry); entry = this.#available.first) this.#dropAvailable(entry)
+    for (; entry && entry.message.publishMs < oldestMs; entry = this.#available.first)
+      this.#dropAvailable(entry)
     return entry
   }
 

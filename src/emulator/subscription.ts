@@ -79,10 +79,13 @@ export class Subscription implements Disposable {
   async acknowledge(ackIds: readonly string[]): Promise<void> {
     const beforeAck = this.#options.beforeAck()
     if (beforeAck) {
-      const acked = this.#leased(ackIds)
+      const acked = [...new Set(this.#leased(ackIds))]
       if (acked.length > 0) await beforeAck(acked)
     }
-    for (const entry of this.#leased(ackIds)) this.backlog.acknowledge(entry)
+    for (const entry of this.#leased(ackIds)) {
+      // One that stands twice in the request is acked by now.
+      if (entry.state === 'leased') this.backlog.acknowledge(entry)
+    }
   }
 
   /**
@@ -132,10 +135,13 @@ export class Subscription implements Disposable {
     throw new StatusError('FAILED_PRECONDITION', `Subscription is detached (resource=${this.name}).`)
   }
 
-  /** Each once. */
   #leased(ackIds: readonly string[]): Entry[] {
-    const found = ackIds.map((id) => this.backlog.find(id)).filter((entry) => entry !== undefined)
-    return [...new Set(found)]
+    const found: Entry[] = []
+    for (const id of ackIds) {
+      const entry = this.backlog.find(id)
+      if (entry) found.push(entry)
+    }
+    return found
   }
 
   #rules() {
