@@ -5,9 +5,26 @@
 NODE := node_modules/.bin/node
 STAMP := node_modules/.package-lock.json
 
+# Where the demo runs: embedded, all from npm, or docker (docker-compose.yml).
+STACK ?= embedded
+
 .PHONY: demo
-demo: $(STAMP) redis-if-possible ## run the whole thing, embedded; Ctrl-C ends it (ARGS="--for 20s --rate 500")
+demo: demo-$(STACK) ## run the whole thing; Ctrl-C ends it (ARGS="--for 20s --rate 500"; STACK=docker: in containers)
+
+.PHONY: demo-embedded
+demo-embedded: $(STAMP) redis-if-possible
 	@exec bin/ingester demo $(ARGS)
+
+.PHONY: demo-docker
+demo-docker:
+	@docker compose version >/dev/null 2>&1 || { \
+	  echo 'STACK=docker needs Docker with Compose: https://docs.docker.com/get-started/get-docker/' >&2; \
+	  echo 'Without it: `make demo` runs the same from npm.' >&2; \
+	  exit 1; }
+	@exec docker compose --profile demo up --build $(ARGS)
+
+demo-%:
+	@echo 'STACK=$* is neither embedded nor docker.' >&2; exit 2
 
 .PHONY: dev
 dev: $(STAMP) redis-if-possible ## the stack without the ingester, in the background; writes .env.local for `run`
