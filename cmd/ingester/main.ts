@@ -33,6 +33,12 @@ for (const command of [
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()
 
+// Whoever reads has seen enough (`| head`): that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -40,6 +40,12 @@ It publishes to INGESTER_TOPICID (scan-topic) in INGESTER_PROJECTID (test-projec
   )
   .action(scan)
 
+// Whoever reads has seen enough (`| head`): that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -59,6 +59,16 @@ test('wrong usage: exit 2 with a hint; help: exit 0 on stdout, examples first', 
   assert.match((await outcome(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
 })
 
+test('whoever reads only the beginning of what is printed gets that, and no error', async () => {
+  for (const program of ['ingester', 'scanner']) {
+    const script = `for i in 1 2 3 4 5; do bin/${program} --help; echo "code $?" >&2; done | head -n 1`
+    await using shell = startProgram('/bin/sh', ['-c', script])
+    await shell.ended
+    assert.equal(shell.stdout(), 'Examples:\n')
+    assert.equal(shell.stderr(), 'code 0\n'.repeat(5))
+  }
+})
+
 test('the env file is read by the program, and its faults are told: exit 2', async () => {
   const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'])
   assert.equal(code, 2)
