@@ -7,6 +7,7 @@ import { emulatorCommand } from './command/emulator.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
 import { stackCommand } from './command/stack.ts'
+import { whyCommand } from './command/why.ts'
 
 const program = new Command('ingester')
   .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
@@ -29,6 +30,7 @@ for (const command of [
   cacheCommand(),
   emulatorCommand(),
   stackCommand(),
+  whyCommand(),
 ])
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '#core/failure.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import type { NamedKey, Pipeline } from '#core/pipeline.ts'
+import { isRejection } from '#core/pipeline.ts'
 import { pipelines } from '#pipeline/registry.ts'
 
 /**
@@ -12,4 +13,32 @@ export function pipelineNamed(name: string): Pipeline {
   if (pipeline) return pipeline
   const known = pipelines.map((one) => one.name).join(', ')
   throw new ConfigurationError(`INGESTER_PIPELINE: there is no pipeline "${name}"; there are: ${known}`)
+}
+
+/** For each pipeline how a person names a record of it: `<ip> <port> <service>`, and an example. */
+export const keyUsages: readonly { pipeline: string; words: string; example: string }[] = pipelines.map(
+  ({ name, sink, naming }) => ({
+    pipeline: name,
+    words: sink.key.map((column) => `<${column}>`).join(' '),
+    example: naming.example.join(' '),
+  }),
+)
+
+/**
+ * The key that the words of a command line mean.
+ *
+ * @throws ConfigurationError that says which word is wrong, and how it is done
+ */
+export function keyNamed(pipeline: Pipeline, words: readonly string[]): NamedKey {
+  const usage = keyUsages.find((one) => one.pipeline === pipeline.name)
+  const mend = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for instance: ${usage?.example}`
+  const wanted = pipeline.sink.key.length
+  if (words.length !== wanted) {
+    throw new ConfigurationError(
+      `a key has ${wanted} words here, not ${words.length} (quote one that has spaces); ${mend}`,
+    )
+  }
+  const key = pipeline.naming.keyOf(words)
+  if (isRejection(key)) throw new ConfigurationError(`${key.detail}; ${mend}`)
+  return key
 }

@@ -36,10 +36,25 @@ export function configOf(environment: Environment, known: readonly string[] = []
 
 /** What the commands that need only the database want of the environment. */
 export function loadDatabaseConfig(envFile?: string): Pick<Config, 'pipeline' | 'postgres'> {
-  const { environment, faults } = withSecrets(readEnvironment(envFile), ['INGESTER_POSTGRES_PASSWORD'])
-  // The rest of the specification may be absent or wrong: it is not used, nor is the pool measured against it.
+  return loadPart(envFile, /^INGESTER_(POSTGRES_|PIPELINE$)/, ['INGESTER_POSTGRES_PASSWORD'])
+}
+
+/** What a command wants that looks into both stores and reads messages, but receives none. */
+export function loadStoresConfig(
+  envFile?: string,
+): Pick<Config, 'pipeline' | 'postgres' | 'redis' | 'limits'> {
+  // Outstanding bytes: a limit of the message size is measured against them.
+  return loadPart(
+    envFile,
+    /^INGESTER_(POSTGRES_|REDIS_|(PIPELINE|MAX_MESSAGE_BYTES|MAX_OUTSTANDING_BYTES|MAX_CLOCK_SKEW)$)/,
+  )
+}
+
+/** The rest of the specification may be absent or wrong: it is not used, nor is the pool measured against it. */
+function loadPart(envFile: string | undefined, names: RegExp, secrets?: readonly string[]): Config {
+  const { environment, faults } = withSecrets(readEnvironment(envFile), secrets)
   const rest = { INGESTER_PROJECTID: 'unused', INGESTER_WORKER_COUNT: '1' }
-  const own = Object.entries(environment).filter(([name]) => /^INGESTER_(POSTGRES_|PIPELINE$)/.test(name))
+  const own = Object.entries(environment).filter(([name]) => names.test(name))
   return configOf({ ...rest, ...Object.fromEntries(own) }, faults).config
 }
 

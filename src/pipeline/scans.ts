@@ -2,10 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { DecodeLimits, Pipeline, PostgresTable } from '#core/pipeline.ts'
-import { canonicalIp } from './ip.ts'
 import type { JsonObject } from './json-message.ts'
 import { asObject, checkText, fieldOf, numberOf, parseJsonMessage, textOf } from './json-message.ts'
 import { glimpse, reject, rejecting } from './rejection.ts'
+import { ipOf, keyText, portOf, serviceOf } from './scan-key.ts'
+import { scanNaming } from './scan-naming.ts'
 
 /**
  * Internet scan results: the newest one of each (ip, port, service).
@@ -33,10 +34,8 @@ export const scans: Pipeline = {
     key: ['ip', 'port', 'service'],
     version: ['last_seen', 'response'],
   } satisfies PostgresTable,
+  naming: scanNaming,
 }
-
-/** An index entry holds about 2,700 bytes; the rest of the key takes less than 50. */
-const maxServiceBytes = 2048
 
 function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {
   const message = parseJsonMessage(delivery, limits.maxMessageBytes)
@@ -46,35 +45,12 @@ function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {
   const timestamp = timestampOf(message, delivery.publishTimeMs + limits.maxClockSkewMs)
   const response = responseOf(message)
   return {
-    // Neither an address nor a number contains a space, so no two keys join to the same text.
-    key: `${ip} ${port} ${service}`,
+    key: keyText(ip, port, service),
     version: BigInt(timestamp),
     content: response,
     values: [ip, port, service, response, timestamp],
     bytes: ip.length + service.length + response.length + 32,
   }
-}
-
-function ipOf(message: JsonObject): string {
-  const text = textOf(message, 'ip')
-  return canonicalIp(text) ?? reject('bad-ip', `"ip" is not an IPv4 or IPv6 address: ${glimpse(text)}`)
-}
-
-function portOf(message: JsonObject): number {
-  const port = numberOf(message, 'port')
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  return reject('bad-port', `"port" must be a whole number from 0 to 65535, not ${glimpse(port)}`)
-}
-
-function serviceOf(message: JsonObject): string {
-  const service = textOf(message, 'service')
-  if (service === '') reject('bad-service', '"service" is empty')
-  const bytes = Buffer.byteLength(service)
-  if (bytes <= maxServiceBytes) return service
-  return reject(
-    'bad-service',
-    `"service" has ${bytes} bytes; as part of the key it may have ${maxServiceBytes}`,
-  )
 }
 
 /**

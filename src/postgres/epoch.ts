@@ -27,11 +27,11 @@ FROM pg_control_system() AS control`
  * @throws whatever the connection throws; a standby has no epoch either
  */
 export async function readEpoch(
-  pool: pg.Pool,
+  connection: Pick<pg.Client, 'query'>,
   table: PostgresTable,
   pipeline: string,
 ): Promise<string | null> {
-  const { rows } = await pool.query<{ epoch: string | null }>(text, [
+  const { rows } = await connection.query<{ epoch: string | null }>(text, [
     pg.escapeIdentifier(table.name),
     pipeline,
   ])

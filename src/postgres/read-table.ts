@@ -1,19 +1,22 @@
 import pg from 'pg'
-import type { Column, PostgresTable } from '#core/pipeline.ts'
+import type { Column, PostgresTable, Row } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 
-/** All rows of a table, in its columns' order: addresses without prefix length, times in whole Unix seconds. */
-export async function readTable(
-  options: PostgresOptions,
-  table: PostgresTable,
-): Promise<(string | number | null)[][]> {
-  const columns = table.columns.map(readable).join(', ')
-  const text = `SELECT ${columns} FROM ${pg.escapeIdentifier(table.name)}`
+/** All rows of a table. */
+export async function readTable(options: PostgresOptions, table: PostgresTable): Promise<Row[]> {
   return withConnection(options, async (client) => {
-    const { rows } = await client.query<(string | number | null)[]>({ text, rowMode: 'array' })
+    const { rows } = await client.query<(string | number | null)[]>({
+      text: selectRows(table),
+      rowMode: 'array',
+    })
     return rows
   })
+}
+
+/** Reads rows as {@link Row} has them; to be asked with `rowMode: 'array'`. */
+export function selectRows({ name, columns }: PostgresTable): string {
+  return `SELECT ${columns.map(readable).join(', ')} FROM ${pg.escapeIdentifier(name)}`
 }
 
 /** How many rows a table has. */

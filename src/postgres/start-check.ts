@@ -33,11 +33,16 @@ const cacheEpochs = { name: 'cache_epochs', columns: ['pipeline', 'epoch'] }
  * @param withCache whether the cache's epoch will be read
  * @throws ConfigurationError with the mend; whatever the connection throws
  */
-export async function checkTables(pool: pg.Pool, table: PostgresTable, withCache: boolean): Promise<void> {
+export async function checkTables(
+  connection: Queryable,
+  table: PostgresTable,
+  withCache: boolean,
+  rights: readonly string[] = writing,
+): Promise<void> {
   const columns = table.columns.map((column) => column.name)
-  await checkTable(pool, table.name, columns, writing)
-  await checkTable(pool, deadLetters.name, deadLetters.columns, writing)
-  if (withCache) await checkEpochTable(pool, ['SELECT'])
+  await checkTable(connection, table.name, columns, rights)
+  await checkTable(connection, deadLetters.name, deadLetters.columns, rights)
+  if (withCache) await checkEpochTable(connection, ['SELECT'])
 }
 
 /** As {@link checkTables}, of the table that holds the cache's epochs. */

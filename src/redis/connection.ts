@@ -113,6 +113,19 @@ export class RedisConnection {
     }
   }
 
+  /**
+   * Asks with a command that changes nothing; an answer or a failure comes within half a second.
+   *
+   * @throws RedisFailure
+   */
+  async read(command: 'MGET' | 'PTTL', keys: readonly string[]): Promise<unknown> {
+    try {
+      return await this.#client.call(command, [...keys])
+    } catch (error) {
+      throw this.#failureOf(error)
+    }
+  }
+
   close(): void {
     this.#client.disconnect()
   }

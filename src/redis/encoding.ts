@@ -18,6 +18,20 @@ export function markOf({ version, content }: CacheRecord): string {
   return `${version.toString().padStart(versionDigits, '0')}:${hash('sha256', content, 'base64url').slice(0, fingerprintLength)}`
 }
 
+/** The version in a watermark; undefined where it is not of our making. */
+export function versionInMark(mark: string): bigint | undefined {
+  return asVersion(/^(\d{19}):[\w-]{22}$/.exec(mark))
+}
+
+/** The version in a claim, `19 digits|token`; undefined where it is not of our making. */
+export function versionInClaim(claim: string): bigint | undefined {
+  return asVersion(/^(\d{19})\|/.exec(claim))
+}
+
+function asVersion(match: RegExpExecArray | null): bigint | undefined {
+  return match?.[1] === undefined ? undefined : BigInt(match[1])
+}
+
 /**
  * The names of a pipeline's keys for one epoch of its table: `ingester:{scans:0123456789abcdef}:w:<record key>` for a
  * watermark, `:c:` for a claim. Braces make all of them one slot of a cluster, since a script's keys must be of one.
@@ -35,11 +49,11 @@ export class Keyspace {
     this.#prefix = `ingester:{${encodeURIComponent(pipeline.name)}:${state.slice(0, 16)}}`
   }
 
-  watermark({ key }: CacheRecord): string {
+  watermark({ key }: Pick<CacheRecord, 'key'>): string {
     return `${this.#prefix}:w:${key}`
   }
 
-  claim({ key }: CacheRecord): string {
+  claim({ key }: Pick<CacheRecord, 'key'>): string {
     return `${this.#prefix}:c:${key}`
   }
 }

@@ -1,6 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Pipeline, Rejection } from '#core/pipeline.ts'
+import type { NamedKey, Pipeline, Rejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/pipeline.ts'
 
 /** The smallest pipeline there is: a message is `key version content`, three words. */
 export const wordPipeline: Pipeline = {
@@ -20,6 +21,24 @@ export const wordPipeline: Pipeline = {
     key: ['key'],
     version: ['version', 'content'],
   },
+  naming: {
+    example: ['a'],
+    keyOf: ([key = '']) => ({ key, values: [key] }),
+    keyIn: ({ data }) => keyOfWords(data.toString()),
+    mentions: ({ key }, text) => text.split(/\s+/).includes(key),
+    subject: ({ key }) => `the word ${key}`,
+    recordOf: ([key, version, content]) => ({
+      key: String(key),
+      version: BigInt(version as string),
+      content: String(content),
+    }),
+    content: 'content',
+  },
+}
+
+function keyOfWords(text: string): NamedKey | Rejection {
+  const decoded = decodeWords(text)
+  return isRejection(decoded) ? decoded : { key: decoded.key, values: [decoded.key] }
 }
 
 export function decodeWords(text: string): KeyedRecord | Rejection {

@@ -1,0 +1,42 @@
+import { styleText } from 'node:util'
+import { Command } from 'commander'
+import { keyUsages } from '#app/pipelines.ts'
+import { loadStoresConfig } from '#config/config.ts'
+import { sentences } from '../why-sentences.ts'
+
+interface Options {
+  readonly envFile?: string
+  readonly json?: boolean
+}
+
+export function whyCommand(): Command {
+  const usages = keyUsages.map(({ words }) => `[options] ${words}`)
+  return new Command('why')
+    .description('Where one record is: in the table, the cache, a batch, or among the dead letters.')
+    .argument('<key...>', 'what names the record')
+    .usage(usages.join('\n       ingester why '))
+    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .option('--json', 'print one JSON object')
+    .showHelpAfterError(`Usage: bin/ingester why ${keyUsages.map(({ words }) => words).join(', or ')}`)
+    .addHelpText(
+      'before',
+      `Examples:
+${keyUsages.map(({ pipeline, example }) => `  bin/ingester why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
+  bin/ingester why ${keyUsages[0]?.example} --json | jq .verdict
+
+It looks and changes nothing. It exits 0 whenever it has an answer, also "not stored"; the verdict is one of
+stored, being-written, cache-ahead, dead-lettered, unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB
+and, unless they are the default, the other INGESTER_POSTGRES_ and INGESTER_REDIS_ variables.
+`,
+    )
+    .action(run)
+}
+
+async function run(words: string[], { envFile, json }: Options): Promise<void> {
+  const { why } = await import('#app/why.ts')
+  const answer = await why(loadStoresConfig(envFile), words)
+  if (json) return console.log(JSON.stringify(answer.whereabouts))
+  const [verdict, ...rest] = sentences(answer)
+  console.log(styleText('bold', verdict ?? ''))
+  for (const line of rest) console.log(line)
+}

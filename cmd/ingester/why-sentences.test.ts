@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Answer, WatermarkFound, Whereabouts } from '#app/why.ts'
+import { sentences } from './why-sentences.ts'
+
+const nowMs = Date.UTC(2026, 10, 21, 10, 0, 3)
+const version = { version: '1795255200', time: '2026-11-21T10:00:00.000Z' }
+const none = { count: 0, searched: 0, all: true, letters: [] }
+const row = { values: {}, record: { ...version, content: 'hello world' } }
+
+const plain: Whereabouts = {
+  pipeline: 'scans',
+  key: { ip: '1.1.1.7', port: 443, service: 'HTTP' },
+  verdict: 'unknown',
+  row: null,
+  watermark: { state: 'none' },
+  claim: null,
+  deadLetters: none,
+}
+
+const naming = { content: 'response', versionTime: { word: 'seen', msOf: Number } }
+const said = (given: Partial<Whereabouts>, more: Partial<Answer> = {}) =>
+  sentences({ whereabouts: { ...plain, ...given }, subject: 'HTTP on 1.1.1.7:443', naming, nowMs, ...more })
+
+/** What stands behind a label. */
+const line = (label: string, given: Partial<Whereabouts>, more?: Partial<Answer>) =>
+  said(given, more)
+    .find((one) => one.startsWith(`  ${label} `))
+    ?.slice(16)
+
+const letter = {
+  id: '12',
+  messageId: 'm',
+  publishedAt: '2026-11-21T09:00:00.000Z',
+  lastSeenAt: '2026-11-21T09:59:03.000Z',
+  timesSeen: 1,
+  reason: 'bad-timestamp',
+  detail: '"timestamp" is missing',
+  status: 'new',
+  match: 'key',
+  accepted: false,
+} as const
+
+test('all of it, for a record that is stored', () => {
+  assert.deepEqual(said({ verdict: 'stored', row, watermark: { state: 'same', ...version } }), [
+    'HTTP on 1.1.1.7:443: stored',
+    '',
+    "  row           stored: HTTP on 1.1.1.7:443, seen 2026-11-21 10:00:00 UTC (3 s ago), response 'hello world' (11 bytes)",
+    '  watermark     the cache knows this very row',
+    '  claim         none',
+    '  dead letters  none',
+  ])
+})
+
+describe('the verdict stands first', () => {
+  const one = { ...none, count: 1, letters: [letter] }
+  const cases: readonly (readonly [Partial<Whereabouts>, RegExp])[] = [
+    [{ verdict: 'stored', row, deadLetters: one }, /: stored; it also has 1 dead letter$/],
+    [{ verdict: 'being-written' }, /: not stored yet, but it is being written$/],
+    [{ verdict: 'being-written', row }, /: stored, and a newer version is being written$/],
+    [
+      { verdict: 'cache-ahead' },
+      /: not stored, and the cache keeps it so; `bin\/ingester cache bump` makes it forget$/,
+    ],
+    [{ verdict: 'cache-ahead', row }, /: stored, but not in its newest version, and the cache keeps it so; /],
+    [{ verdict: 'dead-lettered', deadLetters: one }, /: not stored: its message is a dead letter$/],
+    [
+      { verdict: 'dead-lettered', deadLetters: { ...one, count: 2 } },
+      /: not stored: 2 messages of it are dead letters$/,
+    ],
+    [
+      { verdict: 'unknown' },
+      /: not stored, and nothing is known of it. If it was published, it waits in the/,
+    ],
+  ]
+  for (const [given, sentence] of cases)
+    test(String(sentence), () => assert.match(said(given)[0] ?? '', sentence))
+})
+
+test('no row, or one that was changed by hand', () => {
+  assert.equal(line('row', {}), 'not stored')
+  assert.match(line('row', { row: { values: {}, record: null } }) ?? '', /no message makes/)
+})
+
+describe('the watermark', () => {
+  const at = 'seen 2026-11-21 10:00:00 UTC \\(3 s ago\\)'
+  const cases: readonly (readonly [WatermarkFound, Partial<Whereabouts>, string])[] = [
+    [
+      { state: 'newer', ...version },
+      { row },
+      `a newer version than the row: ${at}.*\`bin/ingester cache bump\``,
+    ],
+    [{ state: 'newer', ...version }, {}, `a version of a row that is not there: ${at}`],
+    [{ state: 'older', ...version }, { row }, `an older version than the row: ${at}. Harmless`],
+    [{ state: 'other', ...version }, { row }, `another content of this version: ${at}. Harmless`],
+    [{ state: 'none' }, { row }, '^none: the cache knows nothing of it$'],
+    [{ state: 'strange' }, {}, 'not of our making'],
+    [{ state: 'off' }, {}, 'no cache \\(INGESTER_REDIS_ENABLED=false\\)'],
+    [{ state: 'unknown', why: 'Redis at a:1: gone' }, {}, '^not known: Redis at a:1: gone$'],
+  ]
+  for (const [watermark, given, sentence] of cases) {
+    test(sentence, () => assert.match(line('watermark', { ...given, watermark }) ?? '', new RegExp(sentence)))
+  }
+})
+
+test('a claim, with its end; or that nobody knows whether there is one', () => {
+  const claim = { ...version, claimedAt: '2026-11-21T09:59:57.000Z', endsInMs: 4000 }
+  assert.equal(
+    line('claim', { claim }),
+    'being written by a batch since 2026-11-21 09:59:57 UTC (6 s ago): seen 2026-11-21 10:00:00 UTC (3 s ago); its claim ends in 4 s',
+  )
+  assert.match(line('claim', { claim: { ...claim, endsInMs: 3 } }) ?? '', /ends in 1 s$/)
+  assert.equal(line('claim', { watermark: { state: 'unknown', why: 'x' } }), 'not known')
+})
+
+test('dead letters: how many, the newest of them, and what can be done', () => {
+  const letters = [
+    { ...letter, timesSeen: 3, match: 'text' as const },
+    { ...letter, id: '11', accepted: true, status: 'redriven' },
+    ...[10, 9, 8, 7].map((id) => ({ ...letter, id: String(id) })),
+  ]
+  const lines = said({ deadLetters: { count: 107, searched: 100_000, all: false, letters } }).slice(5)
+  assert.deepEqual(
+    lines.map((one) => one.slice(16)),
+    [
+      '107 among the newest 100,000; older ones were not looked at, newest first:',
+      '12  2026-11-21 09:59:03 UTC (1 min ago, 3 times)  bad-timestamp: "timestamp" is missing; its data cannot be read, but speak of this key',
+      '11  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing; it would be accepted today: redrive it; status redriven',
+      ...[10, 9, 8].map(
+        (id) => `${id}  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing`,
+      ),
+      '… and 102 more',
+    ],
+  )
+  assert.deepEqual(
+    lines.map((one) => one.slice(0, 16).trim()),
+    ['dead letters', '', '', '', '', '', ''],
+  )
+})
+
+test('versions that are no times are numbers', () => {
+  const record = { version: '17', time: null, content: 'x' }
+  assert.equal(
+    line('row', { row: { values: {}, record } }, { naming: { content: 'content' }, subject: 'the word a' }),
+    "stored: the word a, version 17, content 'x' (1 byte)",
+  )
+})
+
+test('nothing that strangers wrote is obeyed by a terminal', () => {
+  const evil = '\u001b]0;evil\u0007\n'
+  const lines = said(
+    {
+      row: { values: {}, record: { ...version, content: evil } },
+      watermark: { state: 'unknown', why: evil },
+      deadLetters: { ...none, count: 1, letters: [{ ...letter, reason: evil, detail: evil, status: evil }] },
+    },
+    { subject: evil },
+  )
+  for (const one of lines) assert.doesNotMatch(one, /\p{Cc}/u)
+})

@@ -1,0 +1,114 @@
+import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#app/why.ts'
+import { age, printable, quoted, utc } from './wording.ts'
+
+/** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
+export function sentences(answer: Answer): string[] {
+  const { row, watermark, claim } = answer.whereabouts
+  return [
+    `${printable(answer.subject)}: ${verdict(answer)}`,
+    '',
+    `  row           ${row ? rowSentence(row, answer) : 'not stored'}`,
+    `  watermark     ${watermarkSentence(watermark, answer)}`,
+    `  claim         ${claim ? claimSentence(claim, answer) : noClaim(watermark)}`,
+    ...deadLetterLines(answer).map((line, i) => `  ${(i === 0 ? 'dead letters' : '').padEnd(12)}  ${line}`),
+  ]
+}
+
+const bump = '`bin/ingester cache bump`'
+
+function verdict({ whereabouts }: Answer): string {
+  const { row, deadLetters } = whereabouts
+  const also = deadLetters.count > 0 ? `; it also has ${counted(deadLetters.count, 'dead letter')}` : ''
+  switch (whereabouts.verdict) {
+    case 'stored':
+      return `stored${also}`
+    case 'being-written':
+      return `${row ? 'stored, and a newer version' : 'not stored yet, but it'} is being written${also}`
+    case 'cache-ahead':
+      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and the cache keeps it so; ${bump} makes it forget${also}`
+    case 'dead-lettered':
+      return `not stored: ${deadLetters.count === 1 ? 'its message is a dead letter' : `${deadLetters.count} messages of it are dead letters`}`
+    case 'unknown':
+      return 'not stored, and nothing is known of it. If it was published, it waits in the subscription or in a batch'
+  }
+}
+
+function rowSentence({ record }: RowFound, answer: Answer): string {
+  if (!record) return 'stored, with values that no message makes: somebody has changed the row'
+  const content = `${answer.naming.content} ${quoted(record.content)} (${bytes(record.content)})`
+  return `stored: ${printable(answer.subject)}, ${versionWords(record, answer)}, ${content}`
+}
+
+function watermarkSentence(watermark: WatermarkFound, answer: Answer): string {
+  const version = versionWords(watermark as VersionFound, answer)
+  const { row } = answer.whereabouts
+  switch (watermark.state) {
+    case 'same':
+      return 'the cache knows this very row'
+    case 'newer': {
+      const what = row ? 'a newer version than the row' : 'a version of a row that is not there'
+      return `the cache knows ${what}: ${version}. Rows were taken back (DELETE, a restore?); messages up to that one are taken for stale until ${bump} makes it forget`
+    }
+    case 'older':
+      return `the cache knows an older version than the row: ${version}. Harmless: newer messages are written, or refused by the table`
+    case 'other':
+      return `the cache knows another content of this version: ${version}. Harmless: the table decides between the two`
+    case 'none':
+      return 'none: the cache knows nothing of it'
+    case 'strange':
+      return 'what stands in Redis is not of our making, and counts as none'
+    case 'off':
+      return 'there is no cache (INGESTER_REDIS_ENABLED=false)'
+    case 'unknown':
+      return `not known: ${printable(watermark.why ?? '')}`
+  }
+}
+
+function claimSentence(claim: ClaimFound, answer: Answer): string {
+  const since = Date.parse(claim.claimedAt)
+  const when = `since ${utc(since)} (${age(answer.nowMs - since)})`
+  const ends = Math.max(1, Math.round(claim.endsInMs / 1000))
+  return `being written by a batch ${when}: ${versionWords(claim, answer)}; its claim ends in ${ends} s`
+}
+
+function noClaim({ state }: WatermarkFound): string {
+  return state === 'off' || state === 'unknown' ? 'not known' : 'none'
+}
+
+const shownLetters = 5
+
+function deadLetterLines(answer: Answer): string[] {
+  const { count, searched, all, letters } = answer.whereabouts.deadLetters
+  const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not looked at`
+  if (count === 0) return [`none${where}`]
+  const shown = letters.slice(0, shownLetters)
+  const lines = shown.flatMap((letter) => {
+    const seen = Date.parse(letter.lastSeenAt)
+    const times = letter.timesSeen > 1 ? `, ${letter.timesSeen} times` : ''
+    const notes = [
+      ...(letter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
+      ...(letter.accepted ? ['it would be accepted today: redrive it'] : []),
+      ...(letter.status === 'new' ? [] : [`status ${printable(letter.status)}`]),
+    ].map((note) => `; ${note}`)
+    return [
+      `${letter.id}  ${utc(seen)} (${age(answer.nowMs - seen)}${times})  ${printable(letter.reason)}: ${printable(letter.detail)}${notes.join('')}`,
+    ]
+  })
+  const more = count - shown.length
+  return [`${count}${where}, newest first:`, ...lines, ...(more > 0 ? [`… and ${more} more`] : [])]
+}
+
+/** `seen 2026-11-21 10:00:00 UTC (3 s ago)`, or `version 17`. */
+function versionWords({ version, time }: VersionFound, { naming, nowMs }: Answer): string {
+  if (time == null || !naming.versionTime) return `version ${version}`
+  const ms = Date.parse(time)
+  return `${naming.versionTime.word} ${utc(ms)} (${age(nowMs - ms)})`
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function bytes(text: string): string {
+  return counted(Buffer.byteLength(text), 'byte')
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { age, printable, quoted, utc } from './wording.ts'
+
+test('an age in its greatest whole unit, also of what is to come', () => {
+  const of = (...all: number[]) => all.map(age)
+  assert.deepEqual(of(0, 999, -999), ['just now', 'just now', 'just now'])
+  assert.deepEqual(of(1000, 3999, 59_999, 60_000), ['1 s ago', '3 s ago', '59 s ago', '1 min ago'])
+  assert.deepEqual(of(3_599_999, 3_600_000, 86_399_999), ['59 min ago', '1 h ago', '23 h ago'])
+  assert.deepEqual(of(86_400_000, 2 * 86_400_000), ['1 day ago', '2 days ago'])
+  assert.deepEqual(of(-5000, -7_200_000), ['in 5 s', 'in 2 h'])
+})
+
+test('a time in whole seconds', () => {
+  assert.equal(utc(Date.UTC(2026, 10, 21, 10, 0, 0, 999)), '2026-11-21 10:00:00 UTC')
+})
+
+test('what a terminal would obey is escaped, what people write is not', () => {
+  assert.equal(printable('é 😀 \\ "'), 'é 😀 \\ "')
+  assert.equal(printable('\u001b[31m\n\r\t\0\u009b'), '\\u001b[31m\\n\\r\\t\\u0000\\u009b')
+  assert.equal(printable('\u202Eevil\u2028\ud800'), '\\u202eevil\\u2028\\ud800')
+})
+
+test('a glimpse of a text, on one line', () => {
+  assert.equal(quoted('hello\nworld'), "'hello\\nworld'")
+  assert.equal(quoted('x'.repeat(60)), `'${'x'.repeat(60)}'`)
+  assert.equal(quoted(`${'x'.repeat(59)}😀`), `'${'x'.repeat(59)}\uFFFD…'`)
+})

@@ -1,0 +1,45 @@
+/** Times and texts for people. Texts may come from strangers. */
+
+const units = [
+  ['day', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+] as const
+
+/** `3 s ago`, `2 days ago`; before the present `in 5 min`. */
+export function age(ms: number): string {
+  const [unit, size] = units.find(([, size]) => Math.abs(ms) >= size) ?? ['', 0]
+  if (size === 0) return 'just now'
+  const count = Math.floor(Math.abs(ms) / size)
+  const amount = `${count} ${unit}${unit === 'day' && count !== 1 ? 's' : ''}`
+  return ms < 0 ? `in ${amount}` : `${amount} ago`
+}
+
+/** `2026-11-21 10:00:00 UTC`. */
+export function utc(ms: number): string {
+  return `${new Date(ms).toISOString().replace('T', ' ').slice(0, -5)} UTC`
+}
+
+/** Escapes that a terminal would obey, and characters that change how others are read. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
+/** The text on one line, harmless to a terminal. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (one) => {
+    const code = one.codePointAt(0) as number
+    return (
+      short[one] ?? (code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`)
+    )
+  })
+}
+
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+const shownCharacters = 60
+
+/** A glimpse of it in quotes. */
+export function quoted(text: string): string {
+  if (text.length <= shownCharacters) return `'${printable(text)}'`
+  return `'${printable(text.slice(0, shownCharacters).toWellFormed())}…'`
+}

@@ -1,0 +1,116 @@
+import type { Delivery } from '#core/delivery.ts'
+import type { DecodeLimits, NamedKey, Pipeline } from '#core/pipeline.ts'
+import { isRejection } from '#core/pipeline.ts'
+import type { StoredDeadLetter } from '#postgres/read-dead-letters.ts'
+import { isWhole } from '#postgres/read-dead-letters.ts'
+
+/** The dead letters of one key. */
+export interface DeadLettersOfKey {
+  readonly count: number
+  /** So many were looked at, the newest ones; `all`: there are no more. */
+  readonly searched: number
+  readonly all: boolean
+  /** The newest of them, at most {@link maxLetters}; newest first. */
+  readonly letters: readonly LetterOfKey[]
+}
+
+export interface LetterOfKey {
+  readonly id: string
+  readonly messageId: string
+  /** As all times here: ISO 8601. */
+  readonly publishedAt: string
+  readonly lastSeenAt: string
+  readonly timesSeen: number
+  readonly reason: string
+  readonly detail: string
+  readonly status: string
+  /** `key`: its data say so. `text`: they cannot be read, but speak of the key, as may the attributes. */
+  readonly match: 'key' | 'text'
+  /** The pipeline would accept it today. */
+  readonly accepted: boolean
+}
+
+const maxLetters = 100
+/** Reading so many takes a second or two. */
+const maxSearched = 100_000
+
+/** Looks for the key in each page, until there are no more or enough has been searched. */
+export async function deadLettersOf(
+  key: NamedKey,
+  pipeline: Pipeline,
+  limits: DecodeLimits,
+  pages: AsyncIterable<readonly StoredDeadLetter[]>,
+  most = maxSearched,
+): Promise<DeadLettersOfKey> {
+  const letters: LetterOfKey[] = []
+  let count = 0
+  let searched = 0
+  let all = true
+  for await (const page of pages) {
+    if (searched >= most) {
+      all = false
+      break
+    }
+    searched += page.length
+    for (const stored of page) {
+      const match = matchOf(stored, key, pipeline)
+      if (!match) continue
+      count += 1
+      if (letters.length < maxLetters) letters.push(letterOf(stored, match, pipeline, limits))
+    }
+  }
+  letters.sort((a, b) => b.lastSeenAt.localeCompare(a.lastSeenAt) || Number(b.id) - Number(a.id))
+  return { count, searched, all, letters }
+}
+
+function matchOf(
+  stored: StoredDeadLetter,
+  key: NamedKey,
+  { naming }: Pipeline,
+): LetterOfKey['match'] | undefined {
+  const meant = isWhole(stored) ? naming.keyIn(deliveryOf(stored)) : undefined
+  if (meant && !isRejection(meant)) return meant.key === key.key ? 'key' : undefined
+  return naming.mentions(key, textOf(stored)) ? 'text' : undefined
+}
+
+function letterOf(
+  stored: StoredDeadLetter,
+  match: LetterOfKey['match'],
+  { decode }: Pipeline,
+  limits: DecodeLimits,
+): LetterOfKey {
+  const { id, messageId, publishTime, lastSeenAt, timesSeen, reason, detail, status } = stored
+  return {
+    id,
+    messageId,
+    publishedAt: publishTime.toISOString(),
+    lastSeenAt: lastSeenAt.toISOString(),
+    timesSeen,
+    reason,
+    detail,
+    status,
+    match,
+    accepted: isWhole(stored) && !isRejection(decode(deliveryOf(stored), limits)),
+  }
+}
+
+/** Line breaks between them, so that no two join to a word. */
+function textOf({ data, orderingKey, attributes }: StoredDeadLetter): string {
+  return [data.toString(), orderingKey, ...Object.entries(attributes).flat()].join('\n')
+}
+
+/** The message as it came, as far as a decoder looks. */
+function deliveryOf(stored: StoredDeadLetter): Delivery {
+  const { messageId, publishTime, orderingKey, attributes, data, deliveryAttempt, dataBytes } = stored
+  return {
+    ackId: '',
+    messageId,
+    publishTimeMs: publishTime.getTime(),
+    orderingKey,
+    attributes,
+    data,
+    deliveryAttempt,
+    bytes: dataBytes,
+    receivedAtMs: 0,
+  }
+}

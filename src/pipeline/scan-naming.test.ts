@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { NamedKey } from '#core/pipeline.ts'
+import { isRejection } from '#core/pipeline.ts'
+import { accepted, delivery, good, json, rejected } from '../../test/support/scan-message.ts'
+import { always } from '../../test/support/seed.ts'
+import { scans } from './scans.ts'
+
+const { naming } = scans
+
+function keyOf(...words: string[]): NamedKey {
+  const key = naming.keyOf(words)
+  if (isRejection(key)) assert.fail(key.detail)
+  return key
+}
+
+const goodKey = keyOf('1.1.1.7', '443', 'HTTP')
+
+test('words mean the key that a message of theirs gets', () => {
+  const ips = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('::1', '1.1.1', '01.1.1.1', '::1%eth0', ''))
+  const ports = fc.integer({ min: -1, max: 65_537 })
+  const services = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.constantFrom('', 'a b', 'x'.repeat(2049), '\0'),
+  )
+  always(
+    fc.property(ips, ports, services, (ip, port, service) => {
+      const key = naming.keyOf([ip, String(port), service])
+      const decoded = scans.decode(delivery(json({ ip, port, service })), {
+        maxMessageBytes: 10_000,
+        maxClockSkewMs: 86_400_000,
+      })
+      if (isRejection(decoded)) assert.equal(isRejection(key) && key.reason, decoded.reason)
+      else assert.deepEqual(key, { key: decoded.key, values: decoded.values.slice(0, 3) })
+    }),
+    1000,
+  )
+})
+
+test('all spellings of an address are one key', () => {
+  const key = keyOf('::1', '5', 'SSH')
+  assert.deepEqual(key, { key: '::1 5 SSH', values: ['::1', 5, 'SSH'] })
+  for (const ip of ['0:0:0:0:0:0:0:1', '0000:0000:0000:0000:0000:0000:0000:0001', '::0.0.0.1'])
+    assert.deepEqual(keyOf(ip, '5', 'SSH'), key)
+})
+
+test('a port is a plain number', () => {
+  for (const port of ['', ' 80', '080', '+80', '-1', '8e1', '80.0', '0x50', '65536', 'http']) {
+    const key = naming.keyOf(['1.1.1.7', port, 'HTTP'])
+    assert.ok(isRejection(key) && key.reason === 'bad-port', port)
+    assert.match(key.detail, /"port" must be a whole number from 0 to 65535, not "?.*"?/)
+  }
+})
+
+test('a message that is rejected for something else than its key still has one', () => {
+  for (const change of [
+    { timestamp: -1 },
+    { timestamp: undefined },
+    { data_version: 3 },
+    { data: null },
+    { data: { response_str: 'x'.repeat(1000) } },
+  ]) {
+    assert.deepEqual(naming.keyIn(delivery(json(change))), goodKey, JSON.stringify(change))
+  }
+  for (const change of [{ ip: '1.1.1' }, { port: '443' }, { service: '' }]) {
+    const { reason } = rejected(json(change))
+    const key = naming.keyIn(delivery(json(change)))
+    assert.equal(isRejection(key) && key.reason, reason)
+  }
+})
+
+test('a text speaks of a key where it has all parts of it, the address in any spelling', () => {
+  for (const text of [
+    json({ port: '443' }),
+    json({ ip: '1.1.1.7/32' }),
+    '{"ip":"1.1.1.7","port":443,"service":"HTTP",',
+    'HTTP 1.1.1.7:443',
+    'HTTP at 1.1.1.7, port 443.',
+  ]) {
+    assert.ok(naming.mentions(goodKey, text), text)
+  }
+  for (const text of [
+    '',
+    json({ ip: '1.1.1.70' }),
+    json({ ip: '11.1.1.7' }),
+    json({ port: 4433 }),
+    json({ port: 1443 }),
+    json({ service: 'HTTPS' }),
+    json({ service: 'http' }),
+    JSON.stringify({ ...good, ip: undefined }),
+  ]) {
+    assert.ok(!naming.mentions(goodKey, text), text)
+  }
+  const local = keyOf('::1', '22', 'SSH')
+  for (const ip of ['::1', '0:0:0:0:0:0:0:1', '[::1]:22', '::1.'])
+    assert.ok(naming.mentions(local, `SSH 22 ${ip}`), ip)
+  for (const ip of ['2001::1', '::11', ':', '1']) assert.ok(!naming.mentions(local, `SSH 22 ${ip}`), ip)
+})
+
+test('texts made to be slow to search are not', () => {
+  const started = performance.now()
+  for (const piece of [':', '.', '1:', 'a.', 'HTTP 443 ::'])
+    naming.mentions(goodKey, `HTTP 443 ${piece.repeat(64 * 1024)}`)
+  assert.ok(performance.now() - started < 2000)
+})
+
+test('a row is the record that it was written from', () => {
+  const { key, version, content, values } = accepted(json({}))
+  const row = values.map((value) => (typeof value === 'bigint' ? Number(value) : value))
+  assert.deepEqual(naming.recordOf(row), { key, version, content })
+  assert.deepEqual(naming.recordOf([...row.slice(0, 4), 1_700_000_000.9]), { key, version, content })
+  assert.equal(naming.recordOf([...row.slice(0, 4), Infinity]), undefined)
+})
+
+test('as people call it', () => {
+  assert.equal(naming.subject(goodKey), 'HTTP on 1.1.1.7:443')
+  assert.equal(naming.subject(keyOf('0::1', '22', 'SSH')), 'SSH on [::1]:22')
+  assert.equal(naming.versionTime?.msOf(1_700_000_000n), 1_700_000_000_000)
+})

@@ -1,0 +1,63 @@
+import type { NamedKey, Naming, Row } from '#core/pipeline.ts'
+import { canonicalIp } from './ip.ts'
+import { parseJsonMessage } from './json-message.ts'
+import { rejecting } from './rejection.ts'
+import { ipOf, keyText, portOf, serviceOf, wordsToKey } from './scan-key.ts'
+
+/** How people name a scan, and are told of it. */
+export const scanNaming: Naming = {
+  example: ['1.1.1.7', '443', 'HTTP'],
+  keyOf: (words) => rejecting(() => named(...wordsToKey(words))),
+  keyIn: (delivery) =>
+    rejecting(() => {
+      // Of whatever size: it is not to be stored.
+      const message = parseJsonMessage(delivery, Infinity)
+      return named(ipOf(message), portOf(message), serviceOf(message))
+    }),
+  mentions,
+  subject: ({ values: [ip, port, service] }) => `${service} on ${address(String(ip))}:${port}`,
+  recordOf,
+  versionTime: { word: 'seen', msOf: (version) => Number(version) * 1000 },
+  content: 'response',
+}
+
+function named(ip: string, port: number, service: string): NamedKey {
+  return { key: keyText(ip, port, service), values: [ip, port, service] }
+}
+
+function address(ip: string): string {
+  return ip.includes(':') ? `[${ip}]` : ip
+}
+
+/** Somebody may have put other times there than whole seconds, or one without end. */
+function recordOf([ip, port, service, response, lastSeen]: Row) {
+  if (!Number.isFinite(lastSeen)) return undefined
+  return {
+    key: keyText(String(ip), Number(port), String(service)),
+    version: BigInt(Math.floor(Number(lastSeen))),
+    content: String(response),
+  }
+}
+
+/** Service and port as words of their own, and the address in any spelling. */
+function mentions({ values: [ip, port, service] }: NamedKey, text: string): boolean {
+  return hasWord(text, String(service)) && hasWord(text, String(port)) && hasAddress(text, String(ip))
+}
+
+function hasWord(text: string, word: string): boolean {
+  if (!text.includes(word)) return false
+  return new RegExp(`(?<![\\p{L}\\p{N}_.])${RegExp.escape(word)}(?![\\p{L}\\p{N}_])`, 'u').test(text)
+}
+
+/** The longest spelling of an address has 45 characters, and a port may follow. */
+const maxAddressLength = 51
+
+function hasAddress(text: string, ip: string): boolean {
+  const runs = text.match(/[\da-f:.]+/gi) ?? []
+  return runs.some(
+    (run) =>
+      run.length > 1 &&
+      run.length <= maxAddressLength &&
+      [run, run.replace(/[.:]$/, ''), run.replace(/:\d+$/, '')].some((one) => canonicalIp(one) === ip),
+  )
+}

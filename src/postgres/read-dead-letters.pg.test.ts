@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'
+import type { StoredDeadLetter } from './read-dead-letters.ts'
+import { isWhole, readDeadLetters } from './read-dead-letters.ts'
+
+const server = await startTestServer()
+
+const insert = `
+INSERT INTO dead_letters (pipeline, subscription, message_id, publish_time, ordering_key, attributes, data, reason,
+                          detail, delivery_attempt, times_seen)`
+
+async function pagesOf(database: TestDatabase, pipeline = 'scans'): Promise<(readonly StoredDeadLetter[])[]> {
+  return Array.fromAsync(readDeadLetters(database.pool(), pipeline))
+}
+
+test('all that is known of each', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(
+    `${insert} VALUES ('scans', 's', 'm1', '2023-11-14 22:13:20.123Z', 'k', '{"a": "é"}', '\\x00ff', 'bad-ip', 'why', 3, 2)`,
+  )
+  const [[letter] = []] = await pagesOf(database)
+  assert.ok(letter && isWhole(letter))
+  const { lastSeenAt, ...rest } = letter
+  assert.ok(Math.abs(Date.now() - lastSeenAt.getTime()) < 60_000)
+  assert.deepEqual(rest, {
+    id: '1',
+    messageId: 'm1',
+    publishTime: new Date('2023-11-14T22:13:20.123Z'),
+    orderingKey: 'k',
+    attributes: { a: 'é' },
+    data: Buffer.from([0, 255]),
+    dataBytes: 2,
+    reason: 'bad-ip',
+    detail: 'why',
+    deliveryAttempt: 3,
+    timesSeen: 2,
+    status: 'new',
+  })
+})
+
+test('every one of the pipeline once, the last first, in pages', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(
+    `${insert} SELECT CASE WHEN n % 3 = 0 THEN 'other' ELSE 'scans' END, 's', n::text, now(), '', '{}', 'x', 'r', 'd', 1, 1
+     FROM generate_series(1, 1800) AS n`,
+  )
+  const pages = await pagesOf(database)
+  assert.deepEqual(
+    pages.map((page) => page.length),
+    [500, 500, 200],
+  )
+  const expected = Array.from({ length: 1800 }, (_, i) => 1800 - i).filter((n) => n % 3 !== 0)
+  assert.deepEqual(
+    pages.flat().map((letter) => Number(letter.messageId)),
+    expected,
+  )
+  assert.deepEqual(await pagesOf(database, 'nobody'), [])
+})
+
+test('of long data beginning and end', async () => {
+  await using database = await freshDatabase(server)
+  const lengths = [65_536, 65_537, 1_000_000]
+  for (const length of lengths) {
+    const data = Buffer.alloc(length, '.')
+    data.write('begin')
+    data.write('end', length - 3)
+    await database.query(`${insert} VALUES ('scans', 's', $1, now(), '', '{}', $2, 'r', 'd', 1, 1)`, [
+      String(length),
+      data,
+    ])
+  }
+  const letters = (await pagesOf(database)).flat().reverse()
+  assert.deepEqual(
+    letters.map((letter) => [letter.dataBytes, letter.data.length, isWhole(letter)]),
+    [
+      [65_536, 65_536, true],
+      [65_537, 65_536, false],
+      [1_000_000, 65_536, false],
+    ],
+  )
+  for (const { data } of letters) assert.match(data.toString(), /^begin\.+end$/)
+})

@@ -1,0 +1,52 @@
+import pg from 'pg'
+import { UnreachableError } from '#core/failure.ts'
+import type { PostgresTable, Row } from '#core/pipeline.ts'
+import type { PostgresOptions } from './pool.ts'
+import { withConnection } from './pool.ts'
+import { selectRows } from './read-table.ts'
+
+type Queryable = Pick<pg.Client, 'query'>
+
+const lockTimeoutSeconds = 3
+
+/**
+ * Runs `work` on a connection that can change nothing, and that does not wait long for a table that is locked.
+ *
+ * @throws UnreachableError where one is; whatever else the connection throws
+ */
+export function withReader<T>(
+  options: PostgresOptions,
+  work: (connection: Queryable) => Promise<T>,
+): Promise<T> {
+  return withConnection(options, async (client) => {
+    await client.query(`SET default_transaction_read_only = on; SET lock_timeout = '${lockTimeoutSeconds}s'`)
+    try {
+      return await work(client)
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError) || error.code !== lockNotAvailable) throw error
+      const what = `PostgreSQL: somebody has had a table locked for ${lockTimeoutSeconds} s and more`
+      const mend = 'see who: SELECT pid, state, query FROM pg_stat_activity; then ask again'
+      throw new UnreachableError(`${what} (a migration, a VACUUM FULL?); ${mend}`, { cause: error })
+    }
+  })
+}
+
+const lockNotAvailable = '55P03'
+
+/** The one row of these key values, in the order of the table's key columns; undefined where there is none. */
+export async function readRow(
+  connection: Queryable,
+  table: PostgresTable,
+  key: readonly (string | number)[],
+): Promise<Row | undefined> {
+  const conditions = table.key.map((name, i) => {
+    const type = table.columns.find((column) => column.name === name)?.type ?? 'text'
+    return `${pg.escapeIdentifier(name)} = $${i + 1}::${type}`
+  })
+  const { rows } = await connection.query<(string | number | null)[]>({
+    text: `${selectRows(table)} WHERE ${conditions.join(' AND ')}`,
+    values: [...key],
+    rowMode: 'array',
+  })
+  return rows[0]
+}

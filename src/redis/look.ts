@@ -1,0 +1,67 @@
+import { RedisConnection } from './connection.ts'
+import type { RedisOptions } from './connection.ts'
+import { Keyspace, markOf, versionInClaim, versionInMark } from './encoding.ts'
+import type { CacheRecord } from '#core/cache.ts'
+import { claimLeaseMs } from '#core/cache.ts'
+
+/** What Redis holds of one record, for people. */
+export interface RedisLook {
+  /** Undefined: there is none; `strange`: what stands there is not of our making, and counts as none. */
+  readonly watermark: Watermark | 'strange' | undefined
+  readonly claim: Claim | undefined
+}
+
+export interface Watermark {
+  readonly version: bigint
+  /** Whether it is the one of just this record: version and content. */
+  isOf(record: CacheRecord): boolean
+}
+
+export interface Claim {
+  readonly version: bigint
+  /** When it was made or last renewed, and when it ends by itself: ms from now, the first one negative. */
+  readonly madeInMs: number
+  readonly endsInMs: number
+}
+
+/**
+ * Looks, and changes nothing. A second or two at most.
+ *
+ * @param epoch of the table that the watermark is about
+ * @throws RedisFailure whose message has the mend
+ */
+export async function lookAt(
+  options: RedisOptions,
+  pipeline: { readonly name: string; readonly format: number },
+  epoch: string,
+  record: Pick<CacheRecord, 'key'>,
+): Promise<RedisLook> {
+  const keyspace = new Keyspace(pipeline, epoch)
+  const claimKey = keyspace.claim(record)
+  const connection = new RedisConnection(options, () => {})
+  try {
+    await connection.attempted()
+    if (connection.away) throw connection.away
+    const [stored, leaseMs] = await Promise.all([
+      connection.read('MGET', [keyspace.watermark(record), claimKey]),
+      connection.read('PTTL', [claimKey]),
+    ])
+    const [mark, claim] = stored as (string | null)[]
+    return { watermark: watermarkOf(mark), claim: claimOf(claim, Number(leaseMs)) }
+  } finally {
+    connection.close()
+  }
+}
+
+function watermarkOf(mark: string | null | undefined): RedisLook['watermark'] {
+  if (mark == null) return undefined
+  const version = versionInMark(mark)
+  return version === undefined ? 'strange' : { version, isOf: (record) => markOf(record) === mark }
+}
+
+/** One that has just ended, or that has no end and so is not ours, is none. */
+function claimOf(claim: string | null | undefined, leaseMs: number): Claim | undefined {
+  const version = claim == null ? undefined : versionInClaim(claim)
+  if (version === undefined || leaseMs <= 0) return undefined
+  return { version, madeInMs: leaseMs - claimLeaseMs, endsInMs: leaseMs }
+}
