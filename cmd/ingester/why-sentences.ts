@@ -87,7 +87,7 @@ function deadLetterLines(answer: Answer): string[] {
     const times = letter.timesSeen > 1 ? `, ${letter.timesSeen} times` : ''
     const notes = [
       ...(letter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
-      ...(letter.accepted ? ['it would be accepted today: redrive it'] : []),
+      ...(letter.accepted ? ['the pipeline accepts it today: redrive it when the cause is mended'] : []),
       ...(letter.status === 'new' ? [] : [`status ${printable(letter.status)}`]),
     ].map((note) => `; ${note}`)
     return [
@@ -95,7 +95,11 @@ function deadLetterLines(answer: Answer): string[] {
     ]
   })
   const more = count - shown.length
-  return [`${count}${where}, newest first:`, ...lines, ...(more > 0 ? [`… and ${more} more`] : [])]
+  return [
+    `${count}${where}, newest first; one in full: bin/ingester dead-letters show ${letters[0]?.id}`,
+    ...lines,
+    ...(more > 0 ? [`… and ${more} more`] : []),
+  ]
 }
 
 /** `seen 2026-11-21 10:00:00 UTC (3 s ago)`, or `version 17`. */

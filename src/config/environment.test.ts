@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
-import { loadConfig, loadDatabaseConfig } from './config.ts'
+import { loadConfig, loadDatabaseConfig, loadStoresConfig } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
 import { loadScannerConfig } from './scanner.ts'
@@ -160,6 +160,30 @@ describe("Redis's password", () => {
       assert.match(faults[0] ?? '', mend)
       assert.ok(!faults.join().includes('hunter'))
     }
+  })
+})
+
+describe('commands that look into both stores', () => {
+  test('need nothing of Pub/Sub, and are not disturbed by it', () => {
+    setEnvironment({
+      ...postgres,
+      [password]: 'x',
+      INGESTER_REDIS_ADDR: 'r:1',
+      INGESTER_REDIS_PASSWORD_FILE: file('of-redis'),
+      INGESTER_MAX_MESSAGE_BYTES: '200MiB',
+      INGESTER_MAX_OUTSTANDING_BYTES: '300MiB',
+      INGESTER_MAX_CLOCK_SKEW: '1h',
+      INGESTER_ACK_DEADLINE: '1s',
+      INGESTER_HTTP_PORT: 'x',
+    })
+    const { redis, limits } = loadStoresConfig()
+    assert.deepEqual([redis.host, redis.port, redis.password], ['r', 1, 'of-redis'])
+    assert.deepEqual(limits, { maxMessageBytes: 200 * 2 ** 20, maxClockSkewMs: 3_600_000 })
+  })
+
+  test('hear of what is wrong with what they need', () => {
+    setEnvironment({ ...postgres, INGESTER_REDIS_ADDR: 'nowhere' })
+    assert.equal(faultsOf(() => loadStoresConfig()).length, 2)
   })
 })
 
