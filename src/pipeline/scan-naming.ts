@@ -49,15 +49,9 @@ function hasWord(text: string, word: string): boolean {
   return new RegExp(`(?<![\\p{L}\\p{N}_.])${RegExp.escape(word)}(?![\\p{L}\\p{N}_])`, 'u').test(text)
 }
 
-/** The longest spelling of an address has 45 characters, and a port may follow. */
-const maxAddressLength = 51
-
 function hasAddress(text: string, ip: string): boolean {
-  const runs = text.match(/[\da-f:.]+/gi) ?? []
-  return runs.some(
-    (run) =>
-      run.length > 1 &&
-      run.length <= maxAddressLength &&
-      [run, run.replace(/[.:]$/, ''), run.replace(/:\d+$/, '')].some((one) => canonicalIp(one) === ip),
+  const runs = text.match(/[\da-f:.]+/gi)?.filter((run) => /[:.]/.test(run)) ?? []
+  return runs.some((run) =>
+    [run, run.replace(/[.:]$/, ''), run.replace(/:\d+$/, '')].some((one) => canonicalIp(one) === ip),
   )
 }

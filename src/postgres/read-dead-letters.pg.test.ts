@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type pg from 'pg'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'
 import type { StoredDeadLetter } from './read-dead-letters.ts'
@@ -12,7 +13,16 @@ INSERT INTO dead_letters (pipeline, subscription, message_id, publish_time, orde
                           detail, delivery_attempt, times_seen)`
 
 async function pagesOf(database: TestDatabase, pipeline = 'scans'): Promise<(readonly StoredDeadLetter[])[]> {
-  return Array.fromAsync(readDeadLetters(database.pool(), pipeline))
+  const connection = await database.connect()
+  const pages = await Array.fromAsync(readDeadLetters(connection, pipeline))
+  await assertIdle(connection)
+  return pages
+}
+
+/** Outside a transaction, a statement's time of beginning is its transaction's. */
+async function assertIdle(connection: Pick<pg.Client, 'query'>): Promise<void> {
+  const { rows } = await connection.query('SELECT now() = statement_timestamp() AS idle')
+  assert.deepEqual(rows, [{ idle: true }])
 }
 
 test('all that is known of each', async () => {
@@ -81,4 +91,17 @@ test('of long data beginning and end', async () => {
     ],
   )
   for (const { data } of letters) assert.match(data.toString(), /^begin\.+end$/)
+})
+
+test('who wants no more leaves no transaction open', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(
+    `${insert} SELECT 'scans', 's', n::text, now(), '', '{}', 'x', 'r', 'd', 1, 1 FROM generate_series(1, 600) AS n`,
+  )
+  const connection = await database.connect()
+  for await (const page of readDeadLetters(connection, 'scans')) {
+    assert.equal(page.length, 500)
+    break
+  }
+  await assertIdle(connection)
 })

@@ -22,30 +22,36 @@ export interface StoredDeadLetter {
 const rowsPerPage = 500
 const keptBytes = 64 * 1024
 
-/** In the order of the primary key, the only index that helps, and in pages: a flood of poison may have left millions. */
 const text = `
 SELECT id, message_id AS "messageId", publish_time AS "publishTime", ordering_key AS "orderingKey", attributes,
-       CASE WHEN length(data) <= $3 THEN data
-            ELSE substring(data, 1, $3 / 2) || substring(data, length(data) - $3 / 2 + 1) END AS data,
+       CASE WHEN length(data) <= $2 THEN data
+            ELSE substring(data, 1, $2 / 2) || substring(data, length(data) - $2 / 2 + 1) END AS data,
        length(data) AS "dataBytes", reason, detail, delivery_attempt AS "deliveryAttempt",
        last_seen_at AS "lastSeenAt", times_seen AS "timesSeen", status
 FROM dead_letters
-WHERE pipeline = $1 AND ($2::bigint IS NULL OR id < $2)
-ORDER BY id DESC
-LIMIT $4`
+WHERE pipeline = $1
+ORDER BY id DESC`
 
-/** A pipeline's dead letters in pages, those that came last first. */
+/**
+ * A pipeline's dead letters in pages, those that came last first: a flood of poison may have left millions. With a
+ * cursor: a table that has just been flooded has no statistics yet, and would be sorted anew for each page.
+ *
+ * @param connection a single one, not a pool: it is in a transaction until the last page, or until nobody wants more
+ */
 export async function* readDeadLetters(
   connection: Pick<pg.Client, 'query'>,
   pipeline: string,
 ): AsyncGenerator<readonly StoredDeadLetter[]> {
-  let before: string | null = null
-  for (;;) {
-    const values: readonly unknown[] = [pipeline, before, keptBytes, rowsPerPage]
-    const { rows }: pg.QueryResult<StoredDeadLetter> = await connection.query(text, [...values])
-    if (rows.length > 0) yield rows
-    if (rows.length < rowsPerPage) return
-    before = rows.at(-1)?.id ?? null
+  await connection.query('BEGIN READ ONLY')
+  try {
+    await connection.query(`DECLARE letters NO SCROLL CURSOR FOR ${text}`, [pipeline, keptBytes])
+    for (;;) {
+      const { rows } = await connection.query<StoredDeadLetter>(`FETCH ${rowsPerPage} FROM letters`)
+      if (rows.length > 0) yield rows
+      if (rows.length < rowsPerPage) return
+    }
+  } finally {
+    await connection.query('ROLLBACK')
   }
 }
 
