@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { endingOf, exitCode } from '#app/exit-code.ts'
 import { version } from '#app/version.ts'
 import { cacheCommand } from './command/cache.ts'
+import { deadLettersCommand } from './command/dead-letters.ts'
 import { demoCommand } from './command/demo.ts'
 import { emulatorCommand } from './command/emulator.ts'
 import { migrateCommand } from './command/migrate.ts'
@@ -31,6 +32,7 @@ for (const command of [
   emulatorCommand(),
   stackCommand(),
   whyCommand(),
+  deadLettersCommand(),
 ])
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()

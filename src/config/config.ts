@@ -34,28 +34,45 @@ export function configOf(environment: Environment, known: readonly string[] = []
   return { config, warnings: warningsOf(environment) }
 }
 
+const ofDatabase = /^INGESTER_(POSTGRES_|PIPELINE$)/
+const ofTopic = /^(INGESTER_(PROJECTID|TOPICID|STARTUP_TIMEOUT)|PUBSUB_EMULATOR_HOST)$/
+/** Outstanding bytes, too: a limit of the message size is measured against them. */
+const ofCacheAndMessages = /^INGESTER_(REDIS_|(MAX_MESSAGE_BYTES|MAX_OUTSTANDING_BYTES|MAX_CLOCK_SKEW)$)/
+
+const withoutProject = { INGESTER_PROJECTID: 'unused' }
+
 /** What the commands that need only the database want of the environment. */
 export function loadDatabaseConfig(envFile?: string): Pick<Config, 'pipeline' | 'postgres'> {
-  return loadPart(envFile, /^INGESTER_(POSTGRES_|PIPELINE$)/, ['INGESTER_POSTGRES_PASSWORD'])
+  return loadPart(envFile, [ofDatabase], withoutProject, ['INGESTER_POSTGRES_PASSWORD'])
 }
 
 /** What a command wants that looks into both stores and reads messages, but receives none. */
 export function loadStoresConfig(
   envFile?: string,
 ): Pick<Config, 'pipeline' | 'postgres' | 'redis' | 'limits'> {
-  // Outstanding bytes: a limit of the message size is measured against them.
-  return loadPart(
-    envFile,
-    /^INGESTER_(POSTGRES_|REDIS_|(PIPELINE|MAX_MESSAGE_BYTES|MAX_OUTSTANDING_BYTES|MAX_CLOCK_SKEW)$)/,
-  )
+  return loadPart(envFile, [ofDatabase, ofCacheAndMessages], withoutProject)
+}
+
+/** What a command wants that publishes, besides the database, to the pipeline's topic. */
+export function loadRedriveConfig(envFile?: string): Pick<
+  Config,
+  'pipeline' | 'postgres' | 'startupTimeoutMs'
+> & {
+  readonly pubsub: Pick<Config['pubsub'], 'projectId' | 'topicId' | 'emulatorHost'>
+} {
+  return loadPart(envFile, [ofDatabase, ofTopic], {}, ['INGESTER_POSTGRES_PASSWORD'])
 }
 
 /** The rest of the specification may be absent or wrong: it is not used, nor is the pool measured against it. */
-function loadPart(envFile: string | undefined, names: RegExp, secrets?: readonly string[]): Config {
+function loadPart(
+  envFile: string | undefined,
+  own: readonly RegExp[],
+  unused: Environment,
+  secrets?: readonly string[],
+): Config {
   const { environment, faults } = withSecrets(readEnvironment(envFile), secrets)
-  const rest = { INGESTER_PROJECTID: 'unused', INGESTER_WORKER_COUNT: '1' }
-  const own = Object.entries(environment).filter(([name]) => names.test(name))
-  return configOf({ ...rest, ...Object.fromEntries(own) }, faults).config
+  const used = Object.entries(environment).filter(([name]) => own.some((pattern) => pattern.test(name)))
+  return configOf({ ...unused, INGESTER_WORKER_COUNT: '1', ...Object.fromEntries(used) }, faults).config
 }
 
 function validated(environment: Environment): { clean: CleanedEnv<typeof spec>; faults: readonly string[] } {

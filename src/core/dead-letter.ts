@@ -1,6 +1,12 @@
 import type { Delivery } from './delivery.ts'
 import type { Rejection } from './pipeline.ts'
 
+/** The reason of messages over the size limit: of their data only the beginning may have been kept. */
+export const tooLarge = 'too-large'
+
+/** What has become of a stored dead letter: `redriven` was published again, `discarded` is kept for the record only. */
+export type DeadLetterStatus = 'new' | 'redriven' | 'discarded'
+
 /** A message that cannot become a row, with the reason. */
 export interface DeadLetter extends Rejection {
   readonly delivery: Delivery

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { tooLarge } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { glimpse, reject } from './rejection.ts'
 
@@ -17,7 +18,7 @@ export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: numbe
   if (data.length === 0) reject('no-data', 'the message has no data')
   if (data.length > maxBytes) {
     reject(
-      'too-large',
+      tooLarge,
       `the message has ${data.length} bytes; the limit is ${maxBytes} (INGESTER_MAX_MESSAGE_BYTES)`,
     )
   }

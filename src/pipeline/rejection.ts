@@ -1,3 +1,4 @@
+import type { tooLarge } from '#core/dead-letter.ts'
 import type { Rejection } from '#core/pipeline.ts'
 
 /**
@@ -5,7 +6,7 @@ import type { Rejection } from '#core/pipeline.ts'
  */
 export type Reason =
   | 'no-data'
-  | 'too-large'
+  | typeof tooLarge
   | 'bad-attribute'
   | 'not-utf8'
   | 'too-deep'

@@ -5,9 +5,12 @@ import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 import { runStatement } from './statement.ts'
 
 /** Of a message that is over the size limit only the beginning is kept. */
-const keptOfTooLargeBytes = 64 * 1024
+export const keptOfTooLargeBytes = 64 * 1024
 
-/** Sorted as the upsert is: replicas that store the same letters in another order would deadlock. */
+/**
+ * Sorted as the upsert is: replicas that store the same letters in another order would deadlock. A letter that was cut
+ * gets the rest of its data when its message comes again under a higher limit, and never loses any.
+ */
 const text = `
 INSERT INTO dead_letters AS d (pipeline, subscription, message_id, publish_time, ordering_key, attributes, data,
                                reason, detail, delivery_attempt, times_seen)
@@ -17,7 +20,8 @@ FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[],
 ORDER BY r.message_id COLLATE "C", r.publish_time
 ON CONFLICT (subscription, message_id, publish_time) DO UPDATE
 SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reason = EXCLUDED.reason,
-    detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt`
+    detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt,
+    data = CASE WHEN octet_length(EXCLUDED.data) > octet_length(d.data) THEN EXCLUDED.data ELSE d.data END`
 
 export interface DeadLetterTableOptions {
   readonly pipeline: string

@@ -45,6 +45,12 @@ export async function checkTables(
   if (withCache) await checkEpochTable(connection, ['SELECT'])
 }
 
+/** As {@link checkTables}, of the dead letters alone, for those who read and mark them. */
+export function checkDeadLetterTable(connection: Queryable, rights: readonly string[]): Promise<void> {
+  const columns = ['id', ...deadLetters.columns, 'first_seen_at', 'status']
+  return checkTable(connection, deadLetters.name, columns, rights)
+}
+
 /** As {@link checkTables}, of the table that holds the cache's epochs. */
 export function checkEpochTable(connection: Queryable, rights: readonly string[]): Promise<void> {
   return checkTable(connection, cacheEpochs.name, cacheEpochs.columns, rights)

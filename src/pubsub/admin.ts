@@ -46,6 +46,33 @@ export async function ensureTopic({ projectId, publisher }: PubsubClients, topic
   return topic
 }
 
+/**
+ * Looks whether a topic is there, and creates none: what is published to a new one reaches nobody.
+ *
+ * @returns its full name
+ * @throws ConfigurationError where it is missing, with the line that creates it; gRPC errors otherwise
+ */
+export async function checkTopic(clients: PubsubClients, topicId: string): Promise<string> {
+  const topic = `projects/${clients.projectId}/topics/${topicId}`
+  try {
+    await clients.publisher.getTopic({ topic }, oneTry)
+  } catch (error) {
+    if (statusOf(error) === grpcStatus.notFound) throw missingTopic(clients, topicId)
+    // A publisher needs no right to look at its topic; publishing will tell whether it is there.
+    if (statusOf(error) !== grpcStatus.permissionDenied) throw error
+  }
+  return topic
+}
+
+/** The error for a topic that is not there, with the mend. */
+export function missingTopic({ projectId }: PubsubClients, topicId: string): ConfigurationError {
+  return new ConfigurationError(
+    `there is no topic ${topicId} in project ${projectId}. Name the right one with INGESTER_TOPICID, or create it:\n` +
+      `  gcloud pubsub topics create ${topicId} --project=${projectId}\n` +
+      "(a new topic has no subscription yet: attach the ingester's before anything is published to it)",
+  )
+}
+
 async function unlessThere(creation: Promise<unknown>): Promise<void> {
   try {
     await creation

@@ -71,9 +71,12 @@ export const oneTry = { timeout: 10_000, retry: null }
 
 /** gRPC status codes by what they mean to us. */
 export const grpcStatus = {
+  invalidArgument: 3,
   notFound: 5,
   alreadyExists: 6,
   permissionDenied: 7,
+  failedPrecondition: 9,
+  unauthenticated: 16,
 } as const
 
 export function statusOf(error: unknown): number | undefined {

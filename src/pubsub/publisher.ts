@@ -8,7 +8,10 @@ export interface OutgoingMessage {
   readonly orderingKey?: string
 }
 
-/** The service's limits for one request are 1,000 messages and 10 MB; the rest is for what is around the messages. */
+/**
+ * The service's limits for one request are 1,000 messages, 10 MB (the rest is for what is around the messages) and one
+ * ordering key. https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#pubsubmessage
+ */
 const maxMessages = 1000
 const maxBytes = 9_000_000
 /** Tags and lengths around a message, and around each attribute. */
@@ -39,7 +42,8 @@ function* requestsOf(messages: readonly OutgoingMessage[]): Generator<OutgoingMe
   let bytes = 0
   for (const message of messages) {
     const size = sizeOf(message)
-    if (request.length >= maxMessages || (request.length > 0 && bytes + size > maxBytes)) {
+    const isFull = request.length >= maxMessages || bytes + size > maxBytes
+    if (request.length > 0 && (isFull || keyOf(message) !== keyOf(request[0]))) {
       yield request
       request = []
       bytes = 0
@@ -48,6 +52,10 @@ function* requestsOf(messages: readonly OutgoingMessage[]): Generator<OutgoingMe
     bytes += size
   }
   if (request.length > 0) yield request
+}
+
+function keyOf(message: OutgoingMessage | undefined): string {
+  return message?.orderingKey ?? ''
 }
 
 /** At least what the message takes in a request. */

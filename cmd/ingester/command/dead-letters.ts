@@ -1,0 +1,239 @@
+import { Command, Option } from 'commander'
+import type { DeadLetterStatus, Preview, Selection } from '#app/dead-letters.ts'
+import { loadDatabaseConfig, loadRedriveConfig } from '#config/config.ts'
+import { parseDuration, parseWhole } from '#config/values.ts'
+import { exitCode } from '#app/exit-code.ts'
+import { argument } from '../arguments.ts'
+import { stopSignals } from '../stop-signals.ts'
+import { Talk, askWhether, canAsk } from '../talk.ts'
+
+interface Filters {
+  readonly envFile?: string
+  readonly pipeline?: string
+  readonly reason?: readonly string[]
+  readonly status: DeadLetterStatus | 'all'
+  readonly since?: number
+  readonly ids?: readonly number[]
+  readonly limit?: number
+  readonly json?: boolean
+}
+
+interface Changes extends Filters {
+  readonly status: DeadLetterStatus
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+const whole = (text: string) => parseWhole(text, 1)
+const listed = <T>(parse: (text: string) => T) =>
+  argument((text: string) => text.split(',').map((one) => parse(one.trim())))
+const statuses: readonly DeadLetterStatus[] = ['new', 'redriven', 'discarded']
+/** Of a dry run people are shown so many letters. */
+const shown = 20
+
+export function deadLettersCommand(): Command {
+  return new Command('dead-letters')
+    .description('Messages that could not be stored: look at them, publish them again, or discard them.')
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester dead-letters list --env-file .env
+  bin/ingester dead-letters show 12
+  bin/ingester dead-letters redrive --reason refused-by-database --dry-run
+  bin/ingester dead-letters discard --ids 12,13
+
+They need INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE;
+redrive also INGESTER_PROJECTID and INGESTER_TOPICID, or PUBSUB_EMULATOR_HOST for an emulator.
+`,
+    )
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(redriveCommand())
+    .addCommand(discardCommand())
+}
+
+function listCommand(): Command {
+  return filtered('list', 'reasons first, then the newest letters', [...statuses, 'all'])
+    .option('--limit <n>', 'at most so many letters', argument(whole), 20)
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester dead-letters list
+  bin/ingester dead-letters list --reason bad-ip,bad-port --since 24h
+  bin/ingester dead-letters list --status all --limit 1000 --json
+`,
+    )
+    .action(list)
+}
+
+function showCommand(): Command {
+  return common(new Command('show'))
+    .description('everything about one, and what can be done')
+    .argument('<id>', 'as `list` has it', argument(whole))
+    .addHelpText('before', 'Examples:\n  bin/ingester dead-letters show 12\n')
+    .action(show)
+}
+
+function redriveCommand(): Command {
+  return changing('redrive', 'publish them to their topic again, once the cause is mended')
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester dead-letters redrive --dry-run
+  bin/ingester dead-letters redrive --reason refused-by-database --limit 1     try one
+  bin/ingester dead-letters redrive --ids 12,13 --yes
+
+Every subscription of the topic receives them, as new messages with the attribute ingester_redrive_count. One that
+fails again becomes a new letter. Ctrl-C: finish the batch in hand. Exit 4: some were not published.
+`,
+    )
+    .action(redrive)
+}
+
+function discardCommand(): Command {
+  return changing('discard', 'mark them as of no use any more; their rows are kept')
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester dead-letters discard --ids 12
+  bin/ingester dead-letters discard --reason not-json --yes
+`,
+    )
+    .action(discard)
+}
+
+function changing(name: string, description: string): Command {
+  return filtered(name, description, statuses)
+    .option('--limit <n>', 'the first so many, by publish time', argument(whole))
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--yes', 'do not ask')
+}
+
+function filtered(name: string, description: string, choices: readonly string[]): Command {
+  return common(new Command(name))
+    .description(description)
+    .option('--pipeline <name>', 'of this one only')
+    .option('--reason <reasons>', 'with one of these reasons, separated by commas', listed(String))
+    .addOption(new Option('--status <status>', 'what has become of them').choices(choices).default('new'))
+    .option('--since <duration>', 'seen within this time, for example 24h', argument(since))
+    .option('--ids <ids>', 'these, separated by commas', listed(whole))
+}
+
+function common(command: Command): Command {
+  return command
+    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .option('--json', 'print one JSON object')
+}
+
+function since(text: string): number {
+  const ms = parseDuration(text)
+  // PostgreSQL's time does not go back for ever.
+  if (ms > 0 && ms <= parseDuration('876000h')) return ms
+  throw new Error(`must be a duration of more than 0 and at most 876000h, not "${text}"`)
+}
+
+function selectionOf({ pipeline, reason: reasons, status, since: sinceMs, ids, limit }: Changes): Selection {
+  return { pipeline, reasons, status, sinceMs, ids, limit }
+}
+
+async function list({ status, limit = shown, json, envFile, ...rest }: Filters): Promise<void> {
+  const { listLetters } = await import('#app/dead-letters.ts')
+  const { pipeline, reason: reasons, since: sinceMs, ids } = rest
+  const wanted = status === 'all' ? undefined : status
+  const filter = { pipeline, reasons, status: wanted, sinceMs, ids }
+  const listing = await listLetters(loadDatabaseConfig(envFile), filter, limit)
+  if (json) return console.log(JSON.stringify(listing))
+  if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
+  const { listingView } = await import('../dead-letter-view.ts')
+  console.log(listingView(listing, process.stdout.columns))
+  console.error(
+    `\n${listing.letters.length} of ${listing.total}; more with --limit, one of them: bin/ingester dead-letters show <id>`,
+  )
+}
+
+async function show(id: number, { envFile, json }: Filters): Promise<void> {
+  const { showLetter } = await import('#app/dead-letters.ts')
+  const letter = await showLetter(loadDatabaseConfig(envFile), id)
+  const { dataAsText, letterView } = await import('../dead-letter-view.ts')
+  if (!json) return console.log(letterView(letter))
+  const { encoding, text } = dataAsText(letter)
+  console.log(JSON.stringify({ ...letter, data: text, dataEncoding: encoding }))
+}
+
+async function redrive(options: Changes, command: Command): Promise<void> {
+  refuseToGuess(options, command)
+  const { previewRedrive, redriveLetters } = await import('#app/redrive.ts')
+  const config = loadRedriveConfig(options.envFile)
+  const selection = selectionOf(options)
+  using talk = new Talk(process.stderr)
+  const warning = 'every subscription of the topic receives what is published'
+  if (options.dryRun) {
+    const preview = await previewRedrive(config, selection, talk, options.json ? Infinity : shown)
+    talk.say(`${preview.selected - preview.cut} would be published to ${preview.topic}; ${warning}`)
+    if (preview.cut > 0) talk.say(`${preview.cut} would be skipped: their data was cut when they were stored`)
+    return await printPreview(preview, options)
+  }
+  using signals = stopSignals(() => talk.say('stopping: finishing the batch in hand; once more to leave now'))
+  // Whatever is published and not marked then is published again by the next redrive.
+  signals.hurry.addEventListener('abort', () => process.exit(exitCode.unsettled))
+  const done = await redriveLetters(config, selection, {
+    note: (id, why) => talk.note(id, why),
+    tell: (line) => talk.say(line),
+    progress: (count, of) => talk.progress(`redriving: ${count} of ${of}`),
+    stop: signals.stop,
+    agree: async (count, topic) => {
+      talk.say(`${count} to be published to ${topic}; ${warning}`)
+      return options.yes === true || askWhether(`Publish ${count} dead letters again?`)
+    },
+  })
+  talk[Symbol.dispose]()
+  if (!done) return console.error('nothing was published')
+  const { topic, summary, trouble } = done
+  const { selected, published, skipped, failed, left } = summary
+  if (options.json) console.log(JSON.stringify({ topic, ...summary }))
+  else {
+    console.log(`selected ${selected}, published ${published}, skipped ${skipped}, failed ${failed}`)
+    if (left > 0) console.log(`left as they were: ${left}; the same command goes on with them`)
+  }
+  if (trouble) throw trouble
+  if (failed + left > 0) process.exitCode = exitCode.checkFailed
+}
+
+async function discard(options: Changes, command: Command): Promise<void> {
+  refuseToGuess(options, command)
+  const { discardLetters, previewLetters } = await import('#app/dead-letters.ts')
+  const config = loadDatabaseConfig(options.envFile)
+  const selection = selectionOf(options)
+  using talk = new Talk(process.stderr)
+  if (options.dryRun) {
+    const preview = await previewLetters(config, selection, talk, options.json ? Infinity : shown)
+    talk.say(`${preview.selected} would be discarded`)
+    return await printPreview(preview, options)
+  }
+  const done = await discardLetters(config, selection, {
+    note: (id, why) => talk.note(id, why),
+    progress: (count, of) => talk.progress(`discarding: ${count} of ${of}`),
+    agree: async (count) => options.yes === true || askWhether(`Discard ${count} dead letters?`),
+  })
+  talk[Symbol.dispose]()
+  if (!done) return console.error('nothing was discarded')
+  if (options.json) return console.log(JSON.stringify(done))
+  console.log(`selected ${done.selected}, discarded ${done.discarded}, skipped ${done.skipped}`)
+}
+
+/** Without a terminal nobody can be asked. */
+function refuseToGuess({ dryRun, yes }: Changes, command: Command): void {
+  if (dryRun || yes || canAsk()) return
+  command.error(
+    `error: ${command.name()} asks before it does anything, and there is no terminal to ask on; add --yes, or --dry-run to see what it would do`,
+  )
+}
+
+async function printPreview(preview: Preview, { json }: Changes): Promise<void> {
+  if (json) return console.log(JSON.stringify({ dryRun: true, ...preview }))
+  if (preview.letters.length === 0) return
+  const { previewView } = await import('../dead-letter-view.ts')
+  console.log(previewView(preview.letters, process.stdout.columns))
+  const more = preview.selected - preview.letters.length
+  if (more > 0) console.log(`and ${more} more; --json lists all`)
+}

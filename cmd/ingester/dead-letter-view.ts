@@ -1,0 +1,146 @@
+import { isUtf8 } from 'node:buffer'
+import { styleText } from 'node:util'
+import Table from 'cli-table3'
+import type { LetterSummary, Listing, ShownLetter } from '#app/dead-letters.ts'
+import { plain, prettyJson, utc } from './plain-text.ts'
+
+/** Reasons, then letters, as tables; details are cut to so many columns, if there is a terminal that has them. */
+export function listingView({ reasons, letters }: Listing, columns: number | undefined): string {
+  const groups = reasons.map(({ reason, count, oldest, newest, example }) => [
+    plain(reason, 'one line'),
+    String(count),
+    utc(oldest),
+    utc(newest),
+    plain(example, 'one line'),
+  ])
+  const rows = letters.map((letter) => [
+    String(letter.id),
+    utc(letter.lastSeenAt),
+    plain(letter.reason, 'one line'),
+    `${letter.deliveryAttempt || '–'}/${letter.timesSeen}`,
+    plain(letter.detail, 'one line'),
+  ])
+  return [
+    table(['reason', 'count', 'first seen (UTC)', 'last seen (UTC)', 'for example'], groups, columns, [1]),
+    table(['id', 'last seen (UTC)', 'reason', 'attempt/seen', 'detail'], rows, columns, [0]),
+  ].join('\n\n')
+}
+
+/** What a redrive or a discard would deal with, in its order. */
+export function previewView(letters: readonly LetterSummary[], columns: number | undefined): string {
+  const rows = letters.map((letter) => [
+    String(letter.id),
+    utc(letter.publishTime),
+    plain(letter.orderingKey, 'one line') || '–',
+    String(letter.dataBytes),
+    String(letter.redriveCount),
+    letter.cut ? 'cut' : letter.escaped ? 'escaped' : '',
+    `${plain(letter.reason, 'one line')}: ${plain(letter.detail, 'one line')}`,
+  ])
+  const head = ['id', 'published (UTC)', 'ordering key', 'bytes', 'redriven', '', 'reason']
+  return table(head, rows, columns, [0, 3, 4])
+}
+
+/** Everything of one letter. */
+export function letterView(letter: ShownLetter): string {
+  const { kind, lines } = dataView(letter)
+  const attributes = Object.entries(letter.attributes).map(([name, value]): [string, string] => [
+    `  ${plain(name, 'one line')}`,
+    plain(value, 'one line'),
+  ])
+  const facts: [name: string, value: string][] = [
+    ['reason', plain(letter.reason, 'one line')],
+    ['detail', plain(letter.detail, 'lines')],
+    ['pipeline', letter.pipeline],
+    ['subscription', letter.subscription],
+    ['message id', plain(letter.messageId, 'one line')],
+    ['published', `${utc(letter.publishTime)} UTC`],
+    ['ordering key', plain(letter.orderingKey, 'one line') || '–'],
+    ['delivery attempt', letter.deliveryAttempt === 0 ? 'not counted' : String(letter.deliveryAttempt)],
+    ['seen', letter.timesSeen === 1 ? 'once' : `${letter.timesSeen} times`],
+    ['first seen', `${utc(letter.firstSeenAt)} UTC`],
+    ['last seen', `${utc(letter.lastSeenAt)} UTC`],
+    ['redriven before', letter.redriveCount === 0 ? 'never' : `${letter.redriveCount} times`],
+    ['attributes', attributes.length === 0 ? 'none' : ''],
+    ...attributes,
+    ['data', `${letter.dataBytes} bytes${letter.cut ? ', the beginning of more' : ''}, ${kind}`],
+  ]
+  return [
+    bold(`dead letter ${letter.id}, ${letter.status}`),
+    table([], facts, undefined),
+    ...lines,
+    '',
+    bold('what next'),
+    ...letter.next,
+  ].join('\n')
+}
+
+/** Data as text if it is text, else base64. */
+export function dataAsText({ data }: Pick<ShownLetter, 'data'>): {
+  encoding: 'utf8' | 'base64'
+  text: string
+} {
+  const encoding = isUtf8(data) ? 'utf8' : 'base64'
+  return { encoding, text: data.toString(encoding) }
+}
+
+function dataView(letter: ShownLetter): { kind: string; lines: string[] } {
+  const { encoding, text } = dataAsText(letter)
+  if (encoding === 'base64') return { kind: 'base64', lines: [text] }
+  if (text === '') return { kind: 'text', lines: [] }
+  const pretty = prettyJson(text)
+  return { kind: pretty === undefined ? 'text' : 'JSON', lines: [plain(pretty ?? text, 'lines')] }
+}
+
+/** The table has no lines; its last column is cut at the terminal's edge. */
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+  right: readonly number[] = [],
+): string {
+  const width = head.length || (rows[0]?.length ?? 0)
+  const before = Array.from({ length: width - 1 }, (_, at) =>
+    Math.max(...[head, ...rows].map((row) => (row[at] ?? '').length + gap)),
+  )
+  const left = columns && Math.max(leastDetail, columns - before.reduce((sum, one) => sum + one, 0))
+  const built = new Table({
+    chars: noLines,
+    head: head.map(bold),
+    style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [], compact: true },
+    colAligns: Array.from({ length: width }, (_, at) => (right.includes(at) ? 'right' : 'left')),
+    ...(left ? { colWidths: [...before.map(() => null), left], wordWrap: false } : {}),
+  })
+  built.push(...rows.map((row) => [...row]))
+  return built
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+const gap = 2
+const leastDetail = 20
+
+const noLines = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+}
+
+/** Where there is a terminal that has it, and NO_COLOR is not set. */
+function bold(text: string): string {
+  return text === '' ? '' : styleText('bold', text)
+}

@@ -1,0 +1,49 @@
+import { messageOf } from '#core/failure.ts'
+import type { PubsubClients } from './client.ts'
+import { grpcStatus, statusOf } from './client.ts'
+import type { OutgoingMessage } from './publisher.ts'
+import { publish } from './publisher.ts'
+
+/** What became of messages, by their positions. Those that stand in neither list were not published for all we know. */
+export interface PublishOutcome {
+  /** Confirmed. */
+  readonly published: readonly number[]
+  /** The service takes the others, and not these. */
+  readonly refused: readonly { readonly at: number; readonly why: string }[]
+  /** Why it ended early: a gRPC error that is no message's own fault. */
+  readonly trouble?: unknown
+}
+
+/**
+ * Publishes to a topic (full name) in order. One message that the service refuses fails its whole request: by halves
+ * it is found and left out. It does not retry, and throws nothing.
+ */
+export async function publishApart(
+  clients: PubsubClients,
+  topic: string,
+  messages: readonly OutgoingMessage[],
+): Promise<PublishOutcome> {
+  const published: number[] = []
+  const refused: { at: number; why: string }[] = []
+  const attempt = async (from: number, to: number): Promise<void> => {
+    try {
+      await publish(clients, topic, messages.slice(from, to))
+      for (let at = from; at < to; at++) published.push(at)
+    } catch (error) {
+      if (statusOf(error) !== grpcStatus.invalidArgument) throw error
+      if (to - from === 1) {
+        refused.push({ at: from, why: messageOf(error) })
+        return
+      }
+      const middle = (from + to) >> 1
+      await attempt(from, middle)
+      await attempt(middle, to)
+    }
+  }
+  try {
+    if (messages.length > 0) await attempt(0, messages.length)
+    return { published, refused }
+  } catch (trouble) {
+    return { published, refused, trouble }
+  }
+}
