@@ -251,9 +251,13 @@ async function publishByKey({ clients, topic, user }: Run, letters: readonly Who
   return outcomes
 }
 
+/** The service sets these itself, on topics that have a schema, and takes them from nobody. */
+const ofService = /^googclient_schema/
+
 function outgoing({ data, attributes, orderingKey, redriveCount }: WholeLetter): OutgoingMessage {
-  const count = { [redriveCountAttribute]: String(redriveCount + 1) }
-  return { data, attributes: { ...attributes, ...count }, orderingKey }
+  const own = Object.entries(attributes).filter(([name]) => !ofService.test(name))
+  const count = [redriveCountAttribute, String(redriveCount + 1)]
+  return { data, attributes: Object.fromEntries([...own, count]), orderingKey }
 }
 
 function ofLetters(

@@ -54,6 +54,17 @@ test('large messages make requests shorter; one that fills a request goes alone'
   )
 })
 
+test('a request is of one ordering key; the order is kept', async () => {
+  const keys = ['', '', 'a', 'a', 'b', 'a']
+  const { requests } = await published(keys.map((orderingKey) => ({ data: Buffer.alloc(1), orderingKey })))
+  assert.deepEqual(
+    requests.map((request) => request.messages.map(({ orderingKey }) => orderingKey)),
+    [['', ''], ['a', 'a'], ['b'], ['a']],
+  )
+  const without = await published([{ data: Buffer.alloc(1) }, { data: Buffer.alloc(1), orderingKey: '' }])
+  assert.equal(without.requests.length, 1, 'none is the empty one')
+})
+
 test('a failure is thrown', async () => {
   await assert.rejects(published(plain(1), new Error('no')), /no/)
 })

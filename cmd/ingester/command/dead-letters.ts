@@ -75,7 +75,7 @@ function showCommand(): Command {
 }
 
 function redriveCommand(): Command {
-  return changing('redrive', 'publish them to their topic again, once the cause is mended')
+  return changing('redrive', 'publish them to their topic again, once the cause is mended', statuses)
     .addHelpText(
       'before',
       `Examples:
@@ -91,7 +91,7 @@ fails again becomes a new letter. Ctrl-C: finish the batch in hand. Exit 4: some
 }
 
 function discardCommand(): Command {
-  return changing('discard', 'mark them as of no use any more; their rows are kept')
+  return changing('discard', 'mark them as of no use any more; their rows are kept', ['new', 'redriven'])
     .addHelpText(
       'before',
       `Examples:
@@ -102,8 +102,8 @@ function discardCommand(): Command {
     .action(discard)
 }
 
-function changing(name: string, description: string): Command {
-  return filtered(name, description, statuses)
+function changing(name: string, description: string, choices: readonly string[]): Command {
+  return filtered(name, description, choices)
     .option('--limit <n>', 'the first so many, by publish time', argument(whole))
     .option('--dry-run', 'say what would be done, and do nothing')
     .option('--yes', 'do not ask')

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { always } from '../../test/support/seed.ts'
+import { plain, prettyJson, utc } from './plain-text.ts'
+
+test('what could draw on a terminal is written out; other text stays', () => {
+  assert.equal(plain('é 😀 日本 "\\', 'one line'), 'é 😀 日本 "\\')
+  assert.equal(plain('\u001b[31mred\u0007\u009b1m\u007f', 'lines'), '\\u001b[31mred\\u0007\\u009b1m\\u007f')
+  assert.equal(plain('a\u202ebc\u2066\u2028', 'lines'), 'a\\u202ebc\\u2066\\u2028')
+  assert.equal(plain('a\n\tb\r\n', 'lines'), 'a\n\tb\\u000d\n')
+  assert.equal(plain('a\n\tb', 'one line'), 'a\\u000a\\u0009b')
+})
+
+test('JSON gets a line for each value; nothing of it is changed', () => {
+  const text =
+    '{"a":[1,{"b":{}, "c" :[ ]}],"a":12345678901234567890,"d":1.0e5,"e":"{\\"x\\": [1, 2]}","":null}'
+  const pretty = `{
+  "a": [
+    1,
+    {
+      "b": {},
+      "c": []
+    }
+  ],
+  "a": 12345678901234567890,
+  "d": 1.0e5,
+  "e": "{\\"x\\": [1, 2]}",
+  "": null
+}`
+  assert.equal(prettyJson(text), pretty)
+})
+
+test('what is no JSON object or array is left alone, as is what is nested too deep', () => {
+  for (const text of ['', ' ', '42', '"a"', 'null', '{', '{"a":1}}', 'hello', '{"a":1,}', "{'a':1}"]) {
+    assert.equal(prettyJson(text), undefined, text)
+  }
+  assert.equal(prettyJson(`${'['.repeat(100_000)}${']'.repeat(100_000)}`), undefined)
+  assert.notEqual(prettyJson(`${'['.repeat(60)}1${']'.repeat(60)}`), undefined)
+})
+
+test('megabytes of escapes, of one string and of numbers', () => {
+  const big = [`"${String.raw`x\"`.repeat(1e6)}"`, `"${'x'.repeat(3e6)}"`, `1${',1'.repeat(1e6)}`]
+  for (const json of big) assert.ok((prettyJson(`[${json}]`)?.length ?? 0) > 3e6)
+})
+
+test('any JSON, however it is spaced, becomes what JSON.stringify makes of it', () => {
+  const spacing = fc.constantFrom(undefined, 1, '\t', '  \n')
+  always(
+    fc.property(fc.oneof(fc.object(), fc.array(fc.jsonValue())), spacing, (drawn, space) => {
+      const value: unknown = JSON.parse(JSON.stringify(drawn))
+      assert.equal(prettyJson(JSON.stringify(value, undefined, space)), JSON.stringify(value, undefined, 2))
+    }),
+  )
+})
+
+test('times are in UTC, to the second', () => {
+  assert.equal(utc(new Date(Date.UTC(2024, 1, 29, 23, 59, 59, 999))), '2024-02-29 23:59:59')
+})

@@ -1,0 +1,352 @@
+// What people do about messages that could not be stored: find them, understand them, redrive or discard them.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { before, after, describe, test } from 'node:test'
+import { encodeScan } from '#demo/scan.ts'
+import type { Scan } from '#demo/scan.ts'
+import { publish } from '#pubsub/publisher.ts'
+import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
+import { projectDir, startIngesterProgram } from '../support/program.ts'
+import type { TestSystem } from '../support/system.ts'
+import { startSystem, until } from '../support/system.ts'
+
+const good: Scan = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700_000_000, response: 'hello' }
+const refused: Scan = { ...good, service: 'TELNET' }
+
+test('a row that a constraint refused: found, explained, the constraint dropped, redriven, stored', {}, async () => {
+  // Neighbours in one batch show that it is the row, and not the table.
+  await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '500ms', INGESTER_WORKER_COUNT: '1' })
+  await system.sql.query(`ALTER TABLE scan_results ADD CONSTRAINT no_telnet CHECK (service <> 'TELNET')`)
+  const attributes = { source: 'test' }
+  await publish(system.clients, system.topic, [
+    { data: encodeScan(good, 2) },
+    { data: encodeScan(refused, 1), attributes, orderingKey: 'k' },
+  ])
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  await until(
+    async () => (await statuses(system)).length,
+    (count) => count === 1,
+  )
+
+  const list = await deadLetters(system, ['list'])
+  assert.equal(list.code, 0, list.talk)
+  assert.match(list.out, /^refused-by-database +1 .*no_telnet/m)
+  assert.match(list.out, /^ *1 .* refused-by-database +1\/1 +table scan_results: .*no_telnet/m)
+
+  const show = await deadLetters(system, ['show', '1'])
+  assert.equal(show.code, 0, show.talk)
+  assert.match(show.out, /^detail +table scan_results: .*\[23514\] \(constraint no_telnet\)/m)
+  assert.match(show.out, /^ {2}source +test$/m)
+  assert.match(show.out, /^ {2}"service": "TELNET",$/m)
+  assert.match(show.out, /Mend what the detail names.*\n {2}bin\/ingester dead-letters redrive --ids 1$/m)
+
+  await system.sql.query('ALTER TABLE scan_results DROP CONSTRAINT no_telnet')
+  const redrive = await deadLetters(system, ['redrive', '--ids', '1', '--yes', '--json'])
+  assert.equal(redrive.code, 0, redrive.talk)
+  assert.deepEqual(JSON.parse(redrive.out), {
+    topic: system.topic,
+    selected: 1,
+    published: 1,
+    skipped: 0,
+    failed: 0,
+    left: 0,
+  })
+  const rows = await until(
+    () => system.scans(),
+    (scans) => scans.length === 2,
+  )
+  assert.deepEqual(
+    rows.find(({ service }) => service === 'TELNET'),
+    refused,
+  )
+
+  const after = await deadLetters(system, ['list'])
+  assert.deepEqual([after.code, after.out], [0, ''])
+  assert.match(after.talk, /^no dead letters that are new$/m)
+  assert.match((await deadLetters(system, ['show', '1'])).out, /^dead letter 1, redriven\n/)
+  run.signal('SIGTERM')
+  assert.equal(await run.ended, 0)
+  assert.equal((await statuses(system)).length, 1, 'nothing new was buried')
+})
+
+test('what fails again is a new letter, and a redrive of that one counts on', {}, async () => {
+  await using system = await startSystem()
+  await using run = startIngesterProgram(['run'], { env: system.env })
+  await publish(system.clients, system.topic, [{ data: Buffer.from('no JSON'), attributes: { a: 'b' } }])
+  for (const count of [1, 2, 3]) {
+    await until(
+      async () => (await statuses(system)).length,
+      (letters) => letters === count,
+    )
+    if (count < 3) assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
+  }
+  assert.deepEqual(await statuses(system), ['redriven', 'redriven', 'new'])
+  const { rows } = await system.sql.query('SELECT attributes, data FROM dead_letters ORDER BY id')
+  assert.deepEqual(
+    rows.map(({ attributes }) => attributes),
+    [{ a: 'b' }, { a: 'b', ingester_redrive_count: '1' }, { a: 'b', ingester_redrive_count: '2' }],
+  )
+  assert.ok(rows.every(({ data }) => String(data) === 'no JSON'))
+  assert.match((await deadLetters(system, ['show', '3'])).out, /^redriven before +2 times$/m)
+  run.signal('SIGTERM')
+  await run.ended
+})
+
+await describe('list, show and discard', async () => {
+  let system: TestSystem
+  before(async () => {
+    system = await startSystem()
+  })
+  after(() => system[Symbol.asyncDispose]())
+
+  /** 1 and 2 bad-ip, 3 not-json and two hours old, 4 discarded, 5 of another pipeline. */
+  async function fill(): Promise<void> {
+    await system.sql.query('TRUNCATE dead_letters RESTART IDENTITY')
+    await storeLetters(system, [
+      {},
+      { detail: 'x'.repeat(300) },
+      { reason: 'not-json' },
+      { reason: 'bad-port' },
+      { reason: 'bad-port' },
+    ])
+    await system.sql.query(`UPDATE dead_letters SET last_seen_at = now() - interval '2 h' WHERE id = 3`)
+    await system.sql.query(`UPDATE dead_letters SET status = 'discarded' WHERE id = 4`)
+    await system.sql.query(`UPDATE dead_letters SET pipeline = 'others' WHERE id = 5`)
+  }
+
+  test('list: every filter, and the limit', async () => {
+    await fill()
+    const expected: readonly (readonly [args: string[], ids: number[], total: number])[] = [
+      [[], [1, 2, 3, 5], 4],
+      [['--status', 'all'], [1, 2, 3, 4, 5], 5],
+      [['--status', 'discarded'], [4], 1],
+      [['--status', 'redriven'], [], 0],
+      [['--pipeline', 'others'], [5], 1],
+      [['--reason', 'bad-ip'], [1, 2], 2],
+      [['--reason', 'not-json, bad-port'], [3, 5], 2],
+      [['--since', '90m'], [1, 2, 5], 3],
+      [['--ids', '2, 3,4'], [2, 3], 2],
+      [['--limit', '1', '--reason', 'bad-ip'], [2], 2],
+    ]
+    for (const [args, ids, total] of expected) {
+      const { code, out } = await deadLetters(system, ['list', '--json', ...args])
+      assert.equal(code, 0)
+      const listing = JSON.parse(out)
+      assert.deepEqual(listing.letters.map(({ id }: { id: number }) => id).toSorted(), ids, args.join(' '))
+      assert.equal(listing.total, total, args.join(' '))
+    }
+  })
+
+  test('list --json has what the tables have, and more; the tables have no colours where no terminal is', async () => {
+    await fill()
+    const listing = JSON.parse((await deadLetters(system, ['list', '--json'])).out)
+    assert.deepEqual(Object.keys(listing), ['reasons', 'total', 'letters'])
+    const [reason] = listing.reasons
+    assert.deepEqual(Object.keys(reason), ['reason', 'count', 'oldest', 'newest', 'example'])
+    assert.deepEqual([reason.reason, reason.count], ['bad-ip', 2])
+    const { firstSeenAt, lastSeenAt, ...letter } = listing.letters.find(({ id }: { id: number }) => id === 1)
+    assert.ok(Date.parse(firstSeenAt) <= Date.parse(lastSeenAt))
+    assert.deepEqual(letter, {
+      id: 1,
+      pipeline: 'scans',
+      status: 'new',
+      reason: 'bad-ip',
+      detail: 'why',
+      deliveryAttempt: 1,
+      timesSeen: 1,
+      subscription: system.subscription,
+      messageId: 'm0',
+      publishTime: '2024-01-29T00:00:00.000Z',
+      orderingKey: '',
+      dataBytes: 6,
+      cut: false,
+      escaped: false,
+      redriveCount: 0,
+    })
+    const { out, talk } = await deadLetters(system, ['list', '--limit', '2'])
+    assert.ok(!out.includes('\u001b'))
+    assert.match(out, /x{300}$/m, 'nothing is cut where no terminal has an edge')
+    assert.match(talk, /^2 of 4; more with --limit/m)
+  })
+
+  test('show --json: data as text or as base64; one that is not there: exit 2', async () => {
+    await fill()
+    await storeLetters(system, [
+      { messageId: 'binary', data: Buffer.from([0, 0xff]), attributes: { a: 'b' } },
+    ])
+    const { rows } = await system.sql.query(`SELECT id FROM dead_letters WHERE message_id = 'binary'`)
+    const binary = JSON.parse((await deadLetters(system, ['show', '--json', rows[0].id])).out)
+    assert.deepEqual([binary.data, binary.dataEncoding, binary.attributes], ['AP8=', 'base64', { a: 'b' }])
+    const text = JSON.parse((await deadLetters(system, ['show', '--json', '1'])).out)
+    assert.deepEqual([text.data, text.dataEncoding], ['data 1', 'utf8'])
+    assert.ok(text.next.join('\n').includes('redrive --ids 1'))
+    const discarded = JSON.parse((await deadLetters(system, ['show', '--json', '4'])).out)
+    assert.ok(discarded.next.join('\n').includes('redrive --ids 4 --status discarded'))
+
+    const nothing = await deadLetters(system, ['show', '99'])
+    assert.equal(nothing.code, 2)
+    assert.match(nothing.talk, /there is no dead letter 99; those there are: bin\/ingester dead-letters list/)
+  })
+
+  test('discard marks what the filters take, keeps the rows, and says what it left out', async () => {
+    await fill()
+    const dry = await deadLetters(system, ['discard', '--reason', 'bad-ip', '--dry-run'])
+    assert.equal(dry.code, 0)
+    assert.match(dry.talk, /^2 would be discarded$/m)
+    assert.match(dry.out, /^ *1 .*bad-ip: why$/m)
+    const json = JSON.parse(
+      (await deadLetters(system, ['discard', '--limit', '1', '--dry-run', '--json'])).out,
+    )
+    assert.deepEqual([json.dryRun, json.selected, json.letters[0].id], [true, 1, 1])
+    assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
+
+    const done = await deadLetters(system, [
+      'discard',
+      '--ids',
+      '2,3,4',
+      '--reason',
+      'bad-ip,bad-port',
+      '--yes',
+    ])
+    assert.deepEqual([done.code, done.out], [0, 'selected 1, discarded 1, skipped 0\n'])
+    assert.match(done.talk, /^letter 3: the other options leave it out$/m)
+    assert.match(done.talk, /^letter 4: it is discarded; --status discarded selects it$/m)
+    assert.deepEqual(await statuses(system), ['new', 'discarded', 'new', 'discarded', 'new'])
+
+    const rest = await deadLetters(system, [
+      'discard',
+      '--since',
+      '1h',
+      '--pipeline',
+      'scans',
+      '--yes',
+      '--json',
+    ])
+    assert.deepEqual(JSON.parse(rest.out), { selected: 1, discarded: 1, skipped: 0 })
+    assert.deepEqual(await statuses(system), ['discarded', 'discarded', 'new', 'discarded', 'new'])
+    const unknown = await deadLetters(system, [
+      'discard',
+      '--ids',
+      '1,98,99',
+      '--status',
+      'redriven',
+      '--yes',
+    ])
+    assert.equal(unknown.code, 2)
+    assert.match(unknown.talk, /there are no dead letters 98, 99/)
+  })
+
+  test('wrong usage: exit 2, what is expected, and nothing is done', async () => {
+    await fill()
+    const wrong: readonly (readonly [args: string[], expected: RegExp])[] = [
+      [['shwo'], /Did you mean show\?/],
+      [['show'], /missing required argument 'id'/],
+      [['show', 'x'], /must be a whole number of at least 1, not "x"/],
+      [['show', '0'], /must be a whole number/],
+      [['list', '--limit', '0'], /--limit.*must be a whole number of at least 1/],
+      [['list', '--since', '3 days'], /--since.*must be a duration such as/],
+      [['list', '--since', '0'], /--since.*more than 0/],
+      [['list', '--since', '9999999h'], /--since.*at most 876000h/],
+      [['list', '--ids', '1,x'], /--ids.*must be a whole number/],
+      [['list', '--ids', ''], /--ids.*must be a whole number/],
+      [['list', '--status', 'old'], /--status.*Allowed choices are new, redriven, discarded, all/],
+      [['list', '--yes'], /unknown option '--yes'/],
+      [['redrive', '--status', 'all', '--yes'], /Allowed choices are new, redriven, discarded\./],
+      [['discard', '--status', 'discarded', '--yes'], /Allowed choices are new, redriven\./],
+      [['redrive'], /redrive asks before .*no terminal.*add --yes, or --dry-run/],
+      [['discard'], /discard asks before .*no terminal.*add --yes, or --dry-run/],
+      [['redrive', '--pipeline', 'nope', '--yes'], /there is no pipeline "nope"; there are: scans/],
+    ]
+    for (const [args, expected] of wrong) {
+      const { code, out, talk } = await deadLetters(system, args)
+      assert.deepEqual([code, out], [2, ''], args.join(' '))
+      assert.match(talk, expected, args.join(' '))
+    }
+    assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
+    assert.deepEqual(arrived(system), [])
+  })
+
+  test('help: examples first, exit 0, under a screen', async () => {
+    for (const name of ['', 'list', 'show', 'redrive', 'discard']) {
+      const { code, out } = await deadLetters(system, [...(name ? [name] : []), '--help'])
+      assert.equal(code, 0)
+      assert.match(out, /^Examples:/)
+      assert.ok(out.split('\n').length <= 30, name)
+    }
+  })
+
+  test('what they need of the environment: exit 2 with every fault; a database that is away: exit 3', async () => {
+    await using without = startIngesterProgram(['dead-letters', 'list'])
+    assert.equal(await without.ended, 2)
+    assert.match(without.stderr(), /INGESTER_POSTGRES_USER is not set/)
+    assert.doesNotMatch(without.stderr(), /INGESTER_PROJECTID/)
+    const { INGESTER_PROJECTID: _, ...rest } = system.env
+    await using redrive = startIngesterProgram(['dead-letters', 'redrive', '--dry-run'], { env: rest })
+    assert.equal(await redrive.ended, 2)
+    assert.match(redrive.stderr(), /INGESTER_PROJECTID is not set; for example/)
+    for (const args of [['list'], ['show', '1'], ['discard', '--yes'], ['redrive', '--yes']]) {
+      const { code, talk } = await deadLetters(system, args, { INGESTER_POSTGRES_PORT: '1' })
+      assert.equal(code, 3, talk)
+      assert.match(talk, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
+    }
+  })
+
+  test('a role that may only read: list and show work, the rest says which grant is missing', async () => {
+    await fill()
+    await system.sql.query(`CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON dead_letters TO reader`)
+    const env = { INGESTER_POSTGRES_USER: 'reader', INGESTER_POSTGRES_PASSWORD: 'r' }
+    assert.equal((await deadLetters(system, ['list'], env)).code, 0)
+    assert.equal((await deadLetters(system, ['show', '1'], env)).code, 0)
+    const discard = await deadLetters(system, ['discard', '--yes'], env)
+    assert.equal(discard.code, 2)
+    assert.match(discard.talk, /GRANT SELECT, UPDATE ON dead_letters TO reader/)
+    await system.sql.query('ALTER TABLE dead_letters RENAME TO gone')
+    const gone = await deadLetters(system, ['list'])
+    await system.sql.query('ALTER TABLE gone RENAME TO dead_letters')
+    assert.equal(gone.code, 2)
+    assert.match(gone.talk, /the table dead_letters is not there; create it: bin\/ingester migrate up/)
+  })
+
+  test('on a terminal it asks first: no is nothing, Ctrl-C is no, yes is yes; details end at its edge', async () => {
+    await fill()
+    for (const [answer, expected] of [
+      ['n', /nothing was discarded/],
+      ['\u0003', /nothing was discarded/],
+    ] as const) {
+      assert.match(await onTerminal(['discard', '--ids', '1'], answer), expected)
+      assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
+    }
+    assert.match(await onTerminal(['redrive', '--ids', '1'], 'n'), /every subscription of the topic receives/)
+    assert.deepEqual(arrived(system), [])
+    assert.match(await onTerminal(['redrive', '--ids', '1'], 'y'), /redriving: 1 of 1[^]*published 1/)
+    assert.match(await onTerminal(['discard', '--ids', '2'], 'y'), /discarded 1/)
+    assert.deepEqual(await statuses(system), ['redriven', 'discarded', 'new', 'discarded', 'new'])
+    assert.equal(arrived(system).length, 1)
+
+    const listed = await onTerminal(['list', '--status', 'all'])
+    assert.ok(listed.includes('\u001b[1m'))
+    assert.match(listed, /x…/)
+    assert.ok(!(await onTerminal(['list'], undefined, { NO_COLOR: '1' })).includes('\u001b[1m'))
+  })
+
+  /** Everything that the program writes to a terminal of 100 columns on which this key is pressed when it asks. */
+  async function onTerminal(
+    args: readonly string[],
+    key?: string,
+    extra: Readonly<Record<string, string>> = {},
+  ) {
+    const line = `stty cols 100; exec bin/ingester dead-letters ${args.join(' ')}`
+    const { PATH = '', HOME = '' } = process.env
+    const env = { PATH, HOME, TERM: 'xterm', ...system.env, ...extra }
+    const child = spawn('script', ['-qec', line, '/dev/null'], { cwd: projectDir, env })
+    let seen = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const hadAsked = seen.includes('?')
+      seen += text
+      if (key !== undefined && !hadAsked && seen.includes('?')) child.stdin.write(key)
+    })
+    await once(child, 'close')
+    return seen
+  }
+})

@@ -1,0 +1,405 @@
+// Redriving: what is published, in which order, how often, and what happens when it is cut short.
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import type { Letter } from '../support/dead-letters.ts'
+import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
+import { startIngesterProgram } from '../support/program.ts'
+import type { TestSystem } from '../support/system.ts'
+import { connectSql, startSystem, until } from '../support/system.ts'
+
+/** One transaction of a redrive takes so many. */
+const batch = 500
+
+await describe('redrive', async () => {
+  let system: TestSystem
+  before(async () => {
+    system = await startSystem({ INGESTER_STARTUP_TIMEOUT: '5s' })
+  })
+  after(() => system[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    await system.sql.query('TRUNCATE dead_letters RESTART IDENTITY')
+    emulator().faults.clear()
+    await system.clients.subscriber.seek({
+      subscription: system.subscription,
+      time: { seconds: 4_000_000_000 },
+    })
+  })
+
+  const emulator = () => system.stack.pubsub?.emulator ?? assert.fail('no emulator of our own')
+  const texts = () => arrived(system).map(({ data }) => data)
+  const plainOnes = (count: number): Letter[] => Array.from({ length: count }, () => ({}))
+  const count = async (status: string) => (await statuses(system)).filter((one) => one === status).length
+  const start = (...args: readonly string[]) =>
+    startIngesterProgram(['dead-letters', 'redrive', '--yes', '--json', ...args], { env: system.env })
+  const summaryIn = (out: string) => {
+    const { topic, ...summary } = JSON.parse(out)
+    assert.equal(topic, system.topic)
+    return summary
+  }
+
+  /** Holds a letter until the connection is closed: whoever redrives it waits. */
+  async function holding(id: number) {
+    const holder = await connectSql(system.config)
+    await holder.query(`BEGIN; SELECT FROM dead_letters WHERE id = ${id} FOR UPDATE`)
+    return { release: () => holder.end(), [Symbol.asyncDispose]: () => holder.end() }
+  }
+  const blocked = (wanted: number) =>
+    until(
+      async () => {
+        const text = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+        return (await system.sql.query(text)).rowCount
+      },
+      (found) => found === wanted,
+    )
+
+  test('the message as it was: data, attributes and ordering key, and one attribute more', {}, async () => {
+    const data = Buffer.from([0, 1, 0xff, 0x7b])
+    const attributes = { a: 'b', 'é "\\': '😀' }
+    await storeLetters(system, [
+      { data, attributes, orderingKey: 'k "1"' },
+      { data: 'again', attributes: { ingester_redrive_count: '7' } },
+      { data: '', attributes: { only: 'this', googclient_schemaencoding: 'JSON' } },
+    ])
+    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
+    assert.deepEqual([code, out], [0, 'selected 3, published 3, skipped 0, failed 0\n'], talk)
+    assert.match(
+      talk,
+      /^3 to be published to projects\/.*\/scan-topic; every subscription of the topic receives/m,
+    )
+    const all = arrived(system).toSorted((a, b) => a.orderingKey.length - b.orderingKey.length)
+    assert.deepEqual(all, [
+      { data: 'again', attributes: { ingester_redrive_count: '8' }, orderingKey: '' },
+      { data: '', attributes: { only: 'this', ingester_redrive_count: '1' }, orderingKey: '' },
+      {
+        data: data.toString(),
+        attributes: { ...attributes, ingester_redrive_count: '1' },
+        orderingKey: 'k "1"',
+      },
+    ])
+    const { messages } = emulator().inspect(system.subscription)
+    assert.ok(messages.some((message) => message.data.equals(data)))
+    assert.equal(await count('redriven'), 3)
+    assert.match((await deadLetters(system, ['redrive', '--yes'])).out, /^selected 0, published 0/)
+  })
+
+  test('per ordering key in order of publish time, over batches', {}, async () => {
+    const total = 2 * batch + 100
+    const letters = Array.from({ length: total }, (_, at) => ({
+      orderingKey: ['', 'a', 'b'][at % 3] as string,
+      // The later an id, the earlier it was published.
+      publishTimeMs: Date.UTC(2024, 0, 29) - at,
+    }))
+    await storeLetters(system, letters)
+    const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 0)
+    assert.deepEqual(summaryIn(out), { selected: total, published: total, skipped: 0, failed: 0, left: 0 })
+    for (const key of ['', 'a', 'b']) {
+      const ids = arrived(system)
+        .filter(({ orderingKey }) => orderingKey === key)
+        .map(({ data }) => Number(data.split(' ')[1]))
+      assert.ok(ids.length >= total / 3 - 1)
+      assert.deepEqual(
+        ids,
+        ids.toSorted((a, b) => b - a),
+        `key "${key}"`,
+      )
+    }
+  })
+
+  test('the filters and the limit choose; the ids are those of the start', {}, async () => {
+    await storeLetters(system, [
+      { reason: 'a' },
+      { reason: 'b' },
+      { reason: 'a' },
+      { reason: 'c' },
+      { reason: 'a' },
+    ])
+    const redrive = async (...args: readonly string[]) => {
+      const { code, talk } = await deadLetters(system, ['redrive', '--yes', ...args])
+      assert.equal(code, 0, talk)
+      return texts()
+    }
+    assert.deepEqual(await redrive('--reason', 'a', '--limit', '1'), ['data 1'])
+    assert.deepEqual(await redrive('--reason', 'a,b', '--ids', '1,2,4'), ['data 1', 'data 2'])
+    await system.sql.query(`UPDATE dead_letters SET last_seen_at = now() - interval '2 h' WHERE id = 3`)
+    assert.deepEqual(await redrive('--since', '1h', '--pipeline', 'scans'), [
+      'data 1',
+      'data 2',
+      'data 4',
+      'data 5',
+    ])
+    assert.deepEqual((await redrive('--status', 'redriven', '--ids', '1')).slice(4), ['data 1'])
+    assert.equal((await deadLetters(system, ['discard', '--yes'])).code, 0)
+    assert.deepEqual((await redrive('--status', 'discarded')).slice(5), ['data 3'])
+    assert.equal(await count('redriven'), 5)
+
+    await using held = await holding(1)
+    await using program = start('--status', 'redriven', '--ids', '1')
+    await blocked(1)
+    await storeLetters(system, [{ messageId: 'came later' }])
+    await held.release()
+    assert.equal(await program.ended, 0)
+    assert.equal(await count('new'), 1)
+  })
+
+  test('a dry run says what would be published, and publishes nothing', {}, async () => {
+    const cut = { reason: 'too-large', data: Buffer.alloc(100_001) }
+    await storeLetters(system, [{ attributes: { ingester_redrive_count: '1' } }, cut, ...plainOnes(30)])
+    const { code, out, talk } = await deadLetters(system, ['redrive', '--dry-run'])
+    assert.equal(code, 0)
+    assert.match(talk, /^31 would be published to projects\/.*\/scan-topic; every subscription .* receives/m)
+    assert.match(talk, /^1 would be skipped: their data was cut/m)
+    assert.match(out, /^ *1 .* 1 +bad-ip: why$/m)
+    assert.match(out, /^ *2 .* cut +too-large: why$/m)
+    assert.match(out, /^and 12 more; --json lists all$/m)
+    const json = JSON.parse(
+      (await deadLetters(system, ['redrive', '--dry-run', '--json', '--limit', '25'])).out,
+    )
+    const { dryRun, topic, selected, letters } = json
+    assert.deepEqual([dryRun, topic, selected, json.cut, letters.length], [true, system.topic, 25, 1, 25])
+    assert.deepEqual(texts(), [])
+    assert.equal(await count('new'), 32)
+  })
+
+  test('what was cut is skipped with a line; what was written out is published as it stands, with a line', {}, async () => {
+    await storeLetters(system, [
+      { reason: 'too-large', data: Buffer.alloc(100_001) },
+      { attributes: { a: 'x\0' }, reason: 'bad-attribute' },
+      {},
+    ])
+    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
+    assert.deepEqual([code, out], [0, 'selected 3, published 2, skipped 1, failed 0\n'])
+    assert.match(talk, /^letter 1: it cannot be published: of its data only the first 64 KiB were kept$/m)
+    assert.match(talk, /^letter 2: its text is published as it stands in the table/m)
+    assert.doesNotMatch(talk, /^letter 3/m)
+    assert.deepEqual(await statuses(system), ['new', 'redriven', 'redriven'])
+    assert.deepEqual(arrived(system)[0]?.attributes, { a: String.raw`x\u0000`, ingester_redrive_count: '1' })
+    const show = await deadLetters(system, ['show', '1'])
+    assert.match(show.out, /cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES/)
+  })
+
+  test('what the broker refuses fails alone: exit 4, it stays new, the others are published', {}, async () => {
+    const full = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, '']))
+    await storeLetters(system, [
+      { orderingKey: 'k' },
+      { orderingKey: 'k', attributes: full },
+      { orderingKey: 'k' },
+      {},
+    ])
+    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 4)
+    assert.deepEqual(summaryIn(out), { selected: 4, published: 3, skipped: 0, failed: 1, left: 0 })
+    assert.match(talk, /^letter 2: Pub\/Sub refuses it: .*101 attributes/m)
+    assert.deepEqual(texts(), ['data 4', 'data 1', 'data 3'])
+    assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
+  })
+
+  test('two redrives at once publish each letter once', {}, async () => {
+    const total = 2 * batch + 1
+    await storeLetters(system, plainOnes(total))
+    await using held = await holding(1)
+    await using one = start()
+    await using two = start()
+    await blocked(2)
+    await held.release()
+    assert.deepEqual([await one.ended, await two.ended], [0, 0])
+    const [first, second] = [one, two].map((program) => summaryIn(program.stdout()))
+    assert.deepEqual([first.selected, second.selected], [total, total])
+    assert.equal(first.published + second.published, total)
+    assert.equal(first.published + first.skipped, total)
+    assert.equal(new Set(texts()).size, total)
+    assert.equal(texts().length, total)
+    assert.match(
+      one.stderr() + two.stderr(),
+      /somebody else has dealt with it meanwhile[^]*and \d+ more such lines/,
+    )
+  })
+
+  test('a redrive and a discard at once: each letter is dealt with once', {}, async () => {
+    await storeLetters(system, plainOnes(10))
+    await using held = await holding(10)
+    await using redrive = start()
+    await blocked(1)
+    const discarding = deadLetters(system, ['discard', '--yes', '--json'])
+    await blocked(2)
+    await held.release()
+    assert.equal(await redrive.ended, 0)
+    const { discarded, skipped } = JSON.parse((await discarding).out)
+    assert.equal(summaryIn(redrive.stdout()).published, texts().length)
+    assert.deepEqual([discarded + texts().length, discarded + skipped], [10, 10])
+    assert.equal(await count('redriven'), texts().length)
+  })
+
+  test('kill -9 between publish and mark: what was marked stays so, the rest comes again', {}, async () => {
+    const total = batch + 100
+    await storeLetters(system, plainOnes(total))
+    // The mark of the last letter waits.
+    await system.sql.query(`
+      CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END$$;
+      CREATE TRIGGER wait_for_test BEFORE UPDATE ON dead_letters FOR EACH ROW
+        WHEN (OLD.id = ${total} AND NEW.status = 'redriven') EXECUTE FUNCTION wait_for_test()`)
+    const holder = await connectSql(system.config)
+    await holder.query('SELECT pg_advisory_lock(1)')
+    await using victim = start()
+    await blocked(1)
+    assert.equal(texts().length, total, 'all of it is published')
+    victim.signal('SIGKILL')
+    assert.equal(await victim.ended, 'SIGKILL')
+    await holder.end()
+    await system.sql.query('DROP FUNCTION wait_for_test CASCADE')
+    assert.equal(await count('redriven'), batch)
+    assert.equal(await count('new'), 100)
+
+    await using again = start()
+    assert.equal(await again.ended, 0)
+    assert.deepEqual(summaryIn(again.stdout()), {
+      selected: 100,
+      published: 100,
+      skipped: 0,
+      failed: 0,
+      left: 0,
+    })
+    assert.equal(await count('redriven'), total)
+    assert.equal(texts().length, total + 100, 'a hundred of them twice')
+    assert.equal(new Set(texts()).size, total)
+  })
+
+  test('Ctrl-C finishes the batch in hand: exit 4 with what is left; twice leaves at once: exit 5', {}, async () => {
+    await storeLetters(system, plainOnes(3 * batch))
+    await using held = await holding(batch + 1)
+    await using program = start()
+    await blocked(1)
+    program.signal('SIGINT')
+    await program.said(/stopping: finishing the batch in hand; once more to leave now/)
+    await held.release()
+    assert.equal(await program.ended, 4)
+    assert.deepEqual(summaryIn(program.stdout()), {
+      selected: 3 * batch,
+      published: 2 * batch,
+      skipped: 0,
+      failed: 0,
+      left: batch,
+    })
+    assert.equal(await count('redriven'), 2 * batch)
+
+    await using stillHeld = await holding(3 * batch)
+    await using hurried = start()
+    await blocked(1)
+    hurried.signal('SIGTERM')
+    await hurried.said(/stopping/)
+    hurried.signal('SIGTERM')
+    assert.equal(await hurried.ended, 5)
+    await stillHeld.release()
+    assert.equal(await count('redriven'), 2 * batch)
+  })
+
+  test('a broker that is away for a moment is waited for, a lost answer included', {}, async () => {
+    await storeLetters(system, plainOnes(3))
+    emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 2 })
+    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 0, talk)
+    assert.deepEqual(summaryIn(out), { selected: 3, published: 3, skipped: 0, failed: 0, left: 0 })
+    assert.match(talk, /^waiting for the Pub\/Sub emulator at .*UNAVAILABLE/m)
+    assert.deepEqual(texts(), ['data 1', 'data 2', 'data 3'])
+  })
+
+  test('a broker that is not there: exit 3 within the limit, with the mend; nothing is marked', {}, async () => {
+    await storeLetters(system, plainOnes(3))
+    const nowhere = { PUBSUB_EMULATOR_HOST: '127.0.0.1:1', INGESTER_STARTUP_TIMEOUT: '1s' }
+    const { code, talk } = await deadLetters(system, ['redrive', '--yes'], nowhere)
+    assert.equal(code, 3, talk)
+    assert.match(talk, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
+    assert.match(
+      talk,
+      /was not reachable within INGESTER_STARTUP_TIMEOUT.*check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST/,
+    )
+
+    emulator().faults.refuse('Publish', 'UNAVAILABLE', { share: 1 })
+    const late = await deadLetters(system, ['redrive', '--yes', '--json'], { INGESTER_STARTUP_TIMEOUT: '1s' })
+    assert.equal(late.code, 3, late.talk)
+    assert.deepEqual(summaryIn(late.out), { selected: 3, published: 0, skipped: 0, failed: 0, left: 3 })
+    assert.match(late.talk, /ingester: the Pub\/Sub emulator at .*UNAVAILABLE.*check INGESTER_PROJECTID/)
+    assert.equal(await count('new'), 3)
+  })
+
+  test('no right to publish: exit 2 with the mend', {}, async () => {
+    await storeLetters(system, plainOnes(1))
+    // Who may not look at the topic may yet publish to it.
+    emulator().faults.refuse('GetTopic', 'PERMISSION_DENIED', { times: 2 })
+    emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
+    const { code, talk } = await deadLetters(system, ['redrive', '--yes'])
+    assert.equal(code, 2)
+    assert.match(talk, /PERMISSION_DENIED.*the topic scan-topic.*roles\/pubsub.publisher/)
+    assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
+  })
+
+  test('a topic that is not there: exit 2 with the line that creates it, and none is created', {}, async () => {
+    await storeLetters(system, plainOnes(1))
+    const { code, talk } = await deadLetters(system, ['redrive', '--yes'], { INGESTER_TOPICID: 'missing' })
+    assert.equal(code, 2)
+    assert.match(
+      talk,
+      /there is no topic missing in project test-project.*INGESTER_TOPICID.*\n +gcloud pubsub topics create missing --project=test-project/,
+    )
+    await assert.rejects(
+      system.clients.publisher.getTopic({ topic: 'projects/test-project/topics/missing' }),
+      /NOT_FOUND/,
+    )
+    const other = { INGESTER_PIPELINE: 'others', INGESTER_TOPICID: 'missing' }
+    const mixed = await deadLetters(system, ['redrive', '--yes', '--pipeline', 'scans'], other)
+    assert.equal(mixed.code, 2)
+    assert.match(
+      mixed.talk,
+      /INGESTER_TOPICID is the topic of the pipeline others; to redrive scans set INGESTER_PIPELINE=scans/,
+    )
+    assert.equal(await count('new'), 1)
+  })
+
+  test('a topic that goes away in the middle: exit 2 with the mend; what was published stays marked', {}, async () => {
+    await storeLetters(system, plainOnes(2 * batch))
+    await using held = await holding(batch + 1)
+    await using program = start()
+    await blocked(1)
+    emulator().faults.refuse('Publish', 'NOT_FOUND', { share: 1 })
+    await held.release()
+    assert.equal(await program.ended, 2)
+    assert.deepEqual(summaryIn(program.stdout()), {
+      selected: 2 * batch,
+      published: batch,
+      skipped: 0,
+      failed: 0,
+      left: batch,
+    })
+    assert.match(program.stderr(), /there is no topic scan-topic.*\n +gcloud pubsub topics create scan-topic/)
+    assert.equal(await count('redriven'), batch)
+    assert.equal(await count('new'), batch)
+  })
+
+  test('PostgreSQL that goes away in the middle: exit 3; what was published stays marked', {}, async () => {
+    await storeLetters(system, plainOnes(2 * batch))
+    await using held = await holding(batch + 1)
+    await using program = start()
+    await blocked(1)
+    await system.sql.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
+    )
+    assert.equal(await program.ended, 3)
+    assert.equal(summaryIn(program.stdout()).published, batch)
+    assert.match(program.stderr(), /PostgreSQL at .*terminat.*check INGESTER_POSTGRES_HOST/)
+    await held.release()
+    assert.equal(await count('redriven'), batch)
+  })
+
+  test('letters of many bytes go out in requests that the broker takes', {}, async () => {
+    const data = Buffer.alloc(99_000, 'x')
+    await storeLetters(
+      system,
+      Array.from({ length: 250 }, () => ({ data })),
+    )
+    const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 0)
+    assert.equal(summaryIn(out).published, 250)
+    assert.equal(texts().length, 250)
+  })
+})

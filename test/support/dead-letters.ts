@@ -1,0 +1,78 @@
+import type { Delivery } from '#core/delivery.ts'
+import { noLogger } from '#core/logger.ts'
+import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { createPool } from '#postgres/pool.ts'
+import { startIngesterProgram } from './program.ts'
+import type { TestSystem } from './system.ts'
+
+/** A letter to store; ids and publish times grow in the order in which they are given. */
+export interface Letter extends Partial<Omit<Delivery, 'data'>> {
+  readonly reason?: string
+  readonly detail?: string
+  readonly data?: string | Buffer
+}
+
+const start = Date.UTC(2024, 0, 29)
+
+/** Stores letters as the ingester would have; in an empty table their ids are 1, 2, 3. */
+export async function storeLetters(system: TestSystem, letters: readonly Letter[]): Promise<void> {
+  const pool = createPool(system.config.postgres, noLogger)
+  const { subscription } = system
+  const table = new DeadLetterTable(pool, { pipeline: 'scans', subscription, maxMessageBytes: 100_000 })
+  // Ids are given in the order of message ids.
+  const width = String(letters.length).length
+  const all = letters.map(({ reason = 'bad-ip', detail = 'why', data, ...said }, at) => ({
+    reason,
+    detail,
+    delivery: {
+      ackId: 'a',
+      messageId: `m${String(at).padStart(width, '0')}`,
+      publishTimeMs: start + at,
+      orderingKey: '',
+      attributes: {},
+      deliveryAttempt: 1,
+      bytes: 100,
+      receivedAtMs: 0,
+      ...said,
+      data: Buffer.from(data ?? `data ${at + 1}`),
+    },
+  }))
+  try {
+    await table.store(all)
+  } finally {
+    await pool.end()
+  }
+}
+
+/** The letters' statuses, by id. */
+export async function statuses({ sql }: TestSystem): Promise<string[]> {
+  const { rows } = await sql.query('SELECT status FROM dead_letters ORDER BY id')
+  return rows.map(({ status }) => status)
+}
+
+export interface Arrived {
+  readonly data: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly orderingKey: string
+}
+
+/** What the subscription has got, in the order in which the emulator took it. */
+export function arrived({ stack, subscription }: TestSystem): Arrived[] {
+  const { messages } = stack.pubsub?.emulator?.inspect(subscription) ?? { messages: [] }
+  return messages.map(({ data, attributes, orderingKey }) => ({
+    data: data.toString(),
+    attributes: { ...attributes },
+    orderingKey,
+  }))
+}
+
+/** Runs `dead-letters …` to its end. */
+export async function deadLetters(
+  system: TestSystem,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | string; out: string; talk: string }> {
+  await using program = startIngesterProgram(['dead-letters', ...args], { env: { ...system.env, ...env } })
+  const code = await program.ended
+  return { code, out: program.stdout(), talk: program.stderr() }
+}
