@@ -294,14 +294,25 @@ await describe('redrive', async () => {
     assert.equal(await count('redriven'), 2 * batch)
   })
 
-  test('a broker that is away for a moment is waited for, a lost answer included', {}, async () => {
-    await storeLetters(system, plainOnes(3))
-    emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 2 })
+  test('a broker that is away for a moment is waited for; what was confirmed meanwhile does not go out again', {}, async () => {
+    await storeLetters(system, [{}, { orderingKey: 'k' }, {}])
+    // One request a key, at the same time: the first one fails, the second one does not.
+    emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 1 })
     const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 0, talk)
     assert.deepEqual(summaryIn(out), { selected: 3, published: 3, skipped: 0, failed: 0, left: 0 })
     assert.match(talk, /^waiting for the Pub\/Sub emulator at .*UNAVAILABLE/m)
-    assert.deepEqual(texts(), ['data 1', 'data 2', 'data 3'])
+    assert.deepEqual(texts(), ['data 2', 'data 1', 'data 3'])
+  })
+
+  test('of a batch that is only taken in part, that part is marked', {}, async () => {
+    await storeLetters(system, [{}, { orderingKey: 'k' }])
+    emulator().faults.refuse('Publish', 'NOT_FOUND', { times: 1 })
+    const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 2)
+    assert.deepEqual(summaryIn(out), { selected: 2, published: 1, skipped: 0, failed: 0, left: 1 })
+    assert.deepEqual(texts(), ['data 2'])
+    assert.deepEqual(await statuses(system), ['new', 'redriven'])
   })
 
   test('a broker that is not there: exit 3 within the limit, with the mend; nothing is marked', {}, async () => {

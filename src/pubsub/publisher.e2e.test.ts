@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { startPubsub } from '#stack/pubsub.ts'
+import { ensureSubscription } from './admin.ts'
+import { connectPubsub } from './client.ts'
+import { publish } from './publisher.ts'
+
+const server = await startPubsub({ port: 0 })
+const clients = await connectPubsub({ projectId: 'test-project', emulatorHost: server.emulatorHost })
+after(async () => {
+  await clients.close()
+  await server.stop()
+})
+
+test('calls at the same time are requests of their own: what is refused of one fails no other', async () => {
+  const subscription = await ensureSubscription(clients, { topicId: 'topic', subscriptionId: 'sub' }, 10)
+  const topic = 'projects/test-project/topics/topic'
+  const tooMany = Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`a${at}`, '']))
+  const calls = [{}, tooMany, {}].map((attributes, at) =>
+    publish(clients, topic, [{ data: Buffer.from(`${at}`), attributes, orderingKey: `key ${at}` }]),
+  )
+  const outcomes = await Promise.allSettled(calls)
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  const { messages } = server.emulator?.inspect(subscription) ?? assert.fail('no emulator of our own')
+  assert.deepEqual(messages.map(({ data }) => String(data)).toSorted(), ['0', '2'])
+})
