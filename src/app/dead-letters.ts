@@ -18,6 +18,7 @@ import {
   selectLetters,
 } from '#postgres/dead-letters.ts'
 import { withConnection } from '#postgres/pool.ts'
+import { asWriteFailure } from '#postgres/sqlstate.ts'
 import { checkDeadLetterTable } from '#postgres/start-check.ts'
 import { reachingPostgres } from './reaching-postgres.ts'
 
@@ -205,6 +206,11 @@ export function onTable<T>(
     withConnection(postgres, async (client) => {
       await checkDeadLetterTable(client, rights)
       return work(client)
+    }).catch((error: unknown) => {
+      const { class: failureClass, message } = asWriteFailure(error, 'table dead_letters')
+      if (failureClass !== 'too-big') throw error
+      const mend = 'raise INGESTER_POSTGRES_STATEMENT_TIMEOUT, or wait until another redrive is done'
+      throw new ConfigurationError(`${message}; ${mend}`, { cause: error })
     }),
   )
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
-import { loadConfig, loadDatabaseConfig, loadStoresConfig } from './config.ts'
+import { loadConfig, loadDatabaseConfig, loadRedriveConfig, loadStoresConfig } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
 import { loadScannerConfig } from './scanner.ts'
@@ -219,6 +219,44 @@ describe('commands that need only PostgreSQL', () => {
   test('take a pool of any size', () => {
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_POSTGRES_POOL_SIZE: '1' })
     assert.equal(loadDatabaseConfig().postgres.poolSize, 1)
+  })
+})
+
+describe('a command that publishes to the topic', () => {
+  test('asks for the project, too, and for nothing that it does not use', () => {
+    setEnvironment({
+      ...postgres,
+      [password]: 'x',
+      INGESTER_ACK_DEADLINE: '1s',
+      INGESTER_POSTGRES_POOL_SIZE: '1',
+    })
+    assert.deepEqual(
+      faultsOf(() => loadRedriveConfig()),
+      ['INGESTER_PROJECTID is not set; for example INGESTER_PROJECTID=my-project'],
+    )
+    const ours = { INGESTER_PROJECTID: 'p', INGESTER_TOPICID: 'topic', INGESTER_STARTUP_TIMEOUT: '1s' }
+    setEnvironment({
+      ...postgres,
+      [password]: 'x',
+      ...ours,
+      PUBSUB_EMULATOR_HOST: 'localhost:1',
+      INGESTER_PIPELINE: 'a',
+    })
+    const { pipeline, startupTimeoutMs, pubsub } = loadRedriveConfig()
+    assert.deepEqual([pipeline, startupTimeoutMs], ['a', 1000])
+    assert.deepEqual([pubsub.projectId, pubsub.topicId, pubsub.emulatorHost], ['p', 'topic', 'localhost:1'])
+  })
+
+  test('is told what is wrong about each of them', () => {
+    setEnvironment({
+      ...postgres,
+      [password]: 'x',
+      INGESTER_PROJECTID: ' ',
+      INGESTER_TOPICID: '1',
+      INGESTER_STARTUP_TIMEOUT: 'x',
+    })
+    const named = faultsOf(() => loadRedriveConfig()).map((fault) => /^\w+/.exec(fault)?.[0])
+    assert.deepEqual(named, ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'INGESTER_STARTUP_TIMEOUT'])
   })
 })
 

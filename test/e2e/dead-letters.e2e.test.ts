@@ -292,6 +292,17 @@ await describe('list, show and discard', async () => {
     }
   })
 
+  test('a table that answers too late: exit 2 with the mend', async () => {
+    await fill()
+    await system.sql.query('BEGIN; LOCK TABLE dead_letters')
+    const { code, talk } = await deadLetters(system, ['list'], {
+      INGESTER_POSTGRES_STATEMENT_TIMEOUT: '500ms',
+    })
+    await system.sql.query('COMMIT')
+    assert.equal(code, 2)
+    assert.match(talk, /table dead_letters: .*\[57014\]; raise INGESTER_POSTGRES_STATEMENT_TIMEOUT/)
+  })
+
   test('a role that may only read: list and show work, the rest says which grant is missing', async () => {
     await fill()
     await system.sql.query(`CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON dead_letters TO reader`)
