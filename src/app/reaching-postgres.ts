@@ -10,7 +10,8 @@ export async function reachingPostgres<T>(
   try {
     return await work()
   } catch (error) {
-    if (!isConnectionFailure(error)) throw error
+    // What has been explained already may well speak of connections.
+    if (error instanceof ConfigurationError || !isConnectionFailure(error)) throw error
     const mend = 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
     const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
     throw new Kind(`PostgreSQL at ${host}:${port}/${database}: ${messageOf(error)}; ${mend}`, {

@@ -110,17 +110,26 @@ export async function redriveLetters(
   }
   if (whole.length === 0) return { topic, summary }
   if (!(await user.agree(whole.length, topic))) return undefined
+  const run = { clients, topic, status: selection.status, user, summary }
+  const end = await onTable(config, writing, (client) => redriveAll({ client, ...run }, config, whole)).catch(
+    (error: unknown) => error,
+  )
+  return end === undefined
+    ? { topic, summary }
+    : { topic, summary, trouble: explained(end, config, clients, topicId) }
+}
+
+/** Returns the broker's trouble, if there is any: thrown from here it would be taken for PostgreSQL's. */
+async function redriveAll(run: Run, config: RedriveConfig, letters: readonly SelectedLetter[]) {
   try {
-    await onTable(config, writing, async (client) => {
-      for (const ids of batchesOf(whole)) {
-        if (user.stop.aborted) break
-        await redriveBatch({ client, clients, topic, status: selection.status, user, summary }, config, ids)
-        user.progress(whole.length - summary.left, whole.length)
-      }
-    })
-    return { topic, summary }
+    for (const ids of batchesOf(letters)) {
+      if (run.user.stop.aborted) return
+      await redriveBatch(run, config, ids)
+      run.user.progress(letters.length - run.summary.left, letters.length)
+    }
   } catch (error) {
-    return { topic, summary, trouble: explained(error, config, clients, topicId) }
+    if (error instanceof PublishTrouble) return error
+    throw error
   }
 }
 

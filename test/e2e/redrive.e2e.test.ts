@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import type { Letter } from '../support/dead-letters.ts'
 import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
 import { startIngesterProgram } from '../support/program.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { TestSystem } from '../support/system.ts'
 import { connectSql, startSystem, until } from '../support/system.ts'
 
@@ -29,8 +30,10 @@ await describe('redrive', async () => {
   const texts = () => arrived(system).map(({ data }) => data)
   const plainOnes = (count: number): Letter[] => Array.from({ length: count }, () => ({}))
   const count = async (status: string) => (await statuses(system)).filter((one) => one === status).length
-  const start = (...args: readonly string[]) =>
-    startIngesterProgram(['dead-letters', 'redrive', '--yes', '--json', ...args], { env: system.env })
+  const start = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+    startIngesterProgram(['dead-letters', 'redrive', '--yes', '--json', ...args], {
+      env: { ...system.env, ...env },
+    })
   const summaryIn = (out: string) => {
     const { topic, ...summary } = JSON.parse(out)
     assert.equal(topic, system.topic)
@@ -134,7 +137,7 @@ await describe('redrive', async () => {
     assert.equal(await count('redriven'), 5)
 
     await using held = await holding(1)
-    await using program = start('--status', 'redriven', '--ids', '1')
+    await using program = start(['--status', 'redriven', '--ids', '1'])
     await blocked(1)
     await storeLetters(system, [{ messageId: 'came later' }])
     await held.release()
@@ -385,6 +388,21 @@ await describe('redrive', async () => {
     assert.match(program.stderr(), /there is no topic scan-topic.*\n +gcloud pubsub topics create scan-topic/)
     assert.equal(await count('redriven'), batch)
     assert.equal(await count('new'), batch)
+  })
+
+  test('a broker that goes away in the middle, with its connection: exit 3 that names it', {}, async () => {
+    await storeLetters(system, plainOnes(2 * batch))
+    await using proxy = await TcpProxy.to(emulator().port)
+    await using held = await holding(batch + 1)
+    await using program = start([], { PUBSUB_EMULATOR_HOST: proxy.address, INGESTER_STARTUP_TIMEOUT: '2s' })
+    await blocked(1)
+    await proxy.refuse()
+    await held.release()
+    assert.equal(await program.ended, 3)
+    assert.equal(summaryIn(program.stdout()).published, batch)
+    assert.match(program.stderr(), /ingester: the Pub\/Sub emulator at .*check INGESTER_PROJECTID/)
+    assert.doesNotMatch(program.stderr(), /PostgreSQL/)
+    assert.equal(await count('redriven'), batch)
   })
 
   test('PostgreSQL that goes away in the middle: exit 3; what was published stays marked', {}, async () => {
