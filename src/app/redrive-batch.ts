@@ -1,0 +1,180 @@
+// Publishing dead letters again, once their cause is mended.
+//
+// A letter is marked only after the broker has confirmed its message: marked before, a crash in between would lose it.
+// A crash after the confirmation and before the commit of the mark leaves it unmarked, so that the next redrive
+// publishes it a second time. That is harmless: the ingester takes duplicates for what they are.
+//
+// The rows of a batch are locked from before they are published until they are marked, so that of two redrives at the
+// same time one publishes a letter and the other finds it marked. The other one waits for the lock: if it skipped
+// what is locked, it would overtake the first one within an ordering key.
+import type { DeadLetterStatus } from '#core/dead-letter.ts'
+import { messageOf } from '#core/failure.ts'
+import type { Queryable, WholeLetter } from '#postgres/dead-letters.ts'
+import { inTransaction, lockLetters, markLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
+import type { PubsubClients } from '#pubsub/client.ts'
+import { grpcStatus, isPermanent, statusOf } from '#pubsub/client.ts'
+import type { PublishOutcome } from '#pubsub/publish-apart.ts'
+import { publishApart } from '#pubsub/publish-apart.ts'
+import type { OutgoingMessage } from '#pubsub/publisher.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import { systemClock } from '#runtime/clock.ts'
+import { retry } from '#runtime/retry.ts'
+import type { Conversation } from './dead-letters.ts'
+
+/** Requests of different ordering keys do not wait for each other. */
+const keysAtOnce = 16
+
+const escapedNote =
+  'its text is published as it stands in the table, where \\u0000 or \\ud800 may stand for a character that cannot be stored'
+
+/** selected = published + skipped + failed + left. */
+export interface RedriveSummary {
+  selected: number
+  /** Confirmed by the broker, and marked. */
+  published: number
+  /** Not publishable, or dealt with by somebody else meanwhile. */
+  skipped: number
+  /** Refused by the broker. */
+  failed: number
+  /** Not tried: it was stopped, or could not go on. */
+  left: number
+}
+
+export interface RedriveUser extends Omit<Conversation, 'agree'> {
+  /** Whether to publish so many to this topic. */
+  agree(count: number, topic: string): Promise<boolean>
+  /** A line about the whole. */
+  tell(line: string): void
+  /** The user's wish to end: the batch in hand is finished. */
+  readonly stop: AbortSignal
+}
+
+/** What all batches of a redrive have in common. */
+export interface Run {
+  readonly client: Queryable
+  readonly clients: PubsubClients
+  readonly topic: string
+  /** For people. */
+  readonly broker: string
+  /** A broker that is away is waited for so long. */
+  readonly patienceMs: number
+  /** Of the letters that were selected. */
+  readonly status: DeadLetterStatus
+  readonly user: RedriveUser
+  readonly summary: RedriveSummary
+}
+
+/**
+ * Publishes and marks letters of these ids: again and again, while the broker is only away for a moment; between two
+ * tries nothing is locked.
+ *
+ * @throws PublishTrouble, whatever the connection to PostgreSQL throws
+ */
+export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
+  let rest = ids
+  const attempt = async () => {
+    const { dealtWith, trouble } = await publishAndMark(run, rest)
+    rest = rest.filter((id) => !dealtWith.has(id))
+    if (trouble !== undefined) throw new PublishTrouble(trouble)
+  }
+  await retry(attempt, {
+    clock: systemClock,
+    backoff: exponentialBackoff({ initialMs: 250, maxMs: 3000 }),
+    withinMs: run.patienceMs,
+    signal: run.user.stop,
+    retryable: (error) => error instanceof PublishTrouble && !isHopeless(error.cause),
+    onRetry: (error) => run.user.tell(`waiting for ${run.broker}: ${messageOf(error)}`),
+  })
+}
+
+interface Attempt {
+  /** Published, refused or found to be somebody else's: not to be tried again. */
+  readonly dealtWith: ReadonlySet<number>
+  /** What kept the rest from being published. */
+  readonly trouble?: unknown
+}
+
+async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt> {
+  const { client, status, user, summary } = run
+  const { letters, outcomes } = await inTransaction(client, async () => {
+    const letters = await lockLetters(client, ids, status)
+    const outcomes = await publishByKey(run, letters)
+    const published = outcomes.flatMap((outcome) => outcome.published)
+    // Marked even where the rest of the batch was not taken.
+    await markLetters(client, published, 'redriven')
+    return { letters, outcomes }
+  })
+  const locked = new Set(letters.map(({ id }) => id))
+  const others = ids.filter((id) => !locked.has(id))
+  const published = outcomes.flatMap((outcome) => outcome.published)
+  const refused = outcomes.flatMap((outcome) => outcome.refused)
+  for (const id of others) user.note(id, 'somebody else has dealt with it meanwhile')
+  for (const { id, why } of refused) user.note(id, `Pub/Sub refuses it: ${why}`)
+  summary.published += published.length
+  summary.failed += refused.length
+  summary.skipped += others.length
+  summary.left -= published.length + refused.length + others.length
+  return {
+    dealtWith: new Set([...others, ...published, ...refused.map(({ id }) => id)]),
+    trouble: outcomes.find(({ trouble }) => trouble !== undefined)?.trouble,
+  }
+}
+
+interface KeyOutcome {
+  readonly published: readonly number[]
+  readonly refused: readonly { readonly id: number; readonly why: string }[]
+  readonly trouble: unknown
+}
+
+/** Letters of one key go out in order; one that the broker refuses for good does not hold up those after it. */
+async function publishByKey({ clients, topic, user }: Run, letters: readonly WholeLetter[]) {
+  const outcomes: KeyOutcome[] = []
+  const groups = [...Map.groupBy(letters, ({ orderingKey }) => orderingKey).values()]
+  for (let at = 0; at < groups.length; at += keysAtOnce) {
+    const some = groups.slice(at, at + keysAtOnce)
+    const results = await Promise.all(some.map((group) => publishApart(clients, topic, group.map(outgoing))))
+    outcomes.push(...results.map((result, i) => ofLetters(result, some[i] as WholeLetter[])))
+    if (results.some(({ trouble }) => trouble !== undefined)) break
+  }
+  const escaped = new Set(letters.filter((letter) => letter.escaped).map(({ id }) => id))
+  for (const id of outcomes.flatMap(({ published }) => published))
+    if (escaped.has(id)) user.note(id, escapedNote)
+  return outcomes
+}
+
+/** The service sets these itself, on topics that have a schema; keys that begin with `goog` are its own. */
+const ofService = /^googclient_schema/
+
+function outgoing({ data, attributes, orderingKey, redriveCount }: WholeLetter): OutgoingMessage {
+  const own = Object.entries(attributes).filter(([name]) => !ofService.test(name))
+  const count = [redriveCountAttribute, String(redriveCount + 1)]
+  return { data, attributes: Object.fromEntries([...own, count]), orderingKey }
+}
+
+function ofLetters(
+  { published, refused, trouble }: PublishOutcome,
+  letters: readonly WholeLetter[],
+): KeyOutcome {
+  const idAt = (at: number) => (letters[at] as WholeLetter).id
+  return {
+    published: published.map(idAt),
+    refused: refused.map(({ at, why }) => ({ id: idAt(at), why })),
+    trouble,
+  }
+}
+
+/** The broker does not take what it is given, whatever that is. */
+export class PublishTrouble extends Error {
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause })
+    this.name = 'PublishTrouble'
+  }
+}
+
+/** Somebody has to act: waiting mends none of these. */
+export function isHopeless(error: unknown): boolean {
+  const status = statusOf(error)
+  return (
+    isPermanent(error) || status === grpcStatus.unauthenticated || status === grpcStatus.failedPrecondition
+  )
+}
