@@ -4,6 +4,7 @@ import { version } from '#app/version.ts'
 import { cacheCommand } from './command/cache.ts'
 import { deadLettersCommand } from './command/dead-letters.ts'
 import { demoCommand } from './command/demo.ts'
+import { doctorCommand } from './command/doctor.ts'
 import { emulatorCommand } from './command/emulator.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
@@ -26,6 +27,7 @@ const program = new Command('ingester')
 // A command imports what it runs when it runs: the others, and --help, do not wait for it.
 for (const command of [
   runCommand(),
+  doctorCommand(),
   demoCommand(),
   migrateCommand(),
   cacheCommand(),

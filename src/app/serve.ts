@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '#config/config.ts'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
+import { isLoopback } from '#core/loopback.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
@@ -89,11 +90,7 @@ function warnOfPlaintext({ postgres, redis }: LoadedConfig['config'], logger: Lo
     { host: redis.host, setting: redis.enabled && !redis.tls && 'INGESTER_REDIS_TLS=false' },
   ]
   for (const { host, setting } of plaintext) {
-    if (!setting || isLocal(host)) continue
+    if (!setting || isLoopback(host)) continue
     logger.warn({ host }, `${setting}: the connection is readable on the network`)
   }
-}
-
-function isLocal(host: string): boolean {
-  return ['localhost', '127.0.0.1', '::1'].includes(host) || host.startsWith('/')
 }

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import type { Queryable } from './start-check.ts'
 import { checkEpochTable } from './start-check.ts'
 
 /**
@@ -27,7 +28,7 @@ FROM pg_control_system() AS control`
  * @throws whatever the connection throws; a standby has no epoch either
  */
 export async function readEpoch(
-  connection: Pick<pg.Client, 'query'>,
+  connection: Queryable,
   table: PostgresTable,
   pipeline: string,
 ): Promise<string | null> {

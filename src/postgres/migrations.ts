@@ -1,8 +1,10 @@
-import { readdir } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import type { Queryable } from './start-check.ts'
 
 const migrationsTable = 'pgmigrations'
 
@@ -38,24 +40,38 @@ export async function migrate(
 }
 
 /** Every migration there is, in order. */
-export async function migrationStatus(options: PostgresOptions, dir: string): Promise<MigrationStatus[]> {
+export function migrationStatus(options: PostgresOptions, dir: string): Promise<MigrationStatus[]> {
+  return withConnection(options, (client) => migrationStatusOn(client, dir))
+}
+
+/** As {@link migrationStatus}, on a connection that is open. */
+export async function migrationStatusOn(client: Queryable, dir: string): Promise<MigrationStatus[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith('.sql')).sort()
-  const applied = await appliedMigrations(options)
+  const applied = await appliedMigrations(client)
   return files.map((file) => {
     const name = file.replace(/\.sql$/, '')
     return { name, appliedAt: applied.get(name) }
   })
 }
 
-function appliedMigrations(options: PostgresOptions): Promise<Map<string, Date>> {
-  return withConnection(options, async (client) => {
-    const { rows: there } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [
-      migrationsTable,
-    ])
-    if (!there[0]?.there) return new Map()
-    // The column is a timestamp in the server's time zone, which need not be ours.
-    const text = `SELECT name, run_on::timestamptz AS run_on FROM ${pg.escapeIdentifier(migrationsTable)}`
-    const { rows } = await client.query(text)
-    return new Map(rows.map((row) => [row.name, row.run_on]))
-  })
+/**
+ * What makes a table, by the migration that first did: for a table that was dropped by hand, which no migration makes
+ * again. Without comments; undefined where none makes it.
+ */
+export async function creationOf(table: string, dir: string): Promise<string | undefined> {
+  for (const file of (await readdir(dir)).filter((name) => name.endsWith('.sql')).sort()) {
+    const [up = ''] = (await readFile(join(dir, file), 'utf8')).split(/^-- Down Migration/m)
+    const [statement] = new RegExp(`^CREATE TABLE ${RegExp.escape(table)} \\([^;]*;`, 'm').exec(up) ?? []
+    if (statement !== undefined) return statement.replaceAll(/\s*--.*$/gm, '')
+  }
+  return undefined
+}
+
+async function appliedMigrations(client: Queryable): Promise<Map<string, Date>> {
+  const { rows: there } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [migrationsTable])
+  if (!there[0]?.there) return new Map()
+  // The column is a timestamp in the server's time zone, which need not be ours.
+  const text = `SELECT name, run_on::timestamptz AS run_on FROM ${pg.escapeIdentifier(migrationsTable)}`
+  const { rows } = await client.query(text)
+  return new Map(rows.map((row) => [row.name, row.run_on]))
 }

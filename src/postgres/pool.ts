@@ -55,7 +55,10 @@ async function commitDurably(client: pg.ClientBase): Promise<void> {
   )
 }
 
-/** Runs `work` on a connection of its own, and closes it. */
+/**
+ * Runs `work` on a connection of its own, and closes it. A frozen server is waited for, unless `clientTimeoutMarginMs`
+ * is given.
+ */
 export async function withConnection<T>(
   options: PostgresOptions,
   work: (client: pg.Client) => Promise<T>,
@@ -63,6 +66,9 @@ export async function withConnection<T>(
   const client = new pg.Client({
     ...connectionOptions(options),
     statement_timeout: options.statementTimeoutMs,
+    ...(options.clientTimeoutMarginMs === undefined
+      ? {}
+      : { query_timeout: options.statementTimeoutMs + options.clientTimeoutMarginMs }),
   })
   // As above: the query that runs fails.
   client.on('error', () => {})

@@ -2,29 +2,70 @@ import pg from 'pg'
 import { ConfigurationError } from '#core/failure.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 
-type Queryable = Pick<pg.Client, 'query'>
+export type Queryable = Pick<pg.Client, 'query'>
+
+/** A table that is written or read, with what that needs of it. */
+export interface NeededTable {
+  readonly name: string
+  /** Columns and their types, as PostgreSQL writes them out. */
+  readonly columns: Readonly<Record<string, string>>
+  /** Columns that identify a row: `ON CONFLICT` names them. */
+  readonly key: readonly string[]
+  readonly rights: readonly string[]
+}
 
 const writing = ['SELECT', 'INSERT', 'UPDATE']
 
-const deadLetters = {
+const deadLetters: NeededTable = {
   name: 'dead_letters',
-  columns: [
-    'pipeline',
-    'subscription',
-    'message_id',
-    'publish_time',
-    'ordering_key',
-    'attributes',
-    'data',
-    'reason',
-    'detail',
-    'delivery_attempt',
-    'last_seen_at',
-    'times_seen',
-  ],
+  columns: {
+    pipeline: 'text',
+    subscription: 'text',
+    message_id: 'text',
+    publish_time: 'timestamptz',
+    ordering_key: 'text',
+    attributes: 'jsonb',
+    data: 'bytea',
+    reason: 'text',
+    detail: 'text',
+    delivery_attempt: 'integer',
+    last_seen_at: 'timestamptz',
+    times_seen: 'integer',
+  },
+  key: ['subscription', 'message_id', 'publish_time'],
+  rights: writing,
 }
 
-const cacheEpochs = { name: 'cache_epochs', columns: ['pipeline', 'epoch'] }
+const cacheEpochs: NeededTable = {
+  name: 'cache_epochs',
+  columns: { pipeline: 'text', epoch: 'uuid' },
+  key: ['pipeline'],
+  rights: ['SELECT'],
+}
+
+/**
+ * The tables that a pipeline's ingester needs, its own first.
+ *
+ * @param withCache whether the cache's epoch will be read
+ */
+export function neededTables(
+  table: PostgresTable,
+  withCache: boolean,
+): readonly [NeededTable, NeededTable, ...NeededTable[]] {
+  const { name, key } = table
+  const columns = Object.fromEntries(table.columns.map((column) => [column.name, column.type]))
+  return [{ name, columns, key, rights: writing }, deadLetters, ...(withCache ? [cacheEpochs] : [])]
+}
+
+/** Why a table cannot be used. */
+export interface TableFault {
+  readonly kind: 'absent' | 'columns' | 'rights'
+  readonly what: string
+  /** Columns, or rights. */
+  readonly missing: readonly string[]
+  /** For {@link TableFault.kind} `rights`: the statement that gives them, without a semicolon. */
+  readonly grant: string
+}
 
 /**
  * Looks whether the tables are there with the columns and rights that writing needs, so that a wrong database is
@@ -39,48 +80,53 @@ export async function checkTables(
   withCache: boolean,
   rights: readonly string[] = writing,
 ): Promise<void> {
-  const columns = table.columns.map((column) => column.name)
-  await checkTable(connection, table.name, columns, rights)
-  await checkTable(connection, deadLetters.name, deadLetters.columns, rights)
-  if (withCache) await checkEpochTable(connection, ['SELECT'])
+  const [own, letters, epochs] = neededTables(table, withCache)
+  for (const needed of [own, letters]) await checkTable(connection, { ...needed, rights })
+  if (epochs) await checkTable(connection, epochs)
 }
 
 /** As {@link checkTables}, of the dead letters alone, for those who read and mark them. */
 export function checkDeadLetterTable(connection: Queryable, rights: readonly string[]): Promise<void> {
-  const columns = ['id', ...deadLetters.columns, 'first_seen_at', 'status']
-  return checkTable(connection, deadLetters.name, columns, rights)
+  const more = { id: 'bigint', first_seen_at: 'timestamptz', status: 'text' }
+  return checkTable(connection, { ...deadLetters, columns: { ...deadLetters.columns, ...more }, rights })
 }
 
 /** As {@link checkTables}, of the table that holds the cache's epochs. */
 export function checkEpochTable(connection: Queryable, rights: readonly string[]): Promise<void> {
-  return checkTable(connection, cacheEpochs.name, cacheEpochs.columns, rights)
+  return checkTable(connection, { ...cacheEpochs, rights })
 }
 
-async function checkTable(
+async function checkTable(connection: Queryable, needed: NeededTable): Promise<void> {
+  const [fault] = await tableFaults(connection, needed)
+  if (!fault) return
+  const mends = {
+    absent: 'create it: bin/ingester migrate up',
+    columns: 'bring it up to date: bin/ingester migrate up',
+    rights: `as its owner: ${fault.grant}`,
+  }
+  throw new ConfigurationError(`${fault.what}; ${mends[fault.kind]}`)
+}
+
+/** @throws whatever the connection throws */
+export async function tableFaults(
   connection: Queryable,
-  table: string,
-  columns: readonly string[],
-  rights: readonly string[],
-): Promise<void> {
+  { name, columns, rights }: NeededTable,
+): Promise<TableFault[]> {
   const { rows } = await connection.query(
-    `SELECT current_user AS role, to_regclass($1) IS NOT NULL AS there,
+    `SELECT quote_ident(current_user) AS role, to_regclass($1) IS NOT NULL AS there,
             ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0) AS columns,
-            (SELECT bool_and(coalesce(has_table_privilege(to_regclass($1)::oid, wanted), false))
-             FROM unnest($2::text[]) AS wanted) AS granted`,
-    [pg.escapeIdentifier(table), rights],
+            ARRAY(SELECT wanted FROM unnest($2::text[]) AS wanted
+                  WHERE NOT coalesce(has_table_privilege(to_regclass($1)::oid, wanted), false)) AS refused`,
+    [pg.escapeIdentifier(name), rights],
   )
-  const { role, there, columns: found, granted } = rows[0]
-  if (!there)
-    throw new ConfigurationError(`the table ${table} is not there; create it: bin/ingester migrate up`)
-  const missing = columns.filter((column) => !found.includes(column))
-  if (missing.length > 0) {
-    throw new ConfigurationError(
-      `the table ${table} has no column ${missing.join(', ')}; bring it up to date: bin/ingester migrate up`,
-    )
-  }
-  if (!granted) {
-    throw new ConfigurationError(
-      `the role ${role} has not the rights it needs on the table ${table}; as its owner: GRANT ${rights.join(', ')} ON ${table} TO ${role}`,
-    )
-  }
+  const { role, there, columns: found, refused } = rows[0]
+  const grant = `GRANT ${rights.join(', ')} ON ${name} TO ${role}`
+  const missing = Object.keys(columns).filter((column) => !found.includes(column))
+  const fault = (kind: TableFault['kind'], what: string, lacks: readonly string[]): TableFault[] =>
+    kind === 'absent' || lacks.length > 0 ? [{ kind, what, missing: lacks, grant }] : []
+  if (!there) return fault('absent', `the table ${name} is not there`, missing)
+  return [
+    ...fault('columns', `the table ${name} has no column ${missing.join(', ')}`, missing),
+    ...fault('rights', `the role ${role} has not the rights it needs on the table ${name}`, refused),
+  ]
 }

@@ -81,10 +81,15 @@ async function unlessThere(creation: Promise<unknown>): Promise<void> {
   }
 }
 
+/** Creates a subscription on Google's service. */
+export function creationLine(projectId: string, topicId: string, subscriptionId: string): string {
+  return `gcloud pubsub subscriptions create ${subscriptionId} --topic=${topicId} --project=${projectId}`
+}
+
 function missing(projectId: string, topicId: string, subscriptionId: string): ConfigurationError {
   return new ConfigurationError(
     `there is no subscription ${subscriptionId} in project ${projectId}. Create it:\n` +
-      `  gcloud pubsub subscriptions create ${subscriptionId} --topic=${topicId} --project=${projectId}\n` +
+      `  ${creationLine(projectId, topicId, subscriptionId)}\n` +
       '(INGESTER_SUBSCRIPTIONID names it; where the topic is missing too, `gcloud pubsub topics create` first)',
   )
 }

@@ -1,0 +1,59 @@
+import { styleText } from 'node:util'
+import { Command } from 'commander'
+import type { DoctorReport, ReportedCheck } from '#app/doctor.ts'
+
+interface Options {
+  readonly envFile?: string
+  readonly json?: boolean
+}
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Look at all that the service needs, and say how to mend what is wrong. It changes nothing.')
+    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .option('--json', 'print one JSON object: {checks: [{name, status, detail, mend?}], ok}')
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester doctor --env-file .env
+  bin/ingester doctor --json | jq '.checks[] | select(.status == "failed")'
+
+✓ holds   ! works, but look at it   ✗ does not work   – could not be looked at
+Below each ! and ✗ stands what to paste. Exit 0 without ✗, else 4; 2 where the configuration is wrong.
+`,
+    )
+    .action(doctor)
+}
+
+async function doctor({ envFile, json }: Options): Promise<void> {
+  const { diagnose } = await import('#app/doctor.ts')
+  const { report, exitCode } = await diagnose(envFile)
+  const text = json ? JSON.stringify(report) : rendered(report)
+  if (!json) console.error(summary(report))
+  // What is frozen may still hold connections, which nobody waits for.
+  process.stdout.write(`${text}\n`, () => process.exit(exitCode))
+}
+
+const marks = {
+  ok: { mark: '✓', style: 'green' },
+  warning: { mark: '!', style: 'yellow' },
+  failed: { mark: '✗', style: 'red' },
+  skipped: { mark: '–', style: 'dim' },
+} as const
+
+/** `styleText` looks at the terminal and at NO_COLOR by itself. */
+function rendered({ checks }: DoctorReport): string {
+  const width = Math.max(...checks.map(({ name }) => name.length))
+  return checks.flatMap((check) => linesOf(check, width)).join('\n')
+}
+
+function linesOf({ name, status, detail, mend }: ReportedCheck, width: number): string[] {
+  const { mark, style } = marks[status]
+  const line = `${styleText(style, mark)} ${name.padEnd(width)}  ${detail.replaceAll(/\s*\n\s*/g, ' ')}`
+  return [line, ...(mend?.split('\n').map((one) => `    ${styleText('cyan', one)}`) ?? [])]
+}
+
+function summary({ checks }: DoctorReport): string {
+  const count = (status: ReportedCheck['status']) => checks.filter((check) => check.status === status).length
+  return `${count('ok')} ✓  ${count('warning')} !  ${count('failed')} ✗  ${count('skipped')} –`
+}

@@ -1,0 +1,88 @@
+import type { Config } from '#config/config.ts'
+import type { Finding } from '#core/finding.ts'
+import { ok, skipped, warning } from '#core/finding.ts'
+import { isLoopback } from '#core/loopback.ts'
+import { setting } from '#core/mend.ts'
+
+/** Values that are right each for itself and dangerous together. */
+export function combinationFindings(config: Config): Finding[] {
+  return [batchFinding(config), flushFinding(config), shutdownFinding(config)]
+}
+
+function batchFinding({ engine, pubsub }: Config): Finding {
+  const name = 'batch size'
+  const { maxBatchRecords, maxBatchBytes } = engine
+  const { maxOutstandingMessages, maxOutstandingBytes } = pubsub
+  const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
+  if (maxBatchRecords > maxOutstandingMessages) {
+    const detail = `${maxBatchRecords} is more than INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}: ${never}`
+    return warning(name, detail, setting({ INGESTER_MAX_BATCH_SIZE: maxOutstandingMessages }))
+  }
+  if (maxBatchBytes > maxOutstandingBytes) {
+    const detail = `${maxBatchBytes} bytes are more than INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}: ${never}`
+    return warning(name, detail, setting({ INGESTER_MAX_BATCH_BYTES: maxOutstandingBytes }))
+  }
+  return ok(name, `${maxBatchRecords} records of ${maxOutstandingMessages} outstanding messages`)
+}
+
+function flushFinding({ engine, pubsub }: Config): Finding {
+  const name = 'flush interval'
+  const { flushIntervalMs } = engine
+  const { ackDeadlineMs } = pubsub
+  const lease = `INGESTER_ACK_DEADLINE, ${seconds(ackDeadlineMs)}`
+  if (flushIntervalMs < ackDeadlineMs) return ok(name, `${seconds(flushIntervalMs)}, below ${lease}`)
+  const detail = `${seconds(flushIntervalMs)} is not below ${lease}: a replica that dies delays its messages by that`
+  return warning(name, detail, setting({ INGESTER_FLUSH_INTERVAL: '100ms' }))
+}
+
+/** What follows a soft stop that took too long. */
+const hardStopMs = 2000
+/** What Kubernetes grants unless told otherwise. */
+const graceMs = 30_000
+const leastShutdownMs = 1000
+
+function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
+  const name = 'shutdown timeout'
+  const mend = setting({ INGESTER_SHUTDOWN_TIMEOUT: '25s' })
+  if (shutdownTimeoutMs < leastShutdownMs) {
+    const detail = `${seconds(shutdownTimeoutMs)} is no time to settle what is in hand: every stop is a hard one`
+    return warning(name, detail, mend)
+  }
+  if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, seconds(shutdownTimeoutMs))
+  const detail = `${seconds(shutdownTimeoutMs)} is more than Kubernetes grants before it kills, unless told otherwise`
+  return warning(name, detail, mend)
+}
+
+/** Rows and passwords on a network that others share. */
+export function postgresTlsFinding({ host, sslMode }: Config['postgres']): Finding {
+  const name = 'postgres tls'
+  if (isLoopback(host)) return ok(name, `${sslMode}; ${host} is this machine`)
+  const mend = setting({ INGESTER_POSTGRES_SSL_MODE: 'verify-full' })
+  if (sslMode === 'disable')
+    return warning(name, `disable: rows and password to ${host} can be read on the network`, mend)
+  if (sslMode === 'require')
+    return warning(name, `require: encrypted, but to whoever says that it is ${host}`, mend)
+  return ok(name, sslMode)
+}
+
+export function redisTlsFinding({ host, tls }: Config['redis']): Finding {
+  const name = 'redis tls'
+  if (tls) return ok(name, 'verified')
+  if (isLoopback(host)) return ok(name, `off; ${host} is this machine`)
+  const detail = `off: what goes to ${host} can be read and changed on the network, and a forged watermark loses messages`
+  return warning(name, detail, setting({ INGESTER_REDIS_TLS: 'true' }))
+}
+
+/** A watermark that ends before its message does costs a comparison in the database, and no more. */
+export function redisTtlFinding({ ttlMs }: Config['redis'], retentionMs: number | undefined): Finding {
+  const name = 'redis ttl'
+  if (retentionMs === undefined)
+    return skipped(name, `${hours(ttlMs)}; how long the subscription keeps messages is not known`)
+  const kept = `the subscription keeps messages for ${hours(retentionMs)}`
+  if (ttlMs >= retentionMs) return ok(name, `${hours(ttlMs)}; ${kept}`)
+  const detail = `${hours(ttlMs)}, while ${kept}: of older duplicates the cache knows nothing`
+  return warning(name, detail, setting({ INGESTER_REDIS_TTL: `${Math.ceil(retentionMs / 3_600_000)}h` }))
+}
+
+const seconds = (ms: number) => `${ms / 1000} s`
+const hours = (ms: number) => `${Number((ms / 3_600_000).toFixed(2))} h`

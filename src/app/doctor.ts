@@ -1,0 +1,158 @@
+import { createServer } from 'node:net'
+import type { Config } from '#config/config.ts'
+import type { Finding } from '#core/finding.ts'
+import { failed, ok, skippedAll, warning } from '#core/finding.ts'
+import { messageOf } from '#core/failure.ts'
+import { ingester, setting, shell } from '#core/mend.ts'
+import type { Pipeline } from '#core/pipeline.ts'
+import { checkPostgres } from '#postgres/doctor-checks.ts'
+import { checkPubsub } from '#pubsub/doctor-checks.ts'
+import { checkRedis, redisOff } from '#redis/doctor-checks.ts'
+import {
+  combinationFindings,
+  postgresTlsFinding,
+  redisTlsFinding,
+  redisTtlFinding,
+} from './combination-findings.ts'
+import { readConfig } from './config-findings.ts'
+import { exitCode } from './exit-code.ts'
+import { pasteable } from './pasteable.ts'
+import { migrationsDir } from './project.ts'
+import { version } from './version.ts'
+
+/** A finding as it is printed. */
+export interface ReportedCheck {
+  readonly name: string
+  readonly status: Finding['status']
+  readonly detail: string
+  /** Lines to paste. */
+  readonly mend?: string
+}
+
+export interface DoctorReport {
+  readonly checks: readonly ReportedCheck[]
+  /** Nothing has failed; there may be warnings. */
+  readonly ok: boolean
+}
+
+export interface Diagnosis {
+  readonly report: DoctorReport
+  readonly exitCode: number
+}
+
+/** Each server's checks have time limits of their own; this is for what they do not foresee. */
+const limitMs = 8000
+
+/** Looks at all that the service needs and changes nothing. It takes less than ten seconds, whatever is frozen. */
+export async function diagnose(envFile: string | undefined): Promise<Diagnosis> {
+  const { findings, surroundings, usable } = readConfig(envFile)
+  const all = [
+    ...programFindings(process.versions.node),
+    ...findings,
+    ...(usable
+      ? await serviceFindings(usable.config, usable.pipeline)
+      : skippedAll(['postgres', 'redis', 'pubsub', 'admin port'], 'the configuration is wrong')),
+  ]
+  const checks = all.map(({ name, status, detail, mends }) => ({
+    name,
+    status,
+    detail,
+    ...(mends.length > 0 ? { mend: pasteable(mends, surroundings) } : {}),
+  }))
+  const isOk = checks.every(({ status }) => status !== 'failed')
+  const code = isOk ? exitCode.done : usable ? exitCode.checkFailed : exitCode.usage
+  return { report: { checks, ok: isOk }, exitCode: code }
+}
+
+const leastNodeMajor = 24
+
+export function programFindings(node: string): Finding[] {
+  return [
+    ok('ingester', version),
+    Number.parseInt(node, 10) >= leastNodeMajor
+      ? ok('node', node)
+      : failed(
+          'node',
+          `${node} is older than ${leastNodeMajor}; the project brings a newer one`,
+          shell('npm ci'),
+        ),
+  ]
+}
+
+async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Finding[]> {
+  const { postgres, pubsub, redis, engine } = config
+  const place = {
+    ...pubsub,
+    topicId: pubsub.topicId ?? pipeline.source.topicId,
+    subscriptionId: pubsub.subscriptionId ?? pipeline.source.subscriptionId,
+  }
+  const [ofAdmin, ofPostgres, ofRedis, ofPubsub] = await Promise.all([
+    adminFinding(config.http),
+    within('postgres', () =>
+      checkPostgres({
+        postgres,
+        poolSize: postgres.poolSize,
+        workers: engine.workers,
+        table: pipeline.sink,
+        pipeline: pipeline.name,
+        migrationsDir,
+        withCache: redis.enabled,
+      }),
+    ),
+    redis.enabled ? within('redis', () => checkRedis(redis, pipeline.name)) : [redisOff],
+    within('pubsub', () => checkPubsub(place)),
+  ])
+  const { findings, retentionMs } = Array.isArray(ofPubsub)
+    ? { findings: ofPubsub, retentionMs: undefined }
+    : ofPubsub
+  return [
+    ...combinationFindings(config),
+    ofAdmin,
+    postgresTlsFinding(postgres),
+    ...ofPostgres,
+    ...(redis.enabled ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),
+    ...ofRedis,
+    ...findings,
+  ]
+}
+
+/** What `checks` finds; a failure where that takes too long, or has a fault of its own. */
+async function within<T>(name: string, checks: () => Promise<T>): Promise<T | Finding[]> {
+  const late = Promise.withResolvers<Finding[]>()
+  const giveUp = (why: string) => late.resolve([failed(name, why, ingester('doctor'))])
+  const timer = setTimeout(() => giveUp(`no answer within ${limitMs / 1000} s`), limitMs)
+  checks().then(
+    (found) => late.resolve(found as Finding[]),
+    (error: unknown) => giveUp(messageOf(error)),
+  )
+  return late.promise.finally(() => clearTimeout(timer))
+}
+
+/** An ingester that is running already has it, and that is no fault. */
+async function adminFinding({ host, port }: Config['http']): Promise<Finding> {
+  const name = 'admin port'
+  if (port === 0) return ok(name, `any free one on ${host}`)
+  const refusal = await refusalToListen(host, port)
+  if (refusal === undefined) return ok(name, `${host}:${port} is free`)
+  if (refusal.code !== 'EADDRINUSE') {
+    const values = { INGESTER_HTTP_HOST: '127.0.0.1', INGESTER_HTTP_PORT: 0 }
+    return failed(name, `${host}:${port}: ${refusal.message}`, setting(values))
+  }
+  const detail = `${host}:${port} is taken, perhaps by an ingester: one more needs another`
+  return warning(name, detail, setting({ INGESTER_HTTP_PORT: await nextFree(host, port) }))
+}
+
+async function nextFree(host: string, taken: number): Promise<number> {
+  for (let port = taken + 1; port <= Math.min(taken + 20, 65_535); port++) {
+    if (!(await refusalToListen(host, port))) return port
+  }
+  return 0
+}
+
+async function refusalToListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  const outcome = Promise.withResolvers<NodeJS.ErrnoException | undefined>()
+  const server = createServer()
+  server.once('error', (error) => outcome.resolve(error))
+  server.listen(port, host, () => server.close(() => outcome.resolve(undefined)))
+  return outcome.promise
+}

@@ -1,0 +1,34 @@
+/** What a person pastes to put something right; the doctor makes text of it that works where it is pasted. */
+export type Mend =
+  /** Commands for a shell. */
+  | { readonly kind: 'shell'; readonly lines: readonly string[] }
+  /** Arguments of `bin/ingester`, which are to read the same variables. */
+  | { readonly kind: 'ingester'; readonly command: string }
+  /** For psql; statements, each ends with a semicolon. */
+  | { readonly kind: 'sql'; readonly as: string; readonly lines: readonly string[] }
+  /** Variables of the ingester. An empty value: as if it were not set. */
+  | { readonly kind: 'setting'; readonly values: Readonly<Record<string, string>> }
+  /** A variable that is asked for, since it is nobody's to print. */
+  | { readonly kind: 'secret'; readonly name: string }
+  /** Lines for a file of a server's. */
+  | { readonly kind: 'file'; readonly file: string; readonly lines: readonly string[] }
+
+export const shell = (...lines: readonly string[]): Mend => ({ kind: 'shell', lines })
+export const ingester = (command: string): Mend => ({ kind: 'ingester', command })
+export const sql = (as: string, ...lines: readonly string[]): Mend => ({ kind: 'sql', as, lines })
+export const setting = (values: Readonly<Record<string, string | number>>): Mend => ({
+  kind: 'setting',
+  values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])),
+})
+export const secret = (name: string): Mend => ({ kind: 'secret', name })
+export const inFile = (file: string, ...lines: readonly string[]): Mend => ({ kind: 'file', file, lines })
+
+/** A word that a shell takes as it is. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** `host:port`; an IPv6 address in brackets. */
+export function addressOf(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}

@@ -1,0 +1,82 @@
+import pg from 'pg'
+import type { Finding } from '#core/finding.ts'
+import { failed } from '#core/finding.ts'
+import { messageOf } from '#core/failure.ts'
+import { isLoopback } from '#core/loopback.ts'
+import type { Mend } from '#core/mend.ts'
+import { inFile, ingester, secret, setting, shell, sql } from '#core/mend.ts'
+import { certificateTrouble } from '#core/tls-trouble.ts'
+import type { PostgresOptions } from './pool.ts'
+import { isConnectionFailure } from './sqlstate.ts'
+
+const superuser = 'a superuser'
+
+/** Why there is no connection, and the mend that fits the reason. */
+export function connectionFinding(name: string, error: unknown, options: PostgresOptions): Finding {
+  const where = `${options.host}:${options.port}/${options.database}`
+  const trouble = certificateTrouble(error, (host) => setting({ INGESTER_POSTGRES_HOST: host }))
+  if (trouble) return failed(name, `${where}: ${trouble.detail}`, trouble.mend)
+  return failed(name, `${where}: ${messageOf(error)}`, ...refusalMends(error, options))
+}
+
+type Mends = [Mend, ...Mend[]]
+
+function refusalMends(error: unknown, options: PostgresOptions): Mends {
+  const code = error instanceof pg.DatabaseError ? error.code : undefined
+  const message = messageOf(error)
+  const role = quoted(options.user)
+  const database = quoted(options.database)
+  if (code === '28P01' || message.startsWith('SASL: ')) return [secret('INGESTER_POSTGRES_PASSWORD')]
+  if (code === '28000') return [notLetIn(message, role, options)]
+  if (code === '3D000') {
+    return [sql(superuser, `CREATE DATABASE ${database} OWNER ${role};`), ingester('migrate up')]
+  }
+  if (code === '42501') return [sql(superuser, `GRANT CONNECT ON DATABASE ${database} TO ${role};`)]
+  if (code === '53300') return [tooMany(message, role, database)]
+  // It starts, or ends: then one asks again.
+  if (code !== undefined && isConnectionFailure(error)) return [ingester('doctor')]
+  if (/does not support SSL/.test(message)) {
+    return [
+      isLoopback(options.host)
+        ? setting({ INGESTER_POSTGRES_SSL_MODE: 'disable' })
+        : sql(`${superuser}; it needs server.crt and server.key`, 'ALTER SYSTEM SET ssl = on;', reload),
+    ]
+  }
+  return unreachable(options)
+}
+
+const reload = 'SELECT pg_reload_conf();'
+
+/** By `pg_hba.conf`, or by the role itself. */
+function notLetIn(message: string, role: string, { sslMode }: PostgresOptions): Mend {
+  const [, host, user, database] = /host "([^"]+)", user "([^"]+)", database "([^"]+)"/.exec(message) ?? []
+  if (host === undefined) {
+    return /does not exist/.test(message)
+      ? sql(superuser, `CREATE ROLE ${role} LOGIN;`, `\\password ${role}`)
+      : sql(superuser, `ALTER ROLE ${role} LOGIN;`)
+  }
+  if (sslMode === 'disable' && !isLoopback(host))
+    return setting({ INGESTER_POSTGRES_SSL_MODE: 'verify-full' })
+  const mask = host.includes(':') ? 128 : 32
+  return inFile(
+    'pg_hba.conf, above the line that rejects; then SELECT pg_reload_conf()',
+    `host "${database}" "${user}" ${host}/${mask} scram-sha-256`,
+  )
+}
+
+function tooMany(message: string, role: string, database: string): Mend {
+  if (/for role/.test(message)) return sql(superuser, `ALTER ROLE ${role} CONNECTION LIMIT -1;`)
+  if (/for database/.test(message)) return sql(superuser, `ALTER DATABASE ${database} CONNECTION LIMIT -1;`)
+  return sql(`${superuser}; it needs a restart`, 'ALTER SYSTEM SET max_connections = 200;')
+}
+
+/** Here it can be started; elsewhere what is set is shown, to be put right. */
+function unreachable({ host, port }: PostgresOptions): Mends {
+  if (!isLoopback(host)) return [setting({ INGESTER_POSTGRES_HOST: host, INGESTER_POSTGRES_PORT: port })]
+  const file = '.env.local'
+  return [shell(`bin/ingester stack up --detach --write ${file}`, `bin/ingester doctor --env-file ${file}`)]
+}
+
+function quoted(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : pg.escapeIdentifier(name)
+}

@@ -1,0 +1,427 @@
+import assert from 'node:assert/strict'
+import { appendFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import type { Finding } from '#core/finding.ts'
+import { scans } from '#pipeline/scans.ts'
+import { startPostgres } from '#stack/postgres.ts'
+import { pasteSql, printed } from '../../test/support/paste.ts'
+import type { TestDatabase } from '../../test/support/postgres.ts'
+import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
+import type { PostgresCheckOptions } from './doctor-checks.ts'
+import { checkPostgres } from './doctor-checks.ts'
+import { migrate } from './migrations.ts'
+import type { PostgresOptions } from './pool.ts'
+import { versionFinding } from './server-findings.ts'
+import type { ServerFacts } from './server-facts.ts'
+
+// With nothing on its command line, where ALTER SYSTEM has no effect.
+const server = await startPostgres({ port: 0 })
+after(() => server.stop())
+
+interface Changes extends Partial<Omit<PostgresCheckOptions, 'postgres'>> {
+  readonly postgres?: Partial<PostgresOptions>
+}
+
+const check = (database: TestDatabase, { postgres, ...changes }: Changes = {}) =>
+  checkPostgres({
+    postgres: { ...database.options, ...postgres },
+    poolSize: 4,
+    workers: 2,
+    table: scans.sink,
+    pipeline: 'scans',
+    migrationsDir,
+    withCache: true,
+    ...changes,
+  })
+
+async function finding(database: TestDatabase, name: string, changes: Changes = {}): Promise<Finding> {
+  const findings = await check(database, changes)
+  const found = findings.find((one) => one.name === name)
+  assert.ok(found, `no ${name} among ${findings.map((one) => one.name).join(', ')}`)
+  return found
+}
+
+/** It is found, and green again after its mend was pasted as it is printed. */
+async function mended(
+  database: TestDatabase,
+  name: string,
+  status: Finding['status'],
+  detail: RegExp,
+  changes: Changes = {},
+): Promise<string> {
+  const found = await finding(database, name, changes)
+  assert.equal(found.status, status, found.detail)
+  assert.match(found.detail, detail)
+  const text = printed(found)
+  await pasteSql(text, database.query)
+  const then = await finding(database, name, changes)
+  assert.equal(then.status, 'ok', `after ${text}: ${then.detail}`)
+  return text
+}
+
+test('a migrated database: nothing but the role is to be said, and nothing is skipped', async () => {
+  await using database = await freshDatabase(server)
+  const findings = await check(database)
+  const notable = findings.filter(({ status }) => status !== 'ok')
+  assert.deepEqual(
+    notable.map(({ name, status }) => [name, status]),
+    [['postgres role', 'warning']],
+  )
+  assert.ok(findings.length > 20)
+})
+
+describe('tables: found, and green after the mend', () => {
+  const cases: readonly [what: string, broken: string, name: string, Finding['status'], detail: RegExp][] = [
+    ['dropped by hand', 'DROP TABLE scan_results', 'table scan_results', 'failed', /dropped by hand/],
+    ['dead letters dropped by hand', 'DROP TABLE dead_letters', 'table dead_letters', 'failed', /by hand/],
+    ['epochs dropped by hand', 'DROP TABLE cache_epochs', 'table cache_epochs', 'failed', /by hand/],
+    [
+      'unlogged',
+      'ALTER TABLE scan_results SET UNLOGGED',
+      'table scan_results',
+      'failed',
+      /a crash empties it/,
+    ],
+    [
+      'a column is missing',
+      'ALTER TABLE scan_results DROP COLUMN response',
+      'columns of scan_results',
+      'failed',
+      /response text is missing/,
+    ],
+    [
+      'a time without zone',
+      'ALTER TABLE scan_results ALTER COLUMN last_seen TYPE timestamp',
+      'columns of scan_results',
+      'failed',
+      /last_seen is timestamp without time zone, not timestamptz/,
+    ],
+    [
+      'a time in seconds',
+      'ALTER TABLE scan_results ALTER COLUMN last_seen TYPE bigint USING extract(epoch FROM last_seen)',
+      'columns of scan_results',
+      'failed',
+      /last_seen is bigint/,
+    ],
+    [
+      'a text with a limit',
+      'ALTER TABLE scan_results ALTER COLUMN service TYPE varchar(10)',
+      'columns of scan_results',
+      'failed',
+      /service is character varying\(10\), not text/,
+    ],
+    [
+      'a column that nothing writes',
+      'ALTER TABLE scan_results ADD COLUMN "who Else" text NOT NULL',
+      'columns of scan_results',
+      'failed',
+      /who Else is NOT NULL/,
+    ],
+    [
+      'a dead letter has no reason',
+      'ALTER TABLE dead_letters DROP COLUMN reason',
+      'columns of dead_letters',
+      'failed',
+      /reason text is missing/,
+    ],
+    [
+      'no primary key',
+      'ALTER TABLE scan_results DROP CONSTRAINT scan_results_pkey',
+      'key of scan_results',
+      'failed',
+      /\(ip, port, service\) is not unique/,
+    ],
+    [
+      'another primary key',
+      `ALTER TABLE scan_results DROP CONSTRAINT scan_results_pkey;
+       ALTER TABLE scan_results ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY`,
+      'key of scan_results',
+      'failed',
+      /nothing can be written/,
+    ],
+    [
+      'no identity of dead letters',
+      'ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_subscription_message_id_publish_time_key',
+      'key of dead_letters',
+      'failed',
+      /\(subscription, message_id, publish_time\) is not unique/,
+    ],
+    [
+      'indexes on what changes: plain, of an expression, of a constraint',
+      `CREATE INDEX "by Time" ON scan_results (last_seen);
+       CREATE INDEX by_start ON scan_results (left(response, 9));
+       ALTER TABLE scan_results ADD CONSTRAINT "one Each" UNIQUE (ip, last_seen)`,
+      'indexes of scan_results',
+      'warning',
+      /"by Time" \(last_seen\), "one Each" \(ip, last_seen\), by_start \(response\)/,
+    ],
+    [
+      'no room in the pages',
+      'ALTER TABLE scan_results RESET (fillfactor)',
+      'fillfactor of scan_results',
+      'warning',
+      /100 leaves no room/,
+    ],
+  ]
+  for (const [what, broken, name, status, detail] of cases) {
+    test(what, async () => {
+      await using database = await freshDatabase(server)
+      await database.query(broken)
+      await mended(database, name, status, detail)
+    })
+  }
+
+  test('an index on columns of the key is nobody to blame', async () => {
+    await using database = await freshDatabase(server)
+    await database.query('CREATE INDEX ON scan_results (service)')
+    assert.equal((await finding(database, 'indexes of scan_results')).status, 'ok')
+  })
+
+  test('a view in its place makes room, and then the table is made', async () => {
+    await using database = await freshDatabase(server)
+    await database.query('ALTER TABLE scan_results RENAME TO kept; CREATE VIEW scan_results AS TABLE kept')
+    const name = 'table scan_results'
+    const found = await finding(database, name)
+    assert.match(found.detail, /a view/)
+    await pasteSql(printed(found), database.query)
+    await database.query('ALTER INDEX scan_results_pkey RENAME TO kept_pkey')
+    await mended(database, name, 'failed', /not there/)
+  })
+
+  test('partitioned: the cache is of no use to it, and nothing else is', async () => {
+    await using database = await freshDatabase(server)
+    await database.query(`
+      DROP TABLE scan_results;
+      CREATE TABLE scan_results (ip inet, port integer, service text, response text, last_seen timestamptz,
+                                 PRIMARY KEY (ip, port, service)) PARTITION BY HASH (ip)`)
+    const findings = await check(database)
+    const found = findings.find(({ name }) => name === 'table scan_results')
+    assert.equal(found?.status, 'warning')
+    assert.equal(printed(found), 'export INGESTER_REDIS_ENABLED=false')
+    assert.match(findings.find(({ name }) => name === 'epoch')?.detail ?? '', /has none/)
+    assert.equal((await finding(database, 'table scan_results', { withCache: false })).status, 'ok')
+  })
+
+  test('nothing migrated: one command for all of it', async () => {
+    await using database = await freshDatabase(server, { migrated: false })
+    const findings = await check(database)
+    const broken = findings.filter(({ status }) => status === 'failed')
+    assert.deepEqual(
+      broken.map(({ name }) => name),
+      ['postgres migrations', 'table scan_results', 'table dead_letters', 'table cache_epochs'],
+    )
+    for (const one of broken) assert.equal(printed(one), 'bin/ingester migrate up')
+    await migrate(database.options, migrationsDir, 'up')
+    assert.ok((await check(database)).every(({ status }) => status !== 'failed' && status !== 'skipped'))
+  })
+})
+
+describe('a role', () => {
+  /** One that may only connect. */
+  async function roleOf(database: TestDatabase, user: string): Promise<Changes> {
+    const name = `"${user}"`
+    await database.query(
+      `DROP ROLE IF EXISTS ${name}; CREATE ROLE ${name} LOGIN PASSWORD '${server.password}'`,
+    )
+    return { postgres: { user } }
+  }
+
+  test('without any right: each of the grants is printed, and they suffice', async () => {
+    await using database = await freshDatabase(server)
+    const changes = await roleOf(database, 'Only connects')
+    for (const table of ['scan_results', 'dead_letters', 'cache_epochs'])
+      await mended(database, `rights on ${table}`, 'failed', /has not the rights/, changes)
+    const findings = await check(database, changes)
+    const bad = findings.filter(({ status }) => status !== 'ok')
+    assert.deepEqual(
+      bad.map(({ name, status }) => [name, status]),
+      [['postgres migrations', 'skipped']],
+    )
+    await database.query('DROP OWNED BY "Only connects"; DROP ROLE "Only connects"')
+  })
+
+  test('that may not use the schema is not told that there is no table', async () => {
+    await using database = await freshDatabase(server)
+    const changes = await roleOf(database, 'no_usage')
+    await database.query(`REVOKE USAGE ON SCHEMA public FROM PUBLIC`)
+    await mended(database, 'table scan_results', 'failed', /may not use the schema public/, changes)
+    await database.query('DROP OWNED BY no_usage; DROP ROLE no_usage')
+  })
+
+  test('that looks into another schema is told where the table is', async () => {
+    await using database = await freshDatabase(server)
+    const changes = await roleOf(database, 'elsewhere')
+    await database.query('ALTER ROLE elsewhere SET search_path = nowhere')
+    await mended(
+      database,
+      'table scan_results',
+      'failed',
+      /in the schema public, which is not searched/,
+      changes,
+    )
+    await database.query('DROP ROLE elsewhere')
+  })
+
+  test('that may not read the epoch', async () => {
+    await using database = await freshDatabase(server)
+    const changes = await roleOf(database, 'no_control')
+    await database.query('GRANT SELECT ON cache_epochs TO no_control')
+    await database.query('REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC')
+    await mended(database, 'epoch', 'failed', /may not call pg_control_system\(\)/, changes)
+    await database.query('GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC')
+    await database.query('DROP OWNED BY no_control; DROP ROLE no_control')
+  })
+
+  test('that is a superuser, or owns the tables: another one is made, with what it needs', async () => {
+    await using database = await freshDatabase(server)
+    const owner = await roleOf(database, 'owns')
+    await database.query('ALTER TABLE scan_results OWNER TO owns')
+    const owning = await finding(database, 'postgres role', owner)
+    assert.match(owning.detail, /owns owns the tables/)
+
+    const found = await finding(database, 'postgres role')
+    assert.equal(found.status, 'warning')
+    assert.match(found.detail, /scanner is a superuser/)
+    const lines = printed(found).split('\n')
+    assert.deepEqual(lines.slice(-3, -1), ['\\password ingester', 'export INGESTER_POSTGRES_USER=ingester'])
+    assert.match(lines.at(-1) ?? '', /read -rs INGESTER_POSTGRES_PASSWORD/)
+    await pasteSql(lines.slice(0, -3).join('\n'), database.query)
+    // What \password does.
+    await database.query(`ALTER ROLE ingester PASSWORD '${server.password}'`)
+    const findings = await check(database, { postgres: { user: 'ingester' } })
+    assert.ok(findings.every(({ status, name }) => status === 'ok' || name === 'postgres migrations'))
+    assert.doesNotMatch(printed(await finding(database, 'postgres role')), /CREATE ROLE/)
+    await database.query('DROP OWNED BY ingester; DROP ROLE ingester')
+    await database.query('ALTER TABLE scan_results OWNER TO scanner; DROP OWNED BY owns; DROP ROLE owns')
+  })
+})
+
+describe('the server', () => {
+  const settings: readonly [name: string, broken: string, Finding['status'], detail: RegExp][] = [
+    ['fsync', 'ALTER SYSTEM SET fsync = off', 'failed', /^off: a crash/],
+    ['full_page_writes', 'ALTER SYSTEM SET full_page_writes = off', 'failed', /^off: a crash/],
+    [
+      'synchronous_commit',
+      'ALTER SYSTEM SET synchronous_commit = off',
+      'warning',
+      /switches it on for itself/,
+    ],
+    ['synchronous_commit', 'ALTER ROLE scanner SET synchronous_commit = off', 'warning', /off for this role/],
+    ['synchronous_commit', 'ALTER ROLE ALL SET synchronous_commit = off', 'warning', /off for all roles/],
+    [
+      'synchronous_commit',
+      'ALTER DATABASE scanner_dev SET synchronous_commit = off',
+      'warning',
+      /off for this database/,
+    ],
+    [
+      'synchronous_commit',
+      'ALTER ROLE scanner IN DATABASE scanner_dev SET synchronous_commit = off',
+      'warning',
+      /off for this role in this database/,
+    ],
+    [
+      'writable',
+      'ALTER ROLE scanner SET default_transaction_read_only = on',
+      'failed',
+      /default_transaction_read_only is on for this role/,
+    ],
+  ]
+  for (const [name, broken, status, detail] of settings) {
+    test(`${broken}: found, and green after the mend`, async () => {
+      await using database = await freshDatabase(server)
+      await database.query(broken)
+      await database.query('SELECT pg_reload_conf()')
+      await settled()
+      const found = await finding(database, `postgres ${name}`)
+      assert.equal(found.status, status, found.detail)
+      assert.match(found.detail, detail)
+      const session = await database.connect()
+      await session.query('SET default_transaction_read_only = off')
+      await pasteSql(printed(found), (statement) => session.query(statement))
+      await settled()
+      assert.equal((await finding(database, `postgres ${name}`)).status, 'ok')
+    })
+  }
+
+  /** A reload is a signal: the postmaster gets to it before the next connection but one. */
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 200))
+
+  test('a setting on the command line is mended there', async () => {
+    const careless = await startTestServer()
+    await using database = await freshDatabase(careless)
+    const found = await finding(database, 'postgres fsync')
+    assert.equal(found.status, 'failed')
+    assert.match(found.detail, /^off on the server's command line/)
+    const [, name = '', value = ''] = /^postgres -c (\w+)=(\w+)$/.exec(printed(found)) ?? []
+    const careful = await startTestServer({ [name]: value })
+    await using durable = await freshDatabase(careful)
+    assert.equal((await finding(durable, 'postgres fsync')).status, 'ok')
+  })
+
+  test('a standby: the primary is where it gets its data from', async () => {
+    const standby = await startTestServer()
+    const database = await freshDatabase(standby)
+    const address = `host=127.0.0.1 port=${server.port}`
+    await appendFile(join(standby.dataDir, 'postgresql.auto.conf'), `primary_conninfo = '${address}'\n`)
+    await writeFile(join(standby.dataDir, 'standby.signal'), '')
+    await database[Symbol.asyncDispose]()
+    await standby.restart()
+    const found = await finding(database, 'postgres writable')
+    assert.equal(found.status, 'failed')
+    assert.match(found.detail, /standby/)
+    const mend = `export INGESTER_POSTGRES_HOST=127.0.0.1\nexport INGESTER_POSTGRES_PORT=${server.port}`
+    assert.equal(printed(found), mend)
+    await using primary = await freshDatabase(server)
+    assert.equal((await finding(primary, 'postgres writable')).status, 'ok')
+  })
+
+  test('a pool that is larger than what the role may have, or than what is free', async () => {
+    await using database = await freshDatabase(server)
+    await database.query(`CREATE ROLE few LOGIN PASSWORD '${server.password}' CONNECTION LIMIT 3`)
+    const changes = { postgres: { user: 'few' } }
+    const found = await finding(database, 'postgres connections', changes)
+    assert.equal(found.status, 'failed')
+    assert.equal(printed(found), 'export INGESTER_POSTGRES_POOL_SIZE=3')
+    assert.equal((await finding(database, 'postgres connections', { ...changes, poolSize: 2 })).status, 'ok')
+    const workers = await finding(database, 'postgres connections', { ...changes, workers: 4 })
+    assert.match(printed(workers), /POOL_SIZE=3\nexport INGESTER_WORKER_COUNT=3$/)
+    const full = await finding(database, 'postgres connections', { poolSize: 100 })
+    assert.equal(full.status, 'warning')
+    const size = Number(/POOL_SIZE=(\d+)$/.exec(printed(full))?.[1])
+    assert.equal((await finding(database, 'postgres connections', { poolSize: size })).status, 'ok')
+    await database.query('DROP ROLE few')
+  })
+
+  test('versions before 14', () => {
+    const of = (version: string, versionNumber: number) =>
+      versionFinding({ version, versionNumber } as ServerFacts).status
+    assert.equal(of('13.22', 130_022), 'failed')
+    assert.equal(of('14.0', 140_000), 'ok')
+  })
+})
+
+test('a question that is not answered ends the questions, within its time', async () => {
+  await using database = await freshDatabase(server)
+  const other = await database.connect()
+  await other.query('BEGIN; LOCK TABLE pgmigrations')
+  const startMs = performance.now()
+  const findings = await check(database)
+  assert.ok(performance.now() - startMs < 5000)
+  const at = findings.findIndex(({ name }) => name === 'postgres migrations')
+  assert.equal(findings[at]?.status, 'failed')
+  assert.match(findings[at]?.detail ?? '', /does not answer: .*timeout/)
+  const rest = findings.slice(at + 1)
+  assert.ok(rest.length > 10 && rest.every(({ status }) => status === 'skipped'))
+  await other.query('ROLLBACK')
+})
+
+test('nothing is written: no transaction gets a number', async () => {
+  await using database = await freshDatabase(server)
+  const nextTransaction = async () =>
+    (await database.query<{ id: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot()) AS id'))[0]?.id
+  const before = await nextTransaction()
+  await check(database)
+  assert.equal(await nextTransaction(), before)
+})

@@ -1,0 +1,142 @@
+import type pg from 'pg'
+import type { Check, Finding } from '#core/finding.ts'
+import { failed, inTurn, ok, skipped, skippedAll } from '#core/finding.ts'
+import { messageOf } from '#core/failure.ts'
+import { addressOf, ingester, sql } from '#core/mend.ts'
+import type { PostgresTable } from '#core/pipeline.ts'
+import { connectionFinding } from './connection-finding.ts'
+import { readEpoch } from './epoch.ts'
+import { migrationStatusOn } from './migrations.ts'
+import type { PostgresOptions } from './pool.ts'
+import { withConnection } from './pool.ts'
+import type { ServerFacts } from './server-facts.ts'
+import { serverFacts } from './server-facts.ts'
+import type { Load } from './server-findings.ts'
+import { serverFindings, serverNames } from './server-findings.ts'
+import type { Queryable } from './start-check.ts'
+import { neededTables } from './start-check.ts'
+import { tableFacts } from './table-facts.ts'
+import { tableFindings, tableNames } from './table-findings.ts'
+
+export interface PostgresCheckOptions extends Load {
+  readonly postgres: PostgresOptions
+  readonly table: PostgresTable
+  readonly pipeline: string
+  readonly migrationsDir: string
+  /** Whether the cache's epoch will be read. */
+  readonly withCache: boolean
+}
+
+const reachable = 'postgres'
+const migrated = 'postgres migrations'
+const epochKnown = 'epoch'
+
+/** Patience with a server that does not answer: connecting and one question take 5 s at most. */
+const patience = { connectTimeoutMs: 2500, statementTimeoutMs: 2000, clientTimeoutMarginMs: 500 }
+
+/** What is wrong with PostgreSQL, asked on one connection; reads only. Never rejects. */
+export async function checkPostgres(options: PostgresCheckOptions): Promise<Finding[]> {
+  const postgres = { ...options.postgres, ...patience }
+  let connected = false
+  try {
+    return await withConnection(postgres, async (client) => {
+      connected = true
+      const startMs = performance.now()
+      const checks = checksOn(client, options, startMs)
+      return inTurn(checks, (name, error) =>
+        failed(name, `PostgreSQL does not answer: ${messageOf(error)}`, ingester('doctor')),
+      )
+    })
+  } catch (error) {
+    if (connected) throw error
+    const names = checksOn(undefined as never, options, 0).flatMap((check) => check.names)
+    const [, ...others] = names
+    return [
+      connectionFinding(reachable, error, postgres),
+      ...skippedAll(others, 'PostgreSQL was not reached'),
+    ]
+  }
+}
+
+function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: number): Check[] {
+  const { table, withCache, migrationsDir } = options
+  const tables = neededTables(table, withCache)
+  const [sink] = tables
+  let facts: ServerFacts
+  let pending = false
+  return [
+    {
+      names: [reachable, ...serverNames],
+      run: async () => {
+        facts = await serverFacts(client)
+        const isOwner = (await tableFacts(client, sink))?.isOwner ?? false
+        return [
+          reachedFinding(facts, options.postgres, performance.now() - startMs),
+          ...serverFindings(facts, options, isOwner, tables),
+        ]
+      },
+    },
+    {
+      names: [migrated],
+      run: async () => {
+        const finding = await migrationsFinding(client, migrationsDir)
+        pending = finding.status === 'failed'
+        return [finding]
+      },
+    },
+    ...tables.map((needed) => ({
+      names: tableNames(needed.name, needed === sink),
+      run: () =>
+        tableFindings(client, needed, { migrationsDir, withCache, pending, isSink: needed === sink }),
+    })),
+    ...(withCache
+      ? [{ names: [epochKnown], run: async () => [await epochFinding(client, options, facts)] }]
+      : []),
+  ]
+}
+
+function reachedFinding(
+  { role, database, tls }: ServerFacts,
+  { host, port, sslMode }: PostgresOptions,
+  elapsedMs: number,
+): Finding {
+  const security = tls === null ? 'plaintext' : `${tls}, ${sslMode}`
+  const detail = `${addressOf(host, port)}, database ${database}, role ${role}, ${security}, ${elapsedMs.toFixed()} ms`
+  return ok(reachable, detail)
+}
+
+async function migrationsFinding(client: Queryable, dir: string): Promise<Finding> {
+  let all: Awaited<ReturnType<typeof migrationStatusOn>>
+  try {
+    all = await migrationStatusOn(client, dir)
+  } catch (error) {
+    if ((error as { code?: string }).code !== '42501') throw error
+    // Who only writes need not be able to; the tables themselves are looked at next.
+    return skipped(migrated, 'the role may not read pgmigrations, and need not')
+  }
+  const pending = all.filter(({ appliedAt }) => !appliedAt).map(({ name }) => name)
+  if (pending.length === 0) return ok(migrated, `all ${all.length} applied`)
+  return failed(migrated, `pending: ${pending.join(', ')}`, ingester('migrate up'))
+}
+
+/** Without it the cache is never used. */
+async function epochFinding(
+  client: Queryable,
+  { table, pipeline }: PostgresCheckOptions,
+  { refusedFunctions, role, isStandby }: ServerFacts,
+): Promise<Finding> {
+  if (isStandby) return skipped(epochKnown, 'a standby has none')
+  if (refusedFunctions.length > 0) {
+    const detail = `the cache cannot be used: ${role} may not call ${refusedFunctions.join(', ')}`
+    const grants = refusedFunctions.map((name) => `GRANT EXECUTE ON FUNCTION ${name} TO ${role};`)
+    return failed(epochKnown, detail, sql('a superuser, in this database', ...grants))
+  }
+  try {
+    const epoch = await readEpoch(client, table, pipeline)
+    if (epoch !== null) return ok(epochKnown, epoch)
+    return skipped(epochKnown, `${table.name} has none, see above: the cache is not used`)
+  } catch (error) {
+    if ((error as { code?: string }).code === undefined) throw error
+    return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
+  }
+}

@@ -1,0 +1,175 @@
+import type { Finding } from '#core/finding.ts'
+import { failed, ok, warning } from '#core/finding.ts'
+import type { Mend } from '#core/mend.ts'
+import { setting, shell, sql } from '#core/mend.ts'
+import type { ServerFacts, SettingFacts } from './server-facts.ts'
+import type { NeededTable } from './start-check.ts'
+
+const superuser = 'a superuser'
+
+/** Older ones are not tried; `pg_control_system` and all that the upsert needs is older still. */
+const leastVersionNumber = 140_000
+
+export const serverNames = [
+  'postgres version',
+  'postgres writable',
+  'postgres fsync',
+  'postgres full_page_writes',
+  'postgres synchronous_commit',
+  'postgres connections',
+  'postgres role',
+]
+
+export interface Load {
+  readonly poolSize: number
+  readonly workers: number
+}
+
+/** @param tables those that are used, for a role that has rights on them and nothing else */
+export function serverFindings(
+  facts: ServerFacts,
+  load: Load,
+  isOwner: boolean,
+  tables: readonly NeededTable[],
+): Finding[] {
+  return [
+    versionFinding(facts),
+    writableFinding(facts),
+    durabilityFinding(facts, 'fsync', 'a crash of the machine may destroy the database'),
+    durabilityFinding(facts, 'full_page_writes', 'a crash of the machine may tear pages'),
+    commitFinding(facts),
+    connectionsFinding(facts, load),
+    roleFinding(facts, isOwner, tables),
+  ]
+}
+
+export function versionFinding({ version, versionNumber }: ServerFacts): Finding {
+  const name = 'postgres version'
+  if (versionNumber >= leastVersionNumber) return ok(name, version)
+  const detail = `${version} is older than 14: move the data to a newer server, here as a file`
+  return failed(name, detail, shell('pg_dumpall --file all.sql'))
+}
+
+function writableFinding({ isStandby, primaryConninfo, settings, ...facts }: ServerFacts): Finding {
+  const name = 'postgres writable'
+  if (isStandby)
+    return failed(name, 'this is a standby: the ingester needs the primary', primary(primaryConninfo))
+  const readOnly = settings['default_transaction_read_only']
+  if (readOnly?.setting !== 'on') return ok(name, 'a primary')
+  const detail = `default_transaction_read_only is on${origin(readOnly)}`
+  return failed(name, detail, changed(readOnly, 'off', facts))
+}
+
+/** Where the standby gets its data from, as far as we may see that; else what is set, to be put right. */
+function primary(conninfo: string | null): Mend {
+  const part = (key: string) => new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(conninfo ?? '')?.[1]
+  const port = part('port')
+  return setting({
+    INGESTER_POSTGRES_HOST: part('host') ?? 'the.primary',
+    ...(port === undefined ? {} : { INGESTER_POSTGRES_PORT: port }),
+  })
+}
+
+function durabilityFinding(facts: ServerFacts, name: string, danger: string): Finding {
+  const { [name]: found } = facts.settings
+  if (found?.setting !== 'off') return ok(`postgres ${name}`, found?.setting ?? 'on')
+  return failed(`postgres ${name}`, `off${origin(found)}: ${danger}`, changed(found, 'on', facts))
+}
+
+function commitFinding(facts: ServerFacts): Finding {
+  const name = 'postgres synchronous_commit'
+  const { synchronous_commit: found } = facts.settings
+  if (found?.setting !== 'off') return ok(name, found?.setting ?? 'on')
+  const detail = `off${origin(found)}; the ingester switches it on for itself, others may lose commits`
+  return warning(name, detail, changed(found, 'on', facts))
+}
+
+/** Of those sources that a person may not think of. */
+function origin({ source }: SettingFacts): string {
+  const places: Readonly<Record<string, string>> = {
+    user: ' for this role',
+    database: ' for this database',
+    'database user': ' for this role in this database',
+    global: ' for all roles',
+    client: ' by PGOPTIONS',
+    'command line': " on the server's command line; start it with",
+  }
+  return places[source] ?? ''
+}
+
+/** A setting is changed where it was made: what stands nearer to the connection wins. */
+function changed(
+  { name, source }: SettingFacts,
+  wanted: string,
+  { role, database }: Pick<ServerFacts, 'role' | 'database'>,
+): Mend {
+  switch (source) {
+    case 'user':
+      return sql(superuser, `ALTER ROLE ${role} RESET ${name};`)
+    case 'database':
+      return sql(superuser, `ALTER DATABASE ${database} RESET ${name};`)
+    case 'database user':
+      return sql(superuser, `ALTER ROLE ${role} IN DATABASE ${database} RESET ${name};`)
+    case 'global':
+      return sql(superuser, `ALTER ROLE ALL RESET ${name};`)
+    case 'client':
+      return shell('unset PGOPTIONS')
+    case 'command line':
+      return shell(`postgres -c ${name}=${wanted}`)
+    default:
+      return sql(superuser, `ALTER SYSTEM SET ${name} = ${wanted};`, 'SELECT pg_reload_conf();')
+  }
+}
+
+function connectionsFinding({ connectionLimit, connections }: ServerFacts, load: Load): Finding {
+  const name = 'postgres connections'
+  const { poolSize, workers } = load
+  const figures = `of ${connectionLimit} that this role may have, ${connections} are in use`
+  if (poolSize > connectionLimit) {
+    return failed(
+      name,
+      `a pool of ${poolSize} is too large: ${figures}`,
+      smallerPool(connectionLimit, workers),
+    )
+  }
+  const free = connectionLimit - connections
+  if (poolSize <= free) return ok(name, `a pool of ${poolSize}; ${figures}`)
+  const detail = `a pool of ${poolSize} has not the room it needs: ${figures}`
+  if (free < 1) return warning(name, detail, moreConnections(connections + poolSize))
+  return warning(name, detail, smallerPool(free, workers))
+}
+
+/** Each worker writes on its own connection. */
+function smallerPool(size: number, workers: number): Mend {
+  return setting({
+    INGESTER_POSTGRES_POOL_SIZE: size,
+    ...(workers > size ? { INGESTER_WORKER_COUNT: size } : {}),
+  })
+}
+
+function moreConnections(wanted: number): Mend {
+  return sql(`${superuser}; it needs a restart`, `ALTER SYSTEM SET max_connections = ${wanted + 20};`)
+}
+
+function roleFinding(
+  { role, isSuperuser, hasIngesterRole, schema }: ServerFacts,
+  isOwner: boolean,
+  tables: readonly NeededTable[],
+): Finding {
+  const name = 'postgres role'
+  if (!isSuperuser && !isOwner) return ok(name, `${role} neither owns the tables nor is a superuser`)
+  const what = isSuperuser ? 'is a superuser' : 'owns the tables'
+  return warning(
+    name,
+    `${role} ${what}: whoever gets its password can drop them; run as a role that can only write`,
+    sql(
+      isSuperuser ? role : superuser,
+      ...(hasIngesterRole ? [] : ['CREATE ROLE ingester LOGIN;']),
+      ...(schema === null ? [] : [`GRANT USAGE ON SCHEMA ${schema} TO ingester;`]),
+      ...tables.map((table) => `GRANT ${table.rights.join(', ')} ON ${table.name} TO ingester;`),
+      '\\password ingester',
+    ),
+    setting({ INGESTER_POSTGRES_USER: 'ingester' }),
+    { kind: 'secret', name: 'INGESTER_POSTGRES_PASSWORD' },
+  )
+}

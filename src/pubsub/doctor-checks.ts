@@ -1,0 +1,164 @@
+import type { Finding } from '#core/finding.ts'
+import { failed, ok, skipped, skippedAll, warning } from '#core/finding.ts'
+import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { isLoopback } from '#core/loopback.ts'
+import type { Mend } from '#core/mend.ts'
+import { addressOf, ingester, setting, shell, shellWord } from '#core/mend.ts'
+import { creationLine } from './admin.ts'
+import type { PubsubClients } from './client.ts'
+import { connectPubsub, grpcStatus, statusOf } from './client.ts'
+import type { Subscription, SubscriptionPlace } from './subscription-findings.ts'
+import { retentionMs, subscriptionFindings, subscriptionNames } from './subscription-findings.ts'
+
+const reachable = 'pubsub'
+const others = ['topic', 'subscription', ...subscriptionNames]
+
+/** One question, asked once. */
+const patience = { timeout: 3000, retry: null }
+
+export interface PubsubFindings {
+  readonly findings: readonly Finding[]
+  /** How long the subscription keeps what is not acked; undefined where it is not known. */
+  readonly retentionMs: number | undefined
+}
+
+/** What is wrong with topic and subscription; creates nothing. Never rejects. */
+export async function checkPubsub(place: SubscriptionPlace): Promise<PubsubFindings> {
+  let clients: PubsubClients
+  try {
+    clients = await connectPubsub(place)
+  } catch (error) {
+    const isCredentials = error instanceof ConfigurationError
+    const detail = messageOf(error).split('\n', 1)[0] as string
+    const mend = isCredentials ? signIn : setting({ PUBSUB_EMULATOR_HOST: '' })
+    return unreached(failed(reachable, detail, mend), 'Pub/Sub was not reached')
+  }
+  try {
+    return await askFor(clients, place)
+  } finally {
+    // A frozen server's goodbye is not waited for.
+    void clients.close().catch(() => {})
+  }
+}
+
+const signIn = shell('gcloud auth application-default login')
+
+function unreached(finding: Finding, reason: string): PubsubFindings {
+  return { findings: [finding, ...skippedAll(others, reason)], retentionMs: undefined }
+}
+
+async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise<PubsubFindings> {
+  const { projectId, topicId, subscriptionId } = place
+  const startMs = performance.now()
+  const [topic, subscription] = await Promise.all([
+    answered(clients.publisher.getTopic({ topic: `projects/${projectId}/topics/${topicId}` }, patience)),
+    answered(
+      clients.subscriber.getSubscription(
+        { subscription: `projects/${projectId}/subscriptions/${subscriptionId}` },
+        patience,
+      ),
+    ),
+  ])
+  const trouble = [subscription.error, topic.error].find(isTrouble)
+  if (trouble) return unreached(unreachedFinding(trouble, place), 'Pub/Sub was not reached')
+  const where = place.emulatorHost ? `the emulator at ${place.emulatorHost}` : 'Google Cloud'
+  const reached = ok(
+    reachable,
+    `${where}, project ${projectId}, ${(performance.now() - startMs).toFixed()} ms`,
+  )
+  const found: Subscription | undefined = subscription.value
+  return {
+    findings: [
+      reached,
+      topicFinding(topic.error, place),
+      subscriptionFinding(subscription.error, place, topic.error),
+      ...(found
+        ? subscriptionFindings(found, place)
+        : skippedAll(subscriptionNames, 'there is no subscription to look at')),
+    ],
+    retentionMs: found && retentionMs(found),
+  }
+}
+
+interface Answer<T> {
+  readonly value?: T
+  readonly error?: Error
+}
+
+async function answered<T>(request: Promise<readonly [T, ...unknown[]]>): Promise<Answer<T>> {
+  try {
+    const [value] = await request
+    return { value }
+  } catch (error) {
+    return { error: error as Error }
+  }
+}
+
+/** "Not there" and "not yours" are answers. */
+function isTrouble(error: Error | undefined): error is Error {
+  const answers: readonly unknown[] = [grpcStatus.notFound, grpcStatus.permissionDenied]
+  return error !== undefined && !answers.includes(statusOf(error))
+}
+
+const unavailable = 14
+const unauthenticated = 16
+
+function unreachedFinding(error: Error, place: SubscriptionPlace): Finding {
+  const where = place.emulatorHost ? `nobody answers at ${place.emulatorHost}` : 'Google Cloud'
+  return failed(reachable, `${where}: ${messageOf(error)}`, ...unreachedMends(error, place))
+}
+
+function unreachedMends(error: Error, { emulatorHost }: SubscriptionPlace): [Mend, ...Mend[]] {
+  if (emulatorHost === undefined) {
+    return [statusOf(error) === unauthenticated ? signIn : shell('curl -sS https://pubsub.googleapis.com/')]
+  }
+  const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(emulatorHost) ?? []
+  if (!isLoopback(host)) return [setting({ PUBSUB_EMULATOR_HOST: emulatorHost })]
+  if (statusOf(error) === unavailable) return [emulatorAt(host, Number(port))]
+  // Something has that port and says nothing.
+  const next = Number(port) + 1
+  return [emulatorAt(host, next), setting({ PUBSUB_EMULATOR_HOST: addressOf(host, next) })]
+}
+
+function emulatorAt(host: string, port: number): Mend {
+  const address = host === '127.0.0.1' || host === 'localhost' ? '' : ` --host ${shellWord(host)}`
+  return shell(`bin/ingester emulator --port ${port}${address} &`)
+}
+
+function topicFinding(
+  error: Error | undefined,
+  { projectId, topicId, emulatorHost }: SubscriptionPlace,
+): Finding {
+  const name = 'topic'
+  if (error === undefined) return ok(name, topicId)
+  if (statusOf(error) === grpcStatus.permissionDenied) {
+    return skipped(name, 'it may not be looked at, which a subscriber need not')
+  }
+  if (emulatorHost !== undefined) {
+    return warning(name, `${topicId} is not there yet: run creates it`, ingester('run'))
+  }
+  const command = `gcloud pubsub topics create ${topicId} --project=${projectId}`
+  return failed(name, `there is no topic ${topicId} in project ${projectId}`, shell(command))
+}
+
+function subscriptionFinding(
+  error: Error | undefined,
+  { projectId, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
+  topicError: Error | undefined,
+): Finding {
+  const name = 'subscription'
+  if (error === undefined) return ok(name, subscriptionId)
+  if (statusOf(error) === grpcStatus.permissionDenied) {
+    return skipped(
+      name,
+      'it may not be looked at (pubsub.subscriptions.get); run shows whether it can be consumed',
+    )
+  }
+  if (emulatorHost !== undefined) {
+    const detail = `${subscriptionId} is not there yet: run creates it; what is published before is not kept`
+    return warning(name, detail, ingester('run'))
+  }
+  const detail = `there is no subscription ${subscriptionId} in project ${projectId}`
+  const first = topicError && statusOf(topicError) === grpcStatus.notFound ? '; the topic comes first' : ''
+  return failed(name, `${detail}${first}`, shell(creationLine(projectId, topicId, subscriptionId)))
+}

@@ -1,0 +1,161 @@
+import type { protos } from '@google-cloud/pubsub'
+import type { Finding } from '#core/finding.ts'
+import { failed, ok, warning } from '#core/finding.ts'
+import type { Mend } from '#core/mend.ts'
+import { setting, shell } from '#core/mend.ts'
+import type { SubscriptionNames } from './admin.ts'
+import { creationLine } from './admin.ts'
+
+export type Subscription = protos.google.pubsub.v1.ISubscription
+
+export interface SubscriptionPlace extends SubscriptionNames {
+  readonly projectId: string
+  readonly emulatorHost: string | undefined
+  readonly ackDeadlineMs: number
+}
+
+export const subscriptionNames = [
+  'subscription topic',
+  'subscription delivery',
+  'subscription ack deadline',
+  'subscription options',
+  'subscription dead letters',
+  'subscription retention',
+]
+
+/** What the settings of a subscription that is there mean to the ingester. */
+export function subscriptionFindings(subscription: Subscription, place: SubscriptionPlace): Finding[] {
+  return [
+    topicFinding(subscription, place),
+    deliveryFinding(subscription, place),
+    ackDeadlineFinding(subscription, place),
+    optionsFinding(subscription),
+    deadLetterFinding(subscription, place),
+    retentionFinding(subscription),
+  ]
+}
+
+/** How long a message that nobody acks is kept, in ms; Pub/Sub's default where nothing is said. */
+export function retentionMs({ messageRetentionDuration: duration }: Subscription): number {
+  return duration ? Number(duration.seconds ?? 0) * 1000 + (duration.nanos ?? 0) / 1e6 : 7 * 86_400_000
+}
+
+function topicFinding({ topic }: Subscription, place: SubscriptionPlace): Finding {
+  const name = 'subscription topic'
+  if (topic === '_deleted-topic_') {
+    const detail =
+      'its topic was deleted: what is in it still comes, and nothing new; when that is stored, renew it'
+    return failed(name, detail, renewal(place, true))
+  }
+  const { projectId, topicId } = place
+  if (topic === `projects/${projectId}/topics/${topicId}`) return ok(name, topicId)
+  const [, ownProject, other] = /^projects\/([^/]+)\/topics\/(.+)$/.exec(topic ?? '') ?? []
+  // Of another project: that is right, and no variable names it.
+  if (other === undefined || ownProject !== projectId) return ok(name, topic ?? 'not told')
+  const detail = `it is ${other}, while INGESTER_TOPICID says ${topicId}`
+  return warning(name, detail, setting({ INGESTER_TOPICID: other }))
+}
+
+function deliveryFinding(subscription: Subscription, place: SubscriptionPlace): Finding {
+  const name = 'subscription delivery'
+  if (subscription.detached) {
+    return failed(name, 'it is detached: nothing comes from it any more; renew it', renewal(place, false))
+  }
+  const { projectId, subscriptionId } = place
+  if (subscription.pushConfig?.pushEndpoint) {
+    const command = `gcloud pubsub subscriptions modify-push-config ${subscriptionId} --push-endpoint= --project=${projectId}`
+    const detail = `it pushes to ${subscription.pushConfig.pushEndpoint}: it must be pulled from`
+    return failed(name, detail, shell(command))
+  }
+  const sink = exportOf(subscription)
+  if (sink === undefined) return ok(name, 'pull')
+  const own = `${subscriptionId}-ingester`
+  return failed(
+    name,
+    `it writes to ${sink}, and cannot be pulled from: the ingester needs one of its own`,
+    shell(creationLine(projectId, place.topicId, own)),
+    setting({ INGESTER_SUBSCRIPTIONID: own }),
+  )
+}
+
+function exportOf({ bigqueryConfig, cloudStorageConfig }: Subscription): string | undefined {
+  if (bigqueryConfig?.table) return 'BigQuery'
+  return cloudStorageConfig?.bucket ? 'Cloud Storage' : undefined
+}
+
+/** It is that of the subscription's other consumers: our streams ask for their own. */
+function ackDeadlineFinding(
+  { ackDeadlineSeconds }: Subscription,
+  { ackDeadlineMs }: SubscriptionPlace,
+): Finding {
+  const detail = `${ackDeadlineSeconds} s; the ingester asks for ${ackDeadlineMs / 1000} s and renews them`
+  return ok('subscription ack deadline', detail)
+}
+
+/** Neither is needed, and neither does harm. */
+function optionsFinding({ filter, enableMessageOrdering, enableExactlyOnceDelivery }: Subscription): Finding {
+  const notes = [
+    ...(filter ? [`filter ${filter}: what it leaves out is never stored`] : []),
+    ...(enableMessageOrdering ? ['ordered: slower, and not needed'] : []),
+    ...(enableExactlyOnceDelivery ? ['exactly-once delivery: slower, and not needed'] : []),
+  ]
+  return ok('subscription options', notes.join('; ') || 'no filter, no ordering, at-least-once')
+}
+
+function deadLetterFinding(
+  { deadLetterPolicy, retryPolicy }: Subscription,
+  place: SubscriptionPlace,
+): Finding {
+  const name = 'subscription dead letters'
+  if (!deadLetterPolicy?.deadLetterTopic)
+    return ok(name, 'no policy: what cannot be stored goes to dead_letters')
+  const attempts = deadLetterPolicy.maxDeliveryAttempts
+  const policy = `after ${attempts} attempts to ${deadLetterPolicy.deadLetterTopic.replace(/.*\//, '')}`
+  if (retryPolicy) return ok(name, `${policy}, with a retry policy`)
+  const detail = `${policy}, without a retry policy: a few restarts in a row use up the attempts of good messages`
+  return warning(name, detail, retryPolicyMend(place))
+}
+
+function retryPolicyMend({ projectId, subscriptionId, emulatorHost }: SubscriptionPlace): Mend {
+  if (emulatorHost === undefined) {
+    const delays = '--min-retry-delay=10s --max-retry-delay=600s'
+    return shell(`gcloud pubsub subscriptions update ${subscriptionId} ${delays} --project=${projectId}`)
+  }
+  const name = `projects/${projectId}/subscriptions/${subscriptionId}`
+  const retryPolicy = { minimumBackoff: '10s', maximumBackoff: '600s' }
+  const body = JSON.stringify({ subscription: { name, retryPolicy }, updateMask: 'retryPolicy' })
+  return shell(curl('PATCH', emulatorHost, name, body))
+}
+
+function retentionFinding(subscription: Subscription): Finding {
+  const hours = retentionMs(subscription) / 3_600_000
+  const detail = `messages that are not acked are kept for ${hours >= 48 ? `${hours / 24} days` : `${hours} h`}`
+  return ok('subscription retention', detail)
+}
+
+/** There is no way to attach it to a topic again. */
+function renewal(
+  { projectId, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
+  withTopic: boolean,
+): Mend {
+  if (emulatorHost === undefined) {
+    return shell(
+      `gcloud pubsub subscriptions delete ${subscriptionId} --project=${projectId}`,
+      ...(withTopic ? [`gcloud pubsub topics create ${topicId} --project=${projectId}`] : []),
+      creationLine(projectId, topicId, subscriptionId),
+    )
+  }
+  const topic = `projects/${projectId}/topics/${topicId}`
+  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
+  return shell(
+    curl('DELETE', emulatorHost, subscription),
+    ...(withTopic ? [curl('PUT', emulatorHost, topic)] : []),
+    curl('PUT', emulatorHost, subscription, JSON.stringify({ topic })),
+  )
+}
+
+/** Emulators speak REST, too; gcloud would ask Google. */
+function curl(verb: string, emulatorHost: string, name: string, body?: string): string {
+  const data = body === undefined ? '' : ` -H 'content-type: application/json' -d '${body}'`
+  return `curl -sS -X ${verb} http://${emulatorHost}/v1/${name}${data}`
+}

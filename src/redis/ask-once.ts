@@ -1,0 +1,44 @@
+import { Redis } from 'ioredis'
+import type { RedisOptions } from './connection.ts'
+
+/** Patience with a server that does not answer. */
+const connectTimeoutMs = 2000
+const commandTimeoutMs = 1500
+
+/**
+ * Runs `ask` on a connection of its own, which is neither queued for nor opened again. It says nothing by itself: no
+ * password, no database, so that each refusal is the answer to a question that was asked.
+ *
+ * @throws why there is no connection, or whatever `ask` throws
+ */
+export async function askOnce<T>(
+  { host, port, tls }: RedisOptions,
+  ask: (client: Redis) => Promise<T>,
+): Promise<T> {
+  const client = new Redis({
+    host,
+    port,
+    ...(tls ? { tls: {} } : {}),
+    protocol: 2,
+    disableClientInfo: true,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    disconnectTimeout: 0,
+  })
+  // ioredis rejects with "Connection is closed"; the event before it says why.
+  let reason: unknown
+  client.on('error', (error) => (reason ??= error))
+  try {
+    await client.connect()
+    return await ask(client)
+  } catch (error) {
+    throw reason ?? error
+  } finally {
+    client.disconnect()
+  }
+}

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { pasteable } from '#app/pasteable.ts'
+import type { Finding } from '#core/finding.ts'
+import { projectDir } from './program.ts'
+
+/** A finding's mend as it is printed where all variables come from the environment. */
+export function printed({ mends }: Finding): string {
+  return pasteable(mends, { envFile: undefined, own: {}, environment: {} })
+}
+
+/** Types a mend's lines into psql: comments do nothing, a statement ends with its line. */
+export async function pasteSql(text: string, run: (statement: string) => Promise<unknown>): Promise<void> {
+  const lines = text.split('\n').filter((line) => !line.startsWith('--'))
+  for (const statement of lines.join('\n').split(/;$/m)) {
+    if (statement.trim() !== '') await run(statement)
+  }
+}
+
+/** What a shell says to pasted lines. */
+export interface Shell {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Pastes lines into bash, in the project's folder. */
+export async function pasteShell(
+  text: string,
+  env: Readonly<Record<string, string>> = {},
+  input = '',
+): Promise<Shell> {
+  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
+  const child = spawn('bash', ['-c', text], {
+    cwd: projectDir,
+    env: { PATH, HOME, TMPDIR, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output.stdout += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (output.stderr += chunk))
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const [code] = await once(child, 'close')
+  return { code, ...output }
+}
