@@ -7,11 +7,12 @@ import { scans } from '#pipeline/scans.ts'
 import { startPostgres } from '#stack/postgres.ts'
 import { pasteSql, printed } from '../../test/support/paste.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
+import { freshDatabase, migrationsDir, startTestServer, until } from '../../test/support/postgres.ts'
 import type { PostgresCheckOptions } from './doctor-checks.ts'
 import { checkPostgres } from './doctor-checks.ts'
 import { migrate } from './migrations.ts'
 import type { PostgresOptions } from './pool.ts'
+import { withConnection } from './pool.ts'
 import { versionFinding } from './server-findings.ts'
 import type { ServerFacts } from './server-facts.ts'
 
@@ -367,7 +368,9 @@ describe('the server', () => {
     await appendFile(join(standby.dataDir, 'postgresql.auto.conf'), `primary_conninfo = '${address}'\n`)
     await writeFile(join(standby.dataDir, 'standby.signal'), '')
     await database[Symbol.asyncDispose]()
-    await standby.restart()
+    // It is "ready" again only when it is a primary.
+    const restarted = standby.restart()
+    await until(async () => (await finding(database, 'postgres')).status === 'ok')
     const found = await finding(database, 'postgres writable')
     assert.equal(found.status, 'failed')
     assert.match(found.detail, /standby/)
@@ -375,6 +378,8 @@ describe('the server', () => {
     assert.equal(printed(found), mend)
     await using primary = await freshDatabase(server)
     assert.equal((await finding(primary, 'postgres writable')).status, 'ok')
+    await withConnection(database.options, (client) => client.query('SELECT pg_promote()'))
+    await restarted
   })
 
   test('a pool that is larger than what the role may have, or than what is free', async () => {

@@ -72,7 +72,13 @@ export async function withConnection<T>(
   })
   // As above: the query that runs fails.
   client.on('error', () => {})
-  await client.connect()
+  try {
+    await client.connect()
+  } catch (error) {
+    // Where it was we who gave up, the server would wait for a password for a minute more.
+    client.end().catch(() => {})
+    throw error
+  }
   try {
     return await work(client)
   } finally {

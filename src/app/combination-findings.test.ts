@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { configOf } from '#config/config.ts'
+import type { Finding } from '#core/finding.ts'
+import {
+  combinationFindings,
+  postgresTlsFinding,
+  redisTlsFinding,
+  redisTtlFinding,
+} from './combination-findings.ts'
+
+const configWith = (environment: Readonly<Record<string, string>> = {}) =>
+  configOf({
+    INGESTER_PROJECTID: 'p',
+    INGESTER_POSTGRES_USER: 'u',
+    INGESTER_POSTGRES_PASSWORD: 'p',
+    INGESTER_POSTGRES_DB: 'd',
+    ...environment,
+  }).config
+
+/** What is printed as a warning is right once its settings are pasted. */
+function warns(
+  findings: (config: ReturnType<typeof configWith>) => Finding[],
+  ...environments: Record<string, string>[]
+) {
+  for (const environment of environments) {
+    const [found, ...others] = findings(configWith(environment)).filter(({ status }) => status !== 'ok')
+    assert.equal(found?.status, 'warning', JSON.stringify(environment))
+    assert.deepEqual(others, [])
+    const [mend] = found.mends
+    assert.equal(mend?.kind, 'setting')
+    const then = findings(configWith({ ...environment, ...mend.values }))
+    assert.ok(then.every(({ status }) => status === 'ok'))
+  }
+}
+
+test('the defaults go together', () => {
+  assert.ok(combinationFindings(configWith()).every(({ status }) => status === 'ok'))
+})
+
+test('a batch that never fills, a flush after the lease, a stop that is too short or too long', () => {
+  warns(
+    combinationFindings,
+    { INGESTER_MAX_BATCH_SIZE: '30000' },
+    { INGESTER_MAX_BATCH_BYTES: '101MiB' },
+    { INGESTER_FLUSH_INTERVAL: '30s' },
+    { INGESTER_FLUSH_INTERVAL: '10s', INGESTER_ACK_DEADLINE: '10s' },
+    { INGESTER_SHUTDOWN_TIMEOUT: '0' },
+    { INGESTER_SHUTDOWN_TIMEOUT: '29s' },
+  )
+})
+
+test('plaintext, or encryption to nobody in particular, to another machine', () => {
+  const host = 'db.example'
+  warns(
+    ({ postgres }) => [postgresTlsFinding(postgres)],
+    { INGESTER_POSTGRES_HOST: host, INGESTER_POSTGRES_SSL_MODE: 'disable' },
+    { INGESTER_POSTGRES_HOST: host, INGESTER_POSTGRES_SSL_MODE: 'require' },
+  )
+  warns(({ redis }) => [redisTlsFinding(redis)], { INGESTER_REDIS_ADDR: `${host}:6379` })
+  for (const own of ['127.0.0.1', 'localhost', '::1', '/run/postgresql']) {
+    const { postgres } = configWith({ INGESTER_POSTGRES_HOST: own, INGESTER_POSTGRES_SSL_MODE: 'disable' })
+    assert.equal(postgresTlsFinding(postgres).status, 'ok')
+  }
+  for (const other of ['127.0.0.1.example.com', '128.0.0.1', '0.0.0.0']) {
+    const { postgres } = configWith({ INGESTER_POSTGRES_HOST: other, INGESTER_POSTGRES_SSL_MODE: 'disable' })
+    assert.equal(postgresTlsFinding(postgres).status, 'warning')
+  }
+})
+
+test('a watermark that ends before its message', () => {
+  const week = 7 * 86_400_000
+  warns(({ redis }) => [redisTtlFinding(redis, week)], {}, { INGESTER_REDIS_TTL: '167.9h' })
+  assert.equal(redisTtlFinding(configWith().redis, undefined).status, 'skipped')
+})

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import type { Finding } from '#core/finding.ts'
+import { startEmulator } from '#emulator/emulator.ts'
+import { findCommand } from '#stack/commands.ts'
+import { onFreePort } from '#stack/ports.ts'
+import { pasteShell, printed } from '../../test/support/paste.ts'
+import { until } from '../../test/support/system.ts'
+import { TcpProxy } from '../../test/support/tcp-proxy.ts'
+import { ensureSubscription, ensureTopic } from './admin.ts'
+import { connectPubsub } from './client.ts'
+import { checkPubsub } from './doctor-checks.ts'
+import type { SubscriptionPlace } from './subscription-findings.ts'
+import { subscriptionFindings } from './subscription-findings.ts'
+
+const emulator = await startEmulator({ port: 0 })
+after(() => emulator.close())
+const clients = await connectPubsub({ projectId: 'test-project', emulatorHost: emulator.emulatorHost })
+after(() => clients.close())
+
+const freshPlace = (): SubscriptionPlace => ({
+  projectId: 'test-project',
+  topicId: `t-${randomUUID()}`,
+  subscriptionId: `s-${randomUUID()}`,
+  emulatorHost: emulator.emulatorHost,
+  ackDeadlineMs: 30_000,
+})
+
+const subscriptionOf = ({ projectId, subscriptionId }: SubscriptionPlace) =>
+  `projects/${projectId}/subscriptions/${subscriptionId}`
+const topicOf = ({ projectId, topicId }: SubscriptionPlace) => `projects/${projectId}/topics/${topicId}`
+
+async function readyPlace(): Promise<SubscriptionPlace> {
+  const place = freshPlace()
+  await ensureSubscription(clients, place, 10)
+  return place
+}
+
+function named(findings: readonly Finding[], name: string): Finding {
+  const found = findings.find((one) => one.name === name)
+  assert.ok(found, name)
+  return found
+}
+
+const finding = async (place: SubscriptionPlace, name: string) =>
+  named((await checkPubsub(place)).findings, name)
+
+test('a subscription as it should be: nothing is to be said, and nothing is made', async () => {
+  const place = await readyPlace()
+  const { findings, retentionMs } = await checkPubsub(place)
+  assert.deepEqual(
+    findings.filter(({ status }) => status !== 'ok'),
+    [],
+  )
+  assert.equal(retentionMs, 7 * 86_400_000)
+  assert.match(named(findings, 'subscription ack deadline').detail, /^10 s; the ingester asks for 30 s/)
+})
+
+test('not there yet, on an emulator: run creates them, the doctor does not', async () => {
+  const place = freshPlace()
+  for (let i = 0; i < 2; i++) {
+    const { findings, retentionMs } = await checkPubsub(place)
+    assert.equal(retentionMs, undefined)
+    for (const name of ['topic', 'subscription']) {
+      const found = named(findings, name)
+      assert.equal(found.status, 'warning')
+      assert.equal(printed(found), 'bin/ingester run')
+    }
+    assert.equal(named(findings, 'subscription topic').status, 'skipped')
+  }
+  await ensureSubscription(clients, place, 10)
+  assert.equal((await finding(place, 'subscription')).status, 'ok')
+})
+
+describe('on an emulator: found, and green after the mend', () => {
+  async function mended(place: SubscriptionPlace, name: string, status: Finding['status'], detail: RegExp) {
+    const found = await finding(place, name)
+    assert.equal(found.status, status)
+    assert.match(found.detail, detail)
+    const { code, stdout, stderr } = await pasteShell(printed(found))
+    assert.equal(code, 0, stderr)
+    assert.doesNotMatch(stdout, /"error"/)
+    const { findings } = await checkPubsub(place)
+    assert.deepEqual(
+      findings.filter((one) => one.status !== 'ok'),
+      [],
+    )
+  }
+
+  test('a dead-letter policy without a retry policy', async () => {
+    const place = freshPlace()
+    const topic = await ensureTopic(clients, place.topicId)
+    const deadLetterPolicy = { deadLetterTopic: topic, maxDeliveryAttempts: 5 }
+    await clients.subscriber.createSubscription({ name: subscriptionOf(place), topic, deadLetterPolicy })
+    await mended(place, 'subscription dead letters', 'warning', /after 5 attempts to t-.*without a retry/)
+  })
+
+  test('detached', async () => {
+    const place = await readyPlace()
+    await clients.publisher.detachSubscription({ subscription: subscriptionOf(place) })
+    await mended(place, 'subscription delivery', 'failed', /detached/)
+  })
+
+  test('its topic was deleted', async () => {
+    const place = await readyPlace()
+    await clients.publisher.deleteTopic({ topic: topicOf(place) })
+    await mended(place, 'subscription topic', 'failed', /its topic was deleted/)
+  })
+})
+
+test('of another topic than is said: the variable is put right', async () => {
+  const place = await readyPlace()
+  const { topicId } = await readyPlace()
+  const found = await finding({ ...place, topicId }, 'subscription topic')
+  assert.equal(found.status, 'warning')
+  assert.equal(printed(found), `export INGESTER_TOPICID=${place.topicId}`)
+})
+
+test('what may not be looked at is skipped', async () => {
+  const place = await readyPlace()
+  emulator.faults.refuse('GetTopic', 'PERMISSION_DENIED')
+  emulator.faults.refuse('GetSubscription', 'PERMISSION_DENIED')
+  const { findings } = await checkPubsub(place)
+  assert.equal(named(findings, 'pubsub').status, 'ok')
+  for (const { status } of findings.slice(1)) assert.equal(status, 'skipped')
+})
+
+describe('no emulator there', () => {
+  test('on this machine: it is started by the line that is printed', async () => {
+    const port = await onFreePort(0, async (one) => one)
+    const place = { ...freshPlace(), emulatorHost: `127.0.0.1:${port}` }
+    const { findings } = await checkPubsub(place)
+    const found = named(findings, 'pubsub')
+    assert.equal(found.status, 'failed')
+    for (const { status } of findings.slice(1)) assert.equal(status, 'skipped')
+    const folder = await mkdtemp(join(tmpdir(), 'doctor-'))
+    const noted = join(folder, 'pid')
+    await pasteShell(`exec > /dev/null 2>&1 < /dev/null\n${printed(found)}\necho $! > ${noted}`)
+    const pid = Number(await readFile(noted, 'utf8'))
+    try {
+      await until(
+        () => finding(place, 'pubsub'),
+        ({ status }) => status === 'ok',
+        20_000,
+      )
+    } finally {
+      process.kill(pid)
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  test('one that says nothing is given up in time, and another is proposed beside it', async () => {
+    await using proxy = await TcpProxy.to(Number(emulator.emulatorHost.split(':')[1]))
+    proxy.freeze()
+    const startMs = performance.now()
+    const found = await finding({ ...freshPlace(), emulatorHost: proxy.address }, 'pubsub')
+    assert.ok(performance.now() - startMs < 6000)
+    assert.equal(found.status, 'failed')
+    const next = proxy.port + 1
+    assert.equal(
+      printed(found),
+      `bin/ingester emulator --port ${next} &\nexport PUBSUB_EMULATOR_HOST=127.0.0.1:${next}`,
+    )
+  })
+})
+
+/** As if it were Google's service: what its owner would be told. */
+const atGoogle = (place: SubscriptionPlace) => ({ ...place, emulatorHost: undefined })
+
+test('push and export: it cannot be pulled from', () => {
+  const place = atGoogle({ ...freshPlace(), topicId: 't', subscriptionId: 's' })
+  const delivery = (settings: object) => named(subscriptionFindings(settings, place), 'subscription delivery')
+  const push = delivery({ pushConfig: { pushEndpoint: 'https://example.com' } })
+  assert.equal(push.status, 'failed')
+  assert.match(printed(push), /^gcloud pubsub subscriptions modify-push-config s --push-endpoint= /)
+  for (const settings of [{ bigqueryConfig: { table: 'a.b.c' } }, { cloudStorageConfig: { bucket: 'b' } }]) {
+    const exported = delivery(settings)
+    assert.equal(exported.status, 'failed')
+    assert.equal(
+      printed(exported),
+      'gcloud pubsub subscriptions create s-ingester --topic=t --project=test-project\n' +
+        'export INGESTER_SUBSCRIPTIONID=s-ingester',
+    )
+  }
+})
+
+test('filter, ordering and exactly-once delivery are noted', () => {
+  const settings = { filter: 'attributes:x', enableMessageOrdering: true, enableExactlyOnceDelivery: true }
+  const { status, detail } = named(subscriptionFindings(settings, freshPlace()), 'subscription options')
+  assert.equal(status, 'ok')
+  assert.match(detail, /filter attributes:x.*; ordered.*; exactly-once/)
+})
+
+const gcloud = await findCommand('gcloud')
+const skip = gcloud === undefined && 'gcloud is not installed; it comes with the official emulator'
+
+test('the gcloud lines, with the gcloud of the official emulator', { skip }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gcloud-'))
+  const env = {
+    CLOUDSDK_CONFIG: folder,
+    CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB: `http://${emulator.emulatorHost}/`,
+    CLOUDSDK_AUTH_DISABLE_CREDENTIALS: 'true',
+    CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
+    CLOUDSDK_CORE_DISABLE_PROMPTS: 'true',
+    CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
+  }
+  const paste = async (found: Finding) => {
+    const { code, stderr } = await pasteShell(printed(found), env)
+    assert.equal(code, 0, `${printed(found)}\n${stderr}`)
+  }
+  const place = await readyPlace()
+  const look = async () => {
+    const [found] = await clients.subscriber.getSubscription({ subscription: subscriptionOf(place) })
+    return found
+  }
+  const told = async (name: string, changes: object = {}) =>
+    named(subscriptionFindings({ ...(await look()), ...changes }, atGoogle(place)), name)
+
+  const deadLetterPolicy = { deadLetterTopic: topicOf(place), maxDeliveryAttempts: 5 }
+  await clients.subscriber.updateSubscription({
+    subscription: { name: subscriptionOf(place), deadLetterPolicy },
+    updateMask: { paths: ['dead_letter_policy'] },
+  })
+  await paste(await told('subscription dead letters'))
+  assert.equal((await told('subscription dead letters')).status, 'ok')
+
+  await paste(await told('subscription delivery', { pushConfig: { pushEndpoint: 'https://example.com' } }))
+  await paste(await told('subscription delivery', { bigqueryConfig: { table: 'a.b.c' } }))
+  const own = { ...place, subscriptionId: `${place.subscriptionId}-ingester` }
+  assert.equal((await finding(own, 'subscription')).status, 'ok')
+
+  await clients.publisher.detachSubscription({ subscription: subscriptionOf(place) })
+  await paste(await told('subscription delivery'))
+  assert.equal((await told('subscription delivery')).status, 'ok')
+  await clients.publisher.deleteTopic({ topic: topicOf(place) })
+  await paste(await told('subscription topic'))
+  assert.equal((await told('subscription topic')).status, 'ok')
+  await rm(folder, { recursive: true })
+})
