@@ -56,5 +56,5 @@ function settingLines(
 function secretLine(name: string, file: string | undefined): string {
   const ask = (variable: string) => `printf '${name}: '; read -rs ${variable}`
   if (file === undefined) return `${ask(name)}; export ${name}`
-  return `${ask('SECRET')}; printf %s "$SECRET" > ${shellWord(file)}; unset SECRET`
+  return `${ask('SECRET')}; (umask 077; printf %s "$SECRET" > ${shellWord(file)}); unset SECRET`
 }

@@ -18,8 +18,8 @@ export interface ServerFacts {
   readonly schema: string | null
   /** How many connections the server, the database and the role allow us. Superusers have no limit of their own. */
   readonly connectionLimit: number
-  /** Those of others, now. */
-  readonly connections: number
+  /** Those that nobody has at the moment. */
+  readonly freeConnections: number
   /** Functions that reading the epoch needs and the role may not call. */
   readonly refusedFunctions: readonly string[]
   readonly settings: Readonly<Record<string, SettingFacts>>
@@ -50,19 +50,23 @@ SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS dat
        r.rolsuper AS "isSuperuser",
        EXISTS (SELECT FROM pg_roles WHERE rolname = 'ingester') AS "hasIngesterRole",
        quote_ident(current_schema()) AS schema,
-       CASE WHEN r.rolsuper THEN current_setting('max_connections')::integer
-            ELSE least(current_setting('max_connections')::integer
-                         - current_setting('superuser_reserved_connections')::integer
-                         - coalesce(current_setting('reserved_connections', true)::integer, 0),
-                       nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1)) END AS "connectionLimit",
-       (SELECT count(*)::integer FROM pg_stat_activity
-        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS connections,
+       CASE WHEN r.rolsuper THEN l.server ELSE least(l.server, l.role, l.database) END AS "connectionLimit",
+       CASE WHEN r.rolsuper THEN l.server - n.server
+            ELSE least(l.server - n.server, l.role - n.role, l.database - n.database) END AS "freeConnections",
        ARRAY(SELECT f FROM unnest(ARRAY['pg_control_system()', 'pg_current_wal_lsn()', 'pg_walfile_name(pg_lsn)',
                                         'pg_relation_filenode(regclass)']) AS f
              WHERE NOT has_function_privilege(f, 'EXECUTE')) AS "refusedFunctions",
        (SELECT json_object_agg(name, json_build_object('name', name, 'setting', setting, 'source', source))
         FROM pg_settings WHERE name = ANY ($1)) AS settings
-FROM pg_roles AS r, pg_database AS d
+FROM pg_roles AS r, pg_database AS d,
+     LATERAL (SELECT current_setting('max_connections')::integer
+                       - CASE WHEN r.rolsuper THEN 0
+                              ELSE current_setting('superuser_reserved_connections')::integer
+                                   + coalesce(current_setting('reserved_connections', true)::integer, 0) END AS server,
+                     nullif(r.rolconnlimit, -1) AS role, nullif(d.datconnlimit, -1) AS database) AS l,
+     LATERAL (SELECT count(*)::integer AS server, (count(*) FILTER (WHERE usesysid = r.oid))::integer AS role,
+                     (count(*) FILTER (WHERE datid = d.oid))::integer AS database
+              FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS n
 WHERE r.rolname = current_user AND d.datname = current_database()`
 
 /** @throws whatever the connection throws */

@@ -121,21 +121,17 @@ function changed(
   }
 }
 
-function connectionsFinding({ connectionLimit, connections }: ServerFacts, load: Load): Finding {
+function connectionsFinding({ connectionLimit, freeConnections: free }: ServerFacts, load: Load): Finding {
   const name = 'postgres connections'
   const { poolSize, workers } = load
-  const figures = `of ${connectionLimit} that this role may have, ${connections} are in use`
+  const figures = `of ${connectionLimit} that this role may have, ${free} are free`
   if (poolSize > connectionLimit) {
-    return failed(
-      name,
-      `a pool of ${poolSize} is too large: ${figures}`,
-      smallerPool(connectionLimit, workers),
-    )
+    const size = free < 1 ? connectionLimit : free
+    return failed(name, `a pool of ${poolSize} is too large: ${figures}`, smallerPool(size, workers))
   }
-  const free = connectionLimit - connections
   if (poolSize <= free) return ok(name, `a pool of ${poolSize}; ${figures}`)
   const detail = `a pool of ${poolSize} has not the room it needs: ${figures}`
-  if (free < 1) return warning(name, detail, moreConnections(connections + poolSize))
+  if (free < 1) return warning(name, detail, moreConnections(connectionLimit + poolSize))
   return warning(name, detail, smallerPool(free, workers))
 }
 

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { DoctorReport, ReportedCheck } from '#app/doctor.ts'
+import { pasteShell } from '../support/paste.ts'
+import { startIngesterProgram } from '../support/program.ts'
+import type { TestSystem } from '../support/system.ts'
+import { startSystem, topicId } from '../support/system.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
+
+type Env = Readonly<Record<string, string>>
+
+let system: TestSystem
+let folder: string
+/** With all that can be right made right: only the role is a superuser. */
+let healthy: Env
+before(async () => {
+  system = await startSystem()
+  folder = await mkdtemp(join(tmpdir(), 'doctor-'))
+  healthy = { ...system.env, INGESTER_REDIS_TTL: '168h' }
+  const { warnings } = await outcome(healthy)
+  assert.deepEqual([...warnings.keys()], ['postgres role', 'subscription dead letters'])
+})
+after(async () => {
+  await system[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
+})
+
+interface Outcome {
+  readonly code: number
+  readonly report: DoctorReport
+  readonly stdout: string
+  readonly stderr: string
+  readonly warnings: ReadonlyMap<string, ReportedCheck>
+  readonly failures: ReadonlyMap<string, ReportedCheck>
+  check(name: string): ReportedCheck
+}
+
+/** What the doctor says, in a shell into which something was pasted before. */
+async function outcome(env: Env, pasted = '', { args = '', input = '' } = {}): Promise<Outcome> {
+  const shell = await pasteShell(`${pasted}\nexec bin/ingester doctor --json ${args}`, env, input)
+  const report = JSON.parse(shell.stdout.slice(shell.stdout.indexOf('{"checks"'))) as DoctorReport
+  const having = (status: ReportedCheck['status']) =>
+    new Map(report.checks.filter((one) => one.status === status).map((one) => [one.name, one]))
+  return {
+    ...shell,
+    report,
+    warnings: having('warning'),
+    failures: having('failed'),
+    check: (name) => {
+      const found = report.checks.find((one) => one.name === name)
+      assert.ok(found, `no ${name} in ${shell.stdout}`)
+      return found
+    },
+  }
+}
+
+test('all is well: exit 0; JSON on stdout and nothing else anywhere', async () => {
+  const { code, report, stdout, stderr } = await outcome(healthy)
+  assert.equal(code, 0)
+  assert.equal(report.ok, true)
+  assert.equal(stdout, `${JSON.stringify(report)}\n`)
+  assert.equal(stderr, '')
+  for (const { name, status, detail, mend } of report.checks) {
+    assert.ok(name !== '' && detail !== '')
+    assert.equal(mend !== undefined, status === 'warning' || status === 'failed', name)
+  }
+})
+
+describe('for people', () => {
+  const text = async (env: Env) => pasteShell('exec bin/ingester doctor', env)
+
+  test('one aligned line a check, its mend below it, the sum beside it', async () => {
+    const { code, stdout, stderr } = await text({
+      ...healthy,
+      INGESTER_HTTP_PORT: '9',
+      INGESTER_REDIS_TTL: '1h',
+    })
+    assert.ok(code === 0 || code === 4)
+    const lines = stdout.trimEnd().split('\n')
+    const checks = lines.filter((line) => /^[✓!✗–] /.test(line))
+    assert.equal(new Set(checks.map((line) => /^.{2}[\w ]*?\s{2,}(?=\S)/.exec(line)?.[0].length)).size, 1)
+    assert.ok(lines.every((line) => checks.includes(line) || line.startsWith('    ')))
+    const at = lines.findIndex((line) => line.startsWith('! redis ttl'))
+    assert.equal(lines[at + 1], '    export INGESTER_REDIS_TTL=168h')
+    assert.match(stderr, /^\d+ ✓ {2}\d+ ! {2}\d+ ✗ {2}\d+ –\n$/)
+  })
+
+  test('colours only where they are wanted', async () => {
+    const escape = String.fromCharCode(27)
+    assert.ok(!(await text(healthy)).stdout.includes(escape))
+    assert.ok(!(await text({ ...healthy, NO_COLOR: '1' })).stdout.includes(escape))
+    assert.ok((await text({ ...healthy, FORCE_COLOR: '1' })).stdout.includes(`${escape}[32m✓`))
+  })
+})
+
+test('a wrong configuration: all faults, exit 2; what is printed puts each of them right', async () => {
+  const broken = {
+    ...healthy,
+    INGESTER_PROJECTID: '',
+    INGESTER_POSTGRES_PASSWORD: '',
+    INGESTER_FLUSH_INTERVAL: 'soon',
+    INGESTER_MAX_OUTSTANDING_BYTES: '1MiB',
+    INGESTER_POSTGRES_POOL_SIZE: '1',
+    INGESTER_WORKER_COUNT: '3',
+    INGESTER_REDIS_PASSWORD: 'both',
+    INGESTER_REDIS_PASSWORD_FILE: '/etc/hostname',
+  }
+  const { code, report } = await outcome(broken)
+  assert.equal(code, 2)
+  assert.equal(report.ok, false)
+  const faults = report.checks.filter(({ status }) => status === 'failed')
+  assert.equal(faults.length, 6)
+  for (const { name } of faults) assert.equal(name, 'configuration')
+  assert.deepEqual(
+    report.checks.filter(({ status }) => status === 'skipped').map(({ name }) => name),
+    ['postgres', 'redis', 'pubsub', 'admin port'],
+  )
+  const pasted = faults.map(({ mend }) => mend).join('\n')
+  assert.match(pasted, /^unset INGESTER_POSTGRES_POOL_SIZE$/m)
+  assert.doesNotMatch(pasted, /WORKER_COUNT/)
+  const { postgres } = system
+  const then = await outcome(broken, `${pasted}; unset INGESTER_REDIS_PASSWORD_FILE`, {
+    input: `${postgres.password}\n`,
+  })
+  assert.equal(then.check('configuration').status, 'ok', then.stdout)
+  assert.equal(then.check('postgres').status, 'ok')
+})
+
+test('a secret that is not in its file, an unknown pipeline, an env file that is not there', async () => {
+  const file = join(folder, 'no such secret')
+  const missing = { ...healthy, INGESTER_POSTGRES_PASSWORD: '', INGESTER_POSTGRES_PASSWORD_FILE: file }
+  const found = await outcome(missing)
+  assert.equal(found.code, 2)
+  const { mend } = found.check('configuration')
+  const then = await outcome(missing, mend, { input: `${system.postgres.password}\n` })
+  assert.equal(then.check('postgres').status, 'ok')
+
+  const unknown = { ...healthy, INGESTER_PIPELINE: 'scanz' }
+  const pipeline = await outcome(unknown)
+  assert.equal(pipeline.code, 2)
+  assert.equal((await outcome(unknown, pipeline.check('configuration').mend)).code, 0)
+
+  const envFile = join(folder, 'copied.env')
+  const args = `--env-file ${envFile}`
+  const gone = await outcome({}, '', { args })
+  assert.equal(gone.code, 2)
+  const copied = await outcome({}, gone.check('configuration').mend, { args })
+  assert.equal(copied.check('configuration').status, 'ok')
+})
+
+test('names that nobody knows: renamed or removed, in the environment and in the file', async () => {
+  const wrong = { INGESTER_FLUSH_INTERVL: '50ms' }
+  const own = await outcome({ ...healthy, ...wrong, INGESTER_SERVICE_HOST: 'x' })
+  const unknown = own.report.checks.filter(({ name }) => name === 'unknown variable')
+  assert.equal(unknown.length, 2)
+  assert.equal(own.code, 0)
+  const then = await outcome({ ...healthy, ...wrong }, unknown.map(({ mend }) => mend).join('\n'))
+  assert.ok(!then.warnings.has('unknown variable'))
+  assert.match(then.check('flush interval').detail, /^0\.05 s/)
+
+  const envFile = join(folder, 'names.env')
+  const variables = { ...healthy, ...wrong, INGESTER_REDIS_TT: '1s', INGESTER_SERVICE_HOST: 'x' }
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`)
+  await writeFile(envFile, lines.join(''))
+  const args = `--env-file ${envFile}`
+  const inFile = await outcome({}, '', { args })
+  const pasted = inFile.report.checks.filter(({ name }) => name === 'unknown variable')
+  assert.equal(pasted.length, 3)
+  const mended = await outcome({}, pasted.map(({ mend }) => mend).join('\n'), { args })
+  assert.ok(!mended.warnings.has('unknown variable'), mended.stdout)
+  assert.match(mended.check('flush interval').detail, /^0\.05 s/)
+  assert.match(await readFile(envFile, 'utf8'), /^INGESTER_REDIS_TTL=168h$/m)
+})
+
+describe('a setting that is pasted puts it right', () => {
+  const broken: readonly [name: string, Env][] = [
+    ['batch size', { INGESTER_MAX_BATCH_SIZE: '30000' }],
+    ['flush interval', { INGESTER_FLUSH_INTERVAL: '1m' }],
+    ['shutdown timeout', { INGESTER_SHUTDOWN_TIMEOUT: '10m' }],
+    ['redis ttl', { INGESTER_REDIS_TTL: '1h' }],
+    // Linux takes it for this machine; whoever reads it does not.
+    ['postgres tls', { INGESTER_POSTGRES_HOST: '0.0.0.0' }],
+    ['admin port', { INGESTER_HTTP_HOST: '192.0.2.1', INGESTER_HTTP_PORT: '9400' }],
+    ['postgres connections', { INGESTER_POSTGRES_POOL_SIZE: '101' }],
+    ['redis database', { INGESTER_REDIS_DB: '99' }],
+    ['redis', { INGESTER_REDIS_TLS: 'true' }],
+    ['postgres', { INGESTER_POSTGRES_SSL_MODE: 'verify-full' }],
+    ['subscription topic', { INGESTER_TOPICID: 'another' }],
+  ]
+  for (const [name, changes] of broken) {
+    test(`${name}: ${JSON.stringify(changes)}`, async () => {
+      const env = { ...healthy, ...changes }
+      const found = await outcome(env)
+      const { status, mend = '' } = found.check(name)
+      assert.ok(status === 'warning' || status === 'failed')
+      assert.equal(found.code, found.failures.size > 0 ? 4 : 0)
+      assert.equal((await outcome(env, mend)).check(name).status, 'ok', mend)
+
+      const envFile = join(folder, 'pasted.env')
+      const args = `--env-file ${envFile}`
+      await writeFile(
+        envFile,
+        Object.entries(env)
+          .map((one) => `${one.join('=')}\n`)
+          .join(''),
+      )
+      const inFile = (await outcome({}, '', { args })).check(name).mend ?? ''
+      assert.match(inFile, /^# in .*pasted\.env$/m)
+      await writeFile(envFile, `${await readFile(envFile, 'utf8')}${inFile}\n`)
+      assert.equal((await outcome({}, '', { args })).check(name).status, 'ok', inFile)
+    })
+  }
+})
+
+test('the admin port is taken: the next free one', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => taken.once('listening', resolve))
+  const env = { ...healthy, INGESTER_HTTP_PORT: String((taken.address() as AddressInfo).port) }
+  const found = await outcome(env)
+  assert.equal(found.code, 0)
+  assert.equal(found.check('admin port').status, 'warning')
+  assert.equal((await outcome(env, found.check('admin port').mend)).check('admin port').status, 'ok')
+  taken.close()
+})
+
+test('no credentials for Google Cloud: how to get some', async () => {
+  // No metadata server is looked for: that would go out to the network.
+  const env = { ...healthy, PUBSUB_EMULATOR_HOST: '', METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
+  const found = await outcome(env)
+  assert.equal(found.code, 4)
+  assert.equal(found.check('pubsub').mend, 'gcloud auth application-default login')
+})
+
+test('all is frozen: an answer within ten seconds, and every check is in it', async () => {
+  const emulatorPort = Number(healthy['PUBSUB_EMULATOR_HOST']?.split(':')[1])
+  await using postgres = await TcpProxy.to(system.postgres.port)
+  await using redis = await TcpProxy.to(system.redis.port)
+  await using pubsub = await TcpProxy.to(emulatorPort)
+  for (const proxy of [postgres, redis, pubsub]) proxy.freeze()
+  const startMs = performance.now()
+  const found = await outcome({
+    ...healthy,
+    INGESTER_POSTGRES_PORT: String(postgres.port),
+    INGESTER_REDIS_ADDR: redis.address,
+    PUBSUB_EMULATOR_HOST: pubsub.address,
+  })
+  assert.ok(performance.now() - startMs < 10_000)
+  assert.equal(found.code, 4)
+  assert.deepEqual([...found.failures.keys()], ['postgres', 'redis', 'pubsub'])
+  const { report } = await outcome(healthy)
+  assert.equal(found.report.checks.length, report.checks.length)
+})
+
+test('nothing that is secret is printed', async () => {
+  const secret = 'planted-secret-7c1f'
+  const env = { ...healthy, INGESTER_POSTGRES_PASSWORD: secret, INGESTER_REDIS_PASSWORD: secret }
+  const { code, stdout, stderr } = await outcome(env)
+  assert.equal(code, 4)
+  assert.doesNotMatch(stdout + stderr, new RegExp(secret))
+})
+
+test('nothing made yet: migrate up and run are what is printed, and they suffice', async () => {
+  await system.sql.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+  await system.clients.subscriber.deleteSubscription({ subscription: system.subscription })
+  await system.clients.publisher.deleteTopic({ topic: system.topic })
+  const found = await outcome(healthy)
+  assert.equal(found.code, 4)
+  const migrate = new Set([...found.failures.values()].map(({ mend }) => mend))
+  assert.deepEqual([...migrate], ['bin/ingester migrate up'])
+  for (const name of ['topic', 'subscription'])
+    assert.equal(found.warnings.get(name)?.mend, 'bin/ingester run')
+
+  assert.equal((await pasteShell([...migrate].join('\n'), healthy)).code, 0)
+  await using run = startIngesterProgram(['run'], { env: healthy })
+  await run.said(/consuming/)
+  run.signal('SIGTERM')
+  assert.equal(await run.ended, 0)
+  const then = await outcome(healthy)
+  assert.equal(then.code, 0)
+  assert.deepEqual([...then.warnings.keys()], ['postgres role'])
+  assert.equal(then.check('topic').detail, topicId)
+})
