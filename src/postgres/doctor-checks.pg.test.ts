@@ -2,17 +2,25 @@ import assert from 'node:assert/strict'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
 import { startPostgres } from '#stack/postgres.ts'
 import { pasteSql, printed } from '../../test/support/paste.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, migrationsDir, startTestServer, until } from '../../test/support/postgres.ts'
+import {
+  freshDatabase,
+  migrationsDir,
+  startTestServer,
+  until,
+  untilBlocked,
+} from '../../test/support/postgres.ts'
+import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 import type { PostgresCheckOptions } from './doctor-checks.ts'
 import { checkPostgres } from './doctor-checks.ts'
 import { migrate } from './migrations.ts'
 import type { PostgresOptions } from './pool.ts'
-import { withConnection } from './pool.ts'
+import { connectionOptions, withConnection } from './pool.ts'
 import { versionFinding } from './server-findings.ts'
 import type { ServerFacts } from './server-facts.ts'
 
@@ -420,6 +428,54 @@ test('a question that is not answered ends the questions, within its time', asyn
   const rest = findings.slice(at + 1)
   assert.ok(rest.length > 10 && rest.every(({ status }) => status === 'skipped'))
   await other.query('ROLLBACK')
+})
+
+test('a server that freezes in between is given up, too', async () => {
+  await using database = await freshDatabase(server)
+  await using proxy = await TcpProxy.to(server.port)
+  const other = await database.connect()
+  await other.query('BEGIN; LOCK TABLE pgmigrations')
+  const startMs = performance.now()
+  const checking = check(database, { postgres: { port: proxy.port } })
+  await untilBlocked(database, 1)
+  proxy.freeze()
+  const findings = await checking
+  assert.ok(performance.now() - startMs < 6000)
+  const frozen = findings.find(({ name }) => name === 'postgres migrations')
+  assert.match(`${frozen?.status} ${frozen?.detail}`, /^failed PostgreSQL does not answer/)
+  await other.query('ROLLBACK')
+})
+
+test('a server that is full: more connections, after a restart', async () => {
+  const small = await startPostgres({ port: 0 })
+  after(() => small.stop())
+  const database = await freshDatabase(small)
+  await database.query('ALTER SYSTEM SET max_connections = 6')
+  await database[Symbol.asyncDispose]()
+  await small.restart()
+
+  await using crowd = new AsyncDisposableStack()
+  const enter = async () => {
+    const client = new pg.Client(connectionOptions(database.options))
+    client.on('error', () => {})
+    await client.connect()
+    crowd.defer(() => client.end())
+    return client
+  }
+  const clients: pg.Client[] = []
+  while (clients.length < 5) clients.push(await enter())
+  // The check itself is not counted: it leaves again.
+  const tight = await finding(database, 'postgres connections', { workers: 1 })
+  assert.equal(`${tight.status} ${printed(tight)}`, 'warning export INGESTER_POSTGRES_POOL_SIZE=1')
+  assert.equal((await finding(database, 'postgres connections', { poolSize: 1 })).status, 'ok')
+  clients.push(await enter())
+  const full = await finding(database, 'postgres')
+  assert.match(full.detail, /too many clients/)
+  await pasteSql(printed(full), (statement) => (clients[0] as pg.Client).query(statement))
+  await crowd.disposeAsync()
+  await small.restart()
+  const then = await finding(database, 'postgres connections', { poolSize: 20 })
+  assert.match(`${then.status} ${then.detail}`, /^ok a pool of 20; of 200/)
 })
 
 test('nothing is written: no transaction gets a number', async () => {

@@ -126,25 +126,19 @@ function connectionsFinding({ connectionLimit, freeConnections: free }: ServerFa
   const { poolSize, workers } = load
   const figures = `of ${connectionLimit} that this role may have, ${free} are free`
   if (poolSize > connectionLimit) {
-    const size = free < 1 ? connectionLimit : free
-    return failed(name, `a pool of ${poolSize} is too large: ${figures}`, smallerPool(size, workers))
+    return failed(name, `a pool of ${poolSize} is too large: ${figures}`, smallerPool(free, workers))
   }
   if (poolSize <= free) return ok(name, `a pool of ${poolSize}; ${figures}`)
   const detail = `a pool of ${poolSize} has not the room it needs: ${figures}`
-  if (free < 1) return warning(name, detail, moreConnections(connectionLimit + poolSize))
   return warning(name, detail, smallerPool(free, workers))
 }
 
-/** Each worker writes on its own connection. */
+/** Each worker writes on its own connection. One is free at least: that on which we ask. */
 function smallerPool(size: number, workers: number): Mend {
   return setting({
     INGESTER_POSTGRES_POOL_SIZE: size,
     ...(workers > size ? { INGESTER_WORKER_COUNT: size } : {}),
   })
-}
-
-function moreConnections(wanted: number): Mend {
-  return sql(`${superuser}; it needs a restart`, `ALTER SYSTEM SET max_connections = ${wanted + 20};`)
 }
 
 function roleFinding(

@@ -217,6 +217,14 @@ describe('a setting that is pasted puts it right', () => {
   }
 })
 
+test('an option of the PostgreSQL client in the environment', async () => {
+  const env = { ...healthy, PGOPTIONS: '-c synchronous_commit=off' }
+  const found = await outcome(env)
+  const { detail, mend = '' } = found.check('postgres synchronous_commit')
+  assert.match(detail, /^off by PGOPTIONS/)
+  assert.equal((await outcome(env, mend)).check('postgres synchronous_commit').status, 'ok')
+})
+
 test('the admin port is taken: the next free one', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => taken.once('listening', resolve))
