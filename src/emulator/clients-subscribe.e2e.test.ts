@@ -12,6 +12,7 @@ import {
   publishNumbers,
   within,
 } from '../../test/support/pubsub-library.ts'
+import { until } from '../../test/support/system.ts'
 import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, history: true })
@@ -145,9 +146,14 @@ await suite('the library subscribes', { concurrency: true }, () => {
     await using place = await createPlace(emulatorHost, { ackDeadlineSeconds: 10 })
     for (const text of ['extended', 'left']) await place.topic.publishMessage({ data: Buffer.from(text) })
     const maxExtensionTime = Duration.from({ seconds: 1 })
-    await using inbox = new Inbox(subscriptionOf(place, { maxExtensionTime }), (message) => {
-      if (message.data.toString() === 'extended') message.modAck(60)
-    })
+    await using inbox = new Inbox(subscriptionOf(place, { maxExtensionTime }), () => {})
+    await inbox.untilReceived(2)
+    // The library confirms each by an extension of its own; the longer one has to come after that.
+    await until(
+      async () => emulator.inspect(place.subscription.name).messages,
+      (messages) => messages.every(({ modacks }) => modacks > 0),
+    )
+    inbox.messages.find(({ data }) => data.toString() === 'extended')?.modAck(60)
     await inbox.untilReceived(3)
     assert.deepEqual(inbox.texts.slice(2), ['left'])
     const { messages } = emulator.inspect(place.subscription.name)
