@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { programFindings } from './doctor.ts'
+import { programFindings, within } from './doctor.ts'
 import { version } from './version.ts'
 
 test('the versions of the ingester and of Node.js; one that is too old is a failure', () => {
@@ -12,4 +12,16 @@ test('the versions of the ingester and of Node.js; one that is too old is a fail
     ],
   )
   assert.equal(programFindings('22.20.0')[1]?.status, 'failed')
+})
+
+test('checks that never end, or fail by a fault of their own, are a failure', async () => {
+  const { promise } = Promise.withResolvers<never>()
+  const late = await within('postgres', () => promise, 10)
+  assert.deepEqual(
+    late.map(({ name, status, detail }) => [name, status, detail]),
+    [['postgres', 'failed', 'no answer within 0.01 s']],
+  )
+  const [faulty] = await within('redis', () => Promise.reject(new Error('oops')))
+  assert.equal(faulty?.detail, 'oops')
+  assert.deepEqual(await within('pubsub', async () => []), [])
 })

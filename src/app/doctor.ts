@@ -117,15 +117,16 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
 }
 
 /** What `checks` finds; a failure where that takes too long, or has a fault of its own. */
-async function within<T>(name: string, checks: () => Promise<T>): Promise<T | Finding[]> {
-  const late = Promise.withResolvers<Finding[]>()
-  const giveUp = (why: string) => late.resolve([failed(name, why, ingester('doctor'))])
-  const timer = setTimeout(() => giveUp(`no answer within ${limitMs / 1000} s`), limitMs)
-  checks().then(
-    (found) => late.resolve(found as Finding[]),
-    (error: unknown) => giveUp(messageOf(error)),
-  )
-  return late.promise.finally(() => clearTimeout(timer))
+export async function within<T>(
+  name: string,
+  checks: () => Promise<T>,
+  ms = limitMs,
+): Promise<T | Finding[]> {
+  const outcome = Promise.withResolvers<T | Finding[]>()
+  const giveUp = (why: string) => outcome.resolve([failed(name, why, ingester('doctor'))])
+  const timer = setTimeout(() => giveUp(`no answer within ${ms / 1000} s`), ms)
+  checks().then(outcome.resolve, (error: unknown) => giveUp(messageOf(error)))
+  return outcome.promise.finally(() => clearTimeout(timer))
 }
 
 /** An ingester that is running already has it, and that is no fault. */

@@ -104,7 +104,9 @@ test('a wrong configuration: all faults, exit 2; what is printed puts each of th
     INGESTER_PROJECTID: '',
     INGESTER_POSTGRES_PASSWORD: '',
     INGESTER_FLUSH_INTERVAL: 'soon',
+    // Its default is less than this, too.
     INGESTER_MAX_OUTSTANDING_BYTES: '1MiB',
+    INGESTER_MAX_MESSAGE_BYTES: '200MiB',
     INGESTER_POSTGRES_POOL_SIZE: '1',
     INGESTER_WORKER_COUNT: '3',
     INGESTER_REDIS_PASSWORD: 'both',
