@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,8 @@ import { until } from '../support/system.ts'
 
 // Where the stack is found depends on the temporary folder: this one is nobody else's.
 const folder = await mkdtemp(join(tmpdir(), 'ingester-test-'))
+// Whatever ends this file, what it left in the background ends with it.
+process.once('exit', () => spawnSync('bin/ingester', ['stack', 'down'], { cwd: projectDir, timeout: 10_000 }))
 after(async () => {
   await outcome('stack', 'down')
   await rm(folder, { recursive: true })
