@@ -13,7 +13,9 @@ import { until } from '../support/system.ts'
 // Where the stack is found depends on the temporary folder: this one is nobody else's.
 const folder = await mkdtemp(join(tmpdir(), 'ingester-test-'))
 // Whatever ends this file, what it left in the background ends with it.
-process.once('exit', () => spawnSync('bin/ingester', ['stack', 'down'], { cwd: projectDir, timeout: 10_000 }))
+process.once('exit', () =>
+  spawnSync(join(projectDir, 'bin/ingester'), ['stack', 'down'], { timeout: 10_000 }),
+)
 after(async () => {
   await outcome('stack', 'down')
   await rm(folder, { recursive: true })
