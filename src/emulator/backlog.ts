@@ -60,7 +60,7 @@ export interface TakeLimits {
   readonly orOne: boolean
 }
 
-export class Backlog implements Disposable {
+export class Backlog {
   readonly #options: BacklogOptions
   readonly #ackIds: AckIds
   /** All that are not gone, in the order in which they were published. */
@@ -108,8 +108,8 @@ export class Backlog implements Disposable {
     }
     let left = limits.share
     const oldestMs = this.#oldestMs()
-    const next = () => this.#next(oldestMs)
-    for (let entry = next(); left > 0 && entry && fits(entry); entry = next()) {
+    const first = () => this.#first(oldestMs)
+    for (let entry = first(); left > 0 && entry && fits(entry); entry = first()) {
       left -= 1
       this.#available.remove(entry)
       if (entry.echoOf) {
@@ -212,10 +212,6 @@ export class Backlog implements Disposable {
     this.#entries.clear()
   }
 
-  [Symbol.dispose](): void {
-    this.clear()
-  }
-
   #isOrdered({ message }: Entry): boolean {
     return this.#options.rules.ordered && message.orderingKey !== ''
   }
@@ -226,7 +222,7 @@ export class Backlog implements Disposable {
   }
 
   /** The first that is available; those that are too old are dropped on the way. */
-  #next(oldestMs: number): Entry | undefined {
+  #first(oldestMs: number): Entry | undefined {
     let entry = this.#available.first
     for (; entry && entry.message.publishMs < oldestMs; entry = this.#available.first)
       this.#dropAvailable(entry)
@@ -235,7 +231,6 @@ export class Backlog implements Disposable {
 
   #dropAvailable(entry: Entry): void {
     this.#available.remove(entry)
-    if (entry.echoOf) return
     this.#settle(entry)
     this.#drop(entry)
   }
@@ -298,8 +293,6 @@ export class Backlog implements Disposable {
   #release(entry: Entry): void {
     const { holder } = entry
     entry.holder = undefined
-    // No ack id is good until the next delivery.
-    entry.oldestAckId = entry.newestAckId + 1
     holder?.released(entry.message)
   }
 

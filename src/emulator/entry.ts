@@ -22,7 +22,7 @@ export class Entry {
   readonly sequence: number
   state: EntryState = 'available'
   holder: Holder | undefined = undefined
-  /** Number of the newest ack id; the oldest that is still good. None is good while they are apart the wrong way. */
+  /** Numbers of the newest ack id, and of the oldest that is good with it, while it is leased. */
   newestAckId = 0
   oldestAckId = 1
   /** Of another entry: a second delivery of the same message, whatever has become of the first. */

@@ -127,7 +127,7 @@ export class Subscription implements Disposable {
 
   [Symbol.dispose](): void {
     this.#cancelSweep()
-    this.backlog[Symbol.dispose]()
+    this.backlog.clear()
   }
 
   #checkAttached(): void {

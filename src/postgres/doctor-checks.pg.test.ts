@@ -342,20 +342,21 @@ describe('the server', () => {
       await using database = await freshDatabase(server)
       await database.query(broken)
       await database.query('SELECT pg_reload_conf()')
-      await settled()
-      const found = await finding(database, `postgres ${name}`)
-      assert.equal(found.status, status, found.detail)
+      const found = await settled(database, name, status)
       assert.match(found.detail, detail)
       const session = await database.connect()
       await session.query('SET default_transaction_read_only = off')
       await pasteSql(printed(found), (statement) => session.query(statement))
-      await settled()
-      assert.equal((await finding(database, `postgres ${name}`)).status, 'ok')
+      await settled(database, name, 'ok')
     })
   }
 
-  /** A reload is a signal: the postmaster gets to it before the next connection but one. */
-  const settled = () => new Promise((resolve) => setTimeout(resolve, 200))
+  /** A reload is a signal: the postmaster gets to it soon. */
+  const settled = async (database: TestDatabase, name: string, status: string) => {
+    const look = () => finding(database, `postgres ${name}`)
+    await until(async () => (await look()).status === status)
+    return look()
+  }
 
   test('a setting on the command line is mended there', async () => {
     const careless = await startTestServer()

@@ -9,6 +9,7 @@ import {
   startTestRedis,
   verdictsOf,
 } from '../../test/support/redis-cache.ts'
+import { until } from '../../test/support/postgres.ts'
 import { alwaysAsync } from '../../test/support/seed.ts'
 import { Keyspace } from './encoding.ts'
 
@@ -34,7 +35,7 @@ test('all keys of a pipeline are in one slot of a cluster, braces or not', async
 
 test('a cluster carries the script out', async () => {
   const state = async () => /cluster_state:(\w+)/.exec(String(await admin.call('CLUSTER', 'INFO')))?.[1]
-  while ((await state()) !== 'ok') await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(async () => (await state()) === 'ok')
   await using opened = await openCache(server, { pipeline: { name: 'a {b} c', format: 1 } })
   const records = ['a', '{a}', '{b}', '}{', ''].map((key) => cacheRecord(key, 5))
   await commit(opened, ...records)
