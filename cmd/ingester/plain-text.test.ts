@@ -8,8 +8,10 @@ test('what could draw on a terminal is written out; other text stays', () => {
   assert.equal(plain('é 😀 日本 "\\', 'one line'), 'é 😀 日本 "\\')
   assert.equal(plain('\u001b[31mred\u0007\u009b1m\u007f', 'lines'), '\\u001b[31mred\\u0007\\u009b1m\\u007f')
   assert.equal(plain('a\u202ebc\u2066\u2028', 'lines'), 'a\\u202ebc\\u2066\\u2028')
-  assert.equal(plain('a\n\tb\r\n', 'lines'), 'a\n\tb\\u000d\n')
-  assert.equal(plain('a\n\tb', 'one line'), 'a\\u000a\\u0009b')
+  assert.equal(plain('a\n\tb\r\n', 'lines'), 'a\n\tb\\r\n')
+  // A zero-width joiner, and a tag that nobody sees.
+  assert.equal(plain('a\u200db\u{e0041}', 'one line'), 'a\\u200db\\u{e0041}')
+  assert.equal(plain('a\n\tb', 'one line'), 'a\\n\\tb')
 })
 
 test('JSON gets a line for each value; nothing of it is changed', () => {

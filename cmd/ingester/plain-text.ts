@@ -1,11 +1,14 @@
-/** Control characters, and what turns the direction of text: a message must not draw on the reader's terminal. */
-const unsafe = /\p{Cc}|[\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF]/gu
+/** What a terminal would obey, and what changes how the rest is read: a message must not draw on the reader's terminal. */
+const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /** A stranger's text for a terminal, with escapes in place of what is not plain; of lines, one or all. */
 export function plain(text: string, lines: 'one line' | 'lines'): string {
-  return text.replace(unsafe, (unit) => {
-    if (lines === 'lines' && (unit === '\n' || unit === '\t')) return unit
-    return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return text.replace(unsafe, (one) => {
+    if (lines === 'lines' && (one === '\n' || one === '\t')) return one
+    const code = (one.codePointAt(0) as number).toString(16)
+    return short[one] ?? (code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`)
   })
 }
 

@@ -1,11 +1,12 @@
 import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#app/why.ts'
-import { age, printable, quoted, utc } from './wording.ts'
+import { plain } from './plain-text.ts'
+import { age, quoted, utc } from './wording.ts'
 
 /** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
 export function sentences(answer: Answer): string[] {
   const { row, watermark, claim } = answer.whereabouts
   return [
-    `${printable(answer.subject)}: ${verdict(answer)}`,
+    `${plain(answer.subject, 'one line')}: ${verdict(answer)}`,
     '',
     `  row           ${row ? rowSentence(row, answer) : 'not stored'}`,
     `  watermark     ${watermarkSentence(watermark, answer)}`,
@@ -36,7 +37,7 @@ function verdict({ whereabouts }: Answer): string {
 function rowSentence({ record }: RowFound, answer: Answer): string {
   if (!record) return 'stored, with values that no message makes: somebody has changed the row'
   const content = `${answer.naming.content} ${quoted(record.content)} (${bytes(record.content)})`
-  return `stored: ${printable(answer.subject)}, ${versionWords(record, answer)}, ${content}`
+  return `stored: ${plain(answer.subject, 'one line')}, ${versionWords(record, answer)}, ${content}`
 }
 
 function watermarkSentence(watermark: WatermarkFound, answer: Answer): string {
@@ -60,7 +61,7 @@ function watermarkSentence(watermark: WatermarkFound, answer: Answer): string {
     case 'off':
       return 'there is no cache (INGESTER_REDIS_ENABLED=false)'
     case 'unknown':
-      return `not known: ${printable(watermark.why ?? '')}`
+      return `not known: ${plain(watermark.why ?? '', 'one line')}`
   }
 }
 
@@ -88,10 +89,10 @@ function deadLetterLines(answer: Answer): string[] {
     const notes = [
       ...(letter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
       ...(letter.accepted ? ['the pipeline accepts it today: redrive it when the cause is mended'] : []),
-      ...(letter.status === 'new' ? [] : [`status ${printable(letter.status)}`]),
+      ...(letter.status === 'new' ? [] : [`status ${plain(letter.status, 'one line')}`]),
     ].map((note) => `; ${note}`)
     return [
-      `${letter.id}  ${utc(seen)} (${age(answer.nowMs - seen)}${times})  ${printable(letter.reason)}: ${printable(letter.detail)}${notes.join('')}`,
+      `${letter.id}  ${utc(seen)} (${age(answer.nowMs - seen)}${times})  ${plain(letter.reason, 'one line')}: ${plain(letter.detail, 'one line')}${notes.join('')}`,
     ]
   })
   const more = count - shown.length

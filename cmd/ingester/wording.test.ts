@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { age, printable, quoted, utc } from './wording.ts'
+import { plain } from './plain-text.ts'
+import { age, quoted, utc } from './wording.ts'
+
+const one = (text: string) => plain(text, 'one line')
 
 test('an age in its greatest whole unit, also of what is to come', () => {
   const of = (...all: number[]) => all.map(age)
@@ -16,9 +19,9 @@ test('a time in whole seconds', () => {
 })
 
 test('what a terminal would obey is escaped, what people write is not', () => {
-  assert.equal(printable('é 😀 \\ "'), 'é 😀 \\ "')
-  assert.equal(printable('\u001b[31m\n\r\t\0\u009b'), '\\u001b[31m\\n\\r\\t\\u0000\\u009b')
-  assert.equal(printable('\u202Eevil\u2028\ud800'), '\\u202eevil\\u2028\\ud800')
+  assert.equal(one('é 😀 \\ "'), 'é 😀 \\ "')
+  assert.equal(one('\u001b[31m\n\r\t\0\u009b'), '\\u001b[31m\\n\\r\\t\\u0000\\u009b')
+  assert.equal(one('\u202Eevil\u2028\ud800'), '\\u202eevil\\u2028\\ud800')
 })
 
 test('a glimpse of a text, on one line', () => {

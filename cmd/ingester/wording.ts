@@ -1,3 +1,5 @@
+import { plain } from './plain-text.ts'
+
 /** Times and texts for people. Texts may come from strangers. */
 
 const units = [
@@ -21,25 +23,10 @@ export function utc(ms: number): string {
   return `${new Date(ms).toISOString().replace('T', ' ').slice(0, -5)} UTC`
 }
 
-/** Escapes that a terminal would obey, and characters that change how others are read. */
-const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-
-/** The text on one line, harmless to a terminal. */
-export function printable(text: string): string {
-  return text.replace(unprintable, (one) => {
-    const code = one.codePointAt(0) as number
-    return (
-      short[one] ?? (code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`)
-    )
-  })
-}
-
-const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
-
 const shownCharacters = 60
 
 /** A glimpse of it in quotes. */
 export function quoted(text: string): string {
-  if (text.length <= shownCharacters) return `'${printable(text)}'`
-  return `'${printable(text.slice(0, shownCharacters).toWellFormed())}…'`
+  if (text.length <= shownCharacters) return `'${plain(text, 'one line')}'`
+  return `'${plain(text.slice(0, shownCharacters).toWellFormed(), 'one line')}…'`
 }
