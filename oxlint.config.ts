@@ -38,7 +38,10 @@ const src: Record<string, Room> = {
 const folders: Record<string, Room> = {
   ...Object.fromEntries(Object.entries(src).map(([name, room]) => [`src/${name}`, room])),
   'src/app': { may: Object.keys(src), npm: [] },
-  'cmd/ingester': { may: ['app', 'config'], npm: ['commander', 'cli-table3', '@clack/prompts'] },
+  'cmd/ingester': {
+    may: ['app', 'config'],
+    npm: ['commander', 'cli-table3', 'log-update', '@clack/prompts'],
+  },
   'cmd/scanner': { may: ['app', 'config'], npm: ['commander'] },
 }
 

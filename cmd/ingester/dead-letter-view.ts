@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
-import { styleText } from 'node:util'
-import Table from 'cli-table3'
 import type { LetterSummary, Listing, ShownLetter } from '#app/dead-letters.ts'
-import { plain, prettyJson, utc } from './plain-text.ts'
+import { plain, prettyJson } from './plain-text.ts'
+import { bold, table } from './table.ts'
+import { utc } from './wording.ts'
 
 /** Reasons, then letters, as tables; details are cut to so many columns, if there is a terminal that has them. */
 export function listingView({ reasons, letters }: Listing, columns: number | undefined): string {
@@ -90,57 +90,4 @@ function dataView(letter: ShownLetter): { kind: string; lines: string[] } {
   if (text === '') return { kind: 'text', lines: [] }
   const pretty = prettyJson(text)
   return { kind: pretty === undefined ? 'text' : 'JSON', lines: [plain(pretty ?? text, 'lines')] }
-}
-
-/** The table has no lines; its last column is cut at the terminal's edge. */
-function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  columns: number | undefined,
-  right: readonly number[] = [],
-): string {
-  const width = head.length || (rows[0]?.length ?? 0)
-  const before = Array.from({ length: width - 1 }, (_, at) =>
-    Math.max(...[head, ...rows].map((row) => (row[at] ?? '').length + gap)),
-  )
-  const left = columns && Math.max(leastDetail, columns - before.reduce((sum, one) => sum + one, 0))
-  const built = new Table({
-    chars: noLines,
-    head: head.map(bold),
-    style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [], compact: true },
-    colAligns: Array.from({ length: width }, (_, at) => (right.includes(at) ? 'right' : 'left')),
-    ...(left ? { colWidths: [...before.map(() => null), left], wordWrap: false } : {}),
-  })
-  built.push(...rows.map((row) => [...row]))
-  return built
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
-}
-
-const gap = 2
-const leastDetail = 20
-
-const noLines = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-}
-
-/** Where there is a terminal that has it, and NO_COLOR is not set. */
-function bold(text: string): string {
-  return text === '' ? '' : styleText('bold', text)
 }

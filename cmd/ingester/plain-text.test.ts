@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
-import { plain, prettyJson, utc } from './plain-text.ts'
+import { plain, prettyJson } from './plain-text.ts'
 
 test('what could draw on a terminal is written out; other text stays', () => {
   assert.equal(plain('é 😀 日本 "\\', 'one line'), 'é 😀 日本 "\\')
@@ -54,8 +54,4 @@ test('any JSON, however it is spaced, becomes what JSON.stringify makes of it', 
       assert.equal(prettyJson(JSON.stringify(value, undefined, space)), JSON.stringify(value, undefined, 2))
     }),
   )
-})
-
-test('times are in UTC, to the second', () => {
-  assert.equal(utc(new Date(Date.UTC(2024, 1, 29, 23, 59, 59, 999))), '2024-02-29 23:59:59')
 })

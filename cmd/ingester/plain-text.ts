@@ -64,8 +64,3 @@ function isJson(text: string): boolean {
     return false
   }
 }
-
-/** `2026-01-31 23:59:59`, in UTC. */
-export function utc(time: Date): string {
-  return time.toISOString().slice(0, 19).replace('T', ' ')
-}

@@ -7,7 +7,7 @@ export interface StopSignals extends Disposable {
 }
 
 /** Takes over SIGINT and SIGTERM; `onStop` is called at the first. */
-export function stopSignals(onStop: () => void): StopSignals {
+export function stopSignals(onStop: () => void = () => {}): StopSignals {
   const stop = new AbortController()
   const hurry = new AbortController()
   const heard = () => {

@@ -1,27 +1,31 @@
-import { clearLine, cursorTo } from 'node:readline'
+import { createLogUpdate } from 'log-update'
 
 /** Of lines that are all alike a reader wants to see so many. */
 const mostNotes = 20
 
 /**
- * What a command says on stderr while it works: lines, and on a terminal one line of progress below them.
+ * What a command says on stderr while it works: lines, and on a terminal below them what is drawn again and again.
  *
  * The progress bars of @clack/prompts take the terminal over and end the process at Ctrl-C, with exit code 0 and in
  * the middle of whatever it does; here a first Ctrl-C means: finish what is in hand.
  */
 export class Talk implements Disposable {
   readonly #stream: NodeJS.WriteStream
-  #progress = ''
+  readonly #draw: ReturnType<typeof createLogUpdate>
+  #drawn = ''
   #notes = 0
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream
+    // A hidden cursor would stay hidden after a kill -9.
+    this.#draw = createLogUpdate(stream, { showCursor: true })
   }
 
-  say(line: string): void {
-    this.#erase()
-    this.#stream.write(`${line}\n`)
-    this.#draw()
+  say(lines: string): void {
+    if (this.#drawn === '') return void this.#stream.write(`${lines}\n`)
+    this.#draw.clear()
+    this.#stream.write(`${lines}\n`)
+    this.#draw(this.#drawn)
   }
 
   /** A line about one of many letters. */
@@ -30,39 +34,18 @@ export class Talk implements Disposable {
     if (this.#notes <= mostNotes) this.say(`letter ${id}: ${why}`)
   }
 
-  progress(line: string): void {
+  /** What stands below the lines from now on, in place of what stood there. */
+  progress(lines: string): void {
     if (!this.#stream.isTTY) return
-    this.#erase()
-    this.#progress = line
-    this.#draw()
+    this.#drawn = lines
+    this.#draw(lines)
   }
 
   /** No more progress; says how many notes were kept back. */
   [Symbol.dispose](): void {
-    this.#erase()
-    this.#progress = ''
+    if (this.#drawn !== '') this.#draw.clear()
+    this.#drawn = ''
     if (this.#notes > mostNotes) this.say(`and ${this.#notes - mostNotes} more such lines`)
     this.#notes = 0
   }
-
-  #erase(): void {
-    if (this.#progress === '') return
-    clearLine(this.#stream, 0)
-    cursorTo(this.#stream, 0)
-  }
-
-  #draw(): void {
-    if (this.#progress !== '') this.#stream.write(this.#progress)
-  }
-}
-
-/** Whether somebody sits there who can be asked. */
-export function canAsk(): boolean {
-  return process.stdin.isTTY && process.stderr.isTTY
-}
-
-/** Asks on stderr; Ctrl-C is a no. */
-export async function askWhether(question: string): Promise<boolean> {
-  const { confirm } = await import('@clack/prompts')
-  return (await confirm({ message: question, initialValue: false, output: process.stderr })) === true
 }

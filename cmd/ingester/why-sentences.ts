@@ -67,7 +67,7 @@ function watermarkSentence(watermark: WatermarkFound, answer: Answer): string {
 
 function claimSentence(claim: ClaimFound, answer: Answer): string {
   const since = Date.parse(claim.claimedAt)
-  const when = `since ${utc(since)} (${age(answer.nowMs - since)})`
+  const when = `since ${utc(since)} UTC (${age(answer.nowMs - since)})`
   const ends = Math.max(1, Math.round(claim.endsInMs / 1000))
   return `being written by a batch ${when}: ${versionWords(claim, answer)}; its claim ends in ${ends} s`
 }
@@ -92,7 +92,7 @@ function deadLetterLines(answer: Answer): string[] {
       ...(letter.status === 'new' ? [] : [`status ${plain(letter.status, 'one line')}`]),
     ].map((note) => `; ${note}`)
     return [
-      `${letter.id}  ${utc(seen)} (${age(answer.nowMs - seen)}${times})  ${plain(letter.reason, 'one line')}: ${plain(letter.detail, 'one line')}${notes.join('')}`,
+      `${letter.id}  ${utc(seen)} UTC (${age(answer.nowMs - seen)}${times})  ${plain(letter.reason, 'one line')}: ${plain(letter.detail, 'one line')}${notes.join('')}`,
     ]
   })
   const more = count - shown.length
@@ -107,7 +107,7 @@ function deadLetterLines(answer: Answer): string[] {
 function versionWords({ version, time }: VersionFound, { naming, nowMs }: Answer): string {
   if (time == null || !naming.versionTime) return `version ${version}`
   const ms = Date.parse(time)
-  return `${naming.versionTime.word} ${utc(ms)} (${age(nowMs - ms)})`
+  return `${naming.versionTime.word} ${utc(ms)} UTC (${age(nowMs - ms)})`
 }
 
 function counted(count: number, noun: string): string {

@@ -15,7 +15,9 @@ test('an age in its greatest whole unit, also of what is to come', () => {
 })
 
 test('a time in whole seconds', () => {
-  assert.equal(utc(Date.UTC(2026, 10, 21, 10, 0, 0, 999)), '2026-11-21 10:00:00 UTC')
+  assert.equal(utc(Date.UTC(2026, 10, 21, 10, 0, 0, 999)), '2026-11-21 10:00:00')
+  assert.equal(utc(new Date(0)), '1970-01-01 00:00:00')
+  assert.equal(utc(Infinity), 'Infinity')
 })
 
 test('what a terminal would obey is escaped, what people write is not', () => {

@@ -18,9 +18,10 @@ export function age(ms: number): string {
   return ms < 0 ? `in ${amount}` : `${amount} ago`
 }
 
-/** `2026-11-21 10:00:00 UTC`. */
-export function utc(ms: number): string {
-  return `${new Date(ms).toISOString().replace('T', ' ').slice(0, -5)} UTC`
+/** `2026-11-21 10:00:00`, in UTC; a time that no calendar has, such as a column's `infinity`, as it is. */
+export function utc(time: Date | number): string {
+  const date = new Date(time)
+  return Number.isNaN(date.getTime()) ? String(time) : date.toISOString().replace('T', ' ').slice(0, -5)
 }
 
 const shownCharacters = 60

@@ -32,12 +32,16 @@ export interface Ingester extends AsyncDisposable {
   readonly adminUrl: string
   /** Full name. */
   readonly subscription: string
+  /** The table that it keeps. */
+  readonly table: string
   /** What spares the database work, for people. */
   readonly cache: string
   /** Resolves, with the reason, when it cannot go on. It does not stop by itself. */
   readonly failed: Promise<Error>
   /** Deliveries received and not yet settled. */
   readonly outstanding: number
+  /** Why it does not consume, or does without its cache; empty while all is well. */
+  readonly trouble: readonly string[]
   /** Takes no more, settles what is in hand, sends the acks, closes everything. Repeatable. */
   stop(): Promise<void>
   /** Nacks what is in hand, with little patience for the network. Returns how many that were. */
@@ -134,10 +138,14 @@ export async function startIngester(
   return {
     adminUrl: admin.url,
     subscription,
+    table: pipeline.sink.name,
     cache: cache.description,
     failed: ending.failed,
     get outstanding() {
       return engine.outstanding
+    },
+    get trouble() {
+      return [...notReadyBecause(), ...cache.trouble()]
     },
     stop,
     abort: async () => {

@@ -1,53 +1,91 @@
-import type { LoadedConfig } from '#config/config.ts'
+import type { Config, LoadedConfig } from '#config/config.ts'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
+import { addressOf } from '#core/mend.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
 import { startIngester } from './ingester.ts'
+import { psqlLine } from './psql-line.ts'
 import { shutDown } from './shutdown.ts'
 import { version } from './version.ts'
 
-/** When to end: see {@link serve}. */
-export interface StopRequests {
+/** When to end, and whom to tell: see {@link serve}. */
+export interface ServeOptions {
   readonly stop: AbortSignal
   readonly hurry: AbortSignal
+  /** Called when it consumes, if the log is for people and they want to read that much; machines get a log line. */
+  readonly started: (running: RunningService) => void
+}
+
+export interface RunningService {
+  readonly config: Config
+  readonly ingester: Ingester
+  /** Opens the database. */
+  readonly psql: string
+  readonly startSeconds: number
 }
 
 /**
- * The service from start to end: runs until `stop` aborts or it cannot go on.
+ * The service from start to end: runs until `stop` aborts or it cannot go on. The second wish to end, or the end of
+ * `INGESTER_SHUTDOWN_TIMEOUT`, makes it a hard stop.
  *
  * @returns the process's exit code
  * @throws ConfigurationError, UnreachableError
  */
-export async function serve({ config, warnings }: LoadedConfig, requests: StopRequests): Promise<number> {
+export async function serve({ config, warnings }: LoadedConfig, options: ServeOptions): Promise<number> {
+  const began = performance.now()
   const logger = createLogger(config.log)
   for (const warning of warnings) logger.warn({}, warning)
   warnOfPlaintext(config, logger)
 
-  const ingester = await startUnlessStopped(config, logger, requests.stop)
+  const ingester = await startUnlessStopped(config, logger, options.stop)
   if (!ingester) return exitCode.done
+  const startSeconds = Math.round((performance.now() - began) / 100) / 10
+  const running = { config, ingester, startSeconds, psql: psqlLine(config.postgres) }
+  if (config.log.output === 'json') logStart(running, logger)
+  else if (talkative.has(config.log.level)) options.started(running)
+
+  const failure = await Promise.race([ingester.failed, aborted(options.stop)])
+  let told = false
+  const limitMs = config.shutdownTimeoutMs
+  const unsettled = await shutDown(ingester, {
+    limitMs,
+    hurry: options.hurry,
+    waiting: (outstanding, because) => {
+      const fields = { outstanding, ...(because.length > 0 ? { because } : {}) }
+      if (told) return logger.info(fields, 'stopping: still settling')
+      told = true
+      const words = `stopping: settling what is in hand, for ${limitMs / 1000} s at most; once more to leave now`
+      logger.info(fields, words)
+    },
+  })
+  return farewell(failure, unsettled, logger)
+}
+
+/** Levels at which people see that it has started. */
+const talkative: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
+
+function logStart({ config, ingester, startSeconds }: RunningService, logger: Logger): void {
   logger.info(
     {
       version,
       pipeline: config.pipeline,
       subscription: ingester.subscription,
-      postgres: `${config.postgres.host}:${config.postgres.port}/${config.postgres.database}`,
+      postgres: `${addressOf(config.postgres.host, config.postgres.port)}/${config.postgres.database}`,
       cache: ingester.cache,
       workers: config.engine.workers,
       admin: ingester.adminUrl,
+      seconds: startSeconds,
     },
     'consuming',
   )
-  const failure = await Promise.race([ingester.failed, aborted(requests.stop)])
-  const unsettled = await shutDown(ingester, config.shutdownTimeoutMs, requests.hurry)
-  return farewell(failure, unsettled, logger)
 }
 
 /** Undefined where the user did not wait for it: nothing was taken, so nothing is left undone. */
 async function startUnlessStopped(
-  config: LoadedConfig['config'],
+  config: Config,
   logger: Logger,
   stop: AbortSignal,
 ): Promise<Ingester | undefined> {
@@ -84,7 +122,7 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /** Rows and passwords readable on the network are worth a loud word; on one's own machine they are not on it. */
-function warnOfPlaintext({ postgres, redis }: LoadedConfig['config'], logger: Logger): void {
+function warnOfPlaintext({ postgres, redis }: Config, logger: Logger): void {
   const plaintext = [
     { host: postgres.host, setting: postgres.sslMode === 'disable' && 'INGESTER_POSTGRES_SSL_MODE=disable' },
     { host: redis.host, setting: redis.enabled && !redis.tls && 'INGESTER_REDIS_TLS=false' },

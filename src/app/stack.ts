@@ -14,18 +14,8 @@ import { askStatus, askToStop, controlPlace, serveControl } from '#stack/control
 import type { Stack } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
 import { migrationsDir, projectDir } from './project.ts'
-
-/** A stack that runs, as it tells of itself. */
-export interface StackStatus {
-  readonly pid: number
-  /** ISO 8601. */
-  readonly since: string
-  readonly services: readonly { readonly name: string; readonly address: string }[]
-  /** The variables that point `bin/ingester run` at it. */
-  readonly env: Readonly<Record<string, string>>
-  /** For psql. */
-  readonly url: string
-}
+import type { StackStatus } from './stack-status.ts'
+import { statusOf } from './stack-status.ts'
 
 export interface StackUpOptions {
   readonly environment: Environment
@@ -46,17 +36,10 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
   const stopping = AbortSignal.any([signal, asked.signal])
   const ready = Promise.withResolvers<StackStatus>()
   const options = { status: ready.promise, stop: () => asked.abort() }
-  await using _ = await claim(await controlPlace(projectDir), options)
+  await using _ = await claim(await controlPlace(projectDir, 'stack'), options)
   await using stack = await starting(environment, log)
-  const env = variablesOf(stack)
-  await migrate(configOf(env).config.postgres, migrationsDir, 'up')
-  const status = {
-    pid: process.pid,
-    since: new Date().toISOString(),
-    services: servicesOf(stack),
-    env,
-    url: stack.postgres?.url ?? '',
-  }
+  const status = statusOf(stack, 'stack')
+  await migrate(configOf(status.env).config.postgres, migrationsDir, 'up')
   ready.resolve(status)
   if (!stopping.aborted) started(status)
   if (!stopping.aborted) await once(stopping, 'abort')
@@ -68,7 +51,7 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
  * @throws UnreachableError with its last words if it does not come up
  */
 export async function stackUpDetached(): Promise<StackStatus> {
-  const place = await controlPlace(projectDir)
+  const place = await controlPlace(projectDir, 'stack')
   const running = await askStatus(place)
   if (running) return running as StackStatus
   const logFile = join(place.folder, 'stack.log')
@@ -92,12 +75,16 @@ export async function stackUpDetached(): Promise<StackStatus> {
 
 /** Ends the stack that runs in the background; false if there is none. */
 export async function stackDown(): Promise<boolean> {
-  return askToStop(await controlPlace(projectDir))
+  return askToStop(await controlPlace(projectDir, 'stack'))
 }
 
-/** Of the one that runs; undefined if there is none. */
+/** Of the one in the background, else of a running demo's; undefined if there is none. */
 export async function stackStatus(): Promise<StackStatus | undefined> {
-  return (await askStatus(await controlPlace(projectDir))) as StackStatus | undefined
+  for (const who of ['stack', 'demo'] as const) {
+    const status = await askStatus(await controlPlace(projectDir, who))
+    if (status) return status as StackStatus
+  }
+  return undefined
 }
 
 /** Writes the variables as an env file, readable by this user alone: there is a password in it. */
@@ -134,29 +121,5 @@ async function starting(environment: Environment, log: (line: string) => void): 
     return await startStack({ pubsubEmulatorHost: environment['PUBSUB_EMULATOR_HOST'], log })
   } catch (error) {
     throw new UnreachableError(messageOf(error), { cause: error })
-  }
-}
-
-function servicesOf({ postgres, redis, pubsub }: Stack): StackStatus['services'] {
-  return [
-    { name: 'PostgreSQL', address: `${postgres?.host}:${postgres?.port}` },
-    { name: 'Redis', address: redis?.address ?? 'none: redis-server is not installed' },
-    { name: 'Pub/Sub emulator', address: pubsub?.emulatorHost ?? '' },
-  ]
-}
-
-function variablesOf({ postgres, redis, pubsub }: Stack): StackStatus['env'] {
-  if (!postgres || !pubsub) throw new Error('the stack is incomplete')
-  return {
-    PUBSUB_EMULATOR_HOST: pubsub.emulatorHost,
-    INGESTER_PROJECTID: 'test-project',
-    INGESTER_POSTGRES_HOST: postgres.host,
-    INGESTER_POSTGRES_PORT: String(postgres.port),
-    INGESTER_POSTGRES_USER: postgres.user,
-    INGESTER_POSTGRES_PASSWORD: postgres.password,
-    INGESTER_POSTGRES_DB: postgres.database,
-    INGESTER_POSTGRES_SSL_MODE: 'disable',
-    ...(redis ? { INGESTER_REDIS_ADDR: redis.address } : { INGESTER_REDIS_ENABLED: 'false' }),
-    INGESTER_LOG_OUTPUT: 'console',
   }
 }

@@ -100,4 +100,20 @@ describe('the tally', () => {
     receive('1')
     assert.deepEqual([tally.received, tally.redelivered], [2, 1])
   })
+
+  test('adds up what the cache said of how many records', () => {
+    const { tally } = counting()
+    for (const verdict of ['fresh', 'stale', 'stale', 'busy'] as const) tally.observer.judged?.(verdict, 10)
+    assert.deepEqual(tally.judged, { fresh: 10, stale: 20, busy: 10 })
+  })
+
+  test('knows the slowest commit since it was last asked', () => {
+    const { tally } = counting()
+    assert.equal(tally.takeSlowestCommit(), undefined)
+    for (const seconds of [0.2, 0.5, 0.1]) tally.observer.committed?.(seconds)
+    assert.equal(tally.takeSlowestCommit(), 0.5)
+    assert.equal(tally.takeSlowestCommit(), undefined)
+    tally.observer.committed?.(0)
+    assert.equal(tally.takeSlowestCommit(), 0)
+  })
 })

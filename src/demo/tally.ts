@@ -1,3 +1,4 @@
+import type { Verdict } from '#core/cache.ts'
 import type { Delivery, Settlement } from '#core/delivery.ts'
 import type { Observer } from '#core/observer.ts'
 
@@ -15,6 +16,9 @@ export class Tally {
   offered = 0
   /** Deliveries of messages that had been delivered before. */
   redelivered = 0
+  /** Records by what the cache said of them. */
+  readonly judged: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
+  #slowestCommitSeconds: number | undefined
   readonly #messageIds = new Set<string>()
   readonly #outstanding: () => number
   #waiting: { messages: number; resolve: () => void } | undefined
@@ -27,10 +31,20 @@ export class Tally {
   readonly observer: Observer = {
     received: (deliveries) => this.#receive(deliveries),
     sealed: (records) => void (this.offered += records),
+    judged: (verdict, count) => void (this.judged[verdict] += count),
+    committed: (seconds) =>
+      void (this.#slowestCommitSeconds = Math.max(seconds, this.#slowestCommitSeconds ?? 0)),
     settled: (settlement, count) => {
       this.settled[settlement] += count
       this.#look()
     },
+  }
+
+  /** The longest time from publishing to commit since this was last asked; undefined where nothing was committed. */
+  takeSlowestCommit(): number | undefined {
+    const slowest = this.#slowestCommitSeconds
+    this.#slowestCommitSeconds = undefined
+    return slowest
   }
 
   /** Resolves when so many different messages have been received and nothing is outstanding. */

@@ -4,12 +4,19 @@ import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 
 /** All rows of a table. */
-export async function readTable(options: PostgresOptions, table: PostgresTable): Promise<Row[]> {
+export function readTable(options: PostgresOptions, table: PostgresTable): Promise<Row[]> {
+  return rowsOf(options, selectRows(table))
+}
+
+/** The rows of the greatest versions. It reads the whole table: no index is spent on it. */
+export function readNewest(options: PostgresOptions, table: PostgresTable, limit: number): Promise<Row[]> {
+  const order = table.version.map((column) => `${pg.escapeIdentifier(column)} DESC`)
+  return rowsOf(options, `${selectRows(table)} ORDER BY ${order.join(', ')} LIMIT ${limit}`)
+}
+
+function rowsOf(options: PostgresOptions, text: string): Promise<Row[]> {
   return withConnection(options, async (client) => {
-    const { rows } = await client.query<(string | number | null)[]>({
-      text: selectRows(table),
-      rowMode: 'array',
-    })
+    const { rows } = await client.query<(string | number | null)[]>({ text, rowMode: 'array' })
     return rows
   })
 }

@@ -16,18 +16,19 @@ export interface ControlPlace {
   readonly socket: string
 }
 
-export async function controlPlace(projectDir: string): Promise<ControlPlace> {
+/** @param who `stack`: the one in the background; `demo`: that of a running demo */
+export async function controlPlace(projectDir: string, who: 'stack' | 'demo'): Promise<ControlPlace> {
   const project = createHash('sha256').update(projectDir).digest('hex').slice(0, 12)
   const folder = join(tmpdir(), `ingester-${process.getuid?.() ?? 0}-${project}`)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  return { folder, socket: join(folder, 'control.sock') }
+  return { folder, socket: join(folder, `${who}.sock`) }
 }
 
 export interface ControlOptions {
   /** What is told to whoever asks, as soon as it is known; any JSON. */
   readonly status: Promise<object>
-  /** Somebody wants it to end. */
-  readonly stop: () => void
+  /** Somebody wants it to end. Absent: that is for nobody else to say. */
+  readonly stop?: () => void
 }
 
 /**
@@ -43,7 +44,7 @@ export async function serveControl(
     if (asked.url === '/') return void answer.end()
     if (asked.url === '/status') return void status.then((told) => answer.end(JSON.stringify(told)))
     // Answered when it is over: by the end of the connection.
-    if (asked.url === '/stop' && asked.method === 'POST') return stop()
+    if (stop && asked.url === '/stop' && asked.method === 'POST') return stop()
     answer.writeHead(404).end()
   })
   try {

@@ -36,6 +36,17 @@ test('a port lost between the look and the start gives the next one', async () =
   assert.ok(got > first)
 })
 
+test('also one whose loss is told by an error that has another as its cause', async () => {
+  const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' })
+  let calls = 0
+  const got = await onFreePort(await freePort(0), async (port) => {
+    calls += 1
+    if (calls === 1) throw new Error('the admin server', { cause: taken })
+    return port
+  })
+  assert.ok(calls === 2 && got > 0)
+})
+
 test('another failure is not tried on other ports', async () => {
   let calls = 0
   const start = async () => {

@@ -37,10 +37,11 @@ export const freePort = async (preferred: number): Promise<number> => {
   throw new Error(`no free port between ${preferred} and ${last} on ${host}`)
 }
 
-const addressInUse = (error: unknown): boolean =>
-  error instanceof ServiceError
-    ? /address already in use|failed to bind/i.test(error.output)
-    : (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+const addressInUse = (error: unknown): boolean => {
+  if (error instanceof ServiceError) return /address already in use|failed to bind/i.test(error.output)
+  const { code, cause } = error as NodeJS.ErrnoException
+  return code === 'EADDRINUSE' || (cause !== undefined && addressInUse(cause))
+}
 
 /** Calls `start` with a free port, and with the next one when somebody else took that one meanwhile. */
 export const onFreePort = async <T>(preferred: number, start: (port: number) => Promise<T>): Promise<T> => {

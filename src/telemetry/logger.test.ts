@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import type { LoggerOptions } from './logger.ts'
-import { logLevels } from './logger.ts'
+import { createLogger, logLevels } from './logger.ts'
 
 const module = new URL('./logger.ts', import.meta.url).href
 
@@ -87,4 +87,19 @@ describe('the log', () => {
     )
     assert.match(text, /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: waiting for PostgreSQL\n {4}tries: 3\n$/)
   })
+
+  for (const output of ['json', 'console'] as const) {
+    test(`goes where it is told to, a whole line at a time (${output})`, () => {
+      const lines: string[] = []
+      const logger = createLogger({ level: 'info', output, write: (line) => void lines.push(line) })
+      logger.debug({}, 'not this')
+      logger.warn({ password: 'hunter2', tries: 3 }, 'this')
+      assert.equal(lines.length, 1)
+      assert.match(
+        lines[0] as string,
+        output === 'json' ? /"tries":3.*"msg":"this"\}\n$/ : /WARN.*: .*this[^]*tries.*: 3\n$/,
+      )
+      assert.ok(!lines[0]?.includes('hunter2'))
+    })
+  }
 })

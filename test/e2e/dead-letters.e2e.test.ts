@@ -347,7 +347,7 @@ await describe('list, show and discard', async () => {
     key?: string,
     extra: Readonly<Record<string, string>> = {},
   ) {
-    const line = `stty cols 100; exec bin/ingester dead-letters ${args.join(' ')}`
+    const line = `stty cols 100 rows 30; exec bin/ingester dead-letters ${args.join(' ')}`
     const { PATH = '', HOME = '' } = process.env
     const env = { PATH, HOME, TERM: 'xterm', ...system.env, ...extra }
     const child = spawn('script', ['-qec', line, '/dev/null'], { cwd: projectDir, env })

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, mkdtempDisposable, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import pg from 'pg'
 import type { DemoSummary } from '#app/demo.ts'
 import { connectPubsub } from '#pubsub/client.ts'
-import { projectDir, startIngesterProgram } from '../support/program.ts'
+import { serverProcesses } from '#stack/processes.ts'
+import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
 import { projectId } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
@@ -79,6 +82,71 @@ test('a demo whose subscription is deleted ends with the reason', async () => {
   await clients.close()
   assert.equal(await demo.ended, 1, demo.stderr())
   assert.match(demo.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
+})
+
+const onTerminal = (args: string, env = {}) =>
+  startProgram('script', ['-qec', `stty cols 100 rows 50; exec bin/ingester demo ${args}`, '/dev/null'], {
+    env: { TERM: 'xterm', ...env },
+  })
+
+test('on a terminal: a live view in place of the log, then the summary as a table', async () => {
+  await using demo = onTerminal('--for 4s --rate 500')
+  assert.equal(await demo.ended, 0, demo.stdout())
+  const screen = stripVTControlCharacters(demo.stdout())
+  assert.match(screen, /publishing · \d of 4 s/)
+  assert.match(screen, /published +[\d,]+ +[\d,]+\/s/)
+  assert.match(
+    screen,
+    /newest rows +ip +port[^]*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +1\.1\.1\.\d+ +\d+ +(HTTP|SSH|DNS)/,
+  )
+  assert.match(screen, /^ {2}written +[\d,]+ +\d+% {2}its row was committed\r\n[^]*converged: /m)
+  assert.doesNotMatch(screen, /INFO|WARN/)
+  const [, ...afterwards] = screen.split(/messages +of received/)
+  assert.doesNotMatch(afterwards.join(''), /publishing/, 'nothing of the view stays')
+})
+
+test('on a terminal with --logs: the log, and no live view', async () => {
+  await using demo = onTerminal('--for 1s --rate 500 --poison 50 --logs', { NO_COLOR: '1' })
+  assert.equal(await demo.ended, 0, demo.stdout())
+  assert.match(demo.stdout(), /WARN: messages were dead-lettered/)
+  assert.doesNotMatch(demo.stdout(), /publishing ·/)
+})
+
+test('the live view says what is wrong, and goes on when it is right again', async () => {
+  await using demo = onTerminal('--rate 500')
+  const [, url] = await demo.said(/psql (postgres:\S+)/)
+  await demo.said(/newest rows/)
+  const client = new pg.Client({ connectionString: url as string })
+  await client.connect()
+  await client.query('ALTER TABLE scan_results RENAME TO elsewhere')
+  await demo.said(/! .*scan_results/)
+  await client.query('ALTER TABLE elsewhere RENAME TO scan_results')
+  await client.end()
+  const [, ingester] = await serverProcesses(demo.pid)
+  process.kill(ingester as number, 'SIGINT')
+  assert.equal(await demo.ended, 0, demo.stdout())
+  assert.match(demo.stdout(), /stopping: settling what is in hand[^]*outstanding +0/)
+})
+
+test('while it runs, `stack status` tells where it is, and psql finds it', async () => {
+  // Where it is found depends on the temporary folder: this one is nobody else's.
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
+  const env = { TMPDIR: folder.path }
+  await using demo = startIngesterProgram(['demo'], { env })
+  const [, url] = await demo.said(/psql (postgres:\S+)/)
+  await using status = startIngesterProgram(['stack', 'status', '--url'], { env })
+  assert.equal(await status.ended, 0, status.stderr())
+  assert.equal(status.stdout(), `${url}\n`)
+  await using told = startIngesterProgram(['stack', 'status'], { env })
+  assert.equal(await told.ended, 0)
+  assert.match(told.stdout(), /^of a running demo, running since/)
+  await using down = startIngesterProgram(['stack', 'down'], { env })
+  assert.equal(await down.ended, 0)
+  assert.match(down.stderr(), /there is no stack/, 'it is not for others to end')
+  demo.signalGroup('SIGINT')
+  assert.equal(await demo.ended, 0, demo.stderr())
+  await using gone = startIngesterProgram(['stack', 'status'], { env })
+  assert.equal(await gone.ended, 4)
 })
 
 async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {

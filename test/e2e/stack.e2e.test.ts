@@ -47,7 +47,12 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   assert.deepEqual(JSON.parse(again.out), status, 'the one that runs')
 
   await using run = startIngesterProgram(['run', '--env-file', file], { env: { INGESTER_HTTP_PORT: '0' } })
-  await run.said(/127\.0\.0\.1:\d+/)
+  const [block] = await run.said(/^ingester \d[^]*ready after[^]*leaves now\n/m)
+  assert.match(
+    block,
+    /^ {2}PostgreSQL {4}psql 'postgres:\/\/scanner@127\.0\.0\.1:\d+\/scanner_dev\?sslmode=disable'$/m,
+  )
+  assert.ok(!block.includes('scanner:scanner'), 'no password')
   await using scanner = startProgram('bin/scanner', ['--env-file', file, '--count', '50', '--rate', '0'])
   assert.equal(await scanner.ended, 0, scanner.stderr())
   const { out: url } = await outcome('stack', 'status', '--url')

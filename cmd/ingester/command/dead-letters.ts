@@ -5,7 +5,7 @@ import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
 import { argument } from '../arguments.ts'
 import { stopSignals } from '../stop-signals.ts'
-import { Talk, askWhether, canAsk } from '../talk.ts'
+import { askWhether, canAsk } from '../ask.ts'
 
 interface Filters {
   readonly envFile?: string
@@ -165,6 +165,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   const { previewRedrive, redriveLetters } = await import('#app/redrive.ts')
   const config = loadRedriveConfig(options.envFile)
   const selection = selectionOf(options)
+  const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr)
   const warning = 'every subscription of the topic receives what is published'
   if (options.dryRun) {
@@ -204,6 +205,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
   const { discardLetters, previewLetters } = await import('#app/dead-letters.ts')
   const config = loadDatabaseConfig(options.envFile)
   const selection = selectionOf(options)
+  const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr)
   if (options.dryRun) {
     const preview = await previewLetters(config, selection, talk, options.json ? Infinity : shown)

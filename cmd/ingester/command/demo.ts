@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { exitCode } from '#app/exit-code.ts'
 import { readEnvironment } from '#config/environment.ts'
 import { parseDuration, parsePercentage, parseWhole } from '#config/values.ts'
 import { argument } from '../arguments.ts'
@@ -17,6 +18,7 @@ interface Options {
   readonly replicas: number
   readonly seed: number
   readonly json?: boolean
+  readonly logs?: boolean
 }
 
 export function demoCommand(): Command {
@@ -34,12 +36,13 @@ export function demoCommand(): Command {
     .option('--replicas <n>', 'ingesters on the one subscription', whole(1), 1)
     .option('--seed <n>', 'of the generated messages', whole(0), Date.now() % 2 ** 32)
     .option('--json', 'with --for: print the summary as one JSON object, last on stdout')
+    .option('--logs', 'show the log instead of the live view; without a terminal that is so anyway')
     .addHelpText(
       'before',
       `Examples:
   bin/ingester demo                                      until Ctrl-C
   bin/ingester demo --for 20s --rate 2000 --json         checks itself: exit 0 if the table is right, else 4
-  bin/ingester demo --for 1m --replicas 3 --late 50
+  bin/ingester demo --for 1m --replicas 3 --late 50 --logs
 `,
     )
     .action(async (options: Options, command: Command) => {
@@ -48,23 +51,44 @@ export function demoCommand(): Command {
         command.error('--duplicates, --late and --poison add up to more than 100')
       if (options.json && options.for === undefined)
         command.error('--json needs --for: it prints the verdict')
-      const { demo } = await import('#app/demo-report.ts')
-      using signals = stopSignals(() =>
-        console.error('stopping: settling what is in hand; once more to leave now'),
-      )
-      process.exitCode = await demo(
-        {
-          ...options,
-          forMs: options.for,
-          signal: signals.stop,
-          hurry: signals.hurry,
-          environment: readEnvironment(undefined),
-        },
-        {
-          json: options.json ?? false,
-          out: (line) => console.log(line),
-          talk: (line) => console.error(line),
-        },
-      )
+      process.exitCode = await demo(options)
     })
+}
+
+async function demo(options: Options): Promise<number> {
+  const { runDemo } = await import('#app/demo.ts')
+  const { summaryView, verdictLines } = await import('../demo-view.ts')
+  const { demoBlock } = await import('../start-block.ts')
+  const { LiveView } = await import('../live-view.ts')
+  const { Talk } = await import('../talk.ts')
+  using talk = new Talk(process.stderr)
+  const isLive = process.stderr.isTTY && !options.logs
+  using signals = stopSignals(() => talk.say('stopping: settling what is in hand; once more to leave now'))
+  using live = new DisposableStack()
+
+  talk.say('starting PostgreSQL, Redis and a Pub/Sub emulator')
+  const settings = { ...options, forMs: options.for }
+  const result = await runDemo({
+    ...settings,
+    signal: signals.stop,
+    hurry: signals.hurry,
+    environment: readEnvironment(undefined),
+    tell: (line) => talk.say(`  ${line}`),
+    writeLog: isLive ? (lines) => talk.say(lines.trimEnd()) : undefined,
+    started: (running) => {
+      talk.say(demoBlock(running, settings).join('\n'))
+      if (isLive) live.use(new LiveView(running, talk, options.for))
+    },
+  })
+  live.dispose()
+  talk[Symbol.dispose]()
+
+  const { nacked, converged } = result.summary
+  if (options.for === undefined) {
+    talk.say(summaryView(result))
+    return nacked > 0 ? exitCode.unsettled : exitCode.done
+  }
+  console.log(options.json ? JSON.stringify(result.summary) : summaryView(result))
+  talk.say(verdictLines(result).join('\n'))
+  return converged ? exitCode.done : exitCode.checkFailed
 }

@@ -17,9 +17,12 @@ Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back 
     )
     .action(async ({ envFile }: { envFile?: string }) => {
       const { serve } = await import('#app/serve.ts')
-      using signals = stopSignals(() =>
-        console.error('stopping: settling what is in hand; once more to leave now'),
-      )
-      process.exitCode = await serve(loadConfig(envFile), signals)
+      const { runBlock } = await import('../start-block.ts')
+      using signals = stopSignals()
+      process.exitCode = await serve(loadConfig(envFile), {
+        stop: signals.stop,
+        hurry: signals.hurry,
+        started: (running) => console.error(runBlock(running).join('\n')),
+      })
     })
 }

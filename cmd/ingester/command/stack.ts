@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import type { StackStatus } from '#app/stack.ts'
 import { exitCode } from '#app/exit-code.ts'
+import type { StackStatus } from '#app/stack-status.ts'
 import { readEnvironment } from '#config/environment.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -85,6 +85,7 @@ async function status({ url, json }: StatusOptions): Promise<void> {
   }
   if (url) return console.log(found.url)
   if (json) return console.log(JSON.stringify(found))
-  console.log(`running since ${found.since}, pid ${found.pid}`)
+  const whose = found.who === 'demo' ? 'of a running demo, ' : ''
+  console.log(`${whose}running since ${found.since}, pid ${found.pid}`)
   for (const { name, address } of found.services) console.log(`  ${name.padEnd(16)}  ${address}`)
 }

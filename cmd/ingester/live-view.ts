@@ -1,0 +1,63 @@
+import type { DemoProgress, RunningDemo } from '#app/demo.ts'
+import { liveView } from './demo-view.ts'
+import type { Talk } from './talk.ts'
+
+const everyMs = 1000
+/** Of the time, so that looking at a large table does not become its main load. */
+const readingShare = 0.2
+const shownRows = 5
+
+type Rows = Awaited<ReturnType<RunningDemo['newestRows']>>
+
+/** Draws a running demo once a second, until it is disposed of. */
+export class LiveView implements Disposable {
+  readonly #demo: RunningDemo
+  readonly #talk: Talk
+  readonly #forSeconds: number | undefined
+  readonly #began = performance.now()
+  readonly #timer: NodeJS.Timeout
+  #before: { readonly progress: DemoProgress; readonly atMs: number }
+  #newest: Rows = []
+  #readAgainAtMs = 0
+
+  constructor(demo: RunningDemo, talk: Talk, forMs: number | undefined) {
+    this.#demo = demo
+    this.#talk = talk
+    this.#forSeconds = forMs === undefined ? undefined : forMs / 1000
+    this.#before = { progress: demo.progress(), atMs: this.#began }
+    this.#timer = setInterval(() => this.#draw(), everyMs)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  #draw(): void {
+    const nowMs = performance.now()
+    if (nowMs >= this.#readAgainAtMs) void this.#read(nowMs)
+    const before = this.#before
+    const now = this.#demo.progress()
+    this.#before = { progress: now, atMs: nowMs }
+    this.#talk.progress(
+      liveView({
+        now,
+        before: before.progress,
+        secondsBetween: (nowMs - before.atMs) / 1000,
+        seconds: (nowMs - this.#began) / 1000,
+        forSeconds: this.#forSeconds,
+        newest: this.#newest,
+      }),
+    )
+  }
+
+  async #read(beganMs: number): Promise<void> {
+    this.#readAgainAtMs = Infinity
+    try {
+      this.#newest = await this.#demo.newestRows(shownRows)
+    } catch {
+      // The database is away: what was last seen stays, and the view says what is wrong.
+    }
+    const endedMs = performance.now()
+    this.#readAgainAtMs = endedMs + (endedMs - beganMs) / readingShare
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RunningDemo } from '#app/demo.ts'
+import type { RunningService } from '#app/serve.ts'
+import { configOf } from '#config/config.ts'
+import { demoBlock, runBlock } from './start-block.ts'
+
+const { config } = configOf({
+  INGESTER_PROJECTID: 'p',
+  INGESTER_TOPICID: 'scan-topic',
+  INGESTER_SUBSCRIPTIONID: 'scan-sub',
+  INGESTER_POSTGRES_USER: 'u',
+  INGESTER_POSTGRES_PASSWORD: 'hunter2',
+  INGESTER_POSTGRES_DB: 'd',
+  INGESTER_WORKER_COUNT: '3',
+})
+const ingester = {
+  adminUrl: 'http://127.0.0.1:9400',
+  subscription: 'projects/p/subscriptions/scan-sub',
+  table: 'scan_results',
+  cache: 'redis://localhost:6379/0, watermarks and claims',
+}
+const service = (change: Partial<typeof config> = {}) =>
+  ({
+    config: { ...config, ...change },
+    ingester,
+    psql: 'psql postgres://…',
+    startSeconds: 0.6,
+  }) as RunningService
+
+test('run: one aligned block with version, pipeline, stores, limits and addresses, and no password', () => {
+  const lines = runBlock(service())
+  assert.match(lines.join('\n'), /^\ningester \d+\.\d+\.\d+, ready after 0\.6 s\n/)
+  const facts = lines.filter((line) => line.startsWith('  '))
+  for (const line of facts) assert.match(line, /^ {2}\S.{11} {2}\S/, 'aligned')
+  assert.deepEqual(
+    facts.map((line) => line.slice(2, 14).trim()),
+    ['pipeline', 'PostgreSQL', 'cache', 'upserters', 'in hand', 'lease', 'admin', 'Ctrl-C'],
+  )
+  const text = lines.join('\n')
+  for (const fact of [
+    'scans: projects/p/subscriptions/scan-sub → scan_results, dead_letters',
+    '3; batches of 1,000 records, every 100 ms',
+    'at most 20,000 messages, 100 MiB',
+    'http://127.0.0.1:9400/metrics, http://127.0.0.1:9400/readyz',
+    'settles what is in hand, for 25 s at most',
+  ])
+    assert.ok(text.includes(fact), fact)
+  assert.ok(!text.includes('hunter2'))
+})
+
+test('run: an emulator is named, and an interval of 0 is told as what it means', () => {
+  const text = runBlock(
+    service({
+      pubsub: { ...config.pubsub, emulatorHost: '127.0.0.1:8085' },
+      engine: { ...config.engine, flushIntervalMs: 0 },
+    }),
+  ).join('\n')
+  assert.match(text, /emulator {6}PUBSUB_EMULATOR_HOST=127\.0\.0\.1:8085$/m)
+  assert.match(text, /records, as soon as one is free$/m)
+})
+
+test('demo: what it publishes, where everything is, and what is missing with its mend', () => {
+  const settings = { rate: 500, duplicates: 10, late: 20, poison: 1, seed: 7, forMs: 20_000 }
+  const running = {
+    config,
+    stack: { postgres: { url: 'postgres://u:p@h:1/d' }, missing: [] as { why: string; mend: string }[] },
+    ingesters: [ingester, ingester],
+    startSeconds: 2.7,
+  }
+  const text = demoBlock(running as unknown as RunningDemo, settings).join('\n')
+  assert.match(text, /scanner {7}500 messages\/s: 10% duplicates, 20% late, 1% poison; seed 7$/m)
+  assert.match(text, /PostgreSQL {4}psql postgres:\/\/u:p@h:1\/d$/m)
+  assert.equal(text.match(/^ {2}admin/gm)?.length, 2)
+  assert.match(text, /ends {10}after 20 s of publishing/)
+  assert.match(
+    demoBlock(running as unknown as RunningDemo, { ...settings, forMs: undefined }).join('\n'),
+    /Ctrl-C {8}ends all of it/,
+  )
+  running.stack.missing.push({ why: 'redis-server is not on PATH', mend: 'install it' })
+  assert.match(
+    demoBlock(running as unknown as RunningDemo, settings).join('\n'),
+    /cache {9}none: redis-server is not on PATH \(install it\)$/m,
+  )
+})

@@ -1,0 +1,69 @@
+import type { DemoOptions, RunningDemo } from '#app/demo.ts'
+import type { RunningService } from '#app/serve.ts'
+import { version } from '#app/version.ts'
+
+/** What people see when it runs: one aligned block, everything in it can be pasted. */
+
+/** What was asked for. */
+type DemoSettings = Pick<DemoOptions, 'rate' | 'duplicates' | 'late' | 'poison' | 'seed' | 'forMs'>
+
+type Fact = readonly [name: string, what: string]
+
+export function runBlock({ config, ingester, psql, startSeconds }: RunningService): string[] {
+  const { engine, pubsub, shutdownTimeoutMs } = config
+  const every =
+    engine.flushIntervalMs === 0 ? 'as soon as one is free' : `every ${duration(engine.flushIntervalMs)}`
+  return block(startSeconds, [
+    ['pipeline', `${config.pipeline}: ${ingester.subscription} → ${ingester.table}, dead_letters`],
+    ...(pubsub.emulatorHost ? [['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`] as const] : []),
+    ['PostgreSQL', psql],
+    ['cache', ingester.cache],
+    ['upserters', `${engine.workers}; batches of ${count(engine.maxBatchRecords)} records, ${every}`],
+    [
+      'in hand',
+      `at most ${count(pubsub.maxOutstandingMessages)} messages, ${mebibytes(pubsub.maxOutstandingBytes)}`,
+    ],
+    ['lease', `${duration(pubsub.ackDeadlineMs)}, renewed for as long as a message is in hand`],
+    ['admin', adminAddresses(ingester.adminUrl)],
+    ['Ctrl-C', `settles what is in hand, for ${duration(shutdownTimeoutMs)} at most; once more: leaves now`],
+  ])
+}
+
+export function demoBlock(running: RunningDemo, options: DemoSettings): string[] {
+  const { config, stack, ingesters, startSeconds } = running
+  const { pubsub, engine } = config
+  const share = `${options.duplicates}% duplicates, ${options.late}% late, ${options.poison}% poison`
+  return block(startSeconds, [
+    [
+      'pipeline',
+      `${config.pipeline}: ${pubsub.topicId} → ${pubsub.subscriptionId} → scan_results, dead_letters`,
+    ],
+    ['scanner', `${options.rate} messages/s: ${share}; seed ${options.seed}`],
+    ['ingesters', `${ingesters.length}, of ${engine.workers} upserters each`],
+    ['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`],
+    ['PostgreSQL', `psql ${stack.postgres?.url}`],
+    ['cache', cacheOf(running)],
+    ...ingesters.map(({ adminUrl }): Fact => ['admin', adminAddresses(adminUrl)]),
+    options.forMs === undefined
+      ? ['Ctrl-C', 'ends all of it']
+      : [
+          'ends',
+          `after ${options.forMs / 1000} s of publishing, and a comparison of the table with what was published`,
+        ],
+  ])
+}
+
+function block(startSeconds: number, facts: readonly Fact[]): string[] {
+  const lines = facts.map(([name, what]) => `  ${name.padEnd(12)}  ${what}`)
+  return ['', `ingester ${version}, ready after ${startSeconds} s`, ...lines, '']
+}
+
+function cacheOf({ stack, ingesters }: RunningDemo): string {
+  const missing = stack.missing.map(({ why, mend }) => `none: ${why} (${mend})`)
+  return missing[0] ?? ingesters[0]?.cache ?? ''
+}
+
+const adminAddresses = (url: string) => `${url}/metrics, ${url}/readyz`
+const count = (n: number) => n.toLocaleString('en')
+const duration = (ms: number) => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
+const mebibytes = (bytes: number) => `${count(Math.round(bytes / 2 ** 20))} MiB`

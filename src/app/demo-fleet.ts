@@ -1,0 +1,124 @@
+import type { Config } from '#config/config.ts'
+import type { Verdict } from '#core/cache.ts'
+import type { Logger } from '#core/logger.ts'
+import { Tally } from '#demo/tally.ts'
+import { onFreePort } from '#stack/ports.ts'
+import type { Ingester } from './ingester.ts'
+import { startIngester } from './ingester.ts'
+import { shutDown } from './shutdown.ts'
+
+export interface FleetOptions {
+  readonly replicas: number
+  /** First signal: publishing is to end. */
+  readonly signal: AbortSignal
+  /** Second signal: leave now. */
+  readonly hurry: AbortSignal
+}
+
+/** received = written + coalesced + stale + deadLettered + nacked + outstanding */
+export interface FleetCounts {
+  readonly received: number
+  readonly written: number
+  readonly coalesced: number
+  readonly stale: number
+  readonly deadLettered: number
+  readonly nacked: number
+  readonly redelivered: number
+  readonly outstanding: number
+  /** Records that were sent to PostgreSQL, repeated attempts included. The rest never reached it. */
+  readonly offered: number
+}
+
+export interface FleetProgress extends FleetCounts {
+  readonly judged: Readonly<Record<Verdict, number>>
+  /** From publishing to commit, since this was last asked. */
+  readonly slowestCommitSeconds: number | undefined
+  /** What is wrong with any of the ingesters. */
+  readonly trouble: readonly string[]
+}
+
+/** What was published and is not received by then will not come any more. */
+const drainLimitMs = 90_000
+
+/** The demo's ingesters on their one subscription, and what they do together. */
+export class DemoFleet implements AsyncDisposable {
+  readonly ingesters: Ingester[] = []
+  /** Aborts with the user's signal, or with the first ingester that cannot go on. */
+  readonly ending: AbortSignal
+  readonly #config: Config
+  readonly #options: FleetOptions
+  readonly #tally = new Tally(() => this.#outstanding)
+  readonly #failing = new AbortController()
+  #failure: Error | undefined
+
+  private constructor(config: Config, options: FleetOptions) {
+    this.#config = config
+    this.#options = options
+    this.ending = AbortSignal.any([options.signal, this.#failing.signal])
+  }
+
+  /** @throws as startIngester does; those that had started are stopped */
+  static async start(config: Config, options: FleetOptions, logger: Logger): Promise<DemoFleet> {
+    const fleet = new DemoFleet(config, options)
+    try {
+      for (let i = 0; i < options.replicas; i++) await fleet.#add(logger)
+    } catch (error) {
+      await fleet[Symbol.asyncDispose]()
+      throw error
+    }
+    return fleet
+  }
+
+  async #add(logger: Logger): Promise<void> {
+    const config = this.#config
+    const { observer } = this.#tally
+    const ingester = await onFreePort(config.http.port, (port) =>
+      startIngester({ ...config, http: { ...config.http, port } }, logger, { observer }),
+    )
+    this.ingesters.push(ingester)
+    void ingester.failed.then((error) => {
+      this.#failure ??= error
+      this.#failing.abort()
+    })
+  }
+
+  get #outstanding(): number {
+    return this.ingesters.reduce((sum, { outstanding }) => sum + outstanding, 0)
+  }
+
+  counts(): FleetCounts {
+    const { settled, received, redelivered, offered } = this.#tally
+    const { written, coalesced, stale, nacked } = settled
+    const outstanding = this.#outstanding
+    const deadLettered = settled['dead-lettered']
+    return { received, written, coalesced, stale, deadLettered, nacked, redelivered, outstanding, offered }
+  }
+
+  progress(): FleetProgress {
+    return {
+      ...this.counts(),
+      judged: this.#tally.judged,
+      slowestCommitSeconds: this.#tally.takeSlowestCommit(),
+      trouble: [...new Set(this.ingesters.flatMap(({ trouble }) => trouble))],
+    }
+  }
+
+  /** Resolves when all these messages are settled; false where they are not in time, or the user does not wait. */
+  async drained(messages: number): Promise<boolean> {
+    const limit = AbortSignal.any([this.#options.hurry, AbortSignal.timeout(drainLimitMs)])
+    const gaveUp = Promise.withResolvers<false>()
+    limit.addEventListener('abort', () => gaveUp.resolve(false))
+    return Promise.race([this.#tally.drained(messages).then(() => true), gaveUp.promise])
+  }
+
+  /** @throws what ended an ingester before its time */
+  async stop(): Promise<void> {
+    await this[Symbol.asyncDispose]()
+    if (this.#failure) throw this.#failure
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const patience = { limitMs: this.#config.shutdownTimeoutMs, hurry: this.#options.hurry }
+    await Promise.all(this.ingesters.map((one) => shutDown(one, patience)))
+  }
+}

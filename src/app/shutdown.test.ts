@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import type { Ingester } from './ingester.ts'
+import { shutDown } from './shutdown.ts'
+
+/** An ingester whose stop takes until it is told to end. */
+function stopping() {
+  const stopped = Promise.withResolvers<void>()
+  const state = { outstanding: 3000, aborted: 0 }
+  const ingester = {
+    get outstanding() {
+      return state.outstanding
+    },
+    trouble: ['PostgreSQL: away'],
+    stop: () => stopped.promise,
+    abort: async () => ((state.aborted += 1), state.outstanding),
+  } as unknown as Ingester
+  return { ingester, state, end: () => stopped.resolve() }
+}
+
+const never = new AbortController().signal
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+const withTimers = (t: TestContext) => t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
+
+test('says what it waits for, at once and every other second, and no more when it is over', async (t) => {
+  withTimers(t)
+  const { ingester, state, end } = stopping()
+  const told: [number, readonly string[]][] = []
+  const waiting = (outstanding: number, because: readonly string[]) => void told.push([outstanding, because])
+  const outcome = shutDown(ingester, { limitMs: 25_000, hurry: never, waiting })
+  assert.deepEqual(told, [[3000, ['PostgreSQL: away']]])
+  state.outstanding = 200
+  t.mock.timers.tick(1999)
+  assert.equal(told.length, 1)
+  t.mock.timers.tick(1)
+  assert.deepEqual(told[1], [200, ['PostgreSQL: away']])
+  end()
+  assert.equal(await outcome, 0)
+  t.mock.timers.tick(10_000)
+  assert.equal(told.length, 2)
+  assert.equal(state.aborted, 0)
+})
+
+test('a hurry makes it hard, also one from before', async (t) => {
+  withTimers(t)
+  for (const early of [true, false]) {
+    const { ingester, state } = stopping()
+    const hurry = new AbortController()
+    if (early) hurry.abort()
+    const outcome = shutDown(ingester, { limitMs: 25_000, hurry: hurry.signal })
+    await settled()
+    hurry.abort()
+    assert.equal(await outcome, 3000)
+    assert.equal(state.aborted, 1)
+  }
+})
+
+test('so does the end of its time', async (t) => {
+  withTimers(t)
+  const { ingester, state } = stopping()
+  const outcome = shutDown(ingester, { limitMs: 1000, hurry: never })
+  t.mock.timers.tick(999)
+  await settled()
+  assert.equal(state.aborted, 0)
+  t.mock.timers.tick(1)
+  assert.equal(await outcome, 3000)
+})
