@@ -7,23 +7,26 @@ interface Options {
 }
 
 export function cacheCommand(): Command {
-  return new Command('cache').description('What Redis knows of the table.').addCommand(
-    new Command('bump')
-      .description('Forget it: begin a new epoch, whose watermarks are those that come from now on.')
-      .option('--env-file <file>', 'read variables from a file; the environment goes before it')
-      .option('--json', 'print one JSON object')
-      .addHelpText(
-        'before',
-        `Examples:
+  return new Command('cache')
+    .summary('what Redis knows of the table: forget it')
+    .description('What Redis knows of the table.')
+    .addCommand(
+      new Command('bump')
+        .description('Forget it: begin a new epoch, whose watermarks are those that come from now on.')
+        .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+        .option('--json', 'print one JSON object')
+        .addHelpText(
+          'before',
+          `Examples:
   bin/ingester cache bump --env-file .env     after DELETE, or after a restore, and before a replay
 
 Without it, messages whose rows were deleted are taken for stale when they are replayed. TRUNCATE needs none;
-after anything else that took rows back (a restore, an UPDATE, tables renamed) bump: it costs nothing. It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and,
-unless they are the default, _HOST, _PORT, _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
+after anything else that took rows back (a restore, an UPDATE, tables renamed) bump: it costs nothing.
+It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
 `,
-      )
-      .action(bump),
-  )
+        )
+        .action(bump),
+    )
 }
 
 async function bump({ envFile, json }: Options): Promise<void> {

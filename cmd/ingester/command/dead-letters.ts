@@ -33,6 +33,7 @@ const shown = 20
 
 export function deadLettersCommand(): Command {
   return new Command('dead-letters')
+    .summary('messages that could not be stored')
     .description('Messages that could not be stored: look at them, publish them again, or discard them.')
     .addHelpText(
       'before',

@@ -23,6 +23,7 @@ interface Options {
 
 export function demoCommand(): Command {
   return new Command('demo')
+    .summary('everything at once, on this machine')
     .description('Run everything on this machine: PostgreSQL, Redis, Pub/Sub emulator, scanner, ingester.')
     .option(
       '--for <duration>',

@@ -9,6 +9,7 @@ interface Options {
 
 export function doctorCommand(): Command {
   return new Command('doctor')
+    .summary('what is wrong, and how to mend it')
     .description('Look at all that the service needs, and say how to mend what is wrong. It changes nothing.')
     .option('--env-file <file>', 'read variables from a file; the environment goes before it')
     .option('--json', 'print one JSON object: {checks: [{name, status, detail, mend?}], ok}')

@@ -12,6 +12,7 @@ interface Options {
 
 export function emulatorCommand(): Command {
   return new Command('emulator')
+    .summary('the Pub/Sub emulator alone')
     .description('Run the Pub/Sub emulator alone: gRPC and REST on one port, everything in memory.')
     .option(
       '--port <n>',

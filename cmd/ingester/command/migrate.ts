@@ -8,6 +8,7 @@ interface Options {
 
 export function migrateCommand(): Command {
   return new Command('migrate')
+    .summary('make the tables, or take the last change back')
     .description('Make the tables, or take the last change back.')
     .addHelpText(
       'before',

@@ -4,6 +4,7 @@ import { stopSignals } from '../stop-signals.ts'
 
 export function runCommand(): Command {
   return new Command('run')
+    .summary('the service')
     .description('Run the service: consume the subscription until it is told to stop.')
     .option('--env-file <file>', 'read variables from a file; the environment goes before it')
     .addHelpText(

@@ -17,6 +17,7 @@ interface StatusOptions {
 
 export function stackCommand(): Command {
   return new Command('stack')
+    .summary('PostgreSQL, Redis and the emulator alone')
     .description('PostgreSQL with the tables, Redis and the Pub/Sub emulator, without an ingester.')
     .addHelpText(
       'before',

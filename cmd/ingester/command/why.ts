@@ -12,6 +12,7 @@ interface Options {
 export function whyCommand(): Command {
   const usages = keyUsages.map(({ words }) => `[options] ${words}`)
   return new Command('why')
+    .summary('where one record is')
     .description('Where one record is: in the table, the cache, a batch, or among the dead letters.')
     .argument('<key...>', 'what names the record')
     .usage(usages.join('\n       ingester why '))
