@@ -56,6 +56,10 @@ check: $(STAMP) ## types, lint and room boundaries, format, dead code
 format: $(STAMP) ## rewrite the files in the project's format
 	@$(NODE) node_modules/@biomejs/biome/bin/biome format --write
 
+.PHONY: diagrams
+diagrams: $(STAMP) ## render diagrams/*.dot to SVG; commit both
+	@$(NODE) tools/diagrams.mjs
+
 .PHONY: lock
 lock: ## bring package-lock.json in line with package.json, for every platform
 	@npm install --no-audit --no-fund
