@@ -10,6 +10,7 @@ export function cacheCommand(): Command {
   return new Command('cache')
     .summary('what Redis knows of the table: forget it')
     .description('What Redis knows of the table.')
+    .addHelpText('before', 'Examples:\n  bin/ingester cache bump --env-file .env\n')
     .addCommand(
       new Command('bump')
         .description('Forget it: begin a new epoch, whose watermarks are those that come from now on.')
