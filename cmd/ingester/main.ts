@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { endingOf, exitCode } from '#app/exit-code.ts'
 import { version } from '#app/version.ts'
 import { cacheCommand } from './command/cache.ts'
+import { completionCommand } from './command/completion.ts'
 import { deadLettersCommand } from './command/dead-letters.ts'
 import { demoCommand } from './command/demo.ts'
 import { doctorCommand } from './command/doctor.ts'
@@ -35,6 +36,7 @@ for (const command of [
   stackCommand(),
   whyCommand(),
   deadLettersCommand(),
+  completionCommand(),
 ])
   program.addCommand(command)
 for (const command of everyCommand(program)) command.exitOverride()

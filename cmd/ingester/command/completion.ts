@@ -1,0 +1,27 @@
+import { Argument, Command } from 'commander'
+import type { Shell } from '../completion/script.ts'
+import { completionScript, shells } from '../completion/script.ts'
+import { nodesOf } from '../completion/tree.ts'
+
+export function completionCommand(): Command {
+  return new Command('completion')
+    .summary('Complete what you type with TAB, in bash and zsh.')
+    .description('Print a script that makes a shell complete commands, options and their values with TAB.')
+    .addArgument(new Argument('<shell>', 'the one you use').choices(shells))
+    .addHelpText(
+      'before',
+      `Examples:
+  eval "$(bin/ingester completion bash)"      for this shell, if it is bash
+  eval "$(bin/ingester completion zsh)"       for this shell, if it is zsh
+
+For good, in bash, then in zsh; and the first half again whenever commands have changed:
+  bin/ingester completion bash > ~/.ingester.bash && echo '. ~/.ingester.bash' >> ~/.bashrc
+  bin/ingester completion zsh > ~/.ingester.zsh && echo '. ~/.ingester.zsh' >> ~/.zshrc
+
+It completes after ingester, bin/ingester and any other path to it. It runs nothing but the shell itself.
+`,
+    )
+    .action((shell: Shell, _options: object, { parent }: Command) => {
+      if (parent) console.log(completionScript(shell, nodesOf(parent)))
+    })
+}

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { projectDir } from './program.ts'
+
+/** An interactive shell on a terminal, in the project's folder. */
+export interface Terminal extends AsyncDisposable {
+  /** Types, then waits until the shell has dealt with it; the line is given up. What it wrote meanwhile. */
+  type(keys: string): Promise<string>
+}
+
+const prompt = 'ready> '
+
+/** Its home is a folder that may be written to; nobody's settings are read. */
+export async function openTerminal(shell: 'bash' | 'zsh', home: string): Promise<Terminal> {
+  const start = {
+    bash: 'exec bash --norc --noprofile -i',
+    zsh: 'exec zsh -f +o promptsp -i',
+  }[shell]
+  const { PATH = '' } = process.env
+  const child = spawn('script', ['-qec', `stty cols 250; ${start}`, '/dev/null'], {
+    cwd: projectDir,
+    env: {
+      PATH,
+      HOME: home,
+      TERM: 'dumb',
+      LC_ALL: 'C.UTF-8',
+      PS1: prompt,
+      INPUTRC: '/dev/null',
+      SHELL: '/bin/sh',
+    },
+  })
+  const closed = once(child, 'close')
+  let unread = ''
+  let look = () => {}
+  const ended = new Error(`${shell} has ended`)
+  const { promise: gone, reject } = Promise.withResolvers<never>()
+  gone.catch(() => {})
+  child.once('close', () => reject(ended))
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    unread += text
+    look()
+  })
+  const until = async (text: string) => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    look = () => {
+      const end = unread.indexOf(text)
+      if (end < 0) return
+      resolve(unread.slice(0, end))
+      unread = unread.slice(end + text.length)
+      look = () => {}
+    }
+    look()
+    return Promise.race([promise, gone])
+  }
+  let turns = 0
+  await until(prompt)
+  return {
+    type: async (keys) => {
+      // The sum is typed, its result is not: only the shell writes that.
+      const mark = ++turns
+      child.stdin.write(`${keys}\u0015echo done-$((${mark}+0))-\r`)
+      const seen = await until(`done-${mark}-`)
+      await until(prompt)
+      return seen
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL')
+      await closed
+    },
+  }
+}
