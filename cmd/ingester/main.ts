@@ -16,6 +16,8 @@ const program = new Command('ingester')
   .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
   .version(version)
   .showSuggestionAfterError()
+  // `help` works, too, but needs no line beside --help: all of it is to fit a screen of 24.
+  .configureHelp({ visibleCommands: ({ commands }) => [...commands] })
   .addHelpText(
     'before',
     `Examples:

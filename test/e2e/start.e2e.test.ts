@@ -54,11 +54,11 @@ test('wrong usage: exit 2 with a hint; help: exit 0 on stdout, examples first', 
   const help = await outcome(['--help'])
   const commands = [...help.out.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name as string)
   assert.ok(commands.length > 8, help.out)
-  for (const args of [[], ...commands.filter((name) => name !== 'help').map((name) => [name])]) {
+  for (const args of [[], ...commands.map((name) => [name])]) {
     const { code, out } = await outcome([...args, '--help'])
     assert.equal(code, 0)
     assert.match(out, /^Examples:/)
-    assert.ok(out.split('\n').length <= 26, `${args.join(' ')} --help is longer than a screen`)
+    assert.ok(out.trimEnd().split('\n').length <= 24, `${args.join(' ')} --help is longer than a screen`)
   }
   assert.match((await outcome(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
 })

@@ -5,7 +5,7 @@ import { nodesOf } from '../completion/tree.ts'
 
 export function completionCommand(): Command {
   return new Command('completion')
-    .summary('Complete what you type with TAB, in bash and zsh.')
+    .summary('TAB in bash and zsh')
     .description('Print a script that makes a shell complete commands, options and their values with TAB.')
     .addArgument(new Argument('<shell>', 'the one you use').choices(shells))
     .addHelpText(
