@@ -1,15 +1,14 @@
 // What people do about messages that could not be stored: find them, understand them, redrive or discard them.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { before, after, describe, test } from 'node:test'
 import { encodeScan } from '#demo/scan.ts'
 import type { Scan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
 import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
-import { projectDir, startIngesterProgram } from '../support/program.ts'
+import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem, until } from '../support/system.ts'
+import { onTerminal } from '../support/terminal.ts'
 
 const good: Scan = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700_000_000, response: 'hello' }
 const refused: Scan = { ...good, service: 'TELNET' }
@@ -325,39 +324,34 @@ await describe('list, show and discard', async () => {
       ['n', /nothing was discarded/],
       ['\u0003', /nothing was discarded/],
     ] as const) {
-      assert.match(await onTerminal(['discard', '--ids', '1'], answer), expected)
+      assert.match(await deadLettersOnTerminal(['discard', '--ids', '1'], answer), expected)
       assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
     }
-    assert.match(await onTerminal(['redrive', '--ids', '1'], 'n'), /every subscription of the topic receives/)
+    assert.match(
+      await deadLettersOnTerminal(['redrive', '--ids', '1'], 'n'),
+      /every subscription of the topic receives/,
+    )
     assert.deepEqual(arrived(system), [])
-    assert.match(await onTerminal(['redrive', '--ids', '1'], 'y'), /redriving: 1 of 1[^]*published 1/)
-    assert.match(await onTerminal(['discard', '--ids', '2'], 'y'), /discarded 1/)
+    assert.match(
+      await deadLettersOnTerminal(['redrive', '--ids', '1'], 'y'),
+      /redriving: 1 of 1[^]*published 1/,
+    )
+    assert.match(await deadLettersOnTerminal(['discard', '--ids', '2'], 'y'), /discarded 1/)
     assert.deepEqual(await statuses(system), ['redriven', 'discarded', 'new', 'discarded', 'new'])
     assert.equal(arrived(system).length, 1)
 
-    const listed = await onTerminal(['list', '--status', 'all'])
+    const listed = await deadLettersOnTerminal(['list', '--status', 'all'])
     assert.ok(listed.includes('\u001b[1m'))
     assert.match(listed, /x…/)
-    assert.ok(!(await onTerminal(['list'], undefined, { NO_COLOR: '1' })).includes('\u001b[1m'))
+    assert.ok(!(await deadLettersOnTerminal(['list'], undefined, { NO_COLOR: '1' })).includes('\u001b[1m'))
   })
 
-  /** Everything that the program writes to a terminal of 100 columns on which this key is pressed when it asks. */
-  async function onTerminal(
+  async function deadLettersOnTerminal(
     args: readonly string[],
     key?: string,
     extra: Readonly<Record<string, string>> = {},
   ) {
-    const line = `stty cols 100 rows 30; exec bin/ingester dead-letters ${args.join(' ')}`
-    const { PATH = '', HOME = '' } = process.env
-    const env = { PATH, HOME, TERM: 'xterm', ...system.env, ...extra }
-    const child = spawn('script', ['-qec', line, '/dev/null'], { cwd: projectDir, env })
-    let seen = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const hadAsked = seen.includes('?')
-      seen += text
-      if (key !== undefined && !hadAsked && seen.includes('?')) child.stdin.write(key)
-    })
-    await once(child, 'close')
-    return seen
+    const line = `exec bin/ingester dead-letters ${args.join(' ')}`
+    return (await onTerminal(line, { key, env: { ...system.env, ...extra } })).seen
   }
 })

@@ -31,6 +31,14 @@ test('.env.demo is a right configuration, and its commented lines are the defaul
   assert.deepEqual(configOf(parseEnv(uncommented.join('\n'))).config, config)
 })
 
+test('README names make targets that there are', () => {
+  const makefile = read('Makefile')
+  const named = new Set([...read('README.md').matchAll(/\bmake ([a-z]+)\b/g)].map(([, target]) => target))
+  assert.ok(named.size > 5)
+  const missing = [...named].filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))
+  assert.deepEqual(missing, [])
+})
+
 test('every promise in docs/SPEC.md names tests that are there', () => {
   const promises = read('docs/SPEC.md')
     .split(/^(?=\*\*\d+\.)/m)

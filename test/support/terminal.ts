@@ -10,6 +10,33 @@ export interface Terminal extends AsyncDisposable {
 
 const prompt = 'ready> '
 
+export interface OnTerminal {
+  /** Pressed when the program asks. */
+  readonly key?: string | undefined
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Runs a line to its end on a terminal of 100 columns: its exit code, and everything that it wrote there. */
+export async function onTerminal(
+  line: string,
+  { key, cwd = projectDir, env }: OnTerminal = {},
+): Promise<{ code: number; seen: string }> {
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn('script', ['-qec', `stty cols 100 rows 30; ${line}`, '/dev/null'], {
+    cwd,
+    env: { PATH, HOME, TERM: 'xterm', ...env },
+  })
+  let seen = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const hadAsked = seen.includes('?')
+    seen += text
+    if (key !== undefined && !hadAsked && seen.includes('?')) child.stdin.write(key)
+  })
+  const [code] = await once(child, 'close')
+  return { code: code as number, seen }
+}
+
 /** Its home is a folder that may be written to; nobody's settings are read. */
 export async function openTerminal(shell: 'bash' | 'zsh', home: string): Promise<Terminal> {
   const start = {
