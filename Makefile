@@ -60,6 +60,10 @@ format: $(STAMP) ## rewrite the files in the project's format
 diagrams: $(STAMP) ## render diagrams/*.dot to SVG; commit both
 	@$(NODE) tools/diagrams.mjs
 
+.PHONY: docs
+docs: $(STAMP) ## make docs/CONFIGURATION.md's tables and .env.demo's comments from src/config/spec.ts
+	@$(NODE) tools/configuration.ts
+
 .PHONY: lock
 lock: ## bring package-lock.json in line with package.json, for every platform
 	@npm install --no-audit --no-fund

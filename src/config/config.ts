@@ -29,7 +29,8 @@ export function configOf(environment: Environment, known: readonly string[] = []
   const { clean, faults } = validated(environment)
   // A value that is missing or wrong is undefined here, and no comparison finds fault with that.
   const config = shape(clean)
-  const all = [...known, ...faults, ...crossFaults(config)]
+  const crossFaults = crossChecks.filter(({ isBroken }) => isBroken(config)).map(({ fault }) => fault)
+  const all = [...known, ...faults, ...crossFaults]
   if (all.length > 0) throw new ConfigFault(all)
   return { config, warnings: warningsOf(environment) }
 }
@@ -142,18 +143,20 @@ function shape(env: CleanedEnv<typeof spec>) {
 }
 
 /** What each value alone cannot show. */
-function crossFaults({ pubsub, limits, postgres, engine }: Config): string[] {
-  const faults: string[] = []
-  if (pubsub.maxOutstandingBytes < limits.maxMessageBytes) {
-    faults.push('INGESTER_MAX_OUTSTANDING_BYTES must not be less than INGESTER_MAX_MESSAGE_BYTES')
-  }
-  if (postgres.poolSize < engine.workers) {
-    faults.push(
+export const crossChecks: readonly {
+  readonly fault: string
+  readonly isBroken: (config: Config) => boolean
+}[] = [
+  {
+    fault: 'INGESTER_MAX_OUTSTANDING_BYTES must not be less than INGESTER_MAX_MESSAGE_BYTES',
+    isBroken: ({ pubsub, limits }) => pubsub.maxOutstandingBytes < limits.maxMessageBytes,
+  },
+  {
+    fault:
       'INGESTER_POSTGRES_POOL_SIZE must not be less than INGESTER_WORKER_COUNT: each worker writes on its own connection',
-    )
-  }
-  return faults
-}
+    isBroken: ({ postgres, engine }) => postgres.poolSize < engine.workers,
+  },
+]
 
 /** Not a fault: Kubernetes, for one, injects names such as INGESTER_SERVICE_HOST. */
 function warningsOf(environment: Environment): string[] {

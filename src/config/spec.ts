@@ -1,49 +1,181 @@
 import { availableParallelism } from 'node:os'
-import { str } from 'envalid'
-import { address, bytes, count, duration, flag, oneOf, resourceId, text } from './validators.ts'
+import { address, bytes, count, duration, flag, oneOf, resourceId, text, verbatim } from './validators.ts'
+
+// Each variable with its default, what it may be and, in `desc`, what it is: docs/CONFIGURATION.md and the comments
+// of .env.demo are made of these (`make docs`). When to change a lever, and what that costs, stands in the former.
 
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 const logOutputs = ['json', 'console'] as const
 
-/** Every variable that has an effect, with its default; `.env.demo` and the README list them for people. */
-export const spec = {
-  PUBSUB_EMULATOR_HOST: str({ default: undefined }),
-  INGESTER_PIPELINE: text({ default: 'scans' }),
-  INGESTER_PROJECTID: text({ example: 'my-project' }),
-  INGESTER_TOPICID: resourceId({ default: undefined }),
-  INGESTER_SUBSCRIPTIONID: resourceId({ default: undefined }),
+const ingest = {
+  INGESTER_PIPELINE: text({ default: 'scans', desc: 'What to ingest: source, decoder and table.' }),
+  INGESTER_MAX_MESSAGE_BYTES: bytes({
+    default: 10 * 2 ** 20,
+    desc: 'Larger messages are dead-lettered, their data cut to 64 KiB.',
+  }),
+  INGESTER_MAX_CLOCK_SKEW: duration(
+    '0s',
+    '876000h',
+  )({
+    default: 86_400_000,
+    desc: "How far a record's time may lie after its message's publish time.",
+  }),
+  INGESTER_DEAD_LETTER: oneOf(['table'])({
+    default: 'table',
+    desc: 'Where messages go that cannot be stored: the table `dead_letters`.',
+  }),
+}
+
+const pubsub = {
+  INGESTER_PROJECTID: text({ example: 'my-project', desc: 'Google Cloud project.' }),
+  INGESTER_TOPICID: resourceId({
+    default: undefined,
+    desc: 'Topic of the subscription; redriven messages go there.',
+  }),
+  INGESTER_SUBSCRIPTIONID: resourceId({
+    default: undefined,
+    desc: 'The one subscription that all replicas share.',
+  }),
+  PUBSUB_EMULATOR_HOST: verbatim({
+    default: undefined,
+    desc: "host:port of an emulator. Without it: Google's service and the environment's credentials.",
+  }),
   // What Pub/Sub allows.
-  INGESTER_ACK_DEADLINE: duration('10s', '600s')({ default: 30_000 }),
-  INGESTER_MAX_OUTSTANDING_MESSAGES: count(1, 1_000_000)({ default: 20_000 }),
-  INGESTER_MAX_OUTSTANDING_BYTES: bytes({ default: 100 * 2 ** 20 }),
-  INGESTER_MAX_MESSAGE_BYTES: bytes({ default: 10 * 2 ** 20 }),
-  INGESTER_POSTGRES_USER: text({ example: 'scanner' }),
-  INGESTER_POSTGRES_PASSWORD: str({ example: 'a password, or INGESTER_POSTGRES_PASSWORD_FILE' }),
-  INGESTER_POSTGRES_DB: text({ example: 'scanner_dev' }),
-  INGESTER_POSTGRES_HOST: text({ default: 'localhost' }),
-  INGESTER_POSTGRES_PORT: count(1, 65_535)({ default: 5432 }),
-  INGESTER_POSTGRES_SSL_MODE: oneOf(sslModes)({ default: 'verify-full' }),
-  INGESTER_POSTGRES_POOL_SIZE: count(1, 1000)({ default: undefined }),
-  INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration()({ default: 30_000 }),
-  INGESTER_REDIS_ENABLED: flag({ default: true }),
-  INGESTER_REDIS_ADDR: address({ default: { host: 'localhost', port: 6379 } }),
-  INGESTER_REDIS_PASSWORD: str({ default: undefined }),
-  INGESTER_REDIS_DB: count(0, 65_535)({ default: 0 }),
+  INGESTER_ACK_DEADLINE: duration(
+    '10s',
+    '600s',
+  )({
+    default: 30_000,
+    desc: 'Lease of a message, renewed at a third of it.',
+  }),
+  INGESTER_MAX_OUTSTANDING_MESSAGES: count(
+    1,
+    1_000_000,
+  )({
+    default: 20_000,
+    desc: 'Hard bound on the messages that one process holds.',
+  }),
+  INGESTER_MAX_OUTSTANDING_BYTES: bytes({
+    default: 100 * 2 ** 20,
+    desc: 'Hard bound on the bytes of the messages that one process holds.',
+  }),
+}
+
+const postgres = {
+  INGESTER_POSTGRES_HOST: text({ default: 'localhost', desc: 'Name or address of the server.' }),
+  INGESTER_POSTGRES_PORT: count(1, 65_535)({ default: 5432, desc: 'Its port.' }),
+  INGESTER_POSTGRES_USER: text({ example: 'scanner', desc: 'Role that reads and writes the tables.' }),
+  INGESTER_POSTGRES_PASSWORD: verbatim({
+    example: 'a password, or INGESTER_POSTGRES_PASSWORD_FILE',
+    desc: 'Its password.',
+  }),
+  INGESTER_POSTGRES_DB: text({ example: 'scanner_dev', desc: 'Database that holds the tables.' }),
+  INGESTER_POSTGRES_SSL_MODE: oneOf(sslModes)({
+    default: 'verify-full',
+    desc: 'TLS, as libpq names it. Only a database on this machine does without.',
+  }),
+  INGESTER_POSTGRES_POOL_SIZE: count(
+    1,
+    1000,
+  )({
+    default: undefined,
+    desc: 'Most connections that one process opens.',
+  }),
+  INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration()({
+    default: 30_000,
+    desc: 'The server ends a statement that takes longer; 5 s later the client stops waiting.',
+  }),
+}
+
+const redis = {
+  INGESTER_REDIS_ENABLED: flag({
+    default: true,
+    desc: 'The cache. false: none, and PostgreSQL does all the work.',
+  }),
+  INGESTER_REDIS_ADDR: address({ default: { host: 'localhost', port: 6379 }, desc: 'Where it is.' }),
+  INGESTER_REDIS_PASSWORD: verbatim({ default: undefined, desc: 'Password of the user `default`.' }),
+  INGESTER_REDIS_DB: count(0, 65_535)({ default: 0, desc: 'Number of the database.' }),
+  INGESTER_REDIS_TLS: flag({
+    default: false,
+    desc: 'TLS, verified with the authorities of Node.js and those in NODE_EXTRA_CA_CERTS.',
+  }),
   // A year: a lifetime in Redis, no timer of ours.
-  INGESTER_REDIS_TTL: duration('1s', '8760h')({ default: 259_200_000 }),
-  INGESTER_REDIS_TLS: flag({ default: false }),
-  INGESTER_REDIS_CLAIMS: flag({ default: true }),
-  INGESTER_WORKER_COUNT: count(1, 256)({ default: availableParallelism() }),
-  INGESTER_MAX_BATCH_SIZE: count(1, 50_000)({ default: 1000 }),
-  INGESTER_MAX_BATCH_BYTES: bytes({ default: 8 * 2 ** 20 }),
-  INGESTER_FLUSH_INTERVAL: duration()({ default: 100 }),
-  INGESTER_MAX_CLOCK_SKEW: duration('0s', '876000h')({ default: 86_400_000 }),
-  INGESTER_DEAD_LETTER: oneOf(['table'])({ default: 'table' }),
-  INGESTER_STARTUP_TIMEOUT: duration()({ default: 60_000 }),
-  INGESTER_SHUTDOWN_TIMEOUT: duration()({ default: 25_000 }),
-  INGESTER_LOG_LEVEL: oneOf(logLevels)({ default: 'info' }),
-  INGESTER_LOG_OUTPUT: oneOf(logOutputs)({ default: 'json' }),
-  INGESTER_HTTP_HOST: text({ default: '127.0.0.1' }),
-  INGESTER_HTTP_PORT: count(0, 65_535)({ default: 9400 }),
+  INGESTER_REDIS_TTL: duration(
+    '1s',
+    '8760h',
+  )({
+    default: 259_200_000,
+    desc: 'How long a key is remembered.',
+  }),
+  INGESTER_REDIS_CLAIMS: flag({
+    default: true,
+    desc: 'Keep replicas from writing one key at the same time. false: watermarks only.',
+  }),
+}
+
+const engine = {
+  INGESTER_WORKER_COUNT: count(
+    1,
+    256,
+  )({
+    default: availableParallelism(),
+    desc: 'Upserters; a key always belongs to one.',
+  }),
+  INGESTER_MAX_BATCH_SIZE: count(1, 50_000)({ default: 1000, desc: 'Most records in one statement.' }),
+  INGESTER_MAX_BATCH_BYTES: bytes({ default: 8 * 2 ** 20, desc: 'Most bytes in one statement.' }),
+  INGESTER_FLUSH_INTERVAL: duration()({
+    default: 100,
+    desc: "Oldest record's longest wait for company; 0: as soon as a writer is free.",
+  }),
+}
+
+const startAndStop = {
+  INGESTER_STARTUP_TIMEOUT: duration()({
+    default: 60_000,
+    desc: 'How long to wait for PostgreSQL and Pub/Sub at start.',
+  }),
+  INGESTER_SHUTDOWN_TIMEOUT: duration()({
+    default: 25_000,
+    desc: 'How long to settle what is in hand at the end; then it is given back.',
+  }),
+}
+
+const logs = {
+  INGESTER_LOG_LEVEL: oneOf(logLevels)({ default: 'info', desc: 'The least that is worth a line.' }),
+  INGESTER_LOG_OUTPUT: oneOf(logOutputs)({
+    default: 'json',
+    desc: 'To stderr: json for machines, console for people.',
+  }),
+}
+
+const admin = {
+  INGESTER_HTTP_HOST: text({
+    default: '127.0.0.1',
+    desc: 'Where the admin server listens: /healthz, /readyz, /metrics.',
+  }),
+  INGESTER_HTTP_PORT: count(0, 65_535)({ default: 9400, desc: 'Its port; 0 picks a free one.' }),
+}
+
+/** Every variable that has an effect. */
+export const spec = {
+  ...ingest,
+  ...pubsub,
+  ...postgres,
+  ...redis,
+  ...engine,
+  ...startAndStop,
+  ...logs,
+  ...admin,
+}
+
+/** The same, as people think of them. */
+export const groups = { ingest, pubsub, postgres, redis, engine, startAndStop, logs, admin }
+
+/** Defaults that depend on something. */
+export const dependentDefaults: Readonly<Partial<Record<keyof typeof spec, string>>> = {
+  INGESTER_TOPICID: "the pipeline's own",
+  INGESTER_SUBSCRIPTIONID: "the pipeline's own",
+  INGESTER_POSTGRES_POOL_SIZE: 'workers + 2',
+  INGESTER_WORKER_COUNT: 'number of processors',
 }

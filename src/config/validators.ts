@@ -1,36 +1,60 @@
 import { isIPv6 } from 'node:net'
-import { makeValidator } from 'envalid'
-import { parseBytes, parseDuration, parseWhole } from './values.ts'
+import { makeValidator, str } from 'envalid'
+import { parseBytes, parseDuration, parseWhole, writeBytes, writeDuration } from './values.ts'
+
+/** What a validator's specifications say of themselves, for the documentation. */
+export interface InWords {
+  /** What it lets through. */
+  readonly allows: string
+  /** A default, as people write it. */
+  readonly write: (value: never) => string
+}
+
+function inWords<V extends (spec: never) => object>(
+  allows: string,
+  validator: V,
+  write: InWords['write'] = String,
+): V {
+  return ((spec: never) => ({ ...validator(spec), allows, write })) as V
+}
 
 /** In ms, within bounds as people write them. Node's timers end at 596h, and fire at once beyond. */
 export function duration(least = '0s', most = '500h') {
-  return makeValidator((input: string) => {
+  const validator = makeValidator((input: string) => {
     const ms = parseDuration(input)
     if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms
     throw new Error(`must be a duration from ${least} to ${most}, not "${input}"`)
   })
+  return inWords(`${least} to ${most}`, validator, writeDuration)
 }
 
-/** In bytes; at least one. */
-export const bytes = makeValidator((input: string) => {
-  const size = parseBytes(input)
-  if (size > 0) return size
+const size = makeValidator((input: string) => {
+  const bytes = parseBytes(input)
+  if (bytes > 0) return bytes
   throw new Error(`must be more than 0, not "${input}"`)
 })
+/** In bytes; at least one. */
+export const bytes = inWords('more than 0', size, writeBytes)
 
 /** A whole number within bounds. */
 export function count(least: number, most: number) {
-  return makeValidator((input: string) => parseWhole(input, least, most))
+  const validator = makeValidator((input: string) => parseWhole(input, least, most))
+  return inWords(`${least} to ${most}`, validator)
 }
 
-/** `true` or `false`. */
-export const flag = makeValidator((input: string) => {
+const trueOrFalse = makeValidator((input: string) => {
   if (input === 'true' || input === 'false') return input === 'true'
   throw new Error(`must be true or false, not "${input}"`)
 })
+/** `true` or `false`. */
+export const flag = inWords('true or false', trueOrFalse)
 
-/** `host:port`; an IPv6 address in brackets. */
-export const address = makeValidator((input: string) => {
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+const hostAndPort = makeValidator((input: string): Address => {
   const [, bracketed, plain, port = ''] = /^(?:\[([^[\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(input) ?? []
   const host = bracketed !== undefined && isIPv6(bracketed) ? bracketed : plain
   if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host, port: Number(port) }
@@ -40,26 +64,35 @@ export const address = makeValidator((input: string) => {
     : `"${input}"`
   throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not ${found}`)
 })
+/** `host:port`; an IPv6 address in brackets. */
+export const address = inWords('host:port, [IPv6]:port', hostAndPort, ({ host, port }: Address) =>
+  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`,
+)
 
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]) {
-  return makeValidator((input: string): T => {
+  const validator = makeValidator((input: string): T => {
     const word = words.find((one) => one === input)
     if (word !== undefined) return word
     throw new Error(`must be one of ${words.join(', ')}, not "${input}"`)
   })
+  return inWords(words.join(', ').replace(/, ([^,]+)$/, ' or $1'), validator)
 }
 
-/** Anything but nothing. */
-export const text = makeValidator((input: string) => {
+const notBlank = makeValidator((input: string) => {
   if (input.trim() !== '') return input
   throw new Error('must not be empty')
 })
+/** Anything but nothing. */
+export const text = inWords('text', notBlank)
 
-/** The id of a topic or subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
-export const resourceId = makeValidator((input: string) => {
+/** Anything, as it is. */
+export const verbatim = inWords('text', str)
+
+const idInWords = 'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter'
+const id = makeValidator((input: string) => {
   if (/^[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(input)) return input
-  throw new Error(
-    `must be an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, not "${input}"`,
-  )
+  throw new Error(`must be ${idInWords}, not "${input}"`)
 })
+/** The id of a topic or subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
+export const resourceId = inWords(idInWords, id)

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { parseBytes, parseDuration, parsePercentage, parseWhole } from './values.ts'
+import {
+  parseBytes,
+  parseDuration,
+  parsePercentage,
+  parseWhole,
+  writeBytes,
+  writeDuration,
+} from './values.ts'
 
 type Table = readonly (readonly [
   name: string,
@@ -90,5 +97,19 @@ for (const [name, parse, good, bad, expected] of table) {
         assert.throws(() => parse(text), { message: expected })
       })
     }
+  })
+}
+
+for (const [name, write, parse, texts] of [
+  [
+    'a duration',
+    writeDuration,
+    parseDuration,
+    ['0', '1ms', '100ms', '1500ms', '30s', '60s', '90s', '1h', '72h'],
+  ],
+  ['a size', writeBytes, parseBytes, ['1B', '4095B', '64KiB', '1536KiB', '8MiB', '100MiB', '2GiB']],
+] as const) {
+  test(`${name} is written as it is read`, () => {
+    for (const text of texts) assert.equal(write(parse(text)), text)
   })
 }

@@ -27,6 +27,23 @@ export function parsePercentage(text: string): number {
   return text.trim() !== '' && value >= 0 && value <= 100 ? value : refuse('a percentage from 0 to 100', text)
 }
 
+/** As {@link parseDuration} reads it, in hours, seconds or ms. */
+export function writeDuration(ms: number): string {
+  return written(ms, { ms: 1, s: 1000, h: 3_600_000 })
+}
+
+/** As {@link parseBytes} reads it. */
+export function writeBytes(bytes: number): string {
+  return written(bytes, byteUnits)
+}
+
+/** In the greatest unit, the last of these, of which it is a whole number. */
+function written(value: number, units: Readonly<Record<string, number>>): string {
+  if (value === 0) return '0'
+  const [unit, factor] = Object.entries(units).findLast(([, factor]) => value % factor === 0) ?? ['', 1]
+  return `${value / factor}${unit}`
+}
+
 /** Zero needs no unit. */
 function quantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
   if (text === '0') return 0

@@ -1,21 +1,58 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseEnv } from 'node:util'
+import {
+  combinationFindings,
+  postgresTlsFinding,
+  redisTlsFinding,
+  redisTtlFinding,
+} from '#app/combination-findings.ts'
 import { configOf } from '#config/config.ts'
 import { secretFiles } from '#config/environment.ts'
 import { spec } from '#config/spec.ts'
+import { documents } from '../../tools/configuration.ts'
 import { projectDir } from '../support/program.ts'
 
 const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
 
-test('README and .env.demo name every variable that has an effect, and no other', () => {
-  for (const file of ['README.md', '.env.demo']) {
-    const named = new Set(read(file).match(/\b(?:INGESTER|PUBSUB)_[A-Z_]+\b/g))
+/** In the order in which they appear. */
+const variablesIn = (text: string) => new Set(text.match(/\b(?:INGESTER|PUBSUB)_[A-Z_]*[A-Z]\b/g))
+
+test('docs/CONFIGURATION.md and .env.demo name every variable that has an effect, and no other', () => {
+  for (const file of ['docs/CONFIGURATION.md', '.env.demo']) {
+    const named = variablesIn(read(file))
     for (const name of secretFiles) named.delete(name)
     assert.deepEqual([...named].sort(), Object.keys(spec).sort(), file)
   }
+})
+
+test('no document names a variable that has no effect', () => {
+  const inDocs = readdirSync(join(projectDir, 'docs')).filter((file) => file.endsWith('.md'))
+  const known = new Set([...Object.keys(spec), ...secretFiles])
+  for (const file of ['README.md', 'CHANGELOG.md', ...inDocs.map((one) => `docs/${one}`)]) {
+    assert.deepEqual([...variablesIn(read(file)).difference(known)], [], file)
+  }
+})
+
+for (const [file, render] of Object.entries(documents)) {
+  test(`${file} says what the specification says; if it does not: make docs`, () => {
+    const text = read(file)
+    assert.equal(text, render(text), '`make docs` brings it up to date')
+  })
+}
+
+test('docs/CONFIGURATION.md lists what the doctor finds dangerous together', () => {
+  const { config } = configOf(parseEnv(read('.env.demo')))
+  const findings = [
+    ...combinationFindings(config),
+    postgresTlsFinding(config.postgres),
+    redisTlsFinding(config.redis),
+    redisTtlFinding(config.redis, undefined),
+  ]
+  for (const { name } of findings)
+    assert.match(read('docs/CONFIGURATION.md'), new RegExp(`^\\| ${name} \\|`, 'm'))
 })
 
 test('.env.demo is a right configuration, and its commented lines are the defaults', () => {
