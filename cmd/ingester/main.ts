@@ -1,47 +1,6 @@
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import { endingOf, exitCode } from '#app/exit-code.ts'
-import { version } from '#app/version.ts'
-import { cacheCommand } from './command/cache.ts'
-import { completionCommand } from './command/completion.ts'
-import { deadLettersCommand } from './command/dead-letters.ts'
-import { demoCommand } from './command/demo.ts'
-import { doctorCommand } from './command/doctor.ts'
-import { emulatorCommand } from './command/emulator.ts'
-import { migrateCommand } from './command/migrate.ts'
-import { runCommand } from './command/run.ts'
-import { stackCommand } from './command/stack.ts'
-import { whyCommand } from './command/why.ts'
-
-const program = new Command('ingester')
-  .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
-  .version(version)
-  .showSuggestionAfterError()
-  // `help` works, too, but needs no line beside --help: all of it is to fit a screen of 24.
-  .configureHelp({ visibleCommands: ({ commands }) => [...commands] })
-  .addHelpText(
-    'before',
-    `Examples:
-  bin/ingester demo                      everything at once, embedded; Ctrl-C ends it
-  bin/ingester migrate up --env-file .env
-  bin/ingester run --env-file .env       the service
-`,
-  )
-
-// A command imports what it runs when it runs: the others, and --help, do not wait for it.
-for (const command of [
-  runCommand(),
-  doctorCommand(),
-  demoCommand(),
-  migrateCommand(),
-  cacheCommand(),
-  emulatorCommand(),
-  stackCommand(),
-  whyCommand(),
-  deadLettersCommand(),
-  completionCommand(),
-])
-  program.addCommand(command)
-for (const command of everyCommand(program)) command.exitOverride()
+import { ingesterProgram } from './program.ts'
 
 // Whoever reads has seen enough (`| head`): that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -50,17 +9,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  await program.parseAsync()
+  await ingesterProgram().parseAsync()
 } catch (error) {
   process.exitCode = report(error)
 }
 // After a hard stop there may be connections that nobody waits for any more.
 if (process.exitCode === exitCode.unsettled) process.exit()
-
-function* everyCommand(command: Command): Generator<Command> {
-  yield command
-  for (const child of command.commands) yield* everyCommand(child)
-}
 
 function report(error: unknown): number {
   // Commander has told the user already; its own code for wrong usage is 1.

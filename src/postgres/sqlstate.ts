@@ -35,7 +35,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 const mends: Partial<Record<FailureClass, string>> = {
   'schema-drift':
     'the table must be as db/migrations makes it: `bin/ingester migrate up`, or undo what was changed by hand',
-  'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/ARCHITECTURE.md',
+  'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/OPERATIONS.md',
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { parseEnv } from 'node:util'
 import {
@@ -90,3 +90,20 @@ test('every promise in docs/SPEC.md names tests that are there', () => {
     }
   }
 })
+
+test('every link of a document leads to a file, and to a heading that is there', () => {
+  const all = ['README.md', ...readdirSync(join(projectDir, 'docs')).map((file) => `docs/${file}`)]
+  for (const file of all.filter((one) => one.endsWith('.md'))) {
+    for (const [, path = '', heading] of read(file).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const target = path === '' ? file : join(dirname(file), path)
+      assert.ok(existsSync(join(projectDir, target)), `${file}: ${target}`)
+      if (heading) assert.ok(headingsOf(read(target)).has(heading), `${file}: ${target}#${heading}`)
+    }
+  }
+})
+
+/** As GitHub names them in links. */
+function headingsOf(text: string): Set<string> {
+  const headings = text.matchAll(/^#+ (.+)$/gm).map(([, words = '']) => words.toLowerCase())
+  return new Set(headings.map((words) => words.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
+}

@@ -1,0 +1,53 @@
+import { Command } from 'commander'
+import { version } from '#app/version.ts'
+import { cacheCommand } from './command/cache.ts'
+import { completionCommand } from './command/completion.ts'
+import { deadLettersCommand } from './command/dead-letters.ts'
+import { demoCommand } from './command/demo.ts'
+import { doctorCommand } from './command/doctor.ts'
+import { emulatorCommand } from './command/emulator.ts'
+import { migrateCommand } from './command/migrate.ts'
+import { runCommand } from './command/run.ts'
+import { stackCommand } from './command/stack.ts'
+import { whyCommand } from './command/why.ts'
+
+/** The command line: what it accepts, and what each command does. It throws where commander would end the process. */
+export function ingesterProgram(): Command {
+  const program = new Command('ingester')
+    .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
+    .version(version)
+    .showSuggestionAfterError()
+    // `help` works, too, but needs no line beside --help: all of it is to fit a screen of 24.
+    .configureHelp({ visibleCommands: ({ commands }) => [...commands] })
+    .addHelpText(
+      'before',
+      `Examples:
+  bin/ingester demo                      everything at once, embedded; Ctrl-C ends it
+  bin/ingester migrate up --env-file .env
+  bin/ingester run --env-file .env       the service
+`,
+    )
+
+  // A command imports what it runs when it runs: the others, and --help, do not wait for it.
+  for (const command of [
+    runCommand(),
+    doctorCommand(),
+    demoCommand(),
+    migrateCommand(),
+    cacheCommand(),
+    emulatorCommand(),
+    stackCommand(),
+    whyCommand(),
+    deadLettersCommand(),
+    completionCommand(),
+  ])
+    program.addCommand(command)
+  for (const command of everyCommand(program)) command.exitOverride()
+  return program
+}
+
+/** A command, and all below it. */
+export function* everyCommand(command: Command): Generator<Command> {
+  yield command
+  for (const child of command.commands) yield* everyCommand(child)
+}
