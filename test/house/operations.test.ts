@@ -8,9 +8,9 @@ import { everyCommand, ingesterProgram } from '../../cmd/ingester/program.ts'
 import { projectDir } from '../support/program.ts'
 
 const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
-const documents = ['docs/OPERATIONS.md', 'README.md']
+const documents = ['docs/OPERATIONS.md', 'docs/CONFIGURATION.md', 'README.md']
 
-test('every metric that OPERATIONS or README names is exposed, with the suffixes of its type', async () => {
+test('every metric that a document for operators names is exposed, with the suffixes of its type', async () => {
   const metrics = createMetrics({
     pipeline: 'scans',
     version: '1',
@@ -27,7 +27,7 @@ test('every metric that OPERATIONS or README names is exposed, with the suffixes
     const named = new Set(read(file).match(/\b(?:ingester|process|nodejs)_[a-z_]*[a-z]\b/g))
     // An attribute of redriven messages.
     named.delete('ingester_redrive_count')
-    assert.ok(named.size > 5)
+    assert.ok(named.size > 0, file)
     assert.deepEqual([...named.difference(exposed)], [], file)
   }
 })
@@ -44,7 +44,7 @@ function commandLines(text: string): string[] {
     .flatMap((line) => /(?:^|\s)bin\/ingester (.*)$/.exec(line)?.[1] ?? [])
 }
 
-describe('a command line that OPERATIONS or README shows is accepted', () => {
+describe('a command line that a document for operators shows is accepted', () => {
   for (const line of new Set(documents.flatMap((file) => commandLines(read(file))))) {
     test(`bin/ingester ${line}`, () => parsed(line.split(/\s+/)))
   }
