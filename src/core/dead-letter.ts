@@ -3,6 +3,8 @@ import type { Rejection } from './pipeline.ts'
 
 /** The reason of messages over the size limit: of their data only the beginning may have been kept. */
 export const tooLarge = 'too-large'
+/** The reason of rows that the database refuses for their own sake. */
+export const refusedByDatabase = 'refused-by-database'
 
 /** What has become of a stored dead letter: `redriven` was published again, `discarded` is kept for the record only. */
 export type DeadLetterStatus = 'new' | 'redriven' | 'discarded'

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { DeadLetter } from '#core/dead-letter.ts'
+import { refusedByDatabase } from '#core/dead-letter.ts'
 import { WriteFailure, messageOf } from '#core/failure.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 import { sleep } from '#runtime/clock.ts'
@@ -89,11 +90,15 @@ export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): 
   return []
 }
 
-async function flushAndTell(entries: readonly Entry[], token: string, ports: BatchPorts): Promise<boolean> {
-  const wrote = await flush(entries, token, ports)
-  if (wrote) ports.hold.succeeded()
+async function flushAndTell(
+  entries: readonly Entry[],
+  token: string,
+  ports: BatchPorts,
+): Promise<readonly Entry[]> {
+  const written = await flush(entries, token, ports)
+  if (written.length > 0) ports.hold.succeeded()
   else ports.hold.inconclusive()
-  return wrote
+  return written
 }
 
 async function writeHalves(entries: readonly Entry[], ports: BatchPorts): Promise<readonly Entry[]> {
@@ -112,16 +117,28 @@ async function isolate(
   // What a hard stop has given back, or another part of the search has parked, is no longer ours to write.
   const attempt = async (part: readonly Entry[]) => {
     const left = part.filter(isLeft)
-    return left.length > 0 && (await flushAndTell(left, token, ports))
+    return left.length > 0 ? flushAndTell(left, token, ports) : []
   }
-  const { refused, committed } = await bisect(entries, attempt)
-  if (committed === 0) {
+  const { refused, neighbour } = await bisect(entries, attempt)
+  if (!neighbour) {
     const unknown = refused.find(({ failure }) => failure.class === 'unknown')
     if (unknown && entries.length > 1) throw unknown.failure
     ports.hold.inconclusive()
     return refused.map(({ entry }) => entry)
   }
+  if (refused.length > 0) await demandThatItStillWorks(neighbour, ports)
   return refused.filter((one) => !buryIfGuilty(one, ports)).map(({ entry }) => entry)
+}
+
+/**
+ * Writes a committed row once more, which changes nothing: where it is refused now, the table was changed after it, and
+ * the others may be as innocent.
+ *
+ * @throws WriteFailure
+ */
+async function demandThatItStillWorks(neighbour: Entry, { writer, hold }: BatchPorts): Promise<void> {
+  await writer.write([neighbour.winner.record])
+  hold.succeeded()
 }
 
 function buryIfGuilty({ entry, failure }: Refused, ports: BatchPorts): boolean {
@@ -131,7 +148,7 @@ function buryIfGuilty({ entry, failure }: Refused, ports: BatchPorts): boolean {
   // An equal loser is the same record once more: its turn would end the same way, but wait for a neighbour first.
   const isSame = (loser: Arrival) => compareRecords(loser.record, winner.record) === 0
   for (const { delivery } of [winner, ...losers.filter(isSame)]) {
-    ports.bury({ delivery, reason: 'refused-by-database', detail: failure.message })
+    ports.bury({ delivery, reason: refusedByDatabase, detail: failure.message })
   }
   ports.readmit(losers.filter((loser) => !isSame(loser)))
   return true

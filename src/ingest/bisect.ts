@@ -10,26 +10,34 @@ export interface Refused {
   readonly failure: WriteFailure
 }
 
+type Attempt = (part: readonly Entry[]) => Promise<readonly Entry[]>
+
+/** What a search found. */
+export interface Found {
+  /** Refused alone, and after the last commit once more. */
+  readonly refused: readonly Refused[]
+  /** One that was committed meanwhile; undefined where none was. */
+  readonly neighbour: Entry | undefined
+}
+
 /**
  * Finds the entries that a store refuses for their own sake, by halves: one bad row among n costs about 2·log2(n)
- * statements. The whole is known to have failed, so it begins with the halves.
+ * statements. The whole is known to have failed, so it begins with the halves. Whoever was refused is tried once more
+ * at the end: the table may have been mended in the middle of the search.
  *
- * @param attempt writes and settles its entries, or throws a WriteFailure; says whether anything was committed
- * @returns those refused alone, and how many others were committed meanwhile
+ * @param attempt writes and settles its entries, or throws a WriteFailure; says what was committed
  * @throws WriteFailure of any other class than `bad-row` and `unknown`; `schema-drift` after 20 refusals in a row
  */
-export async function bisect(
-  entries: readonly Entry[],
-  attempt: (part: readonly Entry[]) => Promise<boolean>,
-): Promise<{ refused: Refused[]; committed: number }> {
+export async function bisect(entries: readonly Entry[], attempt: Attempt): Promise<Found> {
   const refused: Refused[] = []
-  let committed = 0
+  let neighbour: Entry | undefined
   let streak: WriteFailure[] = []
 
   const search = async (part: readonly Entry[]): Promise<void> => {
     try {
-      if (!(await attempt(part))) return
-      committed += part.length
+      const [committed] = await attempt(part)
+      if (!committed) return
+      neighbour = committed
       streak = []
     } catch (error) {
       if (!isRowsFault(error)) throw error
@@ -52,7 +60,20 @@ export async function bisect(
 
   if (entries.length > 1) await searchHalves(entries)
   else await search(entries)
-  return { refused, committed }
+  return { refused: neighbour ? await refusedAgain(refused, attempt) : refused, neighbour }
+}
+
+async function refusedAgain(refused: readonly Refused[], attempt: Attempt): Promise<Refused[]> {
+  const again: Refused[] = []
+  for (const { entry } of refused) {
+    try {
+      await attempt([entry])
+    } catch (error) {
+      if (!isRowsFault(error)) throw error
+      again.push({ entry, failure: error })
+    }
+  }
+  return again
 }
 
 function isRowsFault(error: unknown): error is WriteFailure {

@@ -29,10 +29,14 @@ export interface FlushPorts {
  * newer one is on its way would lose both when that one fails.
  *
  * @param token names this batch's claims; kept over its retries
- * @returns whether anything had to be written
+ * @returns what was written: neither the stale nor the parked
  * @throws WriteFailure of step 2, with the claims taken back
  */
-export async function flush(entries: readonly Entry[], token: string, ports: FlushPorts): Promise<boolean> {
+export async function flush(
+  entries: readonly Entry[],
+  token: string,
+  ports: FlushPorts,
+): Promise<readonly Entry[]> {
   const { cache, writer, ledger, observer } = ports
   const step = stopwatch(ports)
 
@@ -42,7 +46,7 @@ export async function flush(entries: readonly Entry[], token: string, ports: Flu
   settleStale(stale, ledger)
   // What somebody else claims may yet fail: that is a reason to wait a little, never one to ack.
   const due = [...fresh, ...busy.filter((entry) => !ports.park(entry))]
-  if (due.length === 0) return false
+  if (due.length === 0) return []
 
   const records = due.map(recordOf)
   observer.sealed?.(records.length)
@@ -61,7 +65,7 @@ export async function flush(entries: readonly Entry[], token: string, ports: Flu
 
   settleCommitted(due, placed, ledger)
   step('settle')
-  return true
+  return due
 }
 
 function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {

@@ -41,6 +41,33 @@ test('a row that fails alone is buried while its neighbours are written', async 
   assert.deepEqual(world.tally.reasons, [], 'one bad row holds nobody up')
 })
 
+test('a table that is mended in the middle of a search: nobody is buried for what it was before', async () => {
+  for (let times = 1; times < 12; times++) {
+    const world = new World()
+    world.table.fail({ class: 'bad-row', code: '23502', times })
+    await world.publish(...good(8))
+    await world.advance(60_000)
+    assert.deepEqual(world.tally.ended, { written: 8 }, `${times} refusals`)
+  }
+})
+
+test('a table that is spoilt in the middle of a search: nobody is buried for what it became', async () => {
+  for (let before = 1; before < 9; before++) {
+    const world = new World()
+    world.table.refuse(['bad0'])
+    const { attempts } = world.table
+    const mend = world.table.fail({ class: 'bad-row', code: '23502', when: () => attempts.length > before })
+    await world.publish(...good(8), ...bad(1))
+    await world.advance(60_000)
+    assert.deepEqual(world.letters.texts, [], `after ${before} statements`)
+    mend()
+    await world.publish('neighbour 1 x')
+    await world.advance(60_000)
+    assert.deepEqual(world.letters.texts, ['bad0 1 x'], `after ${before} statements`)
+    assert.deepEqual(world.tally.ended, { written: 9, 'dead-lettered': 1 })
+  }
+})
+
 test('the losers of a buried winner get their turn, the newest of them first', async () => {
   const world = new World()
   world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
