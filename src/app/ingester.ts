@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '#config/config.ts'
+import { refusedByDatabase } from '#core/dead-letter.ts'
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -78,6 +79,7 @@ export async function startIngester(
   const metrics: Metrics = createMetrics({
     pipeline: pipeline.name,
     version,
+    deadLetterReasons: [...pipeline.rejections, refusedByDatabase],
     outstanding: () => engine.outstanding,
     oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
   })
@@ -122,7 +124,7 @@ export async function startIngester(
       ...(waited > stalledAfterSeconds
         ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
         : []),
-      ...(streamless ? ['Pub/Sub: no stream is open yet'] : []),
+      ...(streamless ? ['Pub/Sub: no stream is open'] : []),
     ]
   }
   const readiness = { notReadyBecause, degradedBecause: cache.trouble }

@@ -262,6 +262,7 @@ describe('faults', () => {
     ['INGESTER_ACK_DEADLINE', '11m', /from 10s to 600s/],
     ['INGESTER_ACK_DEADLINE', '30', /10s, 100ms or 72h/],
     ['INGESTER_FLUSH_INTERVAL', '-1s', /a duration such as/],
+    ['INGESTER_POSTGRES_STATEMENT_TIMEOUT', '0', /from 100ms to 500h/],
     ['INGESTER_SHUTDOWN_TIMEOUT', '1000h', /to 500h/],
     ['INGESTER_MAX_CLOCK_SKEW', '3 days', /72h/],
     ['INGESTER_MAX_MESSAGE_BYTES', '10MB', /100MiB/],

@@ -82,7 +82,10 @@ const postgres = {
     default: undefined,
     desc: 'Most connections that one process opens.',
   }),
-  INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration()({
+  INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration(
+    '100ms',
+    '500h',
+  )({
     default: 30_000,
     desc: 'The server ends a statement that takes longer; 5 s later the client stops waiting.',
   }),

@@ -53,17 +53,19 @@ export const claimLeaseMs = 10_000
  * - `breaker`: it failed a moment ago, and is left alone for a while
  * - `epoch`: which state of the table its watermarks would be about is not known
  */
-export type BypassCause =
-  | 'disconnected'
-  | 'timeout'
-  | 'loading'
-  | 'read-only'
-  | 'out-of-memory'
-  | 'no-rights'
-  | 'refused'
-  | 'garbage'
-  | 'breaker'
-  | 'epoch'
+export const bypassCauses = [
+  'disconnected',
+  'timeout',
+  'loading',
+  'read-only',
+  'out-of-memory',
+  'no-rights',
+  'refused',
+  'garbage',
+  'breaker',
+  'epoch',
+] as const
+export type BypassCause = (typeof bypassCauses)[number]
 
 /** The absence of a cache: everything is fresh, and the database's guard decides. */
 export const noCache: Cache = {

@@ -9,14 +9,16 @@
  * - `no-rights`: hold until somebody mends it
  * - `unknown`: as infrastructure, but a record that alone fails so three times while others commit is buried
  */
-export type FailureClass =
-  | 'bad-row'
-  | 'schema-drift'
-  | 'conflict'
-  | 'too-big'
-  | 'infrastructure'
-  | 'no-rights'
-  | 'unknown'
+export const failureClasses = [
+  'bad-row',
+  'schema-drift',
+  'conflict',
+  'too-big',
+  'infrastructure',
+  'no-rights',
+  'unknown',
+] as const
+export type FailureClass = (typeof failureClasses)[number]
 
 /** A store did not take what it was given. The message says what, where and how to mend it; no payload, no secret. */
 export class WriteFailure extends Error {

@@ -18,6 +18,8 @@ export interface Pipeline {
   readonly source: PubsubSourceDefaults
   /** Never throws: what cannot be stored is a {@link Rejection}. Validation precedes every effect. */
   readonly decode: (delivery: Delivery, limits: DecodeLimits) => KeyedRecord | Rejection
+  /** All that `decode` may give. */
+  readonly rejections: readonly string[]
   /** `newest`: per key the record with the greatest (version, content) wins. */
   readonly merge: 'newest'
   readonly sink: PostgresTable

@@ -1,28 +1,31 @@
-import type { tooLarge } from '#core/dead-letter.ts'
+import { tooLarge } from '#core/dead-letter.ts'
 import type { Rejection } from '#core/pipeline.ts'
 
 /**
  * Why a message cannot be stored, as counted. Few and fixed, since each is the value of a metric's label.
  */
-export type Reason =
-  | 'no-data'
-  | typeof tooLarge
-  | 'bad-attribute'
-  | 'not-utf8'
-  | 'too-deep'
-  | 'not-json'
-  | 'not-an-object'
-  | 'forbidden-key'
-  | 'missing-field'
-  | 'wrong-type'
-  | 'unknown-version'
-  | 'payload-mismatch'
-  | 'bad-base64'
-  | 'bad-text'
-  | 'bad-ip'
-  | 'bad-port'
-  | 'bad-service'
-  | 'bad-timestamp'
+export const reasons = [
+  'no-data',
+  tooLarge,
+  'bad-attribute',
+  'not-utf8',
+  'too-deep',
+  'not-json',
+  'not-an-object',
+  'forbidden-key',
+  'missing-field',
+  'wrong-type',
+  'unknown-version',
+  'payload-mismatch',
+  'bad-base64',
+  'bad-text',
+  'bad-ip',
+  'bad-port',
+  'bad-service',
+  'bad-timestamp',
+] as const
+
+export type Reason = (typeof reasons)[number]
 
 /** Thrown inside a decoder only, and caught at its edge: see {@link rejecting}. */
 class Refusal extends Error {

@@ -4,7 +4,7 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { DecodeLimits, Pipeline, PostgresTable } from '#core/pipeline.ts'
 import type { JsonObject } from './json-message.ts'
 import { asObject, checkText, fieldOf, numberOf, parseJsonMessage, textOf } from './json-message.ts'
-import { glimpse, reject, rejecting } from './rejection.ts'
+import { glimpse, reasons, reject, rejecting } from './rejection.ts'
 import { ipOf, keyText, portOf, serviceOf } from './scan-key.ts'
 import { scanNaming } from './scan-naming.ts'
 
@@ -20,6 +20,7 @@ export const scans: Pipeline = {
   format: 1,
   source: { kind: 'pubsub', topicId: 'scan-topic', subscriptionId: 'scan-sub' },
   decode: (delivery, limits) => rejecting(() => decodeScan(delivery, limits)),
+  rejections: reasons,
   merge: 'newest',
   sink: {
     kind: 'postgres',

@@ -35,6 +35,11 @@ async function applied({ options }: TestDatabase): Promise<Record<string, boolea
 /** Says of each migration whether it is among the first so many. */
 const firstOnes = (count: number) => Object.fromEntries(names.map((name, i) => [name, i < count]))
 
+test('takes as long as it takes: the time limit of statements is not for it', async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  assert.deepEqual(await migrate({ ...database.options, statementTimeoutMs: 1 }, migrationsDir, 'up'), names)
+})
+
 test('up, status, down, up', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const { options } = database

@@ -25,7 +25,8 @@ export async function migrate(
   dir: string,
   direction: 'up' | 'down',
 ): Promise<string[]> {
-  const done = await withConnection(options, (client) =>
+  // A migration may rewrite a large table, and waits for others at the lock.
+  const done = await withConnection({ ...options, statementTimeoutMs: 0 }, (client) =>
     runner({
       dbClient: client,
       dir,

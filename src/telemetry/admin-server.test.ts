@@ -11,6 +11,7 @@ import { createMetrics } from './metrics.ts'
 
 const metrics = createMetrics({
   pipeline: 'scans',
+  deadLetterReasons: [],
   version: '1.2.3',
   outstanding: () => 0,
   oldestOutstandingSeconds: () => 0,
@@ -49,7 +50,7 @@ describe('the admin server', () => {
       return [response.status, typeOf(response), await response.json()]
     }
     assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
-    reasons = ['table scan_results is missing', 'Pub/Sub: no stream is open yet']
+    reasons = ['table scan_results is missing', 'Pub/Sub: no stream is open']
     assert.deepEqual(await ready(), [503, json, { status: 'not ready', reasons }])
     reasons = []
     assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])

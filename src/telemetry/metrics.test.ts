@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { bypassCauses, verdicts } from '#core/cache.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { settlements } from '#core/delivery.ts'
+import { failureClasses } from '#core/failure.ts'
 import { steps } from '#core/observer.ts'
 import { delivery } from '../../test/support/scan-message.ts'
 import type { MetricsOptions } from './metrics.ts'
@@ -11,6 +13,7 @@ const metricsWith = (options: Partial<MetricsOptions> = {}) =>
   createMetrics({
     pipeline: 'scans',
     version: '1.2.3',
+    deadLetterReasons: ['bad-ip', 'not-json'],
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,
     ...options,
@@ -34,6 +37,10 @@ function valuesOf(text: string, metric: string, label = 'pipeline'): Record<stri
   const own = samplesOf(text).filter(([name]) => name === metric)
   return Object.fromEntries(own.map(([, labels, value]) => [labels[label], value]))
 }
+
+/** Those that are not 0. */
+const counted = (text: string, metric: string, label: string) =>
+  Object.fromEntries(Object.entries(valuesOf(text, metric, label)).filter(([, value]) => value !== 0))
 
 const types = {
   ingester_messages_received_total: 'counter',
@@ -64,6 +71,23 @@ describe('the metrics', () => {
     assert.deepEqual(ours.sort(), Object.keys(types).sort(), 'and no others')
     for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_seconds'])
       assert.ok(text.includes(name))
+  })
+
+  test('of what is counted by kind begin at 0 for every kind, so that the first one is an increase', async () => {
+    const text = await metricsWith().text()
+    const zeros = (kinds: readonly string[]) => Object.fromEntries(kinds.map((kind) => [kind, 0]))
+    const kindsOf = {
+      ingester_messages_settled_total: [
+        'reason',
+        ['written', 'coalesced', 'stale', 'dead_lettered', 'nacked'],
+      ],
+      ingester_dead_letters_total: ['reason', ['bad-ip', 'not-json']],
+      ingester_cache_verdicts_total: ['verdict', verdicts],
+      ingester_cache_bypassed_total: ['cause', bypassCauses],
+      ingester_write_failures_total: ['class', failureClasses],
+    } as const
+    for (const [metric, [label, kinds]] of Object.entries(kindsOf))
+      assert.deepEqual(valuesOf(text, metric, label), zeros(kinds), metric)
   })
 
   test('all have the label pipeline', async () => {
@@ -101,9 +125,9 @@ describe('the metrics', () => {
     )
     assert.equal(one('ingester_publish_to_commit_seconds_sum'), 3)
     assert.deepEqual(valuesOf(text, 'ingester_dead_letters_total', 'reason'), { 'bad-ip': 3, 'not-json': 1 })
-    assert.deepEqual(valuesOf(text, 'ingester_write_failures_total', 'class'), { conflict: 1 })
-    assert.deepEqual(valuesOf(text, 'ingester_cache_verdicts_total', 'verdict'), { stale: 9, busy: 1 })
-    assert.deepEqual(valuesOf(text, 'ingester_cache_bypassed_total', 'cause'), { timeout: 900 })
+    assert.deepEqual(counted(text, 'ingester_write_failures_total', 'class'), { conflict: 1 })
+    assert.deepEqual(counted(text, 'ingester_cache_verdicts_total', 'verdict'), { stale: 9, busy: 1 })
+    assert.deepEqual(counted(text, 'ingester_cache_bypassed_total', 'cause'), { timeout: 900 })
     assert.equal(one('ingester_leases_lost_total'), 5)
     assert.equal(one('ingester_streams_open'), 3)
     assert.equal(one('ingester_oldest_outstanding_seconds'), 2.5)

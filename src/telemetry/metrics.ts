@@ -1,9 +1,15 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { bypassCauses, verdicts } from '#core/cache.ts'
+import type { Settlement } from '#core/delivery.ts'
+import { settlements } from '#core/delivery.ts'
+import { failureClasses } from '#core/failure.ts'
 import type { Observer } from '#core/observer.ts'
 
 export interface MetricsOptions {
   readonly pipeline: string
   readonly version: string
+  /** All reasons that a dead letter may have. */
+  readonly deadLetterReasons: readonly string[]
   /** Read when the metrics are. */
   readonly outstanding: () => number
   readonly oldestOutstandingSeconds: () => number
@@ -116,9 +122,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
   buildInfo.set({ version: options.version }, 1)
 
+  // A series that begins with its first event hides it from `increase()`.
+  for (const reason of settlements) settled.inc({ reason: labelOf(reason) }, 0)
+  for (const reason of options.deadLetterReasons) deadLetters.inc({ reason }, 0)
+  for (const verdict of verdicts) cacheVerdicts.inc({ verdict }, 0)
+  for (const cause of bypassCauses) cacheBypassed.inc({ cause }, 0)
+  for (const failureClass of failureClasses) writeFailures.inc({ class: failureClass }, 0)
+
   const observer: Observer = {
     received: (deliveries) => received.inc(deliveries.length),
-    settled: (settlement, count) => settled.inc({ reason: settlement.replace('-', '_') }, count),
+    settled: (settlement, count) => settled.inc({ reason: labelOf(settlement) }, count),
     judged: (verdict, count) => cacheVerdicts.inc({ verdict }, count),
     cacheBypassed: (cause, count) => cacheBypassed.inc({ cause }, count),
     sealed: (records) => batchRecords.observe(records),
@@ -132,3 +145,5 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
   return { observer, contentType: registry.contentType, text: () => registry.metrics() }
 }
+
+const labelOf = (settlement: Settlement) => settlement.replace('-', '_')

@@ -13,6 +13,7 @@ const documents = ['docs/OPERATIONS.md', 'docs/CONFIGURATION.md', 'README.md']
 test('every metric that a document for operators names is exposed, with the suffixes of its type', async () => {
   const metrics = createMetrics({
     pipeline: 'scans',
+    deadLetterReasons: [],
     version: '1',
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,

@@ -9,6 +9,7 @@ export const wordPipeline: Pipeline = {
   format: 1,
   source: { kind: 'pubsub', topicId: 'words', subscriptionId: 'words' },
   decode: ({ data }: Delivery) => decodeWords(data.toString()),
+  rejections: ['malformed'],
   merge: 'newest',
   sink: {
     kind: 'postgres',
