@@ -1,0 +1,110 @@
+// Whatever is coalesced, batched and tried again: no delivery is lost on the way, and none is there twice.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { compareRecords } from '#core/keyed-record.ts'
+import type { Arrival, Entry } from '#ingest/entry.ts'
+import { arrivalsOf, fold, join, newEntry } from '#ingest/entry.ts'
+import { Lane } from '#ingest/lane.ts'
+import { arrivalOf } from '../support/arrivals.ts'
+import { alwaysAsync, always } from '../support/seed.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+/** Often of one version, and of contents that UTF-8 and UTF-16 order differently. */
+const words = (key: fc.Arbitrary<string>) =>
+  fc
+    .tuple(key, fc.constantFrom(1, 2, 3), fc.constantFrom('x', 'y', '\u{FF5E}', '\u{1F600}'))
+    .map((parts) => parts.join(' '))
+
+const sorted = (arrivals: Iterable<Arrival>) => [...arrivals].map(({ delivery }) => delivery.ackId).toSorted()
+
+/** Messages with one number each, so that equal ones can be told apart. */
+const numbered = (texts: readonly string[], first = 0): Arrival[] =>
+  texts.map((text, i) => {
+    const { record, delivery } = arrivalOf(text)
+    return { record, delivery: { ...delivery, ackId: String(first + i) } }
+  })
+
+function assertNewestWins(entry: Entry): void {
+  for (const { record } of entry.losers) assert.ok(compareRecords(record, entry.winner.record) <= 0)
+}
+
+test('folded and joined in whatever groups, every arrival of a key is in its entry once, and the newest wins', () => {
+  const groups = fc.array(fc.array(words(fc.constant('a')), { minLength: 1, maxLength: 6 }), {
+    minLength: 1,
+    maxLength: 6,
+  })
+  always(
+    fc.property(groups, (texts) => {
+      const arrivals = texts.map((group, i) => numbered(group, i * 100))
+      const entries = arrivals.map(([first, ...others]) => {
+        const entry = newEntry(first as Arrival)
+        for (const arrival of others) fold(entry, arrival)
+        return entry
+      })
+      const [whole, ...rest] = entries as [Entry, ...Entry[]]
+      for (const entry of rest) join(whole, entry)
+      assert.deepEqual(sorted(arrivalsOf(whole)), sorted(arrivals.flat()))
+      assertNewestWins(whole)
+    }),
+    500,
+  )
+})
+
+const lanes = fc.record({
+  maxBatchRecords: fc.integer({ min: 1, max: 5 }),
+  maxBatchBytes: fc.constantFrom(1, 12, 1000),
+  flushIntervalMs: fc.constantFrom(0, 10),
+})
+
+const step = fc.oneof(
+  fc.record({ add: fc.array(words(fc.constantFrom('a', 'b', 'c', 'd')), { minLength: 1, maxLength: 8 }) }),
+  fc.record({ advanceMs: fc.constantFrom(0, 5, 10, 1000) }),
+  /** The writer is done with its batch, and has refused these of it, by index. */
+  fc.record({ refused: fc.uniqueArray(fc.nat(9), { maxLength: 4 }) }),
+)
+
+test('a lane hands each arrival to the writer once, unless the writer gives it back', async () => {
+  await alwaysAsync(
+    fc.asyncProperty(lanes, fc.array(step, { maxLength: 40 }), async (bounds, steps) => {
+      const clock = new VirtualClock()
+      const settled: Arrival[] = []
+      let writing: { entries: readonly Entry[]; done: (refused: readonly Entry[]) => void } | undefined
+      const finish = (indexes: readonly number[]) => {
+        const { entries, done } = writing ?? { entries: [], done: () => {} }
+        writing = undefined
+        const isRefused = (_: Entry, i: number) => indexes.includes(i)
+        settled.push(...entries.filter((entry, i) => !isRefused(entry, i)).flatMap(arrivalsOf))
+        done(entries.filter(isRefused))
+        return clock.settle()
+      }
+      const write = (entries: readonly Entry[]) => {
+        assert.equal(writing, undefined, 'a lane writes one batch at a time')
+        const keys = entries.map(({ winner }) => winner.record.key)
+        assert.equal(new Set(keys).size, keys.length, 'a batch has a key once')
+        entries.forEach(assertNewestWins)
+        const { promise, resolve } = Promise.withResolvers<readonly Entry[]>()
+        writing = { entries, done: resolve }
+        return promise
+      }
+      const lane = new Lane({ ...bounds, clock, write })
+      const added: Arrival[] = []
+      for (const one of steps) {
+        if ('add' in one) {
+          const arrivals = numbered(one.add, added.length)
+          added.push(...arrivals)
+          for (const arrival of arrivals) lane.add(arrival)
+          lane.poke()
+        } else if ('refused' in one) await finish(one.refused)
+        else await clock.advance(one.advanceMs)
+      }
+      lane.drain()
+      for (let left = steps.length + added.length; left > 0; left--) {
+        await finish([])
+        await clock.advance(1000)
+      }
+      assert.deepEqual(sorted(settled), sorted(added))
+    }),
+    300,
+  )
+})
