@@ -23,7 +23,8 @@ export function cacheCommand(): Command {
 
 Without it, messages whose rows were deleted are taken for stale when they are replayed. TRUNCATE needs none;
 after anything else that took rows back (a restore, an UPDATE, tables renamed) bump: it costs nothing.
-It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
+It asks PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT,
+_SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
 `,
         )
         .action(bump),

@@ -82,7 +82,6 @@ function redriveCommand(): Command {
       `Examples:
   bin/ingester dead-letters redrive --dry-run
   bin/ingester dead-letters redrive --reason refused-by-database --limit 1     try one
-  bin/ingester dead-letters redrive --ids 12,13 --yes
 
 Every subscription of the topic receives them, as new messages with the attribute ingester_redrive_count. One that
 fails again becomes a new letter. Ctrl-C: finish the batch in hand. Exit 4: some were not published.

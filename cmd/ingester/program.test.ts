@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Command } from 'commander'
+import { everyCommand, ingesterProgram } from './program.ts'
+
+/** As on a screen that is not wider than most. */
+function helpOf(command: Command): string[] {
+  let help = ''
+  command.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 }).outputHelp()
+  return help.trimEnd().split('\n')
+}
+
+test('the help of every command fits a screen of 24 lines', () => {
+  const commands = [...everyCommand(ingesterProgram())]
+  assert.ok(commands.length > 15)
+  for (const command of commands) {
+    const lines = helpOf(command)
+    assert.ok(lines.length <= 24, `${command.name()}: ${lines.length} lines`)
+    assert.deepEqual(
+      lines.filter((line) => line.length > 120),
+      [],
+      command.name(),
+    )
+  }
+})
+
+test('the help of every command of the first level begins with examples', () => {
+  for (const command of ingesterProgram().commands) {
+    assert.equal(helpOf(command)[0], 'Examples:', command.name())
+  }
+})
