@@ -8,7 +8,7 @@ import { World } from '../support/world.ts'
 const message = fc
   .tuple(
     fc.constantFrom('a', 'b', 'c'),
-    fc.constantFrom(0, 1, 2, 10, 9_007_199_254_740_993),
+    fc.constantFrom(0n, 1n, 2n, 10n, 9_007_199_254_740_992n, 9_007_199_254_740_993n),
     fc.constantFrom('x', 'y', '\u{FF5E}', '\u{1F600}'),
   )
   .map((parts) => parts.join(' '))
