@@ -45,6 +45,10 @@ psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_
 test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose path has such a part)
 	@exec $(NODE) tools/test.mjs $(ARGS)
 
+.PHONY: model
+model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS=--json); docs/RELIABILITY.md is its result
+	@exec $(NODE) test/model/main.ts $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## types, lint and room boundaries, format, dead code
 	@$(NODE) node_modules/typescript/bin/tsc

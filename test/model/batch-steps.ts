@@ -1,8 +1,11 @@
 import type { StepKind } from './explore.ts'
 import type { Fate, Replica, Stage } from './stage.ts'
-import { fateOf, fates, handsOf, replicaName } from './stage.ts'
+import { fateOf, handsOf, replicaName } from './stage.ts'
 import type { State } from './state.ts'
 import { endBatch, operations, phases } from './state.ts'
+
+const arrives: readonly Fate[] = ['done']
+const justLost: readonly Fate[] = ['lost']
 
 /**
  * The steps of a replica: what src/ingest/flush.ts, batch.ts, park.ts and burial.ts do with the deliveries of a key.
@@ -70,7 +73,8 @@ function beginSteps(stage: Stage, replica: Replica, part: number): void {
 
   // Not answered: the cache is bypassed, whether or not the call was, or will be, carried out.
   // Where nothing is claimed, carrying it out changes nothing.
-  for (const fate of design.calls.release ? fates : (['lost'] as const)) {
+  if (!story.cacheFails) return
+  for (const fate of design.calls.release ? stage.fates : justLost) {
     const { next, hands, record } = start()
     hands.phase = phases.due
     if (!stage.send(next, operations.begin, record, token, fate)) continue
@@ -89,6 +93,9 @@ function writeSteps(stage: Stage, state: State, replica: Replica): void {
     stage.commit(next, record)
     handsOf(next, replica).phase = phases.committed
     stage.finish('progress', write('committed'))
+  }
+  if (!stage.story.databaseFails) return
+  if (!stage.story.isPoison[record]) {
     failedSteps(stage, replica, write('committed, reply lost'), (next) => {
       stage.commit(next, record)
       return true
@@ -101,7 +108,12 @@ function writeSteps(stage: Stage, state: State, replica: Replica): void {
 }
 
 /** Every failure is one, whatever PostgreSQL did: the claims are taken back, and the batch begins again. */
-function failedSteps(stage: Stage, replica: Replica, what: () => string, work: (next: State) => boolean): void {
+function failedSteps(
+  stage: Stage,
+  replica: Replica,
+  what: () => string,
+  work: (next: State) => boolean,
+): void {
   for (const fate of releaseFates(stage)) {
     const next = stage.start()
     if (!work(next)) continue
@@ -141,7 +153,7 @@ function refusedSteps(stage: Stage, replica: Replica, what: () => string): void 
 }
 
 function releaseFates(stage: Stage): readonly Fate[] {
-  return stage.design.calls.release ? fates : ['done']
+  return stage.design.calls.release ? stage.fates : arrives
 }
 
 function release(stage: Stage, next: State, replica: Replica, fate: Fate): boolean {
@@ -156,7 +168,7 @@ function releaseWords(stage: Stage, fate: Fate): string {
 function settleSteps(stage: Stage, state: State, replica: Replica): void {
   const { batch, phase } = handsOf(state, replica)
   const confirms = phase === phases.committed && stage.design.calls.confirm !== undefined
-  for (const fate of confirms ? fates : (['done'] as const)) {
+  for (const fate of confirms ? stage.fates : arrives) {
     for (let acked = batch; acked >= 0; acked = acked > 0 ? (acked - 1) & batch : -1) {
       const next = stage.start()
       const record = stage.newestOf(batch)

@@ -41,8 +41,7 @@ export const scriptCalls = {
 
 /** The same without claims: `INGESTER_REDIS_CLAIMS=false`. */
 export const scriptCallsWithoutClaims = {
-  begin: (cached, record, _, versions) =>
-    coversBySameOrNewer(cached, record, versions) ? 'stale' : 'fresh',
+  begin: (cached, record, _, versions) => (coversBySameOrNewer(cached, record, versions) ? 'stale' : 'fresh'),
   confirm: (cached, record, _, versions) => raise(cached, record, versions),
   release: undefined,
 } as const satisfies CacheCalls
@@ -56,16 +55,14 @@ export function versionOf(versions: readonly number[], record: number): number {
 
 /** A watermark of equal version says nothing of other content. */
 export function coversBySameOrNewer(cached: Cached, record: number, versions: readonly number[]): boolean {
-  return (
-    versionOf(versions, cached.watermark) > versionOf(versions, record) || cached.watermark === record
-  )
+  return versionOf(versions, cached.watermark) > versionOf(versions, record) || cached.watermark === record
 }
 
 export function raise(cached: Cached, record: number, versions: readonly number[]): void {
   if (versionOf(versions, cached.watermark) <= versionOf(versions, record)) cached.watermark = record
 }
 
-export function endOwnClaim(cached: Cached, token: number): void {
+function endOwnClaim(cached: Cached, token: number): void {
   if (cached.claimToken === token) endClaim(cached)
 }
 

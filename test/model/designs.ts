@@ -139,8 +139,11 @@ export const harmless = {
     name: 'one’s own claim is busy, too',
     calls: {
       ...scriptCalls,
-      begin: (cached, record, token, versions) =>
-        scriptCalls.begin(cached, record, token === cached.claimToken ? -1 : token, versions),
+      begin(cached, record, token, versions) {
+        const isOwn = cached.claimVersion > 0 && cached.claimToken === token
+        if (isOwn && !coversBySameOrNewer(cached, record, versions)) return 'busy'
+        return scriptCalls.begin(cached, record, token, versions)
+      },
     },
   },
   takesAnyClaim: {

@@ -34,7 +34,7 @@ export interface Model<State> {
 export interface TraceStep {
   readonly what: string
   /** The state that follows. */
-  readonly then: string
+  readonly after: string
 }
 
 export interface Exploration {
@@ -102,7 +102,7 @@ export function explore<State>(model: Model<State>, maxStates = Infinity): Explo
     bytes: table.bytes,
   }
   if (!broken) return found
-  const path = table.pathTo(broken.last).map((at) => {
+  const path: Uint32Array[] = table.pathTo(broken.last).map((at) => {
     const packed = new Uint32Array(model.width)
     table.read(at, packed)
     return packed
@@ -130,6 +130,6 @@ function retold<State>(model: Model<State>, path: readonly Uint32Array[]): Trace
     })
     if (what === undefined) throw new Error(`no step leads on from: ${model.show(state)}`)
     model.copy(after, state)
-    return { what, then: model.show(state) }
+    return { what, after: model.show(state) }
   })
 }

@@ -120,9 +120,7 @@ function packCall(call: Call, swap: boolean): number {
 }
 
 function packHands(hands: Hands): number {
-  return (
-    hands.pending | (hands.burying << 3) | (hands.batch << 6) | (hands.phase << 9) | (hands.read << 12)
-  )
+  return hands.pending | (hands.burying << 3) | (hands.batch << 6) | (hands.phase << 9) | (hands.read << 12)
 }
 
 function unpackHands(bits: number, hands: Hands): void {

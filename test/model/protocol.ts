@@ -59,12 +59,7 @@ function brokenPromise(story: Story, state: State): string | undefined {
   return isMissing ? 'all is settled, and a dead letter is missing' : undefined
 }
 
-function brokenByStep(
-  before: State,
-  after: State,
-  kind: StepKind,
-  more: () => number,
-): string | undefined {
+function brokenByStep(before: State, after: State, kind: StepKind, more: () => number): string | undefined {
   if (after.row < before.row && after.emptied === before.emptied) return 'the version of a row fell'
   if (kind === 'progress' && more() >= 0) return 'progress brings nothing nearer'
   if (kind === 'wait' && more() > 0) return 'waiting makes more work'

@@ -1,21 +1,39 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 
-/** What is published about the one key, and what the world around two replicas may do beside failing. */
+/** What is published about the one key, and what the world around two replicas may do. */
 export interface Scenario {
-  readonly name: string
   /** `2 b`: version and content; `2 b!`: the database refuses this record. Two that are the same: a duplicate. */
   readonly messages: readonly string[]
-  /** How many calls may be under way, sent and not carried out, while others happen. */
+  /** How many calls may be under way, sent and not carried out, while others happen; up to 3. */
   readonly late: number
-  /** A replica of Redis lags behind, and is switched to. */
+  /** Redis has a replica, which lags behind and is switched to. */
   readonly failover: boolean
   /** The ingesters are stopped, the table is emptied and everything is delivered again, once. */
   readonly truncate: boolean
   /** The broker delivers again what is acked. */
   readonly redelivers: boolean
-  /** Replicas die. All else can fail even if they do not. */
+  /** Ingesters die, and are started again. */
   readonly crashes: boolean
+  /** Calls of the cache and their replies are lost, and it forgets. Else only claims expire. */
+  readonly cacheFails: boolean
+  /** PostgreSQL fails before the commit, after it, or commits later. Else it only refuses poison. */
+  readonly databaseFails: boolean
+}
+
+/** Whatever can fail does, one call at a time is late; no failover and no TRUNCATE. */
+export function scenario(messages: readonly string[], changes: Partial<Scenario> = {}): Scenario {
+  return {
+    messages,
+    late: 1,
+    failover: false,
+    truncate: false,
+    redelivers: true,
+    crashes: true,
+    cacheFails: true,
+    databaseFails: true,
+    ...changes,
+  }
 }
 
 /**
@@ -46,9 +64,7 @@ export function storyOf(scenario: Scenario): Story {
   const distinct = [...read]
     .sort(compareRecords)
     .filter((record, i, sorted) => i === 0 || compareRecords(record, sorted[i - 1] as KeyedRecord) !== 0)
-  const records = read.map(
-    (record) => 1 + distinct.findIndex((other) => compareRecords(other, record) === 0),
-  )
+  const records = read.map((record) => 1 + distinct.findIndex((other) => compareRecords(other, record) === 0))
   const isRefused = (message: number) => scenario.messages[message]?.endsWith('!') === true
   const setOf = (wanted: (message: number) => boolean) =>
     records.reduce((set, _, message) => (wanted(message) ? set | (1 << message) : set), 0)

@@ -10,8 +10,10 @@ export const replicas = [0, 1] as const
 export type Replica = (typeof replicas)[number]
 
 /** What becomes of a call that a replica sends without waiting for, or being able to trust, an answer. */
-export const fates = ['done', 'lost', 'late'] as const
+const fates = ['done', 'lost', 'late'] as const
 export type Fate = (typeof fates)[number]
+
+const arrives: readonly Fate[] = ['done']
 
 const fateWords: Readonly<Record<Fate, string>> = { done: '', lost: ' (lost)', late: ' (under way)' }
 
@@ -19,6 +21,8 @@ const fateWords: Readonly<Record<Fate, string>> = { done: '', lost: ' (lost)', l
 export class Stage {
   readonly story: Story
   readonly design: Design
+  /** Of calls of the cache. */
+  readonly fates: readonly Fate[]
   readonly #next = noState()
   #from = this.#next
   #take: Take<State> = () => {}
@@ -26,6 +30,7 @@ export class Stage {
   constructor(story: Story, design: Design) {
     this.story = story
     this.design = design
+    this.fates = story.cacheFails ? fates : arrives
   }
 
   /** From now on steps begin at this state. */

@@ -65,7 +65,8 @@ function lateSteps(stage: Stage, state: State): void {
 /** Keys expire or are evicted, one or all; a copy that has stayed behind takes over. */
 function redisSteps(stage: Stage, state: State): void {
   const { watermark, claimVersion } = state
-  if (watermark > 0) {
+  const { cacheFails, failover } = stage.story
+  if (watermark > 0 && cacheFails) {
     stage.start().watermark = 0
     stage.finish('fault', () => 'Redis: the watermark expires')
   }
@@ -73,13 +74,13 @@ function redisSteps(stage: Stage, state: State): void {
     endClaimOf(stage.start())
     stage.finish('wait', () => 'Redis: the claim expires')
   }
-  if (watermark > 0 && claimVersion > 0) {
+  if (watermark > 0 && claimVersion > 0 && cacheFails) {
     const next = stage.start()
     next.watermark = 0
     endClaimOf(next)
     stage.finish('fault', () => 'Redis: everything is lost')
   }
-  if (!stage.story.failover) return
+  if (!failover) return
   const next = stage.start()
   next.oldWatermark = watermark
   next.oldClaimVersion = claimVersion

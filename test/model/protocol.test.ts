@@ -1,0 +1,58 @@
+// The cache's protocol in all states that two replicas can come into, whatever fails and however often.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { projectDir } from '../support/program.ts'
+import type { Run } from './runs.ts'
+import { carryOut, harmlessRuns, losingRuns, quickRuns } from './runs.ts'
+import { factsOf, rowOf, traceText } from './table.ts'
+
+const page = readFileSync(join(projectDir, 'docs/RELIABILITY.md'), 'utf8')
+
+function titleOf({ design, scenario }: Run): string {
+  const { messages, ...world } = scenario
+  return `${design.name}: ${messages.join(', ')} ${JSON.stringify(world)}`
+}
+
+function assertHolds(run: Run): void {
+  const line = carryOut(run)
+  assert.ok(!line.found.violation, `\n${line.found.violation?.what}; ${traceText(line)}`)
+  assert.ok(line.found.complete)
+  const row = rowOf(factsOf(line))
+  assert.ok(page.includes(row), `docs/RELIABILITY.md does not have this row: run \`make model\`\n${row}`)
+}
+
+describe('the protocol breaks no promise in any state, and everything settles once faults end', () => {
+  for (const run of quickRuns) test(titleOf(run), () => assertHolds(run))
+})
+
+describe('a design that is known to lose is seen to lose, in as few steps as can be', () => {
+  for (const run of losingRuns) {
+    test(titleOf(run), () => {
+      const line = carryOut(run)
+      assert.equal(line.found.violation?.trace.length, run.steps, `\n${traceText(line)}`)
+      if (run.demand === 'loss') assert.equal(line.found.violation?.what, 'lost')
+    })
+  }
+
+  test('the way there is told in words', () => {
+    const [run] = losingRuns
+    assert.ok(run)
+    assert.deepEqual(
+      carryOut(run).found.violation?.trace.map(({ what }) => what),
+      [
+        'A receives 1',
+        'A: begin 1 → fresh',
+        'A crashes, and is started again',
+        'A receives 1',
+        'A: begin 1 → stale',
+        'A: ack 1',
+      ],
+    )
+  })
+})
+
+describe('what looks dangerous costs double writes and loses nothing', () => {
+  for (const run of harmlessRuns) test(titleOf(run), () => assertHolds(run))
+})
