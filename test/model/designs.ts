@@ -22,6 +22,8 @@ export interface Design {
     | 'an error is a success'
     | 'losers end with a refused winner'
     | 'acks before the dead letter'
+    | 'buries nothing'
+    | 'buries what fails'
     | 'no guard in SQL'
     | 'no epoch'
 }
@@ -63,7 +65,7 @@ export const rollback = {
   },
 } as const satisfies Record<string, Design>
 
-/** Each loses something. */
+/** Each loses something, or never ends. */
 export const flawed = {
   busyAcks: { ...base, name: '`busy` acks', flaw: 'busy acks' },
   settleFirst: { ...base, name: 'acked before the commit', flaw: 'acks before the write' },
@@ -82,6 +84,8 @@ export const flawed = {
     name: 'acked before the dead letter is stored',
     flaw: 'acks before the dead letter',
   },
+  buriesNothing: { ...base, name: 'a refused row is tried for ever', flaw: 'buries nothing' },
+  buriesAnything: { ...base, name: 'buried at any failure', flaw: 'buries what fails' },
   unguarded: { ...base, name: 'no guard in SQL', flaw: 'no guard in SQL' },
   noEpoch: { ...base, name: 'epoch ignored', flaw: 'no epoch' },
   confirmFirst: {

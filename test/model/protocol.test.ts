@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { projectDir } from '../support/program.ts'
+import { flawed } from './designs.ts'
 import type { Run } from './runs.ts'
 import { carryOut, harmlessRuns, losingRuns, quickRuns } from './runs.ts'
+import { scenario } from './scenario.ts'
 import { factsOf, rowOf, traceText } from './table.ts'
 
 const page = readFileSync(join(projectDir, 'docs/RELIABILITY.md'), 'utf8')
@@ -51,6 +53,21 @@ describe('a design that is known to lose is seen to lose, in as few steps as can
       ],
     )
   })
+})
+
+describe('each promise bites', () => {
+  for (const [what, design, ...messages] of [
+    ['acked without a committed fact', flawed.busyAcks, '1'],
+    ['a watermark is above its row', flawed.confirmFirst, '1'],
+    ['the version of a row fell', flawed.unguarded, '1', '2'],
+    ['a valid message is dead-lettered', flawed.buriesAnything, '1'],
+    ['nothing goes on', flawed.buriesNothing, '1!'],
+  ] as const) {
+    test(`${design.name}: ${what}`, () => {
+      const { found } = carryOut({ design, scenario: scenario(messages), demand: 'promises' })
+      assert.equal(found.violation?.what, what)
+    })
+  }
 })
 
 describe('what looks dangerous costs double writes and loses nothing', () => {
