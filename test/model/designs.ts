@@ -71,7 +71,7 @@ export const flawed = {
   settleFirst: { ...base, name: 'acked before the commit', flaw: 'acks before the write' },
   errorIsSuccess: {
     ...base,
-    name: 'a lost reply to COMMIT taken for success',
+    name: 'an error of the write taken for success',
     flaw: 'an error is a success',
   },
   losersEnd: {
