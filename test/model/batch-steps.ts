@@ -143,7 +143,7 @@ function refusedSteps(stage: Stage, replica: Replica, what: () => string): void 
       if (!release(stage, next, replica, fate)) continue
       if (!buried) hands.pending |= batch
       else if (design.flaw === 'losers end with a refused winner') next.acked |= batch & ~same
-      else hands.pending |= batch & ~same
+      else if (design.flaw !== 'forgets losers') hands.pending |= batch & ~same
       if (buried && design.flaw === 'acks before the dead letter') next.acked |= same
       if (buried) hands.burying |= same
       stage.retire(next, replica)

@@ -22,6 +22,7 @@ export interface Design {
     | 'an error is a success'
     | 'losers end with a refused winner'
     | 'acks before the dead letter'
+    | 'forgets losers'
     | 'buries nothing'
     | 'buries what fails'
     | 'no guard in SQL'
@@ -84,6 +85,7 @@ export const flawed = {
     name: 'acked before the dead letter is stored',
     flaw: 'acks before the dead letter',
   },
+  forgetsLosers: { ...base, name: 'losers of a refused winner are forgotten', flaw: 'forgets losers' },
   buriesNothing: { ...base, name: 'a refused row is tried for ever', flaw: 'buries nothing' },
   buriesAnything: { ...base, name: 'buried at any failure', flaw: 'buries what fails' },
   unguarded: { ...base, name: 'no guard in SQL', flaw: 'no guard in SQL' },

@@ -61,6 +61,7 @@ describe('each promise bites', () => {
     ['a watermark is above its row', flawed.confirmFirst, '1'],
     ['the version of a row fell', flawed.unguarded, '1', '2'],
     ['a valid message is dead-lettered', flawed.buriesAnything, '1'],
+    ['a delivery is forgotten', flawed.forgetsLosers, '1', '2!'],
     ['nothing goes on', flawed.buriesNothing, '1!'],
   ] as const) {
     test(`${design.name}: ${what}`, () => {

@@ -3,6 +3,7 @@ import type { Design } from './designs.ts'
 import type { Model, StepKind } from './explore.ts'
 import { pack, packedWidth, tidy, unpack } from './packed-state.ts'
 import type { Story } from './scenario.ts'
+import type { Replica } from './stage.ts'
 import { Stage, replicas } from './stage.ts'
 import type { Hands, State } from './state.ts'
 import { copyState, noState, operations, phases } from './state.ts'
@@ -62,8 +63,19 @@ function brokenPromise(story: Story, state: State): string | undefined {
 function brokenByStep(before: State, after: State, kind: StepKind, more: () => number): string | undefined {
   if (after.row < before.row && after.emptied === before.emptied) return 'the version of a row fell'
   if (kind === 'progress' && more() >= 0) return 'progress brings nothing nearer'
+  if (kind !== 'fault' && forgotten(before, after, 0) | forgotten(before, after, 1))
+    return 'a delivery is forgotten'
   if (kind === 'wait' && more() > 0) return 'waiting makes more work'
   return undefined
+}
+
+/** What a replica has let go of unacked. The engine keeps the lease of what it holds, so it would never come again. */
+function forgotten(before: State, after: State, replica: Replica): number {
+  return heldBy(before.hands[replica]) & ~heldBy(after.hands[replica]) & ~after.acked
+}
+
+function heldBy({ pending, burying, batch }: Hands): number {
+  return pending | burying | batch
 }
 
 /** Everybody has let go of everything, nothing can change the table any more, and it is not what it should be. */
@@ -81,7 +93,7 @@ function isSettled(story: Story, state: State): boolean {
 }
 
 function areEmpty({ hands: [a, b] }: State): boolean {
-  return (a.pending | a.burying | a.batch | b.pending | b.burying | b.batch) === 0
+  return (heldBy(a) | heldBy(b)) === 0
 }
 
 function underWay({ late: [a, b, c] }: State): number {
@@ -94,8 +106,7 @@ function underWay({ late: [a, b, c] }: State): number {
  */
 function toDo(story: Story, state: State): number {
   const [a, b] = state.hands
-  const held = a.pending | a.batch | a.burying | b.pending | b.batch | b.burying
-  const unheld = story.all & ~(state.acked | held)
+  const unheld = story.all & ~(state.acked | heldBy(a) | heldBy(b))
   const { poison } = story
   // Burying a winner gives its losers a way back, so it counts for more than their way.
   const unburied = count(poison & unheld) + poisonIn(a, poison) + poisonIn(b, poison)
