@@ -7,6 +7,7 @@ import type { Pipeline } from '#core/pipeline.ts'
 import type { EpochWatchOptions } from '#postgres/epoch-watch.ts'
 import { EpochWatch } from '#postgres/epoch-watch.ts'
 import { RedisCache } from '#redis/cache.ts'
+import { RedisConnection } from '#redis/connection.ts'
 import { systemClock } from '#runtime/clock.ts'
 
 /** The cache of a running ingester. */
@@ -40,7 +41,8 @@ export async function openCache(
   const clock = systemClock
   const watch = new EpochWatch({ pool, table: pipeline.sink, pipeline: pipeline.name, logger, clock })
   const epoch = () => watch.current
-  const redis = new RedisCache({ ...config, pipeline, epoch, observer, logger, clock })
+  const connection = new RedisConnection(config)
+  const redis = new RedisCache({ ...config, connection, pipeline, epoch, observer, logger, clock })
   await Promise.all([watch.read(), redis.attempted()])
   return {
     cache: redis,

@@ -697,9 +697,11 @@ function child(port: number, hasTrouble: boolean): string {
   return `
     import { noLogger } from '#core/logger.ts'
     import { RedisCache } from '#redis/cache.ts'
+    import { RedisConnection } from '#redis/connection.ts'
     import { systemClock } from '#runtime/clock.ts'
     const cache = new RedisCache({
-      host: '127.0.0.1', port: ${port}, db: 0, tls: false, ttlMs: 1000, claims: true,
+      connection: new RedisConnection({ host: '127.0.0.1', port: ${port}, db: 0, tls: false }),
+      ttlMs: 1000, claims: true,
       pipeline: { name: 'child', format: 1 }, epoch: () => 'first',
       observer: {}, logger: noLogger, clock: systemClock,
     })

@@ -5,13 +5,14 @@ import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { Breaker } from '#runtime/breaker.ts'
 import type { Clock } from '#runtime/clock.ts'
-import type { RedisOptions } from './connection.ts'
-import { RedisConnection } from './connection.ts'
 import { Keyspace, markOf } from './encoding.ts'
 import { RedisFailure, asRedisFailure } from './failure.ts'
+import type { ScriptRunner } from './script-runner.ts'
 import { Trouble } from './trouble.ts'
 
-export interface RedisCacheOptions extends RedisOptions {
+export interface RedisCacheOptions {
+  /** Its own from now on: it closes it. */
+  readonly connection: ScriptRunner
   /** Life of a watermark. */
   readonly ttlMs: number
   /** False: watermarks only. Cheaper and as safe; replicas may then write the same record twice. */
@@ -41,7 +42,7 @@ const letters: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 
  */
 export class RedisCache implements Cache, AsyncDisposable {
   readonly #options: RedisCacheOptions
-  readonly #connection: RedisConnection
+  readonly #connection: ScriptRunner
   readonly #breaker: Breaker
   readonly #trouble: Trouble
   readonly #underWay = new Set<Promise<unknown>>()
@@ -49,10 +50,11 @@ export class RedisCache implements Cache, AsyncDisposable {
   #closed = false
 
   constructor(options: RedisCacheOptions) {
-    const { clock, logger } = options
+    const { connection, clock, logger } = options
     this.#options = options
     this.#trouble = new Trouble(logger, clock)
-    this.#connection = new RedisConnection(options, () => this.#trouble.connected())
+    this.#connection = connection
+    connection.onOpened(() => this.#trouble.connected())
     this.#breaker = new Breaker({
       clock,
       failures: breakerFailures,

@@ -22,7 +22,7 @@ const sha = createHash('sha1').update(script).digest('hex')
 
 async function connect(changes: Partial<RedisOptions> = {}): Promise<RedisConnection> {
   const { host, port } = server
-  const connection = new RedisConnection({ host, port, db: 0, tls: false, ...changes }, () => {})
+  const connection = new RedisConnection({ host, port, db: 0, tls: false, ...changes })
   after(() => connection.close())
   await connection.attempted()
   return connection
@@ -82,7 +82,7 @@ test('before the first connection calls fail, too', async () => {
   await using proxy = await TcpProxy.to(server.port)
   proxy.freeze()
   const { host } = server
-  const connection = new RedisConnection({ host, port: proxy.port, db: 0, tls: false }, () => {})
+  const connection = new RedisConnection({ host, port: proxy.port, db: 0, tls: false })
   after(() => connection.close())
   assert.equal(connection.away?.bypass, 'disconnected')
   assert.equal((await failed(connection.run([], ['release', '', 0, 0]))).bypass, 'disconnected')
@@ -204,9 +204,8 @@ test('a server that is killed and comes back, empty, is used again', async () =>
 
 test('a database that is not there: refused with the mend, and nothing gets into another one', async () => {
   const few = await startTestRedis({ databases: '4' })
-  const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false }, () => {
-    assert.fail('it is not connected')
-  })
+  const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false })
+  connection.onOpened(() => assert.fail('it is not connected'))
   after(() => connection.close())
   await connection.attempted()
   for (let round = 0; round < 3; round += 1) {
@@ -300,7 +299,7 @@ describe('TLS', async () => {
     const options: RedisOptions = { host: secure.host, port: secure.port, db: 0, tls: true, ...changes }
     const code = `
       import { RedisConnection } from '#redis/connection.ts'
-      const connection = new RedisConnection(${JSON.stringify(options)}, () => {})
+      const connection = new RedisConnection(${JSON.stringify(options)})
       await connection.attempted()
       const { away } = connection
       const answer = away ? undefined : await connection.run(['key'], ['release', '', 0, 0])

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { RedisFailure, asRedisFailure, isScriptLost } from './failure.ts'
+import type { ScriptRunner } from './script-runner.ts'
 
 export interface RedisOptions {
   readonly host: string
@@ -29,14 +30,14 @@ const disconnectTimeoutMs = 100
  * One connection, opened in the background again and again, on which nothing is queued while it is away and nothing
  * is sent twice: a cache's answer is of use now or not at all.
  */
-export class RedisConnection {
+export class RedisConnection implements ScriptRunner {
   readonly #client: Redis
   #lastError: unknown
   /** By the server itself: password or database. */
   #turnedAway = false
+  #opened: () => void = () => {}
 
-  /** @param opened called each time that it is connected */
-  constructor({ host, port, password, db, tls }: RedisOptions, opened: () => void) {
+  constructor({ host, port, password, db, tls }: RedisOptions) {
     const backoff = exponentialBackoff({ initialMs: 100, maxMs: 3000 })
     this.#client = new Redis({
       host,
@@ -71,7 +72,7 @@ export class RedisConnection {
       if (this.#turnedAway) return this.#client.disconnect(true)
       this.#lastError = undefined
       backoff.reset()
-      opened()
+      this.#opened()
     })
   }
 
@@ -81,6 +82,10 @@ export class RedisConnection {
     return this.#lastError === undefined
       ? new RedisFailure('disconnected', 'the connection was lost, or is not open yet')
       : asRedisFailure(this.#lastError)
+  }
+
+  onOpened(heard: () => void): void {
+    this.#opened = heard
   }
 
   /** Resolves when it is connected or an attempt has failed, whichever comes first. */

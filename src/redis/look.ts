@@ -38,7 +38,7 @@ export async function lookAt(
 ): Promise<RedisLook> {
   const keyspace = new Keyspace(pipeline, epoch)
   const claimKey = keyspace.claim(record)
-  const connection = new RedisConnection(options, () => {})
+  const connection = new RedisConnection(options)
   try {
     await connection.attempted()
     if (connection.away) throw connection.away

@@ -6,6 +6,8 @@ import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { RedisCacheOptions } from '#redis/cache.ts'
 import { RedisCache } from '#redis/cache.ts'
+import type { RedisOptions } from '#redis/connection.ts'
+import { RedisConnection } from '#redis/connection.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { RedisServer } from '#stack/redis.ts'
 import { startRedis } from '#stack/redis.ts'
@@ -57,15 +59,12 @@ export interface TestCache extends AsyncDisposable {
 /** Connected, or not, as it turns out at the first attempt. */
 export async function openCache(
   { host, port }: Pick<RedisServer, 'host' | 'port'>,
-  changes: Partial<RedisCacheOptions> = {},
+  { password, db = 0, ...changes }: Partial<RedisCacheOptions & Pick<RedisOptions, 'password' | 'db'>> = {},
 ): Promise<TestCache> {
   const tally = new CacheTally()
   const lines: string[] = []
   const cache = new RedisCache({
-    host,
-    port,
-    db: 0,
-    tls: false,
+    connection: new RedisConnection({ host, port, password, db, tls: false }),
     ttlMs: 3_600_000,
     claims: true,
     pipeline: { name: 'test', format: 1 },

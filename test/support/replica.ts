@@ -9,6 +9,7 @@ import { EpochWatch } from '#postgres/epoch-watch.ts'
 import { createPool } from '#postgres/pool.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { RedisCache } from '#redis/cache.ts'
+import { RedisConnection } from '#redis/connection.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { RedisServer } from '#stack/redis.ts'
 import type { Broker } from './memory-broker.ts'
@@ -86,10 +87,7 @@ export class Replica {
     })
     this.redis = new RedisCache({
       ...common,
-      host: around.server.host,
-      port: redisPort,
-      db: 0,
-      tls: false,
+      connection: new RedisConnection({ host: around.server.host, port: redisPort, db: 0, tls: false }),
       claims,
       ttlMs: 3_600_000,
       epoch: () => this.watch.current,
