@@ -72,12 +72,13 @@ export async function writeBatch(entries: readonly Entry[], ports: BatchPorts): 
           break
         case 'bad-row':
           searching = true
-          hold.inconclusive()
+          if (rest.length > 1) hold.inconclusive()
+          else hold.refused(failure)
           break
         case 'unknown':
           searching = true
           if (rest.length > 1) hold.failed(failure)
-          else hold.inconclusive()
+          else hold.refused(failure)
           break
         case 'infrastructure':
         case 'schema-drift':
@@ -123,7 +124,8 @@ async function isolate(
   if (!neighbour) {
     const unknown = refused.find(({ failure }) => failure.class === 'unknown')
     if (unknown && entries.length > 1) throw unknown.failure
-    ports.hold.inconclusive()
+    if (refused[0]) ports.hold.refused(refused[0].failure)
+    else ports.hold.inconclusive()
     return refused.map(({ entry }) => entry)
   }
   if (refused.length > 0) await demandThatItStillWorks(neighbour, ports)

@@ -145,10 +145,9 @@ export class Engine {
 
   /** While a store is away nothing new is taken: what is held ages, and its leases cost. */
   #holdsChanged(): void {
-    const [reason] = this.heldBecause
-    if (reason === undefined) this.#ports.source.resume()
-    else this.#ports.source.hold()
-    this.#ports.observer.held?.(reason)
+    if (this.#holds.some((hold) => hold.shut)) this.#ports.source.hold()
+    else this.#ports.source.resume()
+    this.#ports.observer.held?.(this.heldBecause[0])
   }
 }
 

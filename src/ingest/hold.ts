@@ -3,13 +3,16 @@ import type { Logger } from '#core/logger.ts'
 import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 
+/** So many refusals one after the other, and no failure among them: the store is there again. */
+const refusalsThatShow = 3
+
 export interface HoldOptions {
   /** What it guards, for people. */
   readonly name: string
   readonly clock: Clock
   readonly backoff: Backoff
   readonly logger: Logger
-  /** Called whenever `reason` changed. */
+  /** Called whenever `reason` or `shut` changed. */
   readonly changed: () => void
   /** A hard stop: lets everyone go, unadmitted. */
   readonly aborted: AbortSignal
@@ -23,12 +26,16 @@ export interface HoldOptions {
  *   flowing ──failed──▶ held ──delay──▶ one probe ──failed────▶ held, for longer
  *                                                 └─succeeded─▶ flowing
  *
- * Whoever was admitted reports `failed`, `succeeded` or `inconclusive`; otherwise the next in line never gets its turn.
+ * Whoever was admitted reports `failed`, `succeeded`, `refused` or `inconclusive`; otherwise the next in line never gets
+ * its turn.
  */
 export class Hold {
   readonly #options: HoldOptions
   readonly #waiting: (() => void)[] = []
   #reason: string | undefined
+  #code: string | undefined
+  /** Since the last failure. */
+  #refusals = 0
   #cancelDelay: (() => void) | undefined
   #probeDue = false
 
@@ -42,11 +49,19 @@ export class Hold {
     return this.#reason
   }
 
+  /**
+   * Whether nothing new should be taken. Not so when somebody may try and nobody is there to do it: what was in hand has
+   * been settled without the store, and only what is new can show that it works.
+   */
+  get shut(): boolean {
+    return this.#reason !== undefined && !this.#probeDue
+  }
+
   /** Resolves when the caller may try the store: true; or at a hard stop: false. */
   async admission(): Promise<boolean> {
     const { aborted } = this.#options
     if (this.#reason !== undefined && !aborted.aborted) {
-      if (this.#probeDue) this.#probeDue = false
+      if (this.#probeDue) this.#setProbeDue(false)
       else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
     return !aborted.aborted
@@ -55,6 +70,8 @@ export class Hold {
   /** The store failed in a way that concerns everyone. */
   failed(failure: WriteFailure): void {
     const { name, logger } = this.#options
+    this.#code = failure.code
+    this.#refusals = 0
     const reason = `${name}: ${failure.message}`
     if (this.#reason !== reason) {
       logger.error({ class: failure.class, code: failure.code }, `holding, nothing is lost: ${reason}`)
@@ -64,7 +81,7 @@ export class Hold {
     this.#letOneTryLater()
   }
 
-  /** The store works: it committed, or it refused a row for that row's own sake. */
+  /** The store works. */
   succeeded(): void {
     if (this.#reason === undefined) return
     this.#options.logger.info({}, `going on: ${this.#options.name} works again`)
@@ -74,7 +91,19 @@ export class Hold {
     this.#releaseAll()
   }
 
-  /** What was admitted showed nothing about the store: nothing to write, a conflict, a row's own fault. */
+  /**
+   * The store refused a row that was alone, for that row's own sake. Once shows little: other rows may fail as before.
+   * But where this is all that is left in hand nothing else can show that the store works, and while it is held nothing
+   * else comes. (A bad row of the kind that it is held for shows nothing: twenty of those are schema drift.)
+   */
+  refused(failure: WriteFailure): void {
+    if (this.#reason === undefined) return
+    if (failure.class === 'unknown' || failure.code !== this.#code) this.#refusals += 1
+    if (this.#refusals >= refusalsThatShow) this.succeeded()
+    else this.#letOneTryLater()
+  }
+
+  /** What was admitted showed nothing about the store: nothing to write, a conflict, a row's fault among others. */
   inconclusive(): void {
     if (this.#reason !== undefined) this.#letOneTryLater()
   }
@@ -86,8 +115,13 @@ export class Hold {
       this.#cancelDelay = undefined
       const next = this.#waiting.shift()
       if (next) next()
-      else this.#probeDue = true
+      else this.#setProbeDue(true)
     })
+  }
+
+  #setProbeDue(due: boolean): void {
+    this.#probeDue = due
+    this.#options.changed()
   }
 
   #releaseAll(): void {

@@ -70,6 +70,56 @@ test('a probe that only finds a row refused does not lift the hold', async () =>
   assert.ok(world.table.attempts.length < 1500, `${world.table.attempts.length} statements in an hour`)
 })
 
+for (const refusal of ['bad-row', 'unknown'] as const) {
+  test(`a refused row (${refusal}) that is all that is left in hand does not prolong the outage`, async () => {
+    const world = new World()
+    const mend = world.table.fail({ class: 'infrastructure' })
+    world.table.refuse(['bad'], { class: refusal, code: 'XX000' })
+    await world.publish('bad 1 x')
+    await world.advance(60_000)
+    assert.ok(world.source.held)
+    mend()
+    await world.advance(30_000)
+    assert.ok(!world.source.held, 'nothing comes that could show that the table works')
+    for (let i = 0; i < 3; i++) {
+      await world.publish(`z ${i} x`)
+      await world.advance(2000)
+    }
+    assert.deepEqual(world.letters.texts, ['bad 1 x'])
+  })
+}
+
+test('a row that fails with an unknown error is no outage once it is all that is left in hand', async () => {
+  const world = new World({ maxBatchRecords: 2 })
+  world.table.refuse(['odd'], { class: 'unknown', code: 'XX000' })
+  const mend = world.table.refuse(['z'], { class: 'unknown', code: 'XX000' })
+  await world.publish('odd 1 x', 'z 1 x')
+  await world.advance(5000)
+  assert.ok(world.source.held)
+  mend()
+  world.rival('z 1 x')
+  world.cache.verdict = ({ key }) => (key === 'z' ? 'stale' : 'fresh')
+  await world.advance(60_000)
+  assert.deepEqual(world.tally.ended, { stale: 1 })
+  assert.ok(!world.source.held, 'nothing comes that could show that the table works')
+})
+
+test('an outage ends though what was in hand is settled without the table', async () => {
+  const world = new World()
+  world.table.fail({ class: 'infrastructure', times: 1, commits: true })
+  await world.publish('a 1 x')
+  assert.ok(world.source.held)
+  world.cache.verdict = () => 'stale'
+  await world.advance(10_000)
+  assert.deepEqual(world.tally.ended, { stale: 1 })
+  world.cache.verdict = () => 'fresh'
+  await world.publish('a 2 x')
+  await world.advance(10_000)
+  assert.deepEqual(world.table.contents, ['a 2 x'])
+  assert.deepEqual(world.engine.heldBecause, [])
+  assert.ok(!world.source.held)
+})
+
 test('a probe that finds everything stale does not lift the hold', async () => {
   const [away, stale] = await keysApart()
   const world = new World({ workers: 2 })
