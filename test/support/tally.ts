@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Settlement } from '#core/delivery.ts'
 import type { FailureClass } from '#core/failure.ts'
 import type { Observer, Step } from '#core/observer.ts'
+import { countBreaches } from '../oracle/counts.ts'
 
 /** Counts what an engine says that it did. */
 export class Tally implements Observer {
@@ -61,7 +62,8 @@ export class Tally implements Observer {
 
   /** received = written + coalesced + stale + dead-lettered + nacked + outstanding */
   assertBalanced(outstanding: number): void {
-    const settled = Object.values(this.settledCount).reduce((sum, count) => sum + count, 0)
-    assert.equal(this.receivedCount, settled + outstanding, 'a delivery is missing in the counts')
+    const { 'dead-lettered': deadLettered, ...settled } = this.settledCount
+    const counts = { received: this.receivedCount, ...settled, deadLettered, outstanding }
+    assert.deepEqual(countBreaches('the engine', counts), [])
   }
 }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import type { Delivery } from '#core/delivery.ts'
-import { compareRecords } from '#core/keyed-record.ts'
 import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import { isRejection } from '#core/pipeline.ts'
 import type { EngineOptions } from '#ingest/engine.ts'
 import { Engine } from '#ingest/engine.ts'
+import { ackBreach } from '../oracle/acks.ts'
+import type { Meaning } from '../oracle/facts.ts'
+import { tableBreaches } from '../oracle/table.ts'
 import { Journal } from './journal.ts'
 import { SimulatedCache } from './simulated-cache.ts'
 import { SimulatedDeadLetters } from './simulated-dead-letters.ts'
@@ -58,10 +60,17 @@ export class World {
   /** The one rule: an ack stands for a row at least as new, or for a dead letter. */
   #isFact(delivery: Delivery): boolean {
     if (this.letters.stored.some((letter) => letter.delivery === delivery)) return true
-    const record = decodeWords(textOf(delivery))
-    if (isRejection(record)) return false
-    const row = this.table.rows.get(record.key)
-    return row !== undefined && compareRecords(row, record) >= 0
+    const meaning = meaningOf(textOf(delivery))
+    const row = 'row' in meaning ? this.table.rows.get(meaning.row.key) : undefined
+    return ackBreach({ id: delivery.messageId, meaning }, { row, hasLetter: false }) === undefined
+  }
+
+  /** In what the table differs from all that was delivered and not buried, or put there by somebody else. */
+  get tableBreaches(): string[] {
+    const buried = new Set(this.letters.stored.map(({ delivery }) => delivery))
+    const texts = this.source.delivered.filter((delivery) => !buried.has(delivery)).map(textOf)
+    const accepted = [...texts, ...this.rivals].map((text) => ({ id: text, meaning: meaningOf(text) }))
+    return tableBreaches(accepted, this.table.rows)
   }
 
   /** Publishes messages that arrive together, and lets happen what needs no time. */
@@ -104,4 +113,13 @@ export class World {
     assert.deepEqual(this.journal.breaches, [])
     this.tally.assertBalanced(this.engine.outstanding)
   }
+}
+
+/** What a text says, read here and not by the pipeline. */
+function meaningOf(text: string): Meaning {
+  const [key, version, content, ...more] = text.split(' ')
+  if (key === undefined || version === undefined || content === undefined || more.length > 0) {
+    return { invalid: 'malformed' }
+  }
+  return { row: { key, version: BigInt(version), content } }
 }

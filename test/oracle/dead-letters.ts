@@ -1,0 +1,47 @@
+import type { AcceptedMessage, RowVersion, StoredLetter } from './facts.ts'
+import { refusedByDatabase, told } from './facts.ts'
+import { isNewer } from './order.ts'
+
+/**
+ * In the end dead letters are exactly the messages that cannot be stored, each with the right reason. A refused row
+ * needs none where a row of its key is newer: nobody misses it.
+ */
+export function deadLetterBreaches(
+  accepted: Iterable<AcceptedMessage>,
+  letters: readonly StoredLetter[],
+  rows: ReadonlyMap<string, RowVersion>,
+): string[] {
+  const byId = new Map(letters.map((letter) => [letter.id, letter]))
+  const breaches: string[] = []
+  if (byId.size < letters.length) breaches.push(`${letters.length - byId.size} dead letters are there twice`)
+  for (const { id, meaning } of accepted) {
+    const letter = byId.get(id)
+    byId.delete(id)
+    const due = reasonDue(meaning)
+    if (letter && letter.reason !== due) {
+      breaches.push(`message ${id} was buried as ${letter.reason}, and is ${due ?? 'valid'}`)
+    }
+    if (!letter && due !== undefined && !isSuperseded(meaning, rows)) {
+      breaches.push(`message ${id} (${due}) has no dead letter`)
+    }
+  }
+  for (const id of byId.keys())
+    breaches.push(`there is a dead letter of message ${id}, which nobody published`)
+  return breaches
+}
+
+function reasonDue(meaning: AcceptedMessage['meaning']): string | undefined {
+  if ('invalid' in meaning) return meaning.invalid
+  return meaning.refused ? refusedByDatabase : undefined
+}
+
+function isSuperseded(meaning: AcceptedMessage['meaning'], rows: ReadonlyMap<string, RowVersion>): boolean {
+  if ('invalid' in meaning) return false
+  const row = rows.get(meaning.row.key)
+  return row !== undefined && isNewer(row, meaning.row)
+}
+
+/** For people who read a breach. */
+export function toldMeaning(meaning: AcceptedMessage['meaning']): string {
+  return 'invalid' in meaning ? meaning.invalid : `${told(meaning.row)}${meaning.refused ? ', refused' : ''}`
+}

@@ -1,0 +1,31 @@
+/** One version of one key's row, as whoever published it means it: never as the ingester reads it. */
+export interface RowVersion {
+  readonly key: string
+  readonly version: bigint
+  readonly content: string
+}
+
+/**
+ * What a message is. `row`: it must become a row, or be superseded by a newer one of its key. `refused`: such a row
+ * would be, but the database refuses it. `invalid`: no row can be made of it, for this reason.
+ */
+export type Meaning = { readonly row: RowVersion; readonly refused?: boolean } | { readonly invalid: string }
+
+/** A message that the broker has taken, under an id that no other one has. */
+export interface AcceptedMessage {
+  readonly id: string
+  readonly meaning: Meaning
+}
+
+/** A stored dead letter, under the id of its message. */
+export interface StoredLetter {
+  readonly id: string
+  readonly reason: string
+}
+
+/** The reason of a letter whose row the database refused. */
+export const refusedByDatabase = 'refused-by-database'
+
+export function told({ key, version, content }: RowVersion): string {
+  return `${key} ${version} ${content}`
+}

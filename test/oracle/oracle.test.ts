@@ -1,0 +1,132 @@
+// The oracle tells right from wrong: each of its breaches is seen once.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ackBreach } from './acks.ts'
+import { loadBreaches, statementBreaches } from './bounds.ts'
+import { countBreaches, sumOf } from './counts.ts'
+import { deadLetterBreaches } from './dead-letters.ts'
+import { endingBreaches } from './ending.ts'
+import type { AcceptedMessage, RowVersion } from './facts.ts'
+import { isNewer } from './order.ts'
+import { RowHistory, tableBreaches } from './table.ts'
+import { watermarkBreaches } from './watermarks.ts'
+
+const row = (key: string, version: number, content = 'x'): RowVersion => ({
+  key,
+  version: BigInt(version),
+  content,
+})
+const rowsOf = (...rows: readonly RowVersion[]) => new Map(rows.map((one) => [one.key, one]))
+const valid = (id: string, ...rest: Parameters<typeof row>): AcceptedMessage => ({
+  id,
+  meaning: { row: row(...rest) },
+})
+const refused = (id: string, ...rest: Parameters<typeof row>): AcceptedMessage => ({
+  id,
+  meaning: { row: row(...rest), refused: true },
+})
+const invalid: AcceptedMessage = { id: '9', meaning: { invalid: 'malformed' } }
+
+test('newer: the version, then the content as UTF-8 bytes', () => {
+  assert.ok(isNewer(row('a', 2, 'a'), row('a', 1, 'z')))
+  assert.ok(isNewer(row('a', 1, '\u{1F600}'), row('a', 1, '\u{FF5E}')), 'UTF-16 has it the other way')
+  assert.ok(isNewer(row('a', 1, 'ab'), row('a', 1, 'a')))
+  assert.ok(!isNewer(row('a', 1, 'a'), row('a', 1, 'ab')))
+  assert.ok(!isNewer(row('a', 1), row('a', 1)))
+})
+
+test('a table: what lacks, what is old, what nobody published; refused rows are not missed', () => {
+  const accepted = [valid('1', 'a', 1), valid('2', 'a', 2), valid('3', 'b', 1), refused('4', 'c', 1), invalid]
+  assert.deepEqual(tableBreaches(accepted, rowsOf(row('a', 2), row('b', 1))), [])
+  assert.equal(tableBreaches(accepted, rowsOf(row('a', 1), row('b', 1))).length, 1)
+  assert.equal(tableBreaches(accepted, rowsOf(row('a', 2))).length, 1)
+  assert.equal(tableBreaches(accepted, rowsOf(row('a', 2), row('b', 1), row('c', 1))).length, 1)
+})
+
+test('an ack: its row, a newer one or its letter must be there', () => {
+  const message = valid('1', 'a', 2)
+  const breach = (standing: RowVersion | undefined, hasLetter = false) =>
+    ackBreach(message, { row: standing, hasLetter })
+  assert.equal(breach(row('a', 2)), undefined)
+  assert.equal(breach(row('a', 3)), undefined)
+  assert.equal(breach(undefined, true), undefined)
+  assert.match(breach(undefined) ?? '', /without a fact/)
+  assert.match(breach(row('a', 1)) ?? '', /without a fact/)
+  assert.match(ackBreach(invalid, { row: undefined, hasLetter: false }) ?? '', /without a dead letter/)
+})
+
+test('dead letters: each with its reason, none missing, none too many, unless a newer row makes up for it', () => {
+  const accepted = [valid('1', 'a', 1), refused('2', 'b', 1), invalid]
+  const letters = [
+    { id: '2', reason: 'refused-by-database' },
+    { id: '9', reason: 'malformed' },
+  ]
+  const none = rowsOf()
+  assert.deepEqual(deadLetterBreaches(accepted, letters, none), [])
+  assert.equal(deadLetterBreaches(accepted, letters.slice(1), none).length, 1)
+  assert.deepEqual(deadLetterBreaches(accepted, letters.slice(1), rowsOf(row('b', 2))), [])
+  assert.equal(deadLetterBreaches(accepted, letters.slice(0, 1), none).length, 1)
+  for (const wrong of [
+    { id: '1', reason: 'malformed' },
+    { id: '5', reason: 'malformed' },
+    { id: '9', reason: 'malformed' },
+  ]) {
+    assert.equal(deadLetterBreaches(accepted, [...letters, wrong], none).length, 1, wrong.id)
+  }
+  const mistaken = [letters[0] ?? invalid, { id: '9', reason: 'bad-ip' }] as typeof letters
+  assert.equal(deadLetterBreaches(accepted, mistaken, none).length, 1)
+})
+
+test('watermarks above their rows, rows that fall', () => {
+  const standing = rowsOf(row('a', 2))
+  const breaches = (watermark: RowVersion) => watermarkBreaches([watermark], (key) => standing.get(key))
+  assert.deepEqual(breaches(row('a', 2)), [])
+  assert.equal(breaches(row('a', 3)).length, 1)
+  assert.equal(breaches(row('b', 1)).length, 1)
+  const history = new RowHistory()
+  assert.equal(history.placed(row('a', 2)), undefined)
+  assert.match(history.placed(row('a', 1)) ?? '', /fell/)
+  history.forget()
+  assert.equal(history.placed(row('a', 1)), undefined)
+})
+
+test('counts that do not add up, of one and of all', () => {
+  const right = {
+    received: 5,
+    written: 1,
+    coalesced: 1,
+    stale: 1,
+    deadLettered: 1,
+    nacked: 0,
+    outstanding: 1,
+  }
+  assert.deepEqual(countBreaches('r0', right), [])
+  assert.equal(countBreaches('r0', { ...right, nacked: 1 }).length, 1)
+  assert.deepEqual(sumOf([right, right]).received, 10)
+})
+
+test('bounds', () => {
+  const bounds = { maxMessages: 2, maxBytes: 100, maxStatements: 1 }
+  const breaches = (messages: number, bytes: number, statements: number) =>
+    loadBreaches('r0', { messages, bytes, statements }, bounds).length
+  assert.equal(breaches(2, 100, 1), 0)
+  assert.equal(breaches(1, 200, 1), 0, 'one message may be larger')
+  assert.deepEqual([breaches(3, 1, 0), breaches(2, 101, 0), breaches(0, 0, 2)], [1, 1, 1])
+  assert.deepEqual(statementBreaches('r0', ['a', 'b'], new Set(), 2), [])
+  assert.equal(statementBreaches('r0', ['a', 'a'], new Set(), 2).length, 1)
+  assert.equal(statementBreaches('r0', ['a'], new Set(['a']), 2).length, 1)
+  assert.equal(statementBreaches('r0', ['a', 'b', 'c'], new Set(), 2).length, 1)
+  assert.equal(statementBreaches('r0', [], new Set(), 2).length, 1)
+})
+
+test('in the end all is acked', () => {
+  const ending = {
+    accepted: [valid('1', 'a', 1)],
+    rows: rowsOf(row('a', 1)),
+    letters: [],
+    ackedIds: new Set(['1']),
+    settlingMs: 1000,
+  }
+  assert.deepEqual(endingBreaches(ending), [])
+  assert.equal(endingBreaches({ ...ending, ackedIds: new Set() }).length, 1)
+})

@@ -1,0 +1,15 @@
+import type { RowVersion } from './facts.ts'
+import { told } from './facts.ts'
+import { isNewer } from './order.ts'
+
+/** A watermark is a committed fact: none is above its row. All are about the table as it is now. */
+export function watermarkBreaches(
+  watermarks: readonly RowVersion[],
+  rowOf: (key: string) => RowVersion | undefined,
+): string[] {
+  return watermarks.flatMap((watermark) => {
+    const row = rowOf(watermark.key)
+    if (row && !isNewer(watermark, row)) return []
+    return [`the watermark ${told(watermark)} is above its row, ${row ? told(row) : 'which is not there'}`]
+  })
+}
