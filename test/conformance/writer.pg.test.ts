@@ -1,0 +1,37 @@
+import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { readEpoch } from '#postgres/epoch.ts'
+import { TableWriter } from '#postgres/table-writer.ts'
+import { freshDatabase, startTestServer } from '../support/postgres.ts'
+import { wordPipeline } from '../support/word-pipeline.ts'
+import type { OpenTable } from './writer.ts'
+import { writerConformance } from './writer.ts'
+
+const server = await startTestServer()
+
+async function open(): Promise<OpenTable> {
+  const database = await freshDatabase(server)
+  await database.query(
+    `CREATE TABLE words (key text PRIMARY KEY, version bigint NOT NULL,
+                         content text NOT NULL CHECK (content <> 'bad'))`,
+  )
+  const pool = database.pool()
+  const { sink: table, name: pipeline } = wordPipeline
+  return {
+    writer: new TableWriter(pool, table),
+    deadLetters: new DeadLetterTable(pool, { pipeline, subscription: 's', maxMessageBytes: 1000 }),
+    rows: async () => {
+      const rows = await database.query<{ key: string; version: string; content: string }>(
+        'SELECT * FROM words',
+      )
+      return rows.map((row) => ({ ...row, version: BigInt(row.version) }))
+    },
+    letters: () => database.query('SELECT message_id AS id, reason FROM dead_letters'),
+    epoch: () => readEpoch(pool, table, pipeline),
+    truncate: async () => {
+      await database.query('TRUNCATE words')
+    },
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  }
+}
+
+writerConformance('PostgreSQL', open)

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { DeadLetterStore } from '#core/dead-letter.ts'
+import { WriteFailure } from '#core/failure.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { Writer } from '#core/writer.ts'
+import type { RowVersion, StoredLetter } from '../oracle/facts.ts'
+import { newestOf } from '../oracle/order.ts'
+import { deliveryOf } from '../support/arrivals.ts'
+import { alwaysAsync } from '../support/seed.ts'
+
+/** The table `words`, which refuses the content `bad`, the dead letters beside it, and its epoch. */
+export interface OpenTable extends AsyncDisposable {
+  readonly writer: Writer
+  readonly deadLetters: DeadLetterStore
+  /** In any order. */
+  rows(): Promise<RowVersion[]>
+  letters(): Promise<StoredLetter[]>
+  epoch(): Promise<string | null>
+  truncate(): Promise<void>
+}
+
+/** Hard on quoting, and on every order but that of UTF-8. */
+const texts = ['x', 'y', 'B', 'é', '"', '\\', '{,}', 'NULL', '$1', '\u{E000}', '\u{FF5E}', '\u{1F600}', 'a b']
+const versions = [0n, 1n, 9n, 10n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n]
+
+function word(key: string, version: bigint | number, content = 'x'): KeyedRecord {
+  return { key, version: BigInt(version), content, values: [key, BigInt(version), content], bytes: 1 }
+}
+
+const asRow = ({ key, version, content }: KeyedRecord): RowVersion => ({ key, version, content })
+const sorted = (rows: Iterable<RowVersion>) => [...rows].sort((a, b) => (a.key < b.key ? -1 : 1))
+
+/** What the ingester relies on of a table that keeps the newest row of each key. */
+export function writerConformance(name: string, open: () => Promise<OpenTable>): void {
+  const onTable = (body: (table: OpenTable) => Promise<void>) => async () => {
+    await using table = await open()
+    await body(table)
+  }
+  const holds = async (table: OpenTable, ...records: readonly KeyedRecord[]) =>
+    assert.deepEqual(sorted(await table.rows()), sorted(records.map(asRow)))
+
+  describe(`table: ${name}`, () => {
+    test(
+      'the newer one stays, and the count is of the rows placed',
+      onTable(async (table) => {
+        assert.equal(await table.writer.write([word('a', 1), word('b', 2)]), 2)
+        assert.equal(await table.writer.write([word('a', 2), word('b', 1)]), 1)
+        assert.equal(await table.writer.write([word('a', 2), word('b', 2)]), 0)
+        await holds(table, word('a', 2), word('b', 2))
+      }),
+    )
+
+    test(
+      'a refused row fails its whole statement, as the row’s own fault, and nothing of it is stored',
+      onTable(async (table) => {
+        await table.writer.write([word('a', 1)])
+        const refused = table.writer.write([word('a', 2), word('b', 1, 'bad'), word('c', 1)])
+        await assert.rejects(refused, (error) => error instanceof WriteFailure && error.class === 'bad-row')
+        await assert.rejects(
+          table.writer.write([word('a', 0, 'bad')]),
+          { class: 'bad-row' },
+          'also an old one',
+        )
+        await holds(table, word('a', 1))
+        assert.equal(await table.writer.write([word('a', 2), word('c', 1)]), 2, 'and the next one works')
+      }),
+    )
+
+    test(
+      'a key twice in one statement fails it',
+      onTable(async (table) => {
+        await assert.rejects(table.writer.write([word('a', 1), word('a', 2)]), WriteFailure)
+        await holds(table)
+      }),
+    )
+
+    test(
+      'any batches, in any order, leave the newest of each key',
+      onTable(async (table) => {
+        const record = fc
+          .tuple(fc.constantFrom(...texts), fc.constantFrom(...versions), fc.constantFrom(...texts))
+          .map(([key, version, content]) => word(key, version, content))
+        const batch = fc.uniqueArray(record, { selector: ({ key }) => key, minLength: 1, maxLength: 8 })
+        const property = fc.asyncProperty(
+          fc.array(batch, { minLength: 1, maxLength: 6 }),
+          async (batches) => {
+            await table.truncate()
+            for (const records of batches) {
+              const before = new Map((await table.rows()).map((row) => [row.key, row]))
+              const newest = newestOf([...before.values(), ...records.map(asRow)])
+              const placed = records.filter(({ key, version, content }) => {
+                const [was, is] = [before.get(key), newest.get(key)]
+                return was?.version !== is?.version || was?.content !== is?.content
+                  ? is?.version === version && is.content === content
+                  : false
+              })
+              assert.equal(await table.writer.write(records), placed.length)
+              assert.deepEqual(sorted(await table.rows()), sorted(newest.values()))
+            }
+          },
+        )
+        await alwaysAsync(property, 40)
+      }),
+    )
+
+    test(
+      'a dead letter that is stored again is one letter, with the newer reason',
+      onTable(async (table) => {
+        const letter = (text: string, reason: string) => ({
+          delivery: deliveryOf(text),
+          reason,
+          detail: text,
+        })
+        await table.deadLetters.store([letter('"1"', 'malformed'), letter('2', 'too-large')])
+        await table.deadLetters.store([letter('"1"', 'refused-by-database'), letter('"1"', 'bad-ip')])
+        const stored = (await table.letters()).sort((a, b) => (a.id < b.id ? -1 : 1))
+        assert.deepEqual(stored, [
+          { id: '"1"', reason: 'bad-ip' },
+          { id: '2', reason: 'too-large' },
+        ])
+      }),
+    )
+
+    test(
+      'writing does not change the epoch, TRUNCATE does, for good',
+      onTable(async (table) => {
+        const before = await table.epoch()
+        assert.ok(before)
+        await table.writer.write([word('a', 1)])
+        assert.equal(await table.epoch(), before)
+        await table.truncate()
+        const after = await table.epoch()
+        assert.notEqual(after, before)
+        assert.equal(await table.epoch(), after)
+        await holds(table)
+      }),
+    )
+  })
+}

@@ -1,0 +1,49 @@
+// The simulated PostgreSQL is a table as the real one is, seen through the real writers.
+import { Random } from '#demo/random.ts'
+import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { readEpoch } from '#postgres/epoch.ts'
+import { TableWriter } from '#postgres/table-writer.ts'
+import type { OpenTable } from '../conformance/writer.ts'
+import { writerConformance } from '../conformance/writer.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { wordPipeline } from '../support/word-pipeline.ts'
+import { PostgresHost, SimulatedPool } from './simulated-pool.ts'
+import { SimulatedPostgres } from './simulated-postgres.ts'
+import { Story } from './story.ts'
+import { Wire, calm } from './wire.ts'
+
+async function open(): Promise<OpenTable> {
+  const clock = new VirtualClock()
+  const story = new Story(clock, false)
+  const { sink: table, name: pipeline } = wordPipeline
+  const server = new SimulatedPostgres(table, { placed: () => {} })
+  const host = { name: 'test', alive: true, clock, at: () => {} }
+  const postgres = new PostgresHost(server, new Wire('postgres', calm, clock, new Random(1), story), story)
+  const pool = new SimulatedPool(host, postgres) as never
+  const writer = new TableWriter(pool, table)
+  const deadLetters = new DeadLetterTable(pool, { pipeline, subscription: 's', maxMessageBytes: 1000 })
+
+  /** Time passes as long as somebody waits. */
+  const inTime = async <T>(work: Promise<T>): Promise<T> => {
+    let over = false
+    const settled = work.then(
+      () => (over = true),
+      () => (over = true),
+    )
+    while (!over) await clock.advance(1)
+    await settled
+    return await work
+  }
+  return {
+    writer: { write: (records) => inTime(writer.write(records)) },
+    deadLetters: { store: (letters) => inTime(deadLetters.store(letters)) },
+    rows: async () =>
+      [...server.rows.values()].map((row) => ({ ...row, key: (JSON.parse(row.key) as string[])[0] ?? '' })),
+    letters: async () => [...server.letters.values()].map(({ messageId: id, reason }) => ({ id, reason })),
+    epoch: () => inTime(readEpoch(pool, table, pipeline)),
+    truncate: async () => server.truncate(),
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+writerConformance('simulated PostgreSQL', open)

@@ -1,0 +1,126 @@
+import pg from 'pg'
+import type { PostgresTable } from '#core/pipeline.ts'
+import type { RowVersion } from '../oracle/facts.ts'
+import { elementsOf } from './array-literal.ts'
+import { keyOf, refused } from './subject.ts'
+
+/** A statement as it comes over the wire. */
+export interface Statement {
+  readonly name?: string | undefined
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+export interface Result {
+  readonly rowCount: number
+  readonly rows: readonly Record<string, unknown>[]
+}
+
+export interface Letter {
+  readonly messageId: string
+  readonly reason: string
+}
+
+/** What is told of a statement's effects, at the moment of its commit. */
+export interface TableObserver {
+  placed(row: RowVersion): void
+}
+
+/** What the server answers to everything, while something is wrong with it. */
+export const disorders = {
+  infrastructure: '57P03',
+  'schema-drift': '42P01',
+  conflict: '40001',
+  'too-big': '57014',
+  'no-rights': '42501',
+  unknown: 'XX001',
+} as const
+export type Disorder = keyof typeof disorders
+
+/**
+ * The server: one table that keeps the newest row of each key, one for dead letters, and the epoch. A statement is
+ * atomic; it happens in the instant in which it is executed.
+ */
+export class SimulatedPostgres {
+  readonly rows = new Map<string, RowVersion>()
+  readonly letters = new Map<string, Letter>()
+  epoch = 1
+  disorder: Disorder | undefined
+  readonly #table: PostgresTable
+  readonly #observer: TableObserver
+
+  constructor(table: PostgresTable, observer: TableObserver) {
+    this.#table = table
+    this.#observer = observer
+  }
+
+  /** @throws pg.DatabaseError; nothing has happened then */
+  execute({ name, values }: Statement): Result {
+    if (this.disorder) throw databaseError(disorders[this.disorder])
+    if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[])
+    if (name === 'store_dead_letters') return this.#bury(values as readonly string[])
+    return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}` }] }
+  }
+
+  /** Empties the table; what was known of it is not true any more. */
+  truncate(): void {
+    this.rows.clear()
+    this.epoch += 1
+  }
+
+  /** Another server takes over, which lacks what `isLost` says. Who is connected to this one has to be cut off. */
+  failOver(isLost: (row: RowVersion) => boolean): void {
+    for (const [key, row] of this.rows) if (isLost(row)) this.rows.delete(key)
+    this.epoch += 1
+  }
+
+  rowsOf(values: readonly string[]): RowVersion[] {
+    const columns = values.map(elementsOf)
+    const { key, version } = this.#table
+    const at = (name: string) => this.#table.columns.findIndex((column) => column.name === name)
+    const keyAt = key.map(at)
+    const [versionAt = 0, contentAt = 0] = version.map(at)
+    return (columns[0] ?? []).map((_, row) => ({
+      key: keyOf(keyAt.map((column) => columns[column]?.[row])),
+      version: BigInt(columns[versionAt]?.[row] ?? 0),
+      content: columns[contentAt]?.[row] ?? '',
+    }))
+  }
+
+  #upsert(values: readonly string[]): Result {
+    const rows = this.rowsOf(values)
+    const bad = rows.find(({ content }) => content in refused)
+    if (bad) throw databaseError(refused[bad.content] as string)
+    if (new Set(rows.map(({ key }) => key)).size < rows.length) throw databaseError('21000')
+    let placed = 0
+    for (const row of rows) {
+      const standing = this.rows.get(row.key)
+      if (standing && !guardLets(row, standing)) continue
+      this.rows.set(row.key, row)
+      this.#observer.placed(row)
+      placed += 1
+    }
+    return { rowCount: placed, rows: [] }
+  }
+
+  #bury(values: readonly string[]): Result {
+    const [, , ids = '{}', , , , , reasons = '{}'] = values
+    const reasonOf = elementsOf(reasons)
+    for (const [at, id] of elementsOf(ids).entries()) {
+      this.letters.set(String(id), { messageId: String(id), reason: String(reasonOf[at]) })
+    }
+    return { rowCount: this.letters.size, rows: [] }
+  }
+}
+
+/** `WHERE (EXCLUDED.version, content) > (t.version, content)`, text as bytes. */
+function guardLets(row: RowVersion, standing: RowVersion): boolean {
+  if (row.version !== standing.version) return row.version > standing.version
+  return Buffer.compare(Buffer.from(row.content), Buffer.from(standing.content)) > 0
+}
+
+export function databaseError(code: string): pg.DatabaseError {
+  const error = new pg.DatabaseError(`simulated ${code}`, 0, 'error')
+  error.code = code
+  return error
+}

@@ -1,0 +1,102 @@
+import type { Pipeline } from '#core/pipeline.ts'
+import { scans } from '#pipeline/scans.ts'
+import type { Meaning } from '../oracle/facts.ts'
+import { wordPipeline } from '../support/word-pipeline.ts'
+
+/** A message of a plan. Keys are numbered: what they are is the subject's to say. */
+export interface PlannedMessage {
+  readonly key: number
+  readonly version: string
+  readonly content: string
+  /** Why no row can be made of it. */
+  readonly invalid?: string
+}
+
+/** A pipeline, and messages for it. */
+export interface Subject {
+  readonly pipeline: Pipeline
+  readonly keys: number
+  /** Reasons for which it rejects messages, other than the database's. */
+  readonly invalid: readonly string[]
+  textOf(message: PlannedMessage): string
+  meaningOf(message: PlannedMessage): Meaning
+}
+
+/** The row's identity: the values of its key columns, as text. */
+export function keyOf(values: readonly unknown[]): string {
+  return JSON.stringify(values.map(String))
+}
+
+/** Contents that the database refuses: by a constraint, and with an error that nobody knows. */
+export const refused: Readonly<Record<string, string>> = { bad: '23514', odd: 'XX000' }
+
+function meaningOf(key: readonly unknown[], { version, content, invalid }: PlannedMessage): Meaning {
+  if (invalid !== undefined) return { invalid }
+  const row = { key: keyOf(key), version: BigInt(version), content }
+  return content in refused ? { row, refused: true } : { row }
+}
+
+/** Few keys, some of which look like something else; further ones are company for what waits for neighbours. */
+const words = ['a', 'b', 'c:', '{d}', 'é', ':w:a', '"f\\', 'NULL']
+const wordOf = (key: number) => words[key] ?? `company${key}`
+
+const wordSubject: Subject = {
+  pipeline: wordPipeline,
+  keys: words.length,
+  invalid: ['malformed'],
+  textOf: ({ key, version, content, invalid }) =>
+    invalid === undefined ? `${wordOf(key)} ${version} ${content}` : 'nonsense',
+  meaningOf: (message) => meaningOf([wordOf(message.key)], message),
+}
+
+interface ScanKey {
+  readonly ip: string
+  readonly port: number
+  readonly service: string
+  /** Another spelling of the address. */
+  readonly spelled?: string
+}
+
+/** Keys that are the same where they are joined without care, and one key in two spellings. */
+const scanKeys: readonly ScanKey[] = [
+  { ip: '1.1.1.1', port: 80, service: 'http' },
+  { ip: '1.1.1.1', port: 8, service: '0http' },
+  { ip: '1.1.1.1', port: 8, service: '0 http' },
+  { ip: '1.1.1.18', port: 0, service: 'http' },
+  { ip: '1.1.1.1', port: 80, service: ' http' },
+  { ip: '::1', port: 1, service: '1' },
+  { ip: '::1', port: 1, service: '1', spelled: '0:0:0:0:0:0:0:1' },
+  { ip: '::1', port: 11, service: '1 1' },
+]
+const scanKeyOf = (key: number): ScanKey => scanKeys[key] ?? { ip: '2.2.2.2', port: key, service: 'company' }
+
+const wrong: Readonly<Record<string, object>> = {
+  'bad-ip': { ip: '010.1.1.1' },
+  'bad-port': { port: -1 },
+  'bad-timestamp': { timestamp: 1_767_225_600_000 },
+  'unknown-version': { data_version: 3 },
+}
+
+const scanSubject: Subject = {
+  pipeline: scans,
+  keys: scanKeys.length,
+  invalid: Object.keys(wrong),
+  textOf: ({ key, version, content, invalid }) => {
+    const { ip, port, service, spelled = ip } = scanKeyOf(key)
+    return JSON.stringify({
+      ip: spelled,
+      port,
+      service,
+      timestamp: Number(version),
+      data_version: 2,
+      data: { response_str: content },
+      ...(invalid === undefined ? {} : wrong[invalid]),
+    })
+  },
+  meaningOf: (message) => {
+    const { ip, port, service } = scanKeyOf(message.key)
+    return meaningOf([ip, port, service], message)
+  },
+}
+
+export const subjects = { words: wordSubject, scans: scanSubject }
