@@ -49,6 +49,10 @@ test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose p
 model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS=--json); docs/RELIABILITY.md is its result
 	@exec $(NODE) test/model/main.ts $(ARGS)
 
+.PHONY: simulate
+simulate: $(STAMP) ## random schedules in virtual time (RUNS=10000 SEED=1; ARGS="--json", "--write" for docs/RELIABILITY.md)
+	@RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) test/simulation/main.ts $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## types, lint and room boundaries, format, dead code
 	@$(NODE) node_modules/typescript/bin/tsc

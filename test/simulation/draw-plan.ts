@@ -1,0 +1,140 @@
+import { Random } from '#demo/random.ts'
+import { points } from './host.ts'
+import type { Plan, PlannedEvent } from './plan.ts'
+import { refusals } from './simulated-connection.ts'
+import type { Disorder } from './simulated-postgres.ts'
+import type { PlannedMessage } from './subject.ts'
+import { refused, subjects } from './subject.ts'
+import type { Weather } from './wire.ts'
+
+/** Where doubles no longer tell numbers apart, and where digits are added. */
+const scale: Record<Plan['subject'], readonly string[]> = {
+  words: ['1', '2', '3', '9', '10', '11', '9007199254740992', '9007199254740993', '9223372036854775807'],
+  scans: ['0', '1', '2', '9', '10', '11', '1700000000', '1700000001'],
+}
+/** Two that are ordered one way as UTF-8 and the other way as UTF-16, and some that are hard on quoting. */
+const contents = ['x', 'y', 'é', '\u{FF5E}', '\u{1F600}', '"\\', 'NULL', '{,}']
+
+/**
+ * What the seed stands for. Which kinds of fault there are, and how many, is drawn first (a swarm): where everything
+ * fails at once nothing gets far enough to fail in an interesting way.
+ */
+export function drawPlan(seed: number): Plan {
+  const random = new Random(seed)
+  const subject = random.below(5) === 0 ? 'scans' : 'words'
+  const replicas = random.pick([1, 1, 2, 2, 2, 3, 3, 4])
+  const lengthMs = random.pick([500, 3000, 10_000, 30_000])
+  const published = messages(random, subject, lengthMs)
+  // A refused row waits for a neighbour: where it is all that may be held, none comes.
+  const isPoisoned = published.some((event) => event.do === 'publish' && event.message.content in refused)
+  return {
+    dice: random.below(2 ** 31),
+    subject,
+    replicas,
+    workers: random.pick([1, 1, 2, 3]),
+    maxBatchRecords: random.pick([1, 2, 4, 8]),
+    maxBatchBytes: random.pick([1, 40, 1000, 1000]),
+    flushIntervalMs: random.pick([0, 0, 10, 100, 2000]),
+    maxMessages: isPoisoned ? 1000 : random.pick([4, 10, 1000, 1000]),
+    maxBytes: isPoisoned ? 100_000 : random.pick([1500, 100_000, 100_000]),
+    ackDeadlineMs: random.pick([10_000, 10_000, 30_000]),
+    cache: random.below(12) > 0,
+    claims: random.below(4) > 0,
+    watermarkLifeMs: random.pick([2000, 3_600_000, 3_600_000]),
+    weather: { redis: weather(random), postgres: weather(random), broker: weather(random) },
+    conflicts: share(random),
+    timeouts: share(random),
+    duplicates: random.pick([0, 0, 0.1, 0.5]),
+    responsesLost: random.pick([0, 0, 0, 0.1]),
+    shuffle: random.pick([0, 0, 3, 20]),
+    dawdleMs: random.pick([0, 0, 50, 2000]),
+    ignoresFlowControl: random.below(5) === 0,
+    events: [...published, ...faults(random, replicas, lengthMs)].sort((a, b) => a.atMs - b.atMs),
+  }
+}
+
+function share(random: Random): number {
+  return random.pick([0, 0, 0, 0.03, 0.1, 0.3])
+}
+
+function weather(random: Random): Weather {
+  return { requestLost: share(random), replyLost: share(random), late: share(random), slow: share(random) }
+}
+
+function messages(random: Random, subject: Plan['subject'], lengthMs: number): PlannedEvent[] {
+  const { keys, invalid } = subjects[subject]
+  const mostKeys = 1 + random.below(keys)
+  const versions = scale[subject]
+  const mostVersions = 1 + random.below(versions.length)
+  const poison = random.pick([0, 0, 0.05, 0.3])
+  const invalids = random.pick([0, 0, 0.05, 0.3])
+  const [constraint = '', unknown = ''] = Object.keys(refused)
+  const oddKey = random.below(3) === 0 ? random.below(mostKeys) : undefined
+  const one = (): PlannedMessage => {
+    const key = random.below(mostKeys)
+    const isPoison = random.next() < poison && (oddKey === undefined || oddKey === key)
+    const content = isPoison ? (oddKey === undefined ? constraint : unknown) : random.pick(contents)
+    const message = { key, version: versions[random.below(mostVersions)] ?? '1', content }
+    return random.next() < invalids ? { ...message, invalid: random.pick(invalid) } : message
+  }
+  const published: PlannedEvent[] = []
+  const count = 1 + random.below(random.pick([4, 12, 40]))
+  while (published.length < count) {
+    // Some come in groups, and some are published twice.
+    const atMs = random.below(lengthMs)
+    const group = 1 + random.below(random.pick([1, 2, 8]))
+    for (let i = 0; i < group; i++) {
+      const message = one()
+      published.push({ atMs, do: 'publish', message })
+      if (random.below(6) === 0) published.push({ atMs: random.below(lengthMs), do: 'publish', message })
+    }
+  }
+  return published
+}
+
+const windowsMs = [20, 300, 2000, 15_000, 40_000]
+const disorders: readonly Disorder[] = ['infrastructure', 'schema-drift', 'conflict', 'too-big', 'no-rights']
+
+/** A fault's kind, and how to draw one. */
+function kinds(random: Random, replicas: number): ((atMs: number) => PlannedEvent)[] {
+  const forMs = () => random.pick(windowsMs)
+  const replica = () => random.below(replicas)
+  const restartMs = () => random.pick([0, 100, 5000, 20_000])
+  return [
+    (atMs) => ({ atMs, do: 'crash', replica: replica(), restartMs: restartMs() }),
+    (atMs) => ({ atMs, do: 'crash', replica: replica(), restartMs: restartMs(), at: random.pick(points) }),
+    (atMs) => ({ atMs, do: 'soft stop', replica: replica(), restartMs: restartMs() }),
+    (atMs) => ({ atMs, do: 'hard stop', replica: replica(), restartMs: restartMs() }),
+    (atMs) => ({ atMs, do: 'postgres away', forMs: forMs() }),
+    (atMs) => ({ atMs, do: 'postgres frozen', forMs: forMs() }),
+    (atMs) => ({ atMs, do: 'postgres disorder', forMs: forMs(), disorder: random.pick(disorders) }),
+    (atMs) => ({ atMs, do: 'postgres cuts connections' }),
+    (atMs) => ({ atMs, do: 'redis away', forMs: forMs() }),
+    (atMs) => ({ atMs, do: 'redis frozen', forMs: forMs() }),
+    (atMs) => ({ atMs, do: 'redis refuses', forMs: forMs(), refusal: random.pick(refusals) }),
+    (atMs) => ({ atMs, do: 'redis flushed' }),
+    (atMs) => ({ atMs, do: 'redis fails over', staleMs: random.pick([0, 100, 5000]) }),
+    (atMs) => ({ atMs, do: 'redis garbage' }),
+    (atMs) => ({ atMs, do: 'redis evicts' }),
+    (atMs) => ({ atMs, do: 'broker away', forMs: forMs() }),
+    (atMs) => ({ atMs, do: 'broker repeats' }),
+    (atMs) => ({ atMs, do: 'broker expires leases' }),
+  ]
+}
+
+function faults(random: Random, replicas: number, lengthMs: number): PlannedEvent[] {
+  const atMs = () => random.below(lengthMs)
+  const chance = random.pick([0, 0.1, 0.25, 0.5])
+  const events = kinds(random, replicas).flatMap((draw) =>
+    random.next() < chance ? Array.from({ length: 1 + random.below(3) }, () => draw(atMs())) : [],
+  )
+  // What nobody knows buries a row that fails alone three times while others commit: each edge of a window may look
+  // so once, so there is one window at most.
+  if (random.below(10) === 0) {
+    events.push({ atMs: atMs(), do: 'postgres disorder', forMs: random.pick(windowsMs), disorder: 'unknown' })
+  }
+  const losses = ['truncate and replay', 'postgres fails over'] as const
+  if (random.below(5) === 0)
+    events.push({ atMs: atMs(), do: random.pick(losses), replayMs: random.below(4000) })
+  return events
+}

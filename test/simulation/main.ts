@@ -1,0 +1,64 @@
+// `make simulate`: as many schedules as one likes, on all processors. RUNS and SEED say how many and from which seed;
+// --json (or JSON=1) prints one object, --write puts the table into docs/RELIABILITY.md. Exit 4: a promise was broken.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Talk } from '../../cmd/ingester/talk.ts'
+import { runSeeds } from './crew.ts'
+import { drawPlan } from './draw-plan.ts'
+import { replayOf, tellFailure } from './failure.ts'
+import { simulate } from './simulate.ts'
+import { withTable } from './table-in-docs.ts'
+import type { Totals } from './totals.ts'
+import { markdownOf, reportOf, rowsOf } from './totals.ts'
+
+const checkDidNotHold = 4
+
+const wanted = {
+  runs: countOf('RUNS', 10_000),
+  seed: countOf('SEED', Math.floor(Math.random() * 2 ** 30)),
+  json: process.argv.includes('--json') || process.env['JSON'] === '1',
+  write: process.argv.includes('--write'),
+}
+const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
+
+const began = performance.now()
+const talk = new Talk(process.stderr)
+const { totals, failedSeed, hangs } = await runSeeds(wanted.seed, wanted.runs, showProgress)
+talk[Symbol.dispose]()
+
+if (failedSeed !== undefined) {
+  process.exitCode = checkDidNotHold
+  if (hangs) console.error(`Seed ${failedSeed} does not end; again by: ${replayOf(failedSeed)}`)
+  else console.error(await tellFailure(failedSeed))
+} else if (wanted.runs === 1) {
+  const { story } = await simulate(drawPlan(wanted.seed), true)
+  console.error(story.join('\n'))
+}
+report()
+
+function report(): void {
+  const made = reportOf(totals, wanted.seed, (performance.now() - began) / 1000)
+  if (wanted.json) console.log(JSON.stringify({ ...made, failedSeed: failedSeed ?? null }))
+  else {
+    const rows = rowsOf(made)
+    const width = Math.max(...rows.map(([what]) => what.length))
+    console.log(rows.map(([what, much]) => `${what.padEnd(width)}  ${much}`).join('\n'))
+  }
+  if (wanted.write && failedSeed === undefined) {
+    writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), markdownOf(made)))
+  }
+}
+
+function showProgress({ schedules }: Totals): void {
+  const seconds = (performance.now() - began) / 1000
+  const perMinute = Math.round((schedules / seconds) * 60)
+  const left = Math.round(((wanted.runs - schedules) / schedules) * seconds)
+  talk.progress(`${schedules} of ${wanted.runs} schedules, ${perMinute} a minute, ${left} s to go`)
+}
+
+function countOf(name: string, otherwise: number): number {
+  const given = process.env[name] ?? ''
+  if (given === '') return otherwise
+  if (/^\d+$/.test(given) && Number(given) < 2 ** 31) return Number(given)
+  console.error(`${name}=${given} is not a whole number below 2^31.`)
+  process.exit(2)
+}

@@ -1,0 +1,65 @@
+import type { Point } from './host.ts'
+import type { Refusal } from './simulated-connection.ts'
+import type { Disorder } from './simulated-postgres.ts'
+import type { PlannedMessage, subjects } from './subject.ts'
+import type { Weather } from './wire.ts'
+
+/** Something that happens at a time, ms from the start. */
+export type PlannedEvent = { readonly atMs: number } & (
+  | { readonly do: 'publish'; readonly message: PlannedMessage }
+  /** At once, or where it says, the first time that it comes so far. Another process takes its place. */
+  | { readonly do: 'crash'; readonly replica: number; readonly at?: Point; readonly restartMs: number }
+  | { readonly do: 'soft stop'; readonly replica: number; readonly restartMs: number }
+  | { readonly do: 'hard stop'; readonly replica: number; readonly restartMs: number }
+  | { readonly do: 'postgres away'; readonly forMs: number }
+  | { readonly do: 'postgres frozen'; readonly forMs: number }
+  | { readonly do: 'postgres disorder'; readonly forMs: number; readonly disorder: Disorder }
+  | { readonly do: 'postgres cuts connections' }
+  | { readonly do: 'redis away'; readonly forMs: number }
+  | { readonly do: 'redis frozen'; readonly forMs: number }
+  | { readonly do: 'redis refuses'; readonly forMs: number; readonly refusal: Refusal }
+  | { readonly do: 'redis flushed' }
+  /** Another server takes over, which knows what this one knew some time ago. */
+  | { readonly do: 'redis fails over'; readonly staleMs: number }
+  /** A stranger writes to keys of ours. */
+  | { readonly do: 'redis garbage' }
+  | { readonly do: 'redis evicts' }
+  | { readonly do: 'broker away'; readonly forMs: number }
+  | { readonly do: 'broker repeats' }
+  | { readonly do: 'broker expires leases' }
+  /** The table is emptied; when all must have noticed, everything is delivered again. */
+  | { readonly do: 'truncate and replay'; readonly replayMs: number }
+  /** Another server takes over, which lacks the newest rows; then everything is delivered again. */
+  | { readonly do: 'postgres fails over'; readonly replayMs: number }
+)
+
+/** Everything about one schedule that is not chance in small things; plain data, so that it can be cut down. */
+export interface Plan {
+  /** Decides the small things: latencies, fates of single calls, jitter. */
+  readonly dice: number
+  readonly subject: keyof typeof subjects
+  readonly replicas: number
+  readonly workers: number
+  readonly maxBatchRecords: number
+  readonly maxBatchBytes: number
+  readonly flushIntervalMs: number
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly ackDeadlineMs: number
+  /** False: no cache at all. */
+  readonly cache: boolean
+  readonly claims: boolean
+  readonly watermarkLifeMs: number
+  readonly weather: { readonly redis: Weather; readonly postgres: Weather; readonly broker: Weather }
+  /** Shares of statements that lose a deadlock, or run out of time. */
+  readonly conflicts: number
+  readonly timeouts: number
+  /** Shares of deliveries that come twice, and of responses on streams that never arrive. */
+  readonly duplicates: number
+  readonly responsesLost: number
+  /** How far deliveries overtake each other, and how long they dawdle. */
+  readonly shuffle: number
+  readonly dawdleMs: number
+  readonly ignoresFlowControl: boolean
+  readonly events: readonly PlannedEvent[]
+}

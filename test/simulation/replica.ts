@@ -1,0 +1,263 @@
+import type { Delivery, Settlement } from '#core/delivery.ts'
+import { noCache } from '#core/cache.ts'
+import { noLogger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import { Engine } from '#ingest/engine.ts'
+import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { EpochWatch } from '#postgres/epoch-watch.ts'
+import { TableWriter } from '#postgres/table-writer.ts'
+import { PubsubSource } from '#pubsub/source.ts'
+import { RedisCache } from '#redis/cache.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { Counts } from '../oracle/counts.ts'
+import type { Point, Watched } from './host.ts'
+import type { Plan } from './plan.ts'
+import type { RedisHost } from './simulated-connection.ts'
+import { SimulatedConnection } from './simulated-connection.ts'
+import type { PostgresHost } from './simulated-pool.ts'
+import { SimulatedPool } from './simulated-pool.ts'
+import type { SimulatedBroker } from './simulated-broker.ts'
+import { SimulatedSubscriber } from './simulated-subscriber.ts'
+import type { Story } from './story.ts'
+import { subjects } from './subject.ts'
+import { TappedSource } from './tapped-source.ts'
+import { TappedWriter } from './tapped-writer.ts'
+
+export interface Surroundings {
+  readonly plan: Plan
+  readonly clock: Clock
+  readonly story: Story
+  readonly broker: SimulatedBroker
+  readonly postgres: PostgresHost
+  readonly redis: RedisHost
+}
+
+const maxMessageBytes = 1000
+/** As `INGESTER_SHUTDOWN_TIMEOUT`, and what the nacks of a hard stop have. */
+const shutdownMs = 25_000
+const abortMs = 2000
+
+/** One process, from its start to its end: the real parts, put together as the app does, on simulated wires. */
+export class Replica implements Watched {
+  readonly name: string
+  readonly clock: Clock
+  alive = true
+  /** Its soft stop has ended: everything was settled. */
+  stopped = false
+  /** It was told to stop. */
+  stopping = false
+  aborted = false
+  readonly engine: Engine
+  /** Timers that are set. */
+  timers = 0
+  readonly #around: Surroundings
+  readonly #settled: Record<Settlement, number> = {
+    written: 0,
+    coalesced: 0,
+    stale: 0,
+    'dead-lettered': 0,
+    nacked: 0,
+  }
+  #received = 0
+  #diesAt: Point | undefined
+  #cancelLimit: () => void = () => {}
+  readonly #ended: () => void
+  readonly #subscriber: SimulatedSubscriber
+  readonly #pool: SimulatedPool
+  readonly #watch: EpochWatch
+  readonly #cache: RedisCache | undefined
+
+  /** @param ended called once, when the process is gone */
+  constructor(name: string, around: Surroundings, ended: () => void) {
+    const { plan, story, postgres, redis, broker } = around
+    const { pipeline } = subjects[plan.subject]
+    this.name = name
+    this.#around = around
+    this.#ended = ended
+    this.clock = this.#ownClock(around.clock)
+    this.#subscriber = new SimulatedSubscriber(this, broker)
+    this.#pool = new SimulatedPool(this, postgres)
+    const common = { pipeline, observer: this.#observer(), logger: noLogger, clock: this.clock }
+    this.#watch = new EpochWatch({
+      ...common,
+      pool: this.#pool as never,
+      table: pipeline.sink,
+      pipeline: pipeline.name,
+    })
+    if (plan.cache) {
+      this.#cache = new RedisCache({
+        ...common,
+        connection: new SimulatedConnection(this, redis),
+        claims: plan.claims,
+        ttlMs: plan.watermarkLifeMs,
+        epoch: () => this.#watch.current,
+      })
+    }
+    const source = new PubsubSource({
+      ...common,
+      clients: this.#subscriber.clients,
+      subscription: 's',
+      streams: 2,
+      ackDeadlineMs: plan.ackDeadlineMs,
+      maxOutstandingMessages: plan.maxMessages,
+      maxOutstandingBytes: plan.maxBytes,
+      onFatal: (error) => story.breach(`${name} cannot go on: ${error.message}`),
+    })
+    this.engine = new Engine(
+      { ...plan, limits: { maxMessageBytes, maxClockSkewMs: 0 } },
+      {
+        ...common,
+        source: new TappedSource(source, this, plan, story),
+        writer: new TappedWriter(new TableWriter(this.#pool as never, pipeline.sink), this, plan, story),
+        cache: this.#cache ?? noCache,
+        deadLetters: new DeadLetterTable(this.#pool as never, {
+          pipeline: pipeline.name,
+          subscription: 's',
+          maxMessageBytes,
+        }),
+      },
+    )
+  }
+
+  start(): void {
+    this.#around.story.tell(this.name, () => 'starts')
+    if (this.#cache) void this.#watch.read()
+    this.engine.start()
+  }
+
+  get counts(): Counts {
+    const { 'dead-lettered': deadLettered, ...settled } = this.#settled
+    return { received: this.#received, ...settled, deadLettered, outstanding: this.engine.outstanding }
+  }
+
+  at(point: Point): void {
+    if (this.#diesAt === point) this.kill(`at "${point}"`)
+  }
+
+  /** Ends it at once, or the next time that it comes so far. */
+  crash(point: Point | undefined): void {
+    if (point === undefined) this.kill('now')
+    else this.#diesAt = point
+  }
+
+  /** Nothing kills it any more. */
+  spare(): void {
+    this.#diesAt = undefined
+  }
+
+  /** It vanishes: its connections break, and nothing of it happens any more. */
+  kill(when: string): void {
+    if (!this.alive) return
+    const { story, broker } = this.#around
+    story.tell(this.name, () => `dies ${when}, holding ${this.engine.outstanding}`)
+    story.count(this.engine.outstanding > 0 ? 'crash with deliveries in hand' : 'crash with empty hands')
+    this.#end()
+    this.#subscriber.cut(broker.wire.chance(0.3) ? broker.wire.below(5000) : 0)
+  }
+
+  /** As the first signal does. */
+  softStop(): void {
+    if (!this.alive || this.stopped) return
+    this.#around.story.tell(this.name, () => 'stops softly')
+    this.#around.story.count('soft stop')
+    void this.#stop()
+    this.#cancelLimit = this.clock.after(shutdownMs, () => this.hardStop())
+  }
+
+  /** As the second one does. */
+  hardStop(): void {
+    if (!this.alive || this.aborted) return
+    const { story } = this.#around
+    this.aborted = true
+    const { outstanding } = this.engine
+    const nacked = this.engine.abort()
+    story.tell(this.name, () => `stops hard, giving back ${nacked}`)
+    story.count('hard stop')
+    if (nacked !== outstanding) story.breach(`${this.name} held ${outstanding} and gave back ${nacked}`)
+    void this.#stop()
+    this.#cancelLimit()
+    this.#cancelLimit = this.clock.after(abortMs, () => this.#exit())
+  }
+
+  async #stop(): Promise<void> {
+    if (this.stopping) return
+    this.stopping = true
+    await this.engine.stop()
+    await this.#cache?.[Symbol.asyncDispose]()
+    this.#exit()
+  }
+
+  #exit(): void {
+    if (!this.alive) return
+    const { story } = this.#around
+    this.stopped = true
+    this.#cancelLimit()
+    story.tell(this.name, () => 'has stopped')
+    if (this.engine.outstanding > 0) story.breach(`${this.name} has stopped with deliveries in hand`)
+    this.#end()
+    this.#subscriber.cut()
+  }
+
+  #end(): void {
+    const { broker, postgres, redis } = this.#around
+    this.alive = false
+    this.#watch[Symbol.dispose]()
+    broker.subscribers.delete(this.#subscriber)
+    postgres.pools.delete(this.#pool)
+    for (const connection of redis.connections)
+      if (connection.isOf(this)) redis.connections.delete(connection)
+    this.#ended()
+  }
+
+  #ownClock(clock: Clock): Clock {
+    return {
+      now: () => clock.now(),
+      unixMs: () => clock.unixMs(),
+      after: (ms, fn) => {
+        this.timers += 1
+        let isSet = true
+        const end = () => {
+          if (isSet) this.timers -= 1
+          isSet = false
+        }
+        const cancel = clock.after(ms, () => {
+          end()
+          if (this.alive) fn()
+        })
+        return () => {
+          end()
+          cancel()
+        }
+      },
+    }
+  }
+
+  #observer(): Observer {
+    const story = {
+      count: (kind: string, times?: number) => this.alive && this.#around.story.count(kind, times),
+      tell: (name: string, what: () => string) => this.alive && this.#around.story.tell(name, what),
+    }
+    return {
+      received: (deliveries: readonly Delivery[]) => {
+        this.#received += deliveries.length
+        story.count('received', deliveries.length)
+      },
+      settled: (settlement, count) => {
+        this.#settled[settlement] += count
+        story.count(`settled: ${settlement}`, count)
+        story.tell(this.name, () => `settles ${count} as ${settlement}`)
+      },
+      judged: (verdict, count) => story.count(`verdict: ${verdict}`, count),
+      cacheBypassed: (cause, count) => story.count(`bypass: ${cause}`, count),
+      writeFailed: (failureClass) => {
+        story.count(`write failed: ${failureClass}`)
+        story.tell(this.name, () => `fails to write: ${failureClass}`)
+      },
+      held: (reason) => {
+        story.count(reason === undefined ? 'hold ended' : 'hold began')
+        story.tell(this.name, () => (reason === undefined ? 'goes on' : `holds: ${reason}`))
+      },
+      leasesLost: (count) => story.count('leases lost', count),
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { withTable } from './table-in-docs.ts'
+
+test('the table replaces what stood between the marks, and nothing else', () => {
+  const text = 'before\n<!-- simulation -->\nold\n<!-- /simulation -->\nafter\n'
+  const once = withTable(text, 'new')
+  assert.equal(once, 'before\n<!-- simulation -->\nnew\n<!-- /simulation -->\nafter\n')
+  assert.equal(withTable(once, 'new'), once)
+  assert.throws(() => withTable('none', 'new'), /lacks/)
+})

@@ -1,0 +1,93 @@
+import type { Delivery } from '#core/delivery.ts'
+import type { Source } from '#core/source.ts'
+import { loadBreaches } from '../oracle/bounds.ts'
+import type { Watched } from './host.ts'
+import type { Plan } from './plan.ts'
+import type { Story } from './story.ts'
+
+/** The real source, watched: who holds what, and who gives what back. */
+export class TappedSource implements Source {
+  readonly #source: Source
+  readonly #replica: Watched
+  readonly #plan: Plan
+  readonly #story: Story
+  readonly #held = new Set<Delivery>()
+  #bytes = 0
+
+  constructor(source: Source, replica: Watched, plan: Plan, story: Story) {
+    this.#source = source
+    this.#replica = replica
+    this.#plan = plan
+    this.#story = story
+  }
+
+  start(receive: (deliveries: readonly Delivery[]) => void): void {
+    this.#source.start((deliveries) => {
+      for (const delivery of deliveries) {
+        this.#held.add(delivery)
+        this.#bytes += delivery.bytes
+      }
+      this.#tell('receives', deliveries)
+      this.#checkBounds()
+      this.#replica.at('received')
+      if (this.#replica.alive) receive(deliveries)
+    })
+  }
+
+  ack(deliveries: readonly Delivery[]): void {
+    if (!this.#replica.alive) return
+    this.#end(deliveries)
+    this.#tell('acks', deliveries)
+    this.#source.ack(deliveries)
+  }
+
+  nack(deliveries: readonly Delivery[]): void {
+    if (!this.#replica.alive) return
+    this.#end(deliveries)
+    this.#tell('nacks', deliveries)
+    if (!this.#replica.aborted) this.#story.breach(`${this.#replica.name} nacks without a hard stop`)
+    this.#source.nack(deliveries)
+  }
+
+  hold(): void {
+    this.#source.hold()
+  }
+
+  resume(): void {
+    this.#source.resume()
+  }
+
+  stop(): Promise<void> {
+    return this.#source.stop()
+  }
+
+  close(): Promise<void> {
+    const { alive } = this.#replica
+    if (alive && this.#held.size > 0)
+      this.#story.breach(`${this.#replica.name} closes while it holds ${this.#held.size}`)
+    return this.#source.close()
+  }
+
+  #end(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
+      if (!this.#held.delete(delivery)) {
+        this.#story.breach(`${this.#replica.name} settles ${delivery.messageId} (${delivery.ackId}) twice`)
+      } else this.#bytes -= delivery.bytes
+    }
+  }
+
+  #checkBounds(): void {
+    const { maxMessages, maxBytes, workers } = this.#plan
+    const load = { messages: this.#held.size, bytes: this.#bytes, statements: 0 }
+    const bounds = { maxMessages, maxBytes, maxStatements: workers }
+    for (const breach of loadBreaches(this.#replica.name, load, bounds)) this.#story.breach(breach)
+  }
+
+  #tell(what: string, deliveries: readonly Delivery[]): void {
+    this.#story.tell(
+      this.#replica.name,
+      () =>
+        `${what} ${deliveries.map(({ messageId, data }) => `${messageId} (${data.toString()})`).join(', ')}`,
+    )
+  }
+}

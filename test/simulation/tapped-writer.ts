@@ -1,0 +1,53 @@
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { Writer } from '#core/writer.ts'
+import { loadBreaches, statementBreaches } from '../oracle/bounds.ts'
+import type { Watched } from './host.ts'
+import type { Plan } from './plan.ts'
+import type { Story } from './story.ts'
+
+/** Rows that were refused alone wait for neighbours beside a batch; there are not more keys than this. */
+const mostRefused = 20
+
+/** The real writer, watched: how much it is asked at a time. */
+export class TappedWriter implements Writer {
+  readonly #writer: Writer
+  readonly #replica: Watched
+  readonly #plan: Plan
+  readonly #story: Story
+  readonly #underWay = new Set<string>()
+  #statements = 0
+
+  constructor(writer: Writer, replica: Watched, plan: Plan, story: Story) {
+    this.#writer = writer
+    this.#replica = replica
+    this.#plan = plan
+    this.#story = story
+  }
+
+  async write(records: readonly KeyedRecord[]): Promise<number> {
+    const { name, alive } = this.#replica
+    const { workers, maxBatchRecords, maxMessages, maxBytes } = this.#plan
+    if (!alive) return new Promise(() => {})
+    this.#story.tell(
+      name,
+      () => `writes ${records.map(({ key, version, content }) => `${key} ${version} ${content}`).join(', ')}`,
+    )
+    this.#statements += 1
+    const keys = records.map(({ key }) => key)
+    const load = { messages: 0, bytes: 0, statements: this.#statements }
+    const bounds = { maxMessages, maxBytes, maxStatements: workers }
+    for (const breach of [
+      ...statementBreaches(name, keys, this.#underWay, maxBatchRecords + mostRefused),
+      ...loadBreaches(name, load, bounds),
+    ]) {
+      this.#story.breach(breach)
+    }
+    for (const key of keys) this.#underWay.add(key)
+    try {
+      return await this.#writer.write(records)
+    } finally {
+      this.#statements -= 1
+      for (const key of keys) this.#underWay.delete(key)
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { verdicts } from '#core/cache.ts'
+import { settlements } from '#core/delivery.ts'
+import type { Outcome } from './simulate.ts'
+
+/** What happened over many schedules. */
+export interface Totals {
+  schedules: number
+  longestSettlingMs: number
+  readonly counts: Record<string, number>
+}
+
+export const noTotals = (): Totals => ({ schedules: 0, longestSettlingMs: 0, counts: {} })
+
+export function add(totals: Totals, { counts, settledAfterMs }: Outcome): void {
+  totals.schedules += 1
+  totals.longestSettlingMs = Math.max(totals.longestSettlingMs, settledAfterMs)
+  for (const [kind, count] of counts) totals.counts[kind] = (totals.counts[kind] ?? 0) + count
+}
+
+export function join(totals: Totals, other: Totals): void {
+  totals.schedules += other.schedules
+  totals.longestSettlingMs = Math.max(totals.longestSettlingMs, other.longestSettlingMs)
+  for (const [kind, count] of Object.entries(other.counts)) {
+    totals.counts[kind] = (totals.counts[kind] ?? 0) + count
+  }
+}
+
+/** The kinds of things that a few thousand schedules must have seen, or they prove little. */
+const named = (prefix: string, names: readonly string[]) => names.map((name) => `${prefix}: ${name}`)
+const fates = ['request lost', 'reply lost', 'late', 'slow']
+
+export const everyKind: readonly string[] = [
+  'published',
+  'received',
+  'redelivered',
+  'leases lost',
+  'hold began',
+  'hold ended',
+  'claim taken over',
+  'postgres: landed after its caller had given up',
+  'broker: response lost',
+  'broker: ack came too late',
+  'crash with deliveries in hand',
+  'crash with empty hands',
+  'soft stop',
+  'hard stop',
+  named('settled', settlements),
+  named('verdict', verdicts),
+  named('redis', fates),
+  named('postgres', fates),
+  named('broker', fates),
+  named('bypass', ['disconnected', 'timeout', 'loading', 'read-only', 'out-of-memory', 'no-rights']),
+  named('bypass', ['refused', 'garbage', 'breaker', 'epoch']),
+  named('write failed', ['infrastructure', 'conflict', 'too-big', 'schema-drift', 'no-rights', 'unknown']),
+  named('write failed', ['bad-row']),
+  named('event', ['crash', 'soft stop', 'hard stop', 'truncate and replay', 'postgres fails over']),
+  named('event', ['postgres away', 'postgres frozen', 'postgres disorder', 'postgres cuts connections']),
+  named('event', ['redis away', 'redis frozen', 'redis refuses', 'redis flushed', 'redis fails over']),
+  named('event', ['redis garbage', 'redis evicts']),
+  named('event', ['broker away', 'broker repeats', 'broker expires leases']),
+].flat()
+
+export interface Report {
+  readonly firstSeed: number
+  readonly lastSeed: number
+  readonly schedules: number
+  readonly messages: number
+  readonly deliveries: number
+  readonly settled: Readonly<Record<string, number>>
+  readonly faults: Readonly<Record<string, number>>
+  readonly longestSettlingSeconds: number
+  readonly seconds: number
+  readonly schedulesPerMinute: number
+}
+
+const isFault = /^(event|redis|postgres|broker|crash|soft stop|hard stop)\b/
+
+export function reportOf(totals: Totals, firstSeed: number, seconds: number): Report {
+  const { counts, schedules } = totals
+  const picked = (test: (kind: string) => boolean, name: (kind: string) => string) =>
+    Object.fromEntries(
+      Object.entries(counts)
+        .filter(([kind]) => test(kind))
+        .map(([kind, count]) => [name(kind), count] as const)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    )
+  return {
+    firstSeed,
+    lastSeed: firstSeed + schedules - 1,
+    schedules,
+    messages: counts['published'] ?? 0,
+    deliveries: counts['received'] ?? 0,
+    settled: picked(
+      (kind) => kind.startsWith('settled: '),
+      (kind) => kind.replace('settled: ', ''),
+    ),
+    faults: picked(
+      (kind) => isFault.test(kind),
+      (kind) => kind.replace('event: ', ''),
+    ),
+    longestSettlingSeconds: totals.longestSettlingMs / 1000,
+    seconds: Math.round(seconds * 10) / 10,
+    schedulesPerMinute: Math.round((schedules / seconds) * 60),
+  }
+}
+
+const number = (value: number) => value.toLocaleString('en-US')
+
+/** The report's rows: what, and how much. */
+export function rowsOf(report: Report): [string, string][] {
+  const faults = Object.entries(report.faults).map(([kind, count]): [string, string] => [kind, number(count)])
+  const settled = Object.entries(report.settled).map(([kind, count]) => `${number(count)} ${kind}`)
+  return [
+    ['schedules', number(report.schedules)],
+    ['seeds', `${report.firstSeed} to ${report.lastSeed}`],
+    ['messages', number(report.messages)],
+    ['deliveries', number(report.deliveries)],
+    ['settled', settled.join(', ')],
+    ['longest settling after the last fault', `${report.longestSettlingSeconds} s of virtual time`],
+    ['took', `${number(report.seconds)} s, ${number(report.schedulesPerMinute)} schedules a minute`],
+    ...faults,
+  ]
+}
+
+/** For docs/RELIABILITY.md. */
+export function markdownOf(report: Report): string {
+  const lines = rowsOf(report).map(([what, much]) => `| ${what} | ${much} |`)
+  return ['| | |', '|---|---|', ...lines].join('\n')
+}

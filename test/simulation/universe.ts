@@ -1,0 +1,420 @@
+import { Random } from '#demo/random.ts'
+import { epochValidMs } from '#postgres/epoch-watch.ts'
+import { countBreaches, sumOf } from '../oracle/counts.ts'
+import { endingBreaches } from '../oracle/ending.ts'
+import { RowHistory } from '../oracle/table.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { LedgerOfFacts } from './ledger-of-facts.ts'
+import type { Plan, PlannedEvent } from './plan.ts'
+import { protocolBreaches } from './protocol-rules.ts'
+import { Replica } from './replica.ts'
+import { SimulatedBroker } from './simulated-broker.ts'
+import { RedisHost } from './simulated-connection.ts'
+import { PostgresHost } from './simulated-pool.ts'
+import { SimulatedPostgres } from './simulated-postgres.ts'
+import { SimulatedRedis } from './simulated-redis.ts'
+import { Story } from './story.ts'
+import type { PlannedMessage, Subject } from './subject.ts'
+import { refused, subjects } from './subject.ts'
+import { Wire, calm } from './wire.ts'
+
+/** After the last fault everything must be settled within this virtual time. */
+const settlingMs = 120_000
+/**
+ * Then all stop, within the time that they have for it. A refused row that came twice may be left without a neighbour:
+ * its process alone may need the hard stop.
+ */
+const stoppingMs = 30_000
+/** What was on its way for longer than its caller's patience has landed by then. */
+const landingMs = 90_000
+const companyEveryMs = 1500
+const companySize = 12
+/** Spread over all lanes. */
+const companyKeys = 200
+
+/** Replicas, servers and wires of one schedule, in virtual time. */
+export class Universe {
+  readonly clock = new VirtualClock()
+  readonly story: Story
+  readonly broker: SimulatedBroker
+  readonly replicas: Replica[] = []
+  readonly #plan: Plan
+  readonly #subject: Subject
+  readonly #postgres: PostgresHost
+  readonly #redis: RedisHost
+  readonly #facts: LedgerOfFacts
+  readonly #history = new RowHistory()
+  readonly #restartMs: number[]
+  readonly #slots: (Replica | undefined)[]
+  #copies: { readonly atMs: number; readonly restore: () => void }[] = []
+  #healed = false
+  #closing = false
+
+  constructor(plan: Plan, telling: boolean) {
+    this.#plan = plan
+    this.#subject = subjects[plan.subject]
+    this.story = new Story(this.clock, telling)
+    const random = (salt: number) => new Random(plan.dice + salt)
+    const wire = (name: 'redis' | 'postgres' | 'broker', salt: number) =>
+      new Wire(name, plan.weather[name], this.clock, random(salt), this.story)
+    const server = new SimulatedPostgres(this.#subject.pipeline.sink, { placed: (row) => this.#placed(row) })
+    this.#postgres = new PostgresHost(server, wire('postgres', 1), this.story)
+    this.#redis = new RedisHost(this.#watchedRedis(), wire('redis', 2), this.story)
+    this.#facts = new LedgerOfFacts(this.#subject, server)
+    const dice = random(3)
+    this.broker = new SimulatedBroker({
+      clock: this.clock,
+      wire: wire('broker', 4),
+      story: this.story,
+      random: () => dice.next(),
+      retainAcked: plan.events.some(isReplayed),
+      beforeAck: (ack) => {
+        const breach = this.#facts.ackBreach(ack)
+        if (breach !== undefined) this.story.breach(`${breach} (by ${ack.from})`)
+      },
+    })
+    this.#restartMs = Array.from({ length: plan.replicas }, () => 0)
+    this.#slots = Array.from({ length: plan.replicas }, () => undefined)
+  }
+
+  /** Plays the plan, heals everything, and looks at what is left. */
+  async run(): Promise<void> {
+    this.#worsen()
+    for (const slot of this.#slots.keys()) this.#start(slot)
+    for (const event of this.#plan.events) this.clock.after(event.atMs, () => this.#happen(event))
+    const lastMs = this.#plan.events.reduce((latest, { atMs }) => Math.max(latest, atMs), 0)
+    await this.#advance(lastMs + 1)
+    // What a plan emptied is delivered again, whenever that is.
+    await this.#advance(Math.max(0, this.#replayMs - this.clock.now()))
+    this.#heal()
+    await this.#settle()
+    await this.#stopAll()
+    await this.#advance(landingMs)
+    if (this.story.breaches.length === 0) this.#judge()
+  }
+
+  get #isPoisoned(): boolean {
+    return this.#plan.events.some((event) => event.do === 'publish' && event.message.content in refused)
+  }
+
+  get #replayMs(): number {
+    return this.#plan.events.reduce(
+      (latest, event) => (isReplayed(event) ? Math.max(latest, replayAtMs(event)) : latest),
+      0,
+    )
+  }
+
+  #worsen(): void {
+    const { conflicts, timeouts, duplicates, responsesLost, shuffle, dawdleMs, ignoresFlowControl } =
+      this.#plan
+    Object.assign(this.#postgres, { conflicts, timeouts })
+    Object.assign(this.broker, { responsesLost })
+    Object.assign(this.broker.faults, {
+      duplicateShare: duplicates,
+      shuffleWindow: shuffle,
+      maxDelayMs: dawdleMs,
+      ignoreFlowControl: ignoresFlowControl,
+    })
+    if (this.#plan.events.some((event) => event.do === 'redis fails over')) this.#copyRedis()
+  }
+
+  #heal(): void {
+    this.#healed = true
+    this.story.tell('world', () => 'all is well from now on')
+    for (const host of [this.#postgres, this.#redis]) {
+      host.wire.weather = calm
+      host.thaw()
+      host.comeBack()
+    }
+    this.#postgres.server.disorder = undefined
+    this.#redis.refusal = undefined
+    this.broker.wire.weather = calm
+    this.broker.comeBack()
+    Object.assign(this.#postgres, { conflicts: 0, timeouts: 0 })
+    this.broker.responsesLost = 0
+    Object.assign(this.broker.faults, {
+      duplicateShare: 0,
+      shuffleWindow: 0,
+      maxDelayMs: 0,
+      ignoreFlowControl: false,
+    })
+    for (const [slot, replica] of this.#slots.entries()) {
+      replica?.spare()
+      if (!replica?.alive) this.#start(slot)
+    }
+  }
+
+  /** A refused row is buried only beside one that is stored: as long as something waits, there is company. */
+  async #settle(): Promise<void> {
+    const began = this.clock.now()
+    const planned = new Set(this.broker.accepted)
+    let company = 0
+    const isOver = () => this.broker.unacked.length === 0 || this.story.breaches.length > 0
+    while (!isOver() && this.clock.now() - began < settlingMs) {
+      if (this.#isPoisoned && this.broker.unacked.some((id) => planned.has(id))) {
+        for (let i = 0; i < companySize; i++) {
+          const key = this.#subject.keys + this.broker.wire.below(companyKeys)
+          this.#publish({ key, version: String(company), content: 'company' })
+        }
+        company += 1
+      }
+      await this.#advance(this.#isPoisoned ? companyEveryMs : 250)
+    }
+    this.story.settledAfterMs = this.clock.now() - began
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#closing = true
+    const living = this.#slots.filter((replica): replica is Replica => replica?.alive === true)
+    // The time of some has begun to run before.
+    const inTime = living.filter(({ stopping }) => !stopping)
+    for (const replica of living) replica.softStop()
+    await this.#advance(stoppingMs)
+    for (const replica of living) {
+      const isGivenUp = replica.aborted && inTime.includes(replica) && !this.#isPoisoned
+      if (!replica.stopped || isGivenUp) this.story.breach(`${replica.name} does not stop softly`)
+    }
+  }
+
+  #judge(): void {
+    const { rows, letters } = this.#postgres.server
+    const found = endingBreaches({
+      accepted: [...this.#facts.accepted.values()],
+      rows,
+      letters: [...letters.values()].map(({ messageId, reason }) => ({ id: messageId, reason })),
+      ackedIds: this.broker.acked,
+      settlingMs,
+    })
+    for (const breach of found) this.story.breach(breach)
+    for (const { name, timers, stopped } of this.replicas) {
+      if (stopped && timers > 0) this.story.breach(`${name} has stopped, and left ${timers} timers`)
+    }
+    this.#checkCounts()
+  }
+
+  #checkCounts(): void {
+    const counts = this.replicas.map((replica) => ({ name: replica.name, counts: replica.counts }))
+    const total = sumOf(counts.map((one) => one.counts))
+    for (const one of [...counts, { name: 'all replicas', counts: total }]) {
+      for (const breach of countBreaches(one.name, one.counts)) this.story.breach(breach)
+    }
+  }
+
+  /** In steps, so that what is wrong is seen soon after. */
+  async #advance(ms: number): Promise<void> {
+    for (let left = ms; left > 0 && this.story.breaches.length === 0; left -= 5000) {
+      await this.clock.advance(Math.min(left, 5000))
+      this.#checkCounts()
+    }
+  }
+
+  #start(slot: number): void {
+    const generation = this.replicas.filter(({ name }) => name.startsWith(`r${slot}`)).length
+    const name = `r${slot}${generation === 0 ? '' : `'${generation}`}`
+    const around = {
+      plan: this.#plan,
+      clock: this.clock,
+      story: this.story,
+      broker: this.broker,
+      postgres: this.#postgres,
+      redis: this.#redis,
+    }
+    const replica = new Replica(name, around, () => this.#ended(slot))
+    this.#slots[slot] = replica
+    this.replicas.push(replica)
+    replica.start()
+  }
+
+  #ended(slot: number): void {
+    if (this.#closing) return
+    const ended = this.#slots[slot]
+    this.clock.after(this.#healed ? 0 : (this.#restartMs[slot] ?? 0), () => {
+      if (this.#slots[slot] === ended && !this.#closing) this.#start(slot)
+    })
+  }
+
+  #publish(message: PlannedMessage): void {
+    const text = this.#subject.textOf(message)
+    const id = String(this.broker.accepted.length + 1)
+    this.#facts.publish(id, message)
+    this.broker.publish(text)
+    this.story.tell('publisher', () => `message ${id}: ${text}`)
+  }
+
+  #placed(row: Parameters<RowHistory['placed']>[0]): void {
+    const breach = this.#history.placed(row)
+    if (breach !== undefined) this.story.breach(breach)
+  }
+
+  /** The server, and beside it who knows what no call may do. */
+  #watchedRedis(): SimulatedRedis {
+    const server = new SimulatedRedis(this.clock, {
+      claimed: (_, before) => {
+        if (before !== undefined) this.story.count('claim taken over')
+      },
+    })
+    const run = server.run.bind(server)
+    server.run = (keys, args) => {
+      const before = new Map(server.keys.map((key) => [key, server.get(key) ?? '']))
+      const answer = run(keys, args)
+      const [operation = '', token = ''] = args.map(String)
+      for (const breach of protocolBreaches(operation, token, before, (key) => server.get(key))) {
+        this.story.breach(breach)
+      }
+      if (operation === 'confirm') this.#checkWatermarks(keys, server)
+      return answer
+    }
+    return server
+  }
+
+  #checkWatermarks(keys: readonly string[], server: SimulatedRedis): void {
+    for (const key of keys) {
+      const mark = server.get(key)
+      if (mark === undefined) continue
+      for (const breach of this.#facts.watermarkBreaches(key, mark)) this.story.breach(breach)
+    }
+  }
+
+  #copyRedis(): void {
+    if (this.#healed) return
+    this.#copies.push({ atMs: this.clock.now(), restore: this.#redis.server.copy() })
+    this.clock.after(500, () => this.#copyRedis())
+  }
+
+  #happen(event: PlannedEvent): void {
+    const { story, broker } = this
+    if (event.do !== 'publish') {
+      story.count(`event: ${event.do}`)
+      story.tell('world', () => JSON.stringify(event))
+    }
+    switch (event.do) {
+      case 'publish':
+        return this.#publish(event.message)
+      case 'crash':
+        this.#restartMs[event.replica] = event.restartMs
+        return this.#slots[event.replica]?.crash(event.at)
+      case 'soft stop':
+        this.#restartMs[event.replica] = event.restartMs
+        return this.#slots[event.replica]?.softStop()
+      case 'hard stop':
+        this.#restartMs[event.replica] = event.restartMs
+        return this.#slots[event.replica]?.hardStop()
+      case 'broker away':
+        return this.#during(
+          event.forMs,
+          () => broker.leave(),
+          () => broker.comeBack(),
+        )
+      case 'broker repeats':
+        return broker.repeat()
+      case 'broker expires leases':
+        return broker.expireAll()
+      case 'truncate and replay':
+      case 'postgres fails over':
+        return this.#loseRows(event)
+      default:
+        return this.#happenToStores(event)
+    }
+  }
+
+  #happenToStores(event: StoreEvent): void {
+    const [postgres, redis] = [this.#postgres, this.#redis]
+    switch (event.do) {
+      case 'postgres away':
+        return this.#during(
+          event.forMs,
+          () => postgres.leave(),
+          () => postgres.comeBack(),
+        )
+      case 'postgres frozen':
+        return this.#during(
+          event.forMs,
+          () => postgres.freeze(),
+          () => postgres.thaw(),
+        )
+      case 'postgres disorder':
+        return this.#during(
+          event.forMs,
+          () => (postgres.server.disorder = event.disorder),
+          () => (postgres.server.disorder = undefined),
+        )
+      case 'postgres cuts connections':
+        return postgres.cutAll()
+      case 'redis away':
+        return this.#during(
+          event.forMs,
+          () => redis.leave(),
+          () => redis.comeBack(),
+        )
+      case 'redis frozen':
+        return this.#during(
+          event.forMs,
+          () => redis.freeze(),
+          () => redis.thaw(),
+        )
+      case 'redis refuses':
+        return this.#during(
+          event.forMs,
+          () => (redis.refusal = event.refusal),
+          () => (redis.refusal = undefined),
+        )
+      case 'redis flushed':
+        return redis.server.flush()
+      case 'redis fails over':
+        return this.#failOver(event.staleMs)
+      case 'redis garbage':
+        return this.#someKeys((key) => redis.server.set(key, 'what a stranger wrote'))
+      case 'redis evicts':
+        return this.#someKeys((key) => redis.server.delete(key))
+    }
+  }
+
+  #during(forMs: number, begin: () => void, end: () => void): void {
+    begin()
+    this.clock.after(forMs, () => {
+      if (!this.#healed) end()
+    })
+  }
+
+  #someKeys(change: (key: string) => void): void {
+    for (const key of this.#redis.server.keys) if (this.#redis.wire.chance(0.5)) change(key)
+  }
+
+  #failOver(staleMs: number): void {
+    const now = this.clock.now()
+    const copy = this.#copies.findLast(({ atMs }) => atMs <= now - staleMs) ?? this.#copies[0]
+    this.#redis.leave()
+    copy?.restore()
+    this.#redis.comeBack()
+  }
+
+  #loseRows(event: ReplayedEvent): void {
+    const { server, wire } = this.#postgres
+    const cutsOff = event.do === 'postgres fails over'
+    this.#facts.losing(this.clock.now(), cutsOff)
+    this.#history.forget()
+    if (cutsOff) {
+      server.failOver(() => wire.chance(0.5))
+      this.#postgres.cutAll()
+    } else server.truncate()
+    this.clock.after(replayAtMs(event) - this.clock.now(), () => {
+      this.story.tell('world', () => 'everything is delivered again')
+      this.broker.seekToStart()
+    })
+  }
+}
+
+type ReplayedEvent = Extract<PlannedEvent, { readonly replayMs: number }>
+type StoreEvent = Exclude<
+  Extract<PlannedEvent, { readonly do: `postgres ${string}` | `redis ${string}` }>,
+  ReplayedEvent
+>
+
+function isReplayed(event: PlannedEvent): event is ReplayedEvent {
+  return 'replayMs' in event
+}
+
+/** When everyone must have noticed that rows are gone, and a little. */
+function replayAtMs({ atMs, replayMs, do: what }: ReplayedEvent): number {
+  return atMs + (what === 'postgres fails over' ? 0 : epochValidMs) + 1 + replayMs
+}
