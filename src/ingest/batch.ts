@@ -98,7 +98,7 @@ async function flushAndTell(
 ): Promise<readonly Entry[]> {
   const written = await flush(entries, token, ports)
   if (written.length > 0) ports.hold.succeeded()
-  else ports.hold.inconclusive()
+  else ports.hold.untried()
   return written
 }
 

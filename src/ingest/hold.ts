@@ -26,8 +26,8 @@ export interface HoldOptions {
  *   flowing ──failed──▶ held ──delay──▶ one probe ──failed────▶ held, for longer
  *                                                 └─succeeded─▶ flowing
  *
- * Whoever was admitted reports `failed`, `succeeded`, `refused` or `inconclusive`; otherwise the next in line never gets
- * its turn.
+ * Whoever was admitted reports `failed`, `succeeded`, `refused`, `untried` or `inconclusive`; otherwise the next in line
+ * never gets its turn.
  */
 export class Hold {
   readonly #options: HoldOptions
@@ -103,7 +103,12 @@ export class Hold {
     else this.#letOneTryLater()
   }
 
-  /** What was admitted showed nothing about the store: nothing to write, a conflict, a row's fault among others. */
+  /** What was admitted had nothing to write, so the store was not asked: the next one may try at once. */
+  untried(): void {
+    if (this.#reason !== undefined && !this.#options.aborted.aborted) this.#letOneTry()
+  }
+
+  /** What was admitted showed nothing about the store: a conflict, a row's fault among others. */
   inconclusive(): void {
     if (this.#reason !== undefined) this.#letOneTryLater()
   }
@@ -113,10 +118,14 @@ export class Hold {
     if (aborted.aborted) return
     this.#cancelDelay ??= clock.after(backoff.next(), () => {
       this.#cancelDelay = undefined
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#setProbeDue(true)
+      this.#letOneTry()
     })
+  }
+
+  #letOneTry(): void {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#setProbeDue(true)
   }
 
   #setProbeDue(due: boolean): void {

@@ -104,6 +104,17 @@ test('a row that fails with an unknown error is no outage once it is all that is
   assert.ok(!world.source.held, 'nothing comes that could show that the table works')
 })
 
+test('what needs no write is not held up by an outage', async () => {
+  const world = new World({ maxBatchRecords: 1 })
+  world.table.fail({ class: 'infrastructure' })
+  const texts = Array.from({ length: 50 }, (_, at) => `k${at} 1 x`)
+  await world.publish(...texts)
+  for (const text of texts) world.rival(text)
+  world.cache.verdict = () => 'stale'
+  await world.advance(6000)
+  assert.deepEqual(world.tally.ended, { stale: 50 })
+})
+
 test('an outage ends though what was in hand is settled without the table', async () => {
   const world = new World()
   world.table.fail({ class: 'infrastructure', times: 1, commits: true })
