@@ -63,3 +63,16 @@ export interface Plan {
   readonly ignoresFlowControl: boolean
   readonly events: readonly PlannedEvent[]
 }
+
+/** The table has lost rows; everything is delivered again. */
+export type ReplayedEvent = Extract<PlannedEvent, { readonly replayMs: number }>
+
+/** Other trouble with PostgreSQL or Redis. */
+export type StoreEvent = Exclude<
+  Extract<PlannedEvent, { readonly do: `postgres ${string}` | `redis ${string}` }>,
+  ReplayedEvent
+>
+
+export function isReplayed(event: PlannedEvent): event is ReplayedEvent {
+  return 'replayMs' in event
+}

@@ -7,7 +7,7 @@ import { tellFailure } from './failure.ts'
 import { simulate } from './simulate.ts'
 import { add, everyKind, noTotals } from './totals.ts'
 
-const runs = 2000
+const runs = 1500
 const day = Number(process.env['TEST_SEED'] ?? new Date().toISOString().slice(0, 10).replaceAll('-', ''))
 const firstSeed = (day % 200_000) * 10_000
 

@@ -5,7 +5,8 @@ import { endingBreaches } from '../oracle/ending.ts'
 import { RowHistory } from '../oracle/table.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { LedgerOfFacts } from './ledger-of-facts.ts'
-import type { Plan, PlannedEvent } from './plan.ts'
+import type { Plan, PlannedEvent, ReplayedEvent } from './plan.ts'
+import { isReplayed } from './plan.ts'
 import { protocolBreaches } from './protocol-rules.ts'
 import { Replica } from './replica.ts'
 import { SimulatedBroker } from './simulated-broker.ts'
@@ -13,6 +14,7 @@ import { RedisHost } from './simulated-connection.ts'
 import { PostgresHost } from './simulated-pool.ts'
 import { SimulatedPostgres } from './simulated-postgres.ts'
 import { SimulatedRedis } from './simulated-redis.ts'
+import { StoreTroubles } from './store-troubles.ts'
 import { Story } from './story.ts'
 import type { PlannedMessage, Subject } from './subject.ts'
 import { refused, subjects } from './subject.ts'
@@ -42,11 +44,11 @@ export class Universe {
   readonly #subject: Subject
   readonly #postgres: PostgresHost
   readonly #redis: RedisHost
+  readonly #troubles: StoreTroubles
   readonly #facts: LedgerOfFacts
   readonly #history = new RowHistory()
   readonly #restartMs: number[]
   readonly #slots: (Replica | undefined)[]
-  #copies: { readonly atMs: number; readonly restore: () => void }[] = []
   #healed = false
   #closing = false
 
@@ -60,6 +62,7 @@ export class Universe {
     const server = new SimulatedPostgres(this.#subject.pipeline.sink, { placed: (row) => this.#placed(row) })
     this.#postgres = new PostgresHost(server, wire('postgres', 1), this.story)
     this.#redis = new RedisHost(this.#watchedRedis(), wire('redis', 2), this.story)
+    this.#troubles = new StoreTroubles(this.clock, this.#postgres, this.#redis)
     this.#facts = new LedgerOfFacts(this.#subject, server)
     const dice = random(3)
     this.broker = new SimulatedBroker({
@@ -115,11 +118,12 @@ export class Universe {
       maxDelayMs: dawdleMs,
       ignoreFlowControl: ignoresFlowControl,
     })
-    if (this.#plan.events.some((event) => event.do === 'redis fails over')) this.#copyRedis()
+    if (this.#plan.events.some((event) => event.do === 'redis fails over')) this.#troubles.copyRedis()
   }
 
   #heal(): void {
     this.#healed = true
+    this.#troubles.over = true
     this.story.tell('world', () => 'all is well from now on')
     for (const host of [this.#postgres, this.#redis]) {
       host.wire.weather = calm
@@ -275,12 +279,6 @@ export class Universe {
     }
   }
 
-  #copyRedis(): void {
-    if (this.#healed) return
-    this.#copies.push({ atMs: this.clock.now(), restore: this.#redis.server.copy() })
-    this.clock.after(500, () => this.#copyRedis())
-  }
-
   #happen(event: PlannedEvent): void {
     const { story, broker } = this
     if (event.do !== 'publish') {
@@ -300,7 +298,7 @@ export class Universe {
         this.#restartMs[event.replica] = event.restartMs
         return this.#slots[event.replica]?.hardStop()
       case 'broker away':
-        return this.#during(
+        return this.#troubles.during(
           event.forMs,
           () => broker.leave(),
           () => broker.comeBack(),
@@ -313,79 +311,8 @@ export class Universe {
       case 'postgres fails over':
         return this.#loseRows(event)
       default:
-        return this.#happenToStores(event)
+        return this.#troubles.happen(event)
     }
-  }
-
-  #happenToStores(event: StoreEvent): void {
-    const [postgres, redis] = [this.#postgres, this.#redis]
-    switch (event.do) {
-      case 'postgres away':
-        return this.#during(
-          event.forMs,
-          () => postgres.leave(),
-          () => postgres.comeBack(),
-        )
-      case 'postgres frozen':
-        return this.#during(
-          event.forMs,
-          () => postgres.freeze(),
-          () => postgres.thaw(),
-        )
-      case 'postgres disorder':
-        return this.#during(
-          event.forMs,
-          () => (postgres.server.disorder = event.disorder),
-          () => (postgres.server.disorder = undefined),
-        )
-      case 'postgres cuts connections':
-        return postgres.cutAll()
-      case 'redis away':
-        return this.#during(
-          event.forMs,
-          () => redis.leave(),
-          () => redis.comeBack(),
-        )
-      case 'redis frozen':
-        return this.#during(
-          event.forMs,
-          () => redis.freeze(),
-          () => redis.thaw(),
-        )
-      case 'redis refuses':
-        return this.#during(
-          event.forMs,
-          () => (redis.refusal = event.refusal),
-          () => (redis.refusal = undefined),
-        )
-      case 'redis flushed':
-        return redis.server.flush()
-      case 'redis fails over':
-        return this.#failOver(event.staleMs)
-      case 'redis garbage':
-        return this.#someKeys((key) => redis.server.set(key, 'what a stranger wrote'))
-      case 'redis evicts':
-        return this.#someKeys((key) => redis.server.delete(key))
-    }
-  }
-
-  #during(forMs: number, begin: () => void, end: () => void): void {
-    begin()
-    this.clock.after(forMs, () => {
-      if (!this.#healed) end()
-    })
-  }
-
-  #someKeys(change: (key: string) => void): void {
-    for (const key of this.#redis.server.keys) if (this.#redis.wire.chance(0.5)) change(key)
-  }
-
-  #failOver(staleMs: number): void {
-    const now = this.clock.now()
-    const copy = this.#copies.findLast(({ atMs }) => atMs <= now - staleMs) ?? this.#copies[0]
-    this.#redis.leave()
-    copy?.restore()
-    this.#redis.comeBack()
   }
 
   #loseRows(event: ReplayedEvent): void {
@@ -402,16 +329,6 @@ export class Universe {
       this.broker.seekToStart()
     })
   }
-}
-
-type ReplayedEvent = Extract<PlannedEvent, { readonly replayMs: number }>
-type StoreEvent = Exclude<
-  Extract<PlannedEvent, { readonly do: `postgres ${string}` | `redis ${string}` }>,
-  ReplayedEvent
->
-
-function isReplayed(event: PlannedEvent): event is ReplayedEvent {
-  return 'replayMs' in event
 }
 
 /** When everyone must have noticed that rows are gone, and a little. */
