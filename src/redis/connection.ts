@@ -11,6 +11,8 @@ export interface RedisOptions {
   readonly password?: string | undefined
   readonly db: number
   readonly tls: boolean
+  /** What is not answered by then counts as lost; after twice that the server is left, and connected to anew. */
+  readonly answerWithinMs?: number | undefined
 }
 
 const protocol = readFileSync(new URL('protocol.lua', import.meta.url), 'utf8')
@@ -20,9 +22,7 @@ const protocolSha = createHash('sha1').update(protocol).digest('hex')
  * Tens of milliseconds would reject answers that have come while the event loop was busy; by this time the database
  * has long done the work itself.
  */
-const commandTimeoutMs = 500
-/** A server that says nothing for so long while it owes an answer is left, and connected to anew. */
-const silenceMs = 1000
+const defaultAnswerWithinMs = 500
 const connectTimeoutMs = 2000
 const disconnectTimeoutMs = 100
 
@@ -37,7 +37,8 @@ export class RedisConnection implements ScriptRunner {
   #turnedAway = false
   #opened: () => void = () => {}
 
-  constructor({ host, port, password, db, tls }: RedisOptions) {
+  constructor(options: RedisOptions) {
+    const { host, port, password, db, tls, answerWithinMs = defaultAnswerWithinMs } = options
     const backoff = exponentialBackoff({ initialMs: 100, maxMs: 3000 })
     this.#client = new Redis({
       host,
@@ -52,8 +53,8 @@ export class RedisConnection implements ScriptRunner {
       maxRetriesPerRequest: 0,
       // A server that loads its data says so by itself, in the answer to each command.
       enableReadyCheck: false,
-      commandTimeout: commandTimeoutMs,
-      socketTimeout: silenceMs,
+      commandTimeout: answerWithinMs,
+      socketTimeout: 2 * answerWithinMs,
       connectTimeout: connectTimeoutMs,
       // A server that is away does not answer our goodbye either.
       disconnectTimeout: disconnectTimeoutMs,

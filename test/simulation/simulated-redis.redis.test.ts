@@ -10,7 +10,13 @@ import { SimulatedRedis } from './simulated-redis.ts'
 
 const server = await startTestRedis()
 const admin = adminOf(server)
-const connection = new RedisConnection({ host: server.host, port: server.port, db: 0, tls: false })
+const connection = new RedisConnection({
+  host: server.host,
+  port: server.port,
+  db: 0,
+  tls: false,
+  answerWithinMs: 30_000,
+})
 after(() => connection.close())
 await connection.attempted()
 

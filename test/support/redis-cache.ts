@@ -59,12 +59,12 @@ export interface TestCache extends AsyncDisposable {
 /** Connected, or not, as it turns out at the first attempt. */
 export async function openCache(
   { host, port }: Pick<RedisServer, 'host' | 'port'>,
-  { password, db = 0, ...changes }: Partial<RedisCacheOptions & Pick<RedisOptions, 'password' | 'db'>> = {},
+  { password, db = 0, answerWithinMs, ...changes }: Partial<RedisCacheOptions & RedisOptions> = {},
 ): Promise<TestCache> {
   const tally = new CacheTally()
   const lines: string[] = []
   const cache = new RedisCache({
-    connection: new RedisConnection({ host, port, password, db, tls: false }),
+    connection: new RedisConnection({ host, port, password, db, tls: false, answerWithinMs }),
     ttlMs: 3_600_000,
     claims: true,
     pipeline: { name: 'test', format: 1 },
