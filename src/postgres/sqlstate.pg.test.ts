@@ -77,6 +77,18 @@ test('23502: a missing value, its column named', async () => {
   assert.match(failure.message, /column response/)
 })
 
+test('P0001: a trigger refuses it; named is the trigger, not what it said', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(`CREATE FUNCTION no_telnet() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no % please', NEW.response; END $$`)
+  await database.query(
+    'CREATE TRIGGER t BEFORE INSERT ON scan_results FOR EACH ROW EXECUTE FUNCTION no_telnet()',
+  )
+  const failure = await failureOf(database, {}, scanRecord(1, 1, secret))
+  is(failure, 'bad-row', 'P0001')
+  assert.match(failure.message, /refused by no_telnet\(\)/)
+})
+
 test('54000: a key too large for the index', async () => {
   await using database = await freshDatabase(server)
   const service = secret + randomBytes(3000).toString('base64')

@@ -19,7 +19,7 @@ const failureOf = (error: unknown) => asWriteFailure(error, 'table t')
 
 test('every class of SQLSTATE', () => {
   const expected = {
-    'bad-row': ['22P02', '22003', '22021', '23502', '23505', '23514', '54000'],
+    'bad-row': ['22P02', '22003', '22021', '23502', '23505', '23514', '54000', 'P0001'],
     'schema-drift': ['42P01', '42703', '42704', '42804', '42P10', '3F000'],
     conflict: ['40001', '40P01', '55P03', '26000', '42P05', '0A000'],
     'too-big': ['57014'],
@@ -36,7 +36,7 @@ test('every class of SQLSTATE', () => {
       '58030',
     ],
     'no-rights': ['28000', '28P01', '42501', '3D000'],
-    unknown: ['XX000', 'P0001', '42601', '21000'],
+    unknown: ['XX000', 'P0002', '42601', '21000'],
   }
   const found = Object.fromEntries(
     Object.entries(expected).map(([failureClass, codes]) => [

@@ -30,6 +30,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['22', 'bad-row'], // data exceptions
   ['23', 'bad-row'], // constraint violations
   ['54', 'bad-row'], // program limits: an index entry too large
+  ['P0001', 'bad-row'], // raise_exception: a trigger refuses the row
 ]
 
 const mends: Partial<Record<FailureClass, string>> = {
@@ -82,8 +83,13 @@ function isConnectionTrouble(error: unknown): boolean {
 /** From the first quotation mark to the last, in the server's language. */
 const quoted = /["«»„“”‹›「」].*["«»“”‹›」]/s
 
-/** Data exceptions quote values (`invalid input syntax for type inet: "…"`); other errors quote names. */
-function withoutValues({ code, message }: pg.DatabaseError): string {
+/**
+ * Data exceptions quote values (`invalid input syntax for type inet: "…"`), a trigger says what it likes; other errors
+ * quote names.
+ */
+function withoutValues({ code, message, where }: pg.DatabaseError): string {
+  if (code === 'P0001')
+    return `refused by ${/^PL\/pgSQL function (\S+\(.*?\))/.exec(where ?? '')?.[1] ?? 'a trigger'}`
   return code?.startsWith('22') ? message.replace(quoted, '"…"') : message
 }
 
