@@ -39,7 +39,7 @@ down: $(STAMP) ## end what `make dev` started
 psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_results"')
 	@command -v psql >/dev/null 2>&1 || { \
 	  echo 'Needs psql: `sudo apt-get install postgresql-client`, `brew install libpq`, …' >&2; exit 1; }
-	@url=$$(bin/ingester stack status --url) && exec psql "$$url" $(ARGS)
+	@url=$$(bin/ingester stack status --url) && exec psql -d "$$url" $(ARGS)
 
 .PHONY: test
 test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose path has such a part)

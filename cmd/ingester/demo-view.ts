@@ -25,12 +25,12 @@ type Count = keyof typeof meanings
 
 /** The counts of a demo that is over, as a table. */
 export function summaryView({ summary }: DemoResult): string {
-  const rows = (Object.keys(meanings) as Count[]).map((name) => [
-    `  ${name}`,
-    summary[name].toLocaleString('en'),
-    ofReceived.has(name) && summary.received > 0 ? share(summary[name], summary.received) : '',
-    meanings[name],
-  ])
+  const rows = (Object.keys(meanings) as Count[]).map((name) => {
+    const count = summary[name]
+    if (count === null) return [`  ${name}`, '–', '', `${meanings[name]}; not read`]
+    const part = ofReceived.has(name) && summary.received > 0 ? share(count, summary.received) : ''
+    return [`  ${name}`, count.toLocaleString('en'), part, meanings[name]]
+  })
   const head = [`  ${summary.seconds.toLocaleString('en')} s`, 'messages', 'of received', '']
   return table(head, rows, undefined, [1, 2])
 }

@@ -6,12 +6,16 @@ export interface StopSignals extends Disposable {
   readonly hurry: AbortSignal
 }
 
-/** Takes over SIGINT and SIGTERM; `onStop` is called at the first. */
-export function stopSignals(onStop: () => void = () => {}): StopSignals {
+/** Takes over SIGINT and SIGTERM; `onStop` is called at the first, `onHurry` at the second. */
+export function stopSignals(onStop: () => void = () => {}, onHurry: () => void = () => {}): StopSignals {
   const stop = new AbortController()
   const hurry = new AbortController()
   const heard = () => {
-    if (stop.signal.aborted) return hurry.abort()
+    if (hurry.signal.aborted) return
+    if (stop.signal.aborted) {
+      hurry.abort()
+      return onHurry()
+    }
     stop.abort()
     onStop()
   }

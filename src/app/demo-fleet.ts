@@ -73,7 +73,10 @@ export class DemoFleet implements AsyncDisposable {
     const config = this.#config
     const { observer } = this.#tally
     const ingester = await onFreePort(config.http.port, (port) =>
-      startIngester({ ...config, http: { ...config.http, port } }, logger, { observer }),
+      startIngester({ ...config, http: { ...config.http, port } }, logger, {
+        observer,
+        signal: this.#options.signal,
+      }),
     )
     this.ingesters.push(ingester)
     void ingester.failed.then((error) => {

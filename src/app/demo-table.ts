@@ -1,12 +1,21 @@
 import type { Config } from '#config/config.ts'
 import type { Row } from '#core/pipeline.ts'
 import type { Scan } from '#demo/scan.ts'
-import { readNewest, readTable } from '#postgres/read-table.ts'
+import type { Evidence } from '#demo/verdict.ts'
+import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import { pipelineNamed } from './pipelines.ts'
 
-/** What the demo's table holds. */
-export async function readScans({ postgres }: Config): Promise<Scan[]> {
-  return (await readTable(postgres, pipelineNamed('scans').sink)).map(scanOf)
+/** What the demo's tables hold; undefined for whoever does not wait, perhaps because the database does not answer. */
+export async function readWhatIsThere(config: Config, hurry: AbortSignal): Promise<Evidence['found']> {
+  if (hurry.aborted) return undefined
+  const left = Promise.withResolvers<undefined>()
+  hurry.addEventListener('abort', () => left.resolve(undefined))
+  return Promise.race([readTables(config), left.promise])
+}
+
+async function readTables({ postgres }: Config) {
+  const rows = (await readTable(postgres, pipelineNamed('scans').sink)).map(scanOf)
+  return { rows, deadLetters: await countRows(postgres, 'dead_letters') }
 }
 
 export async function readNewestScans({ postgres }: Config, limit: number): Promise<Scan[]> {

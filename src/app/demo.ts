@@ -1,24 +1,26 @@
 import type { Config } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
-import { UnreachableError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, messageOf } from '#core/failure.ts'
 import { Oracle } from '#demo/oracle.ts'
+import type { Logger } from '#core/logger.ts'
 import type { Scan } from '#demo/scan.ts'
 import type { Mixture } from '#demo/scan-generator.ts'
 import { differencesIn } from '#demo/verdict.ts'
 import { migrate } from '#postgres/migrations.ts'
-import { countRows } from '#postgres/read-table.ts'
-import { controlPlace, serveControl } from '#stack/control.ts'
+import { serveControl } from '#stack/control.ts'
 import type { Stack } from '#stack/stack.ts'
-import { startStack } from '#stack/stack.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { addressesOf, demoConfig } from './demo-config.ts'
 import type { FleetCounts, FleetProgress } from './demo-fleet.ts'
 import { DemoFleet } from './demo-fleet.ts'
-import { readNewestScans, readScans } from './demo-table.ts'
+import { readNewestScans, readWhatIsThere } from './demo-table.ts'
+import { tidyBroker } from './demo-broker.ts'
 import type { Ingester } from './ingester.ts'
-import { migrationsDir, projectDir } from './project.ts'
+import { migrationsDir } from './project.ts'
 import { runScanner } from './scanner.ts'
-import { statusOf } from './stack-status.ts'
+import { startedUnlessStopped } from './stack.ts'
+import { placeFor, placing } from './stack-place.ts'
+import { statusTeller } from './stack-status.ts'
 
 export interface DemoOptions extends Mixture {
   /** Publishing ends after so long, and the table is checked. Undefined: it ends with the signal. */
@@ -27,9 +29,9 @@ export interface DemoOptions extends Mixture {
   readonly rate: number
   readonly replicas: number
   readonly seed: number
-  /** First signal: stop publishing, settle what is in hand. */
+  /** First signal: stop publishing, settle what is in hand; before it has started: end the start. */
   readonly signal: AbortSignal
-  /** Second signal: leave now. */
+  /** Second signal: leave now. While it starts nothing is in hand, and the caller may end the process. */
   readonly hurry: AbortSignal
   /** Called once, when everything runs. */
   readonly started: (demo: RunningDemo) => void
@@ -62,7 +64,8 @@ export interface DemoSummary extends FleetCounts {
   readonly published: number
   readonly poison: number
   readonly keys: number
-  readonly rows: number
+  /** Of the table; null where it was not read, since the user did not wait for that. */
+  readonly rows: number | null
   /** It was checked that the table holds the newest valid record of each key that was published, and no other. */
   readonly converged: boolean
   readonly seconds: number
@@ -78,37 +81,40 @@ export interface DemoResult {
  * The whole product on one machine: stack, scanner, ingesters. With `forMs` it is the proof of the product: it waits
  * for everything that it published and compares the table with what must be there.
  *
+ * @returns undefined where it was stopped before it had started
  * @throws UnreachableError where a part does not start or the broker takes nothing; what ended an ingester
  */
-export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
-  const { environment, writeLog, hurry } = options
+  const { environment, writeLog, tell, signal, hurry } = options
   const { log } = demoConfig(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
   const logger = createLogger({ ...log, write: writeLog })
-  await using stack = await startedStack(environment, options.tell)
+  const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
+  await using stack = await startedUnlessStopped(environment, { redis, log: tell, signal })
+  if (!stack) return undefined
   const config = demoConfig(environment, addressesOf(stack))
   await migrate(config.postgres, migrationsDir, 'up')
-  await using _ = await findable(stack)
+  await using _ = await findable(stack, options)
+  await using _broker = tidyBroker(stack, config, tell)
 
   // Above the stack, so that whatever happens the ingesters are stopped before the stores they need.
-  await using fleet = await DemoFleet.start(config, options, logger)
+  await using fleet = await fleetUnlessStopped(config, options, logger)
+  if (!fleet) return undefined
   const oracle = new Oracle()
   const state = { phase: 'publishing' as DemoProgress['phase'], published: 0, poison: 0 }
-  if (!fleet.ending.aborted) {
-    options.started({
-      config,
-      stack,
-      ingesters: fleet.ingesters,
-      startSeconds: seconds(),
-      progress: () => ({
-        ...fleet.progress(),
-        phase: fleet.ending.aborted && state.phase !== 'comparing' ? 'stopping' : state.phase,
-        published: state.published,
-      }),
-      newestRows: (limit) => readNewestScans(config, limit),
-    })
-  }
+  options.started({
+    config,
+    stack,
+    ingesters: fleet.ingesters,
+    startSeconds: seconds(),
+    progress: () => ({
+      ...fleet.progress(),
+      phase: fleet.ending.aborted && state.phase !== 'comparing' ? 'stopping' : state.phase,
+      published: state.published,
+    }),
+    newestRows: (limit) => readNewestScans(config, limit),
+  })
   await runScanner({
     ...options,
     ...publishingTo(config),
@@ -128,48 +134,56 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   await fleet.stop()
   state.phase = 'comparing'
 
-  // Who is in a hurry may be so because the database does not answer.
-  const rows = hurry.aborted ? [] : await readScans(config)
-  const deadLetters = hurry.aborted ? 0 : await countRows(config.postgres, 'dead_letters')
+  const found = await readWhatIsThere(config, hurry)
   const { published, poison } = state
-  const evidence = { oracle, rows, deadLetters, published, poison, drained, cutShort }
+  const evidence = { oracle, found, published, poison, drained, cutShort }
   const differences = checked ? differencesIn(evidence) : []
   const summary = {
     published,
     ...fleet.counts(),
     poison,
     keys: oracle.keys,
-    rows: rows.length,
+    rows: found?.rows.length ?? null,
     converged: checked && differences.length === 0,
     seconds: seconds(),
   }
   return { summary, differences }
 }
 
-/** `bin/ingester stack status` tells of it, unless another demo was here first. */
-async function findable(stack: Stack): Promise<AsyncDisposable> {
+/** Undefined where the signal came first. */
+async function fleetUnlessStopped(
+  config: Config,
+  options: DemoOptions,
+  logger: Logger,
+): Promise<DemoFleet | undefined> {
+  const { signal } = options
+  if (signal.aborted) return undefined
   try {
-    return await serveControl(await controlPlace(projectDir, 'demo'), {
-      status: Promise.resolve(statusOf(stack, 'demo')),
-    })
+    const fleet = await DemoFleet.start(config, options, logger)
+    if (!signal.aborted) return fleet
+    await fleet.stop()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    if (!signal.aborted) throw error
+  }
+  return undefined
+}
+
+/** `bin/ingester stack status` tells of it, unless another demo was here first or the place is not ours. */
+async function findable(stack: Stack, { environment, tell }: DemoOptions): Promise<AsyncDisposable> {
+  const teller = statusTeller(stack, 'demo')
+  try {
+    const place = await placeFor('demo', environment)
+    return await placing(() => serveControl(place, { status: async () => teller() }))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE' && !(error instanceof ConfigurationError)) throw error
+    const why = code === 'EADDRINUSE' ? 'another demo of this folder was first' : messageOf(error)
+    tell(`\`make psql\` and \`stack status\` will not find this demo: ${why}`)
     return { [Symbol.asyncDispose]: async () => {} }
   }
 }
 
-/** A service that does not come up is told as what it is, not as a stack trace. */
-async function startedStack(environment: Environment, log: (line: string) => void): Promise<Stack> {
-  const pubsubEmulatorHost = environment['PUBSUB_EMULATOR_HOST']
-  const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
-  try {
-    return await startStack({ pubsubEmulatorHost, redis, log })
-  } catch (error) {
-    throw new UnreachableError(messageOf(error), { cause: error })
-  }
-}
-
-function publishingTo({ pubsub }: Config) {
-  const { projectId, topicId = 'scan-topic', emulatorHost } = pubsub
+function publishingTo({ pubsub: { projectId, topicId, emulatorHost } }: Config) {
+  if (topicId === undefined) throw new Error('the demo names its topic')
   return { projectId, topicId, emulatorHost }
 }

@@ -1,5 +1,12 @@
 import type { Stack } from '#stack/stack.ts'
 
+export interface ServiceStatus {
+  readonly name: string
+  readonly address: string
+  /** How it ended although nobody asked for that, as `signal 9`; absent while it runs. */
+  readonly ended?: string
+}
+
 /** A stack that runs, as it tells of itself. */
 export interface StackStatus {
   /** Whose it is. */
@@ -7,31 +14,41 @@ export interface StackStatus {
   readonly pid: number
   /** ISO 8601. */
   readonly since: string
-  readonly services: readonly { readonly name: string; readonly address: string }[]
+  readonly services: readonly ServiceStatus[]
   /** The variables that point `bin/ingester run` at it. */
   readonly env: Readonly<Record<string, string>>
   /** For psql. */
   readonly url: string
 }
 
-/** Of a stack that this process started. */
-export function statusOf(stack: Stack, who: StackStatus['who']): StackStatus {
-  return {
+/** Of a stack that this process has just started; to be asked whenever somebody wants to know. */
+export function statusTeller(stack: Stack, who: StackStatus['who']): () => StackStatus {
+  const since = new Date().toISOString()
+  return () => ({
     who,
     pid: process.pid,
-    since: new Date().toISOString(),
+    since,
     services: servicesOf(stack),
     env: variablesOf(stack),
     url: stack.postgres?.url ?? '',
-  }
+  })
+}
+
+/** The services that have ended by themselves. */
+export function endedServices({ services }: StackStatus): ServiceStatus[] {
+  return services.filter(({ ended }) => ended !== undefined)
 }
 
 function servicesOf({ postgres, redis, pubsub }: Stack): StackStatus['services'] {
   return [
-    { name: 'PostgreSQL', address: `${postgres?.host}:${postgres?.port}` },
-    { name: 'Redis', address: redis?.address ?? 'none: redis-server is not installed' },
+    { name: 'PostgreSQL', address: `${postgres?.host}:${postgres?.port}`, ...endOf(postgres) },
+    { name: 'Redis', address: redis?.address ?? 'none: redis-server is not installed', ...endOf(redis) },
     { name: 'Pub/Sub emulator', address: pubsub?.emulatorHost ?? '' },
   ]
+}
+
+function endOf(service: { readonly ended: string | undefined } | undefined) {
+  return service?.ended === undefined ? {} : { ended: service.ended }
 }
 
 function variablesOf({ postgres, redis, pubsub }: Stack): StackStatus['env'] {

@@ -11,8 +11,7 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
   oracle.published(scan)
   const right = {
     oracle,
-    rows: [scan],
-    deadLetters: 1,
+    found: { rows: [scan], deadLetters: 1 },
     published: 2,
     poison: 1,
     drained: true,
@@ -24,18 +23,23 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
 test('nothing speaks against a table that is right', () => assert.deepEqual(differencesIn(evidence()), []))
 
 for (const [what, change, expected] of [
-  ['a row that is missing', { rows: [] }, /is missing/],
+  ['a row that is missing', { found: { rows: [], deadLetters: 1 } }, /is missing/],
   [
     'a valid message among the dead letters',
-    { deadLetters: 2 },
+    { found: { rows: [scan], deadLetters: 2 } },
     /1 messages could not be stored, but there are 2/,
   ],
-  ['a poison message that is no dead letter', { deadLetters: 0 }, /but there are 0 dead letters/],
+  [
+    'a poison message that is no dead letter',
+    { found: { rows: [scan], deadLetters: 0 } },
+    /but there are 0 dead letters/,
+  ],
   ['messages that did not come', { drained: false }, /not everything/],
+  ['a table that was not read', { found: undefined }, /^the table was not read$/],
   ['an early end', { cutShort: true }, /stopped before its time/],
   [
     'nothing published',
-    { oracle: new Oracle(), rows: [], published: 0, poison: 0, deadLetters: 0 },
+    { oracle: new Oracle(), found: { rows: [], deadLetters: 0 }, published: 0, poison: 0 },
     /nothing is proven/,
   ],
 ] as const) {

@@ -4,9 +4,8 @@ import type { Scan } from './scan.ts'
 /** What is known at the end of a demo. */
 export interface Evidence {
   readonly oracle: Oracle
-  readonly rows: readonly Scan[]
-  /** Rows of the dead-letter table. */
-  readonly deadLetters: number
+  /** The rows of the table, and how many the dead-letter table has; undefined: nobody has looked. */
+  readonly found: { readonly rows: readonly Scan[]; readonly deadLetters: number } | undefined
   /** Messages published, and those among them that cannot be stored. */
   readonly published: number
   readonly poison: number
@@ -18,10 +17,12 @@ export interface Evidence {
 
 /** Everything that speaks against the proof, for people; empty where it holds. */
 export function differencesIn(evidence: Evidence): string[] {
-  const { oracle, rows, deadLetters, published, poison, drained, cutShort } = evidence
-  const differences = oracle.differences(rows)
-  if (deadLetters !== poison) {
-    differences.push(`${poison} messages could not be stored, but there are ${deadLetters} dead letters`)
+  const { oracle, found, published, poison, drained, cutShort } = evidence
+  const differences = found ? oracle.differences(found.rows) : ['the table was not read']
+  if (found && found.deadLetters !== poison) {
+    differences.push(
+      `${poison} messages could not be stored, but there are ${found.deadLetters} dead letters`,
+    )
   }
   if (!drained) differences.push('not everything that was published was received and settled in time')
   if (cutShort) differences.push('it was stopped before its time')

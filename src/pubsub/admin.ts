@@ -23,7 +23,8 @@ export async function ensureSubscription(
   const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
   if (clients.isEmulator) {
     const topic = await ensureTopic(clients, topicId)
-    await unlessThere(
+    await unless(
+      grpcStatus.alreadyExists,
       subscriber.createSubscription({ name: subscription, topic, ackDeadlineSeconds }, oneTry),
     )
     return subscription
@@ -39,10 +40,27 @@ export async function ensureSubscription(
   return subscription
 }
 
+/**
+ * Deletes a subscription and its topic, of which perhaps only one is there, or none. For emulators.
+ *
+ * @throws gRPC errors
+ */
+export async function deleteBoth(
+  { projectId, publisher, subscriber }: PubsubClients,
+  { topicId, subscriptionId }: SubscriptionNames,
+): Promise<void> {
+  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
+  await unless(grpcStatus.notFound, subscriber.deleteSubscription({ subscription }, oneTry))
+  await unless(
+    grpcStatus.notFound,
+    publisher.deleteTopic({ topic: `projects/${projectId}/topics/${topicId}` }, oneTry),
+  )
+}
+
 /** Creates a topic unless it is there; returns its full name. For emulators. */
 export async function ensureTopic({ projectId, publisher }: PubsubClients, topicId: string): Promise<string> {
   const topic = `projects/${projectId}/topics/${topicId}`
-  await unlessThere(publisher.createTopic({ name: topic }, oneTry))
+  await unless(grpcStatus.alreadyExists, publisher.createTopic({ name: topic }, oneTry))
   return topic
 }
 
@@ -73,11 +91,12 @@ export function missingTopic({ projectId }: PubsubClients, topicId: string): Con
   )
 }
 
-async function unlessThere(creation: Promise<unknown>): Promise<void> {
+/** Waits for a request; an answer with that status is as good. */
+async function unless(status: number, request: Promise<unknown>): Promise<void> {
   try {
-    await creation
+    await request
   } catch (error) {
-    if (statusOf(error) !== grpcStatus.alreadyExists) throw error
+    if (statusOf(error) !== status) throw error
   }
 }
 

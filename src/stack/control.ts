@@ -1,48 +1,34 @@
 // How a stack that runs in the background is found again: by a socket in the file system, whose path follows from the
 // project's folder. Whoever listens on it is alive, which a file with a process id in it could not say.
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { IncomingMessage, Server } from 'node:http'
 import { createServer, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-
-/** Of one project folder; in the temporary one, since a socket's path must be short. */
-export interface ControlPlace {
-  /** Of this user alone. */
-  readonly folder: string
-  readonly socket: string
-}
-
-/** @param who `stack`: the one in the background; `demo`: that of a running demo */
-export async function controlPlace(projectDir: string, who: 'stack' | 'demo'): Promise<ControlPlace> {
-  const project = createHash('sha256').update(projectDir).digest('hex').slice(0, 12)
-  const folder = join(tmpdir(), `ingester-${process.getuid?.() ?? 0}-${project}`)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  return { folder, socket: join(folder, `${who}.sock`) }
-}
+import type { ControlPlace } from './control-place.ts'
+import { leavePlace, openPlace, placeIsThere } from './control-place.ts'
 
 export interface ControlOptions {
   /** What is told to whoever asks, as soon as it is known; any JSON. */
-  readonly status: Promise<object>
+  readonly status: () => Promise<object>
   /** Somebody wants it to end. Absent: that is for nobody else to say. */
   readonly stop?: () => void
 }
 
 /**
- * Answers at that place until it is disposed of.
+ * Answers at that place until it is disposed of, which leaves nothing of ours there.
  *
- * @throws Error with code EADDRINUSE if somebody else does
+ * @throws Error with code EADDRINUSE if somebody else does; PlaceError
  */
 export async function serveControl(
-  { socket }: ControlPlace,
+  place: ControlPlace,
   { status, stop }: ControlOptions,
 ): Promise<AsyncDisposable> {
+  const { socket } = place
+  await openPlace(place)
   const server = createServer((asked, answer) => {
     if (asked.url === '/') return void answer.end()
-    if (asked.url === '/status') return void status.then((told) => answer.end(JSON.stringify(told)))
+    if (asked.url === '/status') return void status().then((told) => answer.end(JSON.stringify(told)))
     // Answered when it is over: by the end of the connection.
     if (stop && asked.url === '/stop' && asked.method === 'POST') return stop()
     answer.writeHead(404).end()
@@ -60,6 +46,7 @@ export async function serveControl(
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
+      await leavePlace(place)
     },
   }
 }
@@ -70,13 +57,16 @@ async function listening(server: Server, socket: string): Promise<void> {
 }
 
 /** What whoever is there says, when it is ready; undefined: nobody is there. */
-export async function askStatus({ socket }: ControlPlace): Promise<object | undefined> {
-  const answer = await ask(socket, 'GET', '/status')
+export async function askStatus(place: ControlPlace): Promise<object | undefined> {
+  if (!(await placeIsThere(place))) return undefined
+  const answer = await ask(place.socket, 'GET', '/status')
   return answer && (JSON.parse(await text(answer)) as object)
 }
 
 /** Resolves when whoever was there is gone; false if nobody was. */
-export async function askToStop({ socket }: ControlPlace): Promise<boolean> {
+export async function askToStop(place: ControlPlace): Promise<boolean> {
+  if (!(await placeIsThere(place))) return false
+  const { socket } = place
   if ((await ask(socket, 'GET', '/')) === undefined) return false
   // Nothing is answered before the connection breaks, and that is the answer.
   await ask(socket, 'POST', '/stop')

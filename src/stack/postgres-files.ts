@@ -45,13 +45,25 @@ const nativeFolder = (): string => {
  * The `native` folder as `account` can use it: a clone below /root, or one made with umask 077, is closed to
  * other users, so there it is copied (60 MB, about 0.1 s).
  */
-const usableNative = async (folder: string, account: Account | undefined): Promise<string> => {
+const usableNative = async (
+  folder: string,
+  account: Account | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string> => {
   const native = nativeFolder()
   if (account === undefined || (await reachableByOthers(join(native, 'bin', 'postgres')))) return native
   const copy = join(folder, 'native')
   // -P: the libraries find each other through relative symbolic links.
   const args = ['-R', '-P', native, copy]
-  await runStep({ name: 'copying PostgreSQL', file: 'cp', args, folder, stopSignal: 'TERM', graceSeconds })
+  const step = {
+    name: 'copying PostgreSQL',
+    file: 'cp',
+    args,
+    folder,
+    stopSignal: 'TERM',
+    graceSeconds,
+  } as const
+  await runStep(step, signal)
   return copy
 }
 
@@ -67,7 +79,11 @@ const own = async (folder: string, account: Account | undefined): Promise<void> 
 const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
 
 /** `initdb`, then the database; without fsync, since a folder in the making is worth nothing. */
-const initialise = async (files: PostgresFiles, { user, password, database }: Credentials): Promise<void> => {
+const initialise = async (
+  files: PostgresFiles,
+  { user, password, database }: Credentials,
+  signal: AbortSignal | undefined,
+): Promise<void> => {
   const { folder, dataDir, postgres, account } = files
   const secret = join(folder, 'password')
   const input = join(folder, 'create.sql')
@@ -77,29 +93,32 @@ const initialise = async (files: PostgresFiles, { user, password, database }: Cr
   const step = { folder, account, stopSignal: 'TERM', graceSeconds } as const
   const auth = ['--auth=scram-sha-256', '-U', user, `--pwfile=${secret}`]
   const initdb = ['-D', dataDir, ...auth, ...locale, '--no-sync', '--no-instructions']
-  await runStep({ ...step, name: 'initdb', file: join(dirname(postgres), 'initdb'), args: initdb })
+  await runStep({ ...step, name: 'initdb', file: join(dirname(postgres), 'initdb'), args: initdb }, signal)
   // The package brings no psql; a server in single-user mode takes its place.
   const single = ['--single', '-F', '-D', dataDir, 'postgres']
-  await runStep({ ...step, name: 'creating the database', file: postgres, args: single, input })
+  await runStep({ ...step, name: 'creating the database', file: postgres, args: single, input }, signal)
 }
 
 /**
  * Makes a new cluster with one database in a temporary folder, owned by the user that will run it.
  *
- * @throws ServiceError with the output of the step that failed; the folder is gone then
+ * @throws ServiceError with the output of the step that failed, or that `signal` ended; the folder is gone then
  */
-export const preparePostgres = async (credentials: Credentials): Promise<PostgresFiles> => {
+export const preparePostgres = async (
+  credentials: Credentials,
+  signal?: AbortSignal,
+): Promise<PostgresFiles> => {
   const account = await serverAccount()
   const folder = await temporaryFolder('postgres', await parentFolder(account))
   try {
-    const native = await usableNative(folder, account)
+    const native = await usableNative(folder, account, signal)
     const files = {
       folder,
       dataDir: join(folder, 'data'),
       postgres: join(native, 'bin', 'postgres'),
       account,
     }
-    await initialise(files, credentials)
+    await initialise(files, credentials, signal)
     return files
   } catch (error) {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   readonly log?: Log | undefined
   /** Server settings, e.g. `{ max_connections: '20' }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined
+  /** Ends a start that nobody waits for any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const credentials: Credentials = { user: 'scanner', password: 'scanner', database: 'scanner_dev' }
@@ -60,12 +62,12 @@ const serverCommand = (files: PostgresFiles, settings: Readonly<Record<string, s
  * @throws ServiceError with the server's last lines when it does not come up
  */
 export const startPostgres = async (options: PostgresOptions = {}): Promise<PostgresServer> => {
-  const { port: preferred = 5433, log = () => {}, settings = {} } = options
-  const files = await preparePostgres(credentials)
+  const { port: preferred = 5433, log = () => {}, settings = {}, signal } = options
+  const files = await preparePostgres(credentials, signal)
   try {
     return await onFreePort(preferred, async (port) => {
       const command = serverCommand(files, { ...baseSettings, ...settings, port: String(port) })
-      const service = await startService(command, log)
+      const service = await startService({ ...command, signal }, log)
       const { user, password, database } = credentials
       const url = `postgres://${user}:${password}@${host}:${port}/${database}`
       const facts = { ...credentials, host, port, url, dataDir: files.dataDir }

@@ -17,6 +17,8 @@ export interface RedisOptions {
   readonly log?: Log | undefined
   /** Server settings, e.g. `{ requirepass: 'secret' }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined
+  /** Ends a start that nobody waits for any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const baseSettings = { bind: host, save: '', appendonly: 'no', daemonize: 'no' }
@@ -30,7 +32,7 @@ const argsOf = (settings: Readonly<Record<string, string>>): string[] =>
  * @throws ServiceError with the server's last lines when it does not come up
  */
 export const startRedis = async (options: RedisOptions = {}): Promise<RedisServer | undefined> => {
-  const { port: preferred = 6379, log = () => {}, settings = {} } = options
+  const { port: preferred = 6379, log = () => {}, settings = {}, signal } = options
   const file = await findCommand('redis-server')
   if (file === undefined) return undefined
   return await onFreePort(preferred, async (port) => {
@@ -38,7 +40,7 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisServe
     const args = argsOf({ ...baseSettings, ...settings, port: String(port), dir: folder })
     const run = { name: 'Redis', file, args, folder, stopSignal: 'TERM', graceSeconds: 5 } as const
     const service = await startService(
-      { ...run, ready: /Ready to accept connections/, readyWithinMs: 15_000 },
+      { ...run, ready: /Ready to accept connections/, readyWithinMs: 15_000, signal },
       log,
     )
     return Object.assign(service, { host, port, address: `${host}:${port}` })

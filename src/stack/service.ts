@@ -16,12 +16,16 @@ export interface ServiceCommand extends Command {
   readonly tryAgain?: RegExp
   /** Whether a failed start leaves the folder, for another try by the caller. */
   readonly keepFolder?: boolean
+  /** Nobody waits for it to be ready any more: it is ended. Once it is ready this says nothing. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A running service. */
 export interface Service extends AsyncDisposable {
   /** Of the service itself; another one after `restart()`. */
   readonly pid: number
+  /** How it ended although nobody asked for that, as `signal 9`; undefined while it runs. */
+  readonly ended: string | undefined
   /** Ends it; resolves when the process is gone and its folder removed. Idempotent. */
   stop(): Promise<void>
   /** Ends it if it still runs, then starts it again in the same folder and on the same port. */
@@ -42,15 +46,29 @@ export class ServiceError extends Error {
 const retryPauseMs = 100
 
 /** A new folder, of this user only, below the system's temporary one. */
-export const temporaryFolder = async (service: string, parent = tmpdir()): Promise<string> =>
-  await mkdtemp(join(parent, `ingester-${service}-`))
+export const temporaryFolder = async (service: string, parent = tmpdir()): Promise<string> => {
+  try {
+    return await mkdtemp(join(parent, `ingester-${service}-`))
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new Error(
+      `no folder for ${service} in ${parent}: ${why}; set TMPDIR to a folder that you can write to`,
+      {
+        cause,
+      },
+    )
+  }
+}
 
 /** How a process ended: `exit code 1`, `signal 9`. */
 const ending = (code: number): string => (code > 128 ? `signal ${code - 128}` : `exit code ${code}`)
 
 const becomeReady = async (supervised: Supervised, command: ServiceCommand): Promise<number> => {
   const outcome = Promise.withResolvers<string | undefined>()
-  const { ready, readyWithinMs } = command
+  const { ready, readyWithinMs, signal } = command
+  const giveUp = () => outcome.resolve('was not waited for')
+  if (signal?.aborted) giveUp()
+  signal?.addEventListener('abort', giveUp)
   const timer = setTimeout(
     () => outcome.resolve(`was not ready within ${readyWithinMs / 1000} s`),
     readyWithinMs,
@@ -59,6 +77,7 @@ const becomeReady = async (supervised: Supervised, command: ServiceCommand): Pro
   void supervised.exited.then((code) => outcome.resolve(`ended (${ending(code)}) before it was ready`))
   const failure = await outcome.promise
   clearTimeout(timer)
+  signal?.removeEventListener('abort', giveUp)
   if (failure === undefined) return await supervised.started
   await supervised.end({ keepFolder: command.keepFolder ?? false })
   throw new ServiceError(command.name, failure, supervised.tail())
@@ -77,7 +96,7 @@ const bringUp = async (command: ServiceCommand): Promise<Running> => {
       return { supervised, pid: await becomeReady(supervised, command) }
     } catch (error) {
       const again = error instanceof ServiceError && command.tryAgain?.test(error.output) === true
-      if (!again || Date.now() > deadline) throw error
+      if (!again || Date.now() > deadline || command.signal?.aborted) throw error
       await new Promise((resolve) => setTimeout(resolve, retryPauseMs))
     }
   }
@@ -93,11 +112,13 @@ export const startService = async (command: ServiceCommand, log: Log): Promise<S
   let quiet = false
   let restarting: Promise<void> = Promise.resolve()
   let stopping: Promise<void> | undefined
+  let ended: string | undefined
 
   const watch = ({ supervised, pid }: Running): void => {
     void supervised.exited.then((code) => {
       if (quiet) return
-      log(`${command.name} (pid ${pid}) ended by itself: ${ending(code)}; its last lines:`)
+      ended = ending(code)
+      log(`${command.name} (pid ${pid}) ended by itself: ${ended}; its last lines:`)
       for (const line of supervised.tail().split('\n')) log(`  ${line}`)
     })
   }
@@ -107,8 +128,9 @@ export const startService = async (command: ServiceCommand, log: Log): Promise<S
     quiet = true
     await running.supervised.end({ keepFolder: true })
     // A failed start must leave the data for the next try; stop() removes it.
-    running = await bringUp({ ...command, keepFolder: true })
+    running = await bringUp({ ...command, keepFolder: true, signal: undefined })
     quiet = false
+    ended = undefined
     watch(running)
   }
   const stop = async (): Promise<void> => {
@@ -121,6 +143,9 @@ export const startService = async (command: ServiceCommand, log: Log): Promise<S
     get pid() {
       return running.pid
     },
+    get ended() {
+      return ended
+    },
     restart: () => (restarting = restart()),
     stop: () => (stopping ??= stop()),
     [Symbol.asyncDispose]: () => (stopping ??= stop()),
@@ -128,13 +153,18 @@ export const startService = async (command: ServiceCommand, log: Log): Promise<S
 }
 
 /**
- * Runs a command to its end, and leaves its folder if it succeeds. Like a service it ends with this process.
+ * Runs a command to its end, and leaves its folder if it succeeds. Like a service it ends with this process, or when
+ * `signal` aborts.
  *
  * @throws ServiceError when it does not end with 0
  */
-export const runStep = async (command: Command): Promise<void> => {
+export const runStep = async (command: Command, signal?: AbortSignal): Promise<void> => {
+  signal?.throwIfAborted()
   const supervised = supervise(command)
+  const giveUp = () => void supervised.end()
+  signal?.addEventListener('abort', giveUp)
   const code = await supervised.exited
+  signal?.removeEventListener('abort', giveUp)
   await supervised.end({ keepFolder: code === 0 })
   if (code !== 0) throw new ServiceError(command.name, `failed (${ending(code)})`, supervised.tail())
 }

@@ -19,6 +19,8 @@ export interface StackOptions {
     | undefined
   /** One line for people per event: ready, another port than asked for, an end that nobody asked for. */
   readonly log?: Log | undefined
+  /** Ends a start that nobody waits for any more; once all is ready it says nothing. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A service that was asked for and can be done without. */
@@ -70,16 +72,20 @@ const failure = (errors: readonly Error[]): Error =>
     ? errors[0]
     : new AggregateError(errors, errors.map((e) => e.message).join('\n'))
 
-/** Waits for all; if one fails, the others are ended and the error thrown. */
-const allOrNone = async (starting: readonly Promise<AsyncDisposable | undefined>[]): Promise<void> => {
+/** Waits for all; if one fails, or nobody waits any more, the others are ended and the error thrown. */
+const allOrNone = async (
+  starting: readonly Promise<AsyncDisposable | undefined>[],
+  signal: AbortSignal | undefined,
+): Promise<void> => {
   const outcomes = await Promise.allSettled(starting)
   const errors = outcomes
     .filter((outcome) => outcome.status === 'rejected')
     .map(({ reason }) => reason as Error)
-  if (errors.length === 0) return
+  if (errors.length === 0 && !signal?.aborted) return
   await Promise.all(
     outcomes.map(async (o) => o.status === 'fulfilled' && (await o.value?.[Symbol.asyncDispose]())),
   )
+  signal?.throwIfAborted()
   throw failure(errors)
 }
 
@@ -88,7 +94,8 @@ const allOrNone = async (starting: readonly Promise<AsyncDisposable | undefined>
  * `missing`. The processes are sessions of their own (a terminal's Ctrl-C does not reach them) and yet end
  * with this process, however that ends.
  *
- * @throws the error of the service that failed, after the others were stopped (several: an AggregateError)
+ * @throws the error of the service that failed, after the others were stopped (several: an AggregateError); what
+ * `signal` aborted with, when nothing is left of the start
  */
 export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
   const {
@@ -97,19 +104,23 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
     pubsub = true,
     pubsubEmulatorHost: emulatorHost,
     log = () => {},
+    signal,
   } = options
+  signal?.throwIfAborted()
   const ports = { ...defaultPorts, ...options.ports }
   // With a given emulator the port is the given one.
   const pubsubPort = emulatorHost ? 0 : ports.pubsub
   const none = Promise.resolve(undefined)
   const starting = [
-    postgres ? announced('PostgreSQL', ports.postgres, log, (port) => startPostgres({ port, log })) : none,
-    redis ? announced('Redis', ports.redis, log, (port) => startRedis({ port, log })) : none,
+    postgres
+      ? announced('PostgreSQL', ports.postgres, log, (port) => startPostgres({ port, log, signal }))
+      : none,
+    redis ? announced('Redis', ports.redis, log, (port) => startRedis({ port, log, signal })) : none,
     pubsub
       ? announced('Pub/Sub emulator', pubsubPort, log, (port) => startPubsub({ port, emulatorHost }))
       : none,
   ] as const
-  await allOrNone(starting)
+  await allOrNone(starting, signal)
   const [postgresServer, redisServer, pubsubServer] = await Promise.all(starting)
   const missing = redis && redisServer === undefined ? [noRedis] : []
   for (const { service, why, mend } of missing) log(`no ${service}: ${why} (${mend})`)

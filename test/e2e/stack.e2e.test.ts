@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -10,7 +12,7 @@ import { serverProcesses } from '#stack/processes.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
 import { until } from '../support/system.ts'
 
-// Where the stack is found depends on the temporary folder: this one is nobody else's.
+// The stack is found below this folder, which is nobody else's.
 const folder = await mkdtemp(join(tmpdir(), 'ingester-test-'))
 // Whatever ends this file, what it left in the background ends with it.
 process.once('exit', () =>
@@ -20,11 +22,20 @@ after(async () => {
   await outcome('stack', 'down')
   await rm(folder, { recursive: true })
 })
-process.env['TMPDIR'] = folder
+process.env['XDG_RUNTIME_DIR'] = folder
 
-async function outcome(...args: string[]) {
-  await using program = startIngesterProgram(args)
+const outcome = (...args: string[]) => outcomeWith({}, ...args)
+
+async function outcomeWith(env: Readonly<Record<string, string>>, ...args: string[]) {
+  await using program = startIngesterProgram(args, { env })
   return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
+}
+
+/** PostgreSQL's first process, below that one; its others go by other titles. */
+async function postmastersOf(pid: number): Promise<number[]> {
+  const pids = await serverProcesses(pid)
+  const names = await Promise.all(pids.map((one) => readFile(`/proc/${one}/cmdline`, 'utf8').catch(() => '')))
+  return pids.filter((_, at) => /^[^\0]*\/postgres\0-D\0/.test(names[at] ?? ''))
 }
 
 const isRunning = async (pid: number) => (await serverProcesses(pid)).length > 0
@@ -73,6 +84,11 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
     (running) => !running,
     2000,
   )
+  await until(
+    () => readdir(folder),
+    (left) => left.join() === '.env.local',
+    2000,
+  )
   const none = await outcome('stack', 'status')
   assert.equal(none.code, 4)
   assert.match(none.talk, /stack up --detach/)
@@ -81,14 +97,81 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
 
 test('two at once: one starts, both are told where it is', async () => {
   const both = await Promise.all([1, 2].map(() => outcome('stack', 'up', '--detach', '--json')))
-  const [first, second] = both.map(({ code, out, talk }) => {
-    // Whoever lost the race for the place may say so; nothing of it is left then.
-    if (code === 0) return JSON.parse(out).pid
-    assert.match(talk, /running already/)
-    return undefined
-  })
-  assert.ok(first ?? second)
-  if (first && second) assert.equal(first, second)
+  for (const { code, talk } of both) assert.equal(code, 0, talk)
+  const [first, second] = both.map(({ out }) => JSON.parse(out).pid)
+  assert.equal(first, second)
+  await outcome('stack', 'down')
+})
+
+test('a service that died is told by status, and up replaces the stack', async () => {
+  const first = JSON.parse((await outcome('stack', 'up', '--detach', '--json')).out)
+  const [postmaster] = await postmastersOf(first.pid)
+  process.kill(postmaster as number, 'SIGKILL')
+  const status = await until(
+    () => outcome('stack', 'status'),
+    ({ code }) => code === 4,
+  )
+  assert.match(status.out, /PostgreSQL +\S+ +ended by itself: signal 9$/m)
+  assert.match(status.talk, /^PostgreSQL of the stack in the background ended by itself: .*stack down/)
+  const url = await outcome('stack', 'status', '--url')
+  assert.deepEqual([url.code, url.out], [4, ''], 'nobody answers there')
+
+  const up = await outcome('stack', 'up', '--detach', '--json')
+  assert.equal(up.code, 0, up.talk)
+  assert.match(up.talk, /PostgreSQL had ended by itself: signal 9\n.*a new one is started/)
+  assert.notEqual(JSON.parse(up.out).pid, first.pid)
+  assert.equal((await outcome('stack', 'status')).code, 0)
+  await outcome('stack', 'down')
+})
+
+test('up in the background says which ports were taken', async () => {
+  const server = createServer().listen(5433, '127.0.0.1')
+  // Whoever else has it serves as well.
+  await once(server, 'listening').catch(() => {})
+  const up = await outcome('stack', 'up', '--detach')
+  assert.match(up.talk, /^PostgreSQL on port \d+, since 5433 is taken/m)
+  const again = await outcome('stack', 'up', '--detach')
+  assert.equal(again.out, up.out)
+  assert.match(again.talk, /^it has been running since/)
+  await outcome('stack', 'down')
+  server.close()
+})
+
+test('a file that cannot be written is told before anything starts', async () => {
+  const up = await outcome('stack', 'up', '--detach', '--write', folder)
+  assert.deepEqual([up.code, up.out], [2, ''])
+  assert.match(up.talk, /^ingester: \S+ cannot be written: EISDIR.*--write/)
+  assert.equal((await outcome('stack', 'status')).code, 4)
+})
+
+test('it is found whatever TMPDIR is; asking for it makes nothing', async () => {
+  const own = await mkdtemp(join(folder, 'own-'))
+  const other = join(folder, 'not there', 'x'.repeat(200))
+  const env = { XDG_RUNTIME_DIR: own }
+  for (const args of [['status'], ['down']]) await outcomeWith(env, 'stack', ...args)
+  assert.deepEqual(await readdir(own), [])
+  assert.equal((await outcomeWith(env, 'stack', 'up', '--detach')).code, 0)
+  const status = await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'status')
+  assert.equal(status.code, 0, status.talk)
+  assert.equal((await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'down')).talk, 'ended\n')
+
+  const failed = await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'up')
+  assert.equal(failed.code, 3)
+  assert.match(failed.talk, /no folder for \w+ in .*ENOENT.*set TMPDIR/)
+  await rm(own, { recursive: true })
+})
+
+test('a place that others can write to is not believed', async () => {
+  const { out } = await outcome('stack', 'up', '--detach', '--json')
+  const [name = ''] = (await readdir(folder)).filter((one) => one.startsWith('ingester-'))
+  await chmod(join(folder, name), 0o777)
+  for (const args of [['status', '--url'], ['up', '--detach'], ['down']]) {
+    const { code, out, talk } = await outcome('stack', ...args)
+    assert.deepEqual([code, out], [2, ''], args.join(' '))
+    assert.match(talk, /is open to other users, so what is in it is not trusted: remove it/)
+  }
+  await chmod(join(folder, name), 0o700)
+  assert.equal(JSON.parse((await outcome('stack', 'status', '--json')).out).pid, JSON.parse(out).pid)
   await outcome('stack', 'down')
 })
 
@@ -100,6 +183,42 @@ test('in the foreground: Ctrl-C ends it; a second one says that there is one', a
   assert.match(second.talk, /running already.*stack down/)
   first.signalGroup('SIGINT')
   assert.equal(await first.ended, 0, first.stderr())
+})
+
+test('Ctrl-C while it starts ends the start and leaves nothing; a second one leaves at once', async () => {
+  const temporary = join(folder, 'temporary')
+  await mkdir(temporary)
+  await chmod(folder, 0o755)
+  await chmod(temporary, 0o1777)
+  const begun = () =>
+    until(
+      () => readdir(temporary),
+      (folders) => folders.some((one) => one.startsWith('ingester-postgres-')),
+    )
+  const nothing = () =>
+    until(
+      () => readdir(temporary),
+      (folders) => folders.length === 0,
+    )
+  await using first = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
+  await begun()
+  first.signalGroup('SIGINT')
+  assert.equal(await first.ended, 0, first.stderr())
+  assert.doesNotMatch(first.stderr(), /PostgreSQL on port/)
+  assert.equal(first.stdout(), '')
+  assert.deepEqual(await readdir(temporary), [])
+
+  await using second = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
+  await begun()
+  const [, ...below] = await serverProcesses(second.pid)
+  for (const pid of below) process.kill(pid, 'SIGSTOP')
+  second.signalGroup('SIGINT')
+  await second.said(/once more to leave now/)
+  second.signalGroup('SIGINT')
+  assert.equal(await second.ended, 0, 'those that it started are frozen, and not waited for')
+  for (const pid of below) if (await isRunning(pid)) process.kill(pid, 'SIGCONT')
+  await nothing()
+  await chmod(folder, 0o700)
 })
 
 test('killed with -9 it is in nobody’s way', async () => {
@@ -120,12 +239,15 @@ test('one that does not come up says why, and leaves nothing', async () => {
   })
   assert.equal(await failed.ended, 3)
   assert.match(failed.stderr(), /did not come up; its last words:\n.*nobody answers at PUBSUB_EMULATOR_HOST/s)
+  const [, log = ''] = /all of them: (.*)$/m.exec(failed.stderr()) ?? []
+  assert.match(await readFile(log, 'utf8'), /nobody answers at PUBSUB_EMULATOR_HOST/)
   assert.equal((await outcome('stack', 'status')).code, 4)
 })
 
-test('make dev, psql and down are these commands', async () => {
+test('make dev, psql and down are these commands; an address is no option of psql', async () => {
   const { stdout } = await promisify(execFile)('make', ['-n', 'dev', 'down', 'psql'], { cwd: projectDir })
   for (const command of ['stack up --detach --write .env.local', 'stack down', 'stack status --url']) {
     assert.ok(stdout.includes(`bin/ingester ${command}`), command)
   }
+  assert.ok(stdout.includes('psql -d "$url"'))
 })

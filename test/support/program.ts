@@ -49,9 +49,9 @@ if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
 
 /** Starts a program of the project, in a process group of its own. Disposing kills that group. */
 export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
-  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
+  const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = process.env
   const cwd = options.cwd ?? projectDir
-  const env = { PATH, HOME, TMPDIR, ...options.env }
+  const env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...options.env }
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))

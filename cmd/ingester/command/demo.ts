@@ -64,7 +64,16 @@ async function demo(options: Options): Promise<number> {
   const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr)
   const isLive = process.stderr.isTTY && !options.logs
-  using signals = stopSignals(() => talk.say('stopping: settling what is in hand; once more to leave now'))
+  const unproven = options.for === undefined ? exitCode.done : exitCode.checkFailed
+  let starting = true
+  using signals = stopSignals(
+    () =>
+      talk.say(
+        `stopping: ${starting ? 'ending the start' : 'settling what is in hand'}; once more to leave now`,
+      ),
+    // Nothing is in hand yet, and what it started is ended by the end of this process.
+    () => starting && process.exit(unproven),
+  )
   using live = new DisposableStack()
 
   talk.say('starting PostgreSQL, Redis and a Pub/Sub emulator')
@@ -77,12 +86,17 @@ async function demo(options: Options): Promise<number> {
     tell: (line) => talk.say(`  ${line}`),
     writeLog: isLive ? (lines) => talk.say(lines.trimEnd()) : undefined,
     started: (running) => {
+      starting = false
       talk.say(demoBlock(running, settings).join('\n'))
       if (isLive) live.use(new LiveView(running, talk, options.for))
     },
   })
   live.dispose()
   talk[Symbol.dispose]()
+  if (!result) {
+    talk.say('stopped before it had started')
+    return unproven
+  }
 
   const { nacked, converged } = result.summary
   if (options.for === undefined) {

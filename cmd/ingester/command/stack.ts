@@ -47,22 +47,31 @@ export function stackCommand(): Command {
 }
 
 async function up({ detach, write, json }: UpOptions): Promise<void> {
-  const { envLines, stackUp, stackUpDetached, writeEnvFile } = await import('#app/stack.ts')
+  const { checkEnvFile, envLines, writeEnvFile } = await import('#app/env-file.ts')
+  const environment = readEnvironment(undefined)
+  const say = (line: string) => console.error(line)
   const tell = (status: StackStatus) => {
     if (json) return console.log(JSON.stringify(status))
     for (const line of envLines(status.env)) console.log(line)
   }
+  if (write) await checkEnvFile(write)
   if (detach) {
-    const status = await stackUpDetached()
+    const { stackUpDetached } = await import('#app/stack-background.ts')
+    const status = await stackUpDetached(environment, say)
     if (write) await writeEnvFile(write, status)
     return tell(status)
   }
-  using signals = stopSignals(() => console.error('stopping'))
+  const { stackUp } = await import('#app/stack.ts')
+  // What it started is ended by the end of this process, however that comes.
+  using signals = stopSignals(
+    () => say('stopping; once more to leave now'),
+    () => process.exit(exitCode.done),
+  )
   let writing: Promise<void> = Promise.resolve()
   await stackUp({
-    environment: readEnvironment(undefined),
+    environment,
     signal: signals.stop,
-    log: (line) => console.error(line),
+    log: say,
     started: (status) => {
       if (write) writing = writeEnvFile(write, status)
       tell(status)
@@ -72,21 +81,44 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
 }
 
 async function down(): Promise<void> {
-  const { stackDown } = await import('#app/stack.ts')
-  console.error((await stackDown()) ? 'ended' : 'there is no stack of this folder in the background')
+  const { stackDown } = await import('#app/stack-background.ts')
+  const there = await stackDown(readEnvironment(undefined))
+  console.error(there ? 'ended' : 'there is no stack of this folder in the background')
 }
 
 async function status({ url, json }: StatusOptions): Promise<void> {
-  const { stackStatus } = await import('#app/stack.ts')
-  const found = await stackStatus()
+  const { stacksOf } = await import('#app/stack-background.ts')
+  const { endedServices } = await import('#app/stack-status.ts')
+  const [found, other] = await stacksOf(readEnvironment(undefined))
   if (!found) {
     console.error('no stack of this folder is running: start one with `bin/ingester stack up --detach`')
     process.exitCode = exitCode.checkFailed
     return
   }
-  if (url) return console.log(found.url)
+  const ended = endedServices(found)
+  if (ended.length > 0) {
+    const names = ended.map(({ name }) => name).join(' and ')
+    const mend =
+      found.who === 'demo'
+        ? 'end the demo with Ctrl-C'
+        : 'end it with `bin/ingester stack down`, then start it again, or let `stack up --detach` do both'
+    console.error(`${names} of ${whose(found)} ended by itself: ${mend}`)
+    process.exitCode = exitCode.checkFailed
+  }
   if (json) return console.log(JSON.stringify(found))
-  const whose = found.who === 'demo' ? 'of a running demo, ' : ''
-  console.log(`${whose}running since ${found.since}, pid ${found.pid}`)
-  for (const { name, address } of found.services) console.log(`  ${name.padEnd(16)}  ${address}`)
+  if (url) {
+    if (ended.some(({ name }) => name === 'PostgreSQL')) return
+    console.error(`the database of ${whose(found)}${other ? `, not that of ${whose(other)}` : ''}`)
+    return console.log(found.url)
+  }
+  console.log(
+    `${found.who === 'demo' ? 'of a running demo, ' : ''}running since ${found.since}, pid ${found.pid}`,
+  )
+  for (const { name, address, ended: how } of found.services) {
+    console.log(`  ${name.padEnd(16)}  ${address}${how === undefined ? '' : `  ended by itself: ${how}`}`)
+  }
+}
+
+function whose({ who }: StackStatus): string {
+  return who === 'demo' ? 'the running demo' : 'the stack in the background'
 }

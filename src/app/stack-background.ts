@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import type { Environment } from '#config/environment.ts'
+import { UnreachableError } from '#core/failure.ts'
+import { askStatus, askToStop } from '#stack/control.ts'
+import type { ControlPlace } from '#stack/control-place.ts'
+import { openPlace } from '#stack/control-place.ts'
+import { projectDir } from './project.ts'
+import { logOf, placeFor, placing } from './stack-place.ts'
+import type { StackStatus } from './stack-status.ts'
+import { endedServices } from './stack-status.ts'
+
+/**
+ * Starts a stack in the background, or finds the one that runs; one that has lost a service is replaced. It goes on
+ * when this process ends.
+ *
+ * @param tell takes lines for people: the ports that are not those of every day, what is missing, what was replaced
+ * @throws UnreachableError with its last words if it does not come up; ConfigurationError
+ */
+export async function stackUpDetached(
+  environment: Environment,
+  tell: (line: string) => void,
+): Promise<StackStatus> {
+  const place = await placeFor('stack', environment)
+  const running = await statusAt(place)
+  if (running) {
+    const ended = endedServices(running)
+    if (ended.length === 0) {
+      tell(`it has been running since ${running.since}, pid ${running.pid}`)
+      return running
+    }
+    for (const { name, ended: how } of ended) tell(`${name} had ended by itself: ${how}`)
+    tell('so that stack is ended, and a new one is started: what was in it is gone')
+    await askToStop(place)
+  }
+  return startInBackground(place, tell)
+}
+
+/** Ends the stack that runs in the background; false if there is none. */
+export async function stackDown(environment: Environment): Promise<boolean> {
+  const place = await placeFor('stack', environment)
+  return placing(() => askToStop(place))
+}
+
+/** What runs of this folder, the one in the background first; a demo's is for others to look at, too. */
+export async function stacksOf(environment: Environment): Promise<StackStatus[]> {
+  const places = await Promise.all((['stack', 'demo'] as const).map((who) => placeFor(who, environment)))
+  return (await Promise.all(places.map(statusAt))).filter((status) => status !== undefined)
+}
+
+async function statusAt(place: ControlPlace): Promise<StackStatus | undefined> {
+  return (await placing(() => askStatus(place))) as StackStatus | undefined
+}
+
+async function startInBackground(place: ControlPlace, tell: (line: string) => void): Promise<StackStatus> {
+  await placing(() => openPlace(place))
+  // Two may start at once, and only one of them gets the place: each has a log of its own until it is known which.
+  const ownLog = join(place.folder, `stack-${process.pid}.log`)
+  const log = openSync(ownLog, 'w', 0o600)
+  const child = spawn(join(projectDir, 'bin/ingester'), ['stack', 'up', '--json'], {
+    detached: true,
+    stdio: ['ignore', 'pipe', log],
+  })
+  closeSync(log)
+  const stdout = child.stdout as Readable
+  const ended = once(child, 'close').then(() => undefined)
+  const line = await Promise.race([once(createInterface({ input: stdout }), 'line'), ended])
+  const words = (await readFile(ownLog, 'utf8')).trim().split('\n')
+  if (line) {
+    await rename(ownLog, logOf(place))
+    for (const word of words) tell(word)
+    stdout.destroy()
+    child.unref()
+    return JSON.parse(String(line[0])) as StackStatus
+  }
+  const winner = await statusAt(place)
+  if (winner) {
+    await rm(ownLog)
+    tell('another one was started at the same time: this is where that is')
+    return winner
+  }
+  await rename(ownLog, logOf(place))
+  const last = words.slice(-10).join('\n')
+  throw new UnreachableError(
+    `the stack did not come up; its last words:\n${last}\nall of them: ${logOf(place)}`,
+  )
+}

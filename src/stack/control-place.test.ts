@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { chmod, chown, mkdir, mkdtempDisposable, readdir, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { controlPlace, leavePlace, openPlace, PlaceError, placeIsThere } from './control-place.ts'
+
+const ownFolder = () => mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
+
+test('it is in XDG_RUNTIME_DIR, another one for each project; looking there makes nothing', async () => {
+  await using own = await ownFolder()
+  const one = await controlPlace('/a', 'stack', own.path)
+  const another = await controlPlace('/b', 'stack', own.path)
+  assert.ok(one.socket.startsWith(`${own.path}/ingester-`) && one.socket.endsWith('/stack.sock'))
+  assert.notEqual(one.folder, another.folder)
+  assert.equal(await placeIsThere(one), false)
+  assert.deepEqual(await readdir(own.path), [])
+})
+
+test('a runtime folder that is missing, relative, a file, or too long for a socket is passed over', async () => {
+  await using own = await ownFolder()
+  const file = join(own.path, 'file')
+  await writeFile(file, '')
+  const long = join(own.path, 'x'.repeat(80))
+  await mkdir(long)
+  for (const runtimeDir of [undefined, join(own.path, 'nowhere'), '.', file, long]) {
+    const { folder } = await controlPlace('/a', 'demo', runtimeDir)
+    assert.match(folder, /^\/tmp\/ingester-\d+-[\da-f]{12}$/)
+  }
+})
+
+test('TMPDIR is not asked', async (t) => {
+  await using own = await ownFolder()
+  const { TMPDIR } = process.env
+  t.after(() => (TMPDIR === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = TMPDIR)))
+  process.env['TMPDIR'] = own.path
+  assert.ok((await controlPlace('/a', 'stack', undefined)).folder.startsWith('/tmp/ingester-'))
+})
+
+test('it is opened for this user alone, twice if need be, and left without a trace', async () => {
+  await using own = await ownFolder()
+  const place = await controlPlace('/a', 'stack', own.path)
+  await openPlace(place)
+  await openPlace(place)
+  assert.equal(await placeIsThere(place), true)
+  await leavePlace(place)
+  assert.deepEqual(await readdir(own.path), [])
+})
+
+test('a place that others can use, or that is no folder, is refused with the mend', async () => {
+  await using own = await ownFolder()
+  const place = await controlPlace('/a', 'stack', own.path)
+  const refused = async (why: RegExp) => {
+    for (const use of [openPlace, placeIsThere]) {
+      await assert.rejects(
+        use(place),
+        (error: Error) => error instanceof PlaceError && why.test(error.message),
+      )
+    }
+  }
+  await mkdir(join(own.path, 'elsewhere'), { mode: 0o700 })
+  await symlink(join(own.path, 'elsewhere'), place.folder)
+  await refused(/is no folder.*remove it, or set XDG_RUNTIME_DIR/)
+})
+
+for (const mode of [0o770, 0o701]) {
+  test(`one with mode ${mode.toString(8)} is refused`, async () => {
+    await using own = await ownFolder()
+    const place = await controlPlace('/a', 'stack', own.path)
+    await openPlace(place)
+    await chmod(place.folder, mode)
+    await assert.rejects(placeIsThere(place), /is open to other users/)
+    await assert.rejects(openPlace(place), /is open to other users/)
+  })
+}
+
+// Only root can give a folder away.
+if (process.getuid?.() === 0) {
+  test('one that another user has made beforehand is refused, and so is a runtime folder of theirs', async () => {
+    await using own = await ownFolder()
+    const place = await controlPlace('/a', 'stack', own.path)
+    await openPlace(place)
+    await chown(place.folder, 65_534, 65_534)
+    await assert.rejects(placeIsThere(place), /belongs to another user/)
+    await chown(own.path, 65_534, 65_534)
+    assert.ok((await controlPlace('/a', 'stack', own.path)).folder.startsWith('/tmp/ingester-'))
+  })
+}
