@@ -8,8 +8,9 @@ import pg from 'pg'
 import type { DemoSummary } from '#app/demo.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { serverProcesses } from '#stack/processes.ts'
+import { startPubsub } from '#stack/pubsub.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
-import { projectId } from '../support/system.ts'
+import { projectId, until } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
 const mixture = ['--duplicates', '20', '--late', '30', '--poison', '2', '--seed', seed, '--json']
@@ -129,14 +130,18 @@ test('the live view says what is wrong, and goes on when it is right again', asy
 })
 
 test('while it runs, `stack status` tells where it is, and psql finds it', async () => {
-  // Where it is found depends on the temporary folder: this one is nobody else's.
+  // It is found below this folder, which is nobody else's.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
-  const env = { TMPDIR: folder.path }
+  const env = { XDG_RUNTIME_DIR: folder.path }
   await using demo = startIngesterProgram(['demo'], { env })
   const [, url] = await demo.said(/psql (postgres:\S+)/)
   await using status = startIngesterProgram(['stack', 'status', '--url'], { env })
   assert.equal(await status.ended, 0, status.stderr())
   assert.equal(status.stdout(), `${url}\n`)
+  assert.equal(status.stderr(), 'the database of the running demo\n')
+  await using second = startIngesterProgram(['demo', '--for', '1s'], { env })
+  assert.equal(await second.ended, 0, second.stderr())
+  assert.match(second.stderr(), /will not find this demo: another demo of this folder was first/)
   await using told = startIngesterProgram(['stack', 'status'], { env })
   assert.equal(await told.ended, 0)
   assert.match(told.stdout(), /^of a running demo, running since/)
@@ -147,6 +152,102 @@ test('while it runs, `stack status` tells where it is, and psql finds it', async
   assert.equal(await demo.ended, 0, demo.stderr())
   await using gone = startIngesterProgram(['stack', 'status'], { env })
   assert.equal(await gone.ended, 4)
+})
+
+test('Ctrl-C while it starts ends the start, without a table; a second one leaves at once', async () => {
+  await using first = startIngesterProgram(['demo'])
+  await first.said(/^starting/)
+  first.signalGroup('SIGINT')
+  assert.equal(await first.ended, 0, first.stderr())
+  assert.match(first.stderr(), /ending the start[^]*\nstopped before it had started\n$/)
+  assert.doesNotMatch(first.stderr(), /PostgreSQL on port|published/)
+
+  await using second = startIngesterProgram(['demo', '--for', '5s'])
+  await second.said(/^starting/)
+  // With what it has started frozen, the start cannot be ended politely.
+  const [, ...below] = await until(
+    () => serverProcesses(second.pid),
+    (pids) => pids.length > 1,
+  )
+  for (const pid of below) process.kill(pid, 'SIGSTOP')
+  second.signalGroup('SIGINT')
+  await second.said(/once more to leave now/)
+  second.signalGroup('SIGINT')
+  assert.equal(await second.ended, 4, 'nothing is proven')
+  assert.doesNotMatch(second.stderr(), /published/)
+  for (const pid of below) {
+    for (const one of await serverProcesses(pid)) process.kill(one, 'SIGCONT')
+    await until(
+      () => serverProcesses(pid),
+      (pids) => pids.length === 0,
+    )
+  }
+})
+
+for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
+  test(`a second Ctrl-C on ${args.join(' ')}: what is in hand is given back, and no table is told that was not read`, async () => {
+    await using demo = startIngesterProgram(args)
+    const [, url] = await demo.said(/psql (postgres:\S+)/)
+    await demo.said(/ready after/)
+    const client = new pg.Client({ connectionString: url as string })
+    // The server ends it when it ends.
+    client.on('error', () => {})
+    await client.connect()
+    await client.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
+    const { rows } = await until(
+      () => client.query('SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1'),
+      (result) => result.rows.length > 0,
+    )
+    assert.equal(rows.length, 1, 'a batch waits')
+    demo.signalGroup('SIGINT')
+    await demo.said(/once more to leave now/)
+    demo.signalGroup('SIGINT')
+    const beganMs = performance.now()
+    const json = args.includes('--json')
+    assert.equal(await demo.ended, json ? 4 : 5, demo.stderr())
+    assert.ok(performance.now() - beganMs < 15_000, 'no statement that waits is waited for')
+    if (json) {
+      const summary = summaryOf(demo.stdout())
+      assertIdentity(summary)
+      assert.equal(summary.rows, null)
+      assert.ok(summary.nacked > 0)
+      assert.match(demo.stderr(), /NOT converged:\n {2}the table was not read\n/)
+    } else {
+      assert.match(demo.stderr(), /^ {2}nacked +[1-9]/m)
+      assert.match(demo.stderr(), /^ {2}rows +– +in scan_results; not read$/m)
+    }
+  })
+}
+
+test('on an emulator that others use, nothing of the demo stays, not even when it failed', async () => {
+  await using pubsub = await startPubsub({ port: 0 })
+  const env = { PUBSUB_EMULATOR_HOST: pubsub.emulatorHost }
+  const clients = await connectPubsub({ projectId, emulatorHost: pubsub.emulatorHost })
+  await using _ = { [Symbol.asyncDispose]: () => clients.close() }
+  const project = `projects/${projectId}`
+  const left = async () => {
+    const [topics] = await clients.publisher.listTopics({ project })
+    const [subscriptions] = await clients.subscriber.listSubscriptions({ project })
+    return [...topics, ...subscriptions].map(({ name }) => name as string)
+  }
+  const others = await clients.publisher.createTopic({ name: `${project}/topics/of-others` })
+  await using demo = startIngesterProgram(['demo', '--for', '1s'], { env })
+  await demo.said(/ready after/)
+  assert.deepEqual(await left(), [
+    `${project}/topics/of-others`,
+    `${project}/topics/scan-topic-demo-${demo.pid}`,
+    `${project}/subscriptions/scan-sub-demo-${demo.pid}`,
+  ])
+  assert.equal(await demo.ended, 0, demo.stderr())
+  assert.deepEqual(await left(), [others[0].name])
+
+  await using failing = startIngesterProgram(['demo'], { env })
+  await failing.said(/ready after/)
+  await clients.subscriber.deleteSubscription({
+    subscription: `${project}/subscriptions/scan-sub-demo-${failing.pid}`,
+  })
+  assert.equal(await failing.ended, 1, failing.stderr())
+  assert.deepEqual(await left(), [others[0].name])
 })
 
 async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
