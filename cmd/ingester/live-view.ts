@@ -1,5 +1,5 @@
 import type { DemoProgress, RunningDemo } from '#app/demo.ts'
-import { liveView } from './demo-view.ts'
+import { liveView } from './live-lines.ts'
 import type { Talk } from './talk.ts'
 
 const everyMs = 1000
@@ -11,16 +11,25 @@ type Rows = Awaited<ReturnType<RunningDemo['newestRows']>>
 
 /** Draws a running demo once a second, until it is disposed of. */
 export class LiveView implements Disposable {
-  readonly #demo: RunningDemo
-  readonly #talk: Talk
+  readonly #demo: Pick<RunningDemo, 'progress' | 'newestRows'>
+  readonly #talk: Pick<Talk, 'progress' | 'size'>
   readonly #forSeconds: number | undefined
-  readonly #began = performance.now()
+  readonly #clock: () => number
+  readonly #began: number
   readonly #timer: NodeJS.Timeout
   #before: { readonly progress: DemoProgress; readonly atMs: number }
   #newest: Rows = []
   #readAgainAtMs = 0
 
-  constructor(demo: RunningDemo, talk: Talk, forMs: number | undefined) {
+  /** @param clock monotonic milliseconds */
+  constructor(
+    demo: Pick<RunningDemo, 'progress' | 'newestRows'>,
+    talk: Pick<Talk, 'progress' | 'size'>,
+    forMs: number | undefined,
+    clock = () => performance.now(),
+  ) {
+    this.#clock = clock
+    this.#began = clock()
     this.#demo = demo
     this.#talk = talk
     this.#forSeconds = forMs === undefined ? undefined : forMs / 1000
@@ -33,20 +42,23 @@ export class LiveView implements Disposable {
   }
 
   #draw(): void {
-    const nowMs = performance.now()
+    const nowMs = this.#clock()
     if (nowMs >= this.#readAgainAtMs) void this.#read(nowMs)
     const before = this.#before
     const now = this.#demo.progress()
     this.#before = { progress: now, atMs: nowMs }
     this.#talk.progress(
-      liveView({
-        now,
-        before: before.progress,
-        secondsBetween: (nowMs - before.atMs) / 1000,
-        seconds: (nowMs - this.#began) / 1000,
-        forSeconds: this.#forSeconds,
-        newest: this.#newest,
-      }),
+      liveView(
+        {
+          now,
+          before: before.progress,
+          secondsBetween: (nowMs - before.atMs) / 1000,
+          seconds: (nowMs - this.#began) / 1000,
+          forSeconds: this.#forSeconds,
+          newest: this.#newest,
+        },
+        this.#talk.size,
+      ),
     )
   }
 
@@ -57,7 +69,7 @@ export class LiveView implements Disposable {
     } catch {
       // The database is away: what was last seen stays, and the view says what is wrong.
     }
-    const endedMs = performance.now()
+    const endedMs = this.#clock()
     this.#readAgainAtMs = endedMs + (endedMs - beganMs) / readingShare
   }
 }

@@ -60,6 +60,17 @@ test('run: an emulator is named, and an interval of 0 is told as what it means',
   assert.match(text, /records, as soon as one is free$/m)
 })
 
+test('an admin server on all addresses is told where a browser finds it', () => {
+  for (const [listens, told] of [
+    ['http://0.0.0.0:9400', 'http://127.0.0.1:9400'],
+    ['http://[::]:9400', 'http://[::1]:9400'],
+    ['http://10.0.0.0:9400', 'http://10.0.0.0:9400'],
+  ] as const) {
+    const running = { ...service(), ingester: { ...ingester, adminUrl: listens } } as RunningService
+    assert.ok(runBlock(running).join('\n').includes(` ${told}/metrics, ${told}/readyz`), listens)
+  }
+})
+
 test('demo: what it publishes, where everything is, and what is missing with its mend', () => {
   const settings = { rate: 500, duplicates: 10, late: 20, poison: 1, seed: 7, forMs: 20_000 }
   const running = {

@@ -63,7 +63,12 @@ function cacheOf({ stack, ingesters }: RunningDemo): string {
   return missing[0] ?? ingesters[0]?.cache ?? ''
 }
 
-const adminAddresses = (url: string) => `${url}/metrics, ${url}/readyz`
+/** A server that listens on all addresses is not at that one for a browser. */
+function adminAddresses(adminUrl: string): string {
+  const url = adminUrl.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+  return `${url}/metrics, ${url}/readyz`
+}
+
 const count = (n: number) => n.toLocaleString('en')
 const duration = (ms: number) => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
 const mebibytes = (bytes: number) => `${count(Math.round(bytes / 2 ** 20))} MiB`

@@ -1,4 +1,5 @@
 import { createLogUpdate } from 'log-update'
+import type { Size } from './live-lines.ts'
 
 /** Of lines that are all alike a reader wants to see so many. */
 const mostNotes = 20
@@ -19,6 +20,10 @@ export class Talk implements Disposable {
     this.#stream = stream
     // A hidden cursor would stay hidden after a kill -9.
     this.#draw = createLogUpdate(stream, { showCursor: true })
+  }
+
+  get size(): Size {
+    return { columns: this.#stream.columns || 80, rows: this.#stream.rows || 24 }
   }
 
   say(lines: string): void {

@@ -1,0 +1,25 @@
+import type { DemoSummary } from '#app/demo.ts'
+
+/** What the counts mean, for those who see them for the first time. */
+export const meanings = {
+  published: 'confirmed by the broker',
+  received: '',
+  written: 'its row was committed',
+  coalesced: 'folded into a newer one of its batch',
+  stale: 'a newer one was committed before',
+  deadLettered: 'cannot be stored; see dead_letters',
+  nacked: 'given back at a hard stop',
+  outstanding: 'in hand, not settled yet',
+  redelivered: 'received more than once',
+  offered: 'rows sent to PostgreSQL',
+  poison: 'published on purpose, to be dead-lettered',
+  keys: 'different ones, among what was published',
+  rows: 'in scan_results',
+} satisfies Record<Exclude<keyof DemoSummary, 'converged' | 'seconds'>, string>
+
+export type Count = keyof typeof meanings
+
+/** `12%` */
+export function share(part: number, whole: number): string {
+  return `${Math.round((100 * part) / whole)}%`
+}
