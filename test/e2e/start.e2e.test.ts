@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { freePort } from '#stack/ports.ts'
 import { startPostgres } from '#stack/postgres.ts'
 import { startIngesterProgram, startProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
@@ -128,6 +129,55 @@ test('PostgreSQL not there: a clear line at each try, exit 3 after the limit, no
     /PostgreSQL at 127.0.0.1:1\/scanner_dev was not reachable within INGESTER_STARTUP_TIMEOUT, 2 s/,
   )
   assert.doesNotMatch(talk, new RegExp(secret))
+})
+
+test('a Redis or PostgreSQL that is reached in the clear over a network: that is said at the start', async () => {
+  const warned = async (env: Readonly<Record<string, string>>) => {
+    const own = { ...enough, INGESTER_POSTGRES_HOST: '127.0.0.1', INGESTER_POSTGRES_PORT: '1', ...env }
+    const { talk } = await outcome(['run'], { ...own, INGESTER_STARTUP_TIMEOUT: '100ms' })
+    return [...talk.matchAll(/"msg":"(\S+=\S+): the connection is readable on the network"/g)].map(
+      ([, it]) => it,
+    )
+  }
+  // Nobody's loopback address, and yet this machine.
+  assert.deepEqual(await warned({ INGESTER_REDIS_ADDR: '0.0.0.0:1' }), ['INGESTER_REDIS_TLS=false'])
+  for (const quiet of [
+    {},
+    { INGESTER_REDIS_ADDR: 'localhost:6379' },
+    { INGESTER_REDIS_ADDR: '0.0.0.0:1', INGESTER_REDIS_TLS: 'true' },
+    { INGESTER_REDIS_ADDR: '0.0.0.0:1', INGESTER_REDIS_ENABLED: 'false' },
+  ]) {
+    assert.deepEqual(await warned(quiet), [], JSON.stringify(quiet))
+  }
+  assert.deepEqual(await warned({ INGESTER_POSTGRES_HOST: '0.0.0.0' }), [
+    'INGESTER_POSTGRES_SSL_MODE=disable',
+  ])
+})
+
+test('people see the block when it runs, unless they want less than that; machines never', async () => {
+  await using system = await startSystem()
+  const talk = async (env: Readonly<Record<string, string>>) => {
+    const port = await freePort(0)
+    await using run = startIngesterProgram(['run'], {
+      env: { ...system.env, ...env, INGESTER_HTTP_PORT: String(port) },
+    })
+    const readiness = () => fetch(`http://127.0.0.1:${port}/readyz`)
+    await until(
+      () =>
+        readiness().then(
+          ({ status }) => status,
+          () => undefined,
+        ),
+      (status) => status === 200,
+    )
+    run.signal('SIGTERM')
+    assert.equal(await run.ended, 0)
+    return run.stderr()
+  }
+  const block = /ready after[^]*Ctrl-C {8}settles/
+  assert.match(await talk({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'debug' }), block)
+  assert.equal(await talk({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'warn' }), '')
+  assert.doesNotMatch(await talk({}), block)
 })
 
 test('PostgreSQL that comes late is waited for; then a missing table is told with its mend, exit 2', async () => {

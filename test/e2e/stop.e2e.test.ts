@@ -65,7 +65,9 @@ test('a second signal gives back what is in hand and exits 5; the next one to co
   first.signal('SIGINT')
   await first.said(/once more to leave now/)
   first.signal('SIGINT')
+  const beganMs = performance.now()
   assert.equal(await first.ended, 5, first.stderr())
+  assert.ok(performance.now() - beganMs < 10_000, 'the statement that waits for the lock is not waited for')
   assert.match(first.stderr(), /"nacked":3000/)
   await system.sql.query('COMMIT')
 

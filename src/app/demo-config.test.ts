@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { demoConfig } from './demo-config.ts'
+
+const addresses = {
+  emulatorHost: '127.0.0.1:8085',
+  postgres: { host: '127.0.0.1', port: 5433, user: 'u', password: 'p', database: 'd' },
+  redis: '127.0.0.1:6379',
+}
+
+test('the addresses, names and secrets of others are not those of the demo', () => {
+  const { redis, postgres, pubsub, pipeline } = demoConfig(
+    {
+      INGESTER_REDIS_ADDR: 'redis.example.com:6380',
+      INGESTER_REDIS_PASSWORD: 'of another Redis',
+      INGESTER_REDIS_DB: '7',
+      INGESTER_REDIS_TLS: 'true',
+      INGESTER_POSTGRES_HOST: 'db.example.com',
+      INGESTER_POSTGRES_PASSWORD: 'of another PostgreSQL',
+      INGESTER_POSTGRES_SSL_MODE: 'verify-full',
+      INGESTER_PROJECTID: 'production',
+      INGESTER_TOPICID: 'orders',
+      INGESTER_SUBSCRIPTIONID: 'orders-sub',
+    },
+    addresses,
+  )
+  assert.deepEqual([redis.host, redis.port, redis.password], ['127.0.0.1', 6379, undefined])
+  assert.deepEqual([redis.db, redis.tls], [0, false])
+  assert.deepEqual([postgres.host, postgres.password, postgres.sslMode], ['127.0.0.1', 'p', 'disable'])
+  assert.deepEqual([pubsub.projectId, pubsub.emulatorHost], ['test-project', '127.0.0.1:8085'])
+  assert.deepEqual([pubsub.topicId, pubsub.subscriptionId, pipeline], ['scan-topic', 'scan-sub', 'scans'])
+})
+
+test('what is not about addresses is the user’s', () => {
+  assert.equal(demoConfig({ INGESTER_MAX_BATCH_SIZE: '17' }, addresses).engine.maxBatchRecords, 17)
+})
+
+test('on an emulator that others use the names are its own', () => {
+  const { pubsub } = demoConfig({ PUBSUB_EMULATOR_HOST: 'elsewhere:1' }, addresses)
+  assert.deepEqual(
+    [pubsub.topicId, pubsub.subscriptionId],
+    [`scan-topic-demo-${process.pid}`, `scan-sub-demo-${process.pid}`],
+  )
+})
+
+test('without a Redis there is no cache', () => {
+  assert.equal(demoConfig({}, { ...addresses, redis: undefined }).redis.enabled, false)
+})
