@@ -38,11 +38,13 @@ const src: Record<string, Room> = {
 const folders: Record<string, Room> = {
   ...Object.fromEntries(Object.entries(src).map(([name, room]) => [`src/${name}`, room])),
   'src/app': { may: Object.keys(src), npm: [] },
+  // What the command lines of both programs have in common.
+  'cmd/argv': { may: ['app', 'config'], npm: ['commander'] },
   'cmd/ingester': {
-    may: ['app', 'config'],
+    may: ['app', 'argv', 'config'],
     npm: ['commander', 'cli-table3', 'log-update', '@clack/prompts'],
   },
-  'cmd/scanner': { may: ['app', 'config'], npm: ['commander'] },
+  'cmd/scanner': { may: ['app', 'argv', 'config'], npm: ['commander'] },
 }
 
 const tests = ['test/**', 'bench/**', '**/*.test.ts']

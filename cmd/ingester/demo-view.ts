@@ -1,34 +1,135 @@
-import type { DemoResult } from '#app/demo.ts'
+import { styleText } from 'node:util'
+import type { DemoProgress, RunningDemo } from '#app/demo.ts'
 import type { Count } from './demo-counts.ts'
 import { meanings, share } from './demo-counts.ts'
+import type { Line } from './fit.ts'
+import { cutTo, fitRows, wrapTo } from './fit.ts'
+import { plain } from './plain-text.ts'
 import { table } from './table.ts'
+import { utc } from './wording.ts'
 
-/** The counts of a demo that is over, as a table. */
-export function summaryView({ summary }: DemoResult): string {
-  const rows = (Object.keys(meanings) as Count[]).map((name) => {
-    const count = summary[name]
-    if (count === null) return [`  ${name}`, '–', '', `${meanings[name]}; not read`]
-    const part = ofReceived.has(name) && summary.received > 0 ? share(count, summary.received) : ''
-    return [`  ${name}`, count.toLocaleString('en'), part, meanings[name]]
+type NewestRow = Awaited<ReturnType<RunningDemo['newestRows']>>[number]
+
+/** Two looks at a running demo, so many seconds apart, and the newest rows. */
+export interface Look {
+  readonly now: DemoProgress
+  readonly before: DemoProgress
+  readonly secondsBetween: number
+  /** Since it began. */
+  readonly seconds: number
+  /** How long it is to publish; undefined: until it is stopped. */
+  readonly forSeconds: number | undefined
+  readonly newest: readonly NewestRow[]
+}
+
+/** Of a terminal. */
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** What goes first where the terminal is too small, the greatest number before others. */
+const rank = { never: 0, counts: 1, details: 2, gaps: 3, newest: 4 }
+
+/**
+ * What a terminal shows while a demo runs. Its lines keep their places, so that it is calm. On a small one what it is
+ * at and what is wrong stay longest. The row below is left for the cursor.
+ */
+export function liveView(look: Look, { columns, rows }: Size): string {
+  const { now } = look
+  const cut = (rank: number, ...texts: string[]): Line[] =>
+    texts.map((text) => ({ text: cutTo(columns, text), rank }))
+  const lines = [
+    ...cut(rank.never, styleText('bold', phaseLine(look))),
+    ...cut(rank.gaps, ''),
+    ...cut(
+      rank.counts,
+      countLine('published', look, dim(meanings.published)),
+      countLine('received', look, `${now.outstanding.toLocaleString('en')} in hand`),
+      ...inner.map((name) => countLine(name, look, dim(meanings[name]))),
+    ),
+    ...cut(
+      rank.details,
+      ['  cache       ', ...judgedShares(now)].join('  '),
+      `  latency         ${latency(now.slowestCommitSeconds)}`,
+    ),
+    ...cut(rank.gaps, ''),
+    ...cut(rank.newest, ...newestLines(look.newest, columns)),
+    ...withoutRepeats(now.trouble)
+      .flatMap((why) => wrapTo(columns, `! ${plain(why, 'one line')}`))
+      .map((text) => ({ text: styleText('yellow', text), rank: rank.never })),
+  ]
+  return fitRows(lines, rows - 1)
+    .map(({ text }) => text)
+    .join('\n')
+}
+
+/** Several parts may suffer from one cause: it is told in full once. */
+function withoutRepeats(troubles: readonly string[]): string[] {
+  const told = new Set<string>()
+  return troubles.map((trouble) => {
+    const text = trouble.replace(/^(\S+): table \1: /, 'table $1: ')
+    const [, what, cause = ''] = /^(.*: )(.+?)(?: \[\w+\])?$/s.exec(text) ?? []
+    if (what !== undefined && told.has(cause)) return `${what}the same`
+    told.add(cause)
+    return text
   })
-  const head = [`  ${summary.seconds.toLocaleString('en')} s`, 'messages', 'of received', '']
-  return table(head, rows, undefined, [1, 2])
 }
 
-const ofReceived: ReadonlySet<Count> = new Set([
-  'written',
-  'coalesced',
-  'stale',
-  'deadLettered',
-  'nacked',
-  'outstanding',
-])
-const shownDifferences = 10
-
-/** Whether the proof holds, and if not, why. */
-export function verdictLines({ summary, differences }: DemoResult): string[] {
-  if (summary.converged) return ['converged: the table holds the newest record of every key']
-  const shown = differences.slice(0, shownDifferences).map((line) => `  ${line}`)
-  const more = differences.length - shown.length
-  return ['NOT converged:', ...shown, ...(more > 0 ? [`  … and ${more} more`] : [])]
+function phaseLine({ now, seconds, forSeconds }: Look): string {
+  const far = `${Math.floor(seconds)} s`
+  switch (now.phase) {
+    case 'publishing':
+      return forSeconds === undefined
+        ? `publishing · ${far}`
+        : `publishing · ${Math.min(Math.floor(seconds), forSeconds)} of ${forSeconds} s`
+    case 'settling':
+      return 'settling · everything that was published is waited for'
+    case 'stopping':
+      return 'stopping · settling what is in hand; Ctrl-C once more: leave now'
+    case 'comparing':
+      return 'comparing the table with what was published'
+  }
 }
+
+/** What becomes of what is received. */
+const inner = ['written', 'coalesced', 'stale', 'deadLettered'] as const
+
+function countLine(
+  name: Exclude<Count, 'poison' | 'keys' | 'rows'>,
+  { now, before, secondsBetween }: Look,
+  words: string,
+): string {
+  const rate = Math.max(0, now[name] - before[name]) / secondsBetween
+  const indent = inner.some((one) => one === name) ? '  ' : ''
+  const label = `${indent}${name === 'deadLettered' ? 'dead letters' : name}`
+  const figures = `${now[name].toLocaleString('en').padStart(11)}  ${Math.round(rate).toLocaleString('en').padStart(7)}/s`
+  return `  ${label.padEnd(14)}${figures}   ${words}`
+}
+
+/** Of all records that it was asked about so far. */
+function judgedShares({ judged }: DemoProgress): string[] {
+  const all = judged.fresh + judged.stale + judged.busy
+  if (all === 0) return ['not asked']
+  return (['fresh', 'stale', 'busy'] as const).map(
+    (verdict) => `${share(judged[verdict], all).padStart(4)} ${verdict}`,
+  )
+}
+
+function latency(seconds: number | undefined): string {
+  if (seconds === undefined) return 'nothing was committed just now'
+  return `${Math.round(seconds * 1000).toLocaleString('en')} ms from publishing to commit, at worst`
+}
+
+function newestLines(rows: readonly NewestRow[], columns: number): string[] {
+  const cells = rows.map(({ ip, port, service, response, timestamp }) => [
+    `  ${utc(timestamp * 1000)}`,
+    plain(ip, 'one line').padEnd(15),
+    String(port).padStart(5),
+    plain(service, 'one line').padEnd(7),
+    plain(response, 'one line'),
+  ])
+  return table(['  newest rows', 'ip', 'port', 'service', 'response'], cells, columns, [2]).split('\n')
+}
+
+const dim = (text: string) => styleText('dim', text)

@@ -1,5 +1,5 @@
 import type { DemoProgress, RunningDemo } from '#app/demo.ts'
-import { liveView } from './live-lines.ts'
+import { liveView } from './demo-view.ts'
 import type { Talk } from './talk.ts'
 
 const everyMs = 1000

@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update'
-import type { Size } from './live-lines.ts'
+import type { Size } from './demo-view.ts'
 
 /** Of lines that are all alike a reader wants to see so many. */
 const mostNotes = 20

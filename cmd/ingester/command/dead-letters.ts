@@ -3,7 +3,7 @@ import type { DeadLetterStatus, Preview, Selection } from '#app/dead-letters.ts'
 import { loadDatabaseConfig, loadRedriveConfig } from '#config/config.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
-import { argument } from '../arguments.ts'
+import { argument } from '#argv/argument.ts'
 import { stopSignals } from '../stop-signals.ts'
 import { askWhether, canAsk } from '../ask.ts'
 

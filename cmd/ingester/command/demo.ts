@@ -1,13 +1,12 @@
 import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
+import { argument, checkShares, whole } from '#argv/argument.ts'
 import { readEnvironment } from '#config/environment.ts'
-import { parseDuration, parsePercentage, parseWhole } from '#config/values.ts'
-import { argument } from '../arguments.ts'
+import { parseDuration, parsePercentage } from '#config/values.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 const duration = argument(parseDuration)
 const percentage = argument(parsePercentage)
-const whole = (least: number) => argument((text) => parseWhole(text, least))
 
 interface Options {
   readonly for?: number
@@ -47,9 +46,7 @@ export function demoCommand(): Command {
 `,
     )
     .action(async (options: Options, command: Command) => {
-      const { duplicates, late, poison } = options
-      if (duplicates + late + poison > 100)
-        command.error('--duplicates, --late and --poison add up to more than 100')
+      checkShares(command, options)
       if (options.json && options.for === undefined)
         command.error('--json needs --for: it prints the verdict')
       process.exitCode = await demo(options)
@@ -58,7 +55,7 @@ export function demoCommand(): Command {
 
 async function demo(options: Options): Promise<number> {
   const { runDemo } = await import('#app/demo.ts')
-  const { summaryView, verdictLines } = await import('../demo-view.ts')
+  const { summaryView, verdictLines } = await import('../demo-summary.ts')
   const { demoBlock } = await import('../start-block.ts')
   const { LiveView } = await import('../live-view.ts')
   const { Talk } = await import('../talk.ts')

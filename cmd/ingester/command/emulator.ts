@@ -1,6 +1,5 @@
 import { Command } from 'commander'
-import { parseWhole } from '#config/values.ts'
-import { argument } from '../arguments.ts'
+import { whole } from '#argv/argument.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 interface Options {
@@ -14,12 +13,7 @@ export function emulatorCommand(): Command {
   return new Command('emulator')
     .summary('the Pub/Sub emulator alone')
     .description('Run the Pub/Sub emulator alone: gRPC and REST on one port, everything in memory.')
-    .option(
-      '--port <n>',
-      '0: any free one',
-      argument((text) => parseWhole(text, 0, 65_535)),
-      8085,
-    )
+    .option('--port <n>', '0: any free one', whole(0, 65_535), 8085)
     .option('--host <address>', 'to listen on; there is no authentication', '127.0.0.1')
     .option('--faults', 'let it be broken on command: POST /faults, GET /inspect/{subscription}')
     .option('--json', 'print the address as one JSON object')

@@ -1,0 +1,34 @@
+import type { DemoResult } from '#app/demo.ts'
+import type { Count } from './demo-counts.ts'
+import { meanings, share } from './demo-counts.ts'
+import { table } from './table.ts'
+
+/** The counts of a demo that is over, as a table. */
+export function summaryView({ summary }: DemoResult): string {
+  const rows = (Object.keys(meanings) as Count[]).map((name) => {
+    const count = summary[name]
+    if (count === null) return [`  ${name}`, '–', '', `${meanings[name]}; not read`]
+    const part = ofReceived.has(name) && summary.received > 0 ? share(count, summary.received) : ''
+    return [`  ${name}`, count.toLocaleString('en'), part, meanings[name]]
+  })
+  const head = [`  ${summary.seconds.toLocaleString('en')} s`, 'messages', 'of received', '']
+  return table(head, rows, undefined, [1, 2])
+}
+
+const ofReceived: ReadonlySet<Count> = new Set([
+  'written',
+  'coalesced',
+  'stale',
+  'deadLettered',
+  'nacked',
+  'outstanding',
+])
+const shownDifferences = 10
+
+/** Whether the proof holds, and if not, why. */
+export function verdictLines({ summary, differences }: DemoResult): string[] {
+  if (summary.converged) return ['converged: the table holds the newest record of every key']
+  const shown = differences.slice(0, shownDifferences).map((line) => `  ${line}`)
+  const more = differences.length - shown.length
+  return ['NOT converged:', ...shown, ...(more > 0 ? [`  … and ${more} more`] : [])]
+}
