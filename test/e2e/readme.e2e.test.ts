@@ -1,6 +1,8 @@
 // README's commands, as they stand there, line by line in its order, in a copy of the project that holds what a clone
-// does. A line that is not known here fails the test: somebody has to say how it is run.
+// does; then those that stand in its text. One that is not known here fails the test: somebody has to say how it is run.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdtempDisposable, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -12,14 +14,17 @@ import { startSystem } from '../support/system.ts'
 import { onTerminal } from '../support/terminal.ts'
 
 type Way =
-  /** Runs until Ctrl-C, which comes at the end of its block, or before the stack it needs goes down. */
-  | { readonly kind: 'service'; readonly ready: RegExp }
+  /**
+   * Runs until Ctrl-C, which comes at the end of its block, or before the stack it needs goes down. One that has to
+   * have a certain port may end with 2 instead and these words, which tell its user what to do.
+   */
+  | { readonly kind: 'service'; readonly ready: RegExp; readonly orPortTaken: RegExp | undefined }
   /** Ends by itself, with 0, and says so. */
   | { readonly kind: 'command'; readonly says: RegExp; readonly key?: string }
   /** Cannot be run here. */
   | { readonly kind: 'left'; readonly why: string }
 
-const service = (ready: RegExp): Way => ({ kind: 'service', ready })
+const service = (ready: RegExp, orPortTaken?: RegExp): Way => ({ kind: 'service', ready, orPortTaken })
 const command = (says: RegExp, key?: string): Way =>
   key === undefined ? { kind: 'command', says } : { kind: 'command', says, key }
 const left = (why: string): Way => ({ kind: 'left', why })
@@ -28,16 +33,21 @@ const inDocker = left('needs Docker; compose file and Dockerfile have tests of t
 
 /** The first that matches a line says how it is run. */
 const ways: readonly (readonly [line: RegExp, way: Way])[] = [
-  [/^make test$/, left('it is what runs this test')],
+  [/^make test\b/, left('it is what runs this test')],
+  [/^make check$/, left('it is run on its own, and takes a clone with git')],
   [/docker/, inDocker],
-  [/^make demo$/, service(/ready after/)],
+  [/^bin\/ingester$/, left('the name of the program')],
+  [/^node_modules\/\.bin\/node bench\//, left('measures for many minutes')],
+  [/^bin\/ingester run --env-file \.env\.demo$/, left('takes the place of a container')],
+  [/ --help$/, command(/^Examples:/)],
+  [/^make demo( ARGS=--logs)?$/, service(/ready after/)],
   [/^make dev$/, command(/INGESTER_POSTGRES_PORT=\d+/)],
   [/^make down$/, command(/ended/)],
   [/^make psql$/, command(/scan_results/)],
-  [/^bin\/ingester run /, service(/ready after|"consuming"/)],
-  [/^bin\/scanner /, service(/publishing to scan-topic/)],
+  [/^(INGESTER_HTTP_PORT=0 )?bin\/ingester run /, service(/ready after|"consuming"/)],
+  [/^bin\/scanner\b/, service(/publishing to scan-topic/)],
   [/^bin\/ingester demo --for .* --json$/, command(/"converged":true/)],
-  [/^bin\/ingester migrate up /, command(/./)],
+  [/^bin\/ingester migrate up /, command(/^(applied {2}\d{6}_|up to date)/m)],
   [/^bin\/ingester cache bump /, command(/epoch/)],
   [/^bin\/ingester doctor /, command(/✓/)],
   [/^bin\/ingester dead-letters list /, command(/refused-by-database/)],
@@ -46,7 +56,13 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^bin\/ingester dead-letters redrive /, command(/published 1/, 'y')],
   [/^bin\/ingester dead-letters discard /, command(/discarded 2/, 'y')],
   [/^bin\/ingester why /, command(/stored/)],
-  [/^bin\/ingester emulator /, service(/PUBSUB_EMULATOR_HOST=/)],
+  [
+    /^bin\/ingester emulator /,
+    service(
+      /PUBSUB_EMULATOR_HOST=/,
+      /the emulator cannot listen there: .*EADDRINUSE.*; .*choose another --port/,
+    ),
+  ],
   [/^eval "\$\(bin\/ingester completion bash\)"/, command(/^$/)],
 ]
 
@@ -61,11 +77,30 @@ const blocksOf = (language: string) =>
       .filter((line) => line !== ''),
   )
 
+/** What stands in its text and can be typed, each once. */
+const inText = new Set(
+  [...readme.replaceAll(/^```.*?^```$/gms, '').matchAll(/`([^`]+)`/g)]
+    .map(([, code = '']) => code.replaceAll(/\s+/g, ' '))
+    .filter((code) => /^((INGESTER|PUBSUB)_\w+=\S* )*(make |bin\/|node_modules\/|docker )/.test(code)),
+)
+
 function wayOf(line: string): Way {
   const [, way] = ways.find(([pattern]) => pattern.test(line)) ?? []
   assert.ok(way, `README has a command that nothing is known of: ${line}`)
   return way
 }
+
+test('what each of its commands names is there', () => {
+  const lines = [...blocksOf('sh').flat(), ...inText]
+  assert.ok(inText.size > 8 && lines.length > 30)
+  for (const line of lines) {
+    wayOf(line)
+    const named = line
+      .split(/[\s"()$=]+/)
+      .filter((word) => /^(\.env\.demo$|(bin|bench|test|tools|src|docs)\/)/.test(word))
+    for (const file of named) assert.ok(existsSync(join(projectDir, file)), `${line}: there is no ${file}`)
+  }
+})
 
 test('each of its commands does what it is there for', async () => {
   await using system = await startSystem({ INGESTER_LOG_OUTPUT: 'console' })
@@ -76,23 +111,60 @@ test('each of its commands does what it is there for', async () => {
     system,
     Array.from({ length: 14 }, () => ({ reason: 'refused-by-database' })),
   )
-  const surroundings = {
+  const clone = {
     cwd: folder.path,
-    env: { TMPDIR: folder.path, PATH: pathWith(folder.path), SHELL: '/bin/bash' },
+    env: { XDG_RUNTIME_DIR: folder.path, PATH: pathWith(folder.path), SHELL: '/bin/bash' },
   }
+  // Whoever else has the admin server's port: the others' ports move by themselves.
+  const surroundings = { ...clone, env: { ...clone.env, INGESTER_HTTP_PORT: '0' } }
+  await using _ = endOfStack(clone)
 
   for (const block of blocksOf('sh')) {
     await using services = new Services()
     for (const line of block) {
       const way = wayOf(line)
       if (line === 'make down') await services.stop()
-      if (way.kind === 'service') await services.start(line, way.ready, surroundings)
+      if (way.kind === 'service') await services.start(line, way, surroundings)
       if (way.kind === 'command') await runToEnd(line, way, surroundings)
     }
     await services.stop()
   }
   for (const block of blocksOf('sql')) await system.sql.query(block.join('\n'))
+
+  await using services = new Services()
+  const typed = [...inText].filter((line) => !blocksOf('sh').flat().includes(line))
+  const [demos, others] = [typed.filter(isDemo), typed.filter((line) => !isDemo(line))]
+  assert.ok(demos.length > 0 && others.length > 0)
+  for (const line of demos) {
+    const way = wayOf(line)
+    if (way.kind === 'service') await services.start(line, way, surroundings)
+  }
+  // Their files have the ports of every day; where those were taken, the demo's own go before them.
+  const besideDemo = { ...clone, env: { ...clone.env, ...addressesOfDemo(clone) } }
+  for (const line of others) {
+    const way = wayOf(line)
+    if (way.kind === 'service') await services.start(line, way, besideDemo)
+    if (way.kind === 'command') await runToEnd(line, way, besideDemo)
+  }
+  await services.stop()
 })
+
+const isDemo = (line: string) => line.startsWith('make demo')
+
+/** What was left in the background ends, whatever happens. */
+function endOfStack({ cwd, env }: Surroundings): Disposable {
+  const end = () => {
+    spawnSync('bin/ingester', ['stack', 'down'], { cwd, env, timeout: 20_000 })
+    process.off('exit', end)
+  }
+  process.once('exit', end)
+  return { [Symbol.dispose]: end }
+}
+
+function addressesOfDemo({ cwd, env }: Surroundings): Record<string, string> {
+  const { stdout } = spawnSync('bin/ingester', ['stack', 'status', '--json'], { cwd, env, encoding: 'utf8' })
+  return JSON.parse(stdout).env
+}
 
 interface Surroundings {
   readonly cwd: string
@@ -117,7 +189,9 @@ async function prepare(folder: string, env: Readonly<Record<string, string>>): P
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`)
   await writeFile(join(folder, '.env'), lines.join(''))
   // PostgreSQL's client is not among what the project brings. Where there is none, this stands in for it.
-  await writeFile(join(folder, 'psql'), '#!/bin/sh\necho "scan_results of $1"\n', { mode: 0o755 })
+  await writeFile(join(folder, 'psql'), '#!/bin/sh\n[ "$1" = -d ] && echo "scan_results of $2"\n', {
+    mode: 0o755,
+  })
 }
 
 const pathWith = (folder: string) => [process.env['PATH'], folder].join(delimiter)
@@ -138,10 +212,21 @@ async function runToEnd(
 class Services implements AsyncDisposable {
   readonly #running: { line: string; program: Program }[] = []
 
-  async start(line: string, ready: RegExp, { cwd, env }: Surroundings): Promise<void> {
-    const program = startProgram('bash', ['-c', `exec ${line}`], { cwd, env })
+  async start(
+    line: string,
+    { ready, orPortTaken }: Extract<Way, { kind: 'service' }>,
+    { cwd, env }: Surroundings,
+  ): Promise<void> {
+    const program = startProgram('bash', ['-c', `exec env ${line}`], { cwd, env })
     this.#running.push({ line, program })
-    await program.said(ready)
+    try {
+      await program.said(ready)
+    } catch (error) {
+      if (!orPortTaken) throw error
+      assert.equal(await program.ended, 2, line)
+      assert.match(program.stderr(), orPortTaken, line)
+      this.#running.pop()
+    }
   }
 
   /** The last one first. */
