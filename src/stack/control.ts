@@ -43,10 +43,12 @@ export async function serveControl(
   }
   return {
     [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
+      const closed = once(server, 'close')
       server.close()
-      await once(server, 'close')
       await leavePlace(place)
+      // Only now: whoever asked for the end hears of it by this, and may start another one here.
+      server.closeAllConnections()
+      await closed
     },
   }
 }

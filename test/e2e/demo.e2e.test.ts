@@ -93,6 +93,7 @@ const onTerminal = (args: string, env = {}) =>
 test('on a terminal: a live view in place of the log, then the summary as a table', async () => {
   await using demo = onTerminal('--for 4s --rate 500')
   assert.equal(await demo.ended, 0, demo.stdout())
+  assert.ok(!demo.stdout().includes('\u001b[?25l'), 'a hidden cursor would stay hidden after a kill -9')
   const screen = stripVTControlCharacters(demo.stdout())
   assert.match(screen, /publishing · \d of 4 s/)
   assert.match(screen, /published +[\d,]+ +[\d,]+\/s/)

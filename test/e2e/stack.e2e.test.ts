@@ -31,12 +31,16 @@ async function outcomeWith(env: Readonly<Record<string, string>>, ...args: strin
   return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
 }
 
-/** PostgreSQL's first process, below that one; its others go by other titles. */
-async function postmastersOf(pid: number): Promise<number[]> {
+/** Of the processes below that one those that run such a command. */
+async function commandsBelow(pid: number, command: RegExp): Promise<number[]> {
   const pids = await serverProcesses(pid)
-  const names = await Promise.all(pids.map((one) => readFile(`/proc/${one}/cmdline`, 'utf8').catch(() => '')))
-  return pids.filter((_, at) => /^[^\0]*\/postgres\0-D\0/.test(names[at] ?? ''))
+  const lines = await Promise.all(pids.map((one) => readFile(`/proc/${one}/cmdline`, 'utf8').catch(() => '')))
+  return pids.filter((_, at) => command.test(lines[at] ?? ''))
 }
+
+/** PostgreSQL's first process; its others go by other titles. */
+const postmaster = /^[^\0]*\/postgres\0-D\0/
+const initdb = /^[^\0]*\/initdb\0/
 
 const isRunning = async (pid: number) => (await serverProcesses(pid)).length > 0
 
@@ -105,8 +109,8 @@ test('two at once: one starts, both are told where it is', async () => {
 
 test('a service that died is told by status, and up replaces the stack', async () => {
   const first = JSON.parse((await outcome('stack', 'up', '--detach', '--json')).out)
-  const [postmaster] = await postmastersOf(first.pid)
-  process.kill(postmaster as number, 'SIGKILL')
+  const [server] = await commandsBelow(first.pid, postmaster)
+  process.kill(server as number, 'SIGKILL')
   const status = await until(
     () => outcome('stack', 'status'),
     ({ code }) => code === 4,
@@ -124,8 +128,9 @@ test('a service that died is told by status, and up replaces the stack', async (
   await outcome('stack', 'down')
 })
 
-test('up in the background says which ports were taken', async () => {
+test('up in the background says which ports were taken', async (t) => {
   const server = createServer().listen(5433, '127.0.0.1')
+  t.after(() => server.close())
   // Whoever else has it serves as well.
   await once(server, 'listening').catch(() => {})
   const up = await outcome('stack', 'up', '--detach')
@@ -134,7 +139,6 @@ test('up in the background says which ports were taken', async () => {
   assert.equal(again.out, up.out)
   assert.match(again.talk, /^it has been running since/)
   await outcome('stack', 'down')
-  server.close()
 })
 
 test('a file that cannot be written is told before anything starts', async () => {
@@ -190,10 +194,10 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
   await mkdir(temporary)
   await chmod(folder, 0o755)
   await chmod(temporary, 0o1777)
-  const begun = () =>
+  const begun = (pid: number) =>
     until(
-      () => readdir(temporary),
-      (folders) => folders.some((one) => one.startsWith('ingester-postgres-')),
+      () => commandsBelow(pid, initdb),
+      (found) => found.length > 0,
     )
   const nothing = () =>
     until(
@@ -201,7 +205,8 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
       (folders) => folders.length === 0,
     )
   await using first = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
-  await begun()
+  // Frozen it would never end by itself.
+  for (const pid of await begun(first.pid)) process.kill(pid, 'SIGSTOP')
   first.signalGroup('SIGINT')
   assert.equal(await first.ended, 0, first.stderr())
   assert.doesNotMatch(first.stderr(), /PostgreSQL on port/)
@@ -209,7 +214,7 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
   assert.deepEqual(await readdir(temporary), [])
 
   await using second = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
-  await begun()
+  await begun(second.pid)
   const [, ...below] = await serverProcesses(second.pid)
   for (const pid of below) process.kill(pid, 'SIGSTOP')
   second.signalGroup('SIGINT')
