@@ -154,7 +154,7 @@ const isDemo = (line: string) => line.startsWith('make demo')
 /** What was left in the background ends, whatever happens. */
 function endOfStack({ cwd, env }: Surroundings): Disposable {
   const end = () => {
-    spawnSync('bin/ingester', ['stack', 'down'], { cwd, env, timeout: 20_000 })
+    spawnSync(join(cwd, 'bin/ingester'), ['stack', 'down'], { cwd, env, timeout: 20_000 })
     process.off('exit', end)
   }
   process.once('exit', end)
@@ -162,7 +162,11 @@ function endOfStack({ cwd, env }: Surroundings): Disposable {
 }
 
 function addressesOfDemo({ cwd, env }: Surroundings): Record<string, string> {
-  const { stdout } = spawnSync('bin/ingester', ['stack', 'status', '--json'], { cwd, env, encoding: 'utf8' })
+  const { stdout } = spawnSync(join(cwd, 'bin/ingester'), ['stack', 'status', '--json'], {
+    cwd,
+    env,
+    encoding: 'utf8',
+  })
   return JSON.parse(stdout).env
 }
 
