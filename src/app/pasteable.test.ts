@@ -1,33 +1,99 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { ingester, secret, setting, shellWord, sql } from '#core/mend.ts'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { parseEnv } from 'node:util'
+import { asOwner, ingester, ownStack, remark, secret, setting, shellWord, sql } from '#core/mend.ts'
 import { pasteShell } from '../../test/support/paste.ts'
 import { pasteable } from './pasteable.ts'
+
+const folder = await mkdtemp(join(tmpdir(), "it's pasted "))
+after(() => rm(folder, { recursive: true }))
 
 const fromShell = { envFile: undefined, own: { A: '1' }, environment: { A: '1' } }
 const fromFile = { envFile: 'my own.env', own: { A: '1' }, environment: { A: '1', B: '2' } }
 
+/** What an env file says after something was pasted. */
+async function fileAfter(text: string, before: string, input = ''): Promise<NodeJS.Dict<string>> {
+  const { envFile } = inFolder()
+  await writeFile(envFile, before, { mode: 0o640 })
+  const { code, stderr } = await pasteShell(text, {}, input)
+  assert.equal(code, 0, stderr)
+  assert.equal((await stat(envFile)).mode & 0o777, 0o640)
+  return parseEnv(await readFile(envFile, 'utf8'))
+}
+
+const inFolder = (environment: Readonly<Record<string, string>> = {}) => ({
+  envFile: join(folder, 'my own.env'),
+  own: {},
+  environment,
+})
+
 test('a variable is set where it has an effect: the environment goes before the file', () => {
-  const mend = setting({ A: '3', B: "it's" })
-  assert.equal(pasteable([mend], fromShell), `export A=3\nexport B='it'\\''s'`)
-  assert.equal(pasteable([mend], fromFile), `export A=3\n# in my own.env\nB=it's`)
+  const mend = setting({ A: '3', B: '4' })
+  assert.equal(pasteable([setting({ A: '3', B: "it's" })], fromShell), `export A=3\nexport B='it'\\''s'`)
+  assert.equal(pasteable([mend], fromFile), `export A=3\nprintf '%s\\n' '' B=4 >> 'my own.env'`)
 })
 
 test('an empty value takes one back where there is one', () => {
   const mend = setting({ A: '', B: '', C: '' })
   assert.equal(pasteable([mend], fromShell), 'unset A')
-  assert.equal(pasteable([mend], fromFile), 'unset A\n# in my own.env\nB=')
+  assert.equal(pasteable([mend], fromFile), `unset A\nprintf '%s\\n' '' B= >> 'my own.env'`)
 })
 
-test('commands of ours read the same file', () => {
+test('pasted into a shell, it changes the file: the last assignment holds, whatever the last line was', async () => {
+  const values = { A: '3', B: "it's # no comment", C: 'a "b" `c`', D: '' }
+  for (const before of ['A=1\nD=5\nZ=9\n', 'D=5\nZ=9\nA=1', 'A="1\n1"\nD=5\nZ=9']) {
+    const text = pasteable([setting(values)], inFolder({ D: '5' }))
+    assert.deepEqual({ ...(await fileAfter(text, before)) }, { ...values, Z: '9' })
+  }
+})
+
+test('commands of ours read the same file, or that of the owner', () => {
   assert.equal(pasteable([ingester('migrate up')], fromShell), 'bin/ingester migrate up')
   assert.equal(pasteable([ingester('doctor')], fromFile), "bin/ingester doctor --env-file 'my own.env'")
+  assert.match(
+    pasteable([asOwner('migrate up')], fromFile),
+    /^# as .*owner.*\nbin\/ingester migrate up --env-file owner\.env$/,
+  )
 })
 
-test('SQL says for whom it is, in a comment', () => {
+test('SQL says for whom it is, in a comment; what follows it, that it is for the shell', () => {
+  const mends = [sql('a superuser', 'SELECT 1;'), setting({ A: '2' })]
   assert.equal(
-    pasteable([sql('a superuser', 'SELECT 1;')], fromShell),
-    '-- in psql, as a superuser\nSELECT 1;',
+    pasteable(mends, fromShell),
+    '-- in psql, as a superuser\nSELECT 1;\n# then in the shell\nexport A=2',
+  )
+})
+
+test('a remark says of each variable where it comes from', () => {
+  const text = pasteable([remark('mend', 'A', 'B', 'C')], fromFile)
+  assert.equal(
+    text,
+    '# mend A (from the environment, which goes before my own.env) and B (in my own.env) and C (not set)',
+  )
+})
+
+test('the servers of the project: added to the file that is in use, or in one of their own', async () => {
+  const stands = { INGESTER_POSTGRES_PORT: '1', INGESTER_REDIS_TTL: '1h' }
+  const text = pasteable([ownStack], { envFile: undefined, own: stands, environment: stands })
+  assert.deepEqual(text.split('\n').slice(1), [
+    'bin/ingester stack up --detach --write .env.local',
+    'unset INGESTER_POSTGRES_PORT',
+    'bin/ingester doctor --env-file .env.local',
+  ])
+  const secretFile = { INGESTER_POSTGRES_PASSWORD_FILE: '/nowhere' }
+  const inFile = pasteable([ownStack], { ...inFolder(secretFile), own: stands })
+  assert.match(inFile, /\nunset INGESTER_POSTGRES_PORT\n/)
+  const pasted = inFile.replace('bin/ingester stack up --detach', 'echo INGESTER_POSTGRES_PORT=2')
+  assert.deepEqual(
+    { ...(await fileAfter(pasted, 'INGESTER_POSTGRES_PORT=1\nKEPT=1')) },
+    {
+      INGESTER_POSTGRES_PORT: '2',
+      INGESTER_POSTGRES_PASSWORD_FILE: '',
+      KEPT: '1',
+    },
   )
 })
 
@@ -36,8 +102,28 @@ test('a secret is asked for, and gets where it is looked for', async () => {
   const { stdout } = await pasteShell(`${asked}; printenv A_SECRET`, {}, "it's a secret\n")
   assert.equal(stdout, "A_SECRET: it's a secret\n")
 
-  const file = `${process.env['TMPDIR'] ?? '/tmp'}/doctor's secret ${process.pid}`
+  const file = join(folder, "doctor's secret")
   const inFile = pasteable([secret('A_SECRET')], { ...fromShell, environment: { A_SECRET_FILE: file } })
   const then = await pasteShell(`${inFile}; cat ${shellWord(file)}; rm ${shellWord(file)}`, {}, 'x y\n')
   assert.equal(then.stdout, 'A_SECRET: x y')
+})
+
+test('one that the env file has replaces it there, whatever it is made of, and nothing shows it', async () => {
+  const secrets = [
+    'plain',
+    'with # and $HOME',
+    `it's`,
+    '"quoted"',
+    'back`tick',
+    `all "of\\n' it`,
+    `'\``,
+    '%s\\n\\',
+  ]
+  const files = ['A_SECRET=wrong\nB=2\n', 'B=2\nexport A_SECRET = wrong', 'B=2']
+  for (const [i, value] of secrets.entries()) {
+    const text = pasteable([secret('A_SECRET')], inFolder({ A_SECRET: 'wrong' }))
+    const then = await fileAfter(text, files[i % files.length] ?? '', `${value}\n`)
+    assert.deepEqual({ ...then }, { A_SECRET: value, B: '2' }, value)
+    assert.doesNotMatch(await readFile(inFolder().envFile, 'utf8'), /wrong/)
+  }
 })

@@ -2,8 +2,12 @@
 export type Mend =
   /** Commands for a shell. */
   | { readonly kind: 'shell'; readonly lines: readonly string[] }
-  /** Arguments of `bin/ingester`, which are to read the same variables. */
-  | { readonly kind: 'ingester'; readonly command: string }
+  /** Arguments of `bin/ingester`, which are to read the same variables, or those of the tables' owner. */
+  | { readonly kind: 'ingester'; readonly command: string; readonly as?: 'owner' }
+  /** The project's own servers, where those that are configured are not there. */
+  | { readonly kind: 'stack' }
+  /** What only a person can do; it ends with these variables, and says of each where it comes from. */
+  | { readonly kind: 'remark'; readonly text: string; readonly names: readonly string[] }
   /** For psql; statements, each ends with a semicolon. */
   | { readonly kind: 'sql'; readonly as: string; readonly lines: readonly string[] }
   /** Variables of the ingester. An empty value: as if it were not set. */
@@ -15,6 +19,9 @@ export type Mend =
 
 export const shell = (...lines: readonly string[]): Mend => ({ kind: 'shell', lines })
 export const ingester = (command: string): Mend => ({ kind: 'ingester', command })
+export const asOwner = (command: string): Mend => ({ kind: 'ingester', command, as: 'owner' })
+export const ownStack: Mend = { kind: 'stack' }
+export const remark = (text: string, ...names: readonly string[]): Mend => ({ kind: 'remark', text, names })
 export const sql = (as: string, ...lines: readonly string[]): Mend => ({ kind: 'sql', as, lines })
 export const setting = (values: Readonly<Record<string, string | number>>): Mend => ({
   kind: 'setting',

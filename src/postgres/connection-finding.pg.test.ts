@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chown, copyFile, chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { pasteable } from '#app/pasteable.ts'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
 import { startPostgres } from '#stack/postgres.ts'
@@ -54,13 +55,29 @@ test('a wrong password, or none, is asked for', async () => {
   }
 })
 
-test('nobody listens: here it is started, elsewhere its address is to be put right', async () => {
+test('nobody listens here: it is started, or its address put right; or the servers of the project do', async () => {
   const here = await reached({ port: 1 })
   assert.match(here.detail, /ECONNREFUSED/)
-  assert.match(printed(here), /^bin\/ingester stack up --detach .*\nbin\/ingester doctor --env-file/)
+  const [own, ...stack] = printed(here).split('\n')
+  assert.match(
+    own ?? '',
+    /^# start the server that should listen at 127\.0\.0\.1:1, or mend INGESTER_POSTGRES_HOST /,
+  )
+  assert.match(
+    stack.join('\n'),
+    /^# or .*\nbin\/ingester stack up --detach .*\nbin\/ingester doctor --env-file/,
+  )
+})
+
+test('another machine is not reached: where its address comes from, and not the address once more', () => {
   const error = Object.assign(new Error('getaddrinfo ENOTFOUND db.example'), { code: 'ENOTFOUND' })
   const there = connectionFinding('postgres', error, { ...database.options, host: 'db.example', port: 5432 })
-  assert.equal(printed(there), 'export INGESTER_POSTGRES_HOST=db.example\nexport INGESTER_POSTGRES_PORT=5432')
+  const environment = { INGESTER_POSTGRES_HOST: 'db.example', INGESTER_POSTGRES_PORT: '5432' }
+  const own = { INGESTER_POSTGRES_PORT: '5432' }
+  assert.match(
+    pasteable(there.mends, { envFile: 'x.env', own, environment }),
+    /^# look that db\.example:5432 is right, .*_HOST \(in x\.env\) and \w+_PORT \(from the environment, which goes before x\.env\)$/,
+  )
 })
 
 describe('turned away: found, and let in after the mend', () => {
@@ -70,13 +87,7 @@ describe('turned away: found, and let in after the mend', () => {
     const found = await reached(changes)
     assert.equal(found.status, 'failed')
     assert.match(found.detail, detail)
-    await pasteSql(
-      printed(found)
-        .split('\n')
-        .filter((line) => !line.startsWith('bin/'))
-        .join('\n'),
-      database.query,
-    )
+    await pasteSql(printed(found), database.query)
     assert.equal((await reached(changes)).status, 'ok', printed(found))
   }
 
@@ -129,7 +140,7 @@ describe('turned away: found, and let in after the mend', () => {
     const found = await reached(guest)
     assert.match(found.detail, /no pg_hba.conf entry/)
     const [comment, line] = printed(found).split('\n')
-    assert.match(comment ?? '', /^# in pg_hba.conf/)
+    assert.match(comment ?? '', /^# add to pg_hba.conf/)
     await write(`${line}\n${await readFile(hba, 'utf8')}`)
     await until(async () => (await reached(guest)).status === 'ok')
 

@@ -4,7 +4,7 @@ import { failed } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { Mend } from '#core/mend.ts'
-import { inFile, ingester, secret, setting, shell, sql } from '#core/mend.ts'
+import { addressOf, inFile, ingester, ownStack, remark, secret, setting, sql } from '#core/mend.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
 import type { PostgresOptions } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
@@ -13,7 +13,7 @@ const superuser = 'a superuser'
 
 /** Why there is no connection, and the mend that fits the reason. */
 export function connectionFinding(name: string, error: unknown, options: PostgresOptions): Finding {
-  const where = `${options.host}:${options.port}/${options.database}`
+  const where = `${addressOf(options.host, options.port)}/${options.database}`
   const trouble = certificateTrouble(error, (host) => setting({ INGESTER_POSTGRES_HOST: host }))
   if (trouble) return failed(name, `${where}: ${trouble.detail}`, trouble.mend)
   return failed(name, `${where}: ${messageOf(error)}`, ...refusalMends(error, options))
@@ -70,11 +70,17 @@ function tooMany(message: string, role: string, database: string): Mend {
   return sql(`${superuser}; it needs a restart`, 'ALTER SYSTEM SET max_connections = 200;')
 }
 
-/** Here it can be started; elsewhere what is set is shown, to be put right. */
+/** Nobody can tell from here what is wrong; where the address comes from is what one has to know. */
 function unreachable({ host, port }: PostgresOptions): Mends {
-  if (!isLoopback(host)) return [setting({ INGESTER_POSTGRES_HOST: host, INGESTER_POSTGRES_PORT: port })]
-  const file = '.env.local'
-  return [shell(`bin/ingester stack up --detach --write ${file}`, `bin/ingester doctor --env-file ${file}`)]
+  const names = ['INGESTER_POSTGRES_HOST', 'INGESTER_POSTGRES_PORT'] as const
+  if (isLoopback(host)) {
+    return [
+      remark(`start the server that should listen at ${addressOf(host, port)}, or mend`, ...names),
+      ownStack,
+    ]
+  }
+  const paths = 'that its name is known here, that it runs, and that no firewall is in between; else mend'
+  return [remark(`look that ${addressOf(host, port)} is right, ${paths}`, ...names)]
 }
 
 function quoted(name: string): string {

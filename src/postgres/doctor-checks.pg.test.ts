@@ -250,6 +250,35 @@ describe('a role', () => {
     await database.query('DROP OWNED BY "Only connects"; DROP ROLE "Only connects"')
   })
 
+  test('that only serves is not told that what was never made was dropped: the owner migrates', async () => {
+    await using database = await freshDatabase(server)
+    const changes = await roleOf(database, 'only_serves')
+    await migrate(database.options, migrationsDir, 'down')
+    await database.query('ALTER TABLE dead_letters DROP COLUMN detail')
+    await database.query('GRANT SELECT, INSERT, UPDATE ON scan_results, dead_letters TO only_serves')
+    const findings = await check(database, changes)
+    const named = (name: string) => findings.find((one) => one.name === name) as Finding
+    assert.equal(named('postgres migrations').status, 'skipped')
+    const found = named('table cache_epochs')
+    assert.equal(`${found.status} ${found.detail}`, 'failed it is not there')
+    const asOwner = "# as the tables' owner, whose variables are in owner.env"
+    const commands = ['migrate up', 'doctor'].map(
+      (one) => `${asOwner}\nbin/ingester ${one} --env-file owner.env`,
+    )
+    assert.equal(printed(found), commands.join('\n'))
+    assert.equal(printed(named('columns of dead_letters')), commands.join('\n'))
+    // What it names first does not fail.
+    await migrate(database.options, migrationsDir, 'up')
+    await database.query('GRANT SELECT ON cache_epochs TO only_serves')
+    assert.equal((await finding(database, 'table cache_epochs', changes)).status, 'ok')
+    // Who may read which were applied, and no more.
+    await migrate(database.options, migrationsDir, 'down')
+    await database.query('GRANT SELECT ON pgmigrations TO only_serves')
+    for (const name of ['postgres migrations', 'table cache_epochs'])
+      assert.equal(printed(await finding(database, name, changes)), commands[0])
+    await database.query('DROP OWNED BY only_serves; DROP ROLE only_serves')
+  })
+
   test('that may not use the schema is not told that there is no table', async () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'no_usage')
@@ -293,9 +322,10 @@ describe('a role', () => {
     assert.equal(found.status, 'warning')
     assert.match(found.detail, /scanner is a superuser/)
     const lines = printed(found).split('\n')
-    assert.deepEqual(lines.slice(-3, -1), ['\\password ingester', 'export INGESTER_POSTGRES_USER=ingester'])
+    assert.deepEqual(lines.slice(-3, -1), ['# then in the shell', 'export INGESTER_POSTGRES_USER=ingester'])
     assert.match(lines.at(-1) ?? '', /read -rs INGESTER_POSTGRES_PASSWORD/)
-    await pasteSql(lines.slice(0, -3).join('\n'), database.query)
+    assert.equal(lines.at(-4), '\\password ingester')
+    await pasteSql(lines.slice(0, -4).join('\n'), database.query)
     // What \password does.
     await database.query(`ALTER ROLE ingester PASSWORD '${server.password}'`)
     const findings = await check(database, { postgres: { user: 'ingester' } })

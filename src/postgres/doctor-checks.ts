@@ -2,11 +2,11 @@ import type pg from 'pg'
 import type { Check, Finding } from '#core/finding.ts'
 import { failed, inTurn, ok, skipped, skippedAll } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
-import { addressOf, ingester, sql } from '#core/mend.ts'
+import { addressOf, asOwner, ingester, sql } from '#core/mend.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { connectionFinding } from './connection-finding.ts'
 import { readEpoch } from './epoch.ts'
-import { migrationStatusOn } from './migrations.ts'
+import { mayMigrate, migrationStatusOn } from './migrations.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import type { ServerFacts } from './server-facts.ts'
@@ -16,6 +16,7 @@ import { serverFindings, serverNames } from './server-findings.ts'
 import type { Queryable } from './start-check.ts'
 import { neededTables } from './start-check.ts'
 import { tableFacts } from './table-facts.ts'
+import type { Migrations } from './table-findings.ts'
 import { tableFindings, tableNames } from './table-findings.ts'
 
 export interface PostgresCheckOptions extends Load {
@@ -63,7 +64,7 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
   const tables = neededTables(table, withCache)
   const [sink] = tables
   let facts: ServerFacts
-  let pending = false
+  let migrations: Migrations = { state: 'unknown', mayMigrate: false }
   return [
     {
       names: [reachable, ...serverNames],
@@ -79,15 +80,14 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
     {
       names: [migrated],
       run: async () => {
-        const finding = await migrationsFinding(client, migrationsDir)
-        pending = finding.status === 'failed'
-        return [finding]
+        migrations = await migrationsOf(client, migrationsDir)
+        return [migrationsFinding(migrations)]
       },
     },
     ...tables.map((needed) => ({
       names: tableNames(needed.name, needed === sink),
       run: () =>
-        tableFindings(client, needed, { migrationsDir, withCache, pending, isSink: needed === sink }),
+        tableFindings(client, needed, { migrationsDir, withCache, migrations, isSink: needed === sink }),
     })),
     ...(withCache
       ? [{ names: [epochKnown], run: async () => [await epochFinding(client, options, facts)] }]
@@ -105,18 +105,29 @@ function reachedFinding(
   return ok(reachable, detail)
 }
 
-async function migrationsFinding(client: Queryable, dir: string): Promise<Finding> {
-  let all: Awaited<ReturnType<typeof migrationStatusOn>>
+interface MigrationFacts extends Migrations {
+  /** All there are, and the names of those that are pending; absent where that is not known. */
+  readonly known?: { readonly count: number; readonly pending: readonly string[] }
+}
+
+async function migrationsOf(client: Queryable, dir: string): Promise<MigrationFacts> {
+  const may = await mayMigrate(client)
   try {
-    all = await migrationStatusOn(client, dir)
+    const all = await migrationStatusOn(client, dir)
+    const pending = all.filter(({ appliedAt }) => !appliedAt).map(({ name }) => name)
+    const state = pending.length === 0 ? 'applied' : 'pending'
+    return { state, mayMigrate: may, known: { count: all.length, pending } }
   } catch (error) {
     if ((error as { code?: string }).code !== '42501') throw error
-    // Who only writes need not be able to; the tables themselves are looked at next.
-    return skipped(migrated, 'the role may not read pgmigrations, and need not')
+    return { state: 'unknown', mayMigrate: false }
   }
-  const pending = all.filter(({ appliedAt }) => !appliedAt).map(({ name }) => name)
-  if (pending.length === 0) return ok(migrated, `all ${all.length} applied`)
-  return failed(migrated, `pending: ${pending.join(', ')}`, ingester('migrate up'))
+}
+
+function migrationsFinding({ known, mayMigrate: may }: MigrationFacts): Finding {
+  // Who only writes need not be able to; the tables themselves are looked at next.
+  if (!known) return skipped(migrated, 'the role may not read pgmigrations, and need not')
+  if (known.pending.length === 0) return ok(migrated, `all ${known.count} applied`)
+  return failed(migrated, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)('migrate up'))
 }
 
 /** Without it the cache is never used. */

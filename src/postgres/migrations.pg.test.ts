@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import { ConfigurationError } from '#core/failure.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
 import { migrate, migrationStatus } from './migrations.ts'
@@ -153,4 +154,53 @@ test('no server, or the wrong password: it rejects', async () => {
   const { options } = database
   await assert.rejects(migrate({ ...options, password: 'wrong' }, migrationsDir, 'up'), { code: '28P01' })
   await assert.rejects(migrationStatus({ ...options, port: 1 }, migrationsDir), { code: 'ECONNREFUSED' })
+})
+
+describe('who may not migrate is told so, and who may', () => {
+  const asRole = async (database: TestDatabase, user: string, grants = '') => {
+    await database.query(
+      `DROP ROLE IF EXISTS ${user}; CREATE ROLE ${user} LOGIN PASSWORD '${server.password}'; ${grants}`,
+    )
+    return { ...database.options, user }
+  }
+  const refusedBecause = (work: Promise<unknown>, message: RegExp) =>
+    assert.rejects(work, (error) => {
+      assert.ok(error instanceof ConfigurationError, String(error))
+      assert.match(error.message, message)
+      assert.doesNotMatch(error.message, /\n|INGESTER_POSTGRES_HOST/)
+      return true
+    })
+
+  test('a role that may not create tables, before and after there are some', async () => {
+    await using database = await freshDatabase(server, { migrated: false })
+    const service = await asRole(database, 'serves')
+    const told =
+      /^the role serves may not make the tables in schema public; run it as their owner, .*owner\.env$/
+    await refusedBecause(migrate(service, migrationsDir, 'up'), told)
+    await migrate(database.options, migrationsDir, 'up')
+    for (const direction of ['up', 'down'] as const)
+      await refusedBecause(migrate(service, migrationsDir, direction), told)
+    await database.query('GRANT CREATE ON SCHEMA public TO serves')
+    await refusedBecause(migrate(service, migrationsDir, 'up'), told)
+    await refusedBecause(
+      migrationStatus(service, migrationsDir),
+      /permission denied for table pgmigrations; run it as their owner/,
+    )
+    await database.query('DROP OWNED BY serves; DROP ROLE serves')
+  })
+
+  test('a role that may create, and does not own what a migration changes', async () => {
+    await using database = await freshDatabase(server)
+    const grants = 'GRANT CREATE ON SCHEMA public TO makes; GRANT ALL ON pgmigrations TO makes'
+    const role = await asRole(database, 'makes', grants)
+    await refusedBecause(migrate(role, migrationsDir, 'down'), /^must be owner of .*; run it as their owner/)
+    await database.query('DROP OWNED BY makes; DROP ROLE makes')
+  })
+
+  test('a migration that fails is no server that is not reached', async () => {
+    await using database = await freshDatabase(server, { migrated: false })
+    await database.query('CREATE TABLE cache_epochs ()')
+    const failed = /^migrate up: relation "cache_epochs" already exists$/
+    await refusedBecause(migrate(database.options, migrationsDir, 'up'), failed)
+  })
 })

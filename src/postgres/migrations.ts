@@ -2,8 +2,10 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
+import { ConfigurationError, messageOf } from '#core/failure.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import { isConnectionFailure } from './sqlstate.ts'
 import type { Queryable } from './start-check.ts'
 
 const migrationsTable = 'pgmigrations'
@@ -19,6 +21,7 @@ export interface MigrationStatus {
  *
  * @param dir the folder of the SQL files
  * @returns the names of what was applied or taken back
+ * @throws ConfigurationError where the role may not, or a migration fails; whatever connecting throws
  */
 export async function migrate(
   options: PostgresOptions,
@@ -26,8 +29,9 @@ export async function migrate(
   direction: 'up' | 'down',
 ): Promise<string[]> {
   // A migration may rewrite a large table, and waits for others at the lock.
-  const done = await withConnection({ ...options, statementTimeoutMs: 0 }, (client) =>
-    runner({
+  const done = await withConnection({ ...options, statementTimeoutMs: 0 }, async (client) => {
+    if (!(await mayMigrate(client))) throw new ConfigurationError(await refusal(client))
+    return runner({
       dbClient: client,
       dir,
       direction,
@@ -35,14 +39,51 @@ export async function migrate(
       advisoryLockMode: 'wait',
       // Its lines name SQL and counts; the caller reports what was done.
       logger: { info: () => {}, warn: () => {}, error: () => {} },
-    }),
-  )
+    }).catch((error: unknown) => {
+      throw explained(error, `migrate ${direction}`)
+    })
+  })
   return done.map(({ name }) => name)
+}
+
+/** Whether the role may make tables, and note what it has done. */
+export async function mayMigrate(client: Queryable): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+            AND (to_regclass($1) IS NULL OR has_table_privilege(to_regclass($1)::oid, 'SELECT')
+                                            AND has_table_privilege(to_regclass($1)::oid, 'INSERT')) AS may`,
+    [migrationsTable],
+  )
+  return rows[0].may
+}
+
+async function refusal(client: Queryable): Promise<string> {
+  const { rows } = await client.query(
+    `SELECT quote_ident(current_user) AS role, coalesce('schema ' || quote_ident(current_schema()), 'any schema') AS place`,
+  )
+  const { role, place } = rows[0]
+  return `the role ${role} may not make the tables in ${place}; ${asTheirOwner}`
+}
+
+const asTheirOwner = 'run it as their owner, for instance with --env-file owner.env'
+
+/** Not where the connection failed. Of the runner's own errors, which quote traces, the first line. */
+function explained(error: unknown, what: string): unknown {
+  if (error instanceof pg.DatabaseError && error.code === '42501') {
+    return new ConfigurationError(`${error.message}; ${asTheirOwner}`, { cause: error })
+  }
+  const [first] = messageOf(error).split('\n', 1)
+  const told = error instanceof Error && 'code' in error ? error : new Error(first, { cause: error })
+  return isConnectionFailure(told) ? told : new ConfigurationError(`${what}: ${first}`, { cause: error })
 }
 
 /** Every migration there is, in order. */
 export function migrationStatus(options: PostgresOptions, dir: string): Promise<MigrationStatus[]> {
-  return withConnection(options, (client) => migrationStatusOn(client, dir))
+  return withConnection(options, (client) =>
+    migrationStatusOn(client, dir).catch((error: unknown) => {
+      throw explained(error, 'migrate status')
+    }),
+  )
 }
 
 /** As {@link migrationStatus}, on a connection that is open. */

@@ -2,22 +2,29 @@ import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll, warning } from '#core/finding.ts'
 import type { Mend } from '#core/mend.ts'
-import { ingester, setting, sql } from '#core/mend.ts'
+import { asOwner, ingester, setting, sql } from '#core/mend.ts'
 import { creationOf } from './migrations.ts'
 import type { NeededTable, Queryable } from './start-check.ts'
 import { tableFaults } from './start-check.ts'
 import type { ColumnFacts, TableFacts } from './table-facts.ts'
 import { hiddenIn, tableFacts } from './table-facts.ts'
 
-const asOwner = "the table's owner"
+const owner = "the table's owner"
 
 /** More than this leaves too little room for the new version of a row beside the old one. */
 const mostFillfactor = 90
 
+/** What `migrate up` would do about what is missing. */
+export interface Migrations {
+  /** Whether there are some that would still be applied. The role may not see it: then it is not known. */
+  readonly state: 'applied' | 'pending' | 'unknown'
+  /** Whether this role may apply them. */
+  readonly mayMigrate: boolean
+}
+
 export interface TableCheckOptions {
   readonly migrationsDir: string
-  /** Migrations that would still be applied may mend what is missing. */
-  readonly pending: boolean
+  readonly migrations: Migrations
   /** The pipeline's own table, whose rows change all the time and whose state the cache must know. */
   readonly isSink: boolean
   readonly withCache: boolean
@@ -58,7 +65,7 @@ async function absence(
   connection: Queryable,
   finding: string,
   { name }: NeededTable,
-  { migrationsDir, pending }: TableCheckOptions,
+  { migrationsDir, migrations }: TableCheckOptions,
 ): Promise<Finding> {
   const hidden = await hiddenIn(connection, name)
   if (hidden && !hidden.usable) {
@@ -77,10 +84,16 @@ async function absence(
       sql('a superuser', path),
     )
   }
-  const creation = pending ? undefined : await creationOf(name, migrationsDir)
-  if (creation === undefined) return failed(finding, 'it is not there', ingester('migrate up'))
+  const creation = migrations.state === 'applied' ? await creationOf(name, migrationsDir) : undefined
+  if (creation === undefined) return failed(finding, 'it is not there', ...migrating(migrations))
   const detail = 'it is not there, although its migration was applied: it was dropped by hand'
   return failed(finding, detail, sql("the other tables' owner", ...creation.split('\n')))
+}
+
+/** The owner's doctor sees whether a migration is pending or something was dropped by hand. */
+function migrating({ state, mayMigrate }: Migrations): [Mend, ...Mend[]] {
+  if (state === 'unknown') return [asOwner('migrate up'), asOwner('doctor')]
+  return [(mayMigrate ? ingester : asOwner)('migrate up')]
 }
 
 function kindFinding(
@@ -91,7 +104,7 @@ function kindFinding(
 ): Finding {
   if (persistence === 'u') {
     const detail = 'it is unlogged: a crash empties it, and what was acked is lost'
-    return failed(finding, detail, sql(asOwner, `ALTER TABLE ${name} SET LOGGED;`))
+    return failed(finding, detail, sql(owner, `ALTER TABLE ${name} SET LOGGED;`))
   }
   if (kind === 'r' && persistence === 'p') return ok(finding, 'a plain table that survives a crash')
   if (kind === 'p' && !(isSink && withCache)) return ok(finding, 'partitioned')
@@ -106,13 +119,13 @@ function kindFinding(
   }
   const other = kinds[kind] ?? 'not a plain table'
   // Renamed, it makes room for the table: the next report has the statement that makes that.
-  return failed(finding, `it is ${other}`, sql(asOwner, `ALTER TABLE ${name} RENAME TO ${name}_before;`))
+  return failed(finding, `it is ${other}`, sql(owner, `ALTER TABLE ${name} RENAME TO ${name}_before;`))
 }
 
 function columnsFinding(
   needed: NeededTable,
   { columns }: TableFacts,
-  { pending }: TableCheckOptions,
+  { migrations }: TableCheckOptions,
 ): Finding {
   const { name } = needed
   const finding = `columns of ${name}`
@@ -133,11 +146,11 @@ function columnsFinding(
     ...misfits.map((column) => conversion(column, needed.columns[column.name] as string)),
     ...strange.map(({ name: column }) => `ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`),
   ]
-  const mend: Mend =
-    pending && missing.length === faults.length
-      ? ingester('migrate up')
-      : sql(asOwner, ...alterations.map((one) => `ALTER TABLE ${name} ${one};`))
-  return failed(finding, faults.join('; '), mend)
+  const isForMigration = migrations.state !== 'applied' && missing.length === faults.length
+  const mends: [Mend, ...Mend[]] = isForMigration
+    ? migrating(migrations)
+    : [sql(owner, ...alterations.map((one) => `ALTER TABLE ${name} ${one};`))]
+  return failed(finding, faults.join('; '), ...mends)
 }
 
 /** Seconds since 1970 and times without a zone, which are taken for UTC, become points in time. */
@@ -166,7 +179,7 @@ function keyFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
   if (index) return ok(finding, `${index.isPrimary ? 'primary key' : 'unique'} (${needed.key.join(', ')})`)
   const detail = `(${needed.key.join(', ')}) is not unique: nothing can be written`
   const constraint = indexes.some(({ isPrimary }) => isPrimary) ? 'UNIQUE' : 'PRIMARY KEY'
-  return failed(finding, detail, sql(asOwner, `ALTER TABLE ${name} ADD ${constraint} (${columns});`))
+  return failed(finding, detail, sql(owner, `ALTER TABLE ${name} ADD ${constraint} (${columns});`))
 }
 
 /** Beside that of the key, an index on columns that change makes each update as dear as an insert (no HOT). */
@@ -186,7 +199,7 @@ function indexesFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
   return warning(
     finding,
     `${names}: on columns that change, which makes updates dearer`,
-    sql(asOwner, ...drops),
+    sql(owner, ...drops),
   )
 }
 
@@ -195,12 +208,12 @@ function fillfactorFinding({ name }: NeededTable, { kind, fillfactor }: TableFac
   // A partitioned table has none of its own.
   if (fillfactor <= mostFillfactor || kind !== 'r') return ok(finding, String(fillfactor))
   const detail = `${fillfactor} leaves no room beside a row for its next version`
-  return warning(finding, detail, sql(asOwner, `ALTER TABLE ${name} SET (fillfactor = 70);`))
+  return warning(finding, detail, sql(owner, `ALTER TABLE ${name} SET (fillfactor = 70);`))
 }
 
 async function rightsFinding(connection: Queryable, needed: NeededTable): Promise<Finding> {
   const finding = `rights on ${needed.name}`
   const fault = (await tableFaults(connection, needed)).find(({ kind }) => kind === 'rights')
   if (!fault) return ok(finding, needed.rights.join(', '))
-  return failed(finding, `${fault.what}: ${fault.missing.join(', ')}`, sql(asOwner, `${fault.grant};`))
+  return failed(finding, `${fault.what}: ${fault.missing.join(', ')}`, sql(owner, `${fault.grant};`))
 }

@@ -9,9 +9,10 @@ export function printed({ mends }: Finding): string {
   return pasteable(mends, { envFile: undefined, own: {}, environment: {} })
 }
 
-/** Types a mend's lines into psql: comments do nothing, a statement ends with its line. */
+/** Types a mend's lines for psql into it: comments do nothing, a statement ends with its line. */
 export async function pasteSql(text: string, run: (statement: string) => Promise<unknown>): Promise<void> {
-  const lines = text.split('\n').filter((line) => !line.startsWith('--'))
+  const [forPsql = ''] = text.split('\n# then in the shell\n', 1)
+  const lines = forPsql.split('\n').filter((line) => !line.startsWith('--'))
   for (const statement of lines.join('\n').split(/;$/m)) {
     if (statement.trim() !== '') await run(statement)
   }
