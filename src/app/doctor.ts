@@ -1,13 +1,13 @@
-import { createServer } from 'node:net'
 import type { Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
-import { failed, ok, skippedAll, warning } from '#core/finding.ts'
+import { failed, ok, skippedAll } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
-import { ingester, setting, shell } from '#core/mend.ts'
+import { ingester, shell } from '#core/mend.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor-checks.ts'
 import { checkPubsub } from '#pubsub/doctor-checks.ts'
 import { checkRedis, redisOff } from '#redis/doctor-checks.ts'
+import { adminFinding } from './admin-finding.ts'
 import {
   combinationFindings,
   postgresTlsFinding,
@@ -127,33 +127,4 @@ export async function within<T>(
   const timer = setTimeout(() => giveUp(`no answer within ${ms / 1000} s`), ms)
   checks().then(outcome.resolve, (error: unknown) => giveUp(messageOf(error)))
   return outcome.promise.finally(() => clearTimeout(timer))
-}
-
-/** An ingester that is running already has it, and that is no fault. */
-async function adminFinding({ host, port }: Config['http']): Promise<Finding> {
-  const name = 'admin port'
-  if (port === 0) return ok(name, `any free one on ${host}`)
-  const refusal = await refusalToListen(host, port)
-  if (refusal === undefined) return ok(name, `${host}:${port} is free`)
-  if (refusal.code !== 'EADDRINUSE') {
-    const values = { INGESTER_HTTP_HOST: '127.0.0.1', INGESTER_HTTP_PORT: 0 }
-    return failed(name, `${host}:${port}: ${refusal.message}`, setting(values))
-  }
-  const detail = `${host}:${port} is taken, perhaps by an ingester: one more needs another`
-  return warning(name, detail, setting({ INGESTER_HTTP_PORT: await nextFree(host, port) }))
-}
-
-async function nextFree(host: string, taken: number): Promise<number> {
-  for (let port = taken + 1; port <= Math.min(taken + 20, 65_535); port++) {
-    if (!(await refusalToListen(host, port))) return port
-  }
-  return 0
-}
-
-async function refusalToListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
-  const outcome = Promise.withResolvers<NodeJS.ErrnoException | undefined>()
-  const server = createServer()
-  server.once('error', (error) => outcome.resolve(error))
-  server.listen(port, host, () => server.close(() => outcome.resolve(undefined)))
-  return outcome.promise
 }

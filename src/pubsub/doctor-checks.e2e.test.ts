@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -160,11 +163,30 @@ describe('no emulator there', () => {
     const found = await finding({ ...freshPlace(), emulatorHost: proxy.address }, 'pubsub')
     assert.ok(performance.now() - startMs < 6000)
     assert.equal(found.status, 'failed')
-    const next = proxy.port + 1
-    assert.equal(
-      printed(found),
-      `bin/ingester emulator --port ${next} &\nexport PUBSUB_EMULATOR_HOST=127.0.0.1:${next}`,
-    )
+    const [, next] = /emulator --port (\d+) &/.exec(printed(found)) ?? []
+    assert.ok(Number(next) > proxy.port)
+    assert.match(printed(found), new RegExp(`\nexport PUBSUB_EMULATOR_HOST=127\\.0\\.0\\.1:${next}$`))
+  })
+
+  test('another kind of server has its port: that is told, and the emulator gets another', async () => {
+    const other = createServer((socket) => socket.on('error', () => {}).end('-ERR\r\n'))
+    other.listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const found = await finding({ ...freshPlace(), emulatorHost: `127.0.0.1:${port}` }, 'pubsub')
+    other.close()
+    assert.match(found.detail, new RegExp(`^what listens at 127.0.0.1:${port} is no Pub/Sub emulator`))
+    const [look = '', start = '', set] = printed(found).split('\n')
+    assert.match(look, /^# if an emulator runs elsewhere, mend PUBSUB_EMULATOR_HOST/)
+    const [, next] = /^bin\/ingester emulator --port (\d+) &$/.exec(start) ?? []
+    assert.ok(Number(next) > port)
+    assert.equal(set, `export PUBSUB_EMULATOR_HOST=127.0.0.1:${next}`)
+  })
+
+  test('on another machine: where its address comes from, and not the address once more', async () => {
+    const found = await finding({ ...freshPlace(), emulatorHost: 'emulator.invalid:8085' }, 'pubsub')
+    assert.match(found.detail, /^nobody answers at emulator\.invalid:8085/)
+    assert.match(printed(found), /^# look that .* PUBSUB_EMULATOR_HOST \(not set\)$/)
   })
 })
 

@@ -1,9 +1,11 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skipped, skippedAll, warning } from '#core/finding.ts'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { Mend } from '#core/mend.ts'
-import { addressOf, ingester, setting, shell, shellWord } from '#core/mend.ts'
+import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/mend.ts'
 import { creationLine } from './admin.ts'
 import type { PubsubClients } from './client.ts'
 import { connectPubsub, grpcStatus, statusOf } from './client.ts'
@@ -60,7 +62,7 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
     ),
   ])
   const trouble = [subscription.error, topic.error].find(isTrouble)
-  if (trouble) return unreached(unreachedFinding(trouble, place), 'Pub/Sub was not reached')
+  if (trouble) return unreached(await unreachedFinding(trouble, place), 'Pub/Sub was not reached')
   const where = place.emulatorHost ? `the emulator at ${place.emulatorHost}` : 'Google Cloud'
   const reached = ok(
     reachable,
@@ -100,24 +102,50 @@ function isTrouble(error: Error | undefined): error is Error {
   return error !== undefined && !answers.includes(statusOf(error))
 }
 
-const unavailable = 14
+const deadlineExceeded = 4
 const unauthenticated = 16
 
-function unreachedFinding(error: Error, place: SubscriptionPlace): Finding {
-  const where = place.emulatorHost ? `nobody answers at ${place.emulatorHost}` : 'Google Cloud'
-  return failed(reachable, `${where}: ${messageOf(error)}`, ...unreachedMends(error, place))
-}
-
-function unreachedMends(error: Error, { emulatorHost }: SubscriptionPlace): [Mend, ...Mend[]] {
+async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlace): Promise<Finding> {
+  const why = messageOf(error)
   if (emulatorHost === undefined) {
-    return [statusOf(error) === unauthenticated ? signIn : shell('curl -sS https://pubsub.googleapis.com/')]
+    const mend =
+      statusOf(error) === unauthenticated ? signIn : shell('curl -sS https://pubsub.googleapis.com/')
+    return failed(reachable, `Google Cloud: ${why}`, mend)
   }
   const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(emulatorHost) ?? []
-  if (!isLoopback(host)) return [setting({ PUBSUB_EMULATOR_HOST: emulatorHost })]
-  if (statusOf(error) === unavailable) return [emulatorAt(host, Number(port))]
-  // Something has that port and says nothing.
-  const next = Number(port) + 1
-  return [emulatorAt(host, next), setting({ PUBSUB_EMULATOR_HOST: addressOf(host, next) })]
+  const nobody = `nobody answers at ${emulatorHost}: ${why}`
+  if (!isLoopback(host)) {
+    const look = 'look that its name is known here and that it runs; else mend'
+    return failed(reachable, nobody, remark(look, 'PUBSUB_EMULATOR_HOST'))
+  }
+  if (!(await listens(host, Number(port)))) return failed(reachable, nobody, emulatorAt(host, Number(port)))
+  const other = `what listens at ${emulatorHost} is no Pub/Sub emulator: ${why}`
+  const next = await nextFree(host, Number(port))
+  return failed(
+    reachable,
+    statusOf(error) === deadlineExceeded ? nobody : other,
+    remark('if an emulator runs elsewhere, mend', 'PUBSUB_EMULATOR_HOST'),
+    emulatorAt(host, next),
+    setting({ PUBSUB_EMULATOR_HOST: addressOf(host, next) }),
+  )
+}
+
+async function listens(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port })
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function nextFree(host: string, taken: number): Promise<number> {
+  let port = taken + 1
+  while (port < taken + 20 && port < 65_535 && (await listens(host, port))) port += 1
+  return port
 }
 
 function emulatorAt(host: string, port: number): Mend {

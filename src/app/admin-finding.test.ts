@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { noLogger } from '#core/logger.ts'
+import { startAdminServer } from '#telemetry/admin-server.ts'
+import { createMetrics } from '#telemetry/metrics.ts'
+import { adminFinding } from './admin-finding.ts'
+
+test('an ingester that is running already is no fault, wherever it listens', async () => {
+  const metrics = createMetrics({
+    pipeline: 'scans',
+    version: '1.2.3',
+    deadLetterReasons: [],
+    outstanding: () => 0,
+    oldestOutstandingSeconds: () => 0,
+  })
+  for (const host of ['127.0.0.1', '0.0.0.0']) {
+    const readiness = { notReadyBecause: () => ['held'], degradedBecause: () => [] }
+    await using admin = await startAdminServer({ host, port: 0, ...readiness, metrics, logger: noLogger })
+    const port = Number(new URL(admin.url).port)
+    const { status, detail } = await adminFinding({ host, port })
+    assert.equal(`${status} ${detail}`, `ok ${host}:${port}: an ingester is running there, version 1.2.3`)
+  }
+})
+
+test('somebody else has it: another port', async () => {
+  const strangers: readonly RequestListener[] = [
+    (_, response) => response.end('ingester_build_info of nobody'),
+    (_, response) => response.writeHead(302, { location: '/elsewhere' }).end(),
+    (request) => request.socket.destroy(),
+  ]
+  for (const stranger of strangers) {
+    const server = createServer(stranger).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const found = await adminFinding({ host: '127.0.0.1', port })
+    assert.equal(
+      `${found.status} ${found.detail}`,
+      `warning 127.0.0.1:${port} is taken, and not by an ingester`,
+    )
+    assert.equal(found.mends[0]?.kind, 'setting')
+    server.close()
+  }
+})

@@ -1,0 +1,56 @@
+import { createServer } from 'node:net'
+import type { Config } from '#config/config.ts'
+import type { Finding } from '#core/finding.ts'
+import { failed, ok, warning } from '#core/finding.ts'
+import { addressOf, setting } from '#core/mend.ts'
+
+/** An ingester that is running already has it, and that is no fault. */
+export async function adminFinding({ host, port }: Config['http']): Promise<Finding> {
+  const name = 'admin port'
+  if (port === 0) return ok(name, `any free one on ${host}`)
+  const refusal = await refusalToListen(host, port)
+  if (refusal === undefined) return ok(name, `${addressOf(host, port)} is free`)
+  if (refusal.code !== 'EADDRINUSE') {
+    const values = { INGESTER_HTTP_HOST: '127.0.0.1', INGESTER_HTTP_PORT: 0 }
+    return failed(name, `${addressOf(host, port)}: ${refusal.message}`, setting(values))
+  }
+  const running = await ingesterAt(host, port)
+  if (running !== undefined)
+    return ok(name, `${addressOf(host, port)}: an ingester is running there${running}`)
+  const detail = `${addressOf(host, port)} is taken, and not by an ingester`
+  return warning(name, detail, setting({ INGESTER_HTTP_PORT: await nextFree(host, port) }))
+}
+
+/** Long enough for one that is busy. */
+const answerLimitMs = 2000
+
+/** What it says of itself; undefined where nobody says to be one. */
+async function ingesterAt(host: string, port: number): Promise<string | undefined> {
+  // Who listens everywhere listens here, too.
+  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  try {
+    const signal = AbortSignal.timeout(answerLimitMs)
+    const response = await fetch(`http://${addressOf(here, port)}/metrics`, { redirect: 'error', signal })
+    const [, labels] = /^ingester_build_info\{(.*)\} 1$/m.exec(await response.text()) ?? []
+    if (labels === undefined) return undefined
+    const [, itsVersion] = /\bversion="([^"]*)"/.exec(labels) ?? []
+    return itsVersion === undefined ? '' : `, version ${itsVersion}`
+  } catch {
+    return undefined
+  }
+}
+
+async function nextFree(host: string, taken: number): Promise<number> {
+  for (let port = taken + 1; port <= Math.min(taken + 20, 65_535); port++) {
+    if (!(await refusalToListen(host, port))) return port
+  }
+  return 0
+}
+
+async function refusalToListen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  const outcome = Promise.withResolvers<NodeJS.ErrnoException | undefined>()
+  const server = createServer()
+  server.once('error', (error) => outcome.resolve(error))
+  server.listen(port, host, () => server.close(() => outcome.resolve(undefined)))
+  return outcome.promise
+}
