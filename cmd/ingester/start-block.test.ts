@@ -40,10 +40,10 @@ test('run: one aligned block with version, pipeline, stores, limits and addresse
   const text = lines.join('\n')
   for (const fact of [
     'scans: projects/p/subscriptions/scan-sub → scan_results, dead_letters',
-    '3; batches of 1,000 records, every 100 ms',
+    '3; batches of 1,000 records, every 100ms',
     'at most 20,000 messages, 100 MiB',
     'http://127.0.0.1:9400/metrics, http://127.0.0.1:9400/readyz',
-    'settles what is in hand, for 25 s at most',
+    'settles what is in hand, for 25s at most',
   ])
     assert.ok(text.includes(fact), fact)
   assert.ok(!text.includes('hunter2'))
@@ -83,7 +83,7 @@ test('demo: what it publishes, where everything is, and what is missing with its
   assert.match(text, /scanner {7}500 messages\/s: 10% duplicates, 20% late, 1% poison; seed 7$/m)
   assert.match(text, /PostgreSQL {4}psql postgres:\/\/u:p@h:1\/d$/m)
   assert.equal(text.match(/^ {2}admin/gm)?.length, 2)
-  assert.match(text, /ends {10}after 20 s of publishing/)
+  assert.match(text, /ends {10}after 20s of publishing/)
   assert.match(
     demoBlock(running as unknown as RunningDemo, { ...settings, forMs: undefined }).join('\n'),
     /Ctrl-C {8}ends all of it/,

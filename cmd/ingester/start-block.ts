@@ -1,5 +1,6 @@
 import type { DemoOptions, RunningDemo } from '#app/demo.ts'
 import type { RunningService } from '#app/serve.ts'
+import { writeDuration } from '#config/values.ts'
 import { version } from '#app/version.ts'
 
 /** What people see when it runs: one aligned block, everything in it can be pasted. */
@@ -12,7 +13,7 @@ type Fact = readonly [name: string, what: string]
 export function runBlock({ config, ingester, psql, startSeconds }: RunningService): string[] {
   const { engine, pubsub, shutdownTimeoutMs } = config
   const every =
-    engine.flushIntervalMs === 0 ? 'as soon as one is free' : `every ${duration(engine.flushIntervalMs)}`
+    engine.flushIntervalMs === 0 ? 'as soon as one is free' : `every ${writeDuration(engine.flushIntervalMs)}`
   return block(startSeconds, [
     ['pipeline', `${config.pipeline}: ${ingester.subscription} → ${ingester.table}, dead_letters`],
     ...(pubsub.emulatorHost ? [['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`] as const] : []),
@@ -23,9 +24,12 @@ export function runBlock({ config, ingester, psql, startSeconds }: RunningServic
       'in hand',
       `at most ${count(pubsub.maxOutstandingMessages)} messages, ${mebibytes(pubsub.maxOutstandingBytes)}`,
     ],
-    ['lease', `${duration(pubsub.ackDeadlineMs)}, renewed for as long as a message is in hand`],
+    ['lease', `${writeDuration(pubsub.ackDeadlineMs)}, renewed for as long as a message is in hand`],
     ['admin', adminAddresses(ingester.adminUrl)],
-    ['Ctrl-C', `settles what is in hand, for ${duration(shutdownTimeoutMs)} at most; once more: leaves now`],
+    [
+      'Ctrl-C',
+      `settles what is in hand, for ${writeDuration(shutdownTimeoutMs)} at most; once more: leaves now`,
+    ],
   ])
 }
 
@@ -48,7 +52,7 @@ export function demoBlock(running: RunningDemo, options: DemoSettings): string[]
       ? ['Ctrl-C', 'ends all of it']
       : [
           'ends',
-          `after ${options.forMs / 1000} s of publishing, and a comparison of the table with what was published`,
+          `after ${writeDuration(options.forMs)} of publishing, and a comparison of the table with what was published`,
         ],
   ])
 }
@@ -70,5 +74,4 @@ function adminAddresses(adminUrl: string): string {
 }
 
 const count = (n: number) => n.toLocaleString('en')
-const duration = (ms: number) => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
 const mebibytes = (bytes: number) => `${count(Math.round(bytes / 2 ** 20))} MiB`

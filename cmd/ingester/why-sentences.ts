@@ -1,9 +1,13 @@
+import { withEnvFile } from '#app/next-command.ts'
 import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#app/why.ts'
 import { plain } from './plain-text.ts'
 import { age, quoted, utc } from './wording.ts'
 
+/** An answer, and the env file that commands in its sentences are to read. */
+type Told = Answer & { readonly envFile?: string | undefined }
+
 /** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
-export function sentences(answer: Answer): string[] {
+export function sentences(answer: Told): string[] {
   const { row, watermark, claim } = answer.whereabouts
   return [
     `${plain(answer.subject, 'one line')}: ${verdict(answer)}`,
@@ -15,9 +19,10 @@ export function sentences(answer: Answer): string[] {
   ]
 }
 
-const bump = '`bin/ingester cache bump`'
+const bump = ({ envFile }: Told) => withEnvFile('`bin/ingester cache bump`', envFile)
 
-function verdict({ whereabouts }: Answer): string {
+function verdict(answer: Told): string {
+  const { whereabouts } = answer
   const { row, deadLetters } = whereabouts
   const also = deadLetters.count > 0 ? `; it also has ${counted(deadLetters.count, 'dead letter')}` : ''
   switch (whereabouts.verdict) {
@@ -26,7 +31,7 @@ function verdict({ whereabouts }: Answer): string {
     case 'being-written':
       return `${row ? 'stored, and a newer version' : 'not stored yet, but it'} is being written${also}`
     case 'cache-ahead':
-      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and the cache keeps it so; ${bump} makes it forget${also}`
+      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and the cache keeps it so; ${bump(answer)} makes it forget${also}`
     case 'dead-lettered':
       return `not stored: ${deadLetters.count === 1 ? 'its message is a dead letter' : `${deadLetters.count} messages of it are dead letters`}`
     case 'unknown':
@@ -40,7 +45,7 @@ function rowSentence({ record }: RowFound, answer: Answer): string {
   return `stored: ${plain(answer.subject, 'one line')}, ${versionWords(record, answer)}, ${content}`
 }
 
-function watermarkSentence(watermark: WatermarkFound, answer: Answer): string {
+function watermarkSentence(watermark: WatermarkFound, answer: Told): string {
   const version = versionWords(watermark as VersionFound, answer)
   const { row } = answer.whereabouts
   switch (watermark.state) {
@@ -48,7 +53,7 @@ function watermarkSentence(watermark: WatermarkFound, answer: Answer): string {
       return 'the cache knows this very row'
     case 'newer': {
       const what = row ? 'a newer version than the row' : 'a version of a row that is not there'
-      return `the cache knows ${what}: ${version}. Rows were taken back (DELETE, a restore?); messages up to that one are taken for stale until ${bump} makes it forget`
+      return `the cache knows ${what}: ${version}. Rows were taken back (DELETE, a restore?); messages up to that one are taken for stale until ${bump(answer)} makes it forget`
     }
     case 'older':
       return `the cache knows an older version than the row: ${version}. Harmless: newer messages are written, or refused by the table`
@@ -78,7 +83,7 @@ function noClaim({ state }: WatermarkFound): string {
 
 const shownLetters = 5
 
-function deadLetterLines(answer: Answer): string[] {
+function deadLetterLines(answer: Told): string[] {
   const { count, searched, all, letters } = answer.whereabouts.deadLetters
   const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not looked at`
   if (count === 0) return [`none${where}`]
@@ -96,8 +101,9 @@ function deadLetterLines(answer: Answer): string[] {
     ]
   })
   const more = count - shown.length
+  const show = withEnvFile(`bin/ingester dead-letters show ${letters[0]?.id}`, answer.envFile)
   return [
-    `${count}${where}, newest first; one in full: bin/ingester dead-letters show ${letters[0]?.id}`,
+    `${count}${where}, newest first; one in full: ${show}`,
     ...lines,
     ...(more > 0 ? [`… and ${more} more`] : []),
   ]

@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts'
+import { writeDuration } from '#config/values.ts'
 import type { Finding } from '#core/finding.ts'
 import { ok, skipped, warning } from '#core/finding.ts'
 import { isLoopback } from '#core/loopback.ts'
@@ -29,9 +30,9 @@ function flushFinding({ engine, pubsub }: Config): Finding {
   const name = 'flush interval'
   const { flushIntervalMs } = engine
   const { ackDeadlineMs } = pubsub
-  const lease = `INGESTER_ACK_DEADLINE, ${seconds(ackDeadlineMs)}`
-  if (flushIntervalMs < ackDeadlineMs) return ok(name, `${seconds(flushIntervalMs)}, below ${lease}`)
-  const detail = `${seconds(flushIntervalMs)} is not below ${lease}: a replica that dies delays its messages by that`
+  const lease = `INGESTER_ACK_DEADLINE, ${writeDuration(ackDeadlineMs)}`
+  if (flushIntervalMs < ackDeadlineMs) return ok(name, `${writeDuration(flushIntervalMs)}, below ${lease}`)
+  const detail = `${writeDuration(flushIntervalMs)} is not below ${lease}: a replica that dies delays its messages by that`
   return warning(name, detail, setting({ INGESTER_FLUSH_INTERVAL: '100ms' }))
 }
 
@@ -45,11 +46,11 @@ function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
   const name = 'shutdown timeout'
   const mend = setting({ INGESTER_SHUTDOWN_TIMEOUT: '25s' })
   if (shutdownTimeoutMs < leastShutdownMs) {
-    const detail = `${seconds(shutdownTimeoutMs)} is no time to settle what is in hand: every stop is a hard one`
+    const detail = `${writeDuration(shutdownTimeoutMs)} is no time to settle what is in hand: every stop is a hard one`
     return warning(name, detail, mend)
   }
-  if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, seconds(shutdownTimeoutMs))
-  const detail = `${seconds(shutdownTimeoutMs)} is more than Kubernetes grants before it kills, unless told otherwise`
+  if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
+  const detail = `${writeDuration(shutdownTimeoutMs)} is more than Kubernetes grants before it kills, unless told otherwise`
   return warning(name, detail, mend)
 }
 
@@ -77,12 +78,9 @@ export function redisTlsFinding({ host, tls }: Config['redis']): Finding {
 export function redisTtlFinding({ ttlMs }: Config['redis'], retentionMs: number | undefined): Finding {
   const name = 'redis ttl'
   if (retentionMs === undefined)
-    return skipped(name, `${hours(ttlMs)}; how long the subscription keeps messages is not known`)
-  const kept = `the subscription keeps messages for ${hours(retentionMs)}`
-  if (ttlMs >= retentionMs) return ok(name, `${hours(ttlMs)}; ${kept}`)
-  const detail = `${hours(ttlMs)}, while ${kept}: of older duplicates the cache knows nothing`
+    return skipped(name, `${writeDuration(ttlMs)}; how long the subscription keeps messages is not known`)
+  const kept = `the subscription keeps messages for ${writeDuration(retentionMs)}`
+  if (ttlMs >= retentionMs) return ok(name, `${writeDuration(ttlMs)}; ${kept}`)
+  const detail = `${writeDuration(ttlMs)}, while ${kept}: of older duplicates the cache knows nothing`
   return warning(name, detail, setting({ INGESTER_REDIS_TTL: `${Math.ceil(retentionMs / 3_600_000)}h` }))
 }
-
-const seconds = (ms: number) => `${ms / 1000} s`
-const hours = (ms: number) => `${Number((ms / 3_600_000).toFixed(2))} h`

@@ -11,7 +11,7 @@ import type { Mend } from '#core/mend.ts'
 import { secret, setting, shell, shellWord } from '#core/mend.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import type { Surroundings } from './pasteable.ts'
-import { pipelineNamed } from './pipelines.ts'
+import { pipelineNamed, pipelineNames } from './pipelines.ts'
 
 const name = 'configuration'
 
@@ -39,7 +39,7 @@ export function readConfig(envFile: string | undefined): ConfigReading {
   const surroundings = { envFile, own, environment }
   try {
     const { environment: complete, faults } = withSecrets(environment)
-    const { config, warnings } = configOf(complete, faults)
+    const { config, warnings } = configOf(complete, faults, pipelineNames)
     const pipeline = pipelineNamed(config.pipeline)
     const from = envFile === undefined ? 'from the environment' : `from the environment and ${envFile}`
     const unknown = warnings.map((one) => unknownFinding(one, surroundings))
@@ -86,7 +86,7 @@ function faultsWith(environment: Environment): readonly string[] {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   try {
     const { environment: complete, faults } = withSecrets(set)
-    configOf(complete, faults)
+    configOf(complete, faults, pipelineNames)
     return []
   } catch (error) {
     if (error instanceof ConfigFault) return error.faults

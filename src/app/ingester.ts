@@ -24,6 +24,7 @@ import { createMetrics } from '#telemetry/metrics.ts'
 import { openCache } from './cache.ts'
 import { Ending } from './ending.ts'
 import { pipelineNamed } from './pipelines.ts'
+import { placeOf, reachingMend } from './reaching-postgres.ts'
 import { Startup } from './startup.ts'
 import { version } from './version.ts'
 
@@ -160,12 +161,7 @@ export async function startIngester(
 }
 
 function reachPostgres(startup: Startup, { postgres }: Config, check: () => Promise<void>): Promise<void> {
-  return startup.reach(
-    `PostgreSQL at ${postgres.host}:${postgres.port}/${postgres.database}`,
-    'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE',
-    check,
-    isRefusedForGood,
-  )
+  return startup.reach(placeOf(postgres), (error) => reachingMend(postgres, error), check, isRefusedForGood)
 }
 
 function reachSubscription(

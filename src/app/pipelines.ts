@@ -1,7 +1,10 @@
+import { unknownPipeline } from '#config/config.ts'
 import { ConfigurationError } from '#core/failure.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import { pipelines } from '#pipeline/registry.ts'
+
+export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name)
 
 /**
  * The pipeline of that name.
@@ -11,8 +14,7 @@ import { pipelines } from '#pipeline/registry.ts'
 export function pipelineNamed(name: string): Pipeline {
   const pipeline = pipelines.find((one) => one.name === name)
   if (pipeline) return pipeline
-  const known = pipelines.map((one) => one.name).join(', ')
-  throw new ConfigurationError(`INGESTER_PIPELINE: there is no pipeline "${name}"; there are: ${known}`)
+  throw new ConfigurationError(`INGESTER_PIPELINE: ${unknownPipeline(name, pipelineNames)}`)
 }
 
 /** For each pipeline how a person names a record of it: `<ip> <port> <service>`, and an example. */

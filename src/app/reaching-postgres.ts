@@ -1,21 +1,32 @@
 import type { Config } from '#config/config.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
-import { isConnectionFailure, isRefusedForGood } from '#postgres/sqlstate.ts'
+import { isLoopback } from '#core/loopback.ts'
+import { addressOf } from '#core/mend.ts'
+import { isConnectionFailure, isRefusedForGood, isWithoutTls } from '#postgres/sqlstate.ts'
+
+type Postgres = Config['postgres']
+
+export function placeOf({ host, port, database }: Postgres): string {
+  return `PostgreSQL at ${addressOf(host, port)}/${database}`
+}
+
+/** What to look at where it does not let us in. */
+export function reachingMend({ host }: Postgres, error: unknown): string {
+  if (!isWithoutTls(error)) return 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
+  return isLoopback(host)
+    ? 'set INGESTER_POSTGRES_SSL_MODE=disable, as for any server of this machine that has no TLS'
+    : 'give it a certificate (ssl = on); without TLS, rows and password could be read on the network'
+}
 
 /** Says which database it was, and what to look at, where it cannot be reached. */
-export async function reachingPostgres<T>(
-  { host, port, database }: Config['postgres'],
-  work: () => Promise<T>,
-): Promise<T> {
+export async function reachingPostgres<T>(postgres: Postgres, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     // What has been explained already may well speak of connections.
     if (error instanceof ConfigurationError || !isConnectionFailure(error)) throw error
-    const mend = 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
     const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
-    throw new Kind(`PostgreSQL at ${host}:${port}/${database}: ${messageOf(error)}; ${mend}`, {
-      cause: error,
-    })
+    const message = `${placeOf(postgres)}: ${messageOf(error)}; ${reachingMend(postgres, error)}`
+    throw new Kind(message, { cause: error })
   }
 }

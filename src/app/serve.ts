@@ -1,4 +1,5 @@
 import type { Config, LoadedConfig } from '#config/config.ts'
+import { writeDuration } from '#config/values.ts'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
@@ -57,7 +58,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
       const fields = { outstanding, ...(because.length > 0 ? { because } : {}) }
       if (told) return logger.info(fields, 'stopping: still settling')
       told = true
-      const words = `stopping: settling what is in hand, for ${limitMs / 1000} s at most; once more to leave now`
+      const words = `stopping: settling what is in hand, for ${writeDuration(limitMs)} at most; once more to leave now`
       logger.info(fields, words)
     },
   })

@@ -1,3 +1,4 @@
+import { writeDuration } from '#config/values.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
@@ -27,7 +28,7 @@ export class Startup {
    */
   async reach<T>(
     what: string,
-    mend: string,
+    mend: string | ((error: unknown) => string),
     attempt: () => Promise<T>,
     hopeless: (error: unknown) => boolean = () => false,
   ): Promise<T> {
@@ -46,11 +47,12 @@ export class Startup {
       })
     } catch (error) {
       if (error instanceof ConfigurationError) throw error
+      const look = typeof mend === 'string' ? mend : mend(error)
       if (hopeless(error))
-        throw new ConfigurationError(`${what}: ${messageOf(error)}; ${mend}`, { cause: error })
-      const limit = `INGESTER_STARTUP_TIMEOUT, ${this.#limitMs / 1000} s`
+        throw new ConfigurationError(`${what}: ${messageOf(error)}; ${look}`, { cause: error })
+      const limit = `INGESTER_STARTUP_TIMEOUT, ${writeDuration(this.#limitMs)}`
       const reason = asked ? `was not reachable within ${limit}` : 'is not reachable'
-      throw new UnreachableError(`${what} ${reason}: ${messageOf(error)}; ${mend}`, { cause: error })
+      throw new UnreachableError(`${what} ${reason}: ${messageOf(error)}; ${look}`, { cause: error })
     }
   }
 }

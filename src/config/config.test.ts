@@ -14,9 +14,9 @@ const needed = {
 }
 const configWith = (environment: Environment) => configOf({ ...needed, ...environment }).config
 
-function faultsOf(environment: Environment): readonly string[] {
+function faultsOf(environment: Environment, pipelines?: readonly string[]): readonly string[] {
   try {
-    configOf(environment)
+    configOf(environment, [], pipelines)
   } catch (error) {
     assert.ok(error instanceof ConfigFault, String(error))
     return error.faults
@@ -26,6 +26,13 @@ function faultsOf(environment: Environment): readonly string[] {
 
 /** Short, and in one line. */
 const shown = (value: string) => JSON.stringify(value.slice(0, 30)).slice(1, -1)
+
+test('a pipeline that is not there is told with all other faults', () => {
+  const faults = faultsOf({ INGESTER_PIPELINE: 'nope', INGESTER_FLUSH_INTERVAL: 'soon' }, ['scans', 'words'])
+  assert.equal(faults.length, 6)
+  assert.ok(faults.includes('INGESTER_PIPELINE: there is no pipeline "nope"; there are: scans, words'))
+  assert.deepEqual(faultsOf({ ...needed, INGESTER_PIPELINE: 'words' }, ['scans', 'words']), [])
+})
 
 test('with what is needed set, all the rest has its default', () => {
   const workers = availableParallelism()

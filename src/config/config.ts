@@ -17,22 +17,37 @@ export interface LoadedConfig {
 /**
  * The configuration of the service.
  *
+ * @param pipelines the names of those there are; any other is a fault
  * @throws ConfigFault with all faults at once
  */
-export function loadConfig(envFile?: string): LoadedConfig {
+export function loadConfig(envFile?: string, pipelines?: readonly string[]): LoadedConfig {
   const { environment, faults } = withSecrets(readEnvironment(envFile))
-  return configOf(environment, faults)
+  return configOf(environment, faults, pipelines)
 }
 
 /** As {@link loadConfig}, of a given environment and the faults that it is known to have. */
-export function configOf(environment: Environment, known: readonly string[] = []): LoadedConfig {
+export function configOf(
+  environment: Environment,
+  known: readonly string[] = [],
+  pipelines?: readonly string[],
+): LoadedConfig {
   const { clean, faults } = validated(environment)
   // A value that is missing or wrong is undefined here, and no comparison finds fault with that.
   const config = shape(clean)
   const crossFaults = crossChecks.filter(({ isBroken }) => isBroken(config)).map(({ fault }) => fault)
-  const all = [...known, ...faults, ...crossFaults]
+  const all = [...known, ...faults, ...pipelineFaults(config, pipelines), ...crossFaults]
   if (all.length > 0) throw new ConfigFault(all)
   return { config, warnings: warningsOf(environment) }
+}
+
+/** Which there are is not known here. */
+function pipelineFaults({ pipeline }: Config, there: readonly string[] | undefined): string[] {
+  if (there === undefined || pipeline === undefined || there.includes(pipeline)) return []
+  return [`INGESTER_PIPELINE: ${unknownPipeline(pipeline, there)}`]
+}
+
+export function unknownPipeline(name: string, there: readonly string[]): string {
+  return `there is no pipeline "${name}"; there are: ${there.join(', ')}`
 }
 
 const ofDatabase = /^INGESTER_(POSTGRES_|PIPELINE$)/

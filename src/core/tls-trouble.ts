@@ -35,6 +35,23 @@ export function certificateTrouble(
   }
 }
 
+/** Codes by which OpenSSL and Node.js say that a certificate is not to be believed: waiting does not change it. */
+const refusals = new Set([
+  ...untrusted,
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'CERT_REVOKED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+])
+
+export function isCertificateRefused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && refusals.has(String(error.code))
+}
+
 function firstNameIn(error: Error): string | undefined {
   const { cert } = error as { cert?: { subjectaltname?: string } }
   return /(?:DNS|IP Address):([^,\s]+)/.exec(cert?.subjectaltname ?? '')?.[1]

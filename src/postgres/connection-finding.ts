@@ -7,7 +7,7 @@ import type { Mend } from '#core/mend.ts'
 import { addressOf, inFile, ingester, ownStack, remark, secret, setting, sql } from '#core/mend.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
 import type { PostgresOptions } from './pool.ts'
-import { isConnectionFailure } from './sqlstate.ts'
+import { isConnectionFailure, isWithoutTls } from './sqlstate.ts'
 
 const superuser = 'a superuser'
 
@@ -35,7 +35,7 @@ function refusalMends(error: unknown, options: PostgresOptions): Mends {
   if (code === '53300') return [tooMany(message, role, database)]
   // It starts, or ends: then one asks again.
   if (code !== undefined && isConnectionFailure(error)) return [ingester('doctor')]
-  if (/does not support SSL/.test(message)) {
+  if (isWithoutTls(error)) {
     return [
       isLoopback(options.host)
         ? setting({ INGESTER_POSTGRES_SSL_MODE: 'disable' })

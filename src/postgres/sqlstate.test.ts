@@ -79,7 +79,7 @@ test('the message names place, SQLSTATE, column, constraint and mend', () => {
   assert.equal(
     failureOf(serverError('42703', 'column "x" of relation "t" does not exist')).message,
     'table t: column "x" of relation "t" does not exist [42703]; ' +
-      'the table must be as db/migrations makes it: `bin/ingester migrate up`, or undo what was changed by hand',
+      'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
   )
   const check = serverError('23514', 'violates check constraint', {
     column: 'port',

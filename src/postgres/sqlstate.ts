@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { FailureClass } from '#core/failure.ts'
 import { WriteFailure, messageOf } from '#core/failure.ts'
+import { isCertificateRefused } from '#core/tls-trouble.ts'
 
 /**
  * SQLSTATEs by what they mean to us, the most specific first; a two-digit one stands for its whole class.
@@ -35,7 +36,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 
 const mends: Partial<Record<FailureClass, string>> = {
   'schema-drift':
-    'the table must be as db/migrations makes it: `bin/ingester migrate up`, or undo what was changed by hand',
+    'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
   'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/OPERATIONS.md',
 }
 
@@ -101,9 +102,14 @@ function namesIn(error: pg.DatabaseError): string {
   return names.length > 0 ? ` (${names.map(([kind, name]) => `${kind} ${name}`).join(', ')})` : ''
 }
 
-/** At start, no waiting mends these: wrong password, no such role or database. */
+/** At start, no waiting mends these: wrong password, no such role or database, no TLS, a certificate of others. */
 export function isRefusedForGood(error: unknown): boolean {
-  return classify(error).failureClass === 'no-rights'
+  return classify(error).failureClass === 'no-rights' || isWithoutTls(error) || isCertificateRefused(error)
+}
+
+/** TLS is wanted, and the server has none: node-postgres gives it no code. */
+export function isWithoutTls(error: unknown): boolean {
+  return /server does not support SSL/.test(messageOf(error))
 }
 
 /** The database was not reached, or did not let us in. */

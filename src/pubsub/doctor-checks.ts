@@ -118,12 +118,14 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
     const look = 'look that its name is known here and that it runs; else mend'
     return failed(reachable, nobody, remark(look, 'PUBSUB_EMULATOR_HOST'))
   }
-  if (!(await listens(host, Number(port)))) return failed(reachable, nobody, emulatorAt(host, Number(port)))
+  const isSilent = statusOf(error) === deadlineExceeded
+  if (!isSilent && !(await listens(host, Number(port))))
+    return failed(reachable, nobody, emulatorAt(host, Number(port)))
   const other = `what listens at ${emulatorHost} is no Pub/Sub emulator: ${why}`
   const next = await nextFree(host, Number(port))
   return failed(
     reachable,
-    statusOf(error) === deadlineExceeded ? nobody : other,
+    isSilent ? nobody : other,
     remark('if an emulator runs elsewhere, mend', 'PUBSUB_EMULATOR_HOST'),
     emulatorAt(host, next),
     setting({ PUBSUB_EMULATOR_HOST: addressOf(host, next) }),

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePort } from '#stack/ports.ts'
 import { startPostgres } from '#stack/postgres.ts'
@@ -26,6 +29,7 @@ async function outcome(args: readonly string[], env: Readonly<Record<string, str
 
 test('wrong configuration: all faults at once, each with its mend, exit 2', async () => {
   const { code, talk } = await outcome(['run'], {
+    INGESTER_PIPELINE: 'nope',
     INGESTER_FLUSH_INTERVAL: 'soon',
     INGESTER_POSTGRES_SSL_MODE: 'maybe',
     INGESTER_POSTGRES_PASSWORD: secret,
@@ -35,6 +39,7 @@ test('wrong configuration: all faults at once, each with its mend, exit 2', asyn
     /INGESTER_PROJECTID is not set; for example/,
     /INGESTER_POSTGRES_USER is not set/,
     /INGESTER_POSTGRES_DB is not set/,
+    /INGESTER_PIPELINE: there is no pipeline "nope"; there are: scans/,
     /INGESTER_FLUSH_INTERVAL: must be a duration such as 10s.*"soon"/,
     /INGESTER_POSTGRES_SSL_MODE: must be one of disable, require, verify-ca, verify-full, not "maybe"/,
   ]) {
@@ -126,7 +131,7 @@ test('PostgreSQL not there: a clear line at each try, exit 3 after the limit, no
   assert.match(talk, /"error":"connect ECONNREFUSED 127.0.0.1:1".*"waiting for PostgreSQL at 127.0.0.1:1/)
   assert.match(
     talk,
-    /PostgreSQL at 127.0.0.1:1\/scanner_dev was not reachable within INGESTER_STARTUP_TIMEOUT, 2 s/,
+    /PostgreSQL at 127.0.0.1:1\/scanner_dev was not reachable within INGESTER_STARTUP_TIMEOUT, 2s/,
   )
   assert.doesNotMatch(talk, new RegExp(secret))
 })
@@ -208,6 +213,44 @@ test('a wrong password is no reason to wait: exit 2', async () => {
   assert.equal(code, 2)
   assert.match(talk, /password authentication failed.*INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD/)
   assert.doesNotMatch(talk, new RegExp(secret))
+})
+
+test('a server without TLS, where TLS is wanted, is no reason to wait: exit 2 with what to set', async () => {
+  await using postgres = await startPostgres({ port: 0 })
+  const env = {
+    ...enough,
+    INGESTER_POSTGRES_HOST: postgres.host,
+    INGESTER_POSTGRES_PORT: String(postgres.port),
+    INGESTER_POSTGRES_SSL_MODE: '',
+  }
+  for (const command of [['run'], ['migrate', 'up']]) {
+    const { code, talk } = await outcome(command, env)
+    assert.equal(code, 2)
+    assert.match(talk, /does not support SSL connections; set INGESTER_POSTGRES_SSL_MODE=disable/)
+    assert.doesNotMatch(talk, /waiting for/)
+  }
+})
+
+test('what ends a start names the doctor, once, with the env file that it is to read', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'start-'))
+  const envFile = join(folder, 'x.env')
+  const unreachable = { ...enough, INGESTER_POSTGRES_PORT: '1', INGESTER_STARTUP_TIMEOUT: '0' }
+  const lines = (variables: object) => Object.entries(variables).map((one) => `${one.join('=')}\n`)
+  for (const [code, variables] of [
+    [2, { ...unreachable, INGESTER_FLUSH_INTERVAL: 'soon' }],
+    [3, unreachable],
+  ] as const) {
+    await writeFile(envFile, lines(variables).join(''))
+    const run = await outcome(['run', '--env-file', envFile])
+    assert.equal(run.code, code)
+    assert.ok(
+      run.talk.endsWith(`\nwhat is wrong, and what mends it: bin/ingester doctor --env-file ${envFile}\n`),
+    )
+    assert.equal(run.talk.split('bin/ingester doctor').length, 2)
+  }
+  assert.match((await outcome(['run'])).talk, /: bin\/ingester doctor\n$/)
+  assert.doesNotMatch((await outcome(['migrate', 'up'])).talk, /doctor/)
+  await rm(folder, { recursive: true })
 })
 
 test('Pub/Sub not there: exit 3 after the limit', async () => {

@@ -45,7 +45,7 @@ test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {}, asy
   assert.equal(await ingester.ended, 0, ingester.stderr())
   assert.match(
     ingester.stderr(),
-    /"outstanding":3000,"msg":"stopping: settling what is in hand, for 25 s at most/,
+    /"outstanding":3000,"msg":"stopping: settling what is in hand, for 25s at most/,
   )
   for (const line of ingester.stderr().trim().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line)
   assert.deepEqual(oracle.differences(await system.scans()), [])

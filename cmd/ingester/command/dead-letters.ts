@@ -3,6 +3,7 @@ import type { DeadLetterStatus, Preview, Selection } from '#app/dead-letters.ts'
 import { loadDatabaseConfig, loadRedriveConfig } from '#config/config.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
+import { withEnvFile } from '#app/next-command.ts'
 import { argument } from '#argv/argument.ts'
 import { stopSignals } from '../stop-signals.ts'
 import { askWhether, canAsk } from '../ask.ts'
@@ -146,14 +147,14 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
   const { listingView } = await import('../dead-letter-view.ts')
   console.log(listingView(listing, process.stdout.columns))
-  console.error(
-    `\n${listing.letters.length} of ${listing.total}; more with --limit, one of them: bin/ingester dead-letters show <id>`,
-  )
+  const next = withEnvFile('one of them: bin/ingester dead-letters show <id>', envFile)
+  console.error(`\n${listing.letters.length} of ${listing.total}; more with --limit, ${next}`)
 }
 
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
   const { showLetter } = await import('#app/dead-letters.ts')
-  const letter = await showLetter(loadDatabaseConfig(envFile), id)
+  const shownLetter = await showLetter(loadDatabaseConfig(envFile), id)
+  const letter = { ...shownLetter, next: shownLetter.next.map((line) => withEnvFile(line, envFile)) }
   const { dataAsText, letterView } = await import('../dead-letter-view.ts')
   if (!json) return console.log(letterView(letter))
   const { encoding, text } = dataAsText(letter)

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { pipelineNames } from '#app/pipelines.ts'
 import { loadConfig } from '#config/config.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -20,7 +21,7 @@ Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back 
       const { serve } = await import('#app/serve.ts')
       const { runBlock } = await import('../start-block.ts')
       using signals = stopSignals()
-      process.exitCode = await serve(loadConfig(envFile), {
+      process.exitCode = await serve(loadConfig(envFile, pipelineNames), {
         stop: signals.stop,
         hurry: signals.hurry,
         started: (running) => console.error(runBlock(running).join('\n')),

@@ -37,7 +37,7 @@ async function run(words: string[], { envFile, json }: Options): Promise<void> {
   const { why } = await import('#app/why.ts')
   const answer = await why(loadStoresConfig(envFile), words)
   if (json) return console.log(JSON.stringify(answer.whereabouts))
-  const [verdict, ...rest] = sentences(answer)
+  const [verdict, ...rest] = sentences({ ...answer, envFile })
   console.log(styleText('bold', verdict ?? ''))
   for (const line of rest) console.log(line)
 }
