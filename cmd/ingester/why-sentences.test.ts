@@ -103,6 +103,15 @@ describe('the watermark', () => {
   }
 })
 
+test('commands in sentences read the env file that was read', () => {
+  const watermark = { state: 'newer' as const, ...version }
+  const deadLetters = { ...plain.deadLetters, count: 1, letters: [letter] }
+  const given = { whereabouts: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
+  const told = sentences({ ...given, subject: 's', naming, nowMs, envFile: '.env.local' }).join('\n')
+  assert.equal(told.split('`bin/ingester cache bump --env-file .env.local`').length, 3)
+  assert.match(told, /bin\/ingester dead-letters show --env-file \.env\.local 12$/m)
+})
+
 test('a claim, with its end; or that nobody knows whether there is one', () => {
   const claim = { ...version, claimedAt: '2026-11-21T09:59:57.000Z', endsInMs: 4000 }
   assert.equal(

@@ -183,6 +183,15 @@ await describe('list, show and discard', async () => {
     const discarded = JSON.parse((await deadLetters(system, ['show', '--json', '4'])).out)
     assert.ok(discarded.next.join('\n').includes('redrive --ids 4 --status discarded'))
 
+    // What to run next reads the same file.
+    const file = ['--env-file', '/dev/null']
+    const next = (await deadLetters(system, ['show', '4', ...file])).out
+    assert.match(next, /bin\/ingester dead-letters redrive --env-file \/dev\/null --ids 4 --status discarded/)
+    const list = await deadLetters(system, ['list', '--status', 'all', ...file])
+    assert.match(list.talk, /bin\/ingester dead-letters show --env-file \/dev\/null <id>/)
+    const gone = await deadLetters(system, ['show', '99', ...file])
+    assert.match(gone.talk, /bin\/ingester dead-letters list --env-file \/dev\/null --status all/)
+
     const nothing = await deadLetters(system, ['show', '99'])
     assert.equal(nothing.code, 2)
     assert.match(nothing.talk, /there is no dead letter 99; those there are: bin\/ingester dead-letters list/)

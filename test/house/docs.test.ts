@@ -3,12 +3,6 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { parseEnv } from 'node:util'
-import {
-  combinationFindings,
-  postgresTlsFinding,
-  redisTlsFinding,
-  redisTtlFinding,
-} from '#app/combination-findings.ts'
 import { configOf } from '#config/config.ts'
 import { secretFiles } from '#config/environment.ts'
 import { spec } from '#config/spec.ts'
@@ -43,16 +37,46 @@ for (const [file, render] of Object.entries(documents)) {
   })
 }
 
+/** Of these one thing alone is the cause: a name, a port, a table, a role, a server of Redis. */
+const ofOneThing = new Set([
+  'admin port',
+  'fillfactor of ${name}',
+  'indexes of ${name}',
+  'postgres role',
+  'redis memory',
+  'redis password',
+  'subscription',
+  'subscription topic',
+  'table ${name}',
+  'topic',
+  'unknown variable',
+])
+
+/** The names under which a file's functions warn: each that calls `warning` names it there, or is given it. */
+function warningsIn(source: string): string[] {
+  const functions = source.split(/^(?=(?:export )?(?:async )?function )/m)
+  return functions.slice(1).flatMap((text) => {
+    const literal = [...text.matchAll(/\bwarning\(\s*['`]([^'`]+)['`]/g)].map(([, name = '']) => name)
+    if (!/\bwarning\(\s*(?:name|finding)\b/.test(text)) return literal
+    const [, own] = /const (?:name|finding) = ['`]([^'`]+)['`]/.exec(text) ?? []
+    // The one that is given its name looks at the table itself.
+    return [...literal, own ?? 'table ${name}']
+  })
+}
+
 test('docs/CONFIGURATION.md lists what the doctor finds dangerous together', () => {
-  const { config } = configOf(parseEnv(read('.env.demo')))
-  const findings = [
-    ...combinationFindings(config),
-    postgresTlsFinding(config.postgres),
-    redisTlsFinding(config.redis),
-    redisTtlFinding(config.redis, undefined),
-  ]
-  for (const { name } of findings)
-    assert.match(read('docs/CONFIGURATION.md'), new RegExp(`^\\| ${name} \\|`, 'm'))
+  const files = readdirSync(join(projectDir, 'src'), { recursive: true, encoding: 'utf8' })
+  const warned = files
+    .filter((file) => /(?:doctor-checks|findings?)\.ts$/.test(file))
+    .flatMap((file) => warningsIn(read(join('src', file))))
+  const together = new Set(warned).difference(ofOneThing)
+  const [, table = ''] = /dangerous together.*?\n\n(.*?)(?:\n\n|$)/s.exec(read('docs/CONFIGURATION.md')) ?? []
+  const listed = [...table.matchAll(/^\| ([\w ]+) \| /gm)].map(([, name = '']) => name).slice(1)
+  assert.deepEqual(
+    [...together].sort(),
+    listed.sort(),
+    `or they are of one thing alone: ${warned.join(', ')}`,
+  )
 })
 
 test('.env.demo is a right configuration, and its commented lines are the defaults', () => {
