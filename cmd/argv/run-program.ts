@@ -8,7 +8,10 @@ type Ending = ReturnType<typeof endingOf>
 export type Telling = (ending: Ending, command: Command | undefined) => string
 
 /** Does what the command line says; sets the exit code, and tells why if it is not 0. */
-export async function runProgram(program: Command, telling: Telling = ({ message }) => message): Promise<void> {
+export async function runProgram(
+  program: Command,
+  telling: Telling = ({ message }) => message,
+): Promise<void> {
   // Whoever reads has seen enough (`| head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
