@@ -117,7 +117,7 @@ test('each of its commands does what it is there for', async () => {
   }
   // Whoever else has the admin server's port: the others' ports move by themselves.
   const surroundings = { ...clone, env: { ...clone.env, INGESTER_HTTP_PORT: '0' } }
-  await using _ = endOfStack(clone)
+  using _ = endOfStack(clone)
 
   for (const block of blocksOf('sh')) {
     await using services = new Services()
