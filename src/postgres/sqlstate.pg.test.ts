@@ -104,7 +104,7 @@ test('42P01: no table, before and after the statement was prepared; then works a
   await database.query('ALTER TABLE scan_results RENAME TO away')
   const failure = await failedWrite(write())
   is(failure, 'schema-drift', '42P01')
-  assert.match(failure.message, /scan_results.*bin\/ingester migrate up/)
+  assert.match(failure.message, /scan_results.*`migrate up`/)
   await database.query('ALTER TABLE away RENAME TO scan_results')
   assert.equal(await write(), 1)
   await database.query('ALTER TABLE scan_results RENAME TO away')
@@ -118,7 +118,7 @@ test('42703: no such column, named, with the mend', async () => {
   await database.query('ALTER TABLE scan_results RENAME COLUMN response TO answer')
   const failure = await failureOf(database)
   is(failure, 'schema-drift', '42703')
-  assert.match(failure.message, /"response".*bin\/ingester migrate up/)
+  assert.match(failure.message, /"response".*`migrate up`/)
 })
 
 test('42804: a column of another type', async () => {
