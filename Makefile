@@ -53,6 +53,10 @@ model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS=--
 simulate: $(STAMP) ## random schedules in virtual time (RUNS=10000 SEED=1; ARGS="--json", "--write" for docs/RELIABILITY.md)
 	@RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) test/simulation/main.ts $(ARGS)
 
+.PHONY: planted-bugs
+planted-bugs: $(STAMP) redis ## plant known bugs in a copy; the random suites must catch each (SEED=1; ARGS="--only epoch --json", "--write")
+	@SEED='$(SEED)' exec $(NODE) test/planted-bugs/main.ts $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## types, lint and room boundaries, format, dead code
 	@$(NODE) node_modules/typescript/bin/tsc

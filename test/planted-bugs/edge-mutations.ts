@@ -1,0 +1,65 @@
+import type { Mutation } from './mutation.ts'
+
+/** Bugs of the rooms that take messages in and read them. */
+export const edgeMutations: readonly Mutation[] = [
+  {
+    name: 'record key joined without a separator',
+    wouldDo: 'two rows are taken for one, and one of them is acked and never written',
+    edits: [
+      {
+        file: 'src/pipeline/scan-key.ts',
+        before: '  return `${ip} ${port} ${service}`\n',
+        after: '  return `${ip}${port}${service}`\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'contents compared as UTF-16',
+    wouldDo: 'engine and table disagree which of two records of one version is newer',
+    edits: [
+      {
+        file: 'src/core/keyed-record.ts',
+        before: '  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))\n',
+        after: '  return a === b ? 0 : a < b ? -1 : 1\n',
+      },
+    ],
+    suites: ['simulation', 'one order, real stores'],
+  },
+  {
+    name: 'leases not renewed',
+    wouldDo: 'in an outage every message comes again and again until the broker dead-letters it',
+    edits: [
+      {
+        file: 'src/pubsub/leases.ts',
+        before: '      this.#cancelTimer = this.#startTimer()\n      this.#extendAll()\n',
+        after: '      this.#cancelTimer = this.#startTimer()\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'bound on messages ignored',
+    wouldDo: 'a broker that ignores flow control fills the memory until the process is killed',
+    edits: [
+      {
+        file: 'src/pubsub/source.ts',
+        before: '    if (this.#leases.count >= maxOutstandingMessages) return false\n',
+        after: '',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'bound on bytes ignored',
+    wouldDo: 'the same with fewer and larger messages',
+    edits: [
+      {
+        file: 'src/pubsub/source.ts',
+        before: '      this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))\n      return false\n',
+        after: '      this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+]

@@ -1,0 +1,179 @@
+import type { Mutation } from './mutation.ts'
+
+const batch = 'src/ingest/batch.ts'
+const burial = 'src/ingest/burial.ts'
+const entry = 'src/ingest/entry.ts'
+const flush = 'src/ingest/flush.ts'
+const hold = 'src/ingest/hold.ts'
+const lane = 'src/ingest/lane.ts'
+const ledger = 'src/ingest/ledger.ts'
+const park = 'src/ingest/park.ts'
+
+/** Bugs of the room that decides when a delivery is settled. */
+export const engineMutations: readonly Mutation[] = [
+  {
+    name: 'ack before commit',
+    wouldDo: 'a crash or a failed write after the ack loses the records of a batch',
+    edits: [
+      {
+        file: flush,
+        before: '  observer.sealed?.(records.length)\n',
+        after: '  observer.sealed?.(records.length)\n  settleCommitted(due, due.length, ledger)\n',
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'busy that acks',
+    wouldDo: 'a record is acked because somebody else claims its key, and lost when their write fails',
+    edits: [
+      {
+        file: flush,
+        before: '  const due = [...fresh, ...busy.filter((entry) => !ports.park(entry))]\n',
+        after: '  settleStale(busy, ledger)\n  const due = fresh\n',
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'watermark raised before the write',
+    wouldDo: 'other replicas ack records as stale because of a row that may never be committed',
+    edits: [
+      {
+        file: flush,
+        before: '  let placed: number\n',
+        after: '  let placed: number\n  void begun.confirm(records)\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'loser acked with a rejected winner',
+    wouldDo: 'a good record is lost because a newer one of its key was refused by the database',
+    edits: [
+      {
+        file: batch,
+        before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n',
+        after: `  ports.ledger.settle(losers.map((loser) => loser.delivery), 'coalesced')\n`,
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'losers of a rejected winner forgotten',
+    wouldDo: 'they are neither written nor settled: their leases are kept for ever, and no soft stop ends',
+    edits: [
+      { file: batch, before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n', after: '' },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'nack in an outage',
+    wouldDo: 'delivery attempts are burnt until the broker dead-letters good messages',
+    edits: [
+      {
+        file: batch,
+        before: '          searching = false\n          hold.failed(failure)\n',
+        after: `          searching = false
+          hold.failed(failure)
+          ledger.settle(rest.map((entry) => entry.winner.delivery), 'nacked')
+          rest = rest.filter(isLeft)
+`,
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'buried for an error that nobody knows, at its first strike',
+    wouldDo: 'one strange answer of the server sends a good record to the dead letters',
+    edits: [
+      { file: batch, before: 'const unknownStrikes = 3\n', after: 'const unknownStrikes = 1\n' },
+      { file: batch, before: '    if (unknown && entries.length > 1) throw unknown.failure\n', after: '' },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'buried though its neighbour is refused, too',
+    wouldDo: 'a table that is changed in the middle of a search sends good records to the dead letters',
+    edits: [
+      {
+        file: batch,
+        before: '  if (refused.length > 0) await demandThatItStillWorks(neighbour, ports)\n',
+        after: '',
+      },
+    ],
+    suites: ['every delivery', 'simulation'],
+  },
+  {
+    name: 'double settle',
+    wouldDo: 'a delivery that a hard stop gave back is acked as well, and the counts do not add up',
+    edits: [
+      {
+        file: ledger,
+        before: '    const settled = deliveries.filter((delivery) => this.#open.delete(delivery))\n',
+        after: `    const settled = [...deliveries]
+    for (const delivery of deliveries) this.#open.delete(delivery)
+`,
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'dead letter acked before it is stored',
+    wouldDo: 'a crash or a failed write after the ack loses the message and its dead letter',
+    edits: [
+      {
+        file: burial,
+        before: '      if (await this.#stored(letters)) {\n',
+        after: '      this.#settle(letters)\n      if (await this.#stored(letters)) {\n',
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'parked records forgotten at drain',
+    wouldDo: 'a soft stop waits for records that nobody will write, until the hard stop',
+    edits: [
+      { file: park, before: '    this.#draining = true\n', after: '    this.#draining = true\n    this.#entries = []\n' },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'refused records forgotten by their lane',
+    wouldDo: 'a row that was refused alone is neither tried again nor buried, and its lease is kept for ever',
+    edits: [{ file: lane, before: '    return [...this.#refused, ...batch]\n', after: '    return batch\n' }],
+    suites: ['simulation', 'conservation'],
+  },
+  {
+    name: 'an outage that refused rows prolong for ever',
+    wouldDo: 'where all that is in hand is refused, nothing is written any more until a restart',
+    edits: [
+      { file: hold, before: '    if (this.#refusals >= refusalsThatShow) this.succeeded()\n    else ', after: '    ' },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'an outage that nobody is left to end',
+    wouldDo: 'where all that was in hand is settled without the table, nothing is taken any more until a restart',
+    edits: [
+      {
+        file: hold,
+        before: '    return this.#reason !== undefined && !this.#probeDue\n',
+        after: '    return this.#reason !== undefined\n',
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'coalescing keeps the older',
+    wouldDo: 'the newest record of a key is acked with an older one that is written in its place',
+    edits: [
+      {
+        file: entry,
+        before: '  if (compareRecords(arrival.record, entry.winner.record) > 0) {\n',
+        after: '  if (compareRecords(arrival.record, entry.winner.record) < 0) {\n',
+      },
+    ],
+    suites: ['simulation', 'conservation'],
+  },
+]

@@ -1,0 +1,69 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { projectDir } from '../support/program.ts'
+import type { Edit, Mutation } from './mutation.ts'
+import { edited } from './mutation.ts'
+import type { Budget, Finding, SuiteName } from './suites.ts'
+import { look } from './suites.ts'
+
+/** What became of a mutation. */
+export interface Trophy {
+  readonly mutation: Mutation
+  /** Undefined: nobody. */
+  readonly caughtBy: SuiteName | undefined
+  readonly took: string
+  readonly said: string
+  readonly seconds: number
+}
+
+/** Runs the mutation's suites on a copy of the project that has it, until one catches it. */
+export async function hunt(
+  mutation: Mutation,
+  seed: number,
+  budget: Budget,
+  progress: (suite: SuiteName) => void,
+): Promise<Trophy> {
+  const began = performance.now()
+  await using copy = await copyOfProject(mutation.edits)
+  const vain: string[] = []
+  const trophy = (caughtBy: SuiteName | undefined, { took, said }: Omit<Finding, 'isCaught'>): Trophy => ({
+    mutation,
+    caughtBy,
+    took,
+    said,
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+  })
+  for (const suite of mutation.suites) {
+    progress(suite)
+    const finding = await look(suite, copy.dir, seed, budget)
+    if (finding.isCaught) {
+      await demandItIsTheMutation(suite, finding)
+      return trophy(suite, finding)
+    }
+    vain.push(`${suite}: ${finding.took}`)
+  }
+  return trophy(undefined, { took: vain.join('; '), said: '' })
+}
+
+/** @throws Error where the same case fails without the mutation, too */
+async function demandItIsTheMutation(suite: SuiteName, { seed }: Finding): Promise<void> {
+  await using copy = await copyOfProject([])
+  const { isCaught, said } = await look(suite, copy.dir, seed, { schedules: 1, seconds: 0 })
+  if (isCaught) throw new Error(`${suite} with seed ${seed} fails without the mutation, too: ${said}`)
+}
+
+async function copyOfProject(
+  edits: readonly Edit[],
+): Promise<AsyncDisposable & { readonly dir: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'ingester-mutation-'))
+  for (const part of ['bin', 'cmd', 'src', 'db', 'test', 'package.json']) {
+    await cp(join(projectDir, part), join(dir, part), { recursive: true })
+  }
+  await symlink(join(projectDir, 'node_modules'), join(dir, 'node_modules'))
+  for (const edit of edits) {
+    const file = join(dir, edit.file)
+    await writeFile(file, edited(await readFile(file, 'utf8'), edit))
+  }
+  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) }
+}

@@ -1,0 +1,60 @@
+// `make planted-bugs`: plants each mutation in a copy of the project, and lets the suites that draw their own cases
+// look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --json prints one
+// object; --write puts the table into docs/RELIABILITY.md. Exit 4: one was not caught.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { Talk } from '../../cmd/ingester/talk.ts'
+import type { Trophy } from './hunt.ts'
+import { hunt } from './hunt.ts'
+import type { Mutation } from './mutation.ts'
+import { mutations } from './mutations.ts'
+import { markdownOf, plainOf, withTable } from './table.ts'
+
+const checkDidNotHold = 4
+
+const { values: wanted } = parseArgs({
+  options: { only: { type: 'string' }, json: { type: 'boolean' }, write: { type: 'boolean' } },
+})
+const seed = Number(process.env['SEED'] || Math.floor(Math.random() * 2 ** 30))
+const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
+/** For each suite that looks for a mutation. */
+const budget = { schedules: 20_000, seconds: 240 }
+
+const chosen = mutations.filter(({ name }) => name.includes(wanted.only ?? ''))
+if (chosen.length === 0) {
+  console.error(`No mutation is called ${wanted.only}. There are: ${mutations.map(({ name }) => name).join(', ')}.`)
+  process.exit(2)
+}
+
+const began = performance.now()
+const trophies: Trophy[] = []
+using talk = new Talk(process.stderr)
+for (const mutation of chosen) {
+  trophies.push(await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite)))
+}
+talk.progress('')
+report()
+if (trophies.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkDidNotHold
+
+function report(): void {
+  const seconds = Math.round((performance.now() - began) / 1000)
+  const circumstances = { seed, seconds, processors: availableParallelism(), load: loadavg()[1] ?? 0 }
+  if (wanted.json) {
+    const caught = trophies.map(({ mutation: { name, wouldDo }, caughtBy = null, ...rest }) => ({
+      ...{ name, wouldDo, caughtBy },
+      ...rest,
+    }))
+    console.log(JSON.stringify({ ...circumstances, mutations: caught }))
+  } else console.log(plainOf(trophies, circumstances))
+  if (!wanted.write) return
+  if (chosen.length < mutations.length) throw new Error('--write is for the whole table, and --only is not')
+  writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), markdownOf(trophies, circumstances)))
+}
+
+function showProgress({ name }: Mutation, suite: string): void {
+  const missed = trophies.filter(({ caughtBy }) => caughtBy === undefined).length
+  const soFar = `${trophies.length} of ${chosen.length} planted bugs, ${missed} not caught`
+  const seconds = Math.round((performance.now() - began) / 1000)
+  talk.progress(`${soFar}, ${seconds} s · now: ${name}, by ${suite}`)
+}

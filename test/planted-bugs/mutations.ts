@@ -1,0 +1,12 @@
+import { edgeMutations } from './edge-mutations.ts'
+import { engineMutations } from './engine-mutations.ts'
+import type { Mutation } from './mutation.ts'
+import { cacheMutations, tableMutations } from './store-mutations.ts'
+
+/** All planted bugs, each to be caught by a suite that draws its own cases. */
+export const mutations: readonly Mutation[] = [
+  ...engineMutations,
+  ...tableMutations,
+  ...cacheMutations,
+  ...edgeMutations,
+]

@@ -1,0 +1,205 @@
+import type { Mutation } from './mutation.ts'
+
+const protocol = 'src/redis/protocol.lua'
+const cache = 'src/redis/cache.ts'
+const encoding = 'src/redis/encoding.ts'
+const epochWatch = 'src/postgres/epoch-watch.ts'
+const statement = 'src/postgres/statement.ts'
+const upsert = 'src/postgres/upsert.ts'
+
+/** Bugs of the room that speaks PostgreSQL. */
+export const tableMutations: readonly Mutation[] = [
+  {
+    name: 'SQL guard removed',
+    wouldDo: 'an older record replaces a newer row',
+    edits: [
+      {
+        file: upsert,
+        before: `    \`WHERE (\${ordered('EXCLUDED.', table.version)}) > (\${ordered('t.', table.version)})\`,\n`,
+        after: '',
+      },
+    ],
+    suites: ['same table, real PostgreSQL', 'one order, real stores'],
+  },
+  {
+    name: 'guard of the simulated table removed',
+    wouldDo: 'the same, where no real table would notice',
+    edits: [
+      {
+        file: 'test/simulation/simulated-postgres.ts',
+        before: '      if (standing && !guardLets(row, standing)) continue\n',
+        after: '',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'texts compared in the order of the locale',
+    wouldDo: 'table and engine disagree which of two records of one version is newer',
+    edits: [
+      {
+        file: upsert,
+        before: `  return column.type === 'text' ? ' COLLATE "C"' : ''\n`,
+        after: `  return ''\n`,
+      },
+    ],
+    suites: ['one order, real stores'],
+  },
+  {
+    name: 'batch not sorted',
+    wouldDo: 'writers deadlock, and a batch takes seconds instead of milliseconds',
+    edits: [{ file: upsert, before: `    \`ORDER BY \${ordered('r.', table.key)}\`,\n`, after: '' }],
+    suites: ['concurrent writers, real PostgreSQL'],
+  },
+  {
+    name: 'lost reply taken for success',
+    wouldDo: 'a statement whose connection breaks counts as committed, and its records are acked and lost',
+    edits: [
+      {
+        file: statement,
+        before: '    failure = asWriteFailure(error, where)\n    throw failure\n  } finally {\n',
+        after: `    failure = asWriteFailure(error, where)
+    if (failure.message.includes('terminated')) return 0
+    throw failure
+  } finally {
+`,
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'connection reused after a time-out',
+    wouldDo: 'the next statements wait on a connection that answers no more',
+    edits: [
+      {
+        file: statement,
+        before: '    client.release(failure !== undefined && breaksConnection(failure))\n',
+        after: '    client.release()\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'epoch kept when a connection is lost',
+    wouldDo: 'after a failover records are acked as stale for rows that the new server does not have',
+    edits: [
+      {
+        file: epochWatch,
+        before: '    this.#losses += 1\n    this.#known = undefined\n',
+        after: '    this.#losses += 1\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+]
+
+/** Bugs of the room that speaks Redis. */
+export const cacheMutations: readonly Mutation[] = [
+  {
+    name: '`tonumber` in Lua',
+    wouldDo: 'doubles take different versions of 17 to 19 digits for equal, and a watermark falls',
+    edits: [
+      {
+        file: protocol,
+        before: `if committed > version or watermark == mark then`,
+        after: `if tonumber(committed) > tonumber(version) or watermark == mark then`,
+      },
+      {
+        file: protocol,
+        before: `versionOf(claim) >= version then`,
+        after: `tonumber(versionOf(claim)) >= tonumber(version) then`,
+      },
+      {
+        file: protocol,
+        before: `versionOf(watermark) <= versionOf(mark) then`,
+        after: `tonumber(versionOf(watermark)) <= tonumber(versionOf(mark)) then`,
+      },
+    ],
+    suites: ['protocol, real Redis'],
+  },
+  {
+    name: 'stale by version alone',
+    wouldDo: 'of two records of one version the greater is acked and lost when it comes second',
+    edits: [
+      { file: protocol, before: `if committed > version or watermark == mark then`, after: `if committed >= version then` },
+    ],
+    suites: ['protocol, real Redis', 'one order, real stores'],
+  },
+  {
+    name: 'confirm that overwrites a newer watermark',
+    wouldDo: 'a late confirm makes the cache forget a commit, and the database compares rows in its place',
+    edits: [
+      { file: protocol, before: ` or versionOf(watermark) <= versionOf(mark) then`, after: ` or true then` },
+    ],
+    suites: ['protocol, real Redis'],
+  },
+  {
+    name: 'rollback that deletes the watermark',
+    wouldDo: 'a failed write makes the cache forget an older commit, and the database compares rows in its place',
+    edits: [
+      {
+        file: cache,
+        before: `...(operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))),`,
+        after: `...records.map((record) => keyspace.watermark(record)),`,
+      },
+      {
+        file: protocol,
+        before: `    if isOwn(stored[i]) then own[#own + 1] = KEYS[i] end\n`,
+        after: `    if isOwn(stored[i]) or stored[i] and isMark(stored[i]) then own[#own + 1] = KEYS[i] end\n`,
+      },
+    ],
+    suites: ['cache, real Redis'],
+  },
+  {
+    name: `release of another's claim`,
+    wouldDo: 'a claim does not protect its owner, and replicas write the same record twice',
+    edits: [
+      {
+        file: protocol,
+        before: `return claim and isClaim(claim) and tokenOf(claim) == token`,
+        after: `return claim and isClaim(claim)`,
+      },
+    ],
+    suites: ['protocol, real Redis'],
+  },
+  {
+    name: `key of a claim joined without a part of its own`,
+    wouldDo: `the claim of one key is the watermark of another`,
+    edits: [
+      { file: encoding, before: '    return `${this.#prefix}:c:${key}`\n', after: '    return `${this.#prefix}${key}`\n' },
+    ],
+    suites: ['simulation', 'cache, real Redis'],
+  },
+  {
+    name: 'epoch ignored in the names of keys',
+    wouldDo: 'after a TRUNCATE or a failover records are acked as stale for rows that are gone',
+    edits: [
+      {
+        file: encoding,
+        before: '.update(JSON.stringify([format, pipeline.format, epoch]))',
+        after: '.update(JSON.stringify([format, pipeline.format]))',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'epoch ignored when the answer comes',
+    wouldDo: 'what was true of the table before a failover acks records after it',
+    edits: [
+      { file: cache, before: '    if (this.#options.epoch() !== keyspace.epoch) {\n', after: '    if (false) {\n' },
+    ],
+    suites: ['simulation'],
+  },
+  {
+    name: 'confirm to the epoch of now',
+    wouldDo: 'a commit to the table before a failover becomes a watermark of the table after it',
+    edits: [
+      {
+        file: cache,
+        before: `this.#ask('confirm', keyspace, chunk, token)`,
+        after: `this.#ask('confirm', this.#currentKeyspace() ?? keyspace, chunk, token)`,
+      },
+    ],
+    suites: ['simulation'],
+  },
+]

@@ -1,0 +1,135 @@
+// The suites that draw their own cases, and what one run of each says.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import type { Verdict } from './until-failure.ts'
+
+interface TestFile {
+  readonly file: string
+  /** The random ones of its tests; all of them where it is not there. */
+  readonly only?: string
+}
+
+const testFiles = {
+  'every delivery': { file: 'test/engine/every-delivery.test.ts' },
+  conservation: { file: 'test/properties/conservation.test.ts' },
+  'same table': { file: 'test/properties/same-table.test.ts' },
+  'same table, real PostgreSQL': { file: 'test/properties/same-table.pg.test.ts' },
+  'one order, real stores': { file: 'test/conformance/order.redis.test.ts' },
+  'concurrent writers, real PostgreSQL': {
+    file: 'src/postgres/concurrent-writers.pg.test.ts',
+    only: '^writers with common keys in any order',
+  },
+  'protocol, real Redis': {
+    file: 'test/simulation/simulated-redis.redis.test.ts',
+    only: '^any calls have the same answers',
+  },
+  'cache, real Redis': {
+    file: 'test/conformance/cache.redis.test.ts',
+    only: 'any run of begin, confirm and release agrees with a model',
+  },
+} as const satisfies Record<string, TestFile>
+
+export type SuiteName = 'simulation' | keyof typeof testFiles
+
+export const suiteNames = ['simulation', ...Object.keys(testFiles)] as readonly SuiteName[]
+
+/** How long a suite may look. */
+export interface Budget {
+  readonly schedules: number
+  readonly seconds: number
+}
+
+export interface Finding {
+  readonly isCaught: boolean
+  /** How much it took, or how much was in vain: `17 schedules`, `case 3`, `5 runs`. */
+  readonly took: string
+  /** What was seen to be wrong. */
+  readonly said: string
+  /** With which it is seen at once. */
+  readonly seed: number
+}
+
+/** Runs a suite in a copy of the project until it finds something, or its budget is spent. */
+export function look(name: SuiteName, dir: string, seed: number, budget: Budget): Promise<Finding> {
+  if (name === 'simulation') return lookBySchedules(dir, seed, budget)
+  return lookByTests(testFiles[name], dir, seed, budget)
+}
+
+async function lookBySchedules(dir: string, from: number, budget: Budget): Promise<Finding> {
+  const args = ['test/planted-bugs/until-failure.ts', String(from), String(budget.schedules)]
+  const child = start(args, dir, Math.max(budget.seconds * 1000, longestRunMs))
+  let last: Verdict = { schedules: 0 }
+  for await (const line of createInterface({ input: child.stdout })) last = JSON.parse(line) as Verdict
+  const { code, stderr, outOfTime } = await child.end
+  const took = `${last.schedules.toLocaleString('en-US')} schedules`
+  const seed = from + Math.max(0, last.schedules - 1)
+  if (last.breach !== undefined) return { isCaught: true, took, said: last.breach, seed }
+  if (code !== 0 && !outOfTime) {
+    return { isCaught: true, took, said: `it crashed: ${firstError(stderr)}`, seed }
+  }
+  return { isCaught: false, took, said: '', seed }
+}
+
+async function lookByTests(
+  { file, only }: TestFile,
+  dir: string,
+  from: number,
+  budget: Budget,
+): Promise<Finding> {
+  const endMs = performance.now() + budget.seconds * 1000
+  let runs = 0
+  do {
+    const seed = (from + runs) % 2 ** 31
+    const options = ['--test', '--test-reporter=tap', ...(only === undefined ? [] : [`--test-name-pattern=${only}`])]
+    const leftMs = Math.max(endMs - performance.now(), longestRunMs)
+    const child = start([...options, file], dir, leftMs, { TEST_SEED: String(seed) })
+    runs += 1
+    const [output, { code, outOfTime }] = await Promise.all([text(child.stdout), child.end])
+    if (code === 0) {
+      if (!/^# pass [1-9]/m.test(output)) throw new Error(`${file} has no test like ${only}`)
+      continue
+    }
+    const inCase = /Property failed after (\d+) tests?/.exec(output)?.[1]
+    const inRun = inCase !== undefined && runs === 1 ? '' : `run ${runs}`
+    const took = [inRun, inCase === undefined ? '' : `case ${inCase}`].filter(Boolean).join(', ')
+    return { isCaught: true, took, said: outOfTime ? 'it does not end' : firstError(output), seed }
+  } while (performance.now() < endMs)
+  return { isCaught: false, took: `${runs} runs`, said: '', seed: from }
+}
+
+/** A run of tests that takes so long does not end. */
+const longestRunMs = 120_000
+
+function start(args: readonly string[], dir: string, limitMs: number, env: NodeJS.ProcessEnv = {}) {
+  // A test runner that is told that it runs in another one reports to that.
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
+  const child = spawn(process.execPath, args, {
+    cwd: dir,
+    env: { ...inherited, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let outOfTime = false
+  const limit = setTimeout(() => {
+    outOfTime = true
+    child.kill('SIGKILL')
+  }, limitMs)
+  const closed = Promise.withResolvers<number | null>()
+  child.once('close', closed.resolve)
+  child.once('error', closed.reject)
+  const end = Promise.all([closed.promise, text(child.stderr)]).then(([code, stderr]) => {
+    clearTimeout(limit)
+    return { code, stderr, outOfTime }
+  })
+  return { stdout: child.stdout, end }
+}
+
+/** Of all that a run has printed the line that says what was wrong; fast-check names the cause behind `Got`. */
+function firstError(output: string): string {
+  const [, cause] =
+    /^\s*(?:Caused by|Got) ?:? ?(?:\w*Error[^:]*: )(.+)$/m.exec(output) ??
+    /^\s*error: (?:[|>]-\s*)?(.+)$/m.exec(output) ??
+    /^\s*(?:\w*Error[^:]*: )(.+)$/m.exec(output) ??
+    []
+  return (cause ?? 'it failed without a word').trim()
+}

@@ -1,0 +1,57 @@
+import type { Trophy } from './hunt.ts'
+
+/** Under which a table was made. */
+export interface Circumstances {
+  readonly seed: number
+  readonly seconds: number
+  readonly processors: number
+  /** Of the machine over the last five minutes. */
+  readonly load: number
+}
+
+const head = ['planted bug', 'what it would do', 'caught by', 'took', 'seconds'] as const
+
+function rowOf({ mutation: { name, wouldDo }, caughtBy, took, seconds }: Trophy): string[] {
+  const by = caughtBy ?? 'NOT CAUGHT'
+  return [name, wouldDo, by, took, seconds.toFixed(1)]
+}
+
+function sumOf(trophies: readonly Trophy[], { seed, seconds, processors, load }: Circumstances): string {
+  const caught = trophies.filter(({ caughtBy }) => caughtBy !== undefined).length
+  return (
+    `${caught} of ${trophies.length} caught in ${seconds} s, from seed ${seed} on, ` +
+    `on ${processors} processors under a load of ${load.toFixed(1)}.`
+  )
+}
+
+/** For a terminal: without what it would do, but with what was seen of it. */
+export function plainOf(trophies: readonly Trophy[], circumstances: Circumstances): string {
+  const rows = trophies.map((trophy) => {
+    const [name = '', , ...rest] = rowOf(trophy)
+    return [name, ...rest]
+  })
+  const [name, , ...rest] = head
+  const all = [[name, ...rest], ...rows]
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+  const seen = trophies.map(({ said }) => (said === '' ? [] : [`    ${said}`]))
+  const withSeen = lines.flatMap((line, at) => [line, ...(seen[at - 1] ?? [])])
+  return [...withSeen, '', sumOf(trophies, circumstances)].join('\n')
+}
+
+/** For docs/RELIABILITY.md. */
+export function markdownOf(trophies: readonly Trophy[], circumstances: Circumstances): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const rows = trophies.map((trophy) => line(rowOf(trophy)))
+  return [line(head), line(head.map(() => '---')), ...rows, '', sumOf(trophies, circumstances)].join('\n')
+}
+
+const open = '<!-- planted-bugs -->'
+const close = '<!-- /planted-bugs -->'
+
+/** The text with this table between the marks, in place of what stood there. */
+export function withTable(text: string, table: string): string {
+  const [from, to] = [text.indexOf(open), text.indexOf(close)]
+  if (from < 0 || to < from) throw new Error(`the text lacks ${open} … ${close}`)
+  return `${text.slice(0, from + open.length)}\n${table}\n${text.slice(to)}`
+}
