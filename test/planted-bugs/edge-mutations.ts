@@ -56,8 +56,10 @@ export const edgeMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'src/pubsub/source.ts',
-        before: '      this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))\n      return false\n',
-        after: '      this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))\n',
+        before:
+          '      this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))\n      return false\n',
+        after:
+          '      this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))\n',
       },
     ],
     suites: ['simulation'],

@@ -134,7 +134,11 @@ export const engineMutations: readonly Mutation[] = [
     name: 'parked records forgotten at drain',
     wouldDo: 'a soft stop waits for records that nobody will write, until the hard stop',
     edits: [
-      { file: park, before: '    this.#draining = true\n', after: '    this.#draining = true\n    this.#entries = []\n' },
+      {
+        file: park,
+        before: '    this.#draining = true\n',
+        after: '    this.#draining = true\n    this.#entries = []\n',
+      },
     ],
     suites: ['simulation', 'every delivery'],
   },
@@ -148,13 +152,18 @@ export const engineMutations: readonly Mutation[] = [
     name: 'an outage that refused rows prolong for ever',
     wouldDo: 'where all that is in hand is refused, nothing is written any more until a restart',
     edits: [
-      { file: hold, before: '    if (this.#refusals >= refusalsThatShow) this.succeeded()\n    else ', after: '    ' },
+      {
+        file: hold,
+        before: '    if (this.#refusals >= refusalsThatShow) this.succeeded()\n    else ',
+        after: '    ',
+      },
     ],
     suites: ['simulation'],
   },
   {
     name: 'an outage that nobody is left to end',
-    wouldDo: 'where all that was in hand is settled without the table, nothing is taken any more until a restart',
+    wouldDo:
+      'where all that was in hand is settled without the table, nothing is taken any more until a restart',
     edits: [
       {
         file: hold,

@@ -53,9 +53,7 @@ async function demandItIsTheMutation(suite: SuiteName, { seed }: Finding): Promi
   if (isCaught) throw new Error(`${suite} with seed ${seed} fails without the mutation, too: ${said}`)
 }
 
-async function copyOfProject(
-  edits: readonly Edit[],
-): Promise<AsyncDisposable & { readonly dir: string }> {
+async function copyOfProject(edits: readonly Edit[]): Promise<AsyncDisposable & { readonly dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'ingester-mutation-'))
   for (const part of ['bin', 'cmd', 'src', 'db', 'test', 'package.json']) {
     await cp(join(projectDir, part), join(dir, part), { recursive: true })

@@ -23,7 +23,9 @@ const budget = { schedules: 20_000, seconds: 240 }
 
 const chosen = mutations.filter(({ name }) => name.includes(wanted.only ?? ''))
 if (chosen.length === 0) {
-  console.error(`No mutation is called ${wanted.only}. There are: ${mutations.map(({ name }) => name).join(', ')}.`)
+  console.error(
+    `No mutation is called ${wanted.only}. There are: ${mutations.map(({ name }) => name).join(', ')}.`,
+  )
   process.exit(2)
 }
 

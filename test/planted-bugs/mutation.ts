@@ -27,7 +27,9 @@ export interface Mutation {
 export function edited(text: string, { file, before, after }: Edit): string {
   const times = text.split(before).length - 1
   if (times !== 1) {
-    throw new Error(`${file} has this ${times} times instead of once, so the mutation no longer fits:\n${before}`)
+    throw new Error(
+      `${file} has this ${times} times instead of once, so the mutation no longer fits:\n${before}`,
+    )
   }
   return text.replace(before, () => after)
 }

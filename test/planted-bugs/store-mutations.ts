@@ -59,13 +59,13 @@ export const tableMutations: readonly Mutation[] = [
         file: statement,
         before: '    failure = asWriteFailure(error, where)\n    throw failure\n  } finally {\n',
         after: `    failure = asWriteFailure(error, where)
-    if (failure.message.includes('terminated')) return 0
+    if (/terminated|ECONNRESET/.test(failure.message)) return 0
     throw failure
   } finally {
 `,
       },
     ],
-    suites: ['simulation'],
+    suites: ['simulation', 'faulty network, real PostgreSQL'],
   },
   {
     name: 'connection reused after a time-out',
@@ -77,7 +77,7 @@ export const tableMutations: readonly Mutation[] = [
         after: '    client.release()\n',
       },
     ],
-    suites: ['simulation'],
+    suites: ['simulation', 'faulty network, real PostgreSQL'],
   },
   {
     name: 'epoch kept when a connection is lost',
@@ -121,7 +121,11 @@ export const cacheMutations: readonly Mutation[] = [
     name: 'stale by version alone',
     wouldDo: 'of two records of one version the greater is acked and lost when it comes second',
     edits: [
-      { file: protocol, before: `if committed > version or watermark == mark then`, after: `if committed >= version then` },
+      {
+        file: protocol,
+        before: `if committed > version or watermark == mark then`,
+        after: `if committed >= version then`,
+      },
     ],
     suites: ['protocol, real Redis', 'one order, real stores'],
   },
@@ -135,7 +139,8 @@ export const cacheMutations: readonly Mutation[] = [
   },
   {
     name: 'rollback that deletes the watermark',
-    wouldDo: 'a failed write makes the cache forget an older commit, and the database compares rows in its place',
+    wouldDo:
+      'a failed write makes the cache forget an older commit, and the database compares rows in its place',
     edits: [
       {
         file: cache,
@@ -166,7 +171,11 @@ export const cacheMutations: readonly Mutation[] = [
     name: `key of a claim joined without a part of its own`,
     wouldDo: `the claim of one key is the watermark of another`,
     edits: [
-      { file: encoding, before: '    return `${this.#prefix}:c:${key}`\n', after: '    return `${this.#prefix}${key}`\n' },
+      {
+        file: encoding,
+        before: '    return `${this.#prefix}:c:${key}`\n',
+        after: '    return `${this.#prefix}${key}`\n',
+      },
     ],
     suites: ['simulation', 'cache, real Redis'],
   },
@@ -186,7 +195,11 @@ export const cacheMutations: readonly Mutation[] = [
     name: 'epoch ignored when the answer comes',
     wouldDo: 'what was true of the table before a failover acks records after it',
     edits: [
-      { file: cache, before: '    if (this.#options.epoch() !== keyspace.epoch) {\n', after: '    if (false) {\n' },
+      {
+        file: cache,
+        before: '    if (this.#options.epoch() !== keyspace.epoch) {\n',
+        after: '    if (false) {\n',
+      },
     ],
     suites: ['simulation'],
   },

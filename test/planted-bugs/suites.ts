@@ -20,6 +20,7 @@ const testFiles = {
     file: 'src/postgres/concurrent-writers.pg.test.ts',
     only: '^writers with common keys in any order',
   },
+  'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
   'protocol, real Redis': {
     file: 'test/simulation/simulated-redis.redis.test.ts',
     only: '^any calls have the same answers',
@@ -81,7 +82,11 @@ async function lookByTests(
   let runs = 0
   do {
     const seed = (from + runs) % 2 ** 31
-    const options = ['--test', '--test-reporter=tap', ...(only === undefined ? [] : [`--test-name-pattern=${only}`])]
+    const options = [
+      '--test',
+      '--test-reporter=tap',
+      ...(only === undefined ? [] : [`--test-name-pattern=${only}`]),
+    ]
     const leftMs = Math.max(endMs - performance.now(), longestRunMs)
     const child = start([...options, file], dir, leftMs, { TEST_SEED: String(seed) })
     runs += 1

@@ -33,7 +33,12 @@ export function plainOf(trophies: readonly Trophy[], circumstances: Circumstance
   const [name, , ...rest] = head
   const all = [[name, ...rest], ...rows]
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
-  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+  const lines = all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
   const seen = trophies.map(({ said }) => (said === '' ? [] : [`    ${said}`]))
   const withSeen = lines.flatMap((line, at) => [line, ...(seen[at - 1] ?? [])])
   return [...withSeen, '', sumOf(trophies, circumstances)].join('\n')

@@ -18,6 +18,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #targetPort: number
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
+  readonly #stranded = new Set<Pair>()
   #frozen = false
   #turningAway = false
   #losingReplies = false
@@ -78,9 +79,17 @@ export class TcpProxy implements AsyncDisposable {
 
   thaw(): void {
     this.#frozen = false
-    for (const { near, far } of this.#pairs) {
+    for (const { near, far } of this.#pairs.difference(this.#stranded)) {
       near.resume()
       far.resume()
+    }
+  }
+
+  /** On what is connected nothing ever moves again, as behind a firewall that forgot it; new connections get through. */
+  strand(): void {
+    for (const pair of this.#pairs) {
+      pause(pair)
+      this.#stranded.add(pair)
     }
   }
 
@@ -114,6 +123,7 @@ export class TcpProxy implements AsyncDisposable {
       socket.on('error', () => {})
       socket.on('close', () => {
         this.#pairs.delete(pair)
+        this.#stranded.delete(pair)
         near.destroy()
         far.destroy()
       })
