@@ -19,7 +19,7 @@ const { values: wanted } = parseArgs({
 const seed = Number(process.env['SEED'] || Math.floor(Math.random() * 2 ** 30))
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 /** For each suite that looks for a mutation. */
-const budget = { schedules: 20_000, seconds: 240 }
+const budget = { schedules: 10_000, seconds: 120 }
 
 const chosen = mutations.filter(({ name }) => name.includes(wanted.only ?? ''))
 if (chosen.length === 0) {
@@ -29,11 +29,18 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 
+// What is begun is ended and removed on the way out.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 const began = performance.now()
 const trophies: Trophy[] = []
 using talk = new Talk(process.stderr)
 for (const mutation of chosen) {
-  trophies.push(await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite)))
+  const trophy = await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite))
+  trophies.push(trophy)
+  talk.say(
+    `${trophy.caughtBy === undefined ? 'NOT CAUGHT' : 'caught'}: ${mutation.name} (${trophy.took}, ${trophy.seconds} s)`,
+  )
 }
 talk.progress('')
 report()
@@ -43,9 +50,13 @@ function report(): void {
   const seconds = Math.round((performance.now() - began) / 1000)
   const circumstances = { seed, seconds, processors: availableParallelism(), load: loadavg()[1] ?? 0 }
   if (wanted.json) {
-    const caught = trophies.map(({ mutation: { name, wouldDo }, caughtBy = null, ...rest }) => ({
-      ...{ name, wouldDo, caughtBy },
-      ...rest,
+    const caught = trophies.map(({ mutation, caughtBy, took, said, seconds: each }) => ({
+      name: mutation.name,
+      wouldDo: mutation.wouldDo,
+      caughtBy: caughtBy ?? null,
+      took,
+      said,
+      seconds: each,
     }))
     console.log(JSON.stringify({ ...circumstances, mutations: caught }))
   } else console.log(plainOf(trophies, circumstances))

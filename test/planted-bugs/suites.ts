@@ -33,8 +33,6 @@ const testFiles = {
 
 export type SuiteName = 'simulation' | keyof typeof testFiles
 
-export const suiteNames = ['simulation', ...Object.keys(testFiles)] as readonly SuiteName[]
-
 /** How long a suite may look. */
 export interface Budget {
   readonly schedules: number
@@ -119,11 +117,14 @@ function start(args: readonly string[], dir: string, limitMs: number, env: NodeJ
     outOfTime = true
     child.kill('SIGKILL')
   }, limitMs)
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
   const closed = Promise.withResolvers<number | null>()
   child.once('close', closed.resolve)
   child.once('error', closed.reject)
   const end = Promise.all([closed.promise, text(child.stderr)]).then(([code, stderr]) => {
     clearTimeout(limit)
+    process.off('exit', kill)
     return { code, stderr, outOfTime }
   })
   return { stdout: child.stdout, end }
