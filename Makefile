@@ -83,7 +83,7 @@ lock: ## bring package-lock.json in line with package.json, for every platform
 
 .PHONY: help
 help: ## this list
-	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 $(STAMP): package-lock.json
 	@command -v npm >/dev/null 2>&1 || { echo 'Needs Node.js 20 or newer with npm: https://nodejs.org' >&2; exit 1; }

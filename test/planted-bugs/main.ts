@@ -1,6 +1,6 @@
 // `make planted-bugs`: plants each mutation in a copy of the project, and lets the suites that draw their own cases
-// look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --json prints one
-// object; --write puts the table into docs/RELIABILITY.md. Exit 4: one was not caught.
+// look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --seconds is
+// what each suite has for each of them; --json prints one object; --write puts the table into docs/RELIABILITY.md. Exit 4: one was not caught.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -14,12 +14,21 @@ import { markdownOf, plainOf, withTable } from './table.ts'
 const checkDidNotHold = 4
 
 const { values: wanted } = parseArgs({
-  options: { only: { type: 'string' }, json: { type: 'boolean' }, write: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    seconds: { type: 'string', default: '120' },
+    json: { type: 'boolean' },
+    write: { type: 'boolean' },
+  },
 })
 const seed = Number(process.env['SEED'] || Math.floor(Math.random() * 2 ** 30))
+if (!Number.isSafeInteger(seed) || seed < 0 || seed >= 2 ** 31) {
+  console.error(`SEED=${process.env['SEED']} is not a whole number below 2^31.`)
+  process.exit(2)
+}
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 /** For each suite that looks for a mutation. */
-const budget = { schedules: 10_000, seconds: 120 }
+const budget = { schedules: 10_000, seconds: Number(wanted.seconds) }
 
 const chosen = mutations.filter(({ name }) => name.includes(wanted.only ?? ''))
 if (chosen.length === 0) {
