@@ -36,7 +36,7 @@ export const edgeMutations: readonly Mutation[] = [
         after: '      this.#cancelTimer = this.#startTimer()\n',
       },
     ],
-    suites: ['simulation'],
+    suites: ['leases', 'simulation'],
   },
   {
     name: 'bound on messages ignored',

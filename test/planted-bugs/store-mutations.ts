@@ -201,7 +201,7 @@ export const cacheMutations: readonly Mutation[] = [
         after: '    if (false) {\n',
       },
     ],
-    suites: ['simulation'],
+    suites: ['epochs', 'simulation'],
   },
   {
     name: 'confirm to the epoch of now',
@@ -213,6 +213,6 @@ export const cacheMutations: readonly Mutation[] = [
         after: `this.#ask('confirm', this.#currentKeyspace() ?? keyspace, chunk, token)`,
       },
     ],
-    suites: ['simulation'],
+    suites: ['epochs', 'simulation'],
   },
 ]

@@ -13,7 +13,9 @@ interface TestFile {
 const testFiles = {
   'every delivery': { file: 'test/engine/every-delivery.test.ts' },
   conservation: { file: 'test/properties/conservation.test.ts' },
-  'same table': { file: 'test/properties/same-table.test.ts' },
+  'innocent rows': { file: 'test/properties/innocent-rows.test.ts' },
+  epochs: { file: 'test/properties/epochs.test.ts' },
+  leases: { file: 'test/properties/leases.test.ts' },
   'same table, real PostgreSQL': { file: 'test/properties/same-table.pg.test.ts' },
   'one order, real stores': { file: 'test/conformance/order.redis.test.ts' },
   'concurrent writers, real PostgreSQL': {
