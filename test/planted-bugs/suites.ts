@@ -63,7 +63,7 @@ async function lookBySchedules(dir: string, from: number, budget: Budget): Promi
   let last: Verdict = { schedules: 0 }
   for await (const line of createInterface({ input: child.stdout })) last = JSON.parse(line) as Verdict
   const { code, stderr, outOfTime } = await child.end
-  const took = `${last.schedules.toLocaleString('en-US')} schedules`
+  const took = times(last.schedules, 'schedule')
   const seed = from + Math.max(0, last.schedules - 1)
   if (last.breach !== undefined) return { isCaught: true, took, said: last.breach, seed }
   if (code !== 0 && !outOfTime) {
@@ -100,7 +100,7 @@ async function lookByTests(
     const took = [inRun, inCase === undefined ? '' : `case ${inCase}`].filter(Boolean).join(', ')
     return { isCaught: true, took, said: outOfTime ? 'it does not end' : firstError(output), seed }
   } while (performance.now() < endMs)
-  return { isCaught: false, took: `${runs} runs`, said: '', seed: from }
+  return { isCaught: false, took: times(runs, 'run'), said: '', seed: from }
 }
 
 /** A schedule that stands still is noticed after a minute. */
@@ -132,6 +132,10 @@ function start(args: readonly string[], dir: string, limitMs: number, env: NodeJ
     return { code, stderr, outOfTime }
   })
   return { stdout: child.stdout, end }
+}
+
+function times(count: number, what: string): string {
+  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`
 }
 
 /** Of all that a run has printed the line that says what was wrong; fast-check names the cause behind `Got`. */
