@@ -137,7 +137,7 @@ export const engineMutations: readonly Mutation[] = [
         after: '    this.#draining = true\n    this.#entries = []\n',
       },
     ],
-    suites: ['simulation', 'every delivery'],
+    suites: ['every delivery', 'simulation'],
   },
   {
     name: 'refused records forgotten by their lane',
