@@ -1,6 +1,6 @@
 // Runs the tests: `node tools/test.mjs [file or part of a path …]`, without arguments all of them.
 //
-// Each file in its own process, two at a time. With CI=true a skipped test fails the run: there, nothing that a
+// Each file in its own process, three at a time: much of their time they wait. With CI=true a skipped test fails the run: there, nothing that a
 // test needs may be missing, except the official Pub/Sub emulator (files and skip reasons that name it).
 import { globSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
@@ -30,7 +30,7 @@ process.env.NODE_COMPILE_CACHE ??= resolve(root, 'node_modules/.cache/compiled')
 const skipped = []
 const excepted = /official[- ]emulator/i
 
-run({ files, cwd: root, concurrency: 2, timeout: 180_000, signal: AbortSignal.any([stopping.signal, limit]) })
+run({ files, cwd: root, concurrency: 3, timeout: 180_000, signal: AbortSignal.any([stopping.signal, limit]) })
   .on('test:fail', ({ todo }) => {
     if (todo === undefined) process.exitCode = 1
   })
