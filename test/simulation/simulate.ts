@@ -20,12 +20,20 @@ export async function simulate(plan: Plan, telling = false): Promise<Outcome> {
   const { random: original } = Math
   const dice = new Random(plan.dice)
   Math.random = () => dice.next()
+  const universe = new Universe(plan, telling)
+  const threw = (error: unknown) =>
+    universe.story.breach(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  // What nobody waits for throws here: most of an engine's work.
+  const events = ['unhandledRejection', 'uncaughtException'] as const
+  for (const event of events) process.on(event, threw)
   try {
-    const universe = new Universe(plan, telling)
     await universe.run()
-    const { breaches, counts, lines, settledAfterMs } = universe.story
-    return { breaches, counts, settledAfterMs, story: lines }
+  } catch (error) {
+    threw(error)
   } finally {
+    for (const event of events) process.off(event, threw)
     Math.random = original
   }
+  const { breaches, counts, lines, settledAfterMs } = universe.story
+  return { breaches, counts, settledAfterMs, story: lines }
 }

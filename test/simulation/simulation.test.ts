@@ -1,4 +1,4 @@
-// A few thousand schedules of the real engine, cache client and source on simulated servers, in virtual time. By the
+// Some 1,500 schedules of the real engine, cache client and source on simulated servers, in virtual time. By the
 // date of the day, so that each day's are others; TEST_SEED brings back those of another day.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -165,6 +165,10 @@ export class Universe {
       await this.#advance(this.#isPoisoned ? companyEveryMs : 250)
     }
     this.story.settledAfterMs = this.clock.now() - began
+    // Asked before anybody is stopped: a soft stop would bring what had been forgotten to its end.
+    const { unacked } = this.broker
+    if (isOver()) return
+    this.story.breach(`${unacked.join(', ')}: not acked ${settlingMs / 1000} s after the last fault`)
   }
 
   async #stopAll(): Promise<void> {
