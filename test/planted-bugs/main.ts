@@ -5,11 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Talk } from '../../cmd/ingester/talk.ts'
+import { withTable } from '../support/table-in-docs.ts'
 import type { Trophy } from './hunt.ts'
 import { hunt } from './hunt.ts'
 import type { Mutation } from './mutation.ts'
 import { mutations } from './mutations.ts'
-import { markdownOf, plainOf, withTable } from './table.ts'
+import { markdownOf, plainOf } from './table.ts'
 
 const checkDidNotHold = 4
 
@@ -71,7 +72,10 @@ function report(): void {
   } else console.log(plainOf(trophies, circumstances))
   if (!wanted.write) return
   if (chosen.length < mutations.length) throw new Error('--write is for the whole table, and --only is not')
-  writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), markdownOf(trophies, circumstances)))
+  writeFileSync(
+    docs,
+    withTable(readFileSync(docs, 'utf8'), 'planted-bugs', markdownOf(trophies, circumstances)),
+  )
 }
 
 function showProgress({ name }: Mutation, suite: string): void {

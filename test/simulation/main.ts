@@ -2,11 +2,11 @@
 // --json (or JSON=1) prints one object, --write puts the table into docs/RELIABILITY.md. Exit 4: a promise was broken.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Talk } from '../../cmd/ingester/talk.ts'
+import { withTable } from '../support/table-in-docs.ts'
 import { runSeeds } from './crew.ts'
 import { drawPlan } from './draw-plan.ts'
 import { replayOf, tellFailure } from './failure.ts'
 import { simulate } from './simulate.ts'
-import { withTable } from './table-in-docs.ts'
 import type { Totals } from './totals.ts'
 import { markdownOf, reportOf, rowsOf } from './totals.ts'
 
@@ -44,7 +44,7 @@ function report(): void {
     console.log(rows.map(([what, much]) => `${what.padEnd(width)}  ${much}`).join('\n'))
   }
   if (wanted.write && failedSeed === undefined) {
-    writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), markdownOf(made)))
+    writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), 'simulation', markdownOf(made)))
   }
 }
 

@@ -25,7 +25,7 @@ export function join(totals: Totals, other: Totals): void {
   }
 }
 
-/** The kinds of things that a few thousand schedules must have seen, or they prove little. */
+/** The kinds of things that the schedules of a test run must have seen, or they prove little. */
 const named = (prefix: string, names: readonly string[]) => names.map((name) => `${prefix}: ${name}`)
 const fates = ['request lost', 'reply lost', 'late', 'slow']
 

@@ -4,8 +4,8 @@ import { withTable } from './table-in-docs.ts'
 
 test('the table replaces what stood between the marks, and nothing else', () => {
   const text = 'before\n<!-- simulation -->\nold\n<!-- /simulation -->\nafter\n'
-  const once = withTable(text, 'new')
+  const once = withTable(text, 'simulation', 'new')
   assert.equal(once, 'before\n<!-- simulation -->\nnew\n<!-- /simulation -->\nafter\n')
-  assert.equal(withTable(once, 'new'), once)
-  assert.throws(() => withTable('none', 'new'), /lacks/)
+  assert.equal(withTable(once, 'simulation', 'new'), once)
+  assert.throws(() => withTable('none', 'simulation', 'new'), /lacks/)
 })
