@@ -13,6 +13,7 @@ import {
   until,
   untilBlocked,
 } from '../../test/support/postgres.ts'
+import { signalEach } from '../../test/support/signal-each.ts'
 import { createPool } from './pool.ts'
 import { runStatement } from './statement.ts'
 import { TableWriter } from './table-writer.ts'
@@ -125,7 +126,7 @@ test('a frozen server: the client gives up, on statements and on new connections
   assert.equal(pool.totalCount, 1)
   const pids = await serverProcesses(server.pid)
   try {
-    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    signalEach(pids, 'SIGSTOP')
     const statement = await failed(writer.write([scanRecord(1, 2, '')]))
     assert.equal(statement.class, 'infrastructure')
     assert.match(statement.message, /Query read timeout/)
@@ -136,7 +137,7 @@ test('a frozen server: the client gives up, on statements and on new connections
     assert.match(connection.message, /connection timeout/)
     assert.equal(pool.totalCount, 0)
   } finally {
-    for (const pid of pids) process.kill(pid, 'SIGCONT')
+    signalEach(pids, 'SIGCONT')
   }
   const worked = () =>
     writer.write([scanRecord(1, 3, '')]).then(
@@ -158,7 +159,7 @@ test('kill -9 of the whole server, with a statement and an idle connection: infr
   await holder.query('BEGIN; SELECT FROM scan_results FOR UPDATE')
   const writing = failed(writer.write([scanRecord(1, 2, '')]))
   await untilBlocked(database, 1)
-  for (const pid of await serverProcesses(server.pid)) process.kill(pid, 'SIGKILL')
+  signalEach(await serverProcesses(server.pid), 'SIGKILL')
   assert.equal((await writing).class, 'infrastructure')
   await until(async () => (await serverProcesses(server.pid)).length === 0)
   const { class: whileAway } = await failed(writer.write([scanRecord(1, 2, '')]))

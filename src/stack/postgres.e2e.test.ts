@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
+import { signalEach } from '../../test/support/signal-each.ts'
 import { freePort } from './ports.ts'
 import { startPostgres } from './postgres.ts'
 import { serverProcesses } from './processes.ts'
@@ -59,7 +60,7 @@ test('stop leaves no process and no folder, and may be called again', async () =
 test('a frozen server can be stopped', async () => {
   const server = await startPostgres({ port: 0 })
   const pids = await serverProcesses(server.pid)
-  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  signalEach(pids, 'SIGSTOP')
   await server.stop()
   for (const pid of pids) assert.deepEqual(await serverProcesses(pid), [])
 })
@@ -69,7 +70,7 @@ test('kill -9 of the whole server is reported; a restart keeps data and port', a
   await using server = await startPostgres({ port: 0, log: reported.resolve })
   await query(server.url, 'create table kept as select 42 as answer')
   const { pid, port } = server
-  for (const each of await serverProcesses(pid)) process.kill(each, 'SIGKILL')
+  signalEach(await serverProcesses(pid), 'SIGKILL')
   assert.match(await reported.promise, /PostgreSQL \(pid \d+\) ended by itself: signal 9/)
   await server.restart()
   assert.notEqual(server.pid, pid)

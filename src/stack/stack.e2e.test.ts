@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
+import { signalEach } from '../../test/support/signal-each.ts'
 import { freePort, host, reach } from './ports.ts'
 import { serverProcesses } from './processes.ts'
 import { startStack } from './stack.ts'
@@ -136,7 +137,7 @@ test('an owner killed while its server is frozen leaves nothing either', async (
   const { pids, bystander } = await program.next<Report>()
   process.kill(bystander)
   const all = (await Promise.all(pids.map(serverProcesses))).flat()
-  for (const pid of all) process.kill(pid, 'SIGSTOP')
+  signalEach(all, 'SIGSTOP')
   program.child.kill('SIGKILL')
   for (const pid of all) await until(`the end of ${pid}`, async () => await ended(pid))
   await until('the end of the folders', noFolder)

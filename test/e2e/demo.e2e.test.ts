@@ -10,6 +10,7 @@ import { connectPubsub } from '#pubsub/client.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { startPubsub } from '#stack/pubsub.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { signalEach } from '../support/signal-each.ts'
 import { projectId, until } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
@@ -170,14 +171,14 @@ test('Ctrl-C while it starts ends the start, without a table; a second one leave
     () => serverProcesses(second.pid),
     (pids) => pids.length > 1,
   )
-  for (const pid of below) process.kill(pid, 'SIGSTOP')
+  signalEach(below, 'SIGSTOP')
   second.signalGroup('SIGINT')
   await second.said(/once more to leave now/)
   second.signalGroup('SIGINT')
   assert.equal(await second.ended, 4, 'nothing is proven')
   assert.doesNotMatch(second.stderr(), /published/)
   for (const pid of below) {
-    for (const one of await serverProcesses(pid)) process.kill(one, 'SIGCONT')
+    signalEach(await serverProcesses(pid), 'SIGCONT')
     await until(
       () => serverProcesses(pid),
       (pids) => pids.length === 0,

@@ -10,6 +10,7 @@ import { observers } from '#core/observer.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { publishMixture } from '../support/publish.ts'
 import { startIngesterProgram } from '../support/program.ts'
+import { signalEach } from '../support/signal-each.ts'
 import { createSubscription, metric, projectId, startSystem, topicId, until } from '../support/system.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
@@ -65,8 +66,8 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, burie
   )
 
   const server = await serverProcesses(system.postgres.pid)
-  for (const pid of server) process.kill(pid, 'SIGSTOP')
-  const thaw = () => server.splice(0).forEach((pid) => process.kill(pid, 'SIGCONT'))
+  signalEach(server, 'SIGSTOP')
+  const thaw = () => signalEach(server.splice(0), 'SIGCONT')
   // Also where something below fails: nothing can be ended while the database is frozen.
   using _ = { [Symbol.dispose]: thaw }
   const thawed = frozenFor(frozenSeconds)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
+import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { serverProcesses } from '#stack/processes.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { signalEach } from '../support/signal-each.ts'
 import { until } from '../support/system.ts'
 
 // The stack is found below this folder, which is nobody else's.
@@ -128,11 +130,22 @@ test('a service that died is told by status, and up replaces the stack', async (
   await outcome('stack', 'down')
 })
 
+/** Takes the port as soon as it is free: another test's stack that has it would give it back in the middle. */
+async function hold(port: number): Promise<Server | undefined> {
+  const listening = async () => {
+    const server = createServer().listen(port, '127.0.0.1')
+    return await once(server, 'listening').then(
+      () => server,
+      () => undefined,
+    )
+  }
+  // Whoever does not give it back in a minute keeps it, and serves as well.
+  return await until(listening, (server) => server !== undefined).catch(() => undefined)
+}
+
 test('up in the background says which ports were taken', async (t) => {
-  const server = createServer().listen(5433, '127.0.0.1')
-  t.after(() => server.close())
-  // Whoever else has it serves as well.
-  await once(server, 'listening').catch(() => {})
+  const server = await hold(5433)
+  t.after(() => server?.close())
   const up = await outcome('stack', 'up', '--detach')
   assert.match(up.talk, /^PostgreSQL on port \d+, since 5433 is taken/m)
   const again = await outcome('stack', 'up', '--detach')
@@ -206,7 +219,7 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
     )
   await using first = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
   // Frozen it would never end by itself.
-  for (const pid of await begun(first.pid)) process.kill(pid, 'SIGSTOP')
+  signalEach(await begun(first.pid), 'SIGSTOP')
   first.signalGroup('SIGINT')
   assert.equal(await first.ended, 0, first.stderr())
   assert.doesNotMatch(first.stderr(), /PostgreSQL on port/)
@@ -216,18 +229,12 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
   await using second = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
   await begun(second.pid)
   const [, ...below] = await serverProcesses(second.pid)
-  for (const pid of below) process.kill(pid, 'SIGSTOP')
+  signalEach(below, 'SIGSTOP')
   second.signalGroup('SIGINT')
   await second.said(/once more to leave now/)
   second.signalGroup('SIGINT')
   assert.equal(await second.ended, 0, 'those that it started are frozen, and not waited for')
-  for (const pid of below) {
-    try {
-      process.kill(pid, 'SIGCONT')
-    } catch {
-      // It has ended.
-    }
-  }
+  signalEach(below, 'SIGCONT')
   await nothing()
   await chmod(folder, 0o700)
 })
