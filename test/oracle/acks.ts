@@ -3,7 +3,7 @@ import { told } from './facts.ts'
 import { isNewer } from './order.ts'
 
 /** What is durable at this moment of the message's key and of the message itself. */
-export interface Standing {
+export interface DurableState {
   readonly row: RowVersion | undefined
   readonly hasLetter: boolean
 }
@@ -11,7 +11,7 @@ export interface Standing {
 /** To be asked before an ack is accepted: an ack stands for a row at least as new, or for a dead letter. */
 export function ackBreach(
   { id, meaning }: AcceptedMessage,
-  { row, hasLetter }: Standing,
+  { row, hasLetter }: DurableState,
 ): string | undefined {
   if (hasLetter) return undefined
   if ('invalid' in meaning) return `message ${id} (${meaning.invalid}) was acked without a dead letter`

@@ -1,28 +1,28 @@
+/** What a replica may hold at one moment, and what it holds. */
 export interface Bounds {
   readonly maxMessages: number
   readonly maxBytes: number
-  readonly maxStatements: number
 }
-
-/** What a replica holds and does at one moment. */
 export interface Load {
   readonly messages: number
   readonly bytes: number
-  /** Statements of the table under way, as the replica sees it. */
-  readonly statements: number
 }
 
 /** One message larger than the byte bound may be held alone, or it would never pass. */
-export function loadBreaches(who: string, load: Load, bounds: Bounds): string[] {
+export function loadBreaches(who: string, { messages, bytes }: Load, bounds: Bounds): string[] {
   const breaches: string[] = []
-  const over = (what: string, is: number, most: number) => breaches.push(`${who} ${what}: ${is} of ${most}`)
-  if (load.messages > bounds.maxMessages) over('holds too many messages', load.messages, bounds.maxMessages)
-  if (load.messages > 1 && load.bytes > bounds.maxBytes)
-    over('holds too many bytes', load.bytes, bounds.maxBytes)
-  if (load.statements > bounds.maxStatements) {
-    over('runs too many statements', load.statements, bounds.maxStatements)
+  if (messages > bounds.maxMessages) {
+    breaches.push(`${who} holds too many messages: ${messages} of ${bounds.maxMessages}`)
+  }
+  if (messages > 1 && bytes > bounds.maxBytes) {
+    breaches.push(`${who} holds too many bytes: ${bytes} of ${bounds.maxBytes}`)
   }
   return breaches
+}
+
+/** Statements of the table under way at one moment, as the replica sees it. */
+export function statementCountBreaches(who: string, statements: number, most: number): string[] {
+  return statements > most ? [`${who} runs too many statements: ${statements} of ${most}`] : []
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { AcceptedMessage, RowVersion, StoredLetter } from './facts.ts'
-import { refusedByDatabase, told } from './facts.ts'
+import { refusedByDatabase } from './facts.ts'
 import { isNewer } from './order.ts'
 
 /**
@@ -39,9 +39,4 @@ function isSuperseded(meaning: AcceptedMessage['meaning'], rows: ReadonlyMap<str
   if ('invalid' in meaning) return false
   const row = rows.get(meaning.row.key)
   return row !== undefined && isNewer(row, meaning.row)
-}
-
-/** For people who read a breach. */
-export function toldMeaning(meaning: AcceptedMessage['meaning']): string {
-  return 'invalid' in meaning ? meaning.invalid : `${told(meaning.row)}${meaning.refused ? ', refused' : ''}`
 }

@@ -1,5 +1,7 @@
-import { toldMeaning, deadLetterBreaches } from './dead-letters.ts'
-import type { AcceptedMessage, RowVersion, StoredLetter } from './facts.ts'
+import { deadLetterBreaches } from './dead-letters.ts'
+import type { AcceptedMessage, Meaning, RowVersion, StoredLetter } from './facts.ts'
+import { told } from './facts.ts'
+import type { Breach, PromiseName } from './promises.ts'
 import { tableBreaches } from './table.ts'
 
 /** What is there after the faults have stopped and `settlingMs` have passed. */
@@ -13,14 +15,20 @@ export interface Ending {
 }
 
 /** In the end everything is acked, the table is right, and the dead letters are. */
-export function endingBreaches({ accepted, rows, letters, ackedIds, settlingMs }: Ending): string[] {
+export function endingBreaches({ accepted, rows, letters, ackedIds, settlingMs }: Ending): Breach[] {
   const unacked = accepted.filter(({ id }) => !ackedIds.has(id))
+  const late = unacked.map(
+    ({ id, meaning }) =>
+      `message ${id} (${toldMeaning(meaning)}) is not acked ${settlingMs / 1000} s after the last fault`,
+  )
+  const of = (promise: PromiseName, seen: readonly string[]) => seen.map((one) => ({ promise, seen: one }))
   return [
-    ...unacked.map(
-      ({ id, meaning }) =>
-        `message ${id} (${toldMeaning(meaning)}) is not acked ${settlingMs / 1000} s after the last fault`,
-    ),
-    ...tableBreaches(accepted, rows),
-    ...deadLetterBreaches(accepted, letters, rows),
+    ...of('settling', late),
+    ...of('table', tableBreaches(accepted, rows)),
+    ...of('dead letters', deadLetterBreaches(accepted, letters, rows)),
   ]
+}
+
+function toldMeaning(meaning: Meaning): string {
+  return 'invalid' in meaning ? meaning.invalid : `${told(meaning.row)}${meaning.refused ? ', refused' : ''}`
 }

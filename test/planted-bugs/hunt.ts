@@ -9,7 +9,7 @@ import type { Budget, Finding, SuiteName } from './suites.ts'
 import { look } from './suites.ts'
 
 /** What became of a mutation. */
-export interface Trophy {
+export interface HuntResult {
   readonly mutation: Mutation
   /** Undefined: nobody. */
   readonly caughtBy: SuiteName | undefined
@@ -24,14 +24,14 @@ export async function hunt(
   seed: number,
   budget: Budget,
   progress: (suite: SuiteName) => void,
-): Promise<Trophy> {
+): Promise<HuntResult> {
   const began = performance.now()
   await using copy = await copyOfProject(mutation.edits)
   const vain: string[] = []
-  const trophy = (
+  const result = (
     caughtBy: SuiteName | undefined,
     { took, said }: Pick<Finding, 'took' | 'said'>,
-  ): Trophy => ({
+  ): HuntResult => ({
     mutation,
     caughtBy,
     took,
@@ -42,10 +42,10 @@ export async function hunt(
     progress(suite)
     const finding = await look(suite, copy.dir, seed, budget)
     const fault = finding.isCaught ? await faultOfItsOwn(suite, finding) : undefined
-    if (finding.isCaught && fault === undefined) return trophy(suite, finding)
+    if (finding.isCaught && fault === undefined) return result(suite, finding)
     vain.push(fault ?? `${suite}: ${finding.took}`)
   }
-  return trophy(undefined, { took: vain.join('; '), said: '' })
+  return result(undefined, { took: vain.join('; '), said: '' })
 }
 
 /** What catches a mutation must be quiet without it: says what is wrong with a suite that is not. */

@@ -6,7 +6,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Talk } from '../../cmd/ingester/talk.ts'
 import { withTable } from '../support/table-in-docs.ts'
-import type { Trophy } from './hunt.ts'
+import type { HuntResult } from './hunt.ts'
 import { hunt } from './hunt.ts'
 import type { Mutation } from './mutation.ts'
 import { mutations } from './mutations.ts'
@@ -43,24 +43,24 @@ if (chosen.length === 0) {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 const began = performance.now()
-const trophies: Trophy[] = []
+const results: HuntResult[] = []
 using talk = new Talk(process.stderr)
 for (const mutation of chosen) {
-  const trophy = await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite))
-  trophies.push(trophy)
+  const result = await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite))
+  results.push(result)
   talk.say(
-    `${trophy.caughtBy === undefined ? 'NOT CAUGHT' : 'caught'}: ${mutation.name} (${trophy.took}, ${trophy.seconds} s)`,
+    `${result.caughtBy === undefined ? 'NOT CAUGHT' : 'caught'}: ${mutation.name} (${result.took}, ${result.seconds} s)`,
   )
 }
 talk.progress('')
 report()
-if (trophies.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkDidNotHold
+if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkDidNotHold
 
 function report(): void {
   const seconds = Math.round((performance.now() - began) / 1000)
   const circumstances = { seed, seconds, processors: availableParallelism(), load: loadavg()[1] ?? 0 }
   if (wanted.json) {
-    const caught = trophies.map(({ mutation, caughtBy, took, said, seconds: each }) => ({
+    const caught = results.map(({ mutation, caughtBy, took, said, seconds: each }) => ({
       name: mutation.name,
       wouldDo: mutation.wouldDo,
       caughtBy: caughtBy ?? null,
@@ -69,18 +69,18 @@ function report(): void {
       seconds: each,
     }))
     console.log(JSON.stringify({ ...circumstances, mutations: caught }))
-  } else console.log(plainOf(trophies, circumstances))
+  } else console.log(plainOf(results, circumstances))
   if (!wanted.write) return
   if (chosen.length < mutations.length) throw new Error('--write is for the whole table, and --only is not')
   writeFileSync(
     docs,
-    withTable(readFileSync(docs, 'utf8'), 'planted-bugs', markdownOf(trophies, circumstances)),
+    withTable(readFileSync(docs, 'utf8'), 'planted-bugs', markdownOf(results, circumstances)),
   )
 }
 
 function showProgress({ name }: Mutation, suite: string): void {
-  const missed = trophies.filter(({ caughtBy }) => caughtBy === undefined).length
-  const soFar = `${trophies.length} of ${chosen.length} planted bugs, ${missed} not caught`
+  const missed = results.filter(({ caughtBy }) => caughtBy === undefined).length
+  const soFar = `${results.length} of ${chosen.length} planted bugs, ${missed} not caught`
   const seconds = Math.round((performance.now() - began) / 1000)
   talk.progress(`${soFar}, ${seconds} s · now: ${name}, by ${suite}`)
 }

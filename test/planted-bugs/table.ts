@@ -1,4 +1,4 @@
-import type { Trophy } from './hunt.ts'
+import type { HuntResult } from './hunt.ts'
 
 /** Under which a table was made. */
 export interface Circumstances {
@@ -11,23 +11,23 @@ export interface Circumstances {
 
 const head = ['planted bug', 'what it would do', 'caught by', 'took', 'seconds'] as const
 
-function rowOf({ mutation: { name, wouldDo }, caughtBy, took, seconds }: Trophy): string[] {
+function rowOf({ mutation: { name, wouldDo }, caughtBy, took, seconds }: HuntResult): string[] {
   const by = caughtBy ?? 'NOT CAUGHT'
   return [name, wouldDo, by, took, seconds.toFixed(1)]
 }
 
-function sumOf(trophies: readonly Trophy[], { seed, seconds, processors, load }: Circumstances): string {
-  const caught = trophies.filter(({ caughtBy }) => caughtBy !== undefined).length
+function sumOf(results: readonly HuntResult[], { seed, seconds, processors, load }: Circumstances): string {
+  const caught = results.filter(({ caughtBy }) => caughtBy !== undefined).length
   return (
-    `${caught} of ${trophies.length} caught in ${seconds} s, from seed ${seed} on, ` +
+    `${caught} of ${results.length} caught in ${seconds} s, from seed ${seed} on, ` +
     `on ${processors} processors under a load of ${load.toFixed(1)}.`
   )
 }
 
 /** For a terminal: without what it would do, but with what was seen of it. */
-export function plainOf(trophies: readonly Trophy[], circumstances: Circumstances): string {
-  const rows = trophies.map((trophy) => {
-    const [name = '', , ...rest] = rowOf(trophy)
+export function plainOf(results: readonly HuntResult[], circumstances: Circumstances): string {
+  const rows = results.map((result) => {
+    const [name = '', , ...rest] = rowOf(result)
     return [name, ...rest]
   })
   const [name, , ...rest] = head
@@ -39,14 +39,14 @@ export function plainOf(trophies: readonly Trophy[], circumstances: Circumstance
       .join('  ')
       .trimEnd(),
   )
-  const seen = trophies.map(({ said }) => (said === '' ? [] : [`    ${said}`]))
+  const seen = results.map(({ said }) => (said === '' ? [] : [`    ${said}`]))
   const withSeen = lines.flatMap((line, at) => [line, ...(seen[at - 1] ?? [])])
-  return [...withSeen, '', sumOf(trophies, circumstances)].join('\n')
+  return [...withSeen, '', sumOf(results, circumstances)].join('\n')
 }
 
 /** For docs/RELIABILITY.md. */
-export function markdownOf(trophies: readonly Trophy[], circumstances: Circumstances): string {
+export function markdownOf(results: readonly HuntResult[], circumstances: Circumstances): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const rows = trophies.map((trophy) => line(rowOf(trophy)))
-  return [line(head), line(head.map(() => '---')), ...rows, '', sumOf(trophies, circumstances)].join('\n')
+  const rows = results.map((result) => line(rowOf(result)))
+  return [line(head), line(head.map(() => '---')), ...rows, '', sumOf(results, circumstances)].join('\n')
 }

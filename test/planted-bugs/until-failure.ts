@@ -1,6 +1,6 @@
 // Runs schedules of the simulation from a seed on, until one breaks a promise or all were run:
 // `node until-failure.ts <seed> <count>`. A line of JSON from time to time says how far it is.
-import { runSeeds } from '../simulation/crew.ts'
+import { runSeeds } from '../simulation/run-seeds.ts'
 import { drawPlan } from '../simulation/draw-plan.ts'
 import { simulate } from '../simulation/simulate.ts'
 

@@ -1,14 +1,14 @@
 import { Random } from '#demo/random.ts'
 import { points } from './host.ts'
 import type { Plan, PlannedEvent } from './plan.ts'
-import { refusals } from './simulated-connection.ts'
+import { refusals } from './redis-endpoint.ts'
 import type { Disorder } from './simulated-postgres.ts'
-import type { PlannedMessage } from './subject.ts'
-import { refused, subjects } from './subject.ts'
+import type { PlannedMessage } from './workload.ts'
+import { refused, workloads } from './workload.ts'
 import type { Weather } from './wire.ts'
 
 /** Where doubles no longer tell numbers apart, and where digits are added. */
-const scale: Record<Plan['subject'], readonly string[]> = {
+const scale: Record<Plan['workload'], readonly string[]> = {
   words: ['1', '2', '3', '9', '10', '11', '9007199254740992', '9007199254740993', '9223372036854775807'],
   scans: ['0', '1', '2', '9', '10', '11', '1700000000', '1700000001'],
 }
@@ -21,15 +21,15 @@ const contents = ['x', 'y', 'é', '\u{FF5E}', '\u{1F600}', '"\\', 'NULL', '{,}']
  */
 export function drawPlan(seed: number): Plan {
   const random = new Random(seed)
-  const subject = random.below(5) === 0 ? 'scans' : 'words'
+  const workload = random.below(5) === 0 ? 'scans' : 'words'
   const replicas = random.pick([1, 1, 2, 2, 2, 3, 3, 4])
   const lengthMs = random.pick([500, 3000, 10_000, 30_000])
-  const published = messages(random, subject, lengthMs)
+  const published = messages(random, workload, lengthMs)
   // A refused row waits for a neighbour: where it is all that may be held, none comes.
   const isPoisoned = published.some((event) => event.do === 'publish' && event.message.content in refused)
   return {
     dice: random.below(2 ** 31),
-    subject,
+    workload,
     replicas,
     workers: random.pick([1, 1, 2, 3]),
     maxBatchRecords: random.pick([1, 2, 4, 8]),
@@ -61,10 +61,10 @@ function weather(random: Random): Weather {
   return { requestLost: share(random), replyLost: share(random), late: share(random), slow: share(random) }
 }
 
-function messages(random: Random, subject: Plan['subject'], lengthMs: number): PlannedEvent[] {
-  const { keys, invalid } = subjects[subject]
+function messages(random: Random, workload: Plan['workload'], lengthMs: number): PlannedEvent[] {
+  const { keys, invalid } = workloads[workload]
   const mostKeys = 1 + random.below(keys)
-  const versions = scale[subject]
+  const versions = scale[workload]
   const mostVersions = 1 + random.below(versions.length)
   const poison = random.pick([0, 0, 0.05, 0.3])
   const invalids = random.pick([0, 0, 0.05, 0.3])

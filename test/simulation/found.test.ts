@@ -7,7 +7,7 @@ import { simulate } from './simulate.ts'
 const found: Readonly<Record<string, Plan>> = {
   'a refused row that was all that was left in hand prolonged the outage for ever': {
     dice: 2056280401,
-    subject: 'words',
+    workload: 'words',
     replicas: 1,
     workers: 2,
     maxBatchRecords: 1,
@@ -40,7 +40,7 @@ const found: Readonly<Record<string, Plan>> = {
   },
   'what was in hand was settled without the table, and the outage never ended': {
     dice: 2011564407,
-    subject: 'words',
+    workload: 'words',
     replicas: 1,
     workers: 1,
     maxBatchRecords: 1,
@@ -74,7 +74,7 @@ const found: Readonly<Record<string, Plan>> = {
   },
   'batches with nothing to write each waited for the turn of a probe': {
     dice: 2127002491,
-    subject: 'words',
+    workload: 'words',
     replicas: 2,
     workers: 1,
     maxBatchRecords: 4,

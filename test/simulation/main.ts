@@ -3,12 +3,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Talk } from '../../cmd/ingester/talk.ts'
 import { withTable } from '../support/table-in-docs.ts'
-import { runSeeds } from './crew.ts'
+import { runSeeds } from './run-seeds.ts'
 import { drawPlan } from './draw-plan.ts'
 import { replayOf, tellFailure } from './failure.ts'
 import { simulate } from './simulate.ts'
 import type { Totals } from './totals.ts'
-import { markdownOf, reportOf, rowsOf } from './totals.ts'
+import { enoughForEveryKind, markdownOf, missingKinds, reportOf, rowsOf } from './totals.ts'
 
 const checkDidNotHold = 4
 
@@ -29,6 +29,9 @@ if (failedSeed !== undefined) {
   process.exitCode = checkDidNotHold
   if (hangs) console.error(`Seed ${failedSeed} does not end; again by: ${replayOf(failedSeed)}`)
   else console.error(await tellFailure(failedSeed))
+} else if (wanted.runs >= enoughForEveryKind && missingKinds(totals).length > 0) {
+  process.exitCode = checkDidNotHold
+  console.error(`Never happened, so nothing is proven of it: ${missingKinds(totals).join(', ')}.`)
 } else if (wanted.runs === 1) {
   const { story } = await simulate(drawPlan(wanted.seed), true)
   console.error(story.join('\n'))

@@ -1,7 +1,7 @@
 import type { Point } from './host.ts'
-import type { Refusal } from './simulated-connection.ts'
+import type { Refusal } from './redis-endpoint.ts'
 import type { Disorder } from './simulated-postgres.ts'
-import type { PlannedMessage, subjects } from './subject.ts'
+import type { PlannedMessage, workloads } from './workload.ts'
 import type { Weather } from './wire.ts'
 
 /** Something that happens at a time, ms from the start. */
@@ -37,7 +37,7 @@ export type PlannedEvent = { readonly atMs: number } & (
 export interface Plan {
   /** Decides the small things: latencies, fates of single calls, jitter. */
   readonly dice: number
-  readonly subject: keyof typeof subjects
+  readonly workload: keyof typeof workloads
   readonly replicas: number
   readonly workers: number
   readonly maxBatchRecords: number

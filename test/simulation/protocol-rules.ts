@@ -1,34 +1,48 @@
-const isMark = (text: string) => /^\d{19}:[\w-]{22}$/.test(text)
-const isClaim = (text: string) => /^\d{19}\|/.test(text)
+import { isClaim, isMark, tokenOf, versionOf } from './simulated-redis.ts'
 
 /**
- * What one call of the cache's script may do to what stood there, whoever wrote the script: a watermark is raised by a
- * confirm and by nothing else, and never falls; somebody else's claim is replaced by a newer one's begin, and never
- * ends.
+ * What one call of the cache's script may do to what stood there, whoever wrote the script: a watermark is made and
+ * raised by a confirm and by nothing else, and never falls; a claim is made by a begin; somebody else's is replaced by
+ * a newer one's begin, and never ends.
  *
- * @param before all that it held; `after` says what stands there now
+ * @param before all that it held
+ * @param after all that it holds now
  */
 export function protocolBreaches(
   operation: string,
   token: string,
   before: ReadonlyMap<string, string>,
-  after: (key: string) => string | undefined,
+  after: ReadonlyMap<string, string>,
 ): string[] {
-  const breaches: string[] = []
-  for (const [key, was] of before) {
-    const is = after(key)
-    if (is === was) continue
-    if (isMark(was)) {
-      if (is === undefined) breaches.push(`${operation} removed the watermark ${key}`)
-      else if (operation !== 'confirm') breaches.push(`${operation} changed the watermark ${key}`)
-      else if (is.slice(0, 19) < was.slice(0, 19)) breaches.push(`${operation} lowered the watermark ${key}`)
-    } else if (isClaim(was) && was.slice(20) !== token) {
-      if (is === undefined) breaches.push(`${operation} ended somebody else's claim ${key}`)
-      else if (operation !== 'begin') breaches.push(`${operation} changed somebody else's claim ${key}`)
-      else if (is.slice(0, 19) <= was.slice(0, 19)) {
-        breaches.push(`${operation} took over a claim of a version that is not older: ${key}`)
-      }
-    }
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+    const [was, is] = [before.get(key), after.get(key)]
+    if (is === was) return []
+    return [ofMark(operation, was, is), ofClaim(operation, token, was, is)]
+      .filter((what) => what !== undefined)
+      .map((what) => `${operation} ${what} ${key}`)
+  })
+}
+
+function ofMark(operation: string, was: string | undefined, is: string | undefined): string | undefined {
+  const stood = was !== undefined && isMark(was)
+  const stands = is !== undefined && isMark(is)
+  if (stood && is === undefined) return 'removed the watermark'
+  if (operation !== 'confirm') return stood || stands ? 'changed the watermark' : undefined
+  return stood && stands && versionOf(is) < versionOf(was) ? 'lowered the watermark' : undefined
+}
+
+function ofClaim(
+  operation: string,
+  token: string,
+  was: string | undefined,
+  is: string | undefined,
+): string | undefined {
+  const isOthers = was !== undefined && isClaim(was) && tokenOf(was) !== token
+  if (isOthers && is === undefined) return "ended somebody else's claim"
+  const stands = is !== undefined && isClaim(is)
+  if (stands && operation !== 'begin') return 'made the claim'
+  if (stands && isOthers && versionOf(is) <= versionOf(was)) {
+    return 'took over the claim of a version that is not older:'
   }
-  return breaches
+  return undefined
 }

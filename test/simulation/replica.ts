@@ -12,14 +12,14 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Counts } from '../oracle/counts.ts'
 import type { Point, Watched } from './host.ts'
 import type { Plan } from './plan.ts'
-import type { RedisHost } from './simulated-connection.ts'
-import { SimulatedConnection } from './simulated-connection.ts'
-import type { PostgresHost } from './simulated-pool.ts'
-import { SimulatedPool } from './simulated-pool.ts'
+import type { PostgresEndpoint } from './postgres-endpoint.ts'
+import type { RedisEndpoint } from './redis-endpoint.ts'
+import { SimulatedRedisConnection } from './simulated-redis-connection.ts'
+import { SimulatedPostgresPool } from './simulated-postgres-pool.ts'
 import type { SimulatedBroker } from './simulated-broker.ts'
 import { SimulatedSubscriber } from './simulated-subscriber.ts'
 import type { Story } from './story.ts'
-import { subjects } from './subject.ts'
+import { workloads } from './workload.ts'
 import { TappedSource } from './tapped-source.ts'
 import { TappedWriter } from './tapped-writer.ts'
 
@@ -28,14 +28,16 @@ export interface Surroundings {
   readonly clock: Clock
   readonly story: Story
   readonly broker: SimulatedBroker
-  readonly postgres: PostgresHost
-  readonly redis: RedisHost
+  readonly postgres: PostgresEndpoint
+  readonly redis: RedisEndpoint
 }
 
 const maxMessageBytes = 1000
 /** As `INGESTER_SHUTDOWN_TIMEOUT`, and what the nacks of a hard stop have. */
 const shutdownMs = 25_000
 const abortMs = 2000
+/** Connections beside those of the workers, as `INGESTER_POSTGRES_POOL_SIZE` has them. */
+const spareConnections = 2
 
 /** One process, from its start to its end: the real parts, put together as the app does, on simulated wires. */
 export class Replica implements Watched {
@@ -63,20 +65,22 @@ export class Replica implements Watched {
   #cancelLimit: () => void = () => {}
   readonly #ended: () => void
   readonly #subscriber: SimulatedSubscriber
-  readonly #pool: SimulatedPool
+  readonly #pool: SimulatedPostgresPool
+  readonly #source: TappedSource
   readonly #watch: EpochWatch
+  readonly #connection: SimulatedRedisConnection | undefined
   readonly #cache: RedisCache | undefined
 
   /** @param ended called once, when the process is gone */
   constructor(name: string, around: Surroundings, ended: () => void) {
     const { plan, story, postgres, redis, broker } = around
-    const { pipeline } = subjects[plan.subject]
+    const { pipeline } = workloads[plan.workload]
     this.name = name
     this.#around = around
     this.#ended = ended
     this.clock = this.#ownClock(around.clock)
     this.#subscriber = new SimulatedSubscriber(this, broker)
-    this.#pool = new SimulatedPool(this, postgres)
+    this.#pool = new SimulatedPostgresPool(this, postgres, plan.workers + spareConnections)
     const common = { pipeline, observer: this.#observer(), logger: noLogger, clock: this.clock }
     this.#watch = new EpochWatch({
       ...common,
@@ -85,9 +89,10 @@ export class Replica implements Watched {
       pipeline: pipeline.name,
     })
     if (plan.cache) {
+      this.#connection = new SimulatedRedisConnection(this, redis)
       this.#cache = new RedisCache({
         ...common,
-        connection: new SimulatedConnection(this, redis),
+        connection: this.#connection,
         claims: plan.claims,
         ttlMs: plan.watermarkLifeMs,
         epoch: () => this.#watch.current,
@@ -101,13 +106,14 @@ export class Replica implements Watched {
       ackDeadlineMs: plan.ackDeadlineMs,
       maxOutstandingMessages: plan.maxMessages,
       maxOutstandingBytes: plan.maxBytes,
-      onFatal: (error) => story.breach(`${name} cannot go on: ${error.message}`),
+      onFatal: (error) => story.breach('errors', `${name} cannot go on: ${error.message}`),
     })
+    this.#source = new TappedSource(source, this, plan, story)
     this.engine = new Engine(
       { ...plan, limits: { maxMessageBytes, maxClockSkewMs: 0 } },
       {
         ...common,
-        source: new TappedSource(source, this, plan, story),
+        source: this.#source,
         writer: new TappedWriter(new TableWriter(this.#pool as never, pipeline.sink), this, plan, story),
         cache: this.#cache ?? noCache,
         deadLetters: new DeadLetterTable(this.#pool as never, {
@@ -128,6 +134,11 @@ export class Replica implements Watched {
   get counts(): Counts {
     const { 'dead-lettered': deadLettered, ...settled } = this.#settled
     return { received: this.#received, ...settled, deadLettered, outstanding: this.engine.outstanding }
+  }
+
+  /** Whether it lives, has received this, and has not settled it. */
+  holds(ackId: string): boolean {
+    return this.alive && this.#source.holds(ackId)
   }
 
   at(point: Point): void {
@@ -173,7 +184,9 @@ export class Replica implements Watched {
     const nacked = this.engine.abort()
     story.tell(this.name, () => `stops hard, giving back ${nacked}`)
     story.count('hard stop')
-    if (nacked !== outstanding) story.breach(`${this.name} held ${outstanding} and gave back ${nacked}`)
+    if (nacked !== outstanding) {
+      story.breach('settlements', `${this.name} held ${outstanding} and gave back ${nacked}`)
+    }
     void this.#stop()
     this.#cancelLimit()
     this.#cancelLimit = this.clock.after(abortMs, () => this.#exit())
@@ -184,6 +197,8 @@ export class Replica implements Watched {
     this.stopping = true
     await this.engine.stop()
     await this.#cache?.[Symbol.asyncDispose]()
+    this.#watch[Symbol.dispose]()
+    await this.#pool.end()
     this.#exit()
   }
 
@@ -193,7 +208,8 @@ export class Replica implements Watched {
     this.stopped = true
     this.#cancelLimit()
     story.tell(this.name, () => 'has stopped')
-    if (this.engine.outstanding > 0) story.breach(`${this.name} has stopped with deliveries in hand`)
+    if (this.engine.outstanding > 0)
+      story.breach('stopping', `${this.name} has stopped with deliveries in hand`)
     this.#end()
     this.#subscriber.cut()
   }
@@ -204,8 +220,7 @@ export class Replica implements Watched {
     this.#watch[Symbol.dispose]()
     broker.subscribers.delete(this.#subscriber)
     postgres.pools.delete(this.#pool)
-    for (const connection of redis.connections)
-      if (connection.isOf(this)) redis.connections.delete(connection)
+    if (this.#connection) redis.connections.delete(this.#connection)
     this.#ended()
   }
 

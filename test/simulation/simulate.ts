@@ -14,7 +14,7 @@ export interface Outcome {
   readonly story: readonly string[]
 }
 
-/** Runs a plan. The same plan has the same outcome, on every machine. */
+/** Runs a plan. The same plan has the same outcome: time and chance are the plan's, and nothing else is asked. */
 export async function simulate(plan: Plan, telling = false): Promise<Outcome> {
   // Jitter comes from Math.random: in cockatiel, and in the engine's pause after a conflict.
   const { random: original } = Math
@@ -22,7 +22,7 @@ export async function simulate(plan: Plan, telling = false): Promise<Outcome> {
   Math.random = () => dice.next()
   const universe = new Universe(plan, telling)
   const threw = (error: unknown) =>
-    universe.story.breach(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    universe.story.breach('errors', error instanceof Error ? (error.stack ?? error.message) : String(error))
   // What nobody waits for throws here: most of an engine's work.
   const events = ['unhandledRejection', 'uncaughtException'] as const
   for (const event of events) process.on(event, threw)

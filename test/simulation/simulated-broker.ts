@@ -4,6 +4,7 @@ import { DeliveryFaults } from '#emulator/delivery-faults.ts'
 import type { Consumer } from '#emulator/dispatcher.ts'
 import { Dispatcher } from '#emulator/dispatcher.ts'
 import type { Clock } from '#runtime/clock.ts'
+import type { Connected } from './endpoint.ts'
 import type { Story } from './story.ts'
 import type { Wire } from './wire.ts'
 
@@ -16,11 +17,6 @@ export interface Ack {
   readonly deliveredAtMs: number
 }
 
-/** A process's end of the wire. */
-interface Connected {
-  cut(): void
-}
-
 export interface BrokerOptions {
   readonly clock: Clock
   readonly wire: Wire
@@ -28,13 +24,19 @@ export interface BrokerOptions {
   readonly random: () => number
   /** Whether the subscription keeps what was acked, for a seek. */
   readonly retainAcked: boolean
-  /** Asked before an ack is accepted. */
+  /** For which subscribers ask. */
+  readonly leaseMs: number
+  /** Told before an ack is accepted. */
   readonly beforeAck: (ack: Ack) => void
+  /** The process that has received this and not settled it. */
+  readonly holderOf: (ackId: string) => string | undefined
 }
 
 /** A day: nothing is dropped for its age. */
 const retentionMs = 86_400_000
 const headerBytes = 60
+/** A call that was sent in good time has arrived by then. */
+const onTheWayMs = 1000
 
 /** One subscription of the emulator, in virtual time: its backlog and its dispatcher, reached by a simulated wire. */
 export class SimulatedBroker {
@@ -54,6 +56,10 @@ export class SimulatedBroker {
   readonly #dispatcher: Dispatcher
   /** Of every ack id that was handed out. */
   readonly #handedOut = new Map<string, { readonly messageId: string; readonly atMs: number }>()
+  /** The ack ids of messages that nobody has given back. */
+  readonly #leasedAs = new Map<string, string>()
+  /** Until now not every call has come through. */
+  #troubledMs = 0
 
   constructor(options: BrokerOptions) {
     this.#options = options
@@ -70,7 +76,11 @@ export class SimulatedBroker {
         retainAcked: options.retainAcked,
         retentionMs,
         backoffMs: () => 0,
-        deadLetter: () => false,
+        // Asked whenever a lease has ended otherwise than by an ack.
+        deadLetter: ({ id }) => {
+          this.#leaseEnded(id)
+          return false
+        },
       },
       onAvailable: () => this.#dispatcher.wake(),
     })
@@ -96,8 +106,14 @@ export class SimulatedBroker {
     return this.accepted.filter((id) => !this.acked.has(id))
   }
 
+  /** A call did not come through as it should, or leases were touched by other hands. */
+  noteTrouble(): void {
+    this.#troubledMs = this.#options.clock.now()
+  }
+
   /** Everything comes again, also what was acked. */
   seekToStart(): void {
+    this.noteTrouble()
     this.acked.clear()
     this.#backlog.seek(0)
   }
@@ -109,6 +125,7 @@ export class SimulatedBroker {
 
   /** Ends all leases before their time. */
   expireAll(): void {
+    this.noteTrouble()
     this.#backlog.expire(() => true)
   }
 
@@ -118,6 +135,7 @@ export class SimulatedBroker {
   }
 
   comeBack(): void {
+    this.noteTrouble()
     this.#away = false
   }
 
@@ -136,6 +154,9 @@ export class SimulatedBroker {
   /** A delivery as it stands in a response. */
   received({ message, ackId, attempt }: Delivery) {
     const atMs = this.#options.clock.now()
+    const entry = this.#backlog.find(ackId)
+    // What comes twice has the lease of the first.
+    if (entry && entry.oldestAckId === entry.newestAckId) this.#leasedAs.set(message.id, ackId)
     this.#handedOut.set(ackId, { messageId: message.id, atMs })
     this.deliveries += 1
     if (attempt > 1) this.story.count('redelivered')
@@ -171,9 +192,22 @@ export class SimulatedBroker {
     for (const ackId of ackIds) {
       const entry = this.#backlog.find(ackId)
       if (!entry) continue
-      if (seconds === 0) this.#backlog.nack(entry)
-      else this.#backlog.extend(entry, seconds * 1000)
+      if (seconds === 0) {
+        this.#leasedAs.delete(entry.message.id)
+        this.#backlog.nack(entry)
+      } else this.#backlog.extend(entry, seconds * 1000)
     }
+  }
+
+  /** By its deadline, unless it was given back or ended by a fault: whoever holds the message has not kept it. */
+  #leaseEnded(messageId: string): void {
+    const calmMs = this.#options.clock.now() - this.#troubledMs
+    const ackId = this.#leasedAs.get(messageId)
+    const isCalm = !this.#away && calmMs > this.#options.leaseMs + onTheWayMs
+    if (ackId === undefined || !isCalm) return
+    const holder = this.#options.holderOf(ackId)
+    if (holder)
+      this.story.breach('leases', `${holder} lost the lease of message ${messageId}, which it holds`)
   }
 
   #nameOf(ackId: string): string {

@@ -7,8 +7,9 @@ import type { OpenTable } from '../conformance/writer.ts'
 import { writerConformance } from '../conformance/writer.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
-import { PostgresHost, SimulatedPool } from './simulated-pool.ts'
+import { PostgresEndpoint } from './postgres-endpoint.ts'
 import { SimulatedPostgres } from './simulated-postgres.ts'
+import { SimulatedPostgresPool } from './simulated-postgres-pool.ts'
 import { Story } from './story.ts'
 import { Wire, calm } from './wire.ts'
 
@@ -18,8 +19,12 @@ async function open(): Promise<OpenTable> {
   const { sink: table, name: pipeline } = wordPipeline
   const server = new SimulatedPostgres(table, { placed: () => {} })
   const host = { name: 'test', alive: true, clock, at: () => {} }
-  const postgres = new PostgresHost(server, new Wire('postgres', calm, clock, new Random(1), story), story)
-  const pool = new SimulatedPool(host, postgres) as never
+  const postgres = new PostgresEndpoint(
+    server,
+    new Wire('postgres', calm, clock, new Random(1), story),
+    story,
+  )
+  const pool = new SimulatedPostgresPool(host, postgres, 10) as never
   const writer = new TableWriter(pool, table)
   const deadLetters = new DeadLetterTable(pool, { pipeline, subscription: 's', maxMessageBytes: 1000 })
 

@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { RowVersion } from '../oracle/facts.ts'
 import { elementsOf } from './array-literal.ts'
-import { keyOf, refused } from './subject.ts'
+import { keyOf, refused } from './workload.ts'
 
 /** A statement as it comes over the wire. */
 export interface Statement {
@@ -43,6 +43,7 @@ export type Disorder = keyof typeof disorders
  */
 export class SimulatedPostgres {
   readonly rows = new Map<string, RowVersion>()
+  /** By subscription, message id and publish time. */
   readonly letters = new Map<string, Letter>()
   epoch = 1
   disorder: Disorder | undefined
@@ -68,10 +69,17 @@ export class SimulatedPostgres {
     this.epoch += 1
   }
 
-  /** Another server takes over, which lacks what `isLost` says. Who is connected to this one has to be cut off. */
-  failOver(isLost: (row: RowVersion) => boolean): void {
-    for (const [key, row] of this.rows) if (isLost(row)) this.rows.delete(key)
+  /** Another server takes over, which lacks some rows. Who is connected to this one has to be cut off. */
+  failOver(isLost: () => boolean): void {
+    for (const table of [this.rows, this.letters]) {
+      for (const key of table.keys()) if (isLost()) table.delete(key)
+    }
     this.epoch += 1
+  }
+
+  /** Of the messages that have dead letters. */
+  get letterIds(): ReadonlySet<string> {
+    return new Set([...this.letters.values()].map(({ messageId }) => messageId))
   }
 
   rowsOf(values: readonly string[]): RowVersion[] {
@@ -104,12 +112,14 @@ export class SimulatedPostgres {
   }
 
   #bury(values: readonly string[]): Result {
-    const [, , ids = '{}', , , , , reasons = '{}'] = values
-    const reasonOf = elementsOf(reasons)
-    for (const [at, id] of elementsOf(ids).entries()) {
-      this.letters.set(String(id), { messageId: String(id), reason: String(reasonOf[at]) })
+    const [, subscription, ids = '{}', times = '{}', , , , reasons = '{}'] = values
+    const [timeOf, reasonOf] = [elementsOf(times), elementsOf(reasons)]
+    const messageIds = elementsOf(ids).map(String)
+    for (const [at, messageId] of messageIds.entries()) {
+      const identity = JSON.stringify([subscription, messageId, timeOf[at]])
+      this.letters.set(identity, { messageId, reason: String(reasonOf[at]) })
     }
-    return { rowCount: this.letters.size, rows: [] }
+    return { rowCount: messageIds.length, rows: [] }
   }
 }
 

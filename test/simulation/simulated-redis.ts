@@ -121,18 +121,18 @@ interface Call {
   readonly marks: readonly string[]
 }
 
-function isMark(text: string): boolean {
+export function isMark(text: string): boolean {
   return /^\d{19}:[\w-]{22}$/.test(text)
 }
 
-function isClaim(text: string): boolean {
+export function isClaim(text: string): boolean {
   return /^\d{19}\|./s.test(text)
 }
 
-function versionOf(text: string): string {
+export function versionOf(text: string): string {
   return text.slice(0, 19)
 }
 
-function tokenOf(claim: string): string {
+export function tokenOf(claim: string): string {
   return claim.slice(20)
 }

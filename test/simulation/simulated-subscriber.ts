@@ -42,14 +42,14 @@ export class SimulatedSubscriber {
 
   async acknowledge({ ackIds }: { ackIds: string[] }, { timeout }: { timeout: number }): Promise<void> {
     this.host.at('ack sent')
-    await this.#call(timeout, () => this.broker.acknowledge(this.host.name, ackIds))
+    await this.#call('acknowledge', timeout, () => this.broker.acknowledge(this.host.name, ackIds))
   }
 
   async modifyAckDeadline(
     { ackIds, ackDeadlineSeconds }: { ackIds: string[]; ackDeadlineSeconds: number },
     { timeout }: { timeout: number },
   ): Promise<void> {
-    await this.#call(timeout, () => this.broker.modify(ackIds, ackDeadlineSeconds))
+    await this.#call('modifyAckDeadline', timeout, () => this.broker.modify(ackIds, ackDeadlineSeconds))
   }
 
   /** All streams break; the broker notices at once, or later for a process that vanished. */
@@ -57,12 +57,13 @@ export class SimulatedSubscriber {
     for (const stream of this.streams) stream.break(noticedAfterMs)
   }
 
-  #call(timeoutMs: number, execute: () => void): Promise<void> {
+  #call(name: string, timeoutMs: number, execute: () => void): Promise<void> {
     const { wire } = this.broker
     if (!this.host.alive) return never()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const cancel = this.host.clock.after(timeoutMs, () => reject(status(deadlineExceeded)))
-    const fate = wire.fate()
+    const fate = wire.fate(() => `${name} of ${this.host.name}`)
+    if (fate !== 'well') this.broker.noteTrouble()
     const answer = (what: () => void) =>
       wire.after(wire.latencyMs(), () => {
         if (!this.host.alive) return

@@ -1,7 +1,7 @@
 import type { Clock } from '#runtime/clock.ts'
 import type { StoreEvent } from './plan.ts'
-import type { RedisHost } from './simulated-connection.ts'
-import type { PostgresHost } from './simulated-pool.ts'
+import type { PostgresEndpoint } from './postgres-endpoint.ts'
+import type { RedisEndpoint } from './redis-endpoint.ts'
 
 const copyEveryMs = 500
 
@@ -10,11 +10,11 @@ export class StoreTroubles {
   /** All is well from now on: what began does not end any more, since it has ended. */
   over = false
   readonly #clock: Clock
-  readonly #postgres: PostgresHost
-  readonly #redis: RedisHost
+  readonly #postgres: PostgresEndpoint
+  readonly #redis: RedisEndpoint
   readonly #copies: { readonly atMs: number; readonly restore: () => void }[] = []
 
-  constructor(clock: Clock, postgres: PostgresHost, redis: RedisHost) {
+  constructor(clock: Clock, postgres: PostgresEndpoint, redis: RedisEndpoint) {
     this.#clock = clock
     this.#postgres = postgres
     this.#redis = redis

@@ -1,10 +1,24 @@
 import type { Clock } from '#runtime/clock.ts'
+import type { PromiseName } from '../oracle/promises.ts'
+
+/** What a schedule is held to beside the oracle's promises. */
+type Rule =
+  /** What a call of the cache's script may do. */
+  | 'protocol'
+  /** Nobody loses the lease of what he holds while the broker is reached. */
+  | 'leases'
+  /** What is settled is settled once, and given back by a hard stop alone. */
+  | 'settlements'
+  /** A stop ends, in time, and leaves nothing. */
+  | 'stopping'
+  /** Nothing throws where nobody hears it. */
+  | 'errors'
 
 /** What happened, in order, for people; and how often each kind of thing did, for the report. */
 export class Story {
   readonly lines: string[] = []
   readonly counts = new Map<string, number>()
-  /** What must never happen. */
+  /** What must never happen: the promise, a colon, and what was seen. */
   readonly breaches: string[] = []
   /** From the last fault to the last ack. */
   settledAfterMs = 0
@@ -27,7 +41,8 @@ export class Story {
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + times)
   }
 
-  breach(breach: string): void {
+  breach(promise: PromiseName | Rule, seen: string): void {
+    const breach = `${promise}: ${seen}`
     if (this.breaches.length < 20) this.breaches.push(breach)
     this.tell('BREACH', () => breach)
   }

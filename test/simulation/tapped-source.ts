@@ -45,8 +45,14 @@ export class TappedSource implements Source {
     if (!this.#replica.alive) return
     this.#end(deliveries)
     this.#tell('nacks', deliveries)
-    if (!this.#replica.aborted) this.#story.breach(`${this.#replica.name} nacks without a hard stop`)
+    if (!this.#replica.aborted)
+      this.#story.breach('settlements', `${this.#replica.name} nacks without a hard stop`)
     this.#source.nack(deliveries)
+  }
+
+  /** Whether it has received this and not settled it. */
+  holds(ackId: string): boolean {
+    return this.#held.values().some((delivery) => delivery.ackId === ackId)
   }
 
   hold(): void {
@@ -63,24 +69,26 @@ export class TappedSource implements Source {
 
   close(): Promise<void> {
     const { alive } = this.#replica
-    if (alive && this.#held.size > 0)
-      this.#story.breach(`${this.#replica.name} closes while it holds ${this.#held.size}`)
+    if (alive && this.#held.size > 0) {
+      this.#story.breach('stopping', `${this.#replica.name} closes while it holds ${this.#held.size}`)
+    }
     return this.#source.close()
   }
 
   #end(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
       if (!this.#held.delete(delivery)) {
-        this.#story.breach(`${this.#replica.name} settles ${delivery.messageId} (${delivery.ackId}) twice`)
+        const { messageId, ackId } = delivery
+        this.#story.breach('settlements', `${this.#replica.name} settles ${messageId} (${ackId}) twice`)
       } else this.#bytes -= delivery.bytes
     }
   }
 
   #checkBounds(): void {
-    const { maxMessages, maxBytes, workers } = this.#plan
-    const load = { messages: this.#held.size, bytes: this.#bytes, statements: 0 }
-    const bounds = { maxMessages, maxBytes, maxStatements: workers }
-    for (const breach of loadBreaches(this.#replica.name, load, bounds)) this.#story.breach(breach)
+    const load = { messages: this.#held.size, bytes: this.#bytes }
+    for (const breach of loadBreaches(this.#replica.name, load, this.#plan)) {
+      this.#story.breach('bounds', breach)
+    }
   }
 
   #tell(what: string, deliveries: readonly Delivery[]): void {

@@ -1,6 +1,6 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { Writer } from '#core/writer.ts'
-import { loadBreaches, statementBreaches } from '../oracle/bounds.ts'
+import { statementBreaches, statementCountBreaches } from '../oracle/bounds.ts'
 import type { Watched } from './host.ts'
 import type { Plan } from './plan.ts'
 import type { Story } from './story.ts'
@@ -26,7 +26,7 @@ export class TappedWriter implements Writer {
 
   async write(records: readonly KeyedRecord[]): Promise<number> {
     const { name, alive } = this.#replica
-    const { workers, maxBatchRecords, maxMessages, maxBytes } = this.#plan
+    const { workers, maxBatchRecords } = this.#plan
     if (!alive) return new Promise(() => {})
     this.#story.tell(
       name,
@@ -34,13 +34,11 @@ export class TappedWriter implements Writer {
     )
     this.#statements += 1
     const keys = records.map(({ key }) => key)
-    const load = { messages: 0, bytes: 0, statements: this.#statements }
-    const bounds = { maxMessages, maxBytes, maxStatements: workers }
     for (const breach of [
       ...statementBreaches(name, keys, this.#underWay, maxBatchRecords + mostRefused),
-      ...loadBreaches(name, load, bounds),
+      ...statementCountBreaches(name, this.#statements, workers),
     ]) {
-      this.#story.breach(breach)
+      this.#story.breach('bounds', breach)
     }
     for (const key of keys) this.#underWay.add(key)
     try {

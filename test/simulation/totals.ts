@@ -25,11 +25,11 @@ export function join(totals: Totals, other: Totals): void {
   }
 }
 
-/** The kinds of things that the schedules of a test run must have seen, or they prove little. */
 const named = (prefix: string, names: readonly string[]) => names.map((name) => `${prefix}: ${name}`)
 const fates = ['request lost', 'reply lost', 'late', 'slow']
 
-export const everyKind: readonly string[] = [
+/** What many schedules must have seen, or they prove little. */
+const everyKind: readonly string[] = [
   'published',
   'received',
   'redelivered',
@@ -59,6 +59,13 @@ export const everyKind: readonly string[] = [
   named('event', ['redis garbage', 'redis evicts']),
   named('event', ['broker away', 'broker repeats', 'broker expires leases']),
 ].flat()
+
+/** In so many schedules every kind has happened; the rarest comes once in some hundred. */
+export const enoughForEveryKind = 3000
+
+export function missingKinds({ counts }: Totals): string[] {
+  return everyKind.filter((kind) => !counts[kind])
+}
 
 export interface Report {
   readonly firstSeed: number

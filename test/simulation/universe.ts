@@ -1,24 +1,20 @@
 import { Random } from '#demo/random.ts'
 import { epochValidMs } from '#postgres/epoch-watch.ts'
-import { countBreaches, sumOf } from '../oracle/counts.ts'
-import { endingBreaches } from '../oracle/ending.ts'
-import { RowHistory } from '../oracle/table.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { LedgerOfFacts } from './ledger-of-facts.ts'
+import { Judge } from './judge.ts'
 import type { Plan, PlannedEvent, ReplayedEvent } from './plan.ts'
 import { isReplayed } from './plan.ts'
-import { protocolBreaches } from './protocol-rules.ts'
+import { PostgresEndpoint } from './postgres-endpoint.ts'
+import { RedisEndpoint } from './redis-endpoint.ts'
 import { Replica } from './replica.ts'
 import { SimulatedBroker } from './simulated-broker.ts'
-import { RedisHost } from './simulated-connection.ts'
-import { PostgresHost } from './simulated-pool.ts'
 import { SimulatedPostgres } from './simulated-postgres.ts'
-import { SimulatedRedis } from './simulated-redis.ts'
 import { StoreTroubles } from './store-troubles.ts'
 import { Story } from './story.ts'
-import type { PlannedMessage, Subject } from './subject.ts'
-import { refused, subjects } from './subject.ts'
+import { WatchedRedis } from './watched-redis.ts'
 import { Wire, calm } from './wire.ts'
+import type { PlannedMessage, Workload } from './workload.ts'
+import { refused, workloads } from './workload.ts'
 
 /** After the last fault everything must be settled within this virtual time. */
 const settlingMs = 120_000
@@ -29,24 +25,25 @@ const settlingMs = 120_000
 const stoppingMs = 30_000
 /** What was on its way for longer than its caller's patience has landed by then. */
 const landingMs = 90_000
-const companyEveryMs = 1500
-const companySize = 12
+const neighboursEveryMs = 1500
+const neighboursAtOnce = 12
 /** Spread over all lanes. */
-const companyKeys = 200
+const neighbourKeys = 200
+/** So many timers that it will not come to an end. The longest schedules fire some 50,000. */
+const mostTimers = 2_000_000
 
 /** Replicas, servers and wires of one schedule, in virtual time. */
 export class Universe {
-  readonly clock = new VirtualClock()
+  readonly clock = new VirtualClock(mostTimers)
   readonly story: Story
   readonly broker: SimulatedBroker
   readonly replicas: Replica[] = []
   readonly #plan: Plan
-  readonly #subject: Subject
-  readonly #postgres: PostgresHost
-  readonly #redis: RedisHost
+  readonly #workload: Workload
+  readonly #postgres: PostgresEndpoint
+  readonly #redis: RedisEndpoint
   readonly #troubles: StoreTroubles
-  readonly #facts: LedgerOfFacts
-  readonly #history = new RowHistory()
+  readonly #judge: Judge
   readonly #restartMs: number[]
   readonly #slots: (Replica | undefined)[]
   #healed = false
@@ -54,16 +51,18 @@ export class Universe {
 
   constructor(plan: Plan, telling: boolean) {
     this.#plan = plan
-    this.#subject = subjects[plan.subject]
+    this.#workload = workloads[plan.workload]
     this.story = new Story(this.clock, telling)
     const random = (salt: number) => new Random(plan.dice + salt)
     const wire = (name: 'redis' | 'postgres' | 'broker', salt: number) =>
       new Wire(name, plan.weather[name], this.clock, random(salt), this.story)
-    const server = new SimulatedPostgres(this.#subject.pipeline.sink, { placed: (row) => this.#placed(row) })
-    this.#postgres = new PostgresHost(server, wire('postgres', 1), this.story)
-    this.#redis = new RedisHost(this.#watchedRedis(), wire('redis', 2), this.story)
+    const { sink } = this.#workload.pipeline
+    const postgres = new SimulatedPostgres(sink, { placed: (row) => this.#judge.placed(row) })
+    this.#judge = new Judge(this.#workload, postgres, this.story)
+    const redis = new WatchedRedis(this.clock, this.story, this.#judge)
+    this.#postgres = new PostgresEndpoint(postgres, wire('postgres', 1), this.story)
+    this.#redis = new RedisEndpoint(redis, wire('redis', 2), this.story)
     this.#troubles = new StoreTroubles(this.clock, this.#postgres, this.#redis)
-    this.#facts = new LedgerOfFacts(this.#subject, server)
     const dice = random(3)
     this.broker = new SimulatedBroker({
       clock: this.clock,
@@ -71,10 +70,9 @@ export class Universe {
       story: this.story,
       random: () => dice.next(),
       retainAcked: plan.events.some(isReplayed),
-      beforeAck: (ack) => {
-        const breach = this.#facts.ackBreach(ack)
-        if (breach !== undefined) this.story.breach(`${breach} (by ${ack.from})`)
-      },
+      leaseMs: plan.ackDeadlineMs,
+      beforeAck: (ack) => this.#judge.beforeAck(ack),
+      holderOf: (ackId) => this.replicas.find((replica) => replica.holds(ackId))?.name,
     })
     this.#restartMs = Array.from({ length: plan.replicas }, () => 0)
     this.#slots = Array.from({ length: plan.replicas }, () => undefined)
@@ -93,7 +91,7 @@ export class Universe {
     await this.#settle()
     await this.#stopAll()
     await this.#advance(landingMs)
-    if (this.story.breaches.length === 0) this.#judge()
+    if (this.story.breaches.length === 0) this.#check()
   }
 
   get #isPoisoned(): boolean {
@@ -148,27 +146,30 @@ export class Universe {
     }
   }
 
-  /** A refused row is buried only beside one that is stored: as long as something waits, there is company. */
+  /** A refused row is buried only beside one that is stored: as long as something waits, it gets neighbours. */
   async #settle(): Promise<void> {
     const began = this.clock.now()
     const planned = new Set(this.broker.accepted)
-    let company = 0
+    let round = 0
     const isOver = () => this.broker.unacked.length === 0 || this.story.breaches.length > 0
     while (!isOver() && this.clock.now() - began < settlingMs) {
       if (this.#isPoisoned && this.broker.unacked.some((id) => planned.has(id))) {
-        for (let i = 0; i < companySize; i++) {
-          const key = this.#subject.keys + this.broker.wire.below(companyKeys)
-          this.#publish({ key, version: String(company), content: 'company' })
+        for (let i = 0; i < neighboursAtOnce; i++) {
+          const key = this.#workload.keys + this.broker.wire.below(neighbourKeys)
+          this.#publish({ key, version: String(round), content: 'neighbour' })
         }
-        company += 1
+        round += 1
       }
-      await this.#advance(this.#isPoisoned ? companyEveryMs : 250)
+      await this.#advance(this.#isPoisoned ? neighboursEveryMs : 250)
     }
     this.story.settledAfterMs = this.clock.now() - began
     // Asked before anybody is stopped: a soft stop would bring what had been forgotten to its end.
     const { unacked } = this.broker
     if (isOver()) return
-    this.story.breach(`${unacked.join(', ')}: not acked ${settlingMs / 1000} s after the last fault`)
+    this.story.breach(
+      'settling',
+      `${unacked.join(', ')} not acked ${settlingMs / 1000} s after the last fault`,
+    )
   }
 
   async #stopAll(): Promise<void> {
@@ -180,31 +181,17 @@ export class Universe {
     await this.#advance(stoppingMs)
     for (const replica of living) {
       const isGivenUp = replica.aborted && inTime.includes(replica) && !this.#isPoisoned
-      if (!replica.stopped || isGivenUp) this.story.breach(`${replica.name} does not stop softly`)
+      if (!replica.stopped || isGivenUp) this.story.breach('stopping', `${replica.name} does not stop softly`)
     }
   }
 
-  #judge(): void {
-    const { rows, letters } = this.#postgres.server
-    const found = endingBreaches({
-      accepted: [...this.#facts.accepted.values()],
-      rows,
-      letters: [...letters.values()].map(({ messageId, reason }) => ({ id: messageId, reason })),
-      ackedIds: this.broker.acked,
-      settlingMs,
-    })
-    for (const breach of found) this.story.breach(breach)
+  #check(): void {
+    this.#judge.checkEnding(this.broker.acked, settlingMs)
+    this.#judge.checkWatermarks(this.#redis.server)
+    this.#judge.checkCounts(this.replicas)
     for (const { name, timers, stopped } of this.replicas) {
-      if (stopped && timers > 0) this.story.breach(`${name} has stopped, and left ${timers} timers`)
-    }
-    this.#checkCounts()
-  }
-
-  #checkCounts(): void {
-    const counts = this.replicas.map((replica) => ({ name: replica.name, counts: replica.counts }))
-    const total = sumOf(counts.map((one) => one.counts))
-    for (const one of [...counts, { name: 'all replicas', counts: total }]) {
-      for (const breach of countBreaches(one.name, one.counts)) this.story.breach(breach)
+      if (stopped && timers > 0)
+        this.story.breach('stopping', `${name} has stopped, and left ${timers} timers`)
     }
   }
 
@@ -212,7 +199,7 @@ export class Universe {
   async #advance(ms: number): Promise<void> {
     for (let left = ms; left > 0 && this.story.breaches.length === 0; left -= 5000) {
       await this.clock.advance(Math.min(left, 5000))
-      this.#checkCounts()
+      this.#judge.checkCounts(this.replicas)
     }
   }
 
@@ -242,45 +229,11 @@ export class Universe {
   }
 
   #publish(message: PlannedMessage): void {
-    const text = this.#subject.textOf(message)
+    const text = this.#workload.textOf(message)
     const id = String(this.broker.accepted.length + 1)
-    this.#facts.publish(id, message)
+    this.#judge.published(id, message)
     this.broker.publish(text)
     this.story.tell('publisher', () => `message ${id}: ${text}`)
-  }
-
-  #placed(row: Parameters<RowHistory['placed']>[0]): void {
-    const breach = this.#history.placed(row)
-    if (breach !== undefined) this.story.breach(breach)
-  }
-
-  /** The server, and beside it who knows what no call may do. */
-  #watchedRedis(): SimulatedRedis {
-    const server = new SimulatedRedis(this.clock, {
-      claimed: (_, before) => {
-        if (before !== undefined) this.story.count('claim taken over')
-      },
-    })
-    const run = server.run.bind(server)
-    server.run = (keys, args) => {
-      const before = new Map(server.keys.map((key) => [key, server.get(key) ?? '']))
-      const answer = run(keys, args)
-      const [operation = '', token = ''] = args.map(String)
-      for (const breach of protocolBreaches(operation, token, before, (key) => server.get(key))) {
-        this.story.breach(breach)
-      }
-      if (operation === 'confirm') this.#checkWatermarks(keys, server)
-      return answer
-    }
-    return server
-  }
-
-  #checkWatermarks(keys: readonly string[], server: SimulatedRedis): void {
-    for (const key of keys) {
-      const mark = server.get(key)
-      if (mark === undefined) continue
-      for (const breach of this.#facts.watermarkBreaches(key, mark)) this.story.breach(breach)
-    }
   }
 
   #happen(event: PlannedEvent): void {
@@ -322,8 +275,7 @@ export class Universe {
   #loseRows(event: ReplayedEvent): void {
     const { server, wire } = this.#postgres
     const cutsOff = event.do === 'postgres fails over'
-    this.#facts.losing(this.clock.now(), cutsOff)
-    this.#history.forget()
+    this.#judge.losing(this.clock.now(), cutsOff)
     if (cutsOff) {
       server.failOver(() => wire.chance(0.5))
       this.#postgres.cutAll()

@@ -38,8 +38,8 @@ export class Wire {
     return this.#name
   }
 
-  /** What becomes of the next call. */
-  fate(): Fate {
+  /** @param call what becomes of it is told of this one */
+  fate(call: () => string): Fate {
     const { requestLost, replyLost, late } = this.weather
     const dice = this.#random.next()
     const fate =
@@ -50,7 +50,10 @@ export class Wire {
           : dice < requestLost + replyLost + late
             ? 'late'
             : 'well'
-    if (fate !== 'well') this.#story.count(`${this.#name}: ${fate}`)
+    if (fate !== 'well') {
+      this.#story.count(`${this.#name}: ${fate}`)
+      this.#story.tell(this.#name, () => `${fate}: ${call()}`)
+    }
     return fate
   }
 
@@ -72,7 +75,7 @@ export class Wire {
     this.#clock.after(ms, fn)
   }
 
-  /** True for so many of a hundred things, by the dice. */
+  /** True for such a share, 0 to 1, of all that is asked. */
   chance(share: number): boolean {
     return share > 0 && this.#random.next() < share
   }

@@ -14,8 +14,15 @@ export const startUnixMs = 1_767_225_600_000
  */
 export class VirtualClock implements Clock {
   #nowMs = 0
+  #fired = 0
+  readonly #mostTimers: number
   /** In order of creation, which decides between timers of one instant. */
   readonly #timers = new Set<Timer>()
+
+  /** @param mostTimers who fires more goes round in circles, and is stopped by an error */
+  constructor(mostTimers = Infinity) {
+    this.#mostTimers = mostTimers
+  }
 
   now(): number {
     return this.#nowMs
@@ -47,6 +54,8 @@ export class VirtualClock implements Clock {
     await this.settle()
     for (let timer = this.#next(endMs); timer; timer = this.#next(endMs)) {
       this.#timers.delete(timer)
+      this.#fired += 1
+      if (this.#fired > this.#mostTimers) throw new Error(`${this.#mostTimers} timers have fired, and no end`)
       this.#nowMs = timer.atMs
       timer.fn()
       await this.settle()

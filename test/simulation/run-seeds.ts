@@ -9,7 +9,7 @@ const taskSize = 50
 /** A schedule takes some 10 ms; one that takes so long will not end. */
 const hangsAfterMs = 60_000
 
-export interface CrewResult {
+export interface SeedsResult {
   readonly totals: Totals
   readonly failedSeed: number | undefined
   /** It did not end. */
@@ -21,7 +21,7 @@ export async function runSeeds(
   from: number,
   count: number,
   progress: (totals: Totals) => void = () => {},
-): Promise<CrewResult> {
+): Promise<SeedsResult> {
   const totals = noTotals()
   let next = from
   let failedSeed: number | undefined

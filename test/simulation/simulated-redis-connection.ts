@@ -1,76 +1,21 @@
-import type { BypassCause } from '#core/cache.ts'
 import { RedisFailure } from '#redis/failure.ts'
 import type { ScriptRunner } from '#redis/script-runner.ts'
 import type { Host } from './host.ts'
 import { never } from './host.ts'
-import type { SimulatedRedis } from './simulated-redis.ts'
-import type { Story } from './story.ts'
-import type { Wire } from './wire.ts'
+import type { RedisEndpoint } from './redis-endpoint.ts'
 
 const commandTimeoutMs = 500
 
-/** What the server answers to everything, while something is wrong with it. */
-export const refusals = ['loading', 'read-only', 'out-of-memory', 'no-rights', 'refused'] as const
-export type Refusal = Extract<BypassCause, (typeof refusals)[number]>
-
-/** Where the server stands, and what is wrong with it. */
-export class RedisHost {
-  readonly server: SimulatedRedis
-  readonly wire: Wire
-  readonly story: Story
-  refusal: Refusal | undefined
-  readonly connections = new Set<SimulatedConnection>()
-  #away = false
-  #frozen: (() => void)[] | undefined
-
-  constructor(server: SimulatedRedis, wire: Wire, story: Story) {
-    this.server = server
-    this.wire = wire
-    this.story = story
-  }
-
-  get away(): boolean {
-    return this.#away
-  }
-
-  leave(): void {
-    this.#away = true
-    this.#frozen = undefined
-    for (const connection of this.connections) connection.lose()
-  }
-
-  comeBack(): void {
-    this.#away = false
-    for (const connection of this.connections) connection.reconnect()
-  }
-
-  freeze(): void {
-    this.#frozen ??= []
-  }
-
-  thaw(): void {
-    const waiting = this.#frozen ?? []
-    this.#frozen = undefined
-    for (const work of waiting) work()
-  }
-
-  receive(work: () => void): void {
-    if (this.#away) return
-    if (this.#frozen) this.#frozen.push(work)
-    else work()
-  }
-}
-
 /** Stands where a process has its `RedisConnection`: nothing is queued, nothing is sent twice. */
-export class SimulatedConnection implements ScriptRunner {
+export class SimulatedRedisConnection implements ScriptRunner {
   readonly #host: Host
-  readonly #redis: RedisHost
+  readonly #redis: RedisEndpoint
   readonly #pending = new Set<(failure: RedisFailure) => void>()
   #opened: () => void = () => {}
   #connected: boolean
   #closed = false
 
-  constructor(host: Host, redis: RedisHost) {
+  constructor(host: Host, redis: RedisEndpoint) {
     this.#host = host
     this.#redis = redis
     this.#connected = !redis.away
@@ -101,7 +46,7 @@ export class SimulatedConnection implements ScriptRunner {
       fail(new RedisFailure('timeout', 'simulated: timed out')),
     )
     this.#pending.add(fail)
-    const fate = wire.fate()
+    const fate = wire.fate(() => `${operation} of ${this.#host.name}`)
     const travelMs = fate === 'late' ? wire.lateMs(commandTimeoutMs) : wire.latencyMs()
     const work = () => this.#serve(keys, args, (reply) => this.#reply(fate === 'well', reply, resolve, fail))
     if (fate !== 'request lost') wire.after(travelMs, () => this.#redis.receive(work))
@@ -114,17 +59,13 @@ export class SimulatedConnection implements ScriptRunner {
     }
   }
 
-  isOf(host: Host): boolean {
-    return this.#host === host
-  }
-
   close(): void {
     this.#closed = true
     this.#redis.connections.delete(this)
   }
 
   /** Whoever waits for an answer hears that there will be none. */
-  lose(): void {
+  cut(): void {
     this.#connected = false
     if (!this.#host.alive) return
     for (const fail of this.#pending) fail(new RedisFailure('disconnected', 'simulated'))
@@ -147,7 +88,7 @@ export class SimulatedConnection implements ScriptRunner {
     const { server, story, refusal } = this.#redis
     if (refusal) return reply(new RedisFailure(refusal, 'simulated'))
     const answer = server.run(keys, args)
-    story.tell('redis', () => `${this.#host.name} ${args[0]}: ${answer}`)
+    story.tell('redis', () => `${this.#host.name} ${args[0]} ${keys.map(shortOf).join(' ')}: ${answer}`)
     reply(answer)
   }
 
@@ -165,4 +106,9 @@ export class SimulatedConnection implements ScriptRunner {
       else resolve(reply)
     })
   }
+}
+
+/** Of a cache key what a story's reader looks for: `w:` or `c:` and the record's key. */
+function shortOf(key: string): string {
+  return key.slice(key.indexOf('}') + 2)
 }

@@ -3,7 +3,7 @@ import { scans } from '#pipeline/scans.ts'
 import type { Meaning } from '../oracle/facts.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
 
-/** A message of a plan. Keys are numbered: what they are is the subject's to say. */
+/** A message of a plan. Keys are numbered: what they are is the workload's to say. */
 export interface PlannedMessage {
   readonly key: number
   readonly version: string
@@ -13,7 +13,7 @@ export interface PlannedMessage {
 }
 
 /** A pipeline, and messages for it. */
-export interface Subject {
+export interface Workload {
   readonly pipeline: Pipeline
   readonly keys: number
   /** Reasons for which it rejects messages, other than the database's. */
@@ -36,11 +36,11 @@ function meaningOf(key: readonly unknown[], { version, content, invalid }: Plann
   return content in refused ? { row, refused: true } : { row }
 }
 
-/** Few keys, some of which look like something else; further ones are company for what waits for neighbours. */
+/** Few keys, some of which look like something else; further ones are neighbours for what waits for some. */
 const words = ['a', 'b', 'c:', '{d}', 'é', ':w:a', '"f\\', 'NULL']
-const wordOf = (key: number) => words[key] ?? `company${key}`
+const wordOf = (key: number) => words[key] ?? `neighbour${key}`
 
-const wordSubject: Subject = {
+const wordWorkload: Workload = {
   pipeline: wordPipeline,
   keys: words.length,
   invalid: ['malformed'],
@@ -68,7 +68,8 @@ const scanKeys: readonly ScanKey[] = [
   { ip: '::1', port: 1, service: '1', spelled: '0:0:0:0:0:0:0:1' },
   { ip: '::1', port: 11, service: '1 1' },
 ]
-const scanKeyOf = (key: number): ScanKey => scanKeys[key] ?? { ip: '2.2.2.2', port: key, service: 'company' }
+const scanKeyOf = (key: number): ScanKey =>
+  scanKeys[key] ?? { ip: '2.2.2.2', port: key, service: 'neighbour' }
 
 const wrong: Readonly<Record<string, object>> = {
   'bad-ip': { ip: '010.1.1.1' },
@@ -77,7 +78,7 @@ const wrong: Readonly<Record<string, object>> = {
   'unknown-version': { data_version: 3 },
 }
 
-const scanSubject: Subject = {
+const scanWorkload: Workload = {
   pipeline: scans,
   keys: scanKeys.length,
   invalid: Object.keys(wrong),
@@ -99,4 +100,4 @@ const scanSubject: Subject = {
   },
 }
 
-export const subjects = { words: wordSubject, scans: scanSubject }
+export const workloads = { words: wordWorkload, scans: scanWorkload }

@@ -1,0 +1,136 @@
+import type { Delivery } from '#core/delivery.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import { isRejection } from '#core/pipeline.ts'
+import { epochValidMs } from '#postgres/epoch-watch.ts'
+import { Keyspace, markOf } from '#redis/encoding.ts'
+import { ackBreach } from '../oracle/acks.ts'
+import type { Counts } from '../oracle/counts.ts'
+import { countBreaches, sumOf } from '../oracle/counts.ts'
+import { endingBreaches } from '../oracle/ending.ts'
+import type { AcceptedMessage, RowVersion } from '../oracle/facts.ts'
+import { RowHistory } from '../oracle/table.ts'
+import { watermarkBreaches } from '../oracle/watermarks.ts'
+import type { Ack } from './simulated-broker.ts'
+import type { SimulatedPostgres } from './simulated-postgres.ts'
+import type { SimulatedRedis } from './simulated-redis.ts'
+import { isMark } from './simulated-redis.ts'
+import type { Story } from './story.ts'
+import type { PlannedMessage, Workload } from './workload.ts'
+
+/** What was in the tables before they lost rows, and when everyone must have noticed that. */
+interface Loss {
+  readonly noticedMs: number
+  readonly rows: ReadonlyMap<string, RowVersion>
+  readonly letterIds: ReadonlySet<string>
+}
+
+/** Knows all that the broker has accepted, and holds the oracle to what becomes of it while a schedule runs. */
+export class Judge {
+  readonly accepted = new Map<string, AcceptedMessage>()
+  readonly #workload: Workload
+  readonly #postgres: SimulatedPostgres
+  readonly #story: Story
+  readonly #history = new RowHistory()
+  readonly #losses: Loss[] = []
+  readonly #records: { readonly record: KeyedRecord; readonly row: RowVersion }[] = []
+  /** By watermark and mark, in the epoch that it is now. */
+  #meant: { readonly epoch: string; readonly rows: Map<string, Map<string, RowVersion>> } | undefined
+
+  constructor(workload: Workload, postgres: SimulatedPostgres, story: Story) {
+    this.#workload = workload
+    this.#postgres = postgres
+    this.#story = story
+  }
+
+  published(id: string, message: PlannedMessage): void {
+    const meaning = this.#workload.meaningOf(message)
+    this.accepted.set(id, { id, meaning })
+    if (!('row' in meaning)) return
+    const data = Buffer.from(this.#workload.textOf(message))
+    const limits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
+    const record = this.#workload.pipeline.decode({ data, publishTimeMs: 0 } as Delivery, limits)
+    if (isRejection(record)) return
+    this.#records.push({ record, row: meaning.row })
+    this.#meant = undefined
+  }
+
+  placed(row: RowVersion): void {
+    const breach = this.#history.placed(row)
+    if (breach !== undefined) this.#story.breach('versions', breach)
+  }
+
+  /** To be called before tables lose rows. Who is connected meanwhile may notice only when the epoch is too old. */
+  losing(atMs: number, cutsOff: boolean): void {
+    this.#history.forget()
+    this.#losses.push({
+      noticedMs: cutsOff ? atMs : atMs + epochValidMs,
+      rows: new Map(this.#postgres.rows),
+      letterIds: this.#postgres.letterIds,
+    })
+  }
+
+  /**
+   * Whether an ack is justified, asked before it is accepted. What was handed out before everyone must have noticed
+   * that rows are gone may be judged by the tables as they were: that is documented, and why a replay has to come later.
+   */
+  beforeAck({ messageId, deliveredAtMs, from }: Ack): void {
+    const message = this.accepted.get(messageId)
+    if (!message) return this.#story.breach('acks', `message ${messageId}, which nobody published, was acked`)
+    const key = 'row' in message.meaning ? message.meaning.row.key : ''
+    const breachIn = ({ rows, letterIds }: Pick<Loss, 'rows' | 'letterIds'>) =>
+      ackBreach(message, { row: rows.get(key), hasLetter: letterIds.has(messageId) })
+    const breach = breachIn(this.#postgres)
+    if (breach === undefined) return
+    const excuses = this.#losses.filter(({ noticedMs }) => deliveredAtMs <= noticedMs)
+    if (excuses.some((loss) => breachIn(loss) === undefined)) return
+    this.#story.breach('acks', `${breach} (by ${from})`)
+  }
+
+  /** Those of a table that is gone say nothing about this one. What a stranger wrote is no watermark. */
+  checkWatermarks(redis: SimulatedRedis, names: readonly string[] = redis.keys): void {
+    for (const name of names) {
+      const mark = redis.get(name)
+      const marks = this.#rowsMeant().get(name)
+      if (!marks || mark === undefined || !isMark(mark)) continue
+      const row = marks.get(mark)
+      if (!row) this.#story.breach('watermarks', `${name} has ${mark}, which no published message has`)
+      for (const breach of row ? watermarkBreaches([row], (key) => this.#postgres.rows.get(key)) : []) {
+        this.#story.breach('watermarks', breach)
+      }
+    }
+  }
+
+  checkCounts(replicas: readonly { readonly name: string; readonly counts: Counts }[]): void {
+    const total = { name: 'all replicas', counts: sumOf(replicas.map(({ counts }) => counts)) }
+    for (const { name, counts } of [...replicas, total]) {
+      for (const breach of countBreaches(name, counts)) this.#story.breach('counts', breach)
+    }
+  }
+
+  /** What must hold when the faults have stopped and `settlingMs` have passed. */
+  checkEnding(ackedIds: ReadonlySet<string>, settlingMs: number): void {
+    const { rows, letters } = this.#postgres
+    const found = endingBreaches({
+      accepted: [...this.accepted.values()],
+      rows,
+      letters: [...letters.values()].map(({ messageId, reason }) => ({ id: messageId, reason })),
+      ackedIds,
+      settlingMs,
+    })
+    for (const { promise, seen } of found) this.#story.breach(promise, seen)
+  }
+
+  #rowsMeant(): ReadonlyMap<string, ReadonlyMap<string, RowVersion>> {
+    const epoch = `epoch ${this.#postgres.epoch}`
+    if (this.#meant?.epoch !== epoch) {
+      const keyspace = new Keyspace(this.#workload.pipeline, epoch)
+      const rows = new Map<string, Map<string, RowVersion>>()
+      for (const { record, row } of this.#records) {
+        const name = keyspace.watermark(record)
+        rows.set(name, (rows.get(name) ?? new Map<string, RowVersion>()).set(markOf(record), row))
+      }
+      this.#meant = { epoch, rows }
+    }
+    return this.#meant.rows
+  }
+}

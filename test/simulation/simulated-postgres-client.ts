@@ -1,0 +1,105 @@
+import type { Host } from './host.ts'
+import { never } from './host.ts'
+import type { PostgresEndpoint } from './postgres-endpoint.ts'
+import type { Result, Statement } from './simulated-postgres.ts'
+import { databaseError } from './simulated-postgres.ts'
+
+/** As the ingester's own: the server's limit, and what the client waits beyond it. */
+const queryTimeoutMs = 12_000
+
+/** Whose connection it is. */
+interface Lender {
+  readonly host: Host
+  readonly postgres: PostgresEndpoint
+  takeBack(client: SimulatedPostgresClient, destroy: boolean): void
+  noticeLoss(client: SimulatedPostgresClient): void
+}
+
+/** One connection. A query that the client has given up keeps it busy until the server has answered. */
+export class SimulatedPostgresClient {
+  lost = false
+  readonly #pool: Lender
+  #busy: Promise<unknown> = Promise.resolve()
+  #abandon: (error: Error) => void = () => {}
+
+  constructor(pool: Lender) {
+    this.#pool = pool
+  }
+
+  async query(statement: Statement): Promise<Result> {
+    const { host } = this.#pool
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    if (this.lost) throw new Error('Client has encountered a connection error and is not queryable')
+    const cancel = host.clock.after(queryTimeoutMs, () => reject(new Error('Query read timeout')))
+    this.#abandon = reject
+    const answered = this.#busy.then(() => this.#send(statement))
+    this.#busy = answered.catch(() => {})
+    answered.then(resolve, reject)
+    try {
+      return await promise
+    } finally {
+      cancel()
+      this.#abandon = () => {}
+    }
+  }
+
+  release(destroy: boolean): void {
+    this.#pool.takeBack(this, destroy)
+  }
+
+  /** The connection breaks. */
+  lose(): void {
+    this.lost = true
+    this.#abandon(new Error('Connection terminated unexpectedly'))
+    this.#pool.noticeLoss(this)
+  }
+
+  /** Resolves when the server has answered. */
+  #send(statement: Statement): Promise<Result> {
+    const { host, postgres } = this.#pool
+    const { wire, story } = postgres
+    const isWrite = statement.name?.startsWith('upsert_') === true
+    if (isWrite) host.at('write sent')
+    if (!host.alive) return never()
+    const fate = wire.fate(() => `${statement.name ?? 'a query'} of ${host.name}`)
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    const travelMs = fate === 'late' ? wire.lateMs(queryTimeoutMs) : wire.latencyMs()
+    const work = (): void => {
+      const outcome = this.#execute(statement)
+      const executed = outcome instanceof Error ? 'write failed' : 'write executed'
+      if (statement.name) host.at(isWrite ? executed : 'letters executed')
+      if (fate === 'late') story.count('postgres: landed after its caller had given up')
+      if (fate === 'late' || !host.alive || this.lost) return
+      if (fate === 'reply lost') return this.#break()
+      wire.after(wire.latencyMs(), () => {
+        if (!host.alive || this.lost) return
+        if (outcome instanceof Error) reject(outcome)
+        else resolve(outcome)
+        if (isWrite) host.at('write answered')
+      })
+    }
+    if (fate === 'request lost') wire.after(travelMs, () => this.#break())
+    else wire.after(travelMs, () => postgres.receive(work))
+    return promise
+  }
+
+  #execute(statement: Statement): Result | Error {
+    const { host, postgres } = this.#pool
+    const { wire, story, server } = postgres
+    try {
+      if (statement.name && wire.chance(postgres.conflicts)) throw databaseError('40P01')
+      if (statement.name && wire.chance(postgres.timeouts)) throw databaseError('57014')
+      const result = server.execute(statement)
+      if (statement.name)
+        story.tell('postgres', () => `${host.name} ${statement.name}: ${result.rowCount} rows`)
+      return result
+    } catch (error) {
+      story.tell('postgres', () => `${host.name} ${statement.name ?? 'a query'}: ${(error as Error).message}`)
+      return error as Error
+    }
+  }
+
+  #break(): void {
+    if (this.#pool.host.alive) this.lose()
+  }
+}

@@ -1,0 +1,170 @@
+import { EventEmitter } from 'node:events'
+import type { Host } from './host.ts'
+import type { PostgresEndpoint } from './postgres-endpoint.ts'
+import type { Result } from './simulated-postgres.ts'
+import { SimulatedPostgresClient } from './simulated-postgres-client.ts'
+
+const connectTimeoutMs = 5000
+
+/** Whoever waits for a connection. */
+interface Waiting {
+  readonly take: (client: SimulatedPostgresClient) => void
+  readonly fail: (error: Error) => void
+}
+
+/**
+ * Stands where a process has its `pg.Pool`. There are at most so many connections; who wants one more waits until one
+ * comes back, no longer than for a new one.
+ */
+export class SimulatedPostgresPool extends EventEmitter {
+  readonly host: Host
+  readonly postgres: PostgresEndpoint
+  readonly #most: number
+  readonly #clients = new Set<SimulatedPostgresClient>()
+  readonly #idle: SimulatedPostgresClient[] = []
+  readonly #queue = new Set<Waiting>()
+  #opening = 0
+  #ended: (() => void) | undefined
+
+  constructor(host: Host, postgres: PostgresEndpoint, most: number) {
+    super()
+    this.host = host
+    this.postgres = postgres
+    this.#most = most
+    postgres.pools.add(this)
+  }
+
+  /** Connections that somebody has and has not given back. */
+  get lent(): number {
+    return this.#clients.size - this.#idle.length
+  }
+
+  async connect(): Promise<SimulatedPostgresClient> {
+    if (this.#ended) throw new Error('Cannot use a pool after calling end on the pool')
+    const { promise, resolve, reject } = Promise.withResolvers<SimulatedPostgresClient>()
+    const waiting = { take: resolve, fail: reject }
+    const isFull = this.#clients.size + this.#opening >= this.#most
+    if (this.#idle.length === 0 && !isFull) this.#open(waiting)
+    else this.#enqueue(waiting)
+    return await promise
+  }
+
+  async query(text: string, values: readonly unknown[]): Promise<Result> {
+    const client = await this.connect()
+    let broke = false
+    try {
+      return await client.query({ text, values })
+    } catch (error) {
+      broke = true
+      throw error
+    } finally {
+      client.release(broke)
+    }
+  }
+
+  /** Resolves when every connection has come back. */
+  async end(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#ended = resolve
+    this.#pulse()
+    await promise
+  }
+
+  /** All connections are lost. */
+  cut(): void {
+    for (const client of this.#clients) client.lose()
+  }
+
+  /** @throws Error where nobody has it: it was given back twice */
+  takeBack(client: SimulatedPostgresClient, destroy: boolean): void {
+    if (this.#idle.includes(client) || !this.#clients.has(client)) {
+      throw new Error('Release called on client which has already been released to the pool.')
+    }
+    if (destroy || client.lost) this.#remove(client)
+    else this.#idle.push(client)
+    this.#pulse()
+  }
+
+  /** It broke. Where somebody has it, that is seen when it comes back. */
+  noticeLoss(client: SimulatedPostgresClient): void {
+    const at = this.#idle.indexOf(client)
+    if (at < 0) return
+    this.#idle.splice(at, 1)
+    this.#remove(client)
+  }
+
+  #remove(client: SimulatedPostgresClient): void {
+    this.#clients.delete(client)
+    if (this.host.alive) this.emit('remove', client)
+  }
+
+  #enqueue({ take, fail }: Waiting): void {
+    const leave = () => {
+      cancel()
+      this.#queue.delete(waiting)
+    }
+    const waiting: Waiting = {
+      take: (client) => {
+        leave()
+        take(client)
+      },
+      fail: (error) => {
+        leave()
+        fail(error)
+      },
+    }
+    const cancel = this.host.clock.after(connectTimeoutMs, () =>
+      waiting.fail(new Error('timeout exceeded when trying to connect')),
+    )
+    this.#queue.add(waiting)
+    this.#pulse()
+  }
+
+  /** Something has come back, or somebody has come: who has waited longest is served, where anything is there. */
+  #pulse(): void {
+    if (this.#ended) {
+      if (this.lent === 0 && this.#opening === 0) this.#ended()
+      return
+    }
+    const [waiting] = this.#queue
+    if (!waiting) return
+    const client = this.#idle.pop()
+    if (client) return waiting.take(client)
+    if (this.#clients.size + this.#opening >= this.#most) return
+    this.#queue.delete(waiting)
+    this.#open(waiting)
+  }
+
+  #open({ take, fail }: Waiting): void {
+    const { wire } = this.postgres
+    this.#opening += 1
+    let isOver = false
+    const over = (): boolean => {
+      if (isOver || !this.host.alive) return false
+      isOver = true
+      cancel()
+      this.#opening -= 1
+      return true
+    }
+    const giveUp = (error: Error) => {
+      if (!over()) return
+      fail(error)
+      this.#pulse()
+    }
+    const cancel = this.host.clock.after(connectTimeoutMs, () =>
+      giveUp(new Error('Connection terminated due to connection timeout')),
+    )
+    wire.after(2 * wire.latencyMs(), () => {
+      if (this.postgres.frozen) return
+      if (this.postgres.away) {
+        giveUp(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }))
+        return
+      }
+      if (!over()) return
+      const client = new SimulatedPostgresClient(this)
+      this.#clients.add(client)
+      this.emit('connect', client)
+      take(client)
+    })
+  }
+}

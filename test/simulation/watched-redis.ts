@@ -1,0 +1,36 @@
+import type { Clock } from '#runtime/clock.ts'
+import type { Judge } from './judge.ts'
+import { protocolBreaches } from './protocol-rules.ts'
+import { SimulatedRedis } from './simulated-redis.ts'
+import type { Story } from './story.ts'
+
+/** The server, and beside it who knows what no call may do. */
+export class WatchedRedis extends SimulatedRedis {
+  readonly #story: Story
+  readonly #judge: Judge
+
+  constructor(clock: Clock, story: Story, judge: Judge) {
+    super(clock, {
+      claimed: (_, before) => {
+        if (before !== undefined) story.count('claim taken over')
+      },
+    })
+    this.#story = story
+    this.#judge = judge
+  }
+
+  override run(keys: readonly string[], args: readonly (string | number)[]): string | number {
+    const before = this.#contents()
+    const answer = super.run(keys, args)
+    const [operation = '', token = ''] = args.map(String)
+    for (const breach of protocolBreaches(operation, token, before, this.#contents())) {
+      this.#story.breach('protocol', breach)
+    }
+    if (operation === 'confirm') this.#judge.checkWatermarks(this, keys)
+    return answer
+  }
+
+  #contents(): ReadonlyMap<string, string> {
+    return new Map(this.keys.map((key) => [key, this.get(key) ?? '']))
+  }
+}
