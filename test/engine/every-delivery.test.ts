@@ -66,6 +66,7 @@ test('a soft stop, after whatever happened, leaves what the deliveries say', asy
         assertAllEnded(world)
         assert.equal(world.source.nacked.length, 0)
         assert.deepEqual(world.tableBreaches, [])
+        assert.deepEqual([...world.cache.claims], [], 'claims that nobody has taken back')
         assert.equal(world.clock.timers, 0)
       })
     }),

@@ -36,7 +36,7 @@ export const edgeMutations: readonly Mutation[] = [
         after: '      this.#cancelTimer = this.#startTimer()\n',
       },
     ],
-    suites: ['leases', 'simulation'],
+    suites: ['simulation', 'leases'],
   },
   {
     name: 'bound on messages ignored',

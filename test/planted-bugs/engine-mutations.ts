@@ -128,6 +128,36 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['simulation', 'every delivery'],
   },
   {
+    name: 'claims of a failed write kept',
+    wouldDo: 'other replicas wait out the lease of a claim, ten seconds, for a record that nobody is writing',
+    edits: [{ file: flush, before: '    await begun.release(records)\n', after: '' }],
+    suites: ['every delivery'],
+  },
+  {
+    name: 'parked records never let out',
+    wouldDo: 'what another replica was writing at the time is neither written nor acked until a soft stop',
+    edits: [
+      {
+        file: park,
+        before: '    this.#cancelPause ??= clock.after(pauseMs, () => this.#letGo())\n',
+        after: '',
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'flush interval that nobody watches',
+    wouldDo: 'what is too little for a batch waits until something else comes',
+    edits: [
+      {
+        file: lane,
+        before: '    else if (waitMs < Infinity) this.#pokeIn(waitMs)\n',
+        after: '',
+      },
+    ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
     name: 'parked records forgotten at drain',
     wouldDo: 'a soft stop waits for records that nobody will write, until the hard stop',
     edits: [

@@ -52,6 +52,18 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['concurrent writers, real PostgreSQL'],
   },
   {
+    name: 'connection leaked after a failure',
+    wouldDo: 'the pool runs dry, and the replica holds until it is restarted',
+    edits: [
+      {
+        file: statement,
+        before: '    client.release(failure !== undefined && breaksConnection(failure))\n',
+        after: '    if (failure === undefined) client.release(false)\n',
+      },
+    ],
+    suites: ['simulation'],
+  },
+  {
     name: 'lost reply taken for success',
     wouldDo: 'a statement whose connection breaks counts as committed, and its records are acked and lost',
     edits: [

@@ -131,6 +131,11 @@ export class Replica implements Watched {
     this.engine.start()
   }
 
+  /** What keeps it from stopping, for people. */
+  get unfinished(): string {
+    return `${this.engine.outstanding} deliveries in hand, ${this.#pool.lent} connections lent out`
+  }
+
   get counts(): Counts {
     const { 'dead-lettered': deadLettered, ...settled } = this.#settled
     return { received: this.#received, ...settled, deadLettered, outstanding: this.engine.outstanding }

@@ -181,7 +181,8 @@ export class Universe {
     await this.#advance(stoppingMs)
     for (const replica of living) {
       const isGivenUp = replica.aborted && inTime.includes(replica) && !this.#isPoisoned
-      if (!replica.stopped || isGivenUp) this.story.breach('stopping', `${replica.name} does not stop softly`)
+      if (!replica.stopped || isGivenUp)
+        this.story.breach('stopping', `${replica.name} does not stop softly: ${replica.unfinished}`)
     }
   }
 

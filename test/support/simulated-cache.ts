@@ -15,6 +15,8 @@ export class SimulatedCache implements Cache {
   verdict: (record: CacheRecord) => Verdict = () => 'fresh'
   /** Whether `confirm` ever comes back. */
   confirmReturns = true
+  /** Those that were given out and neither confirmed nor released, as `token key`. */
+  readonly claims = new Set<string>()
 
   readonly #journal: Journal
 
@@ -24,13 +26,23 @@ export class SimulatedCache implements Cache {
 
   async begin(records: readonly CacheRecord[], token: string): Promise<Begun> {
     this.#note('begin', records, token)
+    const verdicts = records.map((record) => this.verdict(record))
+    const nameOf = ({ key }: CacheRecord) => `${token} ${key}`
+    const end = (ended: readonly CacheRecord[]) => ended.forEach((one) => this.claims.delete(nameOf(one)))
+    for (const [at, record] of records.entries()) {
+      if (verdicts[at] === 'fresh') this.claims.add(nameOf(record))
+    }
     return {
-      verdicts: records.map((record) => this.verdict(record)),
+      verdicts,
       confirm: (done) => {
         this.#note('confirm', done, token)
+        end(done)
         return this.confirmReturns ? Promise.resolve() : new Promise(() => {})
       },
-      release: async (failed) => this.#note('release', failed, token),
+      release: async (failed) => {
+        this.#note('release', failed, token)
+        end(failed)
+      },
     }
   }
 
