@@ -75,6 +75,8 @@ export class SimulatedSubscriber {
     else {
       wire.after(travelMs, () => {
         if (this.broker.away) return answer(() => reject(status(unavailable)))
+        // It may extend a lease that its holder has let go.
+        if (fate === 'late') this.broker.noteTrouble()
         execute()
         if (fate === 'well') answer(resolve)
         else if (fate === 'reply lost') answer(() => reject(status(unavailable)))
