@@ -46,7 +46,7 @@ test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose p
 	@exec $(NODE) tools/test.mjs $(ARGS)
 
 .PHONY: model
-model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS=--json); docs/RELIABILITY.md is its result
+model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS="--json", "--write" for docs/RELIABILITY.md)
 	@exec $(NODE) test/model/main.ts $(ARGS)
 
 .PHONY: simulate

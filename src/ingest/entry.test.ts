@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { arrivalOf, entryOf, textsOf } from '../../test/support/arrivals.ts'
-import { arrivalsOf, fold } from './entry.ts'
+import { arrivalsOf, fold, join } from './entry.ts'
 
 test('a newer arrival wins over an older one', () => {
   assert.deepEqual(textsOf(entryOf('a 1 x', 'a 2 y')), ['a 2 y', 'a 1 x'])
@@ -36,6 +36,18 @@ test('a new winner has no strikes, a new loser leaves the winner its own', () =>
   assert.equal(entry.strikes, 2)
   fold(entry, arrivalOf('a 3 z'))
   assert.equal(entry.strikes, 0)
+})
+
+test('joined with another, a winner keeps its own strikes, and has none of an older one', () => {
+  const struck = (strikes: number, text: string) => Object.assign(entryOf(text), { strikes })
+  const after = (entry: ReturnType<typeof struck>, other: ReturnType<typeof struck>) => {
+    join(entry, other)
+    return entry.strikes
+  }
+  assert.equal(after(struck(2, 'a 1 x'), struck(0, 'a 2 y')), 0)
+  assert.equal(after(struck(0, 'a 2 y'), struck(2, 'a 1 x')), 0)
+  assert.equal(after(struck(1, 'a 2 y'), struck(2, 'a 1 x')), 1)
+  assert.equal(after(struck(1, 'a 1 x'), struck(2, 'a 1 x')), 2, 'the same record')
 })
 
 test('every arrival stays, with its delivery', () => {

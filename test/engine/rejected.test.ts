@@ -18,6 +18,24 @@ test('what cannot be decoded is stored as a dead letter, then acked', async () =
   assert.deepEqual(lines, ['bury nonsense, ', 'ack nonsense, '])
 })
 
+test('more dead letters than one statement takes: only those that are stored are acked', async () => {
+  const world = new World()
+  const texts = Array.from({ length: 700 }, (_, i) => `undecodable${i}`)
+  const store = world.letters.store.bind(world.letters)
+  let mend: (() => void) | undefined
+  world.letters.store = async (letters) => {
+    await store(letters)
+    mend ??= world.letters.fail('infrastructure')
+  }
+  await world.publish(...texts)
+  assert.equal(world.letters.stored.length, 500)
+  assert.deepEqual(world.tally.ended, { 'dead-lettered': 500 })
+  mend?.()
+  await world.advance(60_000)
+  assert.deepEqual(world.letters.texts, texts)
+  assert.deepEqual(world.tally.ended, { 'dead-lettered': 700 })
+})
+
 test('a flood of dead letters is told once in ten seconds, with its reasons counted', async () => {
   const world = new World()
   const undecodable = Array.from({ length: 300 }, (_, i) => `undecodable${i}`)

@@ -1,9 +1,9 @@
 // Looks at all states of the cache's protocol within larger limits than the tests have: `make model`.
 //
-//   node_modules/.bin/node test/model/main.ts [--json]
+//   node_modules/.bin/node test/model/main.ts [--json] [--write]
 //
-// Writes its tables into docs/RELIABILITY.md, or prints all that it found as JSON. Exits with 1 where something that
-// must hold does not, or a design that loses is not seen to lose.
+// Prints its tables, or all that it found as JSON; with --write the tables go into docs/RELIABILITY.md. Exits with 4
+// where something that must hold does not, or a design that loses is not seen to lose: then nothing is written.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -11,7 +11,9 @@ import type { Result, Run } from './runs.ts'
 import { carryOut, harmlessRuns, longHarmlessRuns, longRuns, losingRuns, quickRuns } from './runs.ts'
 import { asJson, between, factsOf, holdingTable, losingTable, traceText } from './table.ts'
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' } } })
+const checkDidNotHold = 4
+
+const wanted = wish()
 const page = resolve(import.meta.dirname, '../../docs/RELIABILITY.md')
 
 function look(run: Run): Run & Result {
@@ -26,20 +28,30 @@ const holding = [...quickRuns, ...longRuns].map(look)
 const harmless = [...harmlessRuns, ...longHarmlessRuns].map(look)
 const losing = losingRuns.map(look)
 
-if ([...holding, ...harmless].some(({ found }) => !found.complete)) process.exitCode = 1
-if (losing.some(({ found }) => !found.violation)) process.exitCode = 1
+if ([...holding, ...harmless].some(({ found }) => !found.complete)) process.exitCode = checkDidNotHold
+if (losing.some(({ found }) => !found.violation)) process.exitCode = checkDidNotHold
 
-if (values.json) {
-  console.log(JSON.stringify([...holding, ...harmless, ...losing].map(asJson), undefined, 2))
-} else {
-  const text = [
-    'The protocol:',
-    holdingTable(holding),
-    'Designs that lose, with the fewest steps that it takes:',
-    losingTable(losing),
-    'Changes that look dangerous and lose nothing:',
-    holdingTable(harmless),
-    ...losing.slice(0, 5).map(traceText),
-  ].join('\n\n')
+const text = [
+  'The protocol:',
+  holdingTable(holding),
+  'Designs that lose, with the fewest steps that it takes:',
+  losingTable(losing),
+  'Changes that look dangerous and lose nothing:',
+  holdingTable(harmless),
+  ...losing.slice(0, 5).map(traceText),
+].join('\n\n')
+console.log(
+  wanted.json ? JSON.stringify([...holding, ...harmless, ...losing].map(asJson), undefined, 2) : text,
+)
+if (wanted.write && process.exitCode === undefined) {
   writeFileSync(page, between('model', readFileSync(page, 'utf8'), text))
+}
+
+function wish() {
+  try {
+    return parseArgs({ options: { json: { type: 'boolean' }, write: { type: 'boolean' } } }).values
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(2)
+  }
 }

@@ -14,13 +14,15 @@ export function deadLetterBreaches(
   const byId = new Map(letters.map((letter) => [letter.id, letter]))
   const breaches: string[] = []
   if (byId.size < letters.length) breaches.push(`${letters.length - byId.size} dead letters are there twice`)
-  for (const { id, meaning } of accepted) {
+  for (const { id, meaning, data } of accepted) {
     const letter = byId.get(id)
     byId.delete(id)
     const due = reasonDue(meaning)
     if (letter && letter.reason !== due) {
       breaches.push(`message ${id} was buried as ${letter.reason}, and is ${due ?? 'valid'}`)
     }
+    if (letter && data !== letter.data)
+      breaches.push(`the dead letter of ${id} has ${letter.data}, not ${data}`)
     if (!letter && due !== undefined && !isSuperseded(meaning, rows)) {
       breaches.push(`message ${id} (${due}) has no dead letter`)
     }

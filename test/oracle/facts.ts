@@ -15,12 +15,15 @@ export type Meaning = { readonly row: RowVersion; readonly refused?: boolean } |
 export interface AcceptedMessage {
   readonly id: string
   readonly meaning: Meaning
+  /** Its text, where dead letters are to be compared with it. */
+  readonly data?: string
 }
 
 /** A stored dead letter, under the id of its message. */
 export interface StoredLetter {
   readonly id: string
   readonly reason: string
+  readonly data?: string
 }
 
 /** The reason of a letter whose row the database refused. */

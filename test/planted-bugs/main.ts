@@ -1,6 +1,7 @@
 // `make planted-bugs`: plants each mutation in a copy of the project, and lets the suites that draw their own cases
-// look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --seconds is
-// what each suite has for each of them; --json prints one object; --write puts the table into docs/RELIABILITY.md. Exit 4: one was not caught.
+// look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --seconds is what
+// each suite has for each of them; --json prints one object; --write puts the table, whatever it says, into
+// docs/RELIABILITY.md. Exit 4: one was not caught.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -14,34 +15,10 @@ import { markdownOf, plainOf } from './table.ts'
 
 const checkDidNotHold = 4
 
-const { values: wanted } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    seconds: { type: 'string', default: '120' },
-    json: { type: 'boolean' },
-    write: { type: 'boolean' },
-  },
-})
-const seed = Number(process.env['SEED'] || Math.floor(Math.random() * 2 ** 30))
-if (!Number.isSafeInteger(seed) || seed < 0 || seed >= 2 ** 31) {
-  console.error(`SEED=${process.env['SEED']} is not a whole number below 2^31.`)
-  process.exit(2)
-}
-if (wanted.write && wanted.only !== undefined) {
-  console.error('--write is for the whole table, and --only is not: leave out one of them.')
-  process.exit(2)
-}
+const { wanted, seed, seconds, chosen } = wish()
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 /** For each suite that looks for a mutation. */
-const budget = { schedules: 10_000, seconds: Number(wanted.seconds) }
-
-const chosen = mutations.filter(({ name }) => name.includes(wanted.only ?? ''))
-if (chosen.length === 0) {
-  console.error(
-    `No mutation is called ${wanted.only}. There are: ${mutations.map(({ name }) => name).join(', ')}.`,
-  )
-  process.exit(2)
-}
+const budget = { schedules: 10_000, seconds }
 
 // What is begun is ended and removed on the way out.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
@@ -61,8 +38,8 @@ report()
 if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkDidNotHold
 
 function report(): void {
-  const seconds = Math.round((performance.now() - began) / 1000)
-  const circumstances = { seed, seconds, processors: availableParallelism(), load: loadavg()[1] ?? 0 }
+  const took = Math.round((performance.now() - began) / 1000)
+  const circumstances = { seed, seconds: took, processors: availableParallelism(), load: loadavg()[1] ?? 0 }
   if (wanted.json) {
     const caught = results.map(({ mutation, caughtBy, took, said, seconds: each }) => ({
       name: mutation.name,
@@ -81,9 +58,41 @@ function report(): void {
   )
 }
 
+function wish() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string' },
+        seconds: { type: 'string', default: '120' },
+        json: { type: 'boolean' },
+        write: { type: 'boolean' },
+      },
+    })
+    if (values.write && values.only !== undefined) {
+      throw new Error('--write is for the whole table, and --only is not: leave out one of them.')
+    }
+    const seed = Number(process.env['SEED'] || Math.floor(Math.random() * 2 ** 30))
+    if (!Number.isSafeInteger(seed) || seed < 0 || seed >= 2 ** 31) {
+      throw new Error(`SEED=${process.env['SEED']} is not a whole number below 2^31.`)
+    }
+    if (!/^[1-9]\d{0,5}$/.test(values.seconds)) {
+      throw new Error(`--seconds ${values.seconds} is not a whole number from 1 to 999999.`)
+    }
+    const chosen = mutations.filter(({ name }) => name.includes(values.only ?? ''))
+    if (chosen.length === 0) {
+      const names = mutations.map(({ name }) => name).join(', ')
+      throw new Error(`No mutation is called ${values.only}. There are: ${names}.`)
+    }
+    return { wanted: values, seed, seconds: Number(values.seconds), chosen }
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(2)
+  }
+}
+
 function showProgress({ name }: Mutation, suite: string): void {
   const missed = results.filter(({ caughtBy }) => caughtBy === undefined).length
   const soFar = `${results.length} of ${chosen.length} planted bugs, ${missed} not caught`
-  const seconds = Math.round((performance.now() - began) / 1000)
-  talk.progress(`${soFar}, ${seconds} s · now: ${name}, by ${suite}`)
+  const soLong = Math.round((performance.now() - began) / 1000)
+  talk.progress(`${soFar}, ${soLong} s · now: ${name}, by ${suite}`)
 }

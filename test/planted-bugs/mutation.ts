@@ -15,7 +15,7 @@ export interface Mutation {
   /** What it would do in production. */
   readonly wouldDo: string
   readonly edits: readonly Edit[]
-  /** The suites that may catch it, in this order. None of them was written for it. */
+  /** The suites that may catch it, in this order. They draw their own cases; none has one for this bug. */
   readonly suites: readonly SuiteName[]
 }
 

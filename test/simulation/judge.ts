@@ -1,7 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { isRejection } from '#core/pipeline.ts'
-import { epochValidMs } from '#postgres/epoch-watch.ts'
 import { Keyspace, markOf } from '#redis/encoding.ts'
 import { ackBreach } from '../oracle/acks.ts'
 import type { Counts } from '../oracle/counts.ts'
@@ -16,6 +15,9 @@ import type { SimulatedRedis } from './simulated-redis.ts'
 import { isMark } from './simulated-redis.ts'
 import type { Story } from './story.ts'
 import type { PlannedMessage, Workload } from './workload.ts'
+
+/** Everyone notices so soon that a table has lost rows. The ingester's promise, so not its own constant. */
+export const noticedWithinMs = 10_000
 
 /** What was in the tables before they lost rows, and when everyone must have noticed that. */
 interface Loss {
@@ -32,6 +34,7 @@ export class Judge {
   readonly #story: Story
   readonly #history = new RowHistory()
   readonly #losses: Loss[] = []
+  #placed = 0
   readonly #records: { readonly record: KeyedRecord; readonly row: RowVersion }[] = []
   /** By watermark and mark, in the epoch that it is now. */
   #meant: { readonly epoch: string; readonly rows: Map<string, Map<string, RowVersion>> } | undefined
@@ -44,7 +47,7 @@ export class Judge {
 
   published(id: string, message: PlannedMessage): void {
     const meaning = this.#workload.meaningOf(message)
-    this.accepted.set(id, { id, meaning })
+    this.accepted.set(id, { id, meaning, data: this.#workload.textOf(message) })
     if (!('row' in meaning)) return
     const data = Buffer.from(this.#workload.textOf(message))
     const limits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
@@ -55,6 +58,7 @@ export class Judge {
   }
 
   placed(row: RowVersion): void {
+    this.#placed += 1
     const breach = this.#history.placed(row)
     if (breach !== undefined) this.#story.breach('versions', breach)
   }
@@ -63,7 +67,7 @@ export class Judge {
   losing(atMs: number, cutsOff: boolean): void {
     this.#history.forget()
     this.#losses.push({
-      noticedMs: cutsOff ? atMs : atMs + epochValidMs,
+      noticedMs: cutsOff ? atMs : atMs + noticedWithinMs,
       rows: new Map(this.#postgres.rows),
       letterIds: this.#postgres.letterIds,
     })
@@ -105,6 +109,9 @@ export class Judge {
     for (const { name, counts } of [...replicas, total]) {
       for (const breach of countBreaches(name, counts)) this.#story.breach('counts', breach)
     }
+    const { written } = total.counts
+    if (written > this.#placed)
+      this.#story.breach('counts', `${written} written, but ${this.#placed} rows were`)
   }
 
   /** What must hold when the faults have stopped and `settlingMs` have passed. */
@@ -113,7 +120,7 @@ export class Judge {
     const found = endingBreaches({
       accepted: [...this.accepted.values()],
       rows,
-      letters: [...letters.values()].map(({ messageId, reason }) => ({ id: messageId, reason })),
+      letters: [...letters.values()].map(({ messageId, reason, data }) => ({ id: messageId, reason, data })),
       ackedIds,
       settlingMs,
     })

@@ -1,6 +1,7 @@
 // `make simulate`: as many schedules as one likes, on all processors. RUNS and SEED say how many and from which seed;
-// --json (or JSON=1) prints one object, --write puts the table into docs/RELIABILITY.md. Exit 4: a promise was broken.
+// --json prints one object, --write puts the table into docs/RELIABILITY.md. Exit 4: a promise was broken.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { Talk } from '../../cmd/ingester/talk.ts'
 import { withTable } from '../support/table-in-docs.ts'
 import { runSeeds } from './run-seeds.ts'
@@ -12,12 +13,7 @@ import { enoughForEveryKind, markdownOf, missingKinds, reportOf, rowsOf } from '
 
 const checkDidNotHold = 4
 
-const wanted = {
-  runs: countOf('RUNS', 10_000),
-  seed: countOf('SEED', Math.floor(Math.random() * 2 ** 30)),
-  json: process.argv.includes('--json') || process.env['JSON'] === '1',
-  write: process.argv.includes('--write'),
-}
+const wanted = wish()
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 
 const began = performance.now()
@@ -40,13 +36,15 @@ report()
 
 function report(): void {
   const made = reportOf(totals, wanted.seed, (performance.now() - began) / 1000)
+  // What was broken is to stand last on the screen.
+  if (failedSeed !== undefined && !wanted.json) return
   if (wanted.json) console.log(JSON.stringify({ ...made, failedSeed: failedSeed ?? null }))
   else {
     const rows = rowsOf(made)
     const width = Math.max(...rows.map(([what]) => what.length))
     console.log(rows.map(([what, much]) => `${what.padEnd(width)}  ${much}`).join('\n'))
   }
-  if (wanted.write && failedSeed === undefined) {
+  if (wanted.write && process.exitCode === undefined) {
     writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), 'simulation', markdownOf(made)))
   }
 }
@@ -58,10 +56,27 @@ function showProgress({ schedules }: Totals): void {
   talk.progress(`${schedules} of ${wanted.runs} schedules, ${perMinute} a minute, ${left} s to go`)
 }
 
-function countOf(name: string, otherwise: number): number {
+function wish() {
+  try {
+    const { values } = parseArgs({ options: { json: { type: 'boolean' }, write: { type: 'boolean' } } })
+    const runs = numberIn('RUNS') ?? 10_000
+    const seed = numberIn('SEED') ?? Math.floor(Math.random() * 2 ** 30)
+    if (runs < 1) throw new Error('RUNS=0 proves nothing: run at least one.')
+    if (seed + runs > 2 ** 31)
+      throw new Error(`SEED=${seed} leaves no room for ${runs} runs: seeds end at 2^31.`)
+    if (values.write && runs < enoughForEveryKind) {
+      throw new Error(`--write is for at least ${enoughForEveryKind} runs, in which everything has happened.`)
+    }
+    return { runs, seed, ...values }
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(2)
+  }
+}
+
+function numberIn(name: string): number | undefined {
   const given = process.env[name] ?? ''
-  if (given === '') return otherwise
+  if (given === '') return undefined
   if (/^\d+$/.test(given) && Number(given) < 2 ** 31) return Number(given)
-  console.error(`${name}=${given} is not a whole number below 2^31.`)
-  process.exit(2)
+  throw new Error(`${name}=${given} is not a whole number below 2^31.`)
 }

@@ -54,6 +54,8 @@ export interface Plan {
   /** Shares of statements that lose a deadlock, or run out of time. */
   readonly conflicts: number
   readonly timeouts: number
+  /** Share of statements that fail for a reason of the server's own, such as a full disk. */
+  readonly strays: number
   /** Shares of deliveries that come twice, and of responses on streams that never arrive. */
   readonly duplicates: number
   readonly responsesLost: number

@@ -6,9 +6,10 @@ import type { Wire } from './wire.ts'
 
 export class PostgresEndpoint extends Endpoint {
   readonly server: SimulatedPostgres
-  /** Shares of statements that lose a deadlock, or run out of time. */
+  /** Shares of statements that lose a deadlock, run out of time, or fail for a reason of the server's own. */
   conflicts = 0
   timeouts = 0
+  strays = 0
   readonly pools = new Set<Connected>()
 
   constructor(server: SimulatedPostgres, wire: Wire, story: Story) {

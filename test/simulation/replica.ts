@@ -1,6 +1,6 @@
 import type { Delivery, Settlement } from '#core/delivery.ts'
 import { noCache } from '#core/cache.ts'
-import { noLogger } from '#core/logger.ts'
+import type { Fields, Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
@@ -33,6 +33,7 @@ export interface Surroundings {
 }
 
 const maxMessageBytes = 1000
+const streams = 2
 /** As `INGESTER_SHUTDOWN_TIMEOUT`, and what the nacks of a hard stop have. */
 const shutdownMs = 25_000
 const abortMs = 2000
@@ -81,7 +82,7 @@ export class Replica implements Watched {
     this.clock = this.#ownClock(around.clock)
     this.#subscriber = new SimulatedSubscriber(this, broker)
     this.#pool = new SimulatedPostgresPool(this, postgres, plan.workers + spareConnections)
-    const common = { pipeline, observer: this.#observer(), logger: noLogger, clock: this.clock }
+    const common = { pipeline, observer: this.#observer(), logger: this.#logger(), clock: this.clock }
     this.#watch = new EpochWatch({
       ...common,
       pool: this.#pool as never,
@@ -102,7 +103,7 @@ export class Replica implements Watched {
       ...common,
       clients: this.#subscriber.clients,
       subscription: 's',
-      streams: 2,
+      streams,
       ackDeadlineMs: plan.ackDeadlineMs,
       maxOutstandingMessages: plan.maxMessages,
       maxOutstandingBytes: plan.maxBytes,
@@ -129,6 +130,14 @@ export class Replica implements Watched {
     this.#around.story.tell(this.name, () => 'starts')
     if (this.#cache) void this.#watch.read()
     this.engine.start()
+  }
+
+  /** What of it has not recovered; undefined where all is well, or it is on its way out. */
+  get ailment(): string | undefined {
+    if (!this.alive || this.stopping) return undefined
+    // It may still hold, with its streams open: only a new message can show it that the table is there again.
+    if (this.#subscriber.streams.size < streams) return `has ${this.#subscriber.streams.size} streams open`
+    return this.#cache && this.#watch.current === undefined ? 'does not know the epoch' : undefined
   }
 
   /** What keeps it from stopping, for people. */
@@ -250,6 +259,12 @@ export class Replica implements Watched {
         }
       },
     }
+  }
+
+  #logger(): Logger {
+    const tell = (fields: Fields, message: string) =>
+      this.#around.story.tell(this.name, () => `says: ${message} ${JSON.stringify(fields)}`)
+    return { debug: () => {}, info: () => {}, warn: tell, error: tell }
   }
 
   #observer(): Observer {

@@ -47,7 +47,7 @@ const simplifications: readonly ((plan: Plan) => Plan)[] = [
   (plan) => ({ ...plan, weather: { ...plan.weather, redis: calm } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, postgres: calm } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, broker: calm } }),
-  (plan) => ({ ...plan, conflicts: 0, timeouts: 0 }),
+  (plan) => ({ ...plan, conflicts: 0, timeouts: 0, strays: 0 }),
   (plan) => ({ ...plan, duplicates: 0, responsesLost: 0 }),
   (plan) => ({ ...plan, shuffle: 0, dawdleMs: 0, ignoresFlowControl: false }),
   (plan) => ({ ...plan, replicas: 1, events: plan.events.map(replica0) }),

@@ -89,6 +89,7 @@ export class SimulatedPostgresClient {
     try {
       if (statement.name && wire.chance(postgres.conflicts)) throw databaseError('40P01')
       if (statement.name && wire.chance(postgres.timeouts)) throw databaseError('57014')
+      if (statement.name && wire.chance(postgres.strays)) throw server.errorOf('infrastructure')
       const result = server.execute(statement)
       if (statement.name)
         story.tell('postgres', () => `${host.name} ${statement.name}: ${result.rowCount} rows`)

@@ -19,6 +19,7 @@ export interface Result {
 export interface Letter {
   readonly messageId: string
   readonly reason: string
+  readonly data: string
 }
 
 /** What is told of a statement's effects, at the moment of its commit. */
@@ -26,14 +27,14 @@ export interface TableObserver {
   placed(row: RowVersion): void
 }
 
-/** What the server answers to everything, while something is wrong with it. */
+/** What the server answers in turn to everything, while something is wrong with it. */
 export const disorders = {
-  infrastructure: '57P03',
-  'schema-drift': '42P01',
-  conflict: '40001',
-  'too-big': '57014',
-  'no-rights': '42501',
-  unknown: 'XX001',
+  infrastructure: ['57P03', '53100', '53300', '08006', '58030', '25006'],
+  'schema-drift': ['42P01', '42703', '42804'],
+  conflict: ['40001', '40P01', '55P03'],
+  'too-big': ['57014'],
+  'no-rights': ['42501', '28000', '3D000'],
+  unknown: ['XX001'],
 } as const
 export type Disorder = keyof typeof disorders
 
@@ -49,6 +50,7 @@ export class SimulatedPostgres {
   disorder: Disorder | undefined
   readonly #table: PostgresTable
   readonly #observer: TableObserver
+  #errors = 0
 
   constructor(table: PostgresTable, observer: TableObserver) {
     this.#table = table
@@ -57,10 +59,17 @@ export class SimulatedPostgres {
 
   /** @throws pg.DatabaseError; nothing has happened then */
   execute({ name, values }: Statement): Result {
-    if (this.disorder) throw databaseError(disorders[this.disorder])
+    if (this.disorder) throw this.errorOf(this.disorder)
     if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[])
     if (name === 'store_dead_letters') return this.#bury(values as readonly string[])
     return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}` }] }
+  }
+
+  /** Another one each time, of those that mean the same. */
+  errorOf(disorder: Disorder): pg.DatabaseError {
+    const codes = disorders[disorder]
+    this.#errors += 1
+    return databaseError(codes[this.#errors % codes.length] ?? codes[0])
   }
 
   /** Empties the table; what was known of it is not true any more. */
@@ -112,12 +121,13 @@ export class SimulatedPostgres {
   }
 
   #bury(values: readonly string[]): Result {
-    const [, subscription, ids = '{}', times = '{}', , , , reasons = '{}'] = values
-    const [timeOf, reasonOf] = [elementsOf(times), elementsOf(reasons)]
+    const [, subscription, ids = '{}', times = '{}', , , datas = '{}', reasons = '{}'] = values
+    const [timeOf, dataOf, reasonOf] = [times, datas, reasons].map(elementsOf)
     const messageIds = elementsOf(ids).map(String)
     for (const [at, messageId] of messageIds.entries()) {
-      const identity = JSON.stringify([subscription, messageId, timeOf[at]])
-      this.letters.set(identity, { messageId, reason: String(reasonOf[at]) })
+      const identity = JSON.stringify([subscription, messageId, timeOf?.[at]])
+      const data = Buffer.from(String(dataOf?.[at]).replace('\\x', ''), 'hex').toString()
+      this.letters.set(identity, { messageId, reason: String(reasonOf?.[at]), data })
     }
     return { rowCount: messageIds.length, rows: [] }
   }

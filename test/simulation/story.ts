@@ -9,6 +9,8 @@ type Rule =
   | 'leases'
   /** What is settled is settled once, and given back by a hard stop alone. */
   | 'settlements'
+  /** After the last fault everybody takes messages, and knows the epoch. */
+  | 'recovery'
   /** A stop ends, in time, and leaves nothing. */
   | 'stopping'
   /** Nothing throws where nobody hears it. */

@@ -1,7 +1,6 @@
 import { Random } from '#demo/random.ts'
-import { epochValidMs } from '#postgres/epoch-watch.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { Judge } from './judge.ts'
+import { Judge, noticedWithinMs } from './judge.ts'
 import type { Plan, PlannedEvent, ReplayedEvent } from './plan.ts'
 import { isReplayed } from './plan.ts'
 import { PostgresEndpoint } from './postgres-endpoint.ts'
@@ -25,6 +24,8 @@ const settlingMs = 120_000
 const stoppingMs = 30_000
 /** What was on its way for longer than its caller's patience has landed by then. */
 const landingMs = 90_000
+/** When all is acked everybody is whole again by then: three refusals after a frozen statement take half a minute. */
+const recoveringMs = 60_000
 const neighboursEveryMs = 1500
 const neighboursAtOnce = 12
 /** Spread over all lanes. */
@@ -89,6 +90,7 @@ export class Universe {
     await this.#advance(Math.max(0, this.#replayMs - this.clock.now()))
     this.#heal()
     await this.#settle()
+    await this.#recover()
     if (this.#isBroken) return
     await this.#stopAll()
     await this.#advance(landingMs)
@@ -111,9 +113,9 @@ export class Universe {
   }
 
   #worsen(): void {
-    const { conflicts, timeouts, duplicates, responsesLost, shuffle, dawdleMs, ignoresFlowControl } =
+    const { conflicts, timeouts, strays, duplicates, responsesLost, shuffle, dawdleMs, ignoresFlowControl } =
       this.#plan
-    Object.assign(this.#postgres, { conflicts, timeouts })
+    Object.assign(this.#postgres, { conflicts, timeouts, strays })
     Object.assign(this.broker, { responsesLost })
     Object.assign(this.broker.faults, {
       duplicateShare: duplicates,
@@ -137,7 +139,7 @@ export class Universe {
     this.#redis.refusal = undefined
     this.broker.wire.weather = calm
     this.broker.comeBack()
-    Object.assign(this.#postgres, { conflicts: 0, timeouts: 0 })
+    Object.assign(this.#postgres, { conflicts: 0, timeouts: 0, strays: 0 })
     this.broker.responsesLost = 0
     Object.assign(this.broker.faults, {
       duplicateShare: 0,
@@ -159,10 +161,7 @@ export class Universe {
     const isOver = () => this.broker.unacked.length === 0 || this.#isBroken
     while (!isOver() && this.clock.now() - began < settlingMs) {
       if (this.#isPoisoned && this.broker.unacked.some((id) => planned.has(id))) {
-        for (let i = 0; i < neighboursAtOnce; i++) {
-          const key = this.#workload.keys + this.broker.wire.below(neighbourKeys)
-          this.#publish({ key, version: String(round), content: 'neighbour' })
-        }
+        this.#publishNeighbours(round)
         round += 1
       }
       await this.#advance(this.#isPoisoned ? neighboursEveryMs : 250)
@@ -175,6 +174,21 @@ export class Universe {
       'settling',
       `${unacked.join(', ')} not acked ${settlingMs / 1000} s after the last fault`,
     )
+  }
+
+  #publishNeighbours(round: number): void {
+    this.story.tell('publisher', () => `${neighboursAtOnce} neighbours, version ${round}`)
+    for (let i = 0; i < neighboursAtOnce; i++) {
+      const key = this.#workload.keys + this.broker.wire.below(neighbourKeys)
+      this.#publish({ key, version: String(round), content: 'neighbour' })
+    }
+  }
+
+  /** What one replica has settled another one may still try to. */
+  async #recover(): Promise<void> {
+    const ailing = () => this.replicas.filter(({ ailment }) => ailment !== undefined)
+    for (let left = recoveringMs; left > 0 && ailing().length > 0; left -= 5000) await this.#advance(5000)
+    for (const { name, ailment } of ailing()) this.story.breach('recovery', `${name} ${ailment}`)
   }
 
   async #stopAll(): Promise<void> {
@@ -239,7 +253,7 @@ export class Universe {
     const id = String(this.broker.accepted.length + 1)
     this.#judge.published(id, message)
     this.broker.publish(text)
-    this.story.tell('publisher', () => `message ${id}: ${text}`)
+    if (message.content !== 'neighbour') this.story.tell('publisher', () => `message ${id}: ${text}`)
   }
 
   #happen(event: PlannedEvent): void {
@@ -295,5 +309,5 @@ export class Universe {
 
 /** When everyone must have noticed that rows are gone, and a little. */
 function replayAtMs({ atMs, replayMs, do: what }: ReplayedEvent): number {
-  return atMs + (what === 'postgres fails over' ? 0 : epochValidMs) + 1 + replayMs
+  return atMs + (what === 'postgres fails over' ? 0 : noticedWithinMs) + 1 + replayMs
 }
