@@ -24,8 +24,9 @@ export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: numbe
   }
   checkAttributes(attributes)
   if (!isUtf8(data)) reject('not-utf8', 'the data is not valid UTF-8')
-  checkDepth(data)
-  return asObject(parse(data.toString('utf8')), 'the message')
+  const text = data.toString('utf8')
+  checkDepth(text)
+  return asObject(parse(text), 'the message')
 }
 
 /** The value as an object. What is not one, or has a key that could reach a prototype, is rejected. */
@@ -92,22 +93,35 @@ function isStorable(text: string): boolean {
 
 const quote = 0x22
 const backslash = 0x5c
-const openers = new Set([0x5b, 0x7b])
-const closers = new Set([0x5d, 0x7d])
 
-/** One pass over the bytes. JSON of depth d has at least 2·d bytes, so short messages need none. */
-function checkDepth(data: Buffer): void {
-  if (data.length < 2 * (maxDepth + 1)) return
+/** Text with few brackets cannot be deep, and to count them costs a tenth of reading it by character. */
+function checkDepth(text: string): void {
+  if (count(text, '{') + count(text, '[') > maxDepth && depthOf(text) > maxDepth) {
+    reject('too-deep', `the data is nested more than ${maxDepth} levels deep`)
+  }
+}
+
+/** Counts no further than what is of interest here. */
+function count(text: string, bracket: string): number {
+  let found = 0
+  for (let at = text.indexOf(bracket); at >= 0 && found <= maxDepth; at = text.indexOf(bracket, at + 1)) {
+    found += 1
+  }
+  return found
+}
+
+/** One pass over the text; ends where it is known to be too deep. */
+function depthOf(text: string): number {
   let depth = 0
   let inString = false
-  for (let i = 0; i < data.length; i++) {
-    const byte = data[i] as number
+  for (let i = 0; i < text.length && depth <= maxDepth; i++) {
+    const unit = text.charCodeAt(i)
     if (inString) {
-      if (byte === backslash) i += 1
-      else if (byte === quote) inString = false
-    } else if (byte === quote) inString = true
-    else if (openers.has(byte)) depth += 1
-    else if (closers.has(byte)) depth -= 1
-    if (depth > maxDepth) reject('too-deep', `the data is nested more than ${maxDepth} levels deep`)
+      if (unit === backslash) i += 1
+      else if (unit === quote) inString = false
+    } else if (unit === quote) inString = true
+    else if (unit === 0x5b || unit === 0x7b) depth += 1
+    else if (unit === 0x5d || unit === 0x7d) depth -= 1
   }
+  return depth
 }
