@@ -5,7 +5,8 @@ import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { Breaker } from '#runtime/breaker.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { Keyspace, markOf } from './encoding.ts'
+import type { Entry } from './encoding.ts'
+import { Keyspace } from './encoding.ts'
 import { RedisFailure, asRedisFailure } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
 import { Trouble } from './trouble.ts'
@@ -76,15 +77,16 @@ export class RedisCache implements Cache, AsyncDisposable {
   async begin(records: readonly CacheRecord[], token: string): Promise<Begun> {
     const keyspace = this.#currentKeyspace()
     if (!keyspace) return this.#unasked(records)
-    const said = await this.#each(records, (chunk) => this.#begin(keyspace, chunk, token))
+    const batch = new Batch(keyspace, token)
+    const said = await this.#each(records, (chunk) => this.#begin(batch, chunk))
     return {
       verdicts: said.flat(),
       confirm: async (done) => {
-        await this.#each(done, (chunk) => this.#ask('confirm', keyspace, chunk, token))
+        await this.#each(done, (chunk) => this.#ask('confirm', batch, chunk))
       },
       release: async (failed) => {
         if (!this.#options.claims) return
-        await this.#each(failed, (chunk) => this.#ask('release', keyspace, chunk, token))
+        await this.#each(failed, (chunk) => this.#ask('release', batch, chunk))
       },
     }
   }
@@ -108,55 +110,48 @@ export class RedisCache implements Cache, AsyncDisposable {
     this.#bypassed('epoch', records.length)
     // What is written now is written to a table whose state is not known: there is nothing to note it under.
     const pass = async (passing: readonly CacheRecord[]) => this.#bypassed('epoch', passing.length)
-    return { verdicts: records.map(() => 'fresh'), confirm: pass, release: async () => {} }
+    return { verdicts: allFresh(records), confirm: pass, release: async () => {} }
   }
 
-  async #begin(keyspace: Keyspace, records: readonly CacheRecord[], token: string): Promise<Verdict[]> {
-    const answer = await this.#ask('begin', keyspace, records, token)
-    if (answer === undefined) return records.map(() => 'fresh')
+  async #begin(batch: Batch, records: readonly CacheRecord[]): Promise<readonly Verdict[]> {
+    const answer = await this.#ask('begin', batch, records)
+    if (answer === undefined) return allFresh(records)
     // Meanwhile the connection to the database may have been lost: what was true of another state of the table is
     // no fact about this one.
-    if (this.#options.epoch() !== keyspace.epoch) {
+    if (this.#options.epoch() !== batch.keyspace.epoch) {
       this.#bypassed('epoch', records.length)
-      return records.map(() => 'fresh')
+      return allFresh(records)
     }
-    const said = typeof answer === 'string' ? Array.from(answer, (letter) => letters[letter]) : []
-    if (said.length !== records.length || !said.every((verdict) => verdict !== undefined)) {
+    const said = readAnswer(answer, records.length)
+    if (!said) {
       this.#failed(new RedisFailure('garbage', 'the answer is not that of our script'), records.length)
-      return records.map(() => 'fresh')
+      return allFresh(records)
     }
-    this.#count(said, garbageIn(answer as string))
-    return said
+    this.#count(said)
+    return said.verdicts
   }
 
-  #count(said: readonly Verdict[], garbage: number): void {
+  #count({ counts, garbage }: Answer): void {
     for (const verdict of verdicts) {
-      const count = said.filter((one) => one === verdict).length - (verdict === 'fresh' ? garbage : 0)
-      if (count > 0) this.#options.observer.judged?.(verdict, count)
+      if (counts[verdict] > 0) this.#options.observer.judged?.(verdict, counts[verdict])
     }
     if (garbage > 0) this.#failed(new RedisFailure('garbage', 'our keys hold what we did not write'), garbage)
   }
 
   /** The script's answer; undefined where there is none. Never rejects. */
-  async #ask(
-    operation: Operation,
-    keyspace: Keyspace,
-    records: readonly CacheRecord[],
-    token: string,
-  ): Promise<unknown> {
+  async #ask(operation: Operation, batch: Batch, records: readonly CacheRecord[]): Promise<unknown> {
     // After a hard stop a batch may still commit; nobody is interested any more.
     if (this.#closed) return undefined
     const { away } = this.#connection
     if (away) return this.#failed(away, records.length)
     if (!this.#breaker.allows()) return this.#bypassed('breaker', records.length)
     const { claims, ttlMs } = this.#options
-    const keys = [
-      ...(operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))),
-      ...(claims ? records.map((record) => keyspace.claim(record)) : []),
-    ]
-    const marks = operation === 'release' ? [] : records.map(markOf)
+    const entries = records.map((record) => batch.entry(record))
+    const keys = operation === 'release' ? [] : entries.map((entry) => entry.watermark)
+    if (claims) for (const { claim } of entries) keys.push(claim)
+    const marks = operation === 'release' ? '' : entries.map((entry) => entry.mark).join('')
     try {
-      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, ...marks])
+      const answer = await this.#connection.run(keys, [operation, batch.token, claimLeaseMs, ttlMs, marks])
       this.#breaker.succeeded()
       this.#trouble.none()
       return answer
@@ -193,6 +188,50 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 }
 
-function garbageIn(answer: string): number {
-  return answer.split('g').length - 1
+/** What is told to Redis of one batch. A record's entry is worked out once, for its begin and its confirm. */
+class Batch {
+  readonly keyspace: Keyspace
+  readonly token: string
+  readonly #entries = new Map<CacheRecord, Entry>()
+
+  constructor(keyspace: Keyspace, token: string) {
+    this.keyspace = keyspace
+    this.token = token
+  }
+
+  entry(record: CacheRecord): Entry {
+    const known = this.#entries.get(record)
+    if (known) return known
+    const entry = this.keyspace.entry(record)
+    this.#entries.set(record, entry)
+    return entry
+  }
+}
+
+interface Answer {
+  /** One a record, in order. */
+  readonly verdicts: readonly Verdict[]
+  /** Of each verdict, without those that are only the answer to garbage. */
+  readonly counts: Readonly<Record<Verdict, number>>
+  readonly garbage: number
+}
+
+/** Undefined where it is not an answer of our script about so many records. */
+function readAnswer(answer: unknown, records: number): Answer | undefined {
+  if (typeof answer !== 'string' || answer.length !== records) return undefined
+  const said: Verdict[] = []
+  const counts: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
+  for (const letter of answer) {
+    const verdict = letters[letter]
+    if (verdict === undefined) return undefined
+    said.push(verdict)
+    counts[verdict] += 1
+  }
+  const garbage = answer.split('g').length - 1
+  counts.fresh -= garbage
+  return { verdicts: said, counts, garbage }
+}
+
+function allFresh(records: readonly CacheRecord[]): Verdict[] {
+  return records.map(() => 'fresh')
 }

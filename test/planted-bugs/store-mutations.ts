@@ -156,8 +156,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: cache,
-        before: `...(operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))),`,
-        after: `...records.map((record) => keyspace.watermark(record)),`,
+        before: `operation === 'release' ? [] : entries.map((entry) => entry.watermark)`,
+        after: `entries.map((entry) => entry.watermark)`,
       },
       {
         file: protocol,
@@ -209,7 +209,7 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: cache,
-        before: '    if (this.#options.epoch() !== keyspace.epoch) {\n',
+        before: '    if (this.#options.epoch() !== batch.keyspace.epoch) {\n',
         after: '    if (false) {\n',
       },
     ],
@@ -221,8 +221,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: cache,
-        before: `this.#ask('confirm', keyspace, chunk, token)`,
-        after: `this.#ask('confirm', this.#currentKeyspace() ?? keyspace, chunk, token)`,
+        before: `this.#ask('confirm', batch, chunk)`,
+        after: `this.#ask('confirm', new Batch(this.#currentKeyspace() ?? keyspace, token), chunk)`,
       },
     ],
     suites: ['epochs', 'simulation'],
