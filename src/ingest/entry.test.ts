@@ -23,7 +23,7 @@ test('content is compared by UTF-8 bytes, not by UTF-16 units', () => {
 
 test('of two equal ones the earlier stays', () => {
   const first = arrivalOf('a 1 x')
-  const entry = { winner: first, losers: [], strikes: 0 }
+  const entry = { winner: first, losers: [], strikes: 0, linedUpAtMs: 0 }
   fold(entry, arrivalOf('a 1 x'))
   assert.equal(entry.winner, first)
   assert.equal(arrivalsOf(entry).length, 2)

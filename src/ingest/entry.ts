@@ -17,12 +17,14 @@ export interface Entry {
   readonly losers: Arrival[]
   /** Times that the winner was refused alone while others were committed. */
   strikes: number
+  /** Since when it stands in its lane's line; ms of the monotonic clock. */
+  linedUpAtMs: number
   /** Since when it has been waiting for somebody else who is writing its key; ms of the monotonic clock. */
   busySinceMs?: number
 }
 
-export function newEntry(winner: Arrival): Entry {
-  return { winner, losers: [], strikes: 0 }
+export function newEntry(winner: Arrival, linedUpAtMs: number): Entry {
+  return { winner, losers: [], strikes: 0, linedUpAtMs }
 }
 
 export function arrivalsOf(entry: Entry): readonly Arrival[] {

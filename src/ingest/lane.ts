@@ -27,8 +27,6 @@ export class Lane {
   readonly #options: LaneOptions
   readonly #park: Park
   readonly #pending = new Map<string, Entry>()
-  /** Arrival times of `#pending`'s entries, in the same order. */
-  readonly #since = new Map<string, number>()
   #bytes = 0
   /** When the first of those that came back from the park is due: they have waited before. */
   #returnedDueMs = Infinity
@@ -56,8 +54,7 @@ export class Lane {
       fold(entry, arrival)
       return
     }
-    this.#pending.set(key, newEntry(arrival))
-    this.#since.set(key, this.#options.clock.now())
+    this.#pending.set(key, newEntry(arrival, this.#options.clock.now()))
   }
 
   /** Writes if something is due, else makes sure that it will be. */
@@ -89,8 +86,8 @@ export class Lane {
       const pending = this.#pending.get(key)
       if (pending) join(pending, entry)
       else {
+        entry.linedUpAtMs = clock.now()
         this.#pending.set(key, entry)
-        this.#since.set(key, clock.now())
       }
       this.#returnedDueMs = Math.min(this.#returnedDueMs, (entry.busySinceMs ?? 0) + flushIntervalMs)
     }
@@ -99,11 +96,11 @@ export class Lane {
 
   #dueInMs(): number {
     const { maxBatchRecords, maxBatchBytes, flushIntervalMs, clock } = this.#options
-    const oldest = this.#since.values().next().value
+    const oldest = this.#pending.values().next().value
     // Refused entries alone are not due before their time, not even when draining: that would be a busy loop.
     if (oldest === undefined) return this.#refused.length > 0 ? this.#retryAtMs - clock.now() : Infinity
     if (this.#draining || this.#pending.size >= maxBatchRecords || this.#bytes >= maxBatchBytes) return 0
-    return Math.min(oldest + flushIntervalMs, this.#returnedDueMs) - clock.now()
+    return Math.min(oldest.linedUpAtMs + flushIntervalMs, this.#returnedDueMs) - clock.now()
   }
 
   #pokeIn(ms: number): void {
@@ -153,11 +150,12 @@ export class Lane {
 
   #remove(key: string, bytes: number): void {
     this.#pending.delete(key)
-    this.#since.delete(key)
     this.#bytes -= bytes
   }
 }
 
-function bytesOf(entry: Entry): number {
-  return entry.losers.reduce((sum, { record }) => sum + record.bytes, entry.winner.record.bytes)
+function bytesOf({ winner, losers }: Entry): number {
+  let { bytes } = winner.record
+  for (const { record } of losers) bytes += record.bytes
+  return bytes
 }

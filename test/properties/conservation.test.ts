@@ -38,7 +38,7 @@ test('folded and joined in whatever groups, every arrival of a key is in its ent
     fc.property(groups, (texts) => {
       const arrivals = texts.map((group, i) => numbered(group, i * 100))
       const entries = arrivals.map(([first, ...others]) => {
-        const entry = newEntry(first as Arrival)
+        const entry = newEntry(first as Arrival, 0)
         for (const arrival of others) fold(entry, arrival)
         return entry
       })

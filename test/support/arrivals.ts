@@ -30,7 +30,7 @@ export function arrivalOf(text: string): Arrival {
 
 /** All of one key, in order of arrival. */
 export function entryOf(first: string, ...others: readonly string[]): Entry {
-  const entry = newEntry(arrivalOf(first))
+  const entry = newEntry(arrivalOf(first), 0)
   for (const text of others) fold(entry, arrivalOf(text))
   return entry
 }
