@@ -2,8 +2,10 @@ import type { protos } from '@google-cloud/pubsub'
 import type { Delivery } from '#core/delivery.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
+import { readPullResponse } from './pull-response.ts'
 
 export interface PullStreamOptions {
+  /** Whose `streamingPull` gives bytes: see `pullBytes`. */
   readonly subscriber: PubsubClients['subscriber']
   readonly subscription: string
   readonly ackDeadlineMs: number
@@ -22,8 +24,6 @@ const drainSilenceMs = 2000
 const assumeOpenMs = 1000
 /** Of what could be asked for now. */
 const littleShare = 0.8
-/** The fields around a message's data and attributes, roughly. */
-const messageOverheadBytes = 200
 
 /** One StreamingPull call, from its opening to its end. It is not reopened: its owner opens another. */
 export class PullStream {
@@ -44,11 +44,11 @@ export class PullStream {
       opened()
     }
     this.#call.on('metadata', onOpen)
-    this.#call.on('data', (response: protos.google.pubsub.v1.IStreamingPullResponse) => {
+    this.#call.on('data', (response: Buffer) => {
       // What a cancelled stream had buffered is not taken any more: its owner has counted it out.
       if (this.#ended) return
       onOpen()
-      options.received(this.#deliveriesOf(response))
+      this.#received(response)
       if (this.#drainEndMs !== undefined && !this.#ended) this.#limitDrain(this.#drainEndMs)
     })
     // An OK end brings 'end' alone, a failure 'error' and perhaps 'end': the first one counts.
@@ -86,6 +86,19 @@ export class PullStream {
     this.#limitDrain(this.#drainEndMs)
   }
 
+  /** What cannot be read is not of this protocol, and neither is what would follow it. */
+  #received(response: Buffer): void {
+    const { clock, received } = this.#options
+    let deliveries: Delivery[]
+    try {
+      deliveries = readPullResponse(response, clock.now())
+    } catch (error) {
+      this.#call.cancel()
+      return this.#end(error as RangeError)
+    }
+    received(deliveries)
+  }
+
   #limitDrain(endMs: number): void {
     const { clock } = this.#options
     this.#cancelTimer?.()
@@ -115,41 +128,4 @@ export class PullStream {
       maxOutstandingBytes: maxBytes,
     }
   }
-
-  #deliveriesOf({ receivedMessages }: protos.google.pubsub.v1.IStreamingPullResponse): Delivery[] {
-    const receivedAtMs = this.#options.clock.now()
-    return (receivedMessages ?? []).map((received) => deliveryOf(received, receivedAtMs))
-  }
-}
-
-function deliveryOf(received: protos.google.pubsub.v1.IReceivedMessage, receivedAtMs: number): Delivery {
-  const message = received.message ?? {}
-  const data = toBuffer(message.data)
-  const attributes = message.attributes ?? {}
-  return {
-    ackId: received.ackId ?? '',
-    messageId: message.messageId ?? '',
-    publishTimeMs: millisecondsOf(message.publishTime),
-    orderingKey: message.orderingKey ?? '',
-    attributes,
-    data,
-    deliveryAttempt: received.deliveryAttempt ?? 0,
-    bytes: data.length + attributesBytes(attributes) + messageOverheadBytes,
-    receivedAtMs,
-  }
-}
-
-function toBuffer(data: string | Uint8Array | null | undefined): Buffer {
-  if (Buffer.isBuffer(data)) return data
-  return data ? Buffer.from(data as Uint8Array) : Buffer.alloc(0)
-}
-
-function millisecondsOf(time: protos.google.protobuf.ITimestamp | null | undefined): number {
-  return Number(time?.seconds ?? 0) * 1000 + Math.floor((time?.nanos ?? 0) / 1e6)
-}
-
-function attributesBytes(attributes: Readonly<Record<string, string>>): number {
-  let bytes = 0
-  for (const name in attributes) bytes += name.length + (attributes[name]?.length ?? 0)
-  return bytes
 }

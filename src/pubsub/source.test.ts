@@ -41,6 +41,19 @@ test('a stream that ends with OK is followed by another', async () => {
   assert.equal(server.alive.length, 2)
 })
 
+test('a stream that brings what cannot be read is cut off with a word, and followed by another', async () => {
+  const { server, clock, recorder, stream } = started({ streams: 1 })
+  const garbage = stream()
+  garbage.emit('data', Buffer.from('garbage'))
+  assert.equal(garbage.cancelled, true)
+  assert.equal(recorder.deliveries.length, 0)
+  assert.match(String(recorder.warnings[0]?.fields['error']), /wire type|ends in the middle/)
+  await clock.advance(reopenMs)
+  stream().deliver(1)
+  assert.equal(recorder.deliveries.length, 1)
+  assert.equal(server.streams.length, 2)
+})
+
 test('a server that ends or refuses every stream is asked ever less often', async () => {
   const { server, clock, stream } = started({ streams: 1 })
   const opened: number[] = []

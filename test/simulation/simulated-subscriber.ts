@@ -3,6 +3,7 @@ import type { Delivery } from '#emulator/backlog.ts'
 import type { Consumer } from '#emulator/dispatcher.ts'
 import type { Message } from '#emulator/message.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
+import { pullResponse } from '../support/pull-response.ts'
 import type { Host } from './host.ts'
 import { never } from './host.ts'
 import type { SimulatedBroker } from './simulated-broker.ts'
@@ -32,6 +33,11 @@ export class SimulatedSubscriber {
 
   get clients(): PubsubClients {
     return { projectId: 'p', isEmulator: false, subscriber: this, close: async () => {} } as never
+  }
+
+  /** What its codecs are put into, which it does without. */
+  async initialize(): Promise<object> {
+    return {}
   }
 
   streamingPull(): SimulatedStream {
@@ -162,7 +168,7 @@ export class SimulatedStream extends EventEmitter implements Consumer {
       broker.story.count('broker: response lost')
       return
     }
-    this.#arrive(() => this.emit('data', { receivedMessages }))
+    this.#arrive(() => this.emit('data', pullResponse({ receivedMessages })))
   }
 
   leased({ size }: Message): void {

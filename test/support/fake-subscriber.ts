@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { PubsubClients } from '#pubsub/client.ts'
+import { pullResponse } from './pull-response.ts'
 
 /** A subscriber client without a server: the test plays the server, event by event. */
 export class FakeSubscriber {
@@ -17,6 +18,11 @@ export class FakeSubscriber {
   /** Streams that have not ended. */
   get alive(): FakeStream[] {
     return this.streams.filter((stream) => !stream.over && !stream.cancelled)
+  }
+
+  /** What its codecs are put into, which it does without. */
+  async initialize(): Promise<object> {
+    return {}
   }
 
   streamingPull(): FakeStream {
@@ -65,7 +71,7 @@ export class FakeStream extends EventEmitter {
       const messageId = String(++lastId)
       return { ackId: `ack-${messageId}`, message: { messageId, data: Buffer.alloc(bytes) } }
     })
-    this.emit('data', { receivedMessages })
+    this.emit('data', pullResponse({ receivedMessages }))
   }
 
   endOk(): void {

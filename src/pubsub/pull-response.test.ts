@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { protos } from '@google-cloud/pubsub'
+import fc from 'fast-check'
+import type { Delivery } from '#core/delivery.ts'
+import { pullResponse } from '../../test/support/pull-response.ts'
+import { always } from '../../test/support/seed.ts'
+import { readPullResponse } from './pull-response.ts'
+
+const text = fc.string({ unit: 'binary', maxLength: 20 })
+const long = fc.oneof(text, fc.string({ minLength: 100, maxLength: 20_000, size: 'max' }))
+const received = fc.record(
+  {
+    ackId: long,
+    deliveryAttempt: fc.nat(),
+    message: fc.record(
+      {
+        data: fc.uint8Array({ maxLength: 300, size: 'max' }).map((bytes) => Buffer.from(bytes)),
+        attributes: fc.dictionary(fc.oneof(text, fc.constant('__proto__')), text, { maxKeys: 4 }),
+        messageId: text,
+        orderingKey: text,
+        publishTime: fc.record(
+          { seconds: fc.integer({ min: 0, max: 2 ** 40 }), nanos: fc.nat({ max: 999_999_999 }) },
+          { requiredKeys: [] },
+        ),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+)
+const response = fc.record(
+  {
+    receivedMessages: fc.array(received, { maxLength: 4 }),
+    // Not looked at: numbers, texts and messages around what is.
+    subscriptionProperties: fc.constant({ exactlyOnceDeliveryEnabled: true, messageOrderingEnabled: true }),
+    acknowledgeConfirmation: fc.constant<{ ackIds: string[] }>({ ackIds: ['a', 'b'] }),
+  },
+  { requiredKeys: [] },
+)
+
+/** All that there is to a delivery, worked out. */
+function seen(delivery: Delivery) {
+  const { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs } = delivery
+  const attributes = Object.entries(delivery.attributes).sort(([a], [b]) => (a < b ? -1 : 1))
+  const data = delivery.data.toString('latin1')
+  return { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs, attributes, data }
+}
+
+/** The same by the generated code. */
+function generated(bytes: Buffer): ReturnType<typeof seen>[] {
+  const { receivedMessages } = protos.google.pubsub.v1.StreamingPullResponse.decode(bytes)
+  return receivedMessages.map(({ ackId, deliveryAttempt, message }) => ({
+    ackId: ackId ?? '',
+    messageId: message?.messageId ?? '',
+    orderingKey: message?.orderingKey ?? '',
+    publishTimeMs:
+      Number(message?.publishTime?.seconds ?? 0) * 1000 +
+      Math.floor((message?.publishTime?.nanos ?? 0) / 1e6),
+    deliveryAttempt: deliveryAttempt ?? 0,
+    receivedAtMs: 7,
+    attributes: Object.entries(message?.attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+    data: Buffer.from((message?.data as Uint8Array | undefined) ?? []).toString('latin1'),
+  }))
+}
+
+test('what is read is what the generated code reads', () =>
+  always(
+    fc.property(response, (sent) => {
+      const bytes = pullResponse(sent)
+      assert.deepEqual(readPullResponse(bytes, 7).map(seen), generated(bytes))
+    }),
+    1000,
+  ))
+
+test('bytes that are no response are refused, or all that they say can be read', () => {
+  let refused = 0
+  const change = fc.record({ at: fc.nat(), to: fc.nat({ max: 255 }), length: fc.nat() })
+  always(
+    fc.property(response, change, (sent, { at, to, length }) => {
+      const whole = pullResponse(sent)
+      if (whole.length === 0) return
+      const bytes = whole.subarray(0, 1 + (length % whole.length))
+      bytes[at % bytes.length] = to
+      let deliveries: Delivery[]
+      try {
+        deliveries = readPullResponse(bytes, 7)
+      } catch (error) {
+        assert.ok(error instanceof RangeError, String(error))
+        refused += 1
+        return
+      }
+      deliveries.forEach(seen)
+    }),
+    2000,
+  )
+  assert.ok(refused > 100, `${refused} refused`)
+})
+
+test('fields of later versions are passed over, of whatever kind', () => {
+  const strange = Buffer.concat([
+    Buffer.from([
+      ((99 << 3) & 0x7f) | 0x80,
+      (99 << 3) >> 7,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0x01,
+    ]),
+    Buffer.from([(12 << 3) | 1, 1, 2, 3, 4, 5, 6, 7, 8, (13 << 3) | 5, 1, 2, 3, 4, (14 << 3) | 2, 2, 9, 9]),
+  ])
+  const around = (bytes: Buffer) => Buffer.concat([strange, bytes, strange])
+  const field = (tag: number, bytes: Buffer) => Buffer.concat([Buffer.from([tag, bytes.length]), bytes])
+  const message = around(Buffer.concat([field(10, Buffer.from('data')), field(26, Buffer.from('id'))]))
+  const received = around(Buffer.concat([field(10, Buffer.from('ack')), field(18, message)]))
+  const [delivery, ...others] = readPullResponse(
+    around(
+      Buffer.concat([Buffer.from([10, 0x80 | (received.length & 0x7f), received.length >> 7]), received]),
+    ),
+    7,
+  )
+  assert.deepEqual([delivery?.ackId, delivery?.messageId, String(delivery?.data)], ['ack', 'id', 'data'])
+  assert.equal(others.length, 0)
+})
+
+test('a delivery counts its data and attributes against the byte bound', () => {
+  const bytesOf = (message: protos.google.pubsub.v1.IPubsubMessage) =>
+    readPullResponse(pullResponse({ receivedMessages: [{ message }] }), 7)[0]?.bytes ?? 0
+  const empty = bytesOf({})
+  assert.equal(bytesOf({ data: Buffer.alloc(1000) }), empty + 1000)
+  assert.ok(bytesOf({ attributes: { a: 'x'.repeat(1000), b: 'x'.repeat(1000) } }) >= empty + 2000)
+})
