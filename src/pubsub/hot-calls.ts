@@ -1,36 +1,43 @@
 import type { v1 } from '@google-cloud/pubsub'
 import { protos } from '@google-cloud/pubsub'
+import { writeAckRequest } from './ack-request.ts'
 
 /** What gRPC's own client has, under the generated one. */
 interface Stub {
-  makeBidiStreamRequest(
-    path: string,
-    serialize: (request: protos.google.pubsub.v1.IStreamingPullRequest) => Uint8Array,
-    deserialize: (bytes: Buffer) => Buffer,
-    ...rest: unknown[]
-  ): unknown
+  makeBidiStreamRequest: MakeCall
+  makeUnaryRequest: MakeCall
 }
 
+type MakeCall = (
+  path: string,
+  serialize: (request: never) => Uint8Array,
+  deserialize: (bytes: Buffer) => unknown,
+  ...rest: unknown[]
+) => unknown
+
+const service = '/google.pubsub.v1.Subscriber'
 const { StreamingPullRequest } = protos.google.pubsub.v1
 
 /**
- * From now on the responses of this client's `streamingPull` are bytes, to be read by `readPullResponse`. The generated
- * code costs 1.1 CPU-seconds per million messages to read them, and as much again in garbage; credentials, headers,
- * deadlines and errors stay with it.
+ * Gives the two calls of the hot path codecs of our own. From now on the responses of this client's `streamingPull` are
+ * bytes, to be read by `readPullResponse`. The generated codecs cost 1.1 CPU-seconds per million messages to read, and as
+ * much again in garbage; credentials, headers, deadlines and errors stay with the generated client.
  */
-export function pullBytes(subscriber: v1.SubscriberClient): void {
-  const replaceCodec = (stub: Stub) => ({
-    streamingPull: (...rest: unknown[]) =>
-      stub.makeBidiStreamRequest(
-        '/google.pubsub.v1.Subscriber/StreamingPull',
-        (request) => StreamingPullRequest.encode(request).finish(),
-        (bytes) => bytes,
-        ...rest,
-      ),
-  })
-  // The generated client looks a method up when it is called. Where there is no stub its calls tell why.
+export function useOwnCodecs(subscriber: v1.SubscriberClient): void {
+  // It looks a method up in its stub when it is called. Where there is no stub its calls tell why.
   subscriber.initialize().then(
-    (stub) => Object.assign(stub, replaceCodec(stub as unknown as Stub)),
+    (stub) => Object.assign(stub, hotCalls(stub as unknown as Stub)),
     () => {},
   )
+}
+
+function hotCalls(stub: Stub) {
+  const write = (request: protos.google.pubsub.v1.IStreamingPullRequest) =>
+    StreamingPullRequest.encode(request).finish()
+  return {
+    streamingPull: (...rest: unknown[]) =>
+      stub.makeBidiStreamRequest(`${service}/StreamingPull`, write, (bytes) => bytes, ...rest),
+    acknowledge: (...rest: unknown[]) =>
+      stub.makeUnaryRequest(`${service}/Acknowledge`, writeAckRequest, () => ({}), ...rest),
+  }
 }

@@ -5,7 +5,7 @@ import type { PubsubClients } from './client.ts'
 import { readPullResponse } from './pull-response.ts'
 
 export interface PullStreamOptions {
-  /** Whose `streamingPull` gives bytes: see `pullBytes`. */
+  /** Whose `streamingPull` gives bytes: see `useOwnCodecs`. */
   readonly subscriber: PubsubClients['subscriber']
   readonly subscription: string
   readonly ackDeadlineMs: number

@@ -5,7 +5,7 @@ import type { Source } from '#core/source.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { Acknowledger } from './acknowledger.ts'
 import type { PubsubClients } from './client.ts'
-import { pullBytes } from './hot-calls.ts'
+import { useOwnCodecs } from './hot-calls.ts'
 import { Leases } from './leases.ts'
 import { StreamGroup } from './stream-group.ts'
 
@@ -57,7 +57,7 @@ export class PubsubSource implements Source {
   constructor(options: PubsubSourceOptions) {
     this.#options = options
     const { subscriber } = options.clients
-    pullBytes(subscriber)
+    useOwnCodecs(subscriber)
     const { subscription, ackDeadlineMs, clock, logger, observer } = options
     const lost = (count: number) => {
       logger.warn({ count }, 'leases were lost: the messages will come again')

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { protos } from '@google-cloud/pubsub'
+import fc from 'fast-check'
+import { always } from '../../test/support/seed.ts'
+import { writeAckRequest } from './ack-request.ts'
+
+test('the generated code reads of a request what was written, ids of any length and in any letters', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.string({ minLength: 120, maxLength: 20_000, size: 'max' }),
+  )
+  const request = fc.record({ subscription: text, ackIds: fc.array(text, { maxLength: 10 }) })
+  always(
+    fc.property(request, ({ subscription, ackIds }) => {
+      const read = protos.google.pubsub.v1.AcknowledgeRequest.decode(
+        writeAckRequest({ subscription, ackIds }),
+      )
+      assert.deepEqual({ subscription: read.subscription, ackIds: read.ackIds }, { subscription, ackIds })
+    }),
+    500,
+  )
+})
