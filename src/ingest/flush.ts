@@ -1,4 +1,5 @@
 import type { Cache, Verdict } from '#core/cache.ts'
+import type { Delivery } from '#core/delivery.ts'
 import type { Observer, Step } from '#core/observer.ts'
 import type { Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -71,7 +72,7 @@ export async function flush(
 function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {
   const groups: Record<Verdict, Entry[]> = { fresh: [], stale: [], busy: [] }
   // Of what the cache says nothing, it has said nothing against.
-  for (const [i, entry] of entries.entries()) groups[said[i] ?? 'fresh'].push(entry)
+  entries.forEach((entry, i) => groups[said[i] ?? 'fresh'].push(entry))
   return groups
 }
 
@@ -96,7 +97,8 @@ function settleCommitted(entries: readonly Entry[], placed: number, ledger: Ledg
 }
 
 function settleLosers(entries: readonly Entry[], ledger: Ledger): void {
-  const losers = entries.flatMap((entry) => entry.losers.map((loser) => loser.delivery))
+  const losers: Delivery[] = []
+  for (const entry of entries) for (const { delivery } of entry.losers) losers.push(delivery)
   ledger.settle(losers, 'coalesced')
 }
 

@@ -127,12 +127,13 @@ export class Lane {
     this.#joinRefused()
     const batch: Entry[] = []
     let bytes = 0
-    for (const [key, entry] of this.#pending) {
+    // Not its entries: each would be an array of two.
+    for (const entry of this.#pending.values()) {
       const size = bytesOf(entry)
       if (batch.length > 0 && (batch.length >= maxBatchRecords || bytes + size > maxBatchBytes)) break
       bytes += size
       batch.push(entry)
-      this.#remove(key, size)
+      this.#remove(entry.winner.record.key, size)
     }
     return [...this.#refused, ...batch]
   }

@@ -5,8 +5,7 @@ import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { Breaker } from '#runtime/breaker.ts'
 import type { Clock } from '#runtime/clock.ts'
-import type { Entry } from './encoding.ts'
-import { Keyspace } from './encoding.ts'
+import { Keyspace, markOf } from './encoding.ts'
 import { RedisFailure, asRedisFailure } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
 import { Trouble } from './trouble.ts'
@@ -146,12 +145,12 @@ export class RedisCache implements Cache, AsyncDisposable {
     if (away) return this.#failed(away, records.length)
     if (!this.#breaker.allows()) return this.#bypassed('breaker', records.length)
     const { claims, ttlMs } = this.#options
-    const entries = records.map((record) => batch.entry(record))
-    const keys = operation === 'release' ? [] : entries.map((entry) => entry.watermark)
-    if (claims) for (const { claim } of entries) keys.push(claim)
-    const marks = operation === 'release' ? '' : entries.map((entry) => entry.mark).join('')
+    const { keyspace, token } = batch
+    const keys = operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))
+    if (claims) for (const record of records) keys.push(keyspace.claim(record))
+    const marks = operation === 'release' ? '' : records.map((record) => batch.markOf(record)).join('')
     try {
-      const answer = await this.#connection.run(keys, [operation, batch.token, claimLeaseMs, ttlMs, marks])
+      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, marks])
       this.#breaker.succeeded()
       this.#trouble.none()
       return answer
@@ -188,23 +187,23 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 }
 
-/** What is told to Redis of one batch. A record's entry is worked out once, for its begin and its confirm. */
+/** What is told to Redis of one batch. A record's mark is worked out once, for its begin and its confirm. */
 class Batch {
   readonly keyspace: Keyspace
   readonly token: string
-  readonly #entries = new Map<CacheRecord, Entry>()
+  readonly #marks = new Map<CacheRecord, string>()
 
   constructor(keyspace: Keyspace, token: string) {
     this.keyspace = keyspace
     this.token = token
   }
 
-  entry(record: CacheRecord): Entry {
-    const known = this.#entries.get(record)
-    if (known) return known
-    const entry = this.keyspace.entry(record)
-    this.#entries.set(record, entry)
-    return entry
+  markOf(record: CacheRecord): string {
+    const known = this.#marks.get(record)
+    if (known !== undefined) return known
+    const mark = markOf(record)
+    this.#marks.set(record, mark)
+    return mark
   }
 }
 

@@ -106,14 +106,14 @@ export class RedisConnection implements ScriptRunner {
    * @throws RedisFailure
    */
   async run(keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    const rest = [keys.length, ...keys, ...args]
+    const call = [protocolSha, keys.length, ...keys, ...args]
     try {
-      return await this.#client.call('EVALSHA', [protocolSha, ...rest])
+      return await this.#client.call('EVALSHA', call)
     } catch (error) {
       if (!isScriptLost(error)) throw this.#failureOf(error)
     }
     try {
-      return await this.#client.call('EVAL', [protocol, ...rest])
+      return await this.#client.call('EVAL', call.with(0, protocol))
     } catch (error) {
       throw this.#failureOf(error)
     }

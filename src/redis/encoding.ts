@@ -32,13 +32,6 @@ function asVersion(match: RegExpExecArray | null): bigint | undefined {
   return match?.[1] === undefined ? undefined : BigInt(match[1])
 }
 
-/** A record as the script is told of it. */
-export interface Entry {
-  readonly watermark: string
-  readonly claim: string
-  readonly mark: string
-}
-
 /**
  * The names of a pipeline's keys for one epoch of its table: `ingester:{scans:0123456789abcdef}:w:<record key>` for a
  * watermark, `:c:` for a claim. Braces make all of them one slot of a cluster, since a script's keys must be of one.
@@ -54,11 +47,6 @@ export class Keyspace {
       .update(JSON.stringify([format, pipeline.format, epoch]))
       .digest('hex')
     this.#prefix = `ingester:{${encodeURIComponent(pipeline.name)}:${state.slice(0, 16)}}`
-  }
-
-  /** What the script needs to know of a record. */
-  entry(record: CacheRecord): Entry {
-    return { watermark: this.watermark(record), claim: this.claim(record), mark: markOf(record) }
   }
 
   watermark({ key }: Pick<CacheRecord, 'key'>): string {

@@ -156,8 +156,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: cache,
-        before: `operation === 'release' ? [] : entries.map((entry) => entry.watermark)`,
-        after: `entries.map((entry) => entry.watermark)`,
+        before: `operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))`,
+        after: `records.map((record) => keyspace.watermark(record))`,
       },
       {
         file: protocol,
