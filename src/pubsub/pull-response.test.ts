@@ -97,6 +97,25 @@ test('bytes that are no response are refused, or all that they say can be read',
   assert.ok(refused > 100, `${refused} refused`)
 })
 
+test('bytes cut off anywhere are refused', () => {
+  const data = Buffer.from('data')
+  for (const message of [
+    { data },
+    { data, messageId: 'id', publishTime: { seconds: 1 }, attributes: { a: 'b' } },
+  ]) {
+    const whole = pullResponse({ receivedMessages: [{ ackId: 'ack', message }] })
+    for (let length = 1; length < whole.length; length++) {
+      assert.throws(() => readPullResponse(whole.subarray(0, length), 7), RangeError, `${length} bytes`)
+    }
+  }
+})
+
+test('a field that goes on beyond the one that it is in is refused', () => {
+  const ackId = [10, 3, 0x61, 0x63, 0x6b]
+  assert.equal(readPullResponse(Buffer.from([10, 5, ...ackId]), 7)[0]?.ackId, 'ack')
+  assert.throws(() => readPullResponse(Buffer.from([10, 4, ...ackId]), 7), RangeError)
+})
+
 test('fields of later versions are passed over, of whatever kind', () => {
   const strange = Buffer.concat([
     Buffer.from([
