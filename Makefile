@@ -57,6 +57,14 @@ simulate: $(STAMP) ## random schedules in virtual time (RUNS=10000 SEED=1; ARGS=
 planted-bugs: $(STAMP) redis ## plant known bugs in a copy; the random suites must catch each (SEED=1; ARGS="--only epoch --json", "--write")
 	@SEED='$(SEED)' exec $(NODE) test/planted-bugs/main.ts $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP) redis ## measure, beside what one would do otherwise, in an hour (BENCH=new-keys,latency RUNS=1; ARGS="--json --write --quick")
+	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/main.ts $(ARGS)
+
+.PHONY: profile
+profile: $(STAMP) redis ## where the ingester's processor time goes under load (BENCH=updates; ARGS=--json)
+	@BENCH='$(BENCH)' exec $(NODE) bench/profile.ts $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## types, lint and room boundaries, format, dead code
 	@$(NODE) node_modules/typescript/bin/tsc

@@ -1,100 +1,114 @@
-// What the ingester and Redis cost per message, and how fast the whole chain is on this machine: with the cache, with
-// watermarks only, and without.
-//
-//   node_modules/.bin/node bench/throughput.ts [messages = 200000] [runs = 3]
-//
-// Each run publishes a backlog (30% duplicates, 30% late) to the embedded emulator, then starts `bin/ingester run` and
-// watches from outside: messages a second from the first settled to the last, and CPU time from /proc (so Linux only),
-// start-up apart. The modes take turns, so that what else the machine does strikes all of them. Medians, and the
-// least and greatest in brackets.
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { setTimeout as wait } from 'node:timers/promises'
-import { startIngesterProgram } from '../test/support/program.ts'
-import { publishMixture } from '../test/support/publish.ts'
-import { metric, startSystem } from '../test/support/system.ts'
+// A backlog, from the first message after the warm-up until the last one is acked; read from outside.
+import type pg from 'pg'
+import type { Broker } from './broker.ts'
+import { startBroker } from './broker.ts'
+import type { Configuration, Run } from './configuration.ts'
+import type { Contestants } from './contestant.ts'
+import { startAlone, startContestants } from './contestant.ts'
+import type { Checksum } from './expected-table.ts'
+import { checkTable, expectedChecksum } from './expected-table.ts'
+import type { Reading } from './reading.ts'
+import { MemoryWatch, costsBetween, read } from './reading.ts'
+import { medianOf } from './statistics.ts'
+import type { Surroundings } from './surroundings.ts'
+import type { Workload } from './workload.ts'
 
-const messages = Number(process.argv[2] ?? 200_000)
-const runs = Number(process.argv[3] ?? 3)
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+const megabyte = 1e6
+const sampleEveryMs = 200
 
-const modes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'watermarks and claims': {},
-  'watermarks only': { INGESTER_REDIS_CLAIMS: 'false' },
-  'no cache': { INGESTER_REDIS_ENABLED: 'false' },
-}
+export async function measureThroughput(
+  configuration: Configuration,
+  surroundings: Surroundings,
+): Promise<Run> {
+  const { workload, contestant } = configuration
+  await surroundings.fresh(workload.tableRows, workload.responseBytes)
+  await using resources = new AsyncDisposableStack()
+  const sql = await surroundings.connect()
+  resources.defer(() => sql.end())
 
-interface Figures {
-  readonly messagesPerSecond: number
-  readonly ingesterCpuSecondsPerMillion: number
-  readonly redisCpuSecondsPerMillion: number
-  /** Share of the messages that never reached PostgreSQL, in percent. */
-  readonly sparedPercent: number
-  readonly peakResidentMiB: number
-}
-
-/** User and system time of a process so far. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
-}
-
-function residentMiB(pid: number): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
-}
-
-async function run(settings: Readonly<Record<string, string>>, seed: number): Promise<Figures> {
-  await using system = await startSystem({ INGESTER_ACK_DEADLINE: '60s', ...settings })
-  const mixture = { duplicates: 30, late: 30, poison: 0 }
-  const { oracle } = await publishMixture(system, messages, seed, mixture)
-
-  await using ingester = startIngesterProgram(['run'], { env: system.env })
-  const [, url = ''] = await ingester.said(/"admin":"(http[^"]+)"/)
-  const settled = async () => {
-    const received = await metric(url, 'ingester_messages_received_total')
-    return received - (await metric(url, 'ingester_messages_outstanding'))
+  if (contestant === 'PostgreSQL alone') {
+    const alone = resources.use(await startAlone(configuration, surroundings))
+    alone.begin()
+    return await watch(configuration, surroundings, { sql, broker: undefined, contestants: alone })
   }
-  const cpu = () => ({ ingester: cpuSeconds(ingester.pid), redis: cpuSeconds(system.redis.pid) })
-  const atStart = { time: performance.now(), cpu: cpu(), settled: await settled() }
-  // Asking costs the ingester time, too: once a second is enough.
-  while ((await settled()) < messages) await wait(1000)
-  const seconds = (performance.now() - atStart.time) / 1000
-  const counted = messages - atStart.settled
-  const used = cpu()
-  const offered = await metric(url, 'ingester_batch_records_sum')
-  const peakResidentMiB = residentMiB(ingester.pid)
-  if (oracle.differences(await system.scans()).length > 0) throw new Error('the table is wrong')
-  ingester.signal('SIGTERM')
-  await ingester.ended
+  const broker = resources.use(
+    await startBroker({
+      kind: configuration.broker,
+      workload,
+      marks: marksOf(configuration),
+      preEncode: configuration.asItGoes !== true,
+      publishPerSecond: undefined,
+    }),
+  )
+  const contestants = resources.use(startContestants(configuration, surroundings, broker))
+  return await watch(configuration, surroundings, { sql, broker, contestants })
+}
+
+interface Parts {
+  readonly sql: pg.Client
+  readonly broker: Broker | undefined
+  readonly contestants: Contestants
+}
+
+async function watch(configuration: Configuration, surroundings: Surroundings, parts: Parts): Promise<Run> {
+  const { workload } = configuration
+  const { sql, contestants } = parts
+  const watched = { ...parts, surroundings, pids: contestants.pids }
+  using memory = new MemoryWatch(contestants.pids, sampleEveryMs)
+  const readings: Reading[] = []
+  for (const mark of marksOf(configuration)) {
+    readings.push(await read(watched, mark, await contestants.reached(mark)))
+  }
+  const peak = memory.peak
+  const steady = medianOf(memory.samples.slice(memory.samples.length / 2).map(({ bytes }) => bytes))
+  const spared = await contestants.spared()
+  await contestants.stop()
+
+  const touched = await rowsTouched(sql)
+  await checkTable(sql, await expected(workload))
+  const [first, last] = [readings.at(0), readings.at(-1)] as [Reading, Reading]
+  const costs = costsBetween(first, last)
   return {
-    messagesPerSecond: counted / seconds,
-    ingesterCpuSecondsPerMillion: ((used.ingester - atStart.cpu.ingester) / counted) * 1e6,
-    redisCpuSecondsPerMillion: ((used.redis - atStart.cpu.redis) / counted) * 1e6,
-    sparedPercent: 100 * (1 - offered / messages),
-    peakResidentMiB,
+    figures: {
+      ...costs,
+      ...(parts.broker ? { shareOfPostgres: costs.contestantCpu / costs.postgresCpu } : {}),
+      ...(parts.broker ? { peakMegabytes: peak / megabyte, steadyMegabytes: steady / megabyte } : {}),
+      ...(spared === undefined ? {} : { sparedPercent: spared }),
+      rowsPerMessage: touched / workload.messages,
+      // What is stale touches nothing; the warm-up inserts each key once.
+      ...(workload.kind === 'stale' ? { rowsTouchedByStale: touched - workload.warmUp } : {}),
+    },
+    series: readings.slice(1).map((reading, i) => ({
+      messages: reading.messages,
+      ...costsBetween(readings[i] as Reading, reading),
+    })),
   }
 }
 
-/** The median, with the least and the greatest. */
-function spread(values: readonly number[]): string {
-  const sorted = values.toSorted((a, b) => a - b)
-  const [least = 0, middle = 0, most = 0] = [0, Math.floor(sorted.length / 2), -1].map((i) => sorted.at(i))
-  return `${middle.toFixed(1)} (${least.toFixed(1)}–${most.toFixed(1)})`
+/** Acks at which is read, in order. */
+export function marksOf({ workload: { warmUp, messages }, readEvery }: Configuration): number[] {
+  const marks = [warmUp]
+  if (readEvery) for (let at = warmUp + readEvery; at < messages; at += readEvery) marks.push(at)
+  return [...marks, messages]
 }
 
-const all: Record<string, Figures[]> = {}
-for (let i = 0; i < runs; i++) {
-  for (const [mode, settings] of Object.entries(modes)) {
-    console.error(`run ${i + 1} of ${runs}: ${mode} …`)
-    all[mode] = [...(all[mode] ?? []), await run(settings, i + 1)]
-  }
+/** Inserted and updated, as PostgreSQL counts it; to be asked when the contestants' connections are closed. */
+async function rowsTouched(sql: pg.Client): Promise<number> {
+  const alone = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`
+  // A backend reports what it did when it ends.
+  while ((await sql.query(alone)).rowCount !== 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  const { rows } = await sql.query(
+    `SELECT (n_tup_ins + n_tup_upd)::float8 AS rows FROM pg_stat_user_tables WHERE relname = 'scan_results'`,
+  )
+  return rows[0].rows
 }
-const names = Object.keys(Object.values(all)[0]?.[0] ?? {}) as (keyof Figures)[]
-console.table(
-  Object.fromEntries(
-    Object.entries(all).map(([mode, figures]) => [
-      mode,
-      Object.fromEntries(names.map((name) => [name, spread(figures.map((one) => one[name]))])),
-    ]),
-  ),
-)
+
+/** The same workload comes in each run, and takes long to go through. */
+const known = new Map<string, Checksum>()
+
+export async function expected(workload: Workload): Promise<Checksum> {
+  const name = JSON.stringify(workload)
+  const checksum = known.get(name) ?? expectedChecksum(workload)
+  known.set(name, checksum)
+  return checksum
+}

@@ -9,7 +9,7 @@ import { spec } from 'node:test/reporters'
 
 const root = resolve(import.meta.dirname, '..')
 const wanted = process.argv.slice(2)
-const files = globSync('{src,cmd,test}/**/*.test.ts', { cwd: root })
+const files = globSync('{src,cmd,test,bench}/**/*.test.ts', { cwd: root })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part.replace(/^\.\//, ''))))
   .map((file) => resolve(root, file))
   .sort()

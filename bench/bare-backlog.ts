@@ -1,0 +1,117 @@
+import type { EncodedRun } from './received-messages.ts'
+import { encodeRun, responseOf } from './received-messages.ts'
+
+export interface BacklogOptions {
+  readonly messages: number
+  readonly dataOf: (i: number) => Buffer
+  /** Encode all of it before anybody asks; else each thousand when its turn comes. */
+  readonly preEncode: boolean
+}
+
+/** Messages to be sent together. */
+export interface Parcel {
+  readonly bytes: Buffer
+  readonly ids: readonly number[]
+}
+
+const runLength = 1000
+const openMs = Number.MAX_SAFE_INTEGER
+
+/**
+ * The messages of the bare source, in order, and what became of each: flat arrays by number, nothing else a message.
+ * One that is nacked, or whose lease ends, goes out again, before what is new.
+ */
+export class BareBacklog {
+  readonly #options: BacklogOptions
+  readonly #publishSeconds = Math.floor(Date.now() / 1000)
+  readonly #runs: EncodedRun[] = []
+  #current: EncodedRun | undefined
+  #next = 0
+  #settledBelow = 0
+  readonly #again: number[] = []
+  readonly #isAcked: Uint8Array
+  readonly #leaseEndMs: Float64Array
+  acked = 0
+  redelivered = 0
+
+  constructor(options: BacklogOptions) {
+    this.#options = options
+    this.#isAcked = new Uint8Array(options.messages)
+    this.#leaseEndMs = new Float64Array(options.messages).fill(openMs)
+  }
+
+  /** Encodes in advance, where that is asked for; lets other work in between. */
+  async prepare(): Promise<void> {
+    if (!this.#options.preEncode) return
+    for (let from = 0; from < this.#options.messages; from += runLength) {
+      this.#runs.push(this.#encode(from, Math.min(this.#options.messages, from + runLength)))
+      if (from % 50_000 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#again.length === 0 && this.#next === this.#options.messages
+  }
+
+  /** The next ones, at most so many; undefined where there is none. Each is leased until then. */
+  take(most: number, leaseEndMs: number): Parcel | undefined {
+    const again = this.#again.pop()
+    if (again !== undefined) {
+      this.redelivered += 1
+      return this.#parcel(this.#encode(again, again + 1), again, again + 1, leaseEndMs)
+    }
+    if (this.#next === this.#options.messages) return undefined
+    const run = this.#runAt(this.#next)
+    const to = Math.min(this.#next + most, run.from + run.offsets.length - 1)
+    const parcel = this.#parcel(run, this.#next, to, leaseEndMs)
+    this.#next = to
+    return parcel
+  }
+
+  /** Whether it was still open. */
+  ack(id: number): boolean {
+    if (this.#isAcked[id] !== 0) return false
+    this.#isAcked[id] = 1
+    this.acked += 1
+    return true
+  }
+
+  extend(id: number, leaseEndMs: number): void {
+    if (this.#isAcked[id] === 0) this.#leaseEndMs[id] = leaseEndMs
+  }
+
+  /** It is to come again, unless it is acked. */
+  giveBack(id: number): void {
+    if (this.#isAcked[id] !== 0) return
+    this.#leaseEndMs[id] = openMs
+    this.#again.push(id)
+  }
+
+  /** Gives back those whose leases have ended; returns them. */
+  expire(nowMs: number): number[] {
+    const expired: number[] = []
+    while (this.#settledBelow < this.#next && this.#isAcked[this.#settledBelow] === 1) this.#settledBelow += 1
+    for (let id = this.#settledBelow; id < this.#next; id += 1) {
+      if (this.#isAcked[id] === 0 && (this.#leaseEndMs[id] as number) <= nowMs) expired.push(id)
+    }
+    for (const id of expired) this.giveBack(id)
+    return expired
+  }
+
+  #runAt(i: number): EncodedRun {
+    const ready = this.#runs[Math.floor(i / runLength)]
+    if (ready) return ready
+    if (this.#current && i < this.#current.from + this.#current.offsets.length - 1) return this.#current
+    this.#current = this.#encode(i, Math.min(this.#options.messages, i + runLength))
+    return this.#current
+  }
+
+  #encode(from: number, to: number): EncodedRun {
+    return encodeRun(from, to, this.#options.dataOf, this.#publishSeconds)
+  }
+
+  #parcel(run: EncodedRun, from: number, to: number, leaseEndMs: number): Parcel {
+    this.#leaseEndMs.fill(leaseEndMs, from, to)
+    return { bytes: responseOf(run, from, to), ids: Array.from({ length: to - from }, (_, n) => from + n) }
+  }
+}

@@ -1,0 +1,103 @@
+// The broker's process: the embedded emulator, or the bare source, loaded before it says that it is ready. It counts
+// what comes back and tells when a mark is reached, so that nobody has to ask the ingester.
+import { setTimeout as wait } from 'node:timers/promises'
+import { startEmulator } from '#emulator/emulator.ts'
+import { connectPubsub } from '#pubsub/client.ts'
+import { startBareSource } from './bare-source.ts'
+import type { BrokerCounts, BrokerOptions, FromBroker, Published, ToBroker } from './broker.ts'
+import { projectId, subscription, topic } from './broker.ts'
+import { dataOf } from './workload.ts'
+
+/** Monotonic progress on the clock of everybody else on this machine, in ms with fractions. */
+const unixMs = () => performance.timeOrigin + performance.now()
+const tellEveryMs = 500
+const loadAtOnce = 1000
+
+const options = JSON.parse(process.argv[2] ?? '') as BrokerOptions
+const { workload } = options
+const tell = (message: FromBroker) => process.send?.(message)
+// Whoever started it is gone.
+process.once('disconnect', () => process.exit())
+
+const marks = options.marks.toSorted((a, b) => a - b)
+function acked(count: number): void {
+  while (marks.length > 0 && (marks[0] as number) <= count) {
+    tell({ kind: 'reached', mark: marks.shift() as number, unixMs: unixMs() })
+  }
+}
+
+const began = performance.now()
+const counts = options.kind === 'bare' ? await serveBare() : await serveEmulator()
+setInterval(() => tell({ kind: 'counts', counts: counts() }), tellEveryMs)
+
+async function serveBare(): Promise<() => BrokerCounts> {
+  const source = await startBareSource({
+    messages: workload.messages,
+    dataOf: (i) => dataOf(workload, i),
+    preEncode: options.preEncode,
+    onAcked: acked,
+  })
+  tell({ kind: 'ready', emulatorHost: source.emulatorHost, seconds: (performance.now() - began) / 1000 })
+  return () => ({ acked: source.acked, modacked: source.modacked, redelivered: source.redelivered })
+}
+
+async function serveEmulator(): Promise<() => BrokerCounts> {
+  const emulator = await startEmulator({ port: 0 })
+  const clients = await connectPubsub({ projectId, emulatorHost: emulator.emulatorHost })
+  await clients.publisher.createTopic({ name: topic })
+  await clients.subscriber.createSubscription({ name: subscription, topic, ackDeadlineSeconds: 30 })
+  await clients.close()
+
+  let count = 0
+  const published: Published = {
+    publishedMs: new Float64Array(workload.messages),
+    ackedMs: new Float64Array(workload.messages),
+  }
+  emulator.faults.beforeAck = async ({ messages }) => {
+    const now = unixMs()
+    // Its ids begin at 1.
+    for (const { messageId } of messages) published.ackedMs[Number(messageId) - 1] = now
+    count += messages.length
+    acked(count)
+  }
+  const publish = (from: number, to: number) =>
+    void emulator.publish(
+      topic,
+      Array.from({ length: to - from }, (_, n) => ({ data: dataOf(workload, from + n) })),
+    )
+  if (options.publishPerSecond === undefined) await load(publish)
+  else {
+    process.on('message', (message: ToBroker) => {
+      if (message.kind === 'publish')
+        void publishAtRate(options.publishPerSecond as number, publish, published)
+      else tell({ kind: 'published', published })
+    })
+  }
+  tell({ kind: 'ready', emulatorHost: emulator.emulatorHost, seconds: (performance.now() - began) / 1000 })
+  return () => ({ acked: count, modacked: 0, redelivered: 0 })
+}
+
+async function load(publish: (from: number, to: number) => void): Promise<void> {
+  for (let from = 0; from < workload.messages; from += loadAtOnce) {
+    publish(from, Math.min(workload.messages, from + loadAtOnce))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+/** Each message when it is due, to about a millisecond; what is late because somebody else had the processor, at once. */
+async function publishAtRate(
+  perSecond: number,
+  publish: (from: number, to: number) => void,
+  { publishedMs }: Published,
+): Promise<void> {
+  const start = performance.now()
+  for (let done = 0; done < workload.messages; ) {
+    const due = Math.min(workload.messages, 1 + Math.floor(((performance.now() - start) / 1000) * perSecond))
+    if (due > done) {
+      publishedMs.fill(unixMs(), done, due)
+      publish(done, due)
+      done = due
+    }
+    await wait(1)
+  }
+}

@@ -1,0 +1,124 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Workload } from './workload.ts'
+
+export const projectId = 'bench-project'
+/** The pipeline's own names. */
+export const topic = `projects/${projectId}/topics/scan-topic`
+export const subscription = `projects/${projectId}/subscriptions/scan-sub`
+
+export interface BrokerOptions {
+  /** `bare`: see bare-source.ts. */
+  readonly kind: 'emulator' | 'bare'
+  readonly workload: Workload
+  /** Numbers of acks that are told when they are reached. */
+  readonly marks: readonly number[]
+  /** Of the bare source: before it is ready; else as it goes. */
+  readonly preEncode: boolean
+  /** Of the emulator: nothing is loaded; publishing begins when it is told to. */
+  readonly publishPerSecond: number | undefined
+}
+
+export interface BrokerCounts {
+  readonly acked: number
+  /** Deadlines that were changed; told by the bare source only. */
+  readonly modacked: number
+  readonly redelivered: number
+}
+
+/** By message, in Unix ms; 0 where it has not happened. */
+export interface Published {
+  readonly publishedMs: Float64Array
+  readonly ackedMs: Float64Array
+}
+
+export type FromBroker =
+  | { readonly kind: 'ready'; readonly emulatorHost: string; readonly seconds: number }
+  | { readonly kind: 'reached'; readonly mark: number; readonly unixMs: number }
+  | { readonly kind: 'counts'; readonly counts: BrokerCounts }
+  | { readonly kind: 'published'; readonly published: Published }
+
+export type ToBroker = { readonly kind: 'publish' } | { readonly kind: 'tell' }
+
+export interface Broker extends AsyncDisposable {
+  readonly pid: number
+  readonly emulatorHost: string
+  /** As of half a second ago at most. */
+  readonly counts: BrokerCounts
+  /** Resolves with the Unix time in ms when so many messages are acked; rejects when no ack comes for a minute. */
+  reached(mark: number): Promise<number>
+  /** Begins to publish. */
+  publish(): void
+  published(): Promise<Published>
+}
+
+const stalledMs = 60_000
+
+/** Starts the broker in a process of its own; resolves when it is loaded. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const file = fileURLToPath(new URL('./broker-process.ts', import.meta.url))
+  const child = fork(file, [JSON.stringify(options)], {
+    serialization: 'advanced',
+    // A terminal's Ctrl-C is for who started it.
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const ended = once(child, 'exit')
+  const ready = Promise.withResolvers<Extract<FromBroker, { kind: 'ready' }>>()
+  const arrived = Promise.withResolvers<Published>()
+  const marks = new Map(options.marks.map((mark) => [mark, Promise.withResolvers<number>()]))
+  let counts: BrokerCounts = { acked: 0, modacked: 0, redelivered: 0 }
+  let movedAt = performance.now()
+
+  const fail = (error: Error) => {
+    for (const waiting of [ready, arrived, ...marks.values()]) {
+      waiting.promise.catch(() => {})
+      waiting.reject(error)
+    }
+  }
+  child.on('message', (message: FromBroker) => {
+    if (message.kind === 'ready') ready.resolve(message)
+    if (message.kind === 'published') arrived.resolve(message.published)
+    if (message.kind === 'reached') marks.get(message.mark)?.resolve(message.unixMs)
+    if (message.kind !== 'counts') return
+    if (message.counts.acked > counts.acked) movedAt = performance.now()
+    counts = message.counts
+  })
+  child.once('exit', (code, signal) => fail(new Error(`the broker's process has ended: ${code ?? signal}`)))
+  child.once('error', fail)
+
+  const dispose = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await ended
+  }
+  try {
+    const { emulatorHost } = await ready.promise
+    return {
+      pid: child.pid as number,
+      emulatorHost,
+      get counts() {
+        return counts
+      },
+      reached: async (mark) => {
+        movedAt = performance.now()
+        const watch = setInterval(() => {
+          if (performance.now() - movedAt < stalledMs) return
+          fail(new Error(`no message was acked for ${stalledMs / 1000} s, after ${counts.acked}`))
+        }, 1000)
+        const reached = marks.get(mark)
+        if (!reached) throw new Error(`${mark} is no mark`)
+        return reached.promise.finally(() => clearInterval(watch))
+      },
+      publish: () => void child.send({ kind: 'publish' } satisfies ToBroker),
+      published: () => {
+        child.send({ kind: 'tell' } satisfies ToBroker)
+        return arrived.promise
+      },
+      [Symbol.asyncDispose]: dispose,
+    }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}

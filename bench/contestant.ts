@@ -1,0 +1,161 @@
+// Those that are measured, as processes of their own.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { Program } from '../test/support/program.ts'
+import { projectDir, startIngesterProgram, startProgram } from '../test/support/program.ts'
+import { metric } from '../test/support/system.ts'
+import type { Broker } from './broker.ts'
+import { projectId } from './broker.ts'
+import type { Configuration } from './configuration.ts'
+import type { AloneOptions, FromAlone } from './postgres-alone.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** Those of the engine are the defaults; the lease is long, so that no machine is so slow that it matters. */
+const batchSize = 1000
+const stopLimitMs = 40_000
+
+export interface Contestants extends AsyncDisposable {
+  readonly pids: readonly number[]
+  /** Resolves with the Unix time in ms when so many messages are done. */
+  reached(mark: number): Promise<number>
+  /** Share of the records, in percent, that were never sent to PostgreSQL; undefined where nobody counts. */
+  spared(): Promise<number | undefined>
+  /** Ends them politely. @throws Error where one does not end well */
+  stop(): Promise<void>
+}
+
+/** The variables that point a contestant at its surroundings. */
+export function environmentOf(
+  { cache, flushIntervalMs, flowControl }: Configuration,
+  { database, redis }: Surroundings,
+  emulatorHost: string,
+): Record<string, string> {
+  return {
+    PUBSUB_EMULATOR_HOST: emulatorHost,
+    INGESTER_PROJECTID: projectId,
+    INGESTER_HTTP_PORT: '0',
+    INGESTER_LOG_OUTPUT: 'json',
+    INGESTER_ACK_DEADLINE: '60s',
+    INGESTER_FLUSH_INTERVAL: `${flushIntervalMs}ms`,
+    INGESTER_POSTGRES_HOST: database.host,
+    INGESTER_POSTGRES_PORT: String(database.port),
+    INGESTER_POSTGRES_USER: database.user,
+    INGESTER_POSTGRES_PASSWORD: database.password,
+    INGESTER_POSTGRES_DB: database.database,
+    INGESTER_POSTGRES_SSL_MODE: 'disable',
+    INGESTER_REDIS_ADDR: redis.address,
+    INGESTER_REDIS_ENABLED: String(cache !== 'off'),
+    INGESTER_REDIS_CLAIMS: String(cache === 'on'),
+    METADATA_SERVER_DETECTION: 'none',
+    NAIVE_FLOW_CONTROL: flowControl ?? 'default',
+    // As `bin/ingester` sets it.
+    NODE_COMPILE_CACHE: `${projectDir}/node_modules/.cache/compiled`,
+  }
+}
+
+/** Starts them; they begin at once. */
+export function startContestants(
+  configuration: Configuration,
+  surroundings: Surroundings,
+  broker: Broker,
+): Contestants {
+  const env = environmentOf(configuration, surroundings, broker.emulatorHost)
+  const isNaive = configuration.contestant === 'naive'
+  const start = () =>
+    isNaive
+      ? startProgram(process.execPath, ['bench/naive.ts'], { env })
+      : startIngesterProgram(['run'], { env })
+  const programs = Array.from({ length: configuration.processes }, start)
+  let stopping = false
+  const endedEarly = Promise.race(
+    programs.map(async (program) => {
+      const end = await program.ended
+      if (!stopping)
+        throw new Error(`${configuration.contestant} ended (${end}):\n${program.stderr().slice(-2000)}`)
+      return Number.NaN
+    }),
+  )
+  endedEarly.catch(() => {})
+  return {
+    pids: programs.map(({ pid }) => pid),
+    reached: (mark) => Promise.race([broker.reached(mark), endedEarly]),
+    spared: async () => (isNaive ? undefined : sparedBy(programs, configuration.workload.messages)),
+    stop: async () => {
+      stopping = true
+      await Promise.all(programs.map(stopProgram))
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping = true
+      await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+async function sparedBy(programs: readonly Program[], messages: number): Promise<number> {
+  const offered = await Promise.all(
+    programs.map(async (program) => {
+      const [, url = ''] = await program.said(/"admin":"(http[^"]+)"/)
+      return metric(url, 'ingester_batch_records_sum')
+    }),
+  )
+  return 100 * (1 - offered.reduce((sum, one) => sum + one, 0) / messages)
+}
+
+async function stopProgram(program: Program): Promise<void> {
+  program.signal('SIGTERM')
+  const limit = setTimeout(() => program.signal('SIGKILL'), stopLimitMs)
+  const end = await program.ended
+  clearTimeout(limit)
+  if (end !== 0) throw new Error(`a stop ended with ${end}:\n${program.stderr().slice(-2000)}`)
+}
+
+/** PostgreSQL alone: loaded here, begins at `begin`. */
+export async function startAlone(
+  { workload }: Configuration,
+  { database }: Surroundings,
+): Promise<Contestants & { begin(): void }> {
+  const options: AloneOptions = { postgres: database, workload, lanes: availableParallelism(), batchSize }
+  const child = fork(
+    fileURLToPath(new URL('./postgres-alone.ts', import.meta.url)),
+    [JSON.stringify(options)],
+    {
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  )
+  const ended = once(child, 'exit')
+  const loaded = Promise.withResolvers<void>()
+  const marks = new Map(
+    [workload.warmUp, workload.messages].map((mark) => [mark, Promise.withResolvers<number>()]),
+  )
+  child.on('message', (message: FromAlone) => {
+    if (message.kind === 'loaded') loaded.resolve()
+    else marks.get(message.mark)?.resolve(message.unixMs)
+  })
+  child.once('exit', (code) => {
+    for (const waiting of [loaded, ...marks.values()]) {
+      waiting.promise.catch(() => {})
+      waiting.reject(new Error(`the writer's process has ended: ${code}`))
+    }
+  })
+  const dispose = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await ended
+  }
+  try {
+    await loaded.promise
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return {
+    pids: [child.pid as number],
+    begin: () => void child.send('begin'),
+    reached: (mark) => marks.get(mark)?.promise ?? Promise.reject(new Error(`${mark} is no mark`)),
+    spared: async () => undefined,
+    stop: dispose,
+    [Symbol.asyncDispose]: dispose,
+  }
+}

@@ -1,0 +1,118 @@
+// `make bench`: measures, says how far it is, prints tables and what must hold. BENCH names one or more benches, RUNS says
+// how often; --json prints the results, --write puts them into docs/, --quick takes a hundredth of the messages. Ctrl-C
+// ends everything that was started.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { exitCode } from '#app/exit-code.ts'
+import { table } from '../cmd/ingester/table.ts'
+import { Talk } from '../cmd/ingester/talk.ts'
+import { projectDir } from '../test/support/program.ts'
+import { barsOf, writeFigure } from './bars.ts'
+import { benches, quick } from './benches.ts'
+import type { Run } from './configuration.ts'
+import { jsonOf, writeDocuments } from './documents.ts'
+import { barSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
+import type { Sheet } from './report.ts'
+import type { Results } from './results.ts'
+import { resultsOf, thisMachine } from './results.ts'
+import { runAll } from './run-all.ts'
+import type { Turn } from './schedule.ts'
+import { scheduleOf } from './schedule.ts'
+import { Surroundings } from './surroundings.ts'
+import { UsageError, wantedOf } from './wanted.ts'
+import type { Wanted } from './wanted.ts'
+
+const interrupted = 130
+
+/** Results go here, where git does not look. */
+const folder = join(projectDir, '.tmp/bench')
+
+async function main(): Promise<number> {
+  const stopping = new AbortController()
+  const stop = () => stopping.abort(new Error('stopped'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  try {
+    if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
+    const wanted = wantedOf(process.argv.slice(2), process.env, benches)
+    const results = await measure(wanted, stopping.signal)
+    await report(results, wanted)
+    return exitCode.done
+  } catch (error) {
+    if (stopping.signal.aborted) return interrupted
+    console.error(error instanceof Error ? error.message : error)
+    return error instanceof UsageError ? exitCode.usage : exitCode.unexpected
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop)
+  }
+}
+
+async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Results> {
+  const began = performance.now()
+  const chosen = isQuick ? benches.map(quick) : benches
+  const turns = scheduleOf(chosen, runs)
+  using talk = new Talk(process.stderr)
+  await using surroundings = await Surroundings.start(signal)
+  const machine = thisMachine(await surroundings.versions())
+  let place = 0
+  const listener = {
+    begins: (turn: Turn, secondsLeft: number) => {
+      place += 1
+      const line = `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(secondsLeft)} to go`
+      if (process.stderr.isTTY) talk.progress(line)
+      else talk.say(line)
+    },
+    ended: (turn: Turn, run: Run) => talk.say(`${nameOf(turn)}: ${glimpse(run)}`),
+  }
+  const measured = await runAll(turns, surroundings, listener, signal)
+  const took = Math.round((performance.now() - began) / 60_000)
+  return resultsOf(chosen, measured, machine, { quick: isQuick, minutes: took })
+}
+
+const nameOf = ({ bench, configuration, round }: Turn) => `${bench.name}, ${configuration.name}, run ${round}`
+
+const minutes = (seconds: number) =>
+  seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`
+
+/** One figure for who waits. */
+function glimpse({ figures }: Run): string {
+  const { messagesPerSecond, contestantCpu, ackedP50, ackedP99, firstAckSeconds } = figures
+  if (firstAckSeconds !== undefined)
+    return `first ack after ${writeFigure('firstAckSeconds', firstAckSeconds)} s`
+  if (ackedP50 !== undefined && ackedP99 !== undefined)
+    return `to ack p50 ${writeFigure('ackedP50', ackedP50)} ms, p99 ${writeFigure('ackedP99', ackedP99)} ms`
+  const rate = writeFigure('messagesPerSecond', messagesPerSecond ?? 0)
+  return `${rate} messages/s, ${writeFigure('contestantCpu', contestantCpu ?? 0)} CPU-s per million`
+}
+
+async function report(results: Results, { json, write }: Wanted): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'results.json')
+  writeFileSync(file, jsonOf(results))
+  if (json) console.log(JSON.stringify(results))
+  else console.log(textOf(results))
+  console.error(`\nResults: ${file}`)
+  if (write) console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
+}
+
+function textOf(results: Results): string {
+  const quickly = results.quick ? ['With --quick: these figures say nothing.'] : []
+  const sections = results.benches.flatMap((bench) => {
+    const series = seriesSheet(bench)
+    return [`${bench.title}\n${turned(sheetOf(bench))}`, ...(series ? [terminalTable(series)] : [])]
+  })
+  return [machineLine(results), ...quickly, ...sections, terminalTable(barSheet(barsOf(results)))].join(
+    '\n\n',
+  )
+}
+
+function terminalTable({ head, rows }: Sheet): string {
+  return table(head, rows, undefined, head.map((_, i) => i).slice(1))
+}
+
+/** A bench has more figures than a terminal has columns: a line each. */
+function turned({ head, rows }: Sheet): string {
+  const columns = head.slice(1).map((label, i) => [label, ...rows.map((row) => row[i + 1] ?? '')])
+  return terminalTable({ head: ['', ...rows.map(([name = '']) => name)], rows: columns })
+}
+
+process.exitCode = await main()

@@ -1,0 +1,51 @@
+// What a process and its children have used, as Linux tells in /proc; https://man7.org/linux/man-pages/man5/proc.5.html
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+/**
+ * User and system time in seconds, so far, of a process, of its living descendants, and of those that have ended and
+ * were waited for: PostgreSQL's backends come and go. 0 where there is no such process.
+ */
+export function cpuSeconds(pid: number): number {
+  return ticksOf(pid) / ticksPerSecond
+}
+
+function ticksOf(pid: number): number {
+  // The children first: one that ends in between is counted by its parent, and not twice.
+  const ofChildren = childrenOf(pid).reduce((sum, child) => sum + ticksOf(child), 0)
+  return ofChildren + ticksInStat(read(`/proc/${pid}/stat`))
+}
+
+/** Of a line of /proc/<pid>/stat: utime, stime, cutime and cstime. The name may hold spaces and parentheses. */
+export function ticksInStat(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+}
+
+function childrenOf(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number)
+}
+
+export interface Memory {
+  /** In bytes. */
+  readonly resident: number
+  readonly peak: number
+}
+
+/** Of a process without its children; zeros where there is none. */
+export function memoryOf(pid: number): Memory {
+  const status = read(`/proc/${pid}/status`)
+  const bytes = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024
+  return { resident: bytes('VmRSS'), peak: bytes('VmHWM') }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,82 @@
+import type pg from 'pg'
+import type { Broker } from './broker.ts'
+import { cpuSeconds, memoryOf } from './process-usage.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** What everybody has used so far, at one moment. CPU in seconds, memory and WAL in bytes. */
+export interface Reading {
+  readonly unixMs: number
+  readonly messages: number
+  readonly contestant: number
+  readonly postgres: number
+  readonly redis: number
+  readonly broker: number
+  readonly walBytes: number
+  readonly modacks: number
+}
+
+export interface Watched {
+  readonly pids: readonly number[]
+  readonly surroundings: Surroundings
+  readonly broker: Broker | undefined
+  readonly sql: pg.Client
+}
+
+/** @param unixMs when so many messages were done: the reading follows a message from another process */
+export async function read(
+  { pids, surroundings, broker, sql }: Watched,
+  messages: number,
+  unixMs: number,
+): Promise<Reading> {
+  const cpu = {
+    contestant: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    postgres: cpuSeconds(surroundings.postgres.pid),
+    redis: cpuSeconds(surroundings.redis.pid),
+    broker: broker ? cpuSeconds(broker.pid) : 0,
+  }
+  const { rows } = await sql.query(`SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS wal`)
+  return { ...cpu, unixMs, messages, walBytes: rows[0].wal, modacks: broker?.counts.modacked ?? 0 }
+}
+
+/** What one million messages cost between two readings, in CPU-seconds; and how fast they went. */
+export function costsBetween(a: Reading, b: Reading) {
+  const messages = b.messages - a.messages
+  const perMillion = (of: (reading: Reading) => number) => ((of(b) - of(a)) / messages) * 1e6
+  return {
+    seconds: (b.unixMs - a.unixMs) / 1000,
+    messagesPerSecond: messages / ((b.unixMs - a.unixMs) / 1000),
+    contestantCpu: perMillion(({ contestant }) => contestant),
+    postgresCpu: perMillion(({ postgres }) => postgres),
+    redisCpu: perMillion(({ redis }) => redis),
+    brokerCpu: perMillion(({ broker }) => broker),
+    walBytesPerMessage: perMillion(({ walBytes }) => walBytes) / 1e6,
+    modacksPerMessage: perMillion(({ modacks }) => modacks) / 1e6,
+  }
+}
+
+/** Memory of processes, sampled until it is disposed. */
+export class MemoryWatch implements Disposable {
+  readonly #pids: readonly number[]
+  readonly #timer: NodeJS.Timeout
+  readonly #began = performance.now()
+  readonly samples: { readonly seconds: number; readonly bytes: number }[] = []
+
+  constructor(pids: readonly number[], everyMs: number) {
+    this.#pids = pids
+    this.#timer = setInterval(() => this.#sample(), everyMs)
+  }
+
+  /** The greatest so far, as the kernel has seen it. */
+  get peak(): number {
+    return this.#pids.reduce((sum, pid) => sum + memoryOf(pid).peak, 0)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  #sample(): void {
+    const bytes = this.#pids.reduce((sum, pid) => sum + memoryOf(pid).resident, 0)
+    this.samples.push({ seconds: (performance.now() - this.#began) / 1000, bytes })
+  }
+}

@@ -1,0 +1,151 @@
+import type { Bar } from './bars.ts'
+import { barsOf, valuesOf, writeFigure } from './bars.ts'
+import { figures } from './figures.ts'
+import type { FigureName } from './figures.ts'
+import type { Measure } from './configuration.ts'
+import type { Machine, MeasuredBench, MeasuredConfiguration, Results } from './results.ts'
+import { spreadOf } from './statistics.ts'
+
+/** A table as data: for a terminal and for a document. */
+export interface Sheet {
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** In this order; what no run has is left out. */
+const columns: Readonly<Record<Measure, readonly FigureName[]>> = {
+  throughput: [
+    'messagesPerSecond',
+    'contestantCpu',
+    'postgresCpu',
+    'redisCpu',
+    'brokerCpu',
+    'shareOfPostgres',
+    'sparedPercent',
+    'rowsPerMessage',
+    'rowsTouchedByStale',
+    'walBytesPerMessage',
+    'modacksPerMessage',
+    'peakMegabytes',
+    'steadyMegabytes',
+  ],
+  latency: [
+    'commitP50',
+    'commitP99',
+    'commitP999',
+    'ackedP50',
+    'ackedP99',
+    'ackedP999',
+    'contestantCpu',
+    'postgresCpu',
+  ],
+  start: ['firstAckSeconds'],
+  memory: ['messagesPerSecond', 'contestantCpu', 'peakMegabytes', 'steadyMegabytes', 'megabytesPerMinute'],
+}
+
+/** One row a configuration: medians, and in brackets the least and the greatest. */
+export function sheetOf({ measure, configurations }: MeasuredBench): Sheet {
+  const shown = columns[measure].filter((name) =>
+    configurations.some((one) => valuesOf(one, name).length > 0),
+  )
+  return {
+    head: ['', ...shown.map((name) => figures[name].label), 'runs'],
+    rows: configurations.map((one) => [
+      one.name,
+      ...shown.map((name) => cell(one, name)),
+      String(one.runs.length),
+    ]),
+  }
+}
+
+function cell(configuration: MeasuredConfiguration, name: FigureName): string {
+  const values = valuesOf(configuration, name)
+  if (values.length === 0) return '–'
+  const { median, least, greatest } = spreadOf(values)
+  const [middle, low, high] = [median, least, greatest].map((value) => writeFigure(name, value))
+  return low === high ? String(middle) : `${middle} (${low}–${high})`
+}
+
+/** What was read on the way, of the one run that has such a thing. */
+export function seriesSheet({ configurations }: MeasuredBench): Sheet | undefined {
+  const series = configurations[0]?.runs[0]?.series ?? []
+  if (series.length < 2 || series[0]?.['messages'] === undefined) return undefined
+  const shown = ['messagesPerSecond', 'contestantCpu', 'postgresCpu', 'redisCpu', 'brokerCpu'] as const
+  return {
+    head: ['up to message', ...shown.map((name) => figures[name].label)],
+    rows: series.map((point) => [
+      (point['messages'] ?? 0).toLocaleString('en'),
+      ...shown.map((name) => writeFigure(name, point[name] ?? 0)),
+    ]),
+  }
+}
+
+const marks = new Map([
+  [true, '✓'],
+  [false, '✗'],
+  [undefined, 'not measured'],
+])
+
+export function barSheet(bars: readonly Bar[]): Sheet {
+  return {
+    head: ['', 'wanted', 'found', ''],
+    rows: bars.map(({ what, wanted, found, holds }) => [what, wanted, found ?? '–', marks.get(holds) ?? '']),
+  }
+}
+
+export function markdownTable({ head, rows }: Sheet): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const align = head.map((_, i) => (i === 0 ? '---' : '--:'))
+  return [line(head), `|${align.join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+/** Which plots go with a bench: file name in docs/benchmarks/ and what it shows. */
+export type PlotsOf = (bench: MeasuredBench) => readonly { readonly file: string; readonly alt: string }[]
+
+/** The generated part of docs/BENCHMARKS.md. */
+export function markdownOf(results: Results, plotsOf: PlotsOf): string {
+  const sections = results.benches.flatMap((bench) => [
+    `### ${bench.title}`,
+    `${bench.shows} \`make bench BENCH=${bench.name}\`; ${loadOf(bench)}.`,
+    markdownTable(sheetOf(bench)),
+    ...[seriesSheet(bench)].filter((sheet) => sheet !== undefined).map(markdownTable),
+    ...plotsOf(bench).map(({ file, alt }) => `![${alt}](benchmarks/${file})`),
+  ])
+  const bars = barsOf(results)
+  return [
+    '',
+    machineLine(results),
+    '### What must hold',
+    markdownTable(barSheet(bars)),
+    ...sections,
+    '',
+  ].join('\n\n')
+}
+
+/** How much, and from where. */
+function loadOf({ configurations }: MeasuredBench): string {
+  const parts = configurations.map(({ workload, broker, contestant }) => {
+    const measured = (workload.messages - workload.warmUp).toLocaleString('en')
+    const source =
+      contestant === 'PostgreSQL alone'
+        ? 'no source'
+        : broker === 'bare'
+          ? 'bare source'
+          : 'embedded emulator'
+    return `${measured} messages after ${workload.warmUp.toLocaleString('en')}, ${source}`
+  })
+  return [...new Set(parts)].join('; ')
+}
+
+export function machineLine({ machine, postgresSettings, minutes }: Results): string {
+  const settings = Object.entries(postgresSettings).map(([name, value]) => `\`${name}=${value}\``)
+  return (
+    `${told(machine)}. PostgreSQL as it comes, fsync and synchronous_commit on, but for ${settings.join(', ')}. ` +
+    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} minutes. ` +
+    'Medians; in brackets the least and the greatest of the runs. CPU is user and system time.'
+  )
+}
+
+function told({ cpu, processors, memoryGigabytes, os, node, postgres, redis }: Machine): string {
+  return `${processors} × ${cpu}, ${memoryGigabytes} GB, ${os}; Node.js ${node}, PostgreSQL ${postgres}, Redis ${redis}`
+}

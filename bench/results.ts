@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process'
+import { cpus, release, totalmem, type as osType } from 'node:os'
+import { projectDir } from '../test/support/program.ts'
+import type { Bench, Configuration, Measure, Run } from './configuration.ts'
+import { postgresSettings } from './surroundings.ts'
+
+/** Where, and with what, it was measured. */
+export interface Machine {
+  readonly cpu: string
+  readonly processors: number
+  readonly memoryGigabytes: number
+  readonly os: string
+  readonly node: string
+  readonly postgres: string
+  readonly redis: string
+  /** Abbreviated; with `+` where files were changed since. */
+  readonly commit: string
+  readonly date: string
+}
+
+export interface MeasuredConfiguration extends Omit<Configuration, 'guessSeconds' | 'mostRuns'> {
+  readonly runs: readonly Run[]
+}
+
+export interface MeasuredBench extends Omit<Bench, 'configurations'> {
+  readonly measure: Measure
+  readonly configurations: readonly MeasuredConfiguration[]
+}
+
+/** All that tables and plots are made from. */
+export interface Results {
+  readonly machine: Machine
+  readonly postgresSettings: Readonly<Record<string, string>>
+  /** A hundredth of the messages: these figures say nothing. */
+  readonly quick: boolean
+  readonly minutes: number
+  readonly benches: readonly MeasuredBench[]
+}
+
+/** What was measured of each configuration, to be put into the results; nothing for what was not reached. */
+export type Measured = ReadonlyMap<Configuration, readonly Run[]>
+
+export function resultsOf(
+  benches: readonly Bench[],
+  measured: Measured,
+  machine: Machine,
+  more: { readonly quick: boolean; readonly minutes: number },
+): Results {
+  return {
+    machine,
+    postgresSettings,
+    ...more,
+    benches: benches.map((bench) => ({
+      ...bench,
+      configurations: bench.configurations.flatMap((configuration) => {
+        const runs = measured.get(configuration) ?? []
+        const { guessSeconds: _, mostRuns: __, ...rest } = configuration
+        return runs.length > 0 ? [{ ...rest, runs: runs.map(rounded) }] : []
+      }),
+    })),
+  }
+}
+
+/** Five digits are more than can be told apart. */
+function rounded({ figures, series }: Run): Run {
+  const shorter = (all: Readonly<Record<string, number>>) =>
+    Object.fromEntries(
+      Object.entries(all)
+        // Of a run that was too short for it, a quotient by nothing.
+        .filter(([, value]) => Number.isFinite(value))
+        .map(([name, value]) => [name, Number(value.toPrecision(5))]),
+    )
+  return { figures: shorter(figures), series: series.map(shorter) }
+}
+
+/** @param versions of the servers, as they tell them */
+export function thisMachine(versions: { readonly postgres: string; readonly redis: string }): Machine {
+  const git = (...args: string[]) => {
+    try {
+      return execFileSync('git', args, { cwd: projectDir, encoding: 'utf8', stdio: 'pipe' }).trim()
+    } catch {
+      // Not a clone.
+      return ''
+    }
+  }
+  const changed = git('status', '--porcelain', '--', 'src', 'cmd', 'bench', 'package-lock.json') !== ''
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    processors: cpus().length,
+    memoryGigabytes: Math.round(totalmem() / 1e9),
+    os: `${osType()} ${release()}`,
+    node: process.versions.node,
+    ...versions,
+    commit: `${git('rev-parse', '--short', 'HEAD') || 'unknown'}${changed ? '+' : ''}`,
+    date: new Date().toISOString().slice(0, 10),
+  }
+}
