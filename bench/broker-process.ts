@@ -49,22 +49,23 @@ async function serveEmulator(): Promise<() => BrokerCounts> {
   await clients.close()
 
   let count = 0
+  /** Of message 0; the others' ids follow. */
+  let firstId = 0
   const published: Published = {
     publishedMs: new Float64Array(workload.messages),
     ackedMs: new Float64Array(workload.messages),
   }
   emulator.faults.beforeAck = async ({ messages }) => {
     const now = unixMs()
-    // Its ids begin at 1.
-    for (const { messageId } of messages) published.ackedMs[Number(messageId) - 1] = now
+    for (const { messageId } of messages) published.ackedMs[Number(messageId) - firstId] = now
     count += messages.length
     acked(count)
   }
-  const publish = (from: number, to: number) =>
-    void emulator.publish(
-      topic,
-      Array.from({ length: to - from }, (_, n) => ({ data: dataOf(workload, from + n) })),
-    )
+  const publish = (from: number, to: number) => {
+    const messages = Array.from({ length: to - from }, (_, n) => ({ data: dataOf(workload, from + n) }))
+    const [id] = emulator.publish(topic, messages)
+    if (from === 0) firstId = Number(id)
+  }
   if (options.publishPerSecond === undefined) await load(publish)
   else {
     process.on('message', (message: ToBroker) => {

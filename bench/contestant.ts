@@ -12,7 +12,7 @@ import type { Configuration } from './configuration.ts'
 import type { AloneOptions, FromAlone } from './postgres-alone.ts'
 import type { Surroundings } from './surroundings.ts'
 
-/** Those of the engine are the defaults; the lease is long, so that no machine is so slow that it matters. */
+/** The engine's default. */
 const batchSize = 1000
 const stopLimitMs = 40_000
 
@@ -60,8 +60,9 @@ export function startContestants(
   configuration: Configuration,
   surroundings: Surroundings,
   broker: Broker,
+  more: Readonly<Record<string, string>> = {},
 ): Contestants {
-  const env = environmentOf(configuration, surroundings, broker.emulatorHost)
+  const env = { ...environmentOf(configuration, surroundings, broker.emulatorHost), ...more }
   const isNaive = configuration.contestant === 'naive'
   const start = () =>
     isNaive

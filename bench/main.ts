@@ -116,3 +116,5 @@ function turned({ head, rows }: Sheet): string {
 }
 
 process.exitCode = await main()
+// A run that nobody waits for any more ends with the processes that end with this one.
+if (process.exitCode === interrupted) process.exit()

@@ -113,7 +113,7 @@ function keyOf({ ip, port, service }: Scan): string {
 
 /** The same key always goes to the same upserter, so that no two statements want the same row. */
 function upserterOf(scan: Scan): Upserter {
-  const sum = [...scan.ip].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) % 65_521, 0)
+  const sum = scan.ip.split('').reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) % 65_521, 0)
   return upserters[sum % upserters.length] as Upserter
 }
 

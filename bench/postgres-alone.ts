@@ -38,11 +38,13 @@ const marks = [workload.warmUp, workload.messages]
 let done = 0
 
 tell({ kind: 'loaded' })
-process.once('message', async () => {
+process.once('message', () => void begin())
+
+async function begin(): Promise<void> {
   reached()
   await Promise.all(queues.map(writeAll))
   await pool.end()
-})
+}
 
 async function writeAll(batches: readonly Batch[]): Promise<void> {
   for (const { records, messages } of batches) {

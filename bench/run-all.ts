@@ -4,7 +4,7 @@ import type { Measured } from './results.ts'
 import type { Turn } from './schedule.ts'
 import { Eta } from './schedule.ts'
 import { measureMemory, measureStart } from './start-and-memory.ts'
-import { Surroundings } from './surroundings.ts'
+import type { Surroundings } from './surroundings.ts'
 import { measureThroughput } from './throughput.ts'
 
 const measures: Readonly<
@@ -41,7 +41,7 @@ export async function runAll(
     signal.throwIfAborted()
     listener.begins(turn, eta.of(turns.slice(at)))
     const began = performance.now()
-    // On its way out a run that nobody waits for ends with the processes that end with this one.
+    // A run that is given up goes on until whoever stops everything ends this process.
     const run = await Promise.race([one(turn, surroundings), aborted.promise])
     eta.took(turn, (performance.now() - began) / 1000)
     measured.set(turn.configuration, [...(measured.get(turn.configuration) ?? []), run])

@@ -38,7 +38,10 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/docker/, inDocker],
   [/^make (model|simulate|planted-bugs)\b/, left('takes minutes; a part of it is a test of its own')],
   [/^bin\/ingester$/, left('the name of the program')],
-  [/^node_modules\/\.bin\/node bench\//, left('measures for many minutes')],
+  [
+    /^make (bench|profile)\b/,
+    left('measures for minutes, on a quiet machine; a small run is a test of its own'),
+  ],
   [/^bin\/ingester run --env-file \.env\.demo$/, left('takes the place of a container')],
   [/ --help$/, command(/^Examples:/)],
   [/^make demo( ARGS=--logs)?$/, service(/ready after/)],
