@@ -13,9 +13,10 @@ import type { Run } from './configuration.ts'
 import { jsonOf, writeDocuments } from './documents.ts'
 import { barSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
 import type { Sheet } from './report.ts'
-import type { Results } from './results.ts'
+import type { Measured, Results } from './results.ts'
 import { resultsOf, thisMachine } from './results.ts'
 import { runAll } from './run-all.ts'
+import type { Listener } from './run-all.ts'
 import type { Turn } from './schedule.ts'
 import { scheduleOf } from './schedule.ts'
 import { Surroundings } from './surroundings.ts'
@@ -26,6 +27,7 @@ const interrupted = 130
 
 /** Results go here, where git does not look. */
 const folder = join(projectDir, '.tmp/bench')
+const file = join(folder, 'results.json')
 
 async function main(): Promise<number> {
   const stopping = new AbortController()
@@ -34,9 +36,9 @@ async function main(): Promise<number> {
   try {
     if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
     const wanted = wantedOf(process.argv.slice(2), process.env, benches)
-    const results = await measure(wanted, stopping.signal)
-    await report(results, wanted)
-    return exitCode.done
+    const { results, failures } = await measure(wanted, stopping.signal)
+    await report(results, wanted, failures)
+    return failures.length > 0 ? exitCode.checkFailed : exitCode.done
   } catch (error) {
     if (stopping.signal.aborted) return interrupted
     console.error(error instanceof Error ? error.message : error)
@@ -46,26 +48,52 @@ async function main(): Promise<number> {
   }
 }
 
-async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Results> {
+interface Outcome {
+  readonly results: Results
+  /** Of runs that failed, a line each. */
+  readonly failures: readonly string[]
+}
+
+async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Outcome> {
   const began = performance.now()
   const chosen = isQuick ? benches.map(quick) : benches
   const turns = scheduleOf(chosen, runs)
+  const failures: string[] = []
   using talk = new Talk(process.stderr)
   await using surroundings = await Surroundings.start(signal)
   const machine = thisMachine(await surroundings.versions())
-  let place = 0
-  const listener = {
-    begins: (turn: Turn, secondsLeft: number) => {
-      place += 1
-      const line = `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(secondsLeft)} to go`
-      if (process.stderr.isTTY) talk.progress(line)
-      else talk.say(line)
-    },
-    ended: (turn: Turn, run: Run) => talk.say(`${nameOf(turn)}: ${glimpse(run)}`),
+  const resultsSoFar = (measured: Measured) => {
+    const minutes = Math.ceil((performance.now() - began) / 60_000)
+    return resultsOf(chosen, measured, machine, { quick: isQuick, minutes })
   }
-  const measured = await runAll(turns, surroundings, listener, signal)
-  const took = Math.round((performance.now() - began) / 60_000)
-  return resultsOf(chosen, measured, machine, { quick: isQuick, minutes: took })
+  let place = 0
+  const measured = await runAll(turns, surroundings, listener(), signal)
+  return { results: resultsSoFar(measured), failures }
+
+  function listener(): Listener {
+    return {
+      begins: (turn, secondsLeft) => {
+        place += 1
+        const line = `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(secondsLeft)} to go`
+        if (process.stderr.isTTY) talk.progress(line)
+        else talk.say(line)
+      },
+      ended: (turn, run, soFar) => {
+        talk.say(`${nameOf(turn)}: ${glimpse(run)}`)
+        // Whatever happens later, this is kept.
+        keep(resultsSoFar(soFar))
+      },
+      failed: (turn, error) => {
+        failures.push(`${nameOf(turn)}: ${error.message}`)
+        talk.say(`✗ ${failures.at(-1)}`)
+      },
+    }
+  }
+}
+
+function keep(results: Results): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(file, jsonOf(results))
 }
 
 const nameOf = ({ bench, configuration, round }: Turn) => `${bench.name}, ${configuration.name}, run ${round}`
@@ -84,14 +112,13 @@ function glimpse({ figures }: Run): string {
   return `${rate} messages/s, ${writeFigure('contestantCpu', contestantCpu ?? 0)} CPU-s per million`
 }
 
-async function report(results: Results, { json, write }: Wanted): Promise<void> {
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, 'results.json')
-  writeFileSync(file, jsonOf(results))
+async function report(results: Results, { json, write }: Wanted, failures: readonly string[]): Promise<void> {
+  keep(results)
   if (json) console.log(JSON.stringify(results))
   else console.log(textOf(results))
   console.error(`\nResults: ${file}`)
-  if (write) console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
+  if (failures.length > 0) console.error(`\nFailed, and in no table:\n${failures.join('\n')}`)
+  else if (write) console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
 }
 
 function textOf(results: Results): string {

@@ -22,10 +22,12 @@ const largeTable = 2_000_000
 export interface Listener {
   /** @param secondsLeft with this one */
   begins(turn: Turn, secondsLeft: number): void
-  ended(turn: Turn, run: Run): void
+  ended(turn: Turn, run: Run, soFar: Measured): void
+  /** A process ended, nothing moved any more, or the table is wrong: the others are measured all the same. */
+  failed(turn: Turn, error: Error): void
 }
 
-/** Measures turn by turn. @throws what `signal` aborts with; Error where a run fails or its table is wrong */
+/** Measures turn by turn. @throws what `signal` aborts with */
 export async function runAll(
   turns: readonly Turn[],
   surroundings: Surroundings,
@@ -42,10 +44,13 @@ export async function runAll(
     listener.begins(turn, eta.of(turns.slice(at)))
     const began = performance.now()
     // A run that is given up goes on until whoever stops everything ends this process.
-    const run = await Promise.race([one(turn, surroundings), aborted.promise])
+    const outcome = await Promise.race([one(turn, surroundings), aborted.promise])
     eta.took(turn, (performance.now() - began) / 1000)
-    measured.set(turn.configuration, [...(measured.get(turn.configuration) ?? []), run])
-    listener.ended(turn, run)
+    if (outcome instanceof Error) listener.failed(turn, outcome)
+    else {
+      measured.set(turn.configuration, [...(measured.get(turn.configuration) ?? []), outcome])
+      listener.ended(turn, outcome, measured)
+    }
     const { tableRows, responseBytes } = turn.configuration.workload
     const isNeeded = turns
       .slice(at + 1)
@@ -55,12 +60,10 @@ export async function runAll(
   return measured
 }
 
-async function one({ bench, configuration, round }: Turn, surroundings: Surroundings): Promise<Run> {
+async function one({ bench, configuration }: Turn, surroundings: Surroundings): Promise<Run | Error> {
   try {
     return await measures[bench.measure](configuration, surroundings)
   } catch (error) {
-    throw new Error(`${bench.name}, ${configuration.name}, run ${round}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    return error instanceof Error ? error : new Error(String(error))
   }
 }

@@ -62,7 +62,7 @@ function mixed(i: number): Version {
 
 /** A fresh one among the last, if there is one. */
 function knownBefore(i: number): number | undefined {
-  for (let at = i - 1 - (mix(~i) % memory); at >= 0; at -= 1) if (mix(at) % 10 >= 6) return at
+  for (let at = i - 1 - (mix(~i) % Math.min(memory, i)); at >= 0; at -= 1) if (mix(at) % 10 >= 6) return at
   return undefined
 }
 

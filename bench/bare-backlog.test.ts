@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { BareBacklog } from './bare-backlog.ts'
+
+const backlogOf = async (messages: number, preEncode: boolean) => {
+  const backlog = new BareBacklog({ messages, dataOf: (i) => Buffer.from(`message ${i}`), preEncode })
+  await backlog.prepare()
+  return backlog
+}
+
+/** All that it gives, until it has none. */
+function takeAll(backlog: BareBacklog, most: number, leaseEndMs: number): number[] {
+  const ids: number[] = []
+  for (let parcel = backlog.take(most, leaseEndMs); parcel; parcel = backlog.take(most, leaseEndMs)) {
+    assert.ok(parcel.ids.length <= most)
+    ids.push(...parcel.ids)
+  }
+  return ids
+}
+
+for (const preEncode of [true, false]) {
+  describe(preEncode ? 'encoded beforehand' : 'encoded as it goes', () => {
+    test('each message goes out once, in order, never more at a time than is asked for', async () => {
+      const ids = takeAll(await backlogOf(2500, preEncode), 700, 1000)
+      assert.deepEqual(
+        ids,
+        Array.from({ length: 2500 }, (_, i) => i),
+      )
+    })
+
+    test('what is given back comes again, with the same bytes, and what is acked does not', async () => {
+      const backlog = await backlogOf(3, preEncode)
+      const first = backlog.take(1, 1000)
+      takeAll(backlog, 10, 1000)
+      backlog.ack(1)
+      backlog.giveBack(0)
+      backlog.giveBack(1)
+      const again = backlog.take(10, 1000)
+      assert.deepEqual(again, first)
+      assert.equal(backlog.take(10, 1000), undefined)
+      assert.equal(backlog.redelivered, 1)
+    })
+  })
+}
+
+test('an ack counts once', async () => {
+  const backlog = await backlogOf(2, true)
+  takeAll(backlog, 10, 1000)
+  assert.deepEqual([backlog.ack(1), backlog.ack(1), backlog.acked], [true, false, 1])
+})
+
+test('a lease that ends gives its message back; one that was extended, acked or never began does not', async () => {
+  const backlog = await backlogOf(5, true)
+  backlog.take(4, 1000)
+  backlog.ack(0)
+  backlog.extend(1, 2000)
+  assert.deepEqual(backlog.expire(999), [])
+  assert.deepEqual(backlog.expire(1000), [2, 3])
+  assert.deepEqual(backlog.expire(1500), [])
+  assert.deepEqual(backlog.expire(2000), [1])
+  assert.deepEqual(takeAll(backlog, 10, 3000).sort(), [1, 2, 3, 4])
+})

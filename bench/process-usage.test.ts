@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { cpuSeconds, memoryOf, ticksInStat } from './process-usage.ts'
+
+const busy = (seconds: number) =>
+  `const end = process.cpuUsage().user + ${seconds * 1e6}; while (process.cpuUsage().user < end);`
+
+test('a stat line is read from behind the name, whatever that is', () => {
+  const fields = ['S', ...Array.from({ length: 49 }, (_, i) => i)]
+  assert.equal(ticksInStat(`7 (a) name (b) ${fields.join(' ')}`), 10 + 11 + 12 + 13)
+})
+
+test('CPU is that of a process, of its children, and of those that have ended', async () => {
+  // The parent burns nothing: one child has ended, the other one waits.
+  const program = `
+    const { spawn, spawnSync } = require('node:child_process')
+    spawnSync(process.execPath, ['-e', ${JSON.stringify(busy(0.4))}])
+    const child = spawn(process.execPath, ['-e', ${JSON.stringify(`${busy(0.4)}; console.log('done'); setInterval(() => {}, 1e6)`)}])
+    child.stdout.once('data', () => console.log('ready'))
+    process.stdin.resume().once('end', () => child.kill('SIGKILL'))`
+  const parent = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(parent, 'exit')
+  try {
+    await once(parent.stdout, 'data')
+    const used = cpuSeconds(parent.pid as number)
+    assert.ok(used > 0.8 && used < 8, `${used} s`)
+  } finally {
+    parent.stdin.end()
+    await ended
+  }
+})
+
+test('memory is told in bytes, and its peak does not fall', () => {
+  const before = memoryOf(process.pid)
+  assert.ok(before.resident > 20e6 && before.peak >= before.resident)
+  const block = Buffer.alloc(50e6, 1)
+  const held = memoryOf(process.pid)
+  assert.ok(held.peak > before.resident + 0.8 * block.length)
+})
+
+test('of a process that is gone there is nothing', () => {
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  assert.deepEqual([cpuSeconds(pid), memoryOf(pid)], [0, { resident: 0, peak: 0 }])
+})

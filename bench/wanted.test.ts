@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { benches, quick } from './benches.ts'
+import { Eta, scheduleOf } from './schedule.ts'
+import { UsageError, wantedOf } from './wanted.ts'
+
+describe('what is asked for', () => {
+  test('nothing: all benches, five times', () => {
+    const { benches: chosen, runs, json, write, quick } = wantedOf([], { BENCH: '', RUNS: '' }, benches)
+    assert.equal(chosen.length, benches.length)
+    assert.deepEqual({ runs, json, write, quick }, { runs: 5, json: false, write: false, quick: false })
+  })
+
+  test('some benches, so often', () => {
+    const wanted = wantedOf(['--json', '--quick'], { BENCH: 'stale, updates', RUNS: '2' }, benches)
+    assert.deepEqual(
+      wanted.benches.map(({ name }) => name),
+      ['updates', 'stale'],
+    )
+    assert.equal(wanted.runs, 2)
+    assert.ok(wanted.json && wanted.quick)
+  })
+
+  const wrong: readonly (readonly [
+    what: string,
+    argv: string[],
+    env: Record<string, string>,
+    says: RegExp,
+  ])[] = [
+    [
+      'an unknown bench, with those that there are',
+      [],
+      { BENCH: 'new-keys,fast' },
+      /no bench fast\.[^]*new-keys[^]*memory/,
+    ],
+    ['a bench without a name', [], { BENCH: ',' }, /BENCH=,/],
+    ['no runs', [], { RUNS: '0' }, /RUNS=0 is not a whole number/],
+    ['half a run', [], { RUNS: '1.5' }, /RUNS=1\.5/],
+    ['too many runs', [], { RUNS: '1001' }, /RUNS=1001/],
+    ['an unknown option', ['--fast'], {}, /--fast[^]*--quick/],
+    ['a bench where an option is meant', ['new-keys'], {}, /new-keys/],
+    ['writing what says nothing', ['--write', '--quick'], {}, /--write with --quick/],
+  ]
+  for (const [what, argv, env, says] of wrong) {
+    test(`refused, with the reason: ${what}`, () => {
+      assert.throws(
+        () => wantedOf(argv, env, benches),
+        (error) => error instanceof UsageError && says.test(error.message),
+      )
+    })
+  }
+})
+
+describe('the schedule', () => {
+  const some = benches.filter(({ name }) => name === 'new-keys' || name === 'latency')
+  const [first] = some.map(({ configurations }) => configurations)
+  assert.ok(first)
+
+  test('configurations take turns, and each round begins with another one', () => {
+    const turns = scheduleOf(some, 3).filter(({ bench }) => bench.name === 'new-keys')
+    assert.equal(turns.length, 3 * first.length)
+    const firstOfRound = [0, first.length, 2 * first.length].map((at) => turns[at]?.configuration)
+    assert.deepEqual(firstOfRound, first.slice(0, 3))
+    for (const configuration of first) {
+      const own = turns.filter((turn) => turn.configuration === configuration)
+      assert.deepEqual(
+        own.map(({ round }) => round),
+        [1, 2, 3],
+      )
+    }
+  })
+
+  test('what takes long is run no more often than is said', () => {
+    const turns = scheduleOf(some, 5).filter(({ bench }) => bench.name === 'latency')
+    assert.equal(turns.length, 2 * (some.find(({ name }) => name === 'latency')?.configurations.length ?? 0))
+  })
+
+  test('the time that is left is what was measured, where it was, and else the guess at the pace so far', () => {
+    const turns = scheduleOf(some, 1).slice(0, 3)
+    const eta = new Eta()
+    const guessed = turns.map(({ configuration }) => configuration.guessSeconds)
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
+    assert.equal(eta.of(turns), sum(guessed))
+    const [one] = turns
+    assert.ok(one)
+    eta.took(one, 2 * one.configuration.guessSeconds)
+    assert.equal(eta.of(turns), 2 * sum(guessed))
+  })
+})
+
+test('every bench has its own name, and its configurations theirs, also in a hundredth of the messages', () => {
+  assert.equal(new Set(benches.map(({ name }) => name)).size, benches.length)
+  for (const { configurations } of [...benches, ...benches.map(quick)]) {
+    assert.equal(new Set(configurations.map(({ name }) => name)).size, configurations.length)
+    for (const { workload } of configurations) {
+      assert.ok(workload.messages > workload.warmUp && Number.isInteger(workload.messages))
+      if (workload.kind === 'updates' || workload.kind === 'hot keys') assert.ok(workload.tableRows > 100)
+    }
+  }
+})
