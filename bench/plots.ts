@@ -22,8 +22,9 @@ const frame = {
   padding: 12,
   config: {
     font: 'sans-serif',
-    axis: { labelFontSize: 12, titleFontSize: 12, labelLimit: 260, titleFontWeight: 'normal' },
+    axis: { labelFontSize: 12, titleFontSize: 12, labelLimit: 400, titleFontWeight: 'normal' },
     legend: { labelFontSize: 12, titleFontSize: 12, orient: 'bottom', title: null },
+    title: { fontSize: 13, fontWeight: 'bold', anchor: 'start', offset: 10 },
     view: { stroke: null },
   },
 } as const
@@ -57,7 +58,7 @@ export async function renderPlots({ benches }: Results): Promise<Map<string, str
 }
 
 async function renderSvg(spec: TopLevelSpec, alt: string): Promise<string> {
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' })
+  const view = new View(parse(compile({ ...spec, title: alt }).spec), { renderer: 'none' })
   const svg = await view.toSVG()
   view.finalize()
   return `${svg.replace(/^(<svg [^>]*>)/, `$1<title>${escaped(alt)}</title>`)}\n`

@@ -2,14 +2,15 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+let known: number | undefined
+const ticksPerSecond = () => (known ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' })))
 
 /**
  * User and system time in seconds, so far, of a process, of its living descendants, and of those that have ended and
  * were waited for: PostgreSQL's backends come and go. 0 where there is no such process.
  */
 export function cpuSeconds(pid: number): number {
-  return ticksOf(pid) / ticksPerSecond
+  return ticksOf(pid) / ticksPerSecond()
 }
 
 function ticksOf(pid: number): number {

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Bar } from './bars.ts'
+import { barsOf } from './bars.ts'
+import type { Run } from './configuration.ts'
+import { madeUpResults } from './made-up-results.ts'
+import type { Results } from './results.ts'
+
+type Figures = Run['figures']
+type Runs = Parameters<typeof madeUpResults>[0]
+
+const naive = 'naive, default flow control'
+const thousand = '1,000 messages/s, interval 0 ms'
+const growth = (costs: readonly number[]) =>
+  costs.map((cost, i) => ({
+    messages: i * 1e6,
+    contestantCpu: cost / 2,
+    postgresCpu: cost / 4,
+    redisCpu: cost / 4,
+    brokerCpu: i,
+  }))
+
+/** Everything just as it must be at least. */
+const right: Runs = {
+  'new-keys': {
+    ingester: [{ messagesPerSecond: 85_000, peakMegabytes: 250 }],
+    [naive]: [{ messagesPerSecond: 10_625 }],
+  },
+  updates: { ingester: [{ shareOfPostgres: 0.7 }] },
+  stale: { ingester: [{ contestantCpu: 4.5, rowsTouchedByStale: 0 }] },
+  responses: { '64 KB': [{ peakMegabytes: 500 }] },
+  'growth-messages': { ingester: [{}] },
+  latency: { [thousand]: [{ ackedP50: 10, ackedP99: 50 }] },
+  start: { ingester: [{ firstAckSeconds: 1.5 }] },
+  memory: { '1 KB': [{ megabytesPerMinute: 2, steadyMegabytes: 200 }] },
+}
+
+const broken = (results: Results) => barsOf(results).filter(({ holds }: Bar) => holds === false)
+
+describe('what must hold', () => {
+  test('holds where it is just met', () => {
+    const bars = barsOf(madeUpResults(right, growth([100, 115, 85])))
+    assert.deepEqual(
+      bars.map(({ holds }) => holds),
+      bars.map(() => true),
+      JSON.stringify(bars),
+    )
+  })
+
+  const breaches: readonly (readonly [
+    bar: RegExp,
+    bench: string,
+    configuration: string,
+    figures: Figures,
+  ])[] = [
+    [/CPU ÷ PostgreSQL/, 'updates', 'ingester', { shareOfPostgres: 0.71 }],
+    [/without claims/, 'new-keys', 'ingester', { messagesPerSecond: 84_999 }],
+    [/times the naive/, 'new-keys', naive, { messagesPerSecond: 10_626 }],
+    [/stale: CPU/, 'stale', 'ingester', { contestantCpu: 4.51 }],
+    [/rows touched/, 'stale', 'ingester', { rowsTouchedByStale: 1 }],
+    [/p50/, 'latency', thousand, { ackedP50: 10.1 }],
+    [/p99/, 'latency', thousand, { ackedP99: 50.1 }],
+    [/up to 1 KB/, 'new-keys', 'ingester', { peakMegabytes: 251 }],
+    [/up to 1 KB/, 'memory', '1 KB', { peakMegabytes: 251 }],
+    [/64 KB/, 'responses', '64 KB', { peakMegabytes: 501 }],
+    [/ten minutes/, 'memory', '1 KB', { megabytesPerMinute: 2.1 }],
+    [/first ack/, 'start', 'ingester', { firstAckSeconds: 1.51 }],
+  ]
+  for (const [bar, bench, configuration, figures] of breaches) {
+    test(`is seen to be broken: ${bench}, ${JSON.stringify(figures)}`, () => {
+      const before = right[bench]?.[configuration]?.[0]
+      const runs = { ...right, [bench]: { ...right[bench], [configuration]: [{ ...before, ...figures }] } }
+      const found = broken(madeUpResults(runs, growth([100, 100]))).map(({ what }) => what)
+      assert.ok(found.length >= 1 && found.some((what) => bar.test(what)), found.join('; '))
+    })
+  }
+
+  test('a million that costs a sixth more or less than the first is a breach, wherever it comes', () => {
+    for (const costs of [
+      [100, 116, 100],
+      [100, 100, 84],
+    ]) {
+      const [breach] = broken(madeUpResults(right, growth(costs)))
+      assert.match(breach?.what ?? '', /ten million/)
+    }
+  })
+
+  test('the median counts, not the best run', () => {
+    const runs = {
+      ...right,
+      updates: { ingester: [0.6, 0.8, 0.9].map((shareOfPostgres) => ({ shareOfPostgres })) },
+    }
+    const [breach] = broken(madeUpResults(runs, growth([1, 1])))
+    assert.equal(breach?.found, '0.80')
+  })
+
+  test('memory that falls does not grow', () => {
+    const runs = { ...right, memory: { '1 KB': [{ megabytesPerMinute: -20, steadyMegabytes: 200 }] } }
+    assert.deepEqual(broken(madeUpResults(runs, growth([1, 1]))), [])
+  })
+
+  test('what was not measured neither holds nor is broken', () => {
+    for (const { holds, found } of barsOf(madeUpResults({})))
+      assert.deepEqual([holds, found], [undefined, undefined])
+  })
+})

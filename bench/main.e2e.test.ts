@@ -1,0 +1,206 @@
+// The benchmarks as a user starts them, and small runs through each contestant: that they work, not what they measure.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { after, describe, test } from 'node:test'
+import pg from 'pg'
+import { serverProcesses } from '#stack/processes.ts'
+import { startProgram } from '../test/support/program.ts'
+import { benches, quick } from './benches.ts'
+import type { Configuration, Run } from './configuration.ts'
+import { plotsOf, renderPlots } from './plots.ts'
+import { markdownOf } from './report.ts'
+import { resultsOf, thisMachine } from './results.ts'
+import { runAll } from './run-all.ts'
+import { scheduleOf } from './schedule.ts'
+import { measureStart } from './start-and-memory.ts'
+import { Surroundings } from './surroundings.ts'
+import { measureThroughput } from './throughput.ts'
+import type { Workload } from './workload.ts'
+
+const { PATH = '' } = process.env
+
+/** The program with an environment of its own. */
+const bench = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  startProgram(process.execPath, ['bench/main.ts', ...args], { env: { PATH, ...env } })
+
+describe('the command line', () => {
+  const wrong: readonly (readonly [
+    what: string,
+    args: string[],
+    env: Record<string, string>,
+    says: RegExp,
+  ])[] = [
+    ['an unknown bench', [], { BENCH: 'fastest' }, /no bench fastest[^]*new-keys[^]*memory/],
+    ['no runs', [], { RUNS: '0' }, /RUNS=0/],
+    ['an unknown option', ['--fast'], {}, /--fast/],
+  ]
+  for (const [what, args, env, says] of wrong) {
+    test(`${what}: exit 2, and what there is`, async () => {
+      await using program = bench(args, env)
+      assert.equal(await program.ended, 2)
+      assert.match(program.stderr(), says)
+      assert.equal(program.stdout(), '')
+    })
+  }
+
+  test('no redis-server: said, with the mend', async () => {
+    await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1', PATH: '/nonexistent' })
+    assert.equal(await program.ended, 1)
+    assert.match(program.stderr(), /redis-server is not on PATH: .*apt-get install/)
+  })
+
+  test('Ctrl-C in the middle of a run leaves no process and no folder', async () => {
+    const folders = () => new Set(readdirSync(tmpdir()).filter((name) => name.startsWith('ingester-')))
+    const before = folders()
+    await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
+    await program.said(/memory, 1 KB, run 1/)
+    // The run has begun when its processes are there: PostgreSQL, Redis, the broker and the ingester.
+    while (
+      (await commandsOf(program.pid)).filter((line) => /broker-process|cmd\/ingester/.test(line)).length < 2
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    const running = await serverProcesses(program.pid)
+    const own = [...folders().difference(before)]
+    program.signal('SIGINT')
+    assert.equal(await program.ended, 130)
+    assert.ok(running.length > 6, `${running.length}`)
+    const until = performance.now() + 15_000
+    const left = () => running.filter((pid) => isAlive(pid))
+    while (
+      (left().length > 0 || own.some((name) => existsSync(`${tmpdir()}/${name}`))) &&
+      performance.now() < until
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    assert.deepEqual(left(), [])
+    assert.deepEqual(
+      own.filter((name) => folders().has(name)),
+      [],
+    )
+  })
+})
+
+async function commandsOf(pid: number): Promise<string[]> {
+  const pids = await serverProcesses(pid)
+  return pids.map((one) => {
+    try {
+      return readFileSync(`/proc/${one}/cmdline`, 'utf8')
+    } catch {
+      return ''
+    }
+  })
+}
+
+/** A zombie is not, and not every container has a first process that reaps it. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+const surroundings = await Surroundings.start(new AbortController().signal)
+after(() => surroundings[Symbol.asyncDispose]())
+
+/** The first configuration of a bench, with a few messages. */
+function small(name: string, configuration: string, more: Partial<Workload> = {}): Configuration {
+  const bench = benches.find((one) => one.name === name)
+  const found = bench && quick(bench).configurations.find((one) => one.name === configuration)
+  assert.ok(found, configuration)
+  return { ...found, workload: { ...found.workload, messages: 3000, warmUp: 500, ...more } }
+}
+
+describe('a run', () => {
+  test('the ingester on the bare source: all is acked once, every cost has its owner', async () => {
+    const { figures, series } = await measureThroughput(small('new-keys', 'ingester'), surroundings)
+    assert.equal(figures['rowsPerMessage'], 1)
+    assert.ok((figures['messagesPerSecond'] ?? 0) > 100)
+    for (const name of [
+      'contestantCpu',
+      'postgresCpu',
+      'walBytesPerMessage',
+      'peakMegabytes',
+      'steadyMegabytes',
+    ]) {
+      assert.ok((figures[name] ?? -1) >= 0, name)
+    }
+    assert.ok((figures['peakMegabytes'] ?? 0) > 30)
+    assert.equal(series.length, 1)
+  })
+
+  test('the ingester on the embedded emulator', async () => {
+    const onEmulator = { ...small('new-keys', 'ingester'), broker: 'emulator' } as const
+    const { figures } = await measureThroughput(onEmulator, surroundings)
+    assert.equal(figures['rowsPerMessage'], 1)
+  })
+
+  test('what is stale touches no row', async () => {
+    const { figures } = await measureThroughput(small('stale', 'ingester'), surroundings)
+    assert.equal(figures['rowsTouchedByStale'], 0)
+    assert.ok((figures['sparedPercent'] ?? 0) > 50, `${figures['sparedPercent']}%`)
+  })
+
+  test('the naive one', async () => {
+    const { figures } = await measureThroughput(
+      small('new-keys', 'naive, default flow control'),
+      surroundings,
+    )
+    assert.equal(figures['rowsPerMessage'], 1)
+  })
+
+  test('PostgreSQL alone', async () => {
+    const { figures } = await measureThroughput(small('updates', 'PostgreSQL alone'), surroundings)
+    assert.ok((figures['postgresCpu'] ?? -1) >= 0 && !('peakMegabytes' in figures))
+  })
+
+  test('the start', async () => {
+    const { figures } = await measureStart(
+      small('start', 'ingester', { messages: 100, warmUp: 0 }),
+      surroundings,
+    )
+    assert.ok((figures['firstAckSeconds'] ?? 0) > 0.1)
+  })
+
+  test('a table that is not as it must be fails it, and the others go on', async () => {
+    await spoilTemplate()
+    const told: string[] = []
+    const runs: Run[] = []
+    const configurations = [small('updates', 'ingester', { tableRows: 1000 }), small('new-keys', 'ingester')]
+    const bench = { ...(benches[0] as (typeof benches)[number]), configurations }
+    const turns = scheduleOf([bench], 1)
+    const measured = await runAll(
+      turns,
+      surroundings,
+      {
+        begins: () => {},
+        ended: (_, run) => void runs.push(run),
+        failed: (_, error) => void told.push(error.message),
+      },
+      new AbortController().signal,
+    )
+    assert.match(told.join('; '), /^the table is wrong: it has 1001 rows and should have 1000$/)
+    assert.equal(runs.length, 1)
+    // What there is becomes a page with its plots.
+    const results = resultsOf([bench], measured, thisMachine(await surroundings.versions()), {
+      quick: true,
+      minutes: 1,
+    })
+    assert.equal(results.benches[0]?.configurations.length, 1)
+    const plots = await renderPlots(results)
+    assert.equal(plots.size, 2)
+    assert.match(markdownOf(results, plotsOf), /new-keys-cpu\.svg/)
+  })
+})
+
+/** A row that nobody published, in what the table is copied from. */
+async function spoilTemplate(): Promise<void> {
+  await surroundings.fresh(1000, 40)
+  const { host, port, user, password } = surroundings.postgres
+  const client = new pg.Client({ host, port, user, password, database: 'filled_1000_40' })
+  await client.connect()
+  await client.query(`INSERT INTO scan_results VALUES ('::1', 1, 'HTTP', 'x', now())`)
+  await client.end()
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { barsOf } from './bars.ts'
+import { jsonOf } from './documents.ts'
+import { madeUpResults } from './made-up-results.ts'
+import { plotsOf, renderPlots } from './plots.ts'
+import { barSheet, markdownOf, markdownTable, seriesSheet, sheetOf } from './report.ts'
+
+const results = madeUpResults({
+  'new-keys': {
+    ingester: [
+      { messagesPerSecond: 90_000.4, contestantCpu: 6, sparedPercent: 1 },
+      { messagesPerSecond: 80_000, contestantCpu: 6, sparedPercent: 1 },
+      { messagesPerSecond: 100_000, contestantCpu: 6, sparedPercent: 1 },
+    ],
+    'PostgreSQL alone': [{ messagesPerSecond: 120_000, contestantCpu: 1.25 }],
+  },
+})
+
+test('a table has the median of the runs with its spread, and only columns that somebody has', () => {
+  const [bench] = results.benches
+  assert.ok(bench)
+  assert.equal(
+    markdownTable(sheetOf(bench)),
+    [
+      '|  | messages/s | itself, CPU-s per million | never sent to PostgreSQL, % | runs |',
+      '|---|--:|--:|--:|--:|',
+      '| ingester | 90,000 (80,000–100,000) | 6.0 | 1 | 3 |',
+      '| PostgreSQL alone | 120,000 | 1.3 | – | 1 |',
+    ].join('\n'),
+  )
+})
+
+test('what each million costs is a table of its own', () => {
+  const series = [1, 2].map((million) => ({
+    messages: million * 1e6,
+    messagesPerSecond: 5000,
+    contestantCpu: million,
+  }))
+  const [bench] = madeUpResults({ 'growth-messages': { ingester: [{ contestantCpu: 1 }] } }, series).benches
+  assert.ok(bench)
+  assert.deepEqual(
+    seriesSheet(bench)?.rows.map((row) => row.slice(0, 3)),
+    [
+      ['1,000,000', '5,000', '1.0'],
+      ['2,000,000', '5,000', '2.0'],
+    ],
+  )
+})
+
+test('a bar that was not measured is not ticked', () => {
+  const rows = barSheet(barsOf(results)).rows.map(([what = '', , found, mark]) => [
+    what.slice(0, 8),
+    found,
+    mark,
+  ])
+  assert.deepEqual(rows[0], ['updates ', '–', 'not measured'])
+  assert.deepEqual(rows[1], ['new keys', '90,000', '✓'])
+})
+
+test('the page says on what it was measured, and shows each plot that is made', async () => {
+  const page = markdownOf(results, plotsOf)
+  assert.match(page, /2 × A processor, 25 GB.*PostgreSQL 18\.4.*`shared_buffers=1GB`.*abc1234/)
+  assert.match(page, /BENCH=new-keys`; .*bare source.*; .*no source/)
+  const shown = [...page.matchAll(/!\[[^\]]{20,}\]\(benchmarks\/([^)]+)\)/g)].map(([, file]) => file)
+  assert.deepEqual(shown, [...(await renderPlots(results)).keys()])
+  assert.ok(shown.length > 1)
+})
+
+test('the same results make the same plots, on a ground of their own, and told to who cannot see them', async () => {
+  const [one, other] = [await renderPlots(results), await renderPlots(structuredClone(results))]
+  assert.deepEqual([...one], [...other])
+  for (const svg of one.values()) {
+    assert.match(svg, /^<svg [^>]*width="\d+"[^>]*><title>[^<]{20,}<\/title><rect [^>]*fill="white"/)
+    assert.doesNotMatch(svg, /…|NaN|undefined/)
+    assert.ok(Number(/width="(\d+)"/.exec(svg)?.[1]) <= 900)
+  }
+})
+
+test('results are written a run a line, and read back as they were', () => {
+  const text = jsonOf(results)
+  assert.deepEqual(JSON.parse(text), results)
+  assert.ok(
+    text.includes(
+      `\n            {"figures":{"messagesPerSecond":80000,"contestantCpu":6,"sparedPercent":1},"series":[]},\n`,
+    ),
+  )
+})

@@ -1,0 +1,36 @@
+// docs/BENCHMARKS.md, its plots, and the results that both are made from.
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { benches } from '../../bench/benches.ts'
+import { documentsOf, resultsFile } from '../../bench/documents.ts'
+import type { Results } from '../../bench/results.ts'
+import { projectDir } from '../support/program.ts'
+
+const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
+const results = JSON.parse(read(resultsFile)) as Results
+
+test('tables and plots are made from the results beside them, to the byte', async () => {
+  const documents = await documentsOf(results)
+  for (const [file, text] of documents) {
+    assert.ok(read(file) === text, `${file}: \`make bench ARGS=--write\` writes it, nobody else`)
+  }
+  const made = [...documents.keys()].filter((file) => file.startsWith('docs/benchmarks/'))
+  const there = readdirSync(join(projectDir, 'docs/benchmarks')).map((file) => `docs/benchmarks/${file}`)
+  assert.deepEqual(there.sort(), made.sort())
+})
+
+test('the results are no rehearsal', () => {
+  assert.equal(results.quick, false)
+  assert.ok(results.benches.length > 0)
+})
+
+test('a bench that a document names is there', () => {
+  const known = new Set(benches.map(({ name }) => name))
+  for (const file of ['README.md', 'docs/BENCHMARKS.md', 'docs/OPERATIONS.md']) {
+    for (const [, names = ''] of read(file).matchAll(/\bBENCH=([\w,-]+)/g)) {
+      for (const name of names.split(',')) assert.ok(known.has(name), `${file}: BENCH=${name}`)
+    }
+  }
+})
