@@ -5,6 +5,7 @@ import { withTable } from '../test/support/table-in-docs.ts'
 import { plotsOf, renderPlots } from './plots.ts'
 import { markdownOf } from './report.ts'
 import type { Results } from './results.ts'
+import { jsonOf } from './results.ts'
 
 const page = 'docs/BENCHMARKS.md'
 const folder = 'docs/benchmarks'
@@ -22,25 +23,6 @@ export async function documentsOf(results: Results): Promise<Map<string, string>
     [resultsFile, jsonOf(results)],
     ...[...plots].map(([file, svg]) => [`${folder}/${file}`, svg] as const),
   ])
-}
-
-/** A run a line: changes can be read, and the file stays short. */
-export function jsonOf(results: Results): string {
-  const runs: string[] = []
-  const placed = JSON.stringify(
-    results,
-    (key, value: unknown) =>
-      key === 'runs' && Array.isArray(value) ? value.map((run) => runs.push(JSON.stringify(run)) - 1) : value,
-    2,
-  )
-  // The numbers of the runs stand on lines of their own.
-  const lines = placed.replace(/"runs": \[([\s\d,]+)\]/g, (all, numbers: string) =>
-    all.replace(
-      numbers,
-      numbers.replaceAll(/\d+/g, (number) => runs[Number(number)] ?? number),
-    ),
-  )
-  return `${lines}\n`
 }
 
 /** Writes them, in place of all that was there. */

@@ -25,24 +25,12 @@ const bench = (args: readonly string[], env: Readonly<Record<string, string>> = 
   startProgram(process.execPath, ['bench/main.ts', ...args], { env: { PATH, ...env } })
 
 describe('the command line', () => {
-  const wrong: readonly (readonly [
-    what: string,
-    args: string[],
-    env: Record<string, string>,
-    says: RegExp,
-  ])[] = [
-    ['an unknown bench', [], { BENCH: 'fastest' }, /no bench fastest[^]*new-keys[^]*memory/],
-    ['no runs', [], { RUNS: '0' }, /RUNS=0/],
-    ['an unknown option', ['--fast'], {}, /--fast/],
-  ]
-  for (const [what, args, env, says] of wrong) {
-    test(`${what}: exit 2, and what there is`, async () => {
-      await using program = bench(args, env)
-      assert.equal(await program.ended, 2)
-      assert.match(program.stderr(), says)
-      assert.equal(program.stdout(), '')
-    })
-  }
+  test('an unknown bench: exit 2, and those that there are', async () => {
+    await using program = bench([], { BENCH: 'fastest' })
+    assert.equal(await program.ended, 2)
+    assert.match(program.stderr(), /no bench fastest[^]*new-keys[^]*memory/)
+    assert.equal(program.stdout(), '')
+  })
 
   test('no redis-server: said, with the mend', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1', PATH: '/nonexistent' })

@@ -10,11 +10,10 @@ import { projectDir } from '../test/support/program.ts'
 import { barsOf, writeFigure } from './bars.ts'
 import { benches, quick } from './benches.ts'
 import type { Run } from './configuration.ts'
-import { jsonOf, writeDocuments } from './documents.ts'
 import { barSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
 import type { Sheet } from './report.ts'
 import type { Measured, Results } from './results.ts'
-import { resultsOf, thisMachine } from './results.ts'
+import { jsonOf, resultsOf, thisMachine } from './results.ts'
 import { runAll } from './run-all.ts'
 import type { Listener } from './run-all.ts'
 import type { Turn } from './schedule.ts'
@@ -67,6 +66,8 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
     return resultsOf(chosen, measured, machine, { quick: isQuick, minutes })
   }
   let place = 0
+  let line = () => ''
+  using _ticking = ticking(() => talk.progress(line()))
   const measured = await runAll(turns, surroundings, listener(), signal)
   return { results: resultsSoFar(measured), failures }
 
@@ -74,9 +75,13 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
     return {
       begins: (turn, secondsLeft) => {
         place += 1
-        const line = `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(secondsLeft)} to go`
-        if (process.stderr.isTTY) talk.progress(line)
-        else talk.say(line)
+        const began = performance.now()
+        line = () => {
+          const left = Math.max(0, secondsLeft - (performance.now() - began) / 1000)
+          return `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(left)} to go`
+        }
+        if (process.stderr.isTTY) talk.progress(line())
+        else talk.say(line())
       },
       ended: (turn, run, soFar) => {
         talk.say(`${nameOf(turn)}: ${glimpse(run)}`)
@@ -89,6 +94,12 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
       },
     }
   }
+}
+
+/** The time that is left, each second anew. */
+function ticking(draw: () => void): Disposable {
+  const timer = setInterval(draw, 1000)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 function keep(results: Results): void {
@@ -118,18 +129,26 @@ async function report(results: Results, { json, write }: Wanted, failures: reado
   else console.log(textOf(results))
   console.error(`\nResults: ${file}`)
   if (failures.length > 0) console.error(`\nFailed, and in no table:\n${failures.join('\n')}`)
-  else if (write) console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
+  else if (write) {
+    // The library that draws is large.
+    const { writeDocuments } = await import('./documents.ts')
+    console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
+  }
 }
 
 function textOf(results: Results): string {
-  const quickly = results.quick ? ['With --quick: these figures say nothing.'] : []
   const sections = results.benches.flatMap((bench) => {
     const series = seriesSheet(bench)
     return [`${bench.title}\n${turned(sheetOf(bench))}`, ...(series ? [terminalTable(series)] : [])]
   })
-  return [machineLine(results), ...quickly, ...sections, terminalTable(barSheet(barsOf(results)))].join(
-    '\n\n',
-  )
+  return [machineLine(results), ...sections, verdictOf(results)].filter((part) => part !== '').join('\n\n')
+}
+
+/** What must hold, as far as it was measured. */
+function verdictOf(results: Results): string {
+  if (results.quick) return 'With --quick: these figures say nothing.'
+  const bars = barsOf(results).filter(({ holds }) => holds !== undefined)
+  return bars.length > 0 ? terminalTable(barSheet(bars)) : ''
 }
 
 function terminalTable({ head, rows }: Sheet): string {

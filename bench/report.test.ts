@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { barsOf } from './bars.ts'
-import { jsonOf } from './documents.ts'
 import { madeUpResults } from './made-up-results.ts'
 import { plotsOf, renderPlots } from './plots.ts'
+import { jsonOf } from './results.ts'
 import { barSheet, markdownOf, markdownTable, seriesSheet, sheetOf } from './report.ts'
 
 const results = madeUpResults({

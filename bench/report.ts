@@ -141,7 +141,7 @@ export function machineLine({ machine, postgresSettings, minutes }: Results): st
   const settings = Object.entries(postgresSettings).map(([name, value]) => `\`${name}=${value}\``)
   return (
     `${told(machine)}. PostgreSQL as it comes, fsync and synchronous_commit on, but for ${settings.join(', ')}. ` +
-    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} minutes. ` +
+    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} min. ` +
     'Medians; in brackets the least and the greatest of the runs. CPU is user and system time.'
   )
 }

@@ -108,7 +108,7 @@ const known = new Map<string, Checksum>()
 
 export async function expected(workload: Workload): Promise<Checksum> {
   const name = JSON.stringify(workload)
-  const checksum = known.get(name) ?? expectedChecksum(workload)
+  const checksum = known.get(name) ?? (await expectedChecksum(workload))
   known.set(name, checksum)
   return checksum
 }
