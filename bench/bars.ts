@@ -73,7 +73,7 @@ function written(found: number | undefined, digits: number): string | undefined 
   return found === undefined ? undefined : writeNumber(found, digits)
 }
 
-export function configurationNamed(
+function configurationNamed(
   { benches }: Results,
   bench: string,
   name: string,

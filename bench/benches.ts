@@ -125,7 +125,7 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [
       ingester('1 KB', workload('new keys', 200_000, { warmUp: 50_000, responseBytes: 1024 })),
-      ingester('64 KB', workload('new keys', 10_000, { warmUp: 3000, responseBytes: 65_536 })),
+      ingester('64 KB', workload('new keys', 5000, { warmUp: 1000, responseBytes: 65_536 })),
     ],
   },
   {

@@ -27,7 +27,7 @@ export interface Contestants extends AsyncDisposable {
 }
 
 /** The variables that point a contestant at its surroundings. */
-export function environmentOf(
+function environmentOf(
   { cache, flushIntervalMs, flowControl }: Configuration,
   { database, redis }: Surroundings,
   emulatorHost: string,
