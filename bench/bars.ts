@@ -122,13 +122,13 @@ function driftOf(results: Results): number | undefined {
   return Math.max(...costs.map((cost) => (Math.abs(cost - first) / first) * 100))
 }
 
-/** What ten minutes would add, in percent; falling is not growing. */
+/** What ten minutes add, in percent. */
 function growthOf(memory: MeasuredConfiguration | undefined): number | undefined {
   const [slope, steady] = [
     medianFigure(memory, 'megabytesPerMinute'),
     medianFigure(memory, 'steadyMegabytes'),
   ]
-  return slope === undefined || !steady ? undefined : (Math.max(0, slope) * 10 * 100) / steady
+  return slope === undefined || !steady ? undefined : (slope * 10 * 100) / steady
 }
 
 /** Label of a figure with its digits, for a value. */
