@@ -19,6 +19,8 @@ import { measureThroughput } from './throughput.ts'
 import type { Workload } from './workload.ts'
 
 const { PATH = '' } = process.env
+/** PostgreSQL may take its time; a run would wait for a minute until it gives up. */
+const stopLimitMs = 40_000
 
 /** The program with an environment of its own. */
 const bench = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
@@ -51,8 +53,10 @@ describe('the command line', () => {
     }
     const running = await serverProcesses(program.pid)
     const own = [...folders().difference(before)]
+    const asked = performance.now()
     program.signal('SIGINT')
     assert.equal(await program.ended, 130)
+    assert.ok(performance.now() - asked < stopLimitMs, 'it waited for a run that nobody wants any more')
     assert.ok(running.length > 6, `${running.length}`)
     const until = performance.now() + 15_000
     const left = () => running.filter((pid) => isAlive(pid))

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { cpuSeconds, memoryOf, ticksInStat } from './process-usage.ts'
 
+/** In user time: looking at the clock all the time would be system time. */
 const busy = (seconds: number) =>
-  `const end = process.cpuUsage().user + ${seconds * 1e6}; while (process.cpuUsage().user < end);`
+  `while (process.cpuUsage().user < ${seconds * 1e6}) for (let i = 0; i < 1e7; i++);`
 
 test('a stat line is read from behind the name, whatever that is', () => {
   const fields = ['S', ...Array.from({ length: 49 }, (_, i) => i)]
@@ -14,18 +15,20 @@ test('a stat line is read from behind the name, whatever that is', () => {
 
 test('CPU is that of a process, of its children, and of those that have ended', async () => {
   // The parent burns nothing: one child has ended, the other one waits.
+  const living = `${busy(1.2)}; console.log('done'); setInterval(() => {}, 1e6)`
   const program = `
     const { spawn, spawnSync } = require('node:child_process')
     spawnSync(process.execPath, ['-e', ${JSON.stringify(busy(1.2))}])
-    const child = spawn(process.execPath, ['-e', ${JSON.stringify(`${busy(1.2)}; console.log('done'); setInterval(() => {}, 1e6)`)}])
-    child.stdout.once('data', () => console.log('ready'))
+    const child = spawn(process.execPath, ['-e', ${JSON.stringify(living)}])
+    child.stdout.once('data', () => console.log(child.pid))
     process.stdin.resume().once('end', () => child.kill('SIGKILL'))`
   const parent = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(parent, 'exit')
   try {
-    await once(parent.stdout, 'data')
-    const used = cpuSeconds(parent.pid as number)
-    assert.ok(used > 2.4 && used < 12, `${used} s`)
+    const [child] = await once(parent.stdout, 'data')
+    const [all, own] = [cpuSeconds(parent.pid as number), cpuSeconds(Number(child))]
+    assert.ok(own > 1.1 && own < 6, `the living child: ${own} s`)
+    assert.ok(all > own + 1.1 && all < own + 6, `all: ${all} s, the living child ${own} s`)
   } finally {
     parent.stdin.end()
     await ended
