@@ -94,6 +94,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
+test('a profile: whose functions the time goes to', async () => {
+  const env = { PATH, BENCH: 'new-keys' }
+  await using program = startProgram(process.execPath, ['bench/profile.ts', '--quick', '--json'], { env })
+  assert.equal(await program.ended, 0, program.stderr())
+  const { packages, functions } = JSON.parse(program.stdout())
+  const owners = packages.rows.map(([owner]: string[]) => owner)
+  assert.ok(owners.includes('src/ingest') && owners.includes('src/pipeline'), owners.join(', '))
+  assert.ok(functions.rows.length > 10)
+})
+
 const surroundings = await Surroundings.start(new AbortController().signal)
 after(() => surroundings[Symbol.asyncDispose]())
 

@@ -50,15 +50,18 @@ export function resultsOf(
     machine,
     postgresSettings,
     ...more,
-    benches: benches.map((bench) => ({
-      ...bench,
-      configurations: bench.configurations.flatMap((configuration) => {
-        const runs = measured.get(configuration) ?? []
-        const { guessSeconds: _, mostRuns: __, ...rest } = configuration
-        return runs.length > 0 ? [{ ...rest, runs: runs.map(rounded) }] : []
-      }),
-    })),
+    benches: benches
+      .map((bench) => ({ ...bench, configurations: measuredOf(bench, measured) }))
+      .filter(({ configurations }) => configurations.length > 0),
   }
+}
+
+function measuredOf({ configurations }: Bench, measured: Measured): MeasuredConfiguration[] {
+  return configurations.flatMap((configuration) => {
+    const runs = measured.get(configuration) ?? []
+    const { guessSeconds: _, mostRuns: __, ...rest } = configuration
+    return runs.length > 0 ? [{ ...rest, runs: runs.map(rounded) }] : []
+  })
 }
 
 /** Five digits are more than can be told apart. */
