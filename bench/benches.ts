@@ -19,7 +19,7 @@ const ingester = (name: string, work: Workload, more: Partial<Configuration> = {
   processes: 1,
   cache: 'watermarks',
   flushIntervalMs: 100,
-  guessSeconds: 30,
+  guessSeconds: 25,
   ...more,
 })
 
@@ -45,14 +45,14 @@ const millionRows = { tableRows: million }
 const newKeys = workload('new keys', 600_000)
 const updates = workload('updates', 600_000, millionRows)
 const stale = workload('stale', 600_000)
-const secondary = 400_000
+const secondary = 250_000
 
 const latencies = [100, 1000, 10_000].flatMap((rate) =>
   [0, 100].map((flushIntervalMs) =>
     ingester(
       `${rate.toLocaleString('en')} messages/s, interval ${flushIntervalMs} ms`,
-      workload('new keys', rate * 25, { warmUp: rate * 5 }),
-      { broker: 'emulator', flushIntervalMs, publishPerSecond: rate, guessSeconds: 40, mostRuns: 2 },
+      workload('new keys', rate * 20, { warmUp: rate * 5 }),
+      { broker: 'emulator', flushIntervalMs, publishPerSecond: rate, guessSeconds: 33, mostRuns: 2 },
     ),
   ),
 )
@@ -163,8 +163,8 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [10_000, 100_000, million, 10 * million].map((tableRows) =>
       ingester(`${tableRows.toLocaleString('en')} rows`, workload('updates', secondary, { tableRows }), {
-        mostRuns: 2,
-        guessSeconds: tableRows > million ? 120 : 30,
+        mostRuns: 1,
+        guessSeconds: tableRows > million ? 120 : 25,
       }),
     ),
   },
@@ -172,7 +172,7 @@ export const benches: readonly Bench[] = [
     name: 'latency',
     title: 'Latency',
     shows:
-      'From publishing on the embedded emulator until the row is visible, at a steady rate, for 25 seconds after 5 of warm-up.',
+      'From publishing on the embedded emulator until the row is visible, at a steady rate, for 20 seconds after 5 of warm-up.',
     measure: 'latency',
     configurations: latencies,
   },
