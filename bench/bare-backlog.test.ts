@@ -2,8 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { BareBacklog } from './bare-backlog.ts'
 
-const backlogOf = async (messages: number, preEncode: boolean) => {
-  const backlog = new BareBacklog({ messages, dataOf: (i) => Buffer.from(`message ${i}`), preEncode })
+const backlogOf = async (messages: number, preEncode: boolean, barrier = 0) => {
+  const backlog = new BareBacklog({
+    messages,
+    dataOf: (i) => Buffer.from(`message ${i}`),
+    preEncode,
+    barrier,
+  })
   await backlog.prepare()
   return backlog
 }
@@ -42,6 +47,15 @@ for (const preEncode of [true, false]) {
     })
   })
 }
+
+test('what follows the barrier goes out when all before it is acked', async () => {
+  const backlog = await backlogOf(5, true, 3)
+  assert.deepEqual(takeAll(backlog, 10, 1000), [0, 1, 2])
+  for (const id of [0, 1]) backlog.ack(id)
+  assert.equal(backlog.take(10, 1000), undefined)
+  backlog.ack(2)
+  assert.deepEqual(takeAll(backlog, 10, 1000), [3, 4])
+})
 
 test('an ack counts once', async () => {
   const backlog = await backlogOf(2, true)

@@ -6,6 +6,8 @@ export interface BacklogOptions {
   readonly dataOf: (i: number) => Buffer
   /** Encode all of it before anybody asks; else each thousand when its turn comes. */
   readonly preEncode: boolean
+  /** What follows so many messages goes out when all of these are acked; 0: nothing waits. */
+  readonly barrier: number
 }
 
 /** Messages to be sent together. */
@@ -49,10 +51,6 @@ export class BareBacklog {
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#again.length === 0 && this.#next === this.#options.messages
-  }
-
   /** The next ones, at most so many; undefined where there is none. Each is leased until then. */
   take(most: number, leaseEndMs: number): Parcel | undefined {
     const again = this.#again.pop()
@@ -60,9 +58,11 @@ export class BareBacklog {
       this.redelivered += 1
       return this.#parcel(this.#encode(again, again + 1), again, again + 1, leaseEndMs)
     }
-    if (this.#next === this.#options.messages) return undefined
+    const { messages, barrier } = this.#options
+    if (this.#next === messages || (this.#next === barrier && this.acked < barrier)) return undefined
     const run = this.#runAt(this.#next)
-    const to = Math.min(this.#next + most, run.from + run.offsets.length - 1)
+    const stop = this.#next < barrier ? barrier : messages
+    const to = Math.min(this.#next + most, run.from + run.offsets.length - 1, stop)
     const parcel = this.#parcel(run, this.#next, to, leaseEndMs)
     this.#next = to
     return parcel

@@ -140,11 +140,9 @@ describe('a run', () => {
   })
 
   test('what is stale touches no row', async () => {
-    // Many, so that nothing is in hand together with what makes it stale.
-    const counts = { messages: 44_000, warmUp: 40_000 }
-    const { figures } = await measureThroughput(small('stale', 'ingester', counts), surroundings)
+    const { figures } = await measureThroughput(small('stale', 'ingester'), surroundings)
     assert.equal(figures['rowsTouchedByStale'], 0)
-    assert.ok((figures['sparedPercent'] ?? 0) > 8, `${figures['sparedPercent']}%`)
+    assert.ok((figures['sparedPercent'] ?? 0) > 50, `${figures['sparedPercent']}%`)
   })
 
   test('the naive one', async () => {

@@ -40,7 +40,7 @@ export function versionOf(workload: Workload, i: number): Version {
       // The warm-up writes the newest version of each key; whatever follows is older.
       if (i < workload.warmUp) return { key: i, version: watermarkVersion }
       return {
-        key: mix(i) % Math.min(workload.warmUp, i - lagOf(workload)),
+        key: mix(i) % workload.warmUp,
         version: 1 + (mix(~i) % (watermarkVersion - 1)),
       }
     case 'duplicates':
@@ -51,14 +51,6 @@ export function versionOf(workload: Workload, i: number): Version {
     case 'mixture':
       return mixed(i)
   }
-}
-
-/**
- * What is stale follows the newest of its key only after so many messages, more than anybody holds at a time: streams
- * overtake each other, and what comes before the newest would be no older than anything.
- */
-function lagOf({ warmUp }: Workload): number {
-  return Math.min(50_000, Math.floor(warmUp / 2))
 }
 
 /** 40% fresh, 30% duplicates to the letter, 30% late: of a known key, half of these older and half newer. */
