@@ -120,7 +120,8 @@ async function isolate(
     const left = part.filter(isLeft)
     return left.length > 0 ? flushAndTell(left, token, ports) : []
   }
-  const { refused, neighbour } = await bisect(entries, attempt)
+  const takes = (neighbour: Entry) => writeAgain(neighbour, ports)
+  const { refused, neighbour } = await bisect(entries, attempt, takes)
   if (!neighbour) {
     const unknown = refused.find(({ failure }) => failure.class === 'unknown')
     if (unknown && entries.length > 1) throw unknown.failure
@@ -128,7 +129,6 @@ async function isolate(
     else ports.hold.inconclusive()
     return refused.map(({ entry }) => entry)
   }
-  if (refused.length > 0) await demandThatItStillWorks(neighbour, ports)
   return refused.filter((one) => !buryIfGuilty(one, ports)).map(({ entry }) => entry)
 }
 
@@ -138,12 +138,13 @@ async function isolate(
  *
  * @throws WriteFailure
  */
-async function demandThatItStillWorks(neighbour: Entry, { writer, hold }: BatchPorts): Promise<void> {
+async function writeAgain(neighbour: Entry, { writer, hold }: BatchPorts): Promise<void> {
   await writer.write([neighbour.winner.record])
   hold.succeeded()
 }
 
-function buryIfGuilty({ entry, failure }: Refused, ports: BatchPorts): boolean {
+function buryIfGuilty({ entry, failure, isProven }: Refused, ports: BatchPorts): boolean {
+  if (!isProven) return false
   entry.strikes += 1
   if (failure.class === 'unknown' && entry.strikes < unknownStrikes) return false
   const { winner, losers } = entry

@@ -26,6 +26,9 @@ function storeRefusing(refused: ReadonlyMap<string, WriteFailure>) {
   return { attempt, statements, committed }
 }
 
+/** The table still takes what it has taken. */
+const works = async () => {}
+
 const failure = (failureClass: FailureClass, code?: string) => new WriteFailure(failureClass, 'no', code)
 
 test('finds exactly the rows that are refused alone; all others are committed once', async () => {
@@ -34,7 +37,7 @@ test('finds exactly the rows that are refused alone; all others are committed on
     fc.asyncProperty(fc.integer({ min: 1, max: 100 }), bad, async (count, indexes) => {
       const keys = indexes.filter((i) => i < count).map((i) => `k${i}`)
       const store = storeRefusing(new Map(keys.map((key) => [key, failure('bad-row', '23514')])))
-      const { refused, neighbour } = await bisect(entries(count), store.attempt)
+      const { refused, neighbour } = await bisect(entries(count), store.attempt, works)
       assert.deepEqual(refused.map(({ entry }) => keyOf(entry)).toSorted(), keys.toSorted())
       assert.equal(store.committed.length, count - keys.length)
       assert.equal(new Set(store.committed).size, store.committed.length)
@@ -46,7 +49,7 @@ test('finds exactly the rows that are refused alone; all others are committed on
 
 test('one bad row among 1024 costs 21 statements, none of them the whole again', async () => {
   const store = storeRefusing(new Map([['k700', failure('bad-row')]]))
-  await bisect(entries(1024), store.attempt)
+  await bisect(entries(1024), store.attempt, works)
   assert.equal(store.statements.length, 21)
   assert.ok(store.statements.every((keys) => keys.length <= 512))
 })
@@ -55,42 +58,74 @@ test('a single entry is tried alone', async () => {
   const bad = failure('bad-row')
   const [entry] = entries(1)
   assert.ok(entry)
-  const outcome = await bisect([entry], storeRefusing(new Map([['k0', bad]])).attempt)
-  assert.deepEqual(outcome, { refused: [{ entry, failure: bad }], neighbour: undefined })
+  const outcome = await bisect([entry], storeRefusing(new Map([['k0', bad]])).attempt, works)
+  assert.deepEqual(outcome, { refused: [{ entry, failure: bad, isProven: false }], neighbour: undefined })
 })
 
 test('who was refused before a commit is tried again after it: the table may have been mended meanwhile', async () => {
   let refusals = 3
   const statements: string[][] = []
-  const { refused, neighbour } = await bisect(entries(8), async (part) => {
-    statements.push(part.map(keyOf))
-    if (--refusals >= 0) throw failure('bad-row')
-    return part
-  })
+  const { refused, neighbour } = await bisect(
+    entries(8),
+    async (part) => {
+      statements.push(part.map(keyOf))
+      if (--refusals >= 0) throw failure('bad-row')
+      return part
+    },
+    works,
+  )
   assert.deepEqual(refused, [])
   assert.deepEqual(statements.at(-1), ['k0'], 'the only one that was refused alone')
   assert.ok(neighbour)
 })
 
+test('whoever was refused is refused once more only after a neighbour was taken again', async () => {
+  const store = storeRefusing(new Map([['k1', failure('bad-row')]]))
+  const { refused } = await bisect(entries(2), store.attempt, async (neighbour) => {
+    store.statements.push([`${keyOf(neighbour)} again`])
+  })
+  assert.equal(refused.length, 1)
+  assert.deepEqual(store.statements, [['k0'], ['k1'], ['k0 again'], ['k1']])
+  const spoilt = failure('bad-row', '23502')
+  await assert.rejects(
+    bisect(entries(2), store.attempt, () => Promise.reject(spoilt)),
+    (error) => error === spoilt,
+  )
+})
+
+test('who is refused for another cause the second time has shown nothing', async () => {
+  const causes = [failure('unknown', 'XX000'), failure('bad-row', '23502'), failure('bad-row', '23502')]
+  const attempt = async (part: readonly Entry[]) => {
+    const cause = part.some((entry) => keyOf(entry) === 'k1') ? causes.shift() : undefined
+    if (cause) throw cause
+    return part
+  }
+  const proven = async () =>
+    (await bisect(entries(2), attempt, works)).refused.map(({ isProven }) => isProven)
+  assert.deepEqual(await proven(), [false])
+  causes.push(failure('bad-row', '23502'))
+  assert.deepEqual(await proven(), [true])
+})
+
 test('without a commit nobody is tried again', async () => {
   const store = storeRefusing(new Map(['k0', 'k1'].map((key) => [key, failure('bad-row')])))
-  assert.equal((await bisect(entries(2), store.attempt)).refused.length, 2)
+  assert.equal((await bisect(entries(2), store.attempt, works)).refused.length, 2)
   assert.deepEqual(store.statements, [['k0'], ['k1']])
 })
 
 test('what needed no write is no commit', async () => {
-  assert.deepEqual(await bisect(entries(4), async () => []), { refused: [], neighbour: undefined })
+  assert.deepEqual(await bisect(entries(4), async () => [], works), { refused: [], neighbour: undefined })
 })
 
 test('any other failure ends the search', async () => {
   for (const name of ['infrastructure', 'schema-drift', 'conflict', 'too-big', 'no-rights'] as const) {
     const trouble = failure(name)
     const store = storeRefusing(new Map([['k2', trouble]]))
-    await assert.rejects(bisect(entries(8), store.attempt), (error) => error === trouble)
+    await assert.rejects(bisect(entries(8), store.attempt, works), (error) => error === trouble)
   }
   const fault = new TypeError('a fault of ours')
   await assert.rejects(
-    bisect(entries(2), () => Promise.reject(fault)),
+    bisect(entries(2), () => Promise.reject(fault), works),
     (error) => error === fault,
   )
 })
@@ -102,7 +137,7 @@ const refusing = (codes: readonly (string | undefined)[]) =>
 
 test('twenty in a row for one cause are schema drift, and no more statements follow', async () => {
   const store = refusing(Array.from({ length: 40 }, () => '23514'))
-  await assert.rejects(bisect(entries(40), store.attempt), (error: WriteFailure) => {
+  await assert.rejects(bisect(entries(40), store.attempt, works), (error: WriteFailure) => {
     assert.equal(error.class, 'schema-drift')
     assert.equal(error.code, '23514')
     return true
@@ -117,7 +152,7 @@ test('nineteen are not, nor are more with another cause or a commit between them
     [...run(19, '23514'), ...run(19, '22001')],
     [...run(19, '23514'), undefined, ...run(19, '23514')],
   ]) {
-    const { refused } = await bisect(entries(codes.length), refusing(codes).attempt)
+    const { refused } = await bisect(entries(codes.length), refusing(codes).attempt, works)
     assert.equal(refused.length, codes.filter(Boolean).length)
   }
 })

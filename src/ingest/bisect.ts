@@ -8,13 +8,14 @@ const driftAfter = 20
 export interface Refused {
   readonly entry: Entry
   readonly failure: WriteFailure
+  /** So it was before and after a neighbour was taken, for one cause. */
+  readonly isProven: boolean
 }
 
 type Attempt = (part: readonly Entry[]) => Promise<readonly Entry[]>
 
 /** What a search found. */
 export interface Found {
-  /** Refused alone, and after the last commit once more. */
   readonly refused: readonly Refused[]
   /** One that was committed meanwhile; undefined where none was. */
   readonly neighbour: Entry | undefined
@@ -22,13 +23,21 @@ export interface Found {
 
 /**
  * Finds the entries that a store refuses for their own sake, by halves: one bad row among n costs about 2·log2(n)
- * statements. The whole is known to have failed, so it begins with the halves. Whoever was refused is tried once more
- * at the end: the table may have been mended in the middle of the search.
+ * statements. The whole is known to have failed, so it begins with the halves.
+ *
+ * What was refused so is tried once more, after a neighbour was taken: refused, taken, refused for the same cause. A
+ * table that is changed in the middle of a search, and perhaps changed back, does not do that to innocent rows.
  *
  * @param attempt writes and settles its entries, or throws a WriteFailure; says what was committed
- * @throws WriteFailure of any other class than `bad-row` and `unknown`; `schema-drift` after 20 refusals in a row
+ * @param takes writes a committed entry once more; throws a WriteFailure where the table does not take it any more
+ * @throws WriteFailure of any other class than `bad-row` and `unknown`, or of `takes`; `schema-drift` after 20 refusals
+ *   in a row
  */
-export async function bisect(entries: readonly Entry[], attempt: Attempt): Promise<Found> {
+export async function bisect(
+  entries: readonly Entry[],
+  attempt: Attempt,
+  takes: (neighbour: Entry) => Promise<void>,
+): Promise<Found> {
   const refused: Refused[] = []
   let neighbour: Entry | undefined
   let streak: WriteFailure[] = []
@@ -53,24 +62,26 @@ export async function bisect(entries: readonly Entry[], attempt: Attempt): Promi
   }
 
   const refuse = (entry: Entry, failure: WriteFailure): void => {
-    refused.push({ entry, failure })
+    refused.push({ entry, failure, isProven: false })
     streak = streak[0]?.code === failure.code ? [...streak, failure] : [failure]
     if (streak.length >= driftAfter) throw drift(failure)
   }
 
   if (entries.length > 1) await searchHalves(entries)
   else await search(entries)
-  return { refused: neighbour ? await refusedAgain(refused, attempt) : refused, neighbour }
+  if (!neighbour || refused.length === 0) return { refused, neighbour }
+  await takes(neighbour)
+  return { refused: await refusedAgain(refused, attempt), neighbour }
 }
 
 async function refusedAgain(refused: readonly Refused[], attempt: Attempt): Promise<Refused[]> {
   const again: Refused[] = []
-  for (const { entry } of refused) {
+  for (const { entry, failure } of refused) {
     try {
       await attempt([entry])
     } catch (error) {
       if (!isRowsFault(error)) throw error
-      again.push({ entry, failure: error })
+      again.push({ entry, failure: error, isProven: error.code === failure.code })
     }
   }
   return again

@@ -94,9 +94,21 @@ export const engineMutations: readonly Mutation[] = [
     wouldDo: 'a table that is changed in the middle of a search sends good records to the dead letters',
     edits: [
       {
-        file: batch,
-        before: '  if (refused.length > 0) await demandThatItStillWorks(neighbour, ports)\n',
+        file: 'src/ingest/bisect.ts',
+        before: '  await takes(neighbour)\n',
         after: '',
+      },
+    ],
+    suites: ['innocent rows', 'simulation'],
+  },
+  {
+    name: "buried for two causes that are nobody's",
+    wouldDo: 'a good record that met a strange answer and then a changed table goes to the dead letters',
+    edits: [
+      {
+        file: 'src/ingest/bisect.ts',
+        before: 'isProven: error.code === failure.code',
+        after: 'isProven: true',
       },
     ],
     suites: ['innocent rows', 'simulation'],

@@ -1,5 +1,5 @@
 // A row is buried for its own sake only: not for a few answers that nobody can explain, and not because the table was
-// changed, at whatever moment, so that it takes no row at all until it is changed back.
+// changed, at whatever moment, so that it takes no row at all until it is changed back, at whatever moment.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -28,6 +28,8 @@ const cases = fc.record({
   strange,
   /** The first statement that finds the table changed. */
   changedAt: fc.option(fc.nat(40), { nil: Infinity }),
+  /** So many statements find it so, if it is not changed back before. */
+  changedFor: fc.option(fc.integer({ min: 1, max: 30 }), { nil: Infinity }),
 })
 
 /** More than any pause of the engine. */
@@ -36,7 +38,8 @@ const amplyMs = 10_000
 const rounds = 12
 
 test('whatever a table answers, only what it refuses for its own sake is buried', async () => {
-  const property = fc.asyncProperty(cases, async ({ groups, maxBatchRecords, strange, changedAt }) => {
+  const property = fc.asyncProperty(cases, async ({ changedAt, changedFor, ...drawn }) => {
+    const { groups, maxBatchRecords, strange } = drawn
     const world = new World({ maxBatchRecords })
     let statements = 0
     world.table.fail({ class: 'unknown', when: () => strange.includes(statements++) })
@@ -48,7 +51,7 @@ test('whatever a table answers, only what it refuses for its own sake is buried'
     const changeBack = world.table.fail({
       class: 'bad-row',
       code: '23502',
-      when: () => statements > changedAt,
+      when: () => statements > changedAt && statements <= changedAt + changedFor,
     })
     for (const group of groups) {
       await world.publish(...group)
@@ -56,7 +59,7 @@ test('whatever a table answers, only what it refuses for its own sake is buried'
     }
     changeBack()
     for (let round = 0; round < rounds; round++) {
-      await world.publish(`company${round} 1 x`)
+      await world.publish(`neighbour${round} 1 x`)
       await world.advance(amplyMs)
     }
     await world.stop(amplyMs)

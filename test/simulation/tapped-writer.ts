@@ -4,9 +4,7 @@ import { statementBreaches, statementCountBreaches } from '../oracle/bounds.ts'
 import type { Watched } from './host.ts'
 import type { Plan } from './plan.ts'
 import type { Story } from './story.ts'
-
-/** Rows that were refused alone wait for neighbours beside a batch; there are not more keys than this. */
-const mostRefused = 20
+import { workloads } from './workload.ts'
 
 /** The real writer, watched: how much it is asked at a time. */
 export class TappedWriter implements Writer {
@@ -34,8 +32,10 @@ export class TappedWriter implements Writer {
     )
     this.#statements += 1
     const keys = records.map(({ key }) => key)
+    // Rows that were refused alone wait for neighbours beside a batch: those of the plan, no neighbour is refused.
+    const mostKeys = maxBatchRecords + workloads[this.#plan.workload].keys
     for (const breach of [
-      ...statementBreaches(name, keys, this.#underWay, maxBatchRecords + mostRefused),
+      ...statementBreaches(name, keys, this.#underWay, mostKeys),
       ...statementCountBreaches(name, this.#statements, workers),
     ]) {
       this.#story.breach('bounds', breach)
