@@ -28,9 +28,11 @@ export function drawPlan(seed: number): Plan {
   // A refused row waits for a neighbour: where it is all that may be held, none comes.
   const isPoisoned = published.some((event) => event.do === 'publish' && event.message.content in refused)
   const ignoresFlowControl = random.below(5) === 0
-  // The least is below any message's size. Sent to all at once, what finds no room comes again after its lease only:
-  // one message at a time would take for ever.
-  const bytes = ignoresFlowControl ? [1500, 100_000, 100_000] : [150, 1500, 100_000, 100_000]
+  const ackDeadlineMs = random.pick([10_000, 10_000, 30_000])
+  // The least is below any message's size. What finds no room comes again after its lease: where that is long, or all
+  // is sent at once, one message at a time would take for ever.
+  const isPatient = ackDeadlineMs === 10_000 && !ignoresFlowControl
+  const bytes = isPatient ? [150, 1500, 100_000, 100_000] : [1500, 100_000, 100_000]
   return {
     dice: random.below(2 ** 31),
     workload,
@@ -41,7 +43,7 @@ export function drawPlan(seed: number): Plan {
     flushIntervalMs: random.pick([0, 0, 10, 100, 2000]),
     maxMessages: isPoisoned ? 1000 : random.pick([4, 10, 1000, 1000]),
     maxBytes: isPoisoned ? 100_000 : random.pick(bytes),
-    ackDeadlineMs: random.pick([10_000, 10_000, 30_000]),
+    ackDeadlineMs,
     cache: random.below(12) > 0,
     claims: random.below(4) > 0,
     watermarkLifeMs: random.pick([2000, 3_600_000, 3_600_000]),
