@@ -1,11 +1,12 @@
 // The benchmarks as a user starts them, and small runs through each contestant: that they work, not what they measure.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, describe, test } from 'node:test'
 import pg from 'pg'
 import { serverProcesses } from '#stack/processes.ts'
 import { startProgram } from '../test/support/program.ts'
+import { until } from '../test/support/system.ts'
 import { benches, quick } from './benches.ts'
 import type { Configuration, Run } from './configuration.ts'
 import { plotsOf, renderPlots } from './plots.ts'
@@ -46,11 +47,10 @@ describe('the command line', () => {
     await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
     await program.said(/memory, 1 KB, run 1/)
     // The run has begun when its processes are there: PostgreSQL, Redis, the broker and the ingester.
-    while (
-      (await commandsOf(program.pid)).filter((line) => /broker-process|cmd\/ingester/.test(line)).length < 2
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    await until(
+      () => commandsOf(program.pid),
+      (lines) => lines.filter((line) => /broker-process|cmd\/ingester/.test(line)).length >= 2,
+    )
     const running = await serverProcesses(program.pid)
     const own = [...folders().difference(before)]
     const asked = performance.now()
@@ -58,19 +58,8 @@ describe('the command line', () => {
     assert.equal(await program.ended, 130)
     assert.ok(performance.now() - asked < stopLimitMs, 'it waited for a run that nobody wants any more')
     assert.ok(running.length > 6, `${running.length}`)
-    const until = performance.now() + 15_000
-    const left = () => running.filter((pid) => isAlive(pid))
-    while (
-      (left().length > 0 || own.some((name) => existsSync(`${tmpdir()}/${name}`))) &&
-      performance.now() < until
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    assert.deepEqual(left(), [])
-    assert.deepEqual(
-      own.filter((name) => folders().has(name)),
-      [],
-    )
+    const left = async () => [...running.filter(isAlive), ...own.filter((name) => folders().has(name))]
+    await until(left, (remains) => remains.length === 0, 15_000)
   })
 })
 

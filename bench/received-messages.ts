@@ -1,5 +1,6 @@
 // `StreamingPullResponse` as bytes: a run of its field 1, one a message, so that any part of a run of messages is a
 // response. https://protobuf.dev/programming-guides/encoding/
+import { fieldSize, varintSize } from '#emulator/wire.ts'
 
 /** Consecutive messages, encoded: message `from + n` begins at `offsets[n]`; the last offset is the end. */
 export interface EncodedRun {
@@ -84,14 +85,4 @@ class ByteWriter {
     this.#head(tag, text.length)
     this.#at += this.#bytes.write(text, this.#at, 'latin1')
   }
-}
-
-function fieldSize(length: number): number {
-  return 1 + varintSize(length) + length
-}
-
-function varintSize(value: number): number {
-  let size = 1
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) size += 1
-  return size
 }

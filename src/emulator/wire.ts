@@ -58,11 +58,12 @@ export function encodeDeliveries(
   return buffer
 }
 
-function fieldSize(length: number): number {
+/** Of a length-delimited field with a tag of one byte. */
+export function fieldSize(length: number): number {
   return 1 + varintSize(length) + length
 }
 
-function varintSize(value: number): number {
+export function varintSize(value: number): number {
   let size = 1
   for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) size += 1
   return size
