@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Bar } from './bars.ts'
 import { barsOf } from './bars.ts'
+import { benches } from './benches.ts'
 import type { Run } from './configuration.ts'
 import { madeUpResults } from './made-up-results.ts'
 import type { Results } from './results.ts'
@@ -20,19 +21,38 @@ const growth = (costs: readonly number[]) =>
     brokerCpu: i,
   }))
 
+/** Whatever watches memory must have been measured. */
+const modest: Runs = Object.fromEntries(
+  benches
+    .filter(({ measure }) => measure === 'throughput' || measure === 'memory')
+    .map(({ name, configurations }) => [
+      name,
+      Object.fromEntries(configurations.map((one) => [one.name, [{ peakMegabytes: 200 }]])),
+    ]),
+)
+
 /** Everything just as it must be at least. */
-const right: Runs = {
-  'new-keys': {
-    ingester: [{ messagesPerSecond: 85_000, peakMegabytes: 250 }],
-    [naive]: [{ messagesPerSecond: 10_625 }],
-  },
-  updates: { ingester: [{ shareOfPostgres: 0.7 }] },
-  stale: { ingester: [{ contestantCpu: 4.5, rowsTouchedByStale: 0 }] },
-  responses: { '64 KB': [{ peakMegabytes: 500 }] },
-  'growth-messages': { ingester: [{}] },
-  latency: { [thousand]: [{ ackedP50: 10, ackedP99: 50 }] },
-  start: { ingester: [{ firstAckSeconds: 1.5 }] },
-  memory: { '1 KB': [{ megabytesPerMinute: 2, steadyMegabytes: 200 }] },
+const right: Runs = Object.fromEntries(
+  Object.entries({ ...modest, ...mostThatMayBe() }).map(([bench, runs]) => [
+    bench,
+    { ...modest[bench], ...runs },
+  ]),
+)
+
+function mostThatMayBe(): Runs {
+  return {
+    'new-keys': {
+      ingester: [{ messagesPerSecond: 85_000, peakMegabytes: 250 }],
+      [naive]: [{ messagesPerSecond: 10_625 }],
+    },
+    updates: { ingester: [{ shareOfPostgres: 0.7, peakMegabytes: 250 }] },
+    stale: { ingester: [{ contestantCpu: 4.5, rowsTouchedByStale: 0, peakMegabytes: 250 }] },
+    responses: { '64 KB': [{ peakMegabytes: 500 }] },
+    'growth-messages': { ingester: [{ peakMegabytes: 250 }] },
+    latency: { [thousand]: [{ ackedP50: 10, ackedP99: 50 }] },
+    start: { ingester: [{ firstAckSeconds: 1.5 }] },
+    memory: { '1 KB': [{ megabytesPerMinute: 2, steadyMegabytes: 200, peakMegabytes: 250 }] },
+  }
 }
 
 const broken = (results: Results) => barsOf(results).filter(({ holds }: Bar) => holds === false)
@@ -88,14 +108,60 @@ describe('what must hold', () => {
   test('the median counts, not the best run', () => {
     const runs = {
       ...right,
-      updates: { ingester: [0.6, 0.8, 0.9].map((shareOfPostgres) => ({ shareOfPostgres })) },
+      updates: {
+        ingester: [0.6, 0.8, 0.9].map((shareOfPostgres) => ({ shareOfPostgres, peakMegabytes: 1 })),
+      },
     }
     const [breach] = broken(madeUpResults(runs, growth([1, 1])))
     assert.equal(breach?.found, '0.80')
   })
 
+  test('one run in which a stale message touched a row is a breach, whatever the others did', () => {
+    const stale = [0, 0, 0, 0, 9].map((rowsTouchedByStale) => ({
+      contestantCpu: 1,
+      rowsTouchedByStale,
+      peakMegabytes: 1,
+    }))
+    const [breach] = broken(
+      madeUpResults({ ...right, stale: { ...right['stale'], ingester: stale } }, growth([1, 1])),
+    )
+    assert.match(breach?.what ?? '', /rows touched/)
+    assert.equal(breach?.found, '9')
+  })
+
+  test('one run with too much memory is a breach, whatever the others had', () => {
+    const updates = [200, 200, 251].map((peakMegabytes) => ({ shareOfPostgres: 0.1, peakMegabytes }))
+    const runs = { ...right, updates: { ...right['updates'], ingester: updates } }
+    const [breach] = broken(madeUpResults(runs, growth([1, 1])))
+    assert.equal(breach?.found, '251')
+  })
+
+  test('memory of some benches is no answer for all of them', () => {
+    const { responses: _, ...rest } = right
+    const memory = barsOf(madeUpResults(rest, growth([1, 1]))).filter(({ what }) =>
+      /greatest peak/.test(what),
+    )
+    assert.deepEqual(
+      memory.map(({ holds }) => holds),
+      [undefined, undefined],
+    )
+  })
+
+  test('a failed run is a breach of all that its bench should show', () => {
+    const results = madeUpResults(right, growth([1, 1]))
+    const failures = [{ bench: 'stale', configuration: 'ingester', round: 2, why: 'the table is wrong' }]
+    const found = broken({ ...results, failures }).map(({ what, found }) => `${what} ${found}`)
+    assert.equal(found.length, 3)
+    assert.match(found[0] ?? '', /^all stale: CPU.* 4\.5; a run failed$/)
+    assert.match(found[1] ?? '', /^all stale: rows/)
+    assert.match(found[2] ?? '', /up to 1 KB/)
+  })
+
   test('memory that falls does not grow', () => {
-    const runs = { ...right, memory: { '1 KB': [{ megabytesPerMinute: -20, steadyMegabytes: 200 }] } }
+    const runs = {
+      ...right,
+      memory: { '1 KB': [{ megabytesPerMinute: -20, steadyMegabytes: 200, peakMegabytes: 1 }] },
+    }
     assert.deepEqual(broken(madeUpResults(runs, growth([1, 1]))), [])
   })
 

@@ -1,8 +1,10 @@
 // What must hold, each with its figure: medians of one run of all benches, on two quiet processors.
-import { figures, writeNumber } from './figures.ts'
+import { benches } from './benches.ts'
+import type { Configuration } from './configuration.ts'
+import { writeNumber } from './figures.ts'
 import type { FigureName } from './figures.ts'
-import type { MeasuredBench, MeasuredConfiguration, Results } from './results.ts'
-import { medianOf } from './statistics.ts'
+import { medianFigure, valuesOf } from './results.ts'
+import type { MeasuredConfiguration, Results } from './results.ts'
 
 export interface Bar {
   readonly what: string
@@ -14,50 +16,74 @@ export interface Bar {
 }
 
 const naiveDefault = 'naive, default flow control'
+const latencyBar = '1,000 messages/s, interval 0 ms'
 
 export function barsOf(results: Results): Bar[] {
   const figure = (bench: string, configuration: string, name: FigureName) =>
     medianFigure(configurationNamed(results, bench, configuration), name)
   const newKeys = figure('new-keys', 'ingester', 'messagesPerSecond')
   const naive = figure('new-keys', naiveDefault, 'messagesPerSecond')
-  const memory = configurationNamed(results, 'memory', '1 KB')
-  return [
-    most(
-      'updates of a million rows: ingester CPU ÷ PostgreSQL CPU',
-      0.7,
-      2,
-      figure('updates', 'ingester', 'shareOfPostgres'),
-    ),
-    least('new keys, without claims: messages/s', 85_000, 0, newKeys),
-    least('new keys: times the naive one, default flow control', 8, 1, newKeys && naive && newKeys / naive),
-    most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'contestantCpu')),
-    most('all stale: rows touched', 0, 0, greatest([figure('stale', 'ingester', 'rowsTouchedByStale')])),
-    most('ten million messages: a million costs, against the first, % more or less', 15, 0, driftOf(results)),
-    most(
-      '1,000 messages/s, interval 0: ms from publishing to ack, p50',
-      10,
-      1,
-      figure('latency', latencyBar, 'ackedP50'),
-    ),
-    most('the same, p99', 50, 1, figure('latency', latencyBar, 'ackedP99')),
-    most(
-      'memory, responses up to 1 KB: greatest peak, MB',
-      250,
-      0,
-      greatest(peaksOf(results, (bytes) => bytes <= 1024)),
-    ),
-    most(
-      'memory, responses of 64 KB: greatest peak, MB',
-      500,
-      0,
-      greatest(peaksOf(results, (bytes) => bytes > 1024)),
-    ),
-    most('memory over ten minutes: growth, % of what is steady', 10, 1, growthOf(memory)),
-    most('start to first ack: seconds', 1.5, 2, figure('start', 'ingester', 'firstAckSeconds')),
+  const touched = valuesOf(configurationNamed(results, 'stale', 'ingester'), 'rowsTouchedByStale')
+  // What the figure comes from, and in which no run may have failed.
+  const bars: readonly (readonly [from: readonly string[], bar: Bar])[] = [
+    [
+      ['updates'],
+      most(
+        'updates of a million rows: ingester CPU ÷ PostgreSQL CPU',
+        0.7,
+        2,
+        figure('updates', 'ingester', 'shareOfPostgres'),
+      ),
+    ],
+    [['new-keys'], least('new keys, without claims: messages/s', 85_000, 0, newKeys)],
+    [
+      ['new-keys'],
+      least('new keys: times the naive one, default flow control', 8, 1, newKeys && naive && newKeys / naive),
+    ],
+    [
+      ['stale'],
+      most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'contestantCpu')),
+    ],
+    [['stale'], most('all stale: rows touched, in any run', 0, 0, greatest(touched))],
+    [
+      ['growth-messages'],
+      most(
+        'ten million messages: a million costs, against the first, % more or less',
+        15,
+        0,
+        driftOf(results),
+      ),
+    ],
+    [
+      ['latency'],
+      most(
+        '1,000 messages/s, interval 0: ms from publishing to ack, p50',
+        10,
+        1,
+        figure('latency', latencyBar, 'ackedP50'),
+      ),
+    ],
+    [['latency'], most('the same, p99', 50, 1, figure('latency', latencyBar, 'ackedP99'))],
+    memoryBar('memory, responses up to 1 KB: greatest peak of any run, MB', 250, (bytes) => bytes <= 1024),
+    memoryBar('memory, responses of 64 KB: greatest peak of any run, MB', 500, (bytes) => bytes > 1024),
+    [['memory'], most('memory over ten minutes: growth, % of what is steady', 10, 1, growthOf(results))],
+    [['start'], most('start to first ack: seconds', 1.5, 2, figure('start', 'ingester', 'firstAckSeconds'))],
   ]
+  return bars.map(([from, bar]) => withFailures(bar, from, results))
+
+  function memoryBar(what: string, limit: number, isMeant: (responseBytes: number) => boolean) {
+    const { names, peaks } = peaksOf(results, isMeant)
+    return [names, most(what, limit, 0, greatest(peaks))] as const
+  }
 }
 
-const latencyBar = '1,000 messages/s, interval 0 ms'
+/** A median of the runs that went well says nothing about the one that did not. */
+function withFailures(bar: Bar, from: readonly string[], { failures }: Results): Bar {
+  const count = failures.filter(({ bench }) => from.includes(bench)).length
+  if (count === 0) return bar
+  const runs = count === 1 ? 'a run' : `${count} runs`
+  return { ...bar, found: `${bar.found ?? '–'}; ${runs} failed`, holds: false }
+}
 
 function most(what: string, limit: number, digits: number, found: number | undefined): Bar {
   const holds = found === undefined ? undefined : found <= limit
@@ -81,35 +107,27 @@ function configurationNamed(
   return benches.find((one) => one.name === bench)?.configurations.find((one) => one.name === name)
 }
 
-/** Undefined where no run has it. */
-export function medianFigure(
-  configuration: MeasuredConfiguration | undefined,
-  name: FigureName,
-): number | undefined {
-  const values = valuesOf(configuration, name)
-  return values.length > 0 ? medianOf(values) : undefined
+function greatest(values: readonly number[]): number | undefined {
+  return values.length > 0 ? Math.max(...values) : undefined
 }
 
-/** Of each run that has it. */
-export function valuesOf(configuration: MeasuredConfiguration | undefined, name: FigureName): number[] {
-  return (configuration?.runs ?? []).flatMap(({ figures }) => figures[name] ?? [])
+/** Of the ingester, one process, in every bench that watches memory; no peaks where one of these was not measured. */
+function peaksOf(results: Results, isMeant: (responseBytes: number) => boolean) {
+  const meant = benches
+    .filter(({ measure }) => measure === 'throughput' || measure === 'memory')
+    .flatMap(({ name, configurations }) =>
+      configurations
+        .filter((one) => isIngester(one) && isMeant(one.workload.responseBytes))
+        .map((one) => ({ name, configuration: configurationNamed(results, name, one.name) })),
+    )
+  const peaks = meant.map(({ configuration }) => valuesOf(configuration, 'peakMegabytes'))
+  return {
+    names: meant.map(({ name }) => name),
+    peaks: peaks.every((values) => values.length > 0) ? peaks.flat() : [],
+  }
 }
 
-function greatest(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined)
-  return known.length > 0 ? Math.max(...known) : undefined
-}
-
-const isIngester = ({ contestant, processes }: MeasuredConfiguration) =>
-  contestant === 'ingester' && processes === 1
-
-/** Medians of the ingester in every bench, of one process. */
-function peaksOf({ benches }: Results, isMeant: (responseBytes: number) => boolean): (number | undefined)[] {
-  return benches
-    .flatMap(({ configurations }: MeasuredBench) => configurations)
-    .filter((one) => isIngester(one) && isMeant(one.workload.responseBytes))
-    .map((one) => medianFigure(one, 'peakMegabytes'))
-}
+const isIngester = ({ contestant, processes }: Configuration) => contestant === 'ingester' && processes === 1
 
 /** By how much the CPU of ingester, PostgreSQL and Redis for a million differs from the first million's, at most. */
 function driftOf(results: Results): number | undefined {
@@ -123,15 +141,9 @@ function driftOf(results: Results): number | undefined {
 }
 
 /** What ten minutes add, in percent. */
-function growthOf(memory: MeasuredConfiguration | undefined): number | undefined {
-  const [slope, steady] = [
-    medianFigure(memory, 'megabytesPerMinute'),
-    medianFigure(memory, 'steadyMegabytes'),
-  ]
+function growthOf(results: Results): number | undefined {
+  const memory = configurationNamed(results, 'memory', '1 KB')
+  const slope = medianFigure(memory, 'megabytesPerMinute')
+  const steady = medianFigure(memory, 'steadyMegabytes')
   return slope === undefined || !steady ? undefined : (slope * 10 * 100) / steady
-}
-
-/** Label of a figure with its digits, for a value. */
-export function writeFigure(name: FigureName, value: number): string {
-  return writeNumber(value, figures[name].digits)
 }

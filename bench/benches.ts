@@ -25,7 +25,7 @@ const ingester = (name: string, work: Workload, more: Partial<Configuration> = {
 
 /** Fewer messages: it is that much slower. */
 const naive = (kind: Kind, flowControl: 'default' | 'tuned', more: Partial<Workload> = {}) =>
-  ingester(`naive, ${flowControl} flow control`, workload(kind, 150_000, { ...more, warmUp: 20_000 }), {
+  ingester(`naive, ${flowControl} flow control`, workload(kind, 150_000, { warmUp: 20_000, ...more }), {
     contestant: 'naive',
     flowControl,
   })
@@ -42,6 +42,8 @@ const caches = (work: Workload, more: Partial<Configuration> = {}) =>
   (['on', 'watermarks', 'off'] as const).map((cache) => ingester(cacheName[cache], work, { cache, ...more }))
 
 const millionRows = { tableRows: million }
+/** Whoever changes a page first after a checkpoint writes it whole into the WAL: that must be over, for the naive one, too. */
+const allPagesTouched = { ...millionRows, warmUp }
 const newKeys = workload('new keys', 600_000)
 const updates = workload('updates', 600_000, millionRows)
 const stale = workload('stale', 600_000)
@@ -51,8 +53,8 @@ const latencies = [100, 1000, 10_000].flatMap((rate) =>
   [0, 100].map((flushIntervalMs) =>
     ingester(
       `${rate.toLocaleString('en')} messages/s, interval ${flushIntervalMs} ms`,
-      workload('new keys', rate * 20, { warmUp: rate * 5 }),
-      { broker: 'emulator', flushIntervalMs, publishPerSecond: rate, guessSeconds: 33, mostRuns: 2 },
+      workload('new keys', rate * 12, { warmUp: rate * 4 }),
+      { broker: 'emulator', flushIntervalMs, publishPerSecond: rate, guessSeconds: 23 },
     ),
   ),
 )
@@ -80,8 +82,8 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [
       ingester('ingester', updates),
-      naive('updates', 'default', millionRows),
-      naive('updates', 'tuned', millionRows),
+      naive('updates', 'default', allPagesTouched),
+      naive('updates', 'tuned', allPagesTouched),
       alone(updates),
     ],
   },
@@ -151,6 +153,7 @@ export const benches: readonly Bench[] = [
     configurations: [
       ingester('ingester', workload('updates', 10 * million, millionRows), {
         readEvery: million,
+        asItGoes: true,
         mostRuns: 1,
         guessSeconds: 300,
       }),
@@ -163,7 +166,7 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [10_000, 100_000, million, 10 * million].map((tableRows) =>
       ingester(`${tableRows.toLocaleString('en')} rows`, workload('updates', secondary, { tableRows }), {
-        mostRuns: 1,
+        mostRuns: 3,
         guessSeconds: tableRows > million ? 120 : 25,
       }),
     ),
@@ -172,7 +175,7 @@ export const benches: readonly Bench[] = [
     name: 'latency',
     title: 'Latency',
     shows:
-      'From publishing on the embedded emulator until the row is visible, at a steady rate, for 20 seconds after 5 of warm-up.',
+      'From publishing on the embedded emulator until the row is visible, at a steady rate, for 12 seconds after 4 of warm-up.',
     measure: 'latency',
     configurations: latencies,
   },
@@ -212,7 +215,7 @@ export const benches: readonly Bench[] = [
 export function quick(bench: Bench): Bench {
   const share = 100
   const configurations = bench.configurations.map((configuration) => {
-    const { workload, publishPerSecond, readEvery } = configuration
+    const { workload, readEvery } = configuration
     // At a rate, a hundredth of the messages is a hundredth of the time; a few must be left.
     const less = (count: number, least = 0) => Math.max(Math.min(count, least), Math.floor(count / share))
     const before = less(workload.warmUp, 20)
@@ -224,7 +227,6 @@ export function quick(bench: Bench): Bench {
         messages: before + less(workload.messages - workload.warmUp, 100),
         tableRows: less(workload.tableRows, 1000),
       },
-      ...(publishPerSecond ? { publishPerSecond } : {}),
       ...(readEvery ? { readEvery: less(readEvery) } : {}),
       guessSeconds: 4,
     }

@@ -35,8 +35,8 @@ async function serveBare(): Promise<() => BrokerCounts> {
     messages: workload.messages,
     dataOf: (i) => dataOf(workload, i),
     preEncode: options.preEncode,
-    // Streams overtake each other, and what comes before the newest of its key is not stale.
-    barrier: workload.kind === 'stale' ? workload.warmUp : 0,
+    // So that nothing of what is measured has been worked on before; and what is stale must come after its newest.
+    barrier: workload.warmUp,
     onAcked: acked,
   })
   tell({ kind: 'ready', emulatorHost: source.emulatorHost, seconds: (performance.now() - began) / 1000 })
@@ -87,7 +87,10 @@ async function load(publish: (from: number, to: number) => void): Promise<void> 
   }
 }
 
-/** Each message when it is due, to about a millisecond; what is late because somebody else had the processor, at once. */
+/**
+ * Each message when it is due, to about a millisecond; what is late because somebody else had the processor, at once, and its
+ * latency counts from when it was due.
+ */
 async function publishAtRate(
   perSecond: number,
   publish: (from: number, to: number) => void,
@@ -97,7 +100,8 @@ async function publishAtRate(
   for (let done = 0; done < workload.messages; ) {
     const due = Math.min(workload.messages, 1 + Math.floor(((performance.now() - start) / 1000) * perSecond))
     if (due > done) {
-      publishedMs.fill(unixMs(), done, due)
+      for (let i = done; i < due; i++)
+        publishedMs[i] = performance.timeOrigin + start + (i * 1000) / perSecond
       publish(done, due)
       done = due
     }

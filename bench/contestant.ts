@@ -20,8 +20,8 @@ export interface Contestants extends AsyncDisposable {
   readonly pids: readonly number[]
   /** Resolves with the Unix time in ms when so many messages are done. */
   reached(mark: number): Promise<number>
-  /** Share of the records, in percent, that were never sent to PostgreSQL; undefined where nobody counts. */
-  spared(): Promise<number | undefined>
+  /** Records that were sent to PostgreSQL so far; undefined where nobody counts. */
+  offered(): Promise<number | undefined>
   /** Ends them politely. @throws Error where one does not end well */
   stop(): Promise<void>
 }
@@ -37,7 +37,6 @@ function environmentOf(
     INGESTER_PROJECTID: projectId,
     INGESTER_HTTP_PORT: '0',
     INGESTER_LOG_OUTPUT: 'json',
-    INGESTER_ACK_DEADLINE: '60s',
     INGESTER_FLUSH_INTERVAL: `${flushIntervalMs}ms`,
     INGESTER_POSTGRES_HOST: database.host,
     INGESTER_POSTGRES_PORT: String(database.port),
@@ -82,7 +81,7 @@ export function startContestants(
   return {
     pids: programs.map(({ pid }) => pid),
     reached: (mark) => Promise.race([broker.reached(mark), endedEarly]),
-    spared: async () => (isNaive ? undefined : sparedBy(programs, configuration.workload.messages)),
+    offered: async () => (isNaive ? undefined : offeredBy(programs)),
     stop: async () => {
       stopping = true
       await Promise.all(programs.map(stopProgram))
@@ -94,14 +93,14 @@ export function startContestants(
   }
 }
 
-async function sparedBy(programs: readonly Program[], messages: number): Promise<number> {
+async function offeredBy(programs: readonly Program[]): Promise<number> {
   const offered = await Promise.all(
     programs.map(async (program) => {
       const [, url = ''] = await program.said(/"admin":"(http[^"]+)"/)
       return metric(url, 'ingester_batch_records_sum')
     }),
   )
-  return 100 * (1 - offered.reduce((sum, one) => sum + one, 0) / messages)
+  return offered.reduce((sum, one) => sum + one, 0)
 }
 
 async function stopProgram(program: Program): Promise<void> {
@@ -112,11 +111,11 @@ async function stopProgram(program: Program): Promise<void> {
   if (end !== 0) throw new Error(`a stop ended with ${end}:\n${program.stderr().slice(-2000)}`)
 }
 
-/** PostgreSQL alone: loaded here, begins at `begin`. */
+/** PostgreSQL alone: begins when it is loaded. */
 export async function startAlone(
   { workload }: Configuration,
   { database }: Surroundings,
-): Promise<Contestants & { begin(): void }> {
+): Promise<Contestants> {
   const options: AloneOptions = { postgres: database, workload, lanes: availableParallelism(), batchSize }
   const child = fork(
     fileURLToPath(new URL('./postgres-alone.ts', import.meta.url)),
@@ -153,9 +152,8 @@ export async function startAlone(
   }
   return {
     pids: [child.pid as number],
-    begin: () => void child.send('begin'),
     reached: (mark) => marks.get(mark)?.promise ?? Promise.reject(new Error(`${mark} is no mark`)),
-    spared: async () => undefined,
+    offered: async () => undefined,
     stop: dispose,
     [Symbol.asyncDispose]: dispose,
   }

@@ -37,3 +37,7 @@ export type FigureName = keyof typeof figures
 export function writeNumber(value: number, digits: number): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
+
+export function writeFigure(name: FigureName, value: number): string {
+  return writeNumber(value, figures[name].digits)
+}

@@ -3,45 +3,35 @@
 // flushes the WAL, and the arrival of the ack at the broker, which the ingester sends after the commit.
 import type pg from 'pg'
 import type { Published } from './broker.ts'
-import { startBroker } from './broker.ts'
 import type { Configuration, Run } from './configuration.ts'
-import { startContestants } from './contestant.ts'
-import { checkTable } from './expected-table.ts'
-import { costsBetween, read } from './reading.ts'
+import { costsBetween } from './reading.ts'
+import { marksOf, setStage } from './stage.ts'
 import { quantileOf } from './statistics.ts'
 import type { Surroundings } from './surroundings.ts'
-import { expected, marksOf } from './throughput.ts'
 import { keyIn } from './workload.ts'
 
 const shares = { P50: 0.5, P99: 0.99, P999: 0.999 }
 
 export async function measureLatency(configuration: Configuration, surroundings: Surroundings): Promise<Run> {
-  const { workload, publishPerSecond } = configuration
-  await surroundings.fresh(workload.tableRows, workload.responseBytes)
-  await using resources = new AsyncDisposableStack()
-  const sql = await surroundings.connect()
-  resources.defer(() => sql.end())
-  const marks = marksOf(configuration)
-  const options = { kind: 'emulator', workload, marks, preEncode: false, publishPerSecond } as const
-  const broker = resources.use(await startBroker(options))
-  const contestants = resources.use(startContestants(configuration, surroundings, broker))
-  const watched = { sql, broker, surroundings, pids: contestants.pids }
-
-  broker.publish()
-  const first = await read(watched, workload.warmUp, await contestants.reached(workload.warmUp))
-  const last = await read(watched, workload.messages, await contestants.reached(workload.messages))
+  const { workload } = configuration
+  await using stage = await setStage(configuration, surroundings, marksOf(configuration))
+  const { sql, broker, contestants } = stage
+  if (!broker) throw new Error('latency needs a broker')
+  const first = await stage.readAt(workload.warmUp)
+  const last = await stage.readAt(workload.messages)
   const published = await broker.published()
   await contestants.stop()
-  await checkTable(sql, await expected(workload))
+  await stage.checkTable()
 
   const committed = await commitTimes(sql, workload.messages)
-  const { seconds, messagesPerSecond, contestantCpu, postgresCpu } = costsBetween(first, last)
+  const { seconds, messagesPerSecond, contestantCpu, postgresCpu, brokerCpu } = costsBetween(first, last)
   return {
     figures: {
       seconds,
       messagesPerSecond,
       contestantCpu,
       postgresCpu,
+      brokerCpu,
       ...quantiles('commit', latenciesOf(published, committed, workload.warmUp)),
       ...quantiles('acked', latenciesOf(published, published.ackedMs, workload.warmUp)),
     },

@@ -31,12 +31,16 @@ export function madeUpResults(
       node: '26.0.0',
       postgres: '18.4',
       redis: '7.0.15',
+      durability: { fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on' },
+      fileSystem: 'ext2/ext3',
+      loadBefore: 0.02,
       commit: 'abc1234',
       date: '2026-11-22',
     },
     postgresSettings: { shared_buffers: '1GB' },
     quick: false,
     minutes: 61,
+    failures: [],
     benches: measured,
   }
 }

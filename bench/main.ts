@@ -2,17 +2,19 @@
 // how often; --json prints the results, --write puts them into docs/, --quick takes a hundredth of the messages. Ctrl-C
 // ends everything that was started.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { exitCode } from '#app/exit-code.ts'
 import { table } from '../cmd/ingester/table.ts'
 import { Talk } from '../cmd/ingester/talk.ts'
 import { projectDir } from '../test/support/program.ts'
-import { barsOf, writeFigure } from './bars.ts'
+import { barsOf } from './bars.ts'
 import { benches, quick } from './benches.ts'
+import { writeFigure } from './figures.ts'
 import type { Run } from './configuration.ts'
 import { barSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
 import type { Sheet } from './report.ts'
-import type { Measured, Results } from './results.ts'
+import type { Failure, Measured, Results } from './results.ts'
 import { jsonOf, resultsOf, thisMachine } from './results.ts'
 import { runAll } from './run-all.ts'
 import type { Listener } from './run-all.ts'
@@ -35,9 +37,9 @@ async function main(): Promise<number> {
   try {
     if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
     const wanted = wantedOf(process.argv.slice(2), process.env, benches)
-    const { results, failures } = await measure(wanted, stopping.signal)
-    await report(results, wanted, failures)
-    return failures.length > 0 ? exitCode.checkFailed : exitCode.done
+    const results = await measure(wanted, stopping.signal)
+    await report(results, wanted)
+    return results.failures.length > 0 ? exitCode.checkFailed : exitCode.done
   } catch (error) {
     if (stopping.signal.aborted) return interrupted
     console.error(error instanceof Error ? error.message : error)
@@ -47,29 +49,24 @@ async function main(): Promise<number> {
   }
 }
 
-interface Outcome {
-  readonly results: Results
-  /** Of runs that failed, a line each. */
-  readonly failures: readonly string[]
-}
-
-async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Outcome> {
+async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Results> {
   const began = performance.now()
   const chosen = isQuick ? benches.map(quick) : benches
   const turns = scheduleOf(chosen, runs)
-  const failures: string[] = []
+  const failures: Failure[] = []
   using talk = new Talk(process.stderr)
+  const [loadBefore = 0] = loadavg()
   await using surroundings = await Surroundings.start(signal)
-  const machine = thisMachine(await surroundings.versions())
+  const machine = thisMachine({ ...(await surroundings.facts()), loadBefore })
   const resultsSoFar = (measured: Measured) => {
     const minutes = Math.ceil((performance.now() - began) / 60_000)
-    return resultsOf(chosen, measured, machine, { quick: isQuick, minutes })
+    return resultsOf(chosen, measured, machine, { quick: isQuick, minutes, failures })
   }
   let place = 0
   let line = () => ''
   using _ticking = ticking(() => talk.progress(line()))
   const measured = await runAll(turns, surroundings, listener(), signal)
-  return { results: resultsSoFar(measured), failures }
+  return resultsSoFar(measured)
 
   function listener(): Listener {
     return {
@@ -89,8 +86,9 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
         keep(resultsSoFar(soFar))
       },
       failed: (turn, error) => {
-        failures.push(`${nameOf(turn)}: ${error.message}`)
-        talk.say(`✗ ${failures.at(-1)}`)
+        const { bench, configuration, round } = turn
+        failures.push({ bench: bench.name, configuration: configuration.name, round, why: error.message })
+        talk.say(`✗ ${nameOf(turn)}: ${error.message}`)
       },
     }
   }
@@ -123,17 +121,23 @@ function glimpse({ figures }: Run): string {
   return `${rate} messages/s, ${writeFigure('contestantCpu', contestantCpu ?? 0)} CPU-s per million`
 }
 
-async function report(results: Results, { json, write }: Wanted, failures: readonly string[]): Promise<void> {
+async function report(results: Results, { json, write }: Wanted): Promise<void> {
   keep(results)
   if (json) console.log(JSON.stringify(results))
   else console.log(textOf(results))
   console.error(`\nResults: ${file}`)
-  if (failures.length > 0) console.error(`\nFailed, and in no table:\n${failures.join('\n')}`)
+  if (results.failures.length > 0) console.error(`\nFailed, and in no table:\n${failuresOf(results)}`)
   else if (write) {
     // The library that draws is large.
     const { writeDocuments } = await import('./documents.ts')
     console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
   }
+}
+
+function failuresOf({ failures }: Results): string {
+  return failures
+    .map(({ bench, configuration, round, why }) => `${bench}, ${configuration}, run ${round}: ${why}`)
+    .join('\n')
 }
 
 function textOf(results: Results): string {

@@ -2,8 +2,8 @@
 import { View, parse } from 'vega'
 import type { TopLevelSpec } from 'vega-lite'
 import { compile } from 'vega-lite'
-import { medianFigure, valuesOf } from './bars.ts'
 import type { FigureName } from './figures.ts'
+import { medianFigure, valuesOf } from './results.ts'
 import type { MeasuredBench, MeasuredConfiguration, Results } from './results.ts'
 import { spreadOf } from './statistics.ts'
 

@@ -38,7 +38,7 @@ const marks = [workload.warmUp, workload.messages]
 let done = 0
 
 tell({ kind: 'loaded' })
-process.once('message', () => void begin())
+void begin()
 
 async function begin(): Promise<void> {
   reached()

@@ -14,9 +14,15 @@ export function cpuSeconds(pid: number): number {
 }
 
 function ticksOf(pid: number): number {
-  // The children first: one that ends in between is counted by its parent, and not twice.
-  const ofChildren = childrenOf(pid).reduce((sum, child) => sum + ticksOf(child), 0)
-  return ofChildren + ticksInStat(read(`/proc/${pid}/stat`))
+  for (;;) {
+    const children = childrenOf(pid)
+    const ticks = children.reduce(
+      (sum, child) => sum + ticksOf(child),
+      ticksInStat(read(`/proc/${pid}/stat`)),
+    )
+    // One that began or ended meanwhile is counted twice, or not at all.
+    if (String(children) === String(childrenOf(pid))) return ticks
+  }
 }
 
 /** Of a line of /proc/<pid>/stat: utime, stime, cutime and cstime. The name may hold spaces and parentheses. */
@@ -25,7 +31,8 @@ export function ticksInStat(stat: string): number {
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
 }
 
-function childrenOf(pid: number): number[] {
+/** Empty, too, where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number)
 }
 

@@ -6,14 +6,12 @@ import { exitCode } from '#app/exit-code.ts'
 import { table } from '../cmd/ingester/table.ts'
 import { projectDir } from '../test/support/program.ts'
 import { benches, quick } from './benches.ts'
-import { startBroker } from './broker.ts'
 import type { Configuration } from './configuration.ts'
-import { startContestants } from './contestant.ts'
 import type { CpuProfile } from './profile-table.ts'
 import { functionSheet, packageSheet, selfTimes } from './profile-table.ts'
 import type { Sheet } from './report.ts'
+import { marksOf, setStage } from './stage.ts'
 import { Surroundings } from './surroundings.ts'
-import { marksOf } from './throughput.ts'
 import { UsageError, wantedOf } from './wanted.ts'
 
 const folder = join(projectDir, '.tmp/profile')
@@ -35,17 +33,16 @@ async function runProfiled(configuration: Configuration, signal: AbortSignal): P
   mkdirSync(folder, { recursive: true })
   await using surroundings = await Surroundings.start(signal)
   const { workload } = configuration
-  await surroundings.fresh(workload.tableRows, workload.responseBytes)
-  const options = { kind: configuration.broker, workload, marks: marksOf(configuration), preEncode: true }
-  await using broker = await startBroker({ ...options, publishPerSecond: undefined })
-  await using contestants = startContestants(configuration, surroundings, broker, {
+  await using stage = await setStage(configuration, surroundings, marksOf(configuration), {
     NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}`,
   })
+  const { contestants } = stage
   await contestants.reached(workload.warmUp)
   const fromUs = monotonicUs()
   await contestants.reached(workload.messages)
   const toUs = monotonicUs()
   await contestants.stop()
+  await stage.checkTable()
   const [name] = readdirSync(folder)
   if (!name) throw new Error(`no profile was written to ${folder}`)
   const file = join(folder, name)

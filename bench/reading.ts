@@ -54,6 +54,8 @@ export function costsBetween(a: Reading, b: Reading) {
   }
 }
 
+export const megabyte = 1e6
+
 /** Memory of processes, sampled until it is disposed. */
 export class MemoryWatch implements Disposable {
   readonly #pids: readonly number[]

@@ -1,8 +1,9 @@
 import type { Bar } from './bars.ts'
-import { barsOf, valuesOf, writeFigure } from './bars.ts'
-import { figures } from './figures.ts'
+import { barsOf } from './bars.ts'
+import { figures, writeFigure } from './figures.ts'
 import type { FigureName } from './figures.ts'
 import type { Measure } from './configuration.ts'
+import { valuesOf } from './results.ts'
 import type { Machine, MeasuredBench, MeasuredConfiguration, Results } from './results.ts'
 import { spreadOf } from './statistics.ts'
 
@@ -30,6 +31,7 @@ const columns: Readonly<Record<Measure, readonly FigureName[]>> = {
     'steadyMegabytes',
   ],
   latency: [
+    'messagesPerSecond',
     'commitP50',
     'commitP99',
     'commitP999',
@@ -38,9 +40,17 @@ const columns: Readonly<Record<Measure, readonly FigureName[]>> = {
     'ackedP999',
     'contestantCpu',
     'postgresCpu',
+    'brokerCpu',
   ],
   start: ['firstAckSeconds'],
-  memory: ['messagesPerSecond', 'contestantCpu', 'peakMegabytes', 'steadyMegabytes', 'megabytesPerMinute'],
+  memory: [
+    'messagesPerSecond',
+    'contestantCpu',
+    'brokerCpu',
+    'peakMegabytes',
+    'steadyMegabytes',
+    'megabytesPerMinute',
+  ],
 }
 
 /** One row a configuration: medians, and in brackets the least and the greatest. */
@@ -139,9 +149,10 @@ function loadOf({ configurations }: MeasuredBench): string {
 
 export function machineLine({ machine, postgresSettings, minutes }: Results): string {
   const settings = Object.entries(postgresSettings).map(([name, value]) => `\`${name}=${value}\``)
+  const durability = Object.entries(machine.durability).map(([name, value]) => `${name} ${value}`)
   return (
-    `${told(machine)}. PostgreSQL as it comes, fsync and synchronous_commit on, but for ${settings.join(', ')}. ` +
-    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} min. ` +
+    `${told(machine)}. PostgreSQL as it comes, ${durability.join(', ')}, on ${machine.fileSystem}, but for ${settings.join(', ')}. ` +
+    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} min; load before it ${machine.loadBefore.toFixed(2)}. ` +
     'Medians; in brackets the least and the greatest of the runs. CPU is user and system time.'
   )
 }

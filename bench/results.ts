@@ -2,17 +2,20 @@ import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem, type as osType } from 'node:os'
 import { projectDir } from '../test/support/program.ts'
 import type { Bench, Configuration, Measure, Run } from './configuration.ts'
+import type { FigureName } from './figures.ts'
+import { medianOf } from './statistics.ts'
 import { postgresSettings } from './surroundings.ts'
+import type { ServerFacts } from './surroundings.ts'
 
 /** Where, and with what, it was measured. */
-export interface Machine {
+export interface Machine extends ServerFacts {
   readonly cpu: string
   readonly processors: number
   readonly memoryGigabytes: number
   readonly os: string
   readonly node: string
-  readonly postgres: string
-  readonly redis: string
+  /** Of the minute before it began: what others do here, and what is to be 0. */
+  readonly loadBefore: number
   /** Abbreviated; with `+` where files were changed since. */
   readonly commit: string
   readonly date: string
@@ -27,6 +30,13 @@ export interface MeasuredBench extends Omit<Bench, 'configurations'> {
   readonly configurations: readonly MeasuredConfiguration[]
 }
 
+export interface Failure {
+  readonly bench: string
+  readonly configuration: string
+  readonly round: number
+  readonly why: string
+}
+
 /** All that tables and plots are made from. */
 export interface Results {
   readonly machine: Machine
@@ -34,6 +44,8 @@ export interface Results {
   /** A hundredth of the messages: these figures say nothing. */
   readonly quick: boolean
   readonly minutes: number
+  /** Runs that are in no table, since they ended in an error or with a wrong table. */
+  readonly failures: readonly Failure[]
   readonly benches: readonly MeasuredBench[]
 }
 
@@ -44,7 +56,7 @@ export function resultsOf(
   benches: readonly Bench[],
   measured: Measured,
   machine: Machine,
-  more: { readonly quick: boolean; readonly minutes: number },
+  more: Pick<Results, 'quick' | 'minutes' | 'failures'>,
 ): Results {
   return {
     machine,
@@ -76,8 +88,8 @@ function rounded({ figures, series }: Run): Run {
   return { figures: shorter(figures), series: series.map(shorter) }
 }
 
-/** @param versions of the servers, as they tell them */
-export function thisMachine(versions: { readonly postgres: string; readonly redis: string }): Machine {
+/** @param facts of the servers, and the load before */
+export function thisMachine(facts: ServerFacts & Pick<Machine, 'loadBefore'>): Machine {
   const git = (...args: string[]) => {
     try {
       return execFileSync('git', args, { cwd: projectDir, encoding: 'utf8', stdio: 'pipe' }).trim()
@@ -93,10 +105,24 @@ export function thisMachine(versions: { readonly postgres: string; readonly redi
     memoryGigabytes: Math.round(totalmem() / 1e9),
     os: `${osType()} ${release()}`,
     node: process.versions.node,
-    ...versions,
+    ...facts,
     commit: `${git('rev-parse', '--short', 'HEAD') || 'unknown'}${changed ? '+' : ''}`,
     date: new Date().toISOString().slice(0, 10),
   }
+}
+
+/** Undefined where no run has it. */
+export function medianFigure(
+  configuration: MeasuredConfiguration | undefined,
+  name: FigureName,
+): number | undefined {
+  const values = valuesOf(configuration, name)
+  return values.length > 0 ? medianOf(values) : undefined
+}
+
+/** Of each run that has it. */
+export function valuesOf(configuration: MeasuredConfiguration | undefined, name: FigureName): number[] {
+  return (configuration?.runs ?? []).flatMap(({ figures }) => figures[name] ?? [])
 }
 
 /** A run a line: changes can be read, and the file stays short. */

@@ -1,38 +1,25 @@
-import { startBroker } from './broker.ts'
 import type { Configuration, Run } from './configuration.ts'
-import { startContestants } from './contestant.ts'
-import { checkTable } from './expected-table.ts'
-import { MemoryWatch, costsBetween, read } from './reading.ts'
+import { MemoryWatch, costsBetween, megabyte } from './reading.ts'
+import { marksOf, setStage } from './stage.ts'
 import { medianOf, slopeOf } from './statistics.ts'
 import type { Surroundings } from './surroundings.ts'
-import { expected, marksOf } from './throughput.ts'
 
-const megabyte = 1e6
-
-/** From the start of the process until the broker has the first ack. */
+/** From the start of the process until the broker has the first ack; the second start, when everything is compiled. */
 export async function measureStart(configuration: Configuration, surroundings: Surroundings): Promise<Run> {
-  const { workload } = configuration
-  await surroundings.fresh(workload.tableRows, workload.responseBytes)
-  await using resources = new AsyncDisposableStack()
-  const sql = await surroundings.connect()
-  resources.defer(() => sql.end())
-  const marks = [1, workload.messages]
-  const options = {
-    kind: configuration.broker,
-    workload,
-    marks,
-    preEncode: true,
-    publishPerSecond: undefined,
-  }
-  const broker = resources.use(await startBroker(options))
+  await startOnce(configuration, surroundings)
+  return { figures: { firstAckSeconds: await startOnce(configuration, surroundings) }, series: [] }
+}
 
-  const startedMs = performance.timeOrigin + performance.now()
-  const contestants = resources.use(startContestants(configuration, surroundings, broker))
+/** Returns the seconds to the first ack. */
+async function startOnce(configuration: Configuration, surroundings: Surroundings): Promise<number> {
+  const { messages } = configuration.workload
+  await using stage = await setStage(configuration, surroundings, [1, messages])
+  const { contestants, startedMs } = stage
   const firstAckMs = await contestants.reached(1)
-  await contestants.reached(workload.messages)
+  await contestants.reached(messages)
   await contestants.stop()
-  await checkTable(sql, await expected(workload))
-  return { figures: { firstAckSeconds: (firstAckMs - startedMs) / 1000 }, series: [] }
+  await stage.checkTable()
+  return (firstAckMs - startedMs) / 1000
 }
 
 const sampleEveryMs = 1000
@@ -41,32 +28,24 @@ const samplesAPoint = 5
 
 /** A steady rate for a long time: what stays in memory. */
 export async function measureMemory(configuration: Configuration, surroundings: Surroundings): Promise<Run> {
-  const { workload, publishPerSecond } = configuration
-  await surroundings.fresh(workload.tableRows, workload.responseBytes)
-  await using resources = new AsyncDisposableStack()
-  const sql = await surroundings.connect()
-  resources.defer(() => sql.end())
-  const marks = marksOf(configuration)
-  const options = { kind: 'emulator', workload, marks, preEncode: false, publishPerSecond } as const
-  const broker = resources.use(await startBroker(options))
-  const contestants = resources.use(startContestants(configuration, surroundings, broker))
-  const watched = { sql, broker, surroundings, pids: contestants.pids }
-
-  broker.publish()
-  const first = await read(watched, workload.warmUp, await contestants.reached(workload.warmUp))
+  const { workload } = configuration
+  await using stage = await setStage(configuration, surroundings, marksOf(configuration))
+  const { contestants } = stage
+  const first = await stage.readAt(workload.warmUp)
   using memory = new MemoryWatch(contestants.pids, sampleEveryMs)
-  const last = await read(watched, workload.messages, await contestants.reached(workload.messages))
+  const last = await stage.readAt(workload.messages)
   const peak = memory.peak
   await contestants.stop()
-  await checkTable(sql, await expected(workload))
+  await stage.checkTable()
 
-  const { seconds, messagesPerSecond, contestantCpu } = costsBetween(first, last)
+  const { seconds, messagesPerSecond, contestantCpu, brokerCpu } = costsBetween(first, last)
   const points = memory.samples.map((sample) => ({ x: sample.seconds / 60, y: sample.bytes / megabyte }))
   return {
     figures: {
       seconds,
       messagesPerSecond,
       contestantCpu,
+      brokerCpu,
       peakMegabytes: peak / megabyte,
       steadyMegabytes: medianOf(points.slice(points.length / 2).map(({ y }) => y)),
       megabytesPerMinute: slopeOf(points),

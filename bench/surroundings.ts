@@ -1,5 +1,6 @@
 // PostgreSQL and Redis, the same for every contestant; before each run an empty cache and a table as the workload wants
 // it, copied from one that was filled once.
+import { execFileSync } from 'node:child_process'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { migrationsDir } from '#app/project.ts'
@@ -11,6 +12,7 @@ import type { PostgresServer } from '#stack/postgres.ts'
 import { startPostgres } from '#stack/postgres.ts'
 import type { RedisServer } from '#stack/redis.ts'
 import { startRedis } from '#stack/redis.ts'
+import { childrenOf } from './process-usage.ts'
 import { firstVersion, scanOf } from './workload.ts'
 
 /**
@@ -23,6 +25,19 @@ export const postgresSettings = {
   checkpoint_timeout: '15min',
   track_commit_timestamp: 'on',
 }
+
+/** The servers, as they say themselves. */
+export interface ServerFacts {
+  /** Versions. */
+  readonly postgres: string
+  readonly redis: string
+  /** PostgreSQL's settings of that kind. */
+  readonly durability: Readonly<Record<string, string>>
+  /** Where PostgreSQL's data is; on `tmpfs` an fsync costs nothing. */
+  readonly fileSystem: string
+}
+
+const durable = ['fsync', 'full_page_writes', 'synchronous_commit']
 
 const database = 'bench'
 const fillAtOnce = 10_000
@@ -51,6 +66,12 @@ export class Surroundings implements AsyncDisposable {
       )
     starting.use(redis)
     const postgres = starting.use(await startPostgres({ port: 0, settings: postgresSettings, signal }))
+    if (childrenOf(postgres.pid).length === 0) {
+      throw new Error(
+        'This kernel does not tell the children of a process (/proc/PID/task/PID/children, CONFIG_PROC_CHILDREN), so the ' +
+          'CPU of PostgreSQL cannot be read.',
+      )
+    }
     return new Surroundings(postgres, redis, starting.move())
   }
 
@@ -84,15 +105,26 @@ export class Surroundings implements AsyncDisposable {
     await this.#asOwner((client) => client.query(`DROP DATABASE ${template}`))
   }
 
-  async versions(): Promise<{ postgres: string; redis: string }> {
+  async facts(): Promise<ServerFacts> {
+    const durability: Record<string, string> = {}
     let postgres = ''
     await this.#asOwner(async (client) => {
-      postgres = (await client.query('SHOW server_version')).rows[0].server_version
+      const { rows } = await client.query<{ name: string; setting: string }>(
+        `SELECT name, setting FROM pg_settings WHERE name = ANY ($1) ORDER BY name`,
+        [['server_version', ...durable]],
+      )
+      for (const { name, setting } of rows) {
+        if (name === 'server_version') postgres = setting
+        else durability[name] = setting
+      }
     })
+    const fileSystem = execFileSync('stat', ['-f', '-c', '%T', this.postgres.dataDir], {
+      encoding: 'utf8',
+    }).trim()
     const redis = new Redis({ host: this.redis.host, port: this.redis.port })
     const [, version = ''] = /redis_version:(\S+)/.exec(await redis.info('server')) ?? []
     redis.disconnect()
-    return { postgres, redis: version }
+    return { postgres, redis: version, durability, fileSystem }
   }
 
   /** A connection to the database of the runs. */
