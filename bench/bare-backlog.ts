@@ -30,11 +30,11 @@ export class BareBacklog {
   #current: EncodedRun | undefined
   #next = 0
   #settledBelow = 0
-  readonly #again: number[] = []
+  /** What is to come again: not twice where it is given back twice, nor at all where it is acked after all. */
+  readonly #again = new Set<number>()
   readonly #isAcked: Uint8Array
   readonly #leaseEndMs: Float64Array
   acked = 0
-  redelivered = 0
 
   constructor(options: BacklogOptions) {
     this.#options = options
@@ -53,9 +53,8 @@ export class BareBacklog {
 
   /** The next ones, at most so many; undefined where there is none. Each is leased until then. */
   take(most: number, leaseEndMs: number): Parcel | undefined {
-    const again = this.#again.pop()
-    if (again !== undefined) {
-      this.redelivered += 1
+    for (const again of this.#again) {
+      this.#again.delete(again)
       return this.#parcel(this.#encode(again, again + 1), again, again + 1, leaseEndMs)
     }
     const { messages, barrier } = this.#options
@@ -73,6 +72,7 @@ export class BareBacklog {
     if (this.#isAcked[id] !== 0) return false
     this.#isAcked[id] = 1
     this.acked += 1
+    this.#again.delete(id)
     return true
   }
 
@@ -84,7 +84,7 @@ export class BareBacklog {
   giveBack(id: number): void {
     if (this.#isAcked[id] !== 0) return
     this.#leaseEndMs[id] = openMs
-    this.#again.push(id)
+    this.#again.add(id)
   }
 
   /** Gives back those whose leases have ended; returns them. */

@@ -65,10 +65,6 @@ export class BareSource implements AsyncDisposable {
     return this.#backlog.acked
   }
 
-  get redelivered(): number {
-    return this.#backlog.redelivered
-  }
-
   get emulatorHost(): string {
     return `127.0.0.1:${(this.#listener.address() as AddressInfo).port}`
   }

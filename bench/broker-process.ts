@@ -40,7 +40,7 @@ async function serveBare(): Promise<() => BrokerCounts> {
     onAcked: acked,
   })
   tell({ kind: 'ready', emulatorHost: source.emulatorHost, seconds: (performance.now() - began) / 1000 })
-  return () => ({ acked: source.acked, modacked: source.modacked, redelivered: source.redelivered })
+  return () => ({ acked: source.acked, modacked: source.modacked })
 }
 
 async function serveEmulator(): Promise<() => BrokerCounts> {
@@ -77,7 +77,7 @@ async function serveEmulator(): Promise<() => BrokerCounts> {
     })
   }
   tell({ kind: 'ready', emulatorHost: emulator.emulatorHost, seconds: (performance.now() - began) / 1000 })
-  return () => ({ acked: count, modacked: 0, redelivered: 0 })
+  return () => ({ acked: count, modacked: 0 })
 }
 
 async function load(publish: (from: number, to: number) => void): Promise<void> {

@@ -24,7 +24,6 @@ export interface BrokerCounts {
   readonly acked: number
   /** Deadlines that were changed; told by the bare source only. */
   readonly modacked: number
-  readonly redelivered: number
 }
 
 /** By message, in Unix ms; 0 where it has not happened. */
@@ -68,7 +67,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const ready = Promise.withResolvers<Extract<FromBroker, { kind: 'ready' }>>()
   const arrived = Promise.withResolvers<Published>()
   const marks = new Map(options.marks.map((mark) => [mark, Promise.withResolvers<number>()]))
-  let counts: BrokerCounts = { acked: 0, modacked: 0, redelivered: 0 }
+  let counts: BrokerCounts = { acked: 0, modacked: 0 }
   let movedAt = performance.now()
 
   const fail = (error: Error) => {

@@ -97,7 +97,7 @@ test('a profile: whose functions the time goes to', async () => {
 const surroundings = await Surroundings.start(new AbortController().signal)
 after(() => surroundings[Symbol.asyncDispose]())
 
-/** The first configuration of a bench, with a few messages. */
+/** The configuration of that name, with a few messages. */
 function small(name: string, configuration: string, more: Partial<Workload> = {}): Configuration {
   const bench = benches.find((one) => one.name === name)
   const found = bench && quick(bench).configurations.find((one) => one.name === configuration)
