@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { leash } from './leash.ts'
+import { Progress, stalledMs } from './progress.ts'
 import type { Workload } from './workload.ts'
 
 export const projectId = 'bench-project'
@@ -52,8 +54,6 @@ export interface Broker extends AsyncDisposable {
   published(): Promise<Published>
 }
 
-const stalledMs = 60_000
-
 /** Starts the broker in a process of its own; resolves when it is loaded. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const file = fileURLToPath(new URL('./broker-process.ts', import.meta.url))
@@ -64,14 +64,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const ended = once(child, 'exit')
+  leash(child.pid as number, ended)
   const ready = Promise.withResolvers<Extract<FromBroker, { kind: 'ready' }>>()
   const arrived = Promise.withResolvers<Published>()
-  const marks = new Map(options.marks.map((mark) => [mark, Promise.withResolvers<number>()]))
   let counts: BrokerCounts = { acked: 0, modacked: 0 }
-  let movedAt = performance.now()
+  const progress = new Progress(
+    options.marks,
+    () => `no message was acked for ${stalledMs / 1000} s, after ${counts.acked}`,
+  )
 
   const fail = (error: Error) => {
-    for (const waiting of [ready, arrived, ...marks.values()]) {
+    progress.fail(error)
+    for (const waiting of [ready, arrived]) {
       waiting.promise.catch(() => {})
       waiting.reject(error)
     }
@@ -79,9 +83,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   child.on('message', (message: FromBroker) => {
     if (message.kind === 'ready') ready.resolve(message)
     if (message.kind === 'published') arrived.resolve(message.published)
-    if (message.kind === 'reached') marks.get(message.mark)?.resolve(message.unixMs)
+    if (message.kind === 'reached') progress.reach(message.mark, message.unixMs)
     if (message.kind !== 'counts') return
-    if (message.counts.acked > counts.acked) movedAt = performance.now()
+    if (message.counts.acked > counts.acked) progress.moved()
     counts = message.counts
   })
   child.once('exit', (code, signal) => fail(new Error(`the broker's process has ended: ${code ?? signal}`)))
@@ -99,16 +103,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       get counts() {
         return counts
       },
-      reached: async (mark) => {
-        movedAt = performance.now()
-        const watch = setInterval(() => {
-          if (performance.now() - movedAt < stalledMs) return
-          fail(new Error(`no message was acked for ${stalledMs / 1000} s, after ${counts.acked}`))
-        }, 1000)
-        const reached = marks.get(mark)
-        if (!reached) throw new Error(`${mark} is no mark`)
-        return reached.promise.finally(() => clearInterval(watch))
-      },
+      reached: (mark) => progress.reached(mark),
       publish: () => void child.send({ kind: 'publish' } satisfies ToBroker),
       published: () => {
         child.send({ kind: 'tell' } satisfies ToBroker)

@@ -9,7 +9,9 @@ import { metric } from '../test/support/system.ts'
 import type { Broker } from './broker.ts'
 import { projectId } from './broker.ts'
 import type { Configuration } from './configuration.ts'
+import { leash } from './leash.ts'
 import type { AloneOptions, FromAlone } from './postgres-alone.ts'
+import { Progress, stalledMs } from './progress.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** The engine's default. */
@@ -68,6 +70,7 @@ export function startContestants(
       ? startProgram(process.execPath, ['bench/naive.ts'], { env })
       : startIngesterProgram(['run'], { env })
   const programs = Array.from({ length: configuration.processes }, start)
+  for (const { pid, ended } of programs) leash(pid, ended)
   let stopping = false
   const endedEarly = Promise.race(
     programs.map(async (program) => {
@@ -111,10 +114,11 @@ async function stopProgram(program: Program): Promise<void> {
   if (end !== 0) throw new Error(`a stop ended with ${end}:\n${program.stderr().slice(-2000)}`)
 }
 
-/** PostgreSQL alone: begins when it is loaded. */
+/** PostgreSQL alone: begins when it is loaded. @param limitMs to wait for a writer that does not move */
 export async function startAlone(
   { workload }: Configuration,
   { database }: Surroundings,
+  limitMs = stalledMs,
 ): Promise<Contestants> {
   const options: AloneOptions = { postgres: database, workload, lanes: availableParallelism(), batchSize }
   const child = fork(
@@ -126,33 +130,34 @@ export async function startAlone(
     },
   )
   const ended = once(child, 'exit')
+  leash(child.pid as number, ended)
   const loaded = Promise.withResolvers<void>()
-  const marks = new Map(
-    [workload.warmUp, workload.messages].map((mark) => [mark, Promise.withResolvers<number>()]),
+  const progress = new Progress(
+    [workload.warmUp, workload.messages],
+    () => `the writer wrote nothing for ${limitMs / 1000} s`,
+    limitMs,
   )
   child.on('message', (message: FromAlone) => {
     if (message.kind === 'loaded') loaded.resolve()
-    else marks.get(message.mark)?.resolve(message.unixMs)
+    if (message.kind === 'wrote') progress.moved()
+    if (message.kind === 'reached') progress.reach(message.mark, message.unixMs)
   })
-  child.once('exit', (code) => {
-    for (const waiting of [loaded, ...marks.values()]) {
-      waiting.promise.catch(() => {})
-      waiting.reject(new Error(`the writer's process has ended: ${code}`))
-    }
-  })
+  child.once('exit', (code, signal) =>
+    progress.fail(new Error(`the writer's process has ended: ${code ?? signal}`)),
+  )
   const dispose = async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await ended
   }
   try {
-    await loaded.promise
+    await progress.within(loaded.promise)
   } catch (error) {
     await dispose()
     throw error
   }
   return {
     pids: [child.pid as number],
-    reached: (mark) => marks.get(mark)?.promise ?? Promise.reject(new Error(`${mark} is no mark`)),
+    reached: (mark) => progress.reached(mark),
     offered: async () => undefined,
     stop: dispose,
     [Symbol.asyncDispose]: dispose,

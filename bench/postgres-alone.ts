@@ -18,6 +18,8 @@ export interface AloneOptions {
 
 export type FromAlone =
   | { readonly kind: 'loaded' }
+  /** Something, since it was told last. */
+  | { readonly kind: 'wrote' }
   | { readonly kind: 'reached'; readonly mark: number; readonly unixMs: number }
 
 interface Batch {
@@ -36,13 +38,20 @@ const pool = createPool({ ...postgres, poolSize: lanes }, noLogger)
 const writer = new TableWriter(pool, scans.sink)
 const marks = [workload.warmUp, workload.messages]
 let done = 0
+const tellEveryMs = 500
 
 tell({ kind: 'loaded' })
 void begin()
 
 async function begin(): Promise<void> {
+  let told = 0
+  const telling = setInterval(() => {
+    if (done > told) tell({ kind: 'wrote' })
+    told = done
+  }, tellEveryMs)
   reached()
   await Promise.all(queues.map(writeAll))
+  clearInterval(telling)
   await pool.end()
 }
 
