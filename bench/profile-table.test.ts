@@ -51,3 +51,8 @@ test('self times add up over callers; idle time, and what lies before and after,
   ])
   assert.deepEqual(functionSheet(times, 1).rows, [['add', '6', '60.0%', 'src/ingest/lane.ts:10']])
 })
+
+test('a name that is a whole signature is cut, and where it is', () => {
+  const { rows } = functionSheet([{ name: 'f'.repeat(200), owner: 'pg', place: 'p'.repeat(61), us: 1000 }], 1)
+  assert.deepEqual(rows, [[`${'f'.repeat(59)}…`, '1', '100.0%', `${'p'.repeat(59)}…`]])
+})

@@ -84,12 +84,21 @@ export function packageSheet(times: readonly SelfTime[]): Sheet {
   }
 }
 
+/** Of a name, which some libraries make from a whole signature. */
+const longestName = 60
+const shortened = (name: string) => (name.length > longestName ? `${name.slice(0, longestName - 1)}…` : name)
+
 export function functionSheet(times: readonly SelfTime[], most: number): Sheet {
   const all = sumOf(times)
   return {
     head: ['function', 'ms', 'share', 'where'],
     rows: times
       .slice(0, most)
-      .map(({ name, owner, place, us }) => [name, milliseconds(us), share(us, all), place || owner]),
+      .map(({ name, owner, place, us }) => [
+        shortened(name),
+        milliseconds(us),
+        share(us, all),
+        shortened(place || owner),
+      ]),
   }
 }
