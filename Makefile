@@ -63,7 +63,7 @@ bench: $(STAMP) redis ## measure, beside what one would do otherwise, in an hour
 
 .PHONY: profile
 profile: $(STAMP) redis ## where the ingester's processor time goes under load (BENCH=updates; ARGS=--json)
-	@BENCH='$(BENCH)' exec $(NODE) bench/profile.ts $(ARGS)
+	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/profile.ts $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## types, lint and room boundaries, format, dead code

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectDir } from '../test/support/program.ts'
 import { withTable } from '../test/support/table-in-docs.ts'
@@ -23,6 +23,13 @@ export async function documentsOf(results: Results): Promise<Map<string, string>
     [resultsFile, jsonOf(results)],
     ...[...plots].map(([file, svg]) => [`${folder}/${file}`, svg] as const),
   ])
+}
+
+/** Names of the benches that the document has now. */
+export function benchesThere(): string[] {
+  if (!existsSync(at(resultsFile))) return []
+  const { benches } = JSON.parse(readFileSync(at(resultsFile), 'utf8')) as Results
+  return benches.map(({ name }) => name)
 }
 
 /** Writes them, in place of all that was there. */

@@ -40,6 +40,7 @@ export function madeUpResults(
     postgresSettings: { shared_buffers: '1GB' },
     quick: false,
     minutes: 61,
+    finished: true,
     failures: [],
     benches: measured,
   }

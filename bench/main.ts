@@ -1,72 +1,109 @@
-// `make bench`: measures, says how far it is, prints tables and what must hold. BENCH names one or more benches, RUNS says
-// how often; --json prints the results, --write puts them into docs/, --quick takes a hundredth of the messages. Ctrl-C
+// `make bench`: measures, says how far it is, prints tables and what must hold; `--help` says what one can ask for. Ctrl-C
 // ends everything that was started.
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { exitCode } from '#app/exit-code.ts'
-import { table } from '../cmd/ingester/table.ts'
 import { Talk } from '../cmd/ingester/talk.ts'
 import { projectDir } from '../test/support/program.ts'
-import { barsOf } from './bars.ts'
 import { benches, quick } from './benches.ts'
-import { writeFigure } from './figures.ts'
+import { conclude, refuseToWrite } from './conclusion.ts'
 import type { Run } from './configuration.ts'
-import { barSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
-import type { Sheet } from './report.ts'
+import { writeFigure } from './figures.ts'
+import { benchHelp } from './help.ts'
+import { KeptResults, readResults } from './kept-results.ts'
 import type { Failure, Measured, Results } from './results.ts'
-import { jsonOf, resultsOf, thisMachine } from './results.ts'
+import { resultsOf, thisMachine } from './results.ts'
 import { runAll } from './run-all.ts'
 import type { Listener } from './run-all.ts'
 import type { Turn } from './schedule.ts'
 import { scheduleOf } from './schedule.ts'
 import { Surroundings } from './surroundings.ts'
-import { UsageError, wantedOf } from './wanted.ts'
+import { UsageError, asksForHelp, wantedOf } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
 
 const interrupted = 130
+const signals = ['SIGINT', 'SIGTERM'] as const
 
-/** Results go here, where git does not look. */
-const folder = join(projectDir, '.tmp/bench')
-const file = join(folder, 'results.json')
+/** Results go here, where git does not look; those of --quick are not to cost anybody an hour's. */
+const fileOf = (isQuick: boolean) =>
+  join(projectDir, `.tmp/bench/${isQuick ? 'results-quick' : 'results'}.json`)
 
-async function main(): Promise<number> {
+async function main(argv: readonly string[]): Promise<number> {
+  if (asksForHelp(argv)) {
+    console.log(benchHelp())
+    return exitCode.done
+  }
   const stopping = new AbortController()
-  const stop = () => stopping.abort(new Error('stopped'))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  using _ = stoppedBySignals(stopping)
   try {
-    if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
-    const wanted = wantedOf(process.argv.slice(2), process.env, benches)
-    const results = await measure(wanted, stopping.signal)
-    await report(results, wanted)
-    return results.failures.length > 0 ? exitCode.checkFailed : exitCode.done
+    const wanted = wantedOf(argv, process.env, benches)
+    const outcome =
+      wanted.from === undefined
+        ? await measure(wanted, stopping.signal)
+        : await readAgain(wanted.from, wanted.write)
+    return await report(outcome, wanted)
   } catch (error) {
     if (stopping.signal.aborted) return interrupted
     console.error(error instanceof Error ? error.message : error)
     return error instanceof UsageError ? exitCode.usage : exitCode.unexpected
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop)
   }
 }
 
-async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Results> {
+/** The first one ends everything in peace, which takes its time; a third one does not wait for that. */
+function stoppedBySignals(stopping: AbortController): Disposable {
+  let count = 0
+  const stop = () => {
+    count += 1
+    stopping.abort(new Error('stopped'))
+    if (count === 2) console.error('Ending what was started; once more leaves at once.')
+    // Whatever was started ends with this process.
+    if (count >= 3) process.exit(interrupted)
+  }
+  for (const signal of signals) process.on(signal, stop)
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of signals) process.off(signal, stop)
+    },
+  }
+}
+
+interface Outcome {
+  readonly results: Results
+  /** Where they are; undefined where they could not be written. */
+  readonly file: string | undefined
+}
+
+/** @throws UsageError */
+async function readAgain(file: string, write: boolean): Promise<Outcome> {
+  const results = readResults(file)
+  if (write) {
+    const { benchesThere } = await import('./documents.ts')
+    const there = benchesThere().filter((name) => benches.some((bench) => bench.name === name))
+    refuseToWrite(results, there)
+  }
+  return { results, file }
+}
+
+async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortSignal): Promise<Outcome> {
+  if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
   const began = performance.now()
   const chosen = isQuick ? benches.map(quick) : benches
   const turns = scheduleOf(chosen, runs)
   const failures: Failure[] = []
   using talk = new Talk(process.stderr)
   const [loadBefore = 0] = loadavg()
+  const kept = new KeptResults(fileOf(isQuick), (line) => talk.say(line))
   await using surroundings = await Surroundings.start(signal)
   const machine = thisMachine({ ...(await surroundings.facts()), loadBefore })
-  const resultsSoFar = (measured: Measured) => {
+  const resultsSoFar = (measured: Measured, finished: boolean) => {
     const minutes = Math.ceil((performance.now() - began) / 60_000)
-    return resultsOf(chosen, measured, machine, { quick: isQuick, minutes, failures })
+    return resultsOf(chosen, measured, machine, { quick: isQuick, minutes, finished, failures })
   }
   let place = 0
   let line = () => ''
   using _ticking = ticking(() => talk.progress(line()))
-  const measured = await runAll(turns, surroundings, listener(), signal)
-  return resultsSoFar(measured)
+  const results = resultsSoFar(await runAll(turns, surroundings, listener(), signal), true)
+  return { results, file: kept.keep(results) ? kept.file : undefined }
 
   function listener(): Listener {
     return {
@@ -83,7 +120,7 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
       ended: (turn, run, soFar) => {
         talk.say(`${nameOf(turn)}: ${glimpse(run)}`)
         // Whatever happens later, this is kept.
-        keep(resultsSoFar(soFar))
+        kept.keep(resultsSoFar(soFar, false))
       },
       failed: (turn, error) => {
         const { bench, configuration, round } = turn
@@ -98,11 +135,6 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
 function ticking(draw: () => void): Disposable {
   const timer = setInterval(draw, 1000)
   return { [Symbol.dispose]: () => clearInterval(timer) }
-}
-
-function keep(results: Results): void {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(file, jsonOf(results))
 }
 
 const nameOf = ({ bench, configuration, round }: Turn) => `${bench.name}, ${configuration.name}, run ${round}`
@@ -121,50 +153,17 @@ function glimpse({ figures }: Run): string {
   return `${rate} messages/s, ${writeFigure('contestantCpu', contestantCpu ?? 0)} CPU-s per million`
 }
 
-async function report(results: Results, { json, write }: Wanted): Promise<void> {
-  keep(results)
-  if (json) console.log(JSON.stringify(results))
-  else console.log(textOf(results))
-  console.error(`\nResults: ${file}`)
-  if (results.failures.length > 0) console.error(`\nFailed, and in no table:\n${failuresOf(results)}`)
-  else if (write) {
+async function report({ results, file }: Outcome, wanted: Wanted): Promise<number> {
+  const code = await conclude(results, file !== undefined, wanted, {
+    print: (text) => console.log(text),
+    tell: (text) => console.error(text),
     // The library that draws is large.
-    const { writeDocuments } = await import('./documents.ts')
-    console.error(`Written: ${(await writeDocuments(results)).join(', ')}`)
-  }
-}
-
-function failuresOf({ failures }: Results): string {
-  return failures
-    .map(({ bench, configuration, round, why }) => `${bench}, ${configuration}, run ${round}: ${why}`)
-    .join('\n')
-}
-
-function textOf(results: Results): string {
-  const sections = results.benches.flatMap((bench) => {
-    const series = seriesSheet(bench)
-    return [`${bench.title}\n${turned(sheetOf(bench))}`, ...(series ? [terminalTable(series)] : [])]
+    write: async (measured) => (await import('./documents.ts')).writeDocuments(measured),
   })
-  return [machineLine(results), ...sections, verdictOf(results)].filter((part) => part !== '').join('\n\n')
+  if (file !== undefined && wanted.from === undefined) console.error(`\nResults: ${file}`)
+  return code
 }
 
-/** What must hold, as far as it was measured. */
-function verdictOf(results: Results): string {
-  if (results.quick) return 'With --quick: these figures say nothing.'
-  const bars = barsOf(results).filter(({ holds }) => holds !== undefined)
-  return bars.length > 0 ? terminalTable(barSheet(bars)) : ''
-}
-
-function terminalTable({ head, rows }: Sheet): string {
-  return table(head, rows, undefined, head.map((_, i) => i).slice(1))
-}
-
-/** A bench has more figures than a terminal has columns: a line each. */
-function turned({ head, rows }: Sheet): string {
-  const columns = head.slice(1).map((label, i) => [label, ...rows.map((row) => row[i + 1] ?? '')])
-  return terminalTable({ head: ['', ...rows.map(([name = '']) => name)], rows: columns })
-}
-
-process.exitCode = await main()
+process.exitCode = await main(process.argv.slice(2))
 // A run that nobody waits for any more ends with the processes that end with this one.
 if (process.exitCode === interrupted) process.exit()

@@ -1,21 +1,24 @@
-// `make profile`: a CPU profile of the ingester under load, and where its time goes: by package, then by function. BENCH
-// names the bench whose first configuration is run; --quick takes a hundredth of the messages; --json prints data.
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+// `make profile`: a CPU profile of the ingester under load, and where its time goes: by package, then by function. `--help`
+// says what one can ask for.
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { exitCode } from '#app/exit-code.ts'
 import { table } from '../cmd/ingester/table.ts'
 import { projectDir } from '../test/support/program.ts'
 import { benches, quick } from './benches.ts'
 import type { Configuration } from './configuration.ts'
+import { profileHelp } from './help.ts'
 import type { CpuProfile } from './profile-table.ts'
 import { functionSheet, packageSheet, selfTimes } from './profile-table.ts'
 import type { Sheet } from './report.ts'
 import { marksOf, setStage } from './stage.ts'
 import { Surroundings } from './surroundings.ts'
-import { UsageError, wantedOf } from './wanted.ts'
+import { UsageError, asksForHelp, wantedProfileOf } from './wanted.ts'
 
-const folder = join(projectDir, '.tmp/profile')
-const defaultBench = 'updates'
+/** Of the last profile that succeeded. */
+const kept = join(projectDir, '.tmp/profile')
+/** Until it is there. */
+const folder = `${kept}.new`
 const mostFunctions = 40
 
 interface Profiled {
@@ -45,17 +48,18 @@ async function runProfiled(configuration: Configuration, signal: AbortSignal): P
   await stage.checkTable()
   const [name] = readdirSync(folder)
   if (!name) throw new Error(`no profile was written to ${folder}`)
-  const file = join(folder, name)
+  rmSync(kept, { recursive: true, force: true })
+  renameSync(folder, kept)
+  const file = join(kept, name)
   return { profile: JSON.parse(readFileSync(file, 'utf8')) as CpuProfile, file, fromUs, toUs }
 }
 
-async function main(signal: AbortSignal): Promise<void> {
+async function main(argv: readonly string[], signal: AbortSignal): Promise<void> {
+  if (asksForHelp(argv)) return console.log(profileHelp())
+  const wanted = wantedProfileOf(argv, process.env, benches)
   if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
-  const environment = { BENCH: process.env['BENCH'] || defaultBench }
-  const wanted = wantedOf(process.argv.slice(2), environment, benches)
-  const [bench] = wanted.benches
-  const [configuration] = (bench && wanted.quick ? quick(bench) : bench)?.configurations ?? []
-  if (!bench || !configuration) throw new UsageError('There is nothing to profile.')
+  const bench = wanted.quick ? quick(wanted.bench) : wanted.bench
+  const configuration = bench.configurations[0] as Configuration
   console.error(`${bench.name}, ${configuration.name} …`)
   const { profile, file, fromUs, toUs } = await runProfiled(configuration, signal)
   const times = selfTimes(profile, fromUs, toUs)
@@ -79,7 +83,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 try {
-  await main(stopping.signal)
+  await main(process.argv.slice(2), stopping.signal)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = error instanceof UsageError ? exitCode.usage : exitCode.unexpected

@@ -44,6 +44,8 @@ export interface Results {
   /** A hundredth of the messages: these figures say nothing. */
   readonly quick: boolean
   readonly minutes: number
+  /** Nothing was to come any more. */
+  readonly finished: boolean
   /** Runs that are in no table, since they ended in an error or with a wrong table. */
   readonly failures: readonly Failure[]
   readonly benches: readonly MeasuredBench[]
@@ -56,7 +58,7 @@ export function resultsOf(
   benches: readonly Bench[],
   measured: Measured,
   machine: Machine,
-  more: Pick<Results, 'quick' | 'minutes' | 'failures'>,
+  more: Pick<Results, 'quick' | 'minutes' | 'finished' | 'failures'>,
 ): Results {
   return {
     machine,

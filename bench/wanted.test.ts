@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { benches, quick } from './benches.ts'
 import { Eta, scheduleOf } from './schedule.ts'
-import { UsageError, wantedOf } from './wanted.ts'
+import { UsageError, wantedOf, wantedProfileOf } from './wanted.ts'
 
 describe('what is asked for', () => {
   test('nothing: all benches, five times', () => {
@@ -40,11 +40,68 @@ describe('what is asked for', () => {
     ['an unknown option', ['--fast'], {}, /--fast[^]*--quick/],
     ['a bench where an option is meant', ['new-keys'], {}, /new-keys/],
     ['writing what says nothing', ['--write', '--quick'], {}, /--write with --quick/],
+    [
+      'writing some benches in place of all',
+      ['--write'],
+      { BENCH: 'new-keys,stale' },
+      /BENCH=new-keys,stale: .*would lose the others\.[^]*Leave out BENCH/,
+    ],
+    ['some benches of a file', ['--from', 'results.json'], { BENCH: 'stale' }, /leave out BENCH/],
+    ['a file, so often', ['--from', 'results.json'], { RUNS: '2' }, /leave out BENCH, RUNS/],
+    ['a file, quickly', ['--from', 'results.json', '--quick'], {}, /and --quick/],
+    ['a file without a name', ['--from', ''], {}, /one file/],
+    ['no file', ['--from'], {}, /--from[^]*--from FILE/],
   ]
   for (const [what, argv, env, says] of wrong) {
     test(`refused, with the reason: ${what}`, () => {
       assert.throws(
         () => wantedOf(argv, env, benches),
+        (error) => error instanceof UsageError && says.test(error.message),
+      )
+    })
+  }
+})
+
+test('all benches may be written, also those of a file', () => {
+  const names = benches.map(({ name }) => name).join(',')
+  assert.ok(wantedOf(['--write'], { BENCH: names }, benches).write)
+  const { from, write } = wantedOf(['--write', '--from', 'a.json'], { BENCH: '', RUNS: '' }, benches)
+  assert.deepEqual({ from, write }, { from: 'a.json', write: true })
+})
+
+describe('a profile', () => {
+  const backlogsOnly = /There are:\n {2}new-keys(?![^]*(latency|start|memory))/
+  test('is of the bench that is named, else of updates', () => {
+    const nameOf = (BENCH: string) => wantedProfileOf(['--json'], { BENCH, RUNS: '' }, benches).bench.name
+    assert.deepEqual([nameOf('stale'), nameOf('')], ['stale', 'updates'])
+  })
+
+  test('each bench that it may be of begins with the ingester', () => {
+    for (const { measure, configurations } of benches) {
+      if (measure === 'throughput') assert.equal(configurations[0]?.contestant, 'ingester')
+    }
+  })
+
+  const wrong: readonly (readonly [
+    what: string,
+    argv: string[],
+    env: Record<string, string>,
+    says: RegExp,
+  ])[] = [
+    ['two benches', [], { BENCH: 'stale,updates' }, /BENCH=stale,updates: .*one bench/],
+    ['an unknown bench', [], { BENCH: 'fast' }, /no bench fast/],
+    ['latency', [], { BENCH: 'latency' }, backlogsOnly],
+    ['start', [], { BENCH: 'start' }, backlogsOnly],
+    ['memory', [], { BENCH: 'memory' }, backlogsOnly],
+    ['several runs', [], { RUNS: '1' }, /RUNS/],
+    ['writing', ['--write'], {}, /Options: --json, --quick/],
+    ['a file', ['--from', 'results.json'], {}, /Options: --json, --quick/],
+    ['an unknown option', ['--fast'], {}, /--fast[^]*Options: --json, --quick/],
+  ]
+  for (const [what, argv, env, says] of wrong) {
+    test(`refused, with the reason: ${what}`, () => {
+      assert.throws(
+        () => wantedProfileOf(argv, env, benches),
         (error) => error instanceof UsageError && says.test(error.message),
       )
     })

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { conclude, refuseToWrite } from './conclusion.ts'
+import type { Standing } from './kept-results.ts'
+import { madeUpResults } from './made-up-results.ts'
+import { UsageError } from './wanted.ts'
+
+const results = madeUpResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
+const good: Standing = { finished: true, failures: [] }
+const failed = { finished: true, failures: ['start, ingester, run 2: the table is wrong'] }
+
+async function concluded(standing: Standing, isKept: boolean, write: boolean) {
+  const out = { printed: '', told: '', written: 0 }
+  const code = await conclude(
+    results,
+    standing,
+    isKept,
+    { json: false, write },
+    {
+      print: (text) => void (out.printed += text),
+      tell: (text) => void (out.told += text),
+      write: async () => {
+        out.written += 1
+        return ['docs/page.md']
+      },
+    },
+  )
+  return { ...out, code }
+}
+
+test('what is to be written is, and where', async () => {
+  const { printed, told, written, code } = await concluded(good, true, true)
+  assert.match(printed, /first ack, s +1\.25/)
+  assert.match(told, /docs\/page\.md/)
+  assert.deepEqual([written, code], [1, 0])
+})
+
+test('--write writes nothing when a run has failed: what was measured is printed, the failure told, the end is a 4', async () => {
+  const { printed, told, written, code } = await concluded(failed, true, true)
+  assert.match(printed, /first ack, s +1\.25/)
+  assert.match(told, /the table is wrong[^]*Nothing was written/)
+  assert.deepEqual([written, code], [0, 4])
+})
+
+test('nothing is written that nobody asked for', async () => {
+  assert.equal((await concluded(good, true, false)).written, 0)
+})
+
+test('results that could not be kept are printed and written all the same; the end is a 1', async () => {
+  const { printed, written, code } = await concluded(good, false, true)
+  assert.match(printed, /first ack, s +1\.25/)
+  assert.deepEqual([written, code], [1, 1])
+})
+
+describe('from a file nothing goes into the document', () => {
+  const wrong: readonly (readonly [what: string, refused: Parameters<typeof refuseToWrite>, says: RegExp])[] =
+    [
+      ['of --quick', [{ ...results, quick: true }, good, []], /say nothing/],
+      ['with runs that failed', [results, failed, []], /the table is wrong/],
+      ['that was interrupted', [results, { finished: false, failures: [] }, []], /not measured to the end/],
+      ['by which it would lose a bench', [results, good, ['start', 'memory']], /would lose memory\./],
+    ]
+  for (const [what, refused, says] of wrong) {
+    test(what, () => {
+      assert.throws(
+        () => refuseToWrite(...refused),
+        (error) => error instanceof UsageError && says.test(error.message),
+      )
+    })
+  }
+
+  test('but what is whole does', () => refuseToWrite(results, good, ['start']))
+})

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { KeptResults, readResults } from './kept-results.ts'
+import { madeUpResults } from './made-up-results.ts'
+import { UsageError } from './wanted.ts'
+
+const results = madeUpResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
+const finished = { finished: true, failures: [] }
+const scratch = () => mkdtempDisposable(join(tmpdir(), 'results-'))
+
+test('what is kept is read again, with how far it was; nothing else is in the folder', async () => {
+  await using folder = await scratch()
+  const kept = new KeptResults(join(folder.path, 'new/results.json'), assert.fail)
+  const standing = { finished: false, failures: ['start, ingester, run 1: it broke'] }
+  assert.ok(kept.keep(results, finished))
+  assert.ok(kept.keep(results, standing))
+  const again = readResults(kept.file)
+  assert.deepEqual(again.standing, standing)
+  assert.deepEqual(again.results, JSON.parse(JSON.stringify(results)))
+  assert.deepEqual(readdirSync(join(folder.path, 'new')), ['results.json'])
+})
+
+test('what cannot be kept is told once, and ends nothing', async () => {
+  await using folder = await scratch()
+  const told: string[] = []
+  const kept = new KeptResults(join(folder.path, 'results.json'), (line) => told.push(line))
+  mkdirSync(kept.file)
+  assert.deepEqual([kept.keep(results, finished), kept.keep(results, finished)], [false, false])
+  assert.match(told.join('\n'), /^✗ \/.*results\.json: not kept: [^\n]*directory[^\n]*$/)
+  assert.deepEqual(readdirSync(folder.path), ['results.json'])
+})
+
+describe('refused, with the reason', () => {
+  const { benches } = results
+  const wrong: readonly (readonly [what: string, text: string, says: RegExp])[] = [
+    ['no JSON', 'messages', /that is not JSON/],
+    ['nothing', 'null', /the whole is no object/],
+    ['another object', '{"name": "ingester"}', /machine is no object/],
+    ['a list', '[]', /the whole is no object/],
+    ['no list of benches', JSON.stringify({ ...results, benches: {} }), /benches is no list/],
+    [
+      'a measure that there is not',
+      JSON.stringify({ ...results, benches: [{ ...benches[0], measure: 'taste' }] }),
+      /benches\[0\]\.measure is none of throughput/,
+    ],
+    [
+      'a figure that is no number',
+      JSON.stringify(results).replace('1.25', '"1.25"'),
+      /benches\[0\]\.configurations\[0\]\.runs\[0\]\.figures\.firstAckSeconds is no number/,
+    ],
+  ]
+  for (const [what, text, says] of wrong) {
+    test(what, async () => {
+      await using folder = await scratch()
+      const file = join(folder.path, 'results.json')
+      writeFileSync(file, text)
+      assert.throws(
+        () => readResults(file),
+        (error) => error instanceof UsageError && says.test(error.message) && error.message.includes(file),
+      )
+    })
+  }
+
+  test('no such file', () => {
+    assert.throws(
+      () => readResults('/nonexistent/results.json'),
+      (error) => error instanceof UsageError && error.message.includes('ENOENT'),
+    )
+  })
+})
