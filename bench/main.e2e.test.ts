@@ -1,14 +1,16 @@
 // The benchmarks as a user starts them, and small runs through each contestant: that they work, not what they measure.
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, describe, test } from 'node:test'
 import pg from 'pg'
 import { serverProcesses } from '#stack/processes.ts'
+import type { Program } from '../test/support/program.ts'
 import { startProgram } from '../test/support/program.ts'
 import { until } from '../test/support/system.ts'
 import { benches, quick } from './benches.ts'
 import type { Configuration, Run } from './configuration.ts'
+import { startAlone } from './contestant.ts'
 import { plotsOf, renderPlots } from './plots.ts'
 import { markdownOf } from './report.ts'
 import { resultsOf, thisMachine } from './results.ts'
@@ -35,6 +37,34 @@ describe('the command line', () => {
     assert.equal(program.stdout(), '')
   })
 
+  test('--help: how it is used, and exit 0', async () => {
+    for (const file of ['bench/main.ts', 'bench/profile.ts']) {
+      await using program = startProgram(process.execPath, [file, '-h'], { env: { PATH } })
+      assert.equal(await program.ended, 0)
+      assert.match(program.stdout(), /^Examples:\n  make [^]*new-keys[^]*--quick/m)
+      assert.equal(program.stderr(), '')
+    }
+  })
+
+  test('results of a file: the tables, and nothing is measured', async () => {
+    await using program = bench(['--from', 'docs/benchmarks/results.json'], { PATH: '/nonexistent' })
+    assert.equal(await program.ended, 0, program.stderr())
+    assert.match(program.stdout(), /New keys[^]*messages\/s/)
+    await using wrong = bench(['--from', 'package.json', '--write'])
+    assert.equal(await wrong.ended, 2)
+    assert.match(wrong.stderr(), /--from package\.json: these are no results/)
+  })
+
+  test('a quick run: tables that say nothing, and results that take the place of no others', async () => {
+    await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1' })
+    assert.equal(await program.ended, 0, program.stderr())
+    assert.match(program.stdout(), /first ack, s[^]*these figures say nothing/)
+    const [, file = ''] = /Results: (.*)/.exec(program.stderr()) ?? []
+    assert.match(file, /\/\.tmp\/bench\/results-quick\.json$/)
+    const { quick: isQuick, finished } = JSON.parse(readFileSync(file, 'utf8'))
+    assert.ok(isQuick && finished)
+  })
+
   test('no redis-server: said, with the mend', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1', PATH: '/nonexistent' })
     assert.equal(await program.ended, 1)
@@ -45,33 +75,73 @@ describe('the command line', () => {
     const folders = () => new Set(readdirSync(tmpdir()).filter((name) => name.startsWith('ingester-')))
     const before = folders()
     await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
-    await program.said(/memory, 1 KB, run 1/)
-    // The run has begun when its processes are there: PostgreSQL, Redis, the broker and the ingester.
-    await until(
-      () => commandsOf(program.pid),
-      (lines) => lines.filter((line) => /broker-process|cmd\/ingester/.test(line)).length >= 2,
-    )
-    const running = await serverProcesses(program.pid)
+    const running = await processesOfRun(program)
     const own = [...folders().difference(before)]
     const asked = performance.now()
     program.signal('SIGINT')
     assert.equal(await program.ended, 130)
     assert.ok(performance.now() - asked < stopLimitMs, 'it waited for a run that nobody wants any more')
-    assert.ok(running.length > 6, `${running.length}`)
     const left = async () => [...running.filter(isAlive), ...own.filter((name) => folders().has(name))]
     await until(left, (remains) => remains.length === 0, 15_000)
   })
+
+  test('Ctrl-C again and again ends it with 130, and leaves no process', async () => {
+    await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
+    const running = await processesOfRun(program)
+    let hasEnded = false
+    void program.ended.then(() => (hasEnded = true))
+    await until(
+      async () => {
+        program.signal('SIGINT')
+        return hasEnded
+      },
+      (ended) => ended,
+    )
+    assert.equal(await program.ended, 130)
+    await allGone(running)
+  })
+
+  test('kill -9 leaves no process, also of what is stopped', async () => {
+    await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
+    const running = await processesOfRun(program)
+    for (const pid of running.filter((one) => /broker-process/.test(commandOf(one))))
+      process.kill(pid, 'SIGSTOP')
+    program.signal('SIGKILL')
+    await program.ended
+    await allGone(running)
+  })
 })
 
-async function commandsOf(pid: number): Promise<string[]> {
-  const pids = await serverProcesses(pid)
-  return pids.map((one) => {
-    try {
-      return readFileSync(`/proc/${one}/cmdline`, 'utf8')
-    } catch {
-      return ''
-    }
-  })
+/** When a run has begun: PostgreSQL, Redis, the broker and the ingester. */
+async function processesOfRun(program: Program): Promise<number[]> {
+  await program.said(/memory, 1 KB, run 1/)
+  const seen = await until(
+    () => serverProcesses(program.pid),
+    (pids) => pids.map(commandOf).filter((line) => /broker-process|cmd\/ingester/.test(line)).length >= 2,
+  )
+  assert.ok(seen.length > 6, `${seen.length}`)
+  return seen
+}
+
+/** Within a bound; what is left is ended before the test fails. */
+async function allGone(pids: readonly number[]): Promise<void> {
+  try {
+    await until(
+      async () => pids.filter(isAlive).map(commandOf),
+      (left) => left.length === 0,
+      15_000,
+    )
+  } finally {
+    for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL')
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** A zombie is not, and not every container has a first process that reaps it. */
@@ -92,6 +162,14 @@ test('a profile: whose functions the time goes to', async () => {
   // In a blink not every function is seen.
   assert.ok(owners.some((owner: string) => owner.startsWith('src/')) && owners.length > 3, owners.join(', '))
   assert.ok(functions.rows.length > 3)
+  const [, file = ''] = /(\/.*\.cpuprofile)/.exec(program.stderr()) ?? []
+  assert.ok(existsSync(file), file)
+  // One that comes to nothing takes nothing away.
+  await using failing = startProgram(process.execPath, ['bench/profile.ts', '--quick'], {
+    env: { PATH: '/nonexistent' },
+  })
+  assert.equal(await failing.ended, 1)
+  assert.ok(existsSync(file), file)
 })
 
 const surroundings = await Surroundings.start(new AbortController().signal)
@@ -146,6 +224,15 @@ describe('a run', () => {
   test('PostgreSQL alone', async () => {
     const { figures } = await measureThroughput(small('updates', 'PostgreSQL alone'), surroundings)
     assert.ok((figures['postgresCpu'] ?? -1) >= 0 && !('peakMegabytes' in figures))
+  })
+
+  test('PostgreSQL alone that stands still is given up', async () => {
+    const configuration = small('updates', 'PostgreSQL alone')
+    await surroundings.fresh(configuration.workload.tableRows, configuration.workload.responseBytes)
+    await using alone = await startAlone(configuration, surroundings, 5000)
+    process.kill(alone.pids[0] as number, 'SIGSTOP')
+    alone.begin()
+    await assert.rejects(alone.reached(configuration.workload.messages), /wrote nothing for 5 s/)
   })
 
   test('the start', async () => {
