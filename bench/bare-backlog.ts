@@ -42,6 +42,12 @@ export class BareBacklog {
     this.#leaseEndMs = new Float64Array(options.messages).fill(openMs)
   }
 
+  /** Of a message on the wire: of the first thousand, since they are much alike. */
+  get meanBytes(): number {
+    const { bytes, offsets } = this.#runAt(0)
+    return bytes.length / (offsets.length - 1)
+  }
+
   /** Encodes in advance, where that is asked for; lets other work in between. */
   async prepare(): Promise<void> {
     if (!this.#options.preEncode) return

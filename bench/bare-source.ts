@@ -111,7 +111,7 @@ export class BareSource implements AsyncDisposable {
   }
 
   #open(call: ServerDuplexStream<PullRequest, Buffer>): void {
-    const stream = new Stream(call)
+    const stream = new Stream(call, this.#backlog.meanBytes)
     call.on('data', (request: PullRequest) => {
       if (stream.isNew) {
         stream.begin(request)
@@ -193,15 +193,16 @@ class Stream {
   #maxMessages = Infinity
   #maxBytes = Infinity
   #held = 0
-  /** Of the messages so far: they are all of a size. */
-  #meanBytes = 1000
+  /** Of a message. Known before the first one: a stream that is opened anew must not begin by sending too much. */
+  readonly #meanBytes: number
   isNew = true
   leaseMs = 10_000
   /** gRPC has taken as much as it buffers. */
   full = false
 
-  constructor(call: ServerDuplexStream<PullRequest, Buffer>) {
+  constructor(call: ServerDuplexStream<PullRequest, Buffer>, meanBytes: number) {
     this.#call = call
+    this.#meanBytes = meanBytes
   }
 
   begin({ maxOutstandingMessages, maxOutstandingBytes, streamAckDeadlineSeconds }: PullRequest): void {
@@ -222,7 +223,6 @@ class Stream {
 
   send(bytes: Buffer, messages: number): void {
     this.#held += messages
-    this.#meanBytes = bytes.length / messages
     if (!this.#call.write(bytes)) this.full = true
   }
 

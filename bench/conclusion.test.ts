@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { conclude, refuseToWrite } from './conclusion.ts'
-import type { Standing } from './kept-results.ts'
 import { madeUpResults } from './made-up-results.ts'
+import type { Results } from './results.ts'
 import { UsageError } from './wanted.ts'
 
-const results = madeUpResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
-const good: Standing = { finished: true, failures: [] }
-const failed = { finished: true, failures: ['start, ingester, run 2: the table is wrong'] }
+const good = madeUpResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
+const failed: Results = {
+  ...good,
+  failures: [{ bench: 'start', configuration: 'ingester', round: 2, why: 'the table is wrong' }],
+}
 
-async function concluded(standing: Standing, isKept: boolean, write: boolean) {
+async function concluded(results: Results, isKept: boolean, write: boolean) {
   const out = { printed: '', told: '', written: 0 }
   const code = await conclude(
     results,
-    standing,
     isKept,
     { json: false, write },
     {
@@ -55,10 +56,10 @@ test('results that could not be kept are printed and written all the same; the e
 describe('from a file nothing goes into the document', () => {
   const wrong: readonly (readonly [what: string, refused: Parameters<typeof refuseToWrite>, says: RegExp])[] =
     [
-      ['of --quick', [{ ...results, quick: true }, good, []], /say nothing/],
-      ['with runs that failed', [results, failed, []], /the table is wrong/],
-      ['that was interrupted', [results, { finished: false, failures: [] }, []], /not measured to the end/],
-      ['by which it would lose a bench', [results, good, ['start', 'memory']], /would lose memory\./],
+      ['of --quick', [{ ...good, quick: true }, []], /say nothing/],
+      ['with runs that failed', [failed, []], /start, ingester, run 2: the table is wrong/],
+      ['that was interrupted', [{ ...good, finished: false }, []], /not measured to the end/],
+      ['by which it would lose a bench', [good, ['start', 'memory']], /would lose memory\./],
     ]
   for (const [what, refused, says] of wrong) {
     test(what, () => {
@@ -69,5 +70,5 @@ describe('from a file nothing goes into the document', () => {
     })
   }
 
-  test('but what is whole does', () => refuseToWrite(results, good, ['start']))
+  test('but what is whole does', () => refuseToWrite(good, ['start']))
 })
