@@ -58,7 +58,7 @@ planted-bugs: $(STAMP) redis ## plant known bugs in a copy; the random suites mu
 	@SEED='$(SEED)' exec $(NODE) test/planted-bugs/main.ts $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) redis ## measure, beside what one would do otherwise, in an hour (BENCH=new-keys,latency RUNS=1; ARGS="--json --write --quick")
+bench: $(STAMP) redis ## measure, beside what one would do otherwise, in a good hour (BENCH=new-keys,latency RUNS=1; ARGS=--help)
 	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/main.ts $(ARGS)
 
 .PHONY: profile

@@ -1,5 +1,5 @@
-// What is measured: every bench with its configurations. Counts are such that the whole takes about an hour on two
-// quiet processors, and each run some ten seconds.
+// What is measured: every bench with its configurations. Counts are such that the whole takes a good hour on two quiet
+// processors, and each run some ten seconds.
 import type { Bench, Cache, Configuration } from './configuration.ts'
 import type { Kind, Workload } from './workload.ts'
 

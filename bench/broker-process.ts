@@ -22,6 +22,8 @@ process.once('disconnect', () => process.exit())
 const marks = options.marks.toSorted((a, b) => a - b)
 function acked(count: number): void {
   while (marks.length > 0 && (marks[0] as number) <= count) {
+    // What goes with a mark must be as new as it is.
+    tell({ kind: 'counts', counts: counts() })
     tell({ kind: 'reached', mark: marks.shift() as number, unixMs: unixMs() })
   }
 }

@@ -3,7 +3,7 @@ import { barsOf } from './bars.ts'
 import { figures, writeFigure } from './figures.ts'
 import type { FigureName } from './figures.ts'
 import type { Measure } from './configuration.ts'
-import { valuesOf } from './results.ts'
+import { medianFigure, valuesOf } from './results.ts'
 import type { Machine, MeasuredBench, MeasuredConfiguration, Results } from './results.ts'
 import { spreadOf } from './statistics.ts'
 
@@ -107,6 +107,21 @@ export function markdownTable({ head, rows }: Sheet): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const align = head.map((_, i) => (i === 0 ? '---' : '--:'))
   return [line(head), `|${align.join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+/** What the cache costs and spares, in few columns. */
+export function cacheTable({ benches }: Results): string {
+  const shown = ['sparedPercent', 'contestantCpu', 'redisCpu', 'postgresCpu'] as const
+  const configurations = benches.find(({ name }) => name === 'cache')?.configurations ?? []
+  return markdownTable({
+    head: ['', ...shown.map((name) => figures[name].label)],
+    rows: configurations.map((one) => [one.name, ...shown.map((name) => medianCell(one, name))]),
+  })
+}
+
+function medianCell(configuration: MeasuredConfiguration, name: FigureName): string {
+  const median = medianFigure(configuration, name)
+  return median === undefined ? '–' : writeFigure(name, median)
 }
 
 /** Which plots go with a bench: file name in docs/benchmarks/ and what it shows. */
