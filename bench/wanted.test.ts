@@ -4,6 +4,8 @@ import { benches, quick } from './benches.ts'
 import { Eta, scheduleOf } from './schedule.ts'
 import { UsageError, wantedOf, wantedProfileOf } from './wanted.ts'
 
+type Wrong = readonly (readonly [what: string, argv: string[], env: Record<string, string>, says: RegExp])[]
+
 describe('what is asked for', () => {
   test('nothing: all benches, five times', () => {
     const { benches: chosen, runs, json, write, quick } = wantedOf([], { BENCH: '', RUNS: '' }, benches)
@@ -21,12 +23,7 @@ describe('what is asked for', () => {
     assert.ok(wanted.json && wanted.quick)
   })
 
-  const wrong: readonly (readonly [
-    what: string,
-    argv: string[],
-    env: Record<string, string>,
-    says: RegExp,
-  ])[] = [
+  const wrong: Wrong = [
     [
       'an unknown bench, with those that there are',
       [],
@@ -82,12 +79,7 @@ describe('a profile', () => {
     }
   })
 
-  const wrong: readonly (readonly [
-    what: string,
-    argv: string[],
-    env: Record<string, string>,
-    says: RegExp,
-  ])[] = [
+  const wrong: Wrong = [
     ['two benches', [], { BENCH: 'stale,updates' }, /BENCH=stale,updates: .*one bench/],
     ['an unknown bench', [], { BENCH: 'fast' }, /no bench fast/],
     ['latency', [], { BENCH: 'latency' }, backlogsOnly],
