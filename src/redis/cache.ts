@@ -148,9 +148,9 @@ export class RedisCache implements Cache, AsyncDisposable {
     const { keyspace, token } = batch
     const keys = operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))
     if (claims) for (const record of records) keys.push(keyspace.claim(record))
-    const marks = operation === 'release' ? '' : records.map((record) => batch.markOf(record)).join('')
+    const marks = operation === 'release' ? [] : records.map((record) => batch.markOf(record))
     try {
-      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, marks])
+      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, ...marks])
       this.#breaker.succeeded()
       this.#trouble.none()
       return answer

@@ -10,24 +10,19 @@
 -- deleted it would forget an older commit. What is not of our making counts as absent; whoever wrote it, it is no fact.
 --
 -- KEYS  the watermark keys of n records, then, where claims are used, their n claim keys
--- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, n marks as one text: each argument
---       costs both sides as much as a key does
+-- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, then n marks
 --
 -- begin    one letter a record: [s]tale, [b]usy, [f]resh, or fresh since [g]arbage stood there
 -- confirm  after the commit: watermark := the greater one; own claims end
 -- release  own claims end (KEYS are the claim keys alone, and there are no marks)
 
-local operation, token, leaseMs, lifeMs, marks = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] or ''
-local markLength = 42
-local n = #marks / markLength
+local operation, token, leaseMs, lifeMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local first = 4
+local n = #ARGV - first
 local hasClaims = #KEYS > n
 
-local function markOf(i)
-  return string.sub(marks, (i - 1) * markLength + 1, i * markLength)
-end
-
 local function isMark(text)
-  return #text == markLength and string.find(text, '^%d+:[%w_-]+$') and string.sub(text, 20, 20) == ':'
+  return #text == 42 and string.find(text, '^%d+:[%w_-]+$') and string.sub(text, 20, 20) == ':'
 end
 
 local function isClaim(text)
@@ -51,7 +46,7 @@ local function endClaims(keys)
 end
 
 local function verdictOf(i, watermark, claim)
-  local mark = markOf(i)
+  local mark = ARGV[first + i]
   local version = versionOf(mark)
   local isStrange = watermark and not isMark(watermark) or claim and not isClaim(claim)
   if watermark and isMark(watermark) then
@@ -76,7 +71,7 @@ local function confirm()
   local stored = redis.call('MGET', unpack(KEYS))
   local own = {}
   for i = 1, n do
-    local mark, watermark = markOf(i), stored[i]
+    local mark, watermark = ARGV[first + i], stored[i]
     if not watermark or not isMark(watermark) or versionOf(watermark) <= versionOf(mark) then
       redis.call('SET', KEYS[i], mark, 'PX', lifeMs)
     end
