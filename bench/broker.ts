@@ -54,8 +54,12 @@ export interface Broker extends AsyncDisposable {
   published(): Promise<Published>
 }
 
-/** Starts the broker in a process of its own; resolves when it is loaded. */
-export async function startBroker(options: BrokerOptions): Promise<Broker> {
+/**
+ * Starts the broker in a process of its own; resolves when it is loaded.
+ *
+ * @throws Error where nothing moves for so long
+ */
+export async function startBroker(options: BrokerOptions, limitMs = stalledMs): Promise<Broker> {
   const file = fileURLToPath(new URL('./broker-process.ts', import.meta.url))
   const child = fork(file, [JSON.stringify(options)], {
     serialization: 'advanced',
@@ -68,18 +72,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const ready = Promise.withResolvers<Extract<FromBroker, { kind: 'ready' }>>()
   const arrived = Promise.withResolvers<Published>()
   let counts: BrokerCounts = { acked: 0, modacked: 0 }
-  const progress = new Progress(
-    options.marks,
-    () => `no message was acked for ${stalledMs / 1000} s, after ${counts.acked}`,
-  )
+  let stalled = () => 'the broker was not loaded'
+  const progress = new Progress(options.marks, () => `${stalled()} within ${limitMs / 1000} s`, limitMs)
 
-  const fail = (error: Error) => {
-    progress.fail(error)
-    for (const waiting of [ready, arrived]) {
-      waiting.promise.catch(() => {})
-      waiting.reject(error)
-    }
-  }
   child.on('message', (message: FromBroker) => {
     if (message.kind === 'ready') ready.resolve(message)
     if (message.kind === 'published') arrived.resolve(message.published)
@@ -88,15 +83,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (message.counts.acked > counts.acked) progress.moved()
     counts = message.counts
   })
-  child.once('exit', (code, signal) => fail(new Error(`the broker's process has ended: ${code ?? signal}`)))
-  child.once('error', fail)
+  child.once('exit', (code, signal) =>
+    progress.fail(new Error(`the broker's process has ended: ${code ?? signal}`)),
+  )
+  child.once('error', (error) => progress.fail(error))
 
   const dispose = async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await ended
   }
   try {
-    const { emulatorHost } = await ready.promise
+    const { emulatorHost } = await progress.within(ready.promise)
+    stalled = () => `no message was acked after ${counts.acked}`
     return {
       pid: child.pid as number,
       emulatorHost,
@@ -107,7 +105,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       publish: () => void child.send({ kind: 'publish' } satisfies ToBroker),
       published: () => {
         child.send({ kind: 'tell' } satisfies ToBroker)
-        return arrived.promise
+        stalled = () => 'the broker did not tell when messages were acked'
+        return progress.within(arrived.promise)
       },
       [Symbol.asyncDispose]: dispose,
     }

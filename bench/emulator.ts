@@ -4,15 +4,16 @@
 //
 // The emulator has a process of its own, which is loaded first (150 bytes a message, by its in-process API); then one
 // StreamingPull of the generated client takes everything and acks it on the stream. Reported: the time until it is
-// up, messages a second from the opening of the stream to its end, when all acks are done, CPU time of both from /proc (so Linux only), memory per
-// message beyond its payload, and for 10,000 to 1,000,000 messages outstanding (taken, and acked only when all are
-// there) what taking and acking one costs. Medians, and the least and greatest in brackets.
+// up, messages a second from the opening of the stream to its end, when all acks are done, CPU time of both (from
+// /proc, so Linux only), memory per message beyond its payload; for 1,000, 10,000, 100,000 and all messages
+// outstanding (taken, and acked only when so many are there). Medians, and the least and greatest in brackets.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { startEmulator } from '#emulator/emulator.ts'
 import { connectPubsub } from '#pubsub/client.ts'
+import { cpuSeconds } from './process-usage.ts'
+import { spreadOf } from './statistics.ts'
 
 const topic = 'projects/bench/topics/bench-topic'
 const subscription = 'projects/bench/subscriptions/bench-sub'
@@ -60,10 +61,10 @@ function usedBytes(): number {
   return heapUsed + Math.max(arrayBuffers, external)
 }
 
-/** User and system time so far. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / 100
+/** User and system time of this process so far, without its children. */
+function ownCpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 async function run(messages: number, outstanding: number): Promise<Figures> {
@@ -73,7 +74,7 @@ async function run(messages: number, outstanding: number): Promise<Figures> {
   try {
     const [loaded] = (await once(child, 'message')) as [Loaded]
     const clients = await connectPubsub({ projectId: 'bench', emulatorHost: loaded.emulatorHost })
-    const cpu = () => ({ emulator: cpuSeconds(child.pid as number), subscriber: cpuSeconds(process.pid) })
+    const cpu = () => ({ emulator: cpuSeconds(child.pid as number), subscriber: ownCpuSeconds() })
     const before = cpu()
     const start = performance.now()
     const stream = clients.subscriber.streamingPull({})
@@ -116,9 +117,9 @@ async function run(messages: number, outstanding: number): Promise<Figures> {
 }
 
 function summary(values: readonly number[]): string {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (i: number) => (sorted[i] ?? Number.NaN).toFixed(values.some((value) => value > 1000) ? 0 : 2)
-  return `${at(Math.floor(sorted.length / 2))} (${at(0)}–${at(sorted.length - 1)})`
+  const { median, least, greatest } = spreadOf(values)
+  const shown = (value: number) => value.toFixed(greatest > 1000 ? 0 : 2)
+  return `${shown(median)} (${shown(least)}–${shown(greatest)})`
 }
 
 if (process.argv[2] === 'serve') {
