@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import type { Message } from '@google-cloud/pubsub'
-import { createPlace, Inbox, numbers, publishNumbers, within } from '../../test/support/pubsub-library.ts'
+import { createPlace, Inbox, numbers, publishNumbers } from '../../test/support/pubsub-library.ts'
+import { within } from '../../test/support/within.ts'
 import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, history: true })

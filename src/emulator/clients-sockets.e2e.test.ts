@@ -6,7 +6,8 @@ import { connect, createServer } from 'node:net'
 import { after, suite, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { connectPubsub } from '#pubsub/client.ts'
-import { createPlace, createProject, Inbox, within } from '../../test/support/pubsub-library.ts'
+import { createPlace, createProject, Inbox } from '../../test/support/pubsub-library.ts'
+import { within } from '../../test/support/within.ts'
 import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0 })

@@ -10,9 +10,9 @@ import {
   letPass,
   numbers,
   publishNumbers,
-  within,
 } from '../../test/support/pubsub-library.ts'
 import { until } from '../../test/support/system.ts'
+import { within } from '../../test/support/within.ts'
 import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, history: true })
