@@ -94,7 +94,7 @@ export async function startBroker(options: BrokerOptions, limitMs = stalledMs): 
   }
   try {
     const { emulatorHost } = await progress.within(ready.promise)
-    stalled = () => `no message was acked after ${counts.acked}`
+    stalled = () => `after ${counts.acked} acks no other one came`
     return {
       pid: child.pid as number,
       emulatorHost,
