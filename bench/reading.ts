@@ -78,7 +78,10 @@ export class MemoryWatch implements Disposable {
   }
 
   #sample(): void {
-    const bytes = this.#pids.reduce((sum, pid) => sum + memoryOf(pid).resident, 0)
+    const each = this.#pids.map((pid) => memoryOf(pid).resident)
+    // What has ended has no memory, and one such sample would bend a line.
+    if (each.includes(0)) return
+    const bytes = each.reduce((sum, one) => sum + one, 0)
     this.samples.push({ seconds: (performance.now() - this.#began) / 1000, bytes })
   }
 }

@@ -35,12 +35,11 @@ export async function measureMemory(configuration: Configuration, surroundings: 
   using memory = new MemoryWatch(contestants.pids, sampleEveryMs)
   const last = await stage.readAt(workload.messages)
   const peak = memory.peak
-  // Now: what has ended has no memory, and one such sample would bend the line.
-  const points = memory.samples.map((sample) => ({ x: sample.seconds / 60, y: sample.bytes / megabyte }))
   await contestants.stop()
   await stage.checkTable()
 
   const { seconds, messagesPerSecond, contestantCpu, brokerCpu } = costsBetween(first, last)
+  const points = memory.samples.map((sample) => ({ x: sample.seconds / 60, y: sample.bytes / megabyte }))
   return {
     figures: {
       seconds,
