@@ -20,9 +20,10 @@ local operation, token, leaseMs, lifeMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local first = 4
 local n = #ARGV - first
 local hasClaims = #KEYS > n
+local colon = string.byte(':')
 
 local function isMark(text)
-  return #text == 42 and string.find(text, '^%d+:[%w_-]+$') and string.sub(text, 20, 20) == ':'
+  return #text == 42 and string.byte(text, 20) == colon and string.find(text, '^%d+:[%w_-]+$')
 end
 
 local function isClaim(text)
@@ -31,6 +32,11 @@ end
 
 local function versionOf(text)
   return string.sub(text, 1, 19)
+end
+
+-- Of two marks. Most are told apart whole, before a version is cut out of either.
+local function isNewer(watermark, mark)
+  return watermark > mark and versionOf(watermark) > versionOf(mark)
 end
 
 local function tokenOf(claim)
@@ -47,14 +53,12 @@ end
 
 local function verdictOf(i, watermark, claim)
   local mark = ARGV[first + i]
-  local version = versionOf(mark)
-  local isStrange = watermark and not isMark(watermark) or claim and not isClaim(claim)
-  if watermark and isMark(watermark) then
-    local committed = versionOf(watermark)
-    -- Equal versions of different content are for the database to decide: the fingerprint has no order.
-    if committed > version or watermark == mark then return 's' end
-  end
+  local isFact = watermark and isMark(watermark)
+  -- Equal versions of different content are for the database to decide: the fingerprint has no order.
+  if isFact and (watermark == mark or isNewer(watermark, mark)) then return 's' end
+  local isStrange = watermark and not isFact or claim and not isClaim(claim)
   if not hasClaims then return isStrange and 'g' or 'f' end
+  local version = versionOf(mark)
   if claim and isClaim(claim) and tokenOf(claim) ~= token and versionOf(claim) >= version then return 'b' end
   redis.call('SET', KEYS[n + i], version .. '|' .. token, 'PX', leaseMs)
   return isStrange and 'g' or 'f'
@@ -72,7 +76,7 @@ local function confirm()
   local own = {}
   for i = 1, n do
     local mark, watermark = ARGV[first + i], stored[i]
-    if not watermark or not isMark(watermark) or versionOf(watermark) <= versionOf(mark) then
+    if not (watermark and isNewer(watermark, mark) and isMark(watermark)) then
       redis.call('SET', KEYS[i], mark, 'PX', lifeMs)
     end
     if isOwn(stored[n + i]) then own[#own + 1] = KEYS[n + i] end

@@ -113,18 +113,13 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: protocol,
-        before: `if committed > version or watermark == mark then`,
-        after: `if tonumber(committed) > tonumber(version) or watermark == mark then`,
+        before: `versionOf(watermark) > versionOf(mark)`,
+        after: `tonumber(versionOf(watermark)) > tonumber(versionOf(mark))`,
       },
       {
         file: protocol,
         before: `versionOf(claim) >= version then`,
         after: `tonumber(versionOf(claim)) >= tonumber(version) then`,
-      },
-      {
-        file: protocol,
-        before: `versionOf(watermark) <= versionOf(mark) then`,
-        after: `tonumber(versionOf(watermark)) <= tonumber(versionOf(mark)) then`,
       },
     ],
     suites: ['protocol, real Redis'],
@@ -135,8 +130,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: protocol,
-        before: `if committed > version or watermark == mark then`,
-        after: `if committed >= version then`,
+        before: `(watermark == mark or isNewer(watermark, mark))`,
+        after: `versionOf(watermark) >= versionOf(mark)`,
       },
     ],
     suites: ['protocol, real Redis', 'one order, real stores'],
@@ -145,7 +140,11 @@ export const cacheMutations: readonly Mutation[] = [
     name: 'confirm that overwrites a newer watermark',
     wouldDo: 'a late confirm makes the cache forget a commit, and the database compares rows in its place',
     edits: [
-      { file: protocol, before: ` or versionOf(watermark) <= versionOf(mark) then`, after: ` or true then` },
+      {
+        file: protocol,
+        before: `if not (watermark and isNewer(watermark, mark) and isMark(watermark)) then`,
+        after: `if true then`,
+      },
     ],
     suites: ['protocol, real Redis'],
   },
