@@ -34,15 +34,18 @@ function warns(
   }
 }
 
-test('the defaults go together', () => {
-  assert.ok(combinationFindings(configWith()).every(({ status }) => status === 'ok'))
+test('the defaults go together, and so do the least of each', () => {
+  const least = { INGESTER_MAX_OUTSTANDING_MESSAGES: '1', INGESTER_MAX_BATCH_SIZE: '1' }
+  for (const config of [configWith(), configWith(least)]) {
+    assert.ok(combinationFindings(config).every(({ status }) => status === 'ok'))
+  }
 })
 
 test('a batch that never fills, a flush after the lease, a stop that is too short or too long', () => {
   warns(
     combinationFindings,
-    { INGESTER_MAX_BATCH_SIZE: '30000' },
-    { INGESTER_MAX_BATCH_BYTES: '101MiB' },
+    { INGESTER_MAX_BATCH_SIZE: '16001' },
+    { INGESTER_MAX_BATCH_BYTES: '51MiB' },
     { INGESTER_FLUSH_INTERVAL: '30s' },
     { INGESTER_FLUSH_INTERVAL: '10s', INGESTER_ACK_DEADLINE: '10s' },
     { INGESTER_SHUTDOWN_TIMEOUT: '0' },

@@ -4,6 +4,7 @@ import type { Finding } from '#core/finding.ts'
 import { ok, skipped, warning } from '#core/finding.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { setting } from '#core/mend.ts'
+import { askedShare } from '#pubsub/source.ts'
 
 /** Values that are right each for itself and dangerous together. */
 export function combinationFindings(config: Config): Finding[] {
@@ -14,16 +15,18 @@ function batchFinding({ engine, pubsub }: Config): Finding {
   const name = 'batch size'
   const { maxBatchRecords, maxBatchBytes } = engine
   const { maxOutstandingMessages, maxOutstandingBytes } = pubsub
+  const messages = Math.max(1, Math.floor(maxOutstandingMessages * askedShare.messages))
+  const bytes = Math.floor(maxOutstandingBytes * askedShare.bytes)
   const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
-  if (maxBatchRecords > maxOutstandingMessages) {
-    const detail = `${maxBatchRecords} is more than INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}: ${never}`
-    return warning(name, detail, setting({ INGESTER_MAX_BATCH_SIZE: maxOutstandingMessages }))
+  if (maxBatchRecords > messages) {
+    const detail = `${maxBatchRecords} is more than the ${messages} that INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}, lets in: ${never}`
+    return warning(name, detail, setting({ INGESTER_MAX_BATCH_SIZE: messages }))
   }
-  if (maxBatchBytes > maxOutstandingBytes) {
-    const detail = `${maxBatchBytes} bytes are more than INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}: ${never}`
-    return warning(name, detail, setting({ INGESTER_MAX_BATCH_BYTES: maxOutstandingBytes }))
+  if (maxBatchBytes > bytes) {
+    const detail = `${maxBatchBytes} bytes are more than the ${bytes} that INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}, lets in: ${never}`
+    return warning(name, detail, setting({ INGESTER_MAX_BATCH_BYTES: bytes }))
   }
-  return ok(name, `${maxBatchRecords} records of ${maxOutstandingMessages} outstanding messages`)
+  return ok(name, `${maxBatchRecords} records of the ${messages} messages that are let in at once`)
 }
 
 function flushFinding({ engine, pubsub }: Config): Finding {

@@ -27,12 +27,18 @@ export interface PubsubSourceOptions {
 }
 
 /**
- * Of the bounds: what the server is asked to keep to in all, where the streams are ended because it does not, and where they
- * are opened again. Ending them politely below the bound leaves room for what is already on its way.
+ * Of the bounds, what the server is asked to keep to in all. Of the bytes half is enough: what is large is held twice, as it
+ * came and as its row. With rows of 64 KB, 0.8 of them had 526 MB and 0.5 had 444, neither being faster (medians of three,
+ * in turns).
  */
-const askedShare = 0.8
+export const askedShare = { messages: 0.8, bytes: 0.5 }
+
+/**
+ * Of the bounds, where the streams are ended because the server does not keep to it, and where they are opened again, with
+ * room to ask for. Ending them politely below the bound leaves room for what is already on its way.
+ */
 const highWater = 0.9
-const lowWater = 0.5
+const lowWater = 0.4
 
 /**
  * Deliveries of a Pub/Sub subscription, by StreamingPull.
@@ -152,8 +158,8 @@ export class PubsubSource implements Source {
   #room(): { messages: number; bytes: number } {
     const { maxOutstandingMessages, maxOutstandingBytes } = this.#options
     return {
-      messages: Math.floor(maxOutstandingMessages * askedShare) - this.#leases.count,
-      bytes: Math.floor(maxOutstandingBytes * askedShare) - this.#leases.bytes,
+      messages: Math.floor(maxOutstandingMessages * askedShare.messages) - this.#leases.count,
+      bytes: Math.floor(maxOutstandingBytes * askedShare.bytes) - this.#leases.bytes,
     }
   }
 
