@@ -35,7 +35,13 @@ function warns(
 }
 
 test('the defaults go together, and so do the least of each', () => {
-  const least = { INGESTER_MAX_OUTSTANDING_MESSAGES: '1', INGESTER_MAX_BATCH_SIZE: '1' }
+  const least = {
+    INGESTER_MAX_OUTSTANDING_MESSAGES: '1',
+    INGESTER_MAX_BATCH_SIZE: '1',
+    INGESTER_MAX_OUTSTANDING_BYTES: '1',
+    INGESTER_MAX_BATCH_BYTES: '1',
+    INGESTER_MAX_MESSAGE_BYTES: '1',
+  }
   for (const config of [configWith(), configWith(least)]) {
     assert.ok(combinationFindings(config).every(({ status }) => status === 'ok'))
   }

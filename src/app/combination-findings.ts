@@ -16,17 +16,17 @@ function batchFinding({ engine, pubsub }: Config): Finding {
   const { maxBatchRecords, maxBatchBytes } = engine
   const { maxOutstandingMessages, maxOutstandingBytes } = pubsub
   const messages = Math.max(1, Math.floor(maxOutstandingMessages * askedShare.messages))
-  const bytes = Math.floor(maxOutstandingBytes * askedShare.bytes)
+  const bytes = Math.max(1, Math.floor(maxOutstandingBytes * askedShare.bytes))
   const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
   if (maxBatchRecords > messages) {
-    const detail = `${maxBatchRecords} is more than the ${messages} that INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}, lets in: ${never}`
+    const detail = `${maxBatchRecords} is more than the ${messages} that are asked for under INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}: ${never}`
     return warning(name, detail, setting({ INGESTER_MAX_BATCH_SIZE: messages }))
   }
   if (maxBatchBytes > bytes) {
-    const detail = `${maxBatchBytes} bytes are more than the ${bytes} that INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}, lets in: ${never}`
+    const detail = `${maxBatchBytes} bytes are more than the ${bytes} that are asked for under INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}: ${never}`
     return warning(name, detail, setting({ INGESTER_MAX_BATCH_BYTES: bytes }))
   }
-  return ok(name, `${maxBatchRecords} records of the ${messages} messages that are let in at once`)
+  return ok(name, `${maxBatchRecords} records of the ${messages} messages that are asked for`)
 }
 
 function flushFinding({ engine, pubsub }: Config): Finding {

@@ -34,7 +34,7 @@ local function versionOf(text)
   return string.sub(text, 1, 19)
 end
 
--- Of two marks. Most are told apart whole, before a version is cut out of either.
+-- Meaningful where `watermark` is a mark. Most that are older are found out whole, before a version is cut out of either.
 local function isNewer(watermark, mark)
   return watermark > mark and versionOf(watermark) > versionOf(mark)
 end

@@ -117,6 +117,12 @@ export const cacheMutations: readonly Mutation[] = [
         after: `tonumber(versionOf(watermark)) > tonumber(versionOf(mark))`,
       },
       {
+        // What is no mark has no number.
+        file: protocol,
+        before: `watermark and isNewer(watermark, mark) and isMark(watermark)`,
+        after: `watermark and isMark(watermark) and isNewer(watermark, mark)`,
+      },
+      {
         file: protocol,
         before: `versionOf(claim) >= version then`,
         after: `tonumber(versionOf(claim)) >= tonumber(version) then`,
