@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
@@ -10,6 +10,9 @@ const groups = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xfff
   minLength: 8,
   maxLength: 8,
 })
+
+const isMapped = (values: readonly number[]) =>
+  values.slice(0, 5).every((value) => value === 0) && values[5] === 0xffff
 
 /** How an address may be written; `zeros`, `start` and `end` choose the run that `::` stands for, if any. */
 const spelling = fc.record({
@@ -46,8 +49,6 @@ function compressed(parts: readonly string[], pick: number): string {
 describe('an IP address has one canonical spelling', () => {
   for (const [canonical, ...spellings] of [
     ['1.1.1.7'],
-    ['0.0.0.0'],
-    ['255.255.255.255'],
     ['::', '0::0', '0:0:0:0:0:0:0:0', '::0.0.0.0'],
     ['::1', '0:0:0:0:0:0:0:1', '0000:0000:0000:0000:0000:0000:0000:0001', '0::1', '::0:0:1', '::0.0.0.1'],
     ['2001:db8::ff00:42:8329', '2001:0DB8:0000:0000:0000:FF00:0042:8329', '2001:db8:0::ff00:42:8329'],
@@ -55,7 +56,27 @@ describe('an IP address has one canonical spelling', () => {
     ['2001:0:0:1::1', '2001::1:0:0:0:1', '2001:0:0:1:0:0:0:1'],
     ['2001:db8::1:0:0:1', '2001:db8:0:0:1::1'],
     ['2001:db8:0:1:1:1:1:1', '2001:db8::1:1:1:1:1'],
-    ['::ffff:102:304', '::ffff:1.2.3.4', '::FFFF:0102:0304'],
+    // Mapped IPv4 addresses are IPv4 addresses.
+    [
+      '1.2.3.4',
+      '::ffff:102:304',
+      '::ffff:1.2.3.4',
+      '::FFFF:0102:0304',
+      '0:0:0:0:0:ffff:1.2.3.4',
+      '0000:0000:0000:0000:0000:ffff:0102:0304',
+      '0::ffff:1.2.3.4',
+      '::0:FFFF:1.2.3.4',
+    ],
+    ['0.0.0.0', '::ffff:0:0', '::ffff:0.0.0.0'],
+    ['0.0.0.1', '::ffff:0:1'],
+    ['1.2.0.0', '::ffff:102:0'],
+    ['255.255.255.255', '::ffff:ffff:ffff'],
+    // What else holds an IPv4 address is another address.
+    ['::102:304', '::1.2.3.4'],
+    ['::ffff:0:102:304', '::ffff:0:1.2.3.4'],
+    ['::1:ffff:102:304', '::1:ffff:1.2.3.4'],
+    ['::fffe:102:304', '::fffe:1.2.3.4'],
+    ['2002:102:304::', '2002:102:304:0::'],
     ['64:ff9b::c000:221', '64:ff9b::192.0.2.33'],
     ['1:2:3:4:5:6:7:0', '1:2:3:4:5:6:7::'],
   ] as const) {
@@ -64,10 +85,6 @@ describe('an IP address has one canonical spelling', () => {
         assert.equal(canonicalIp(spelling), canonical, spelling)
     })
   }
-
-  test('an IPv4 address and the IPv6 address that maps it stay two', () => {
-    assert.notEqual(canonicalIp('1.2.3.4'), canonicalIp('::ffff:1.2.3.4'))
-  })
 })
 
 test('what is no address, or says more than one, has none', () => {
@@ -87,10 +104,21 @@ test('every spelling of an IPv6 address becomes the same, and that one stays as 
       const [a, b] = [spell(values, one), spell(values, other)]
       assert.ok(isIPv6(a), `the test itself writes addresses: ${a}`)
       const canonical = canonicalIp(a)
-      assert.ok(canonical !== undefined && isIPv6(canonical))
+      assert.ok(canonical !== undefined && isIP(canonical) === (isMapped(values) ? 4 : 6))
       assert.equal(canonicalIp(b), canonical, b)
       assert.equal(canonicalIp(canonical), canonical)
       assert.equal(canonical, canonical.toLowerCase())
+    }),
+    1000,
+  )
+})
+
+test('every spelling of a mapped IPv4 address becomes the IPv4 address', () => {
+  always(
+    fc.property(fc.ipV4(), spelling, (ipv4, how) => {
+      const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map(Number)
+      const mapped = spell([0, 0, 0, 0, 0, 0xffff, (a << 8) | b, (c << 8) | d], how)
+      assert.equal(canonicalIp(mapped), ipv4, mapped)
     }),
     1000,
   )

@@ -45,6 +45,19 @@ test('all spellings of an address are one key', () => {
     assert.deepEqual(keyOf(ip, '5', 'SSH'), key)
 })
 
+test('a mapped IPv4 address names the IPv4 host, in words, in a message and in a text', () => {
+  const key = keyOf('1.2.3.4', '5', 'SSH')
+  for (const ip of ['::ffff:1.2.3.4', '::FFFF:102:304', '0:0:0:0:0:ffff:0102:0304']) {
+    assert.deepEqual(keyOf(ip, '5', 'SSH'), key)
+    assert.deepEqual(accepted(json({ ip, port: 5, service: 'SSH' })).values.slice(0, 3), key.values)
+    assert.ok(naming.mentions(key, `SSH on [${ip}], 5`), ip)
+  }
+})
+
+test('a row has the key of its message, however PostgreSQL spells the address', () => {
+  assert.equal(naming.recordOf(['::1.2.3.4', 5, 'SSH', 'x', 1])?.key, keyOf('::102:304', '5', 'SSH').key)
+})
+
 test('a port is a plain number', () => {
   for (const port of ['', ' 80', '080', '+80', '-1', '8e1', '80.0', '0x50', '65536', 'http']) {
     const key = naming.keyOf(['1.1.1.7', port, 'HTTP'])

@@ -33,7 +33,8 @@ function address(ip: string): string {
 function recordOf([ip, port, service, response, lastSeen]: Row) {
   if (!Number.isFinite(lastSeen)) return undefined
   return {
-    key: keyText(String(ip), Number(port), String(service)),
+    // PostgreSQL spells some addresses in another way: `::1.2.3.4`.
+    key: keyText(canonicalIp(String(ip)) ?? String(ip), Number(port), String(service)),
     version: BigInt(Math.floor(Number(lastSeen))),
     content: String(response),
   }

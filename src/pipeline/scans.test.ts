@@ -100,7 +100,15 @@ describe('accepted', () => {
 })
 
 test('two records have one key if and only if they are about the same row', () => {
-  const ip = fc.constantFrom('1.1.1.1', '11.1.1.1', '1.1.1.11', '::1', '0:0::1', '::ffff:1.1.1.1')
+  const ip = fc.constantFrom(
+    '1.1.1.1',
+    '11.1.1.1',
+    '1.1.1.11',
+    '::1',
+    '0:0::1',
+    '::ffff:1.1.1.1',
+    '::ffff:101:101',
+  )
   const port = fc.constantFrom(0, 1, 11, 80, 65_535)
   const word = fc.constantFrom(' ', '1', '80', '80 ', ' 80', 'HTTP', '::1', '\n', '\t')
   const service = fc.array(word, { minLength: 1, maxLength: 4 }).map((words) => words.join(''))

@@ -17,7 +17,7 @@ import { scanNaming } from './scan-naming.ts'
  */
 export const scans: Pipeline = {
   name: 'scans',
-  format: 1,
+  format: 2,
   source: { kind: 'pubsub', topicId: 'scan-topic', subscriptionId: 'scan-sub' },
   decode: (delivery, limits) => rejecting(() => decodeScan(delivery, limits)),
   rejections: reasons,
