@@ -79,6 +79,7 @@ test('plaintext, or encryption to nobody in particular, to another machine', () 
 
 test('a watermark that ends before its message', () => {
   const week = 7 * 86_400_000
-  warns(({ redis }) => [redisTtlFinding(redis, week)], {}, { INGESTER_REDIS_TTL: '167.9h' })
+  warns(({ redis }) => [redisTtlFinding(redis, week)], { INGESTER_REDIS_TTL: '167.9h' })
+  assert.equal(redisTtlFinding(configWith().redis, week).status, 'ok', 'the default is what Pub/Sub keeps')
   assert.equal(redisTtlFinding(configWith().redis, undefined).status, 'skipped')
 })

@@ -65,7 +65,7 @@ test('with what is needed set, all the rest has its default', () => {
       password: undefined,
       db: 0,
       tls: false,
-      ttlMs: 259_200_000,
+      ttlMs: 604_800_000,
       claims: true,
     },
     engine: { workers, maxBatchRecords: 1000, maxBatchBytes: 8_388_608, flushIntervalMs: 100 },

@@ -108,7 +108,8 @@ const redis = {
     '1s',
     '8760h',
   )({
-    default: 259_200_000,
+    // As long as Pub/Sub keeps messages unless told otherwise.
+    default: 7 * 86_400_000,
     desc: 'How long a key is remembered.',
   }),
   INGESTER_REDIS_CLAIMS: flag({

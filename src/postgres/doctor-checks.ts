@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Check, Finding } from '#core/finding.ts'
 import { failed, inTurn, ok, skipped, skippedAll } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
+import { isLoopback } from '#core/loopback.ts'
 import { addressOf, asOwner, ingester, sql } from '#core/mend.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { connectionFinding } from './connection-finding.ts'
@@ -73,7 +74,7 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
         const isOwner = (await tableFacts(client, sink))?.isOwner ?? false
         return [
           reachedFinding(facts, options.postgres, performance.now() - startMs),
-          ...serverFindings(facts, options, isOwner, tables),
+          ...serverFindings(facts, options, { isOwner, isLocal: isLoopback(options.postgres.host) }, tables),
         ]
       },
     },

@@ -25,11 +25,17 @@ export interface Load {
   readonly workers: number
 }
 
+/** Whether the role owns the tables, and whether the server is this machine: then one role may do both. */
+export interface Ownership {
+  readonly isOwner: boolean
+  readonly isLocal: boolean
+}
+
 /** @param tables those that are used, for a role that has rights on them and nothing else */
 export function serverFindings(
   facts: ServerFacts,
   load: Load,
-  isOwner: boolean,
+  ownership: Ownership,
   tables: readonly NeededTable[],
 ): Finding[] {
   return [
@@ -39,7 +45,7 @@ export function serverFindings(
     durabilityFinding(facts, 'full_page_writes', 'a crash of the machine may tear pages'),
     commitFinding(facts),
     connectionsFinding(facts, load),
-    roleFinding(facts, isOwner, tables),
+    roleFinding(facts, ownership, tables),
   ]
 }
 
@@ -143,10 +149,11 @@ function smallerPool(size: number, workers: number): Mend {
 
 function roleFinding(
   { role, isSuperuser, hasIngesterRole, schema }: ServerFacts,
-  isOwner: boolean,
+  { isOwner, isLocal }: Ownership,
   tables: readonly NeededTable[],
 ): Finding {
   const name = 'postgres role'
+  if (!isSuperuser && isOwner && isLocal) return ok(name, `${role} owns the tables, on this machine`)
   if (!isSuperuser && !isOwner) return ok(name, `${role} neither owns the tables nor is a superuser`)
   const what = isSuperuser ? 'is a superuser' : 'owns the tables'
   return warning(

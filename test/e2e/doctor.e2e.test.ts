@@ -21,7 +21,7 @@ let healthy: Env
 before(async () => {
   system = await startSystem()
   folder = await mkdtemp(join(tmpdir(), 'doctor-'))
-  healthy = { ...system.env, INGESTER_REDIS_TTL: '168h' }
+  healthy = system.env
   const { warnings } = await outcome(healthy)
   assert.deepEqual([...warnings.keys()], ['postgres role', 'subscription dead letters'])
 })
@@ -167,7 +167,13 @@ test('names that nobody knows: renamed or removed, in the environment and in the
   assert.match(then.check('flush interval').detail, /^50ms/)
 
   const envFile = join(folder, 'names.env')
-  const variables = { ...healthy, ...wrong, INGESTER_REDIS_TT: '1s', INGESTER_SERVICE_HOST: 'x' }
+  const variables = {
+    ...healthy,
+    ...wrong,
+    INGESTER_REDIS_TTL: '168h',
+    INGESTER_REDIS_TT: '1s',
+    INGESTER_SERVICE_HOST: 'x',
+  }
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`)
   await writeFile(envFile, lines.join(''))
   const args = `--env-file ${envFile}`
