@@ -7,17 +7,18 @@ import { msOf } from './proto.ts'
 import { checkAckIds, checkPublish } from './request-limits.ts'
 import { pull } from './pull.ts'
 import { changedSubscription, changedTopic, subscriptionConfig, topicConfig } from './settings.ts'
-import { invalidArgument, unimplemented } from './status.ts'
+import { invalidArgument, notFound, unimplemented } from './status.ts'
 
 type v1 = typeof google.pubsub.v1
 /** The request of a method of the client library's services, by name. */
 type RequestOf<
-  S extends 'Publisher' | 'Subscriber',
+  S extends 'Publisher' | 'Subscriber' | 'SchemaService',
   M extends keyof v1[S]['prototype'],
 > = v1[S]['prototype'][M] extends (request: infer R, ...rest: never[]) => unknown ? R : never
 
 type Publisher<M extends keyof v1['Publisher']['prototype']> = RequestOf<'Publisher', M>
 type Subscriber<M extends keyof v1['Subscriber']['prototype']> = RequestOf<'Subscriber', M>
+type SchemaService<M extends keyof v1['SchemaService']['prototype']> = RequestOf<'SchemaService', M>
 
 /** A response as an object, or encoded. */
 export type Answer = object | Uint8Array
@@ -25,8 +26,12 @@ export type Answer = object | Uint8Array
 /** Answers a unary RPC; throws a StatusError. The signal aborts when nobody waits for the answer any more. */
 export type Handler = (request: never, signal: AbortSignal) => Answer | Promise<Answer>
 
-/** What is served of `Publisher` and `Subscriber`, by the RPCs' names; StreamingPull apart. */
+/** What is served, by the RPCs' names; StreamingPull apart. */
 export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string, Handler>> {
+  return { ...publisherAndSubscriber(broker, clock), ...snapshotsAndSchemas(broker) }
+}
+
+function publisherAndSubscriber(broker: Broker, clock: Clock): Readonly<Record<string, Handler>> {
   const subscriptionOf = ({ subscription }: { subscription?: string | null }) =>
     broker.subscription(validName('subscriptions', subscription))
   return {
@@ -103,6 +108,38 @@ export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string
       subscription.seek(msOf(request.time))
       return {}
     },
+  }
+}
+
+/**
+ * Snapshots and schemas cannot be created here, so there is a true answer to whoever lists, gets or deletes them: there
+ * are none. Programs that clean up before they begin ask for all of them, and would otherwise fail at that.
+ */
+function snapshotsAndSchemas(broker: Broker): Readonly<Record<string, Handler>> {
+  const noSnapshot = ({ snapshot }: { snapshot?: string | null }) => {
+    throw notFound(`Snapshot does not exist (resource=${validName('snapshots', snapshot)}).`)
+  }
+  const noSchema = ({ name }: { name?: string | null }) => {
+    throw notFound(`Schema not found (resource=${validName('schemas', name)}).`)
+  }
+  return {
+    ListSnapshots: ({ project }: Subscriber<'listSnapshots'>) => {
+      validProject(project)
+      return { snapshots: [], nextPageToken: '' }
+    },
+    ListTopicSnapshots: ({ topic }: Publisher<'listTopicSnapshots'>) => {
+      broker.topic(validName('topics', topic))
+      return { snapshots: [], nextPageToken: '' }
+    },
+    GetSnapshot: noSnapshot,
+    DeleteSnapshot: noSnapshot,
+    ListSchemas: ({ parent }: SchemaService<'listSchemas'>) => {
+      validProject(parent)
+      return { schemas: [], nextPageToken: '' }
+    },
+    GetSchema: noSchema,
+    ListSchemaRevisions: noSchema,
+    DeleteSchema: noSchema,
   }
 }
 

@@ -1,6 +1,6 @@
 import { invalidArgument } from './status.ts'
 
-type Collection = 'topics' | 'subscriptions'
+type Collection = 'topics' | 'subscriptions' | 'snapshots' | 'schemas'
 
 /** https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
 const id = '(?!goog)[A-Za-z][A-Za-z0-9\\-_.~+%]{2,254}'
@@ -8,6 +8,9 @@ const id = '(?!goog)[A-Za-z][A-Za-z0-9\\-_.~+%]{2,254}'
 const patterns: Readonly<Record<Collection, RegExp>> = {
   topics: new RegExp(`^projects/[^/]+/topics/${id}$`),
   subscriptions: new RegExp(`^projects/[^/]+/subscriptions/${id}$`),
+  snapshots: new RegExp(`^projects/[^/]+/snapshots/${id}$`),
+  // A schema may be asked for at a revision: `projects/p/schemas/s@1a2b3c4d`.
+  schemas: new RegExp(`^projects/[^/]+/schemas/${id}(@[\\w-]+)?$`),
 }
 
 /** What a subscription has for a topic when that was deleted. */

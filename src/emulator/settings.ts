@@ -40,6 +40,7 @@ export function topicConfig(config: TopicConfig): TopicConfig {
   refuse(config, unservedOfTopic)
   if (config.messageTransforms?.length) throw unimplemented('message_transforms')
   checkRetention(config.messageRetentionDuration)
+  checkRegions(config.messageStoragePolicy)
   return { ...config, name: validName('topics', config.name) }
 }
 
@@ -127,6 +128,14 @@ function checkRetention(duration: Duration | null | undefined): void {
   const seconds = msOf(duration) / 1000
   if (seconds < minRetentionSeconds || seconds > maxRetentionSeconds) {
     throw invalidArgument('message_retention_duration out of bounds')
+  }
+}
+
+/** Without a policy the organization's applies; one without regions would allow no place at all. */
+function checkRegions(policy: TopicConfig['messageStoragePolicy']): void {
+  const regions = policy?.allowedPersistenceRegions
+  if (policy && (!regions?.length || regions.includes(''))) {
+    throw invalidArgument('message_storage_policy.allowed_persistence_regions must name at least one region')
   }
 }
 

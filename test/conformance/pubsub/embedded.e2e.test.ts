@@ -3,6 +3,7 @@ import { pubsubConformance } from './suite.ts'
 
 pubsubConformance('the embedded emulator', () => startEmulator({ port: 0 }), {
   updatesLabels: true,
+  refusesEmptyRegions: true,
   detaches: true,
   refusesToListUnknownTopics: true,
   minimumAckDeadline: true,

@@ -5,6 +5,8 @@
 export interface PubsubFeatures {
   /** UpdateTopic and UpdateSubscription change labels. The official emulator knows no such field. */
   readonly updatesLabels: boolean
+  /** A message storage policy without regions is refused. The official emulator takes it. */
+  readonly refusesEmptyRegions: boolean
   /** DetachSubscription. The official emulator does not implement it. */
   readonly detaches: boolean
   /** Lists the subscriptions of known topics only. The official emulator answers an unknown one with none. */

@@ -11,6 +11,7 @@ import { pullTests } from './pull.ts'
 import { restTests } from './rest.ts'
 import { retryTests } from './retry-policy.ts'
 import { seekTests } from './seek.ts'
+import { snapshotAndSchemaTests } from './snapshots-and-schemas.ts'
 import { streamingPullTests } from './streaming-pull.ts'
 import { streamRequestTests } from './stream-requests.ts'
 import { subscriptionTests } from './subscriptions.ts'
@@ -55,6 +56,7 @@ export function pubsubConformance(
     publishTests(onServer, features)
     pullTests(onServer, features)
     streamRequestTests(onServer, features)
+    snapshotAndSchemaTests(onServer, features)
     restTests(onServer)
   })
 }

@@ -107,6 +107,32 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
       }),
     )
 
+    if (features.refusesEmptyRegions) {
+      test(
+        'a storage policy names regions, or is not there at all',
+        onServer(async (kit) => {
+          const somewhere = { allowedPersistenceRegions: ['us-central1'] }
+          const name = await kit.createTopic({ messageStoragePolicy: somewhere })
+          for (const nowhere of [
+            {},
+            { allowedPersistenceRegions: [] },
+            { allowedPersistenceRegions: [''] },
+          ]) {
+            const creating = kit.publisher.createTopic(
+              { name: topicName(), messageStoragePolicy: nowhere },
+              raw,
+            )
+            await refused(creating, status.INVALID_ARGUMENT, /allowed_persistence_regions/)
+            const updating = update(kit, { name, messageStoragePolicy: nowhere }, ['message_storage_policy'])
+            await refused(updating, status.INVALID_ARGUMENT, /allowed_persistence_regions/)
+          }
+          assert.partialDeepStrictEqual((await get(kit, name)).messageStoragePolicy, somewhere)
+          const freed = await update(kit, { name }, ['message_storage_policy'])
+          assert.equal(freed.messageStoragePolicy, null)
+        }),
+      )
+    }
+
     if (features.updatesLabels) {
       test(
         'labels are updated',
