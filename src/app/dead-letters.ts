@@ -4,7 +4,6 @@ import { ConfigurationError } from '#core/failure.ts'
 import type {
   DeadLetterFilter,
   LetterSummary,
-  Queryable,
   ReasonGroup,
   SelectedLetter,
   WholeLetter,
@@ -20,6 +19,8 @@ import {
 import { withConnection } from '#postgres/pool.ts'
 import { asWriteFailure } from '#postgres/sqlstate.ts'
 import { checkDeadLetterTable } from '#postgres/start-check.ts'
+import type { Transactional } from '#postgres/transaction.ts'
+import { inTransaction } from '#postgres/transaction.ts'
 import { reachingPostgres } from './reaching-postgres.ts'
 
 export type { DeadLetterStatus } from '#core/dead-letter.ts'
@@ -130,7 +131,7 @@ export async function discardLetters(
     let discarded = 0
     for (let at = 0; at < selected.length; at += batchLetters) {
       const ids = selected.slice(at, at + batchLetters).map(({ id }) => id)
-      discarded += await moveLetters(client, ids, selection.status, 'discarded')
+      discarded += await inTransaction(client, () => moveLetters(client, ids, selection.status, 'discarded'))
       user.progress(at + ids.length, selected.length)
     }
     return { selected: selected.length, discarded, skipped: selected.length - discarded }
@@ -200,7 +201,7 @@ export const writing = ['SELECT', 'UPDATE']
 export function onTable<T>(
   { postgres }: DatabaseConfig,
   rights: readonly string[],
-  work: (client: Queryable) => Promise<T>,
+  work: (client: Transactional) => Promise<T>,
 ): Promise<T> {
   return reachingPostgres(postgres, () =>
     withConnection(postgres, async (client) => {

@@ -9,8 +9,10 @@
 // what is locked, it would overtake the first one within an ordering key.
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { messageOf } from '#core/failure.ts'
-import type { Queryable, WholeLetter } from '#postgres/dead-letters.ts'
-import { inTransaction, lockLetters, markLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
+import type { WholeLetter } from '#postgres/dead-letters.ts'
+import { lockLetters, markLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
+import type { Transactional } from '#postgres/transaction.ts'
+import { inTransaction } from '#postgres/transaction.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { grpcStatus, isPermanent, statusOf } from '#pubsub/client.ts'
 import type { PublishOutcome } from '#pubsub/publish-apart.ts'
@@ -51,7 +53,7 @@ export interface RedriveUser extends Omit<Conversation, 'agree'> {
 
 /** What all batches of a redrive have in common. */
 export interface Run {
-  readonly client: Queryable
+  readonly client: Transactional
   readonly clients: PubsubClients
   readonly topic: string
   /** For people. */

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
+import { durable } from './durable.ts'
 import { runStatement } from './statement.ts'
 
 /** Of a message that is over the size limit only the beginning is kept. */
@@ -17,6 +18,7 @@ INSERT INTO dead_letters AS d (pipeline, subscription, message_id, publish_time,
 SELECT $1, $2, r.*
 FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[], $8::text[], $9::text[],
             $10::integer[], $11::integer[]) AS r(message_id, publish_time)
+WHERE ${durable}
 ORDER BY r.message_id COLLATE "C", r.publish_time
 ON CONFLICT (subscription, message_id, publish_time) DO UPDATE
 SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reason = EXCLUDED.reason,

@@ -7,7 +7,6 @@ import { freshDatabase, startTestServer, untilBlocked } from '../../test/support
 import { DeadLetterTable, keptOfTooLargeBytes } from './dead-letter-table.ts'
 import type { DeadLetterFilter } from './dead-letters.ts'
 import {
-  inTransaction,
   lockLetters,
   markLetters,
   moveLetters,
@@ -17,6 +16,7 @@ import {
   readSummaries,
   selectLetters,
 } from './dead-letters.ts'
+import { inTransaction } from './transaction.ts'
 
 const server = await startTestServer({ deadlock_timeout: '100ms' })
 const subscription = 'projects/p/subscriptions/s'

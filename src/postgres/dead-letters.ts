@@ -206,17 +206,3 @@ export async function moveLetters(
   )
   return rowCount ?? 0
 }
-
-/** Runs `work` as one transaction. A session that stops in the middle of it is ended by the server, with its locks. */
-export async function inTransaction<T>(client: Queryable, work: () => Promise<T>): Promise<T> {
-  await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = '60s'`)
-  try {
-    const result = await work()
-    await client.query('COMMIT')
-    return result
-  } catch (error) {
-    // Where the connection is gone the server has done it already.
-    await client.query('ROLLBACK').catch(() => {})
-    throw error
-  }
-}

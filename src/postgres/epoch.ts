@@ -4,6 +4,7 @@ import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import type { Queryable } from './start-check.ts'
 import { checkEpochTable } from './start-check.ts'
+import { inTransaction } from './transaction.ts'
 
 /**
  * Which state of which table this is: another after a failover or a restore (system identifier, timeline), in another
@@ -47,11 +48,13 @@ export async function readEpoch(
 export function bumpEpoch(options: PostgresOptions, pipeline: string): Promise<string> {
   return withConnection(options, async (client) => {
     await checkEpochTable(client, ['SELECT', 'INSERT', 'UPDATE'])
-    const { rows } = await client.query(
-      `INSERT INTO cache_epochs (pipeline) VALUES ($1)
+    const { rows } = await inTransaction(client, () =>
+      client.query(
+        `INSERT INTO cache_epochs (pipeline) VALUES ($1)
        ON CONFLICT (pipeline) DO UPDATE SET epoch = EXCLUDED.epoch, bumped_at = EXCLUDED.bumped_at
        RETURNING epoch`,
-      [pipeline],
+        [pipeline],
+      ),
     )
     return rows[0].epoch
   })

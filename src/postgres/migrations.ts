@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { keepDurable, replicated } from './durable.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
@@ -31,15 +32,18 @@ export async function migrate(
   // A migration may rewrite a large table, and waits for others at the lock.
   const done = await withConnection({ ...options, statementTimeoutMs: 0 }, async (client) => {
     if (!(await mayMigrate(client))) throw new ConfigurationError(await refusal(client))
-    return runner({
-      dbClient: client,
-      dir,
-      direction,
-      migrationsTable,
-      advisoryLockMode: 'wait',
-      // Its lines name SQL and counts; the caller reports what was done.
-      logger: { info: () => {}, warn: () => {}, error: () => {} },
-    }).catch((error: unknown) => {
+    await client.query(keepDurable)
+    return replicated(client, `migrate ${direction}`, () =>
+      runner({
+        dbClient: client,
+        dir,
+        direction,
+        migrationsTable,
+        advisoryLockMode: 'wait',
+        // Its lines name SQL and counts; the caller reports what was done.
+        logger: { info: () => {}, warn: () => {}, error: () => {} },
+      }),
+    ).catch((error: unknown) => {
       throw explained(error, `migrate ${direction}`)
     })
   })

@@ -32,8 +32,6 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
     query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
     keepAlive: true,
     application_name: 'ingester',
-    // oxlint-disable-next-line typescript/no-misused-promises -- the pool waits for it; only its types do not say so
-    onConnect: commitDurably,
   })
   // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it
   // fails; the event tells nothing more, and unheard it would end the process.
@@ -43,16 +41,6 @@ export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
     logger.warn({ error: messageOf(error) }, 'an idle PostgreSQL connection was lost'),
   )
   return pool
-}
-
-/**
- * A commit that a crash may take back is no fact to ack on. Where a role or a database has turned this off, it is on
- * for us; what is stronger than `on` stays.
- */
-async function commitDurably(client: pg.ClientBase): Promise<void> {
-  await client.query(
-    `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
-  )
 }
 
 /**

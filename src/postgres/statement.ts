@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import type { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/failure.ts'
+import { replicated } from './durable.ts'
 import { asWriteFailure, breaksConnection } from './sqlstate.ts'
 
 /**
@@ -21,10 +22,10 @@ export async function runStatement(pool: pg.Pool, statement: pg.QueryConfig, whe
   }
   let failure: WriteFailure | undefined
   try {
-    const result = await client.query(statement)
+    const result = await replicated(client, where, () => client.query(statement))
     return result.rowCount ?? 0
   } catch (error) {
-    failure = asWriteFailure(error, where)
+    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where)
     throw failure
   } finally {
     client.release(failure !== undefined && breaksConnection(failure))

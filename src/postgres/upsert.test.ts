@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { scans } from '#pipeline/scans.ts'
+import { durable } from './durable.ts'
 import { upsertSql } from './upsert.ts'
 
 test('the statement for scan results', () => {
@@ -10,6 +11,7 @@ test('the statement for scan results', () => {
     `INSERT INTO "scan_results" AS t ("ip", "port", "service", "response", "last_seen")
 SELECT r."ip", r."port", r."service", r."response", to_timestamp(r."last_seen")
 FROM unnest($1::inet[], $2::integer[], $3::text[], $4::text[], $5::bigint[]) AS r("ip", "port", "service", "response", "last_seen")
+WHERE ${durable}
 ORDER BY r."ip", r."port", r."service" COLLATE "C"
 ON CONFLICT ("ip", "port", "service") DO UPDATE
 SET "response" = EXCLUDED."response", "last_seen" = EXCLUDED."last_seen"

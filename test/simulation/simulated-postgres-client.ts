@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { Host } from './host.ts'
 import { never } from './host.ts'
 import type { PostgresEndpoint } from './postgres-endpoint.ts'
@@ -16,13 +17,14 @@ interface Lender {
 }
 
 /** One connection. A query that the client has given up keeps it busy until the server has answered. */
-export class SimulatedPostgresClient {
+export class SimulatedPostgresClient extends EventEmitter {
   lost = false
   readonly #pool: Lender
   #busy: Promise<unknown> = Promise.resolve()
   #abandon: (error: Error) => void = () => {}
 
   constructor(pool: Lender) {
+    super()
     this.#pool = pool
   }
 
