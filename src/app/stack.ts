@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { configOf } from '#config/config.ts'
+import { configOf, emulatorHostOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { migrate } from '#postgres/migrations.ts'
@@ -48,14 +48,15 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
 /**
  * The stack as the environment wants it; undefined where the signal came first.
  *
- * @throws UnreachableError: a service that does not come up is told as what it is, not as a stack trace
+ * @throws ConfigFault; UnreachableError: a service that does not come up is told as what it is, not as a stack trace
  */
 export async function startedUnlessStopped(
   environment: Environment,
   options: Pick<StackOptions, 'log' | 'redis'> & { readonly signal: AbortSignal },
 ): Promise<Stack | undefined> {
+  const pubsubEmulatorHost = emulatorHostOf(environment)
   try {
-    return await startStack({ ...options, pubsubEmulatorHost: environment['PUBSUB_EMULATOR_HOST'] })
+    return await startStack({ ...options, pubsubEmulatorHost })
   } catch (error) {
     if (options.signal.aborted) return undefined
     throw new UnreachableError(messageOf(error), { cause: error })

@@ -185,6 +185,56 @@ test('a URL for an address is refused without being repeated: there may be a pas
   )
 })
 
+describe("an emulator's address", () => {
+  const hostOf = (value: string) => configWith({ PUBSUB_EMULATOR_HOST: value }).pubsub.emulatorHost
+  for (const [value, expected] of [
+    ['127.0.0.1:8085', '127.0.0.1:8085'],
+    ['localhost:1', 'localhost:1'],
+    ['pubsub_emulator.svc:65535', 'pubsub_emulator.svc:65535'],
+    ['[::1]:8085', '[::1]:8085'],
+    ['http://127.0.0.1:8085', '127.0.0.1:8085'],
+    ['HTTP://[::1]:8085', '[::1]:8085'],
+  ] as const) {
+    test(`${value} is taken for ${expected}`, () => assert.equal(hostOf(value), expected))
+  }
+  for (const [value, why] of [
+    ['127.0.0.1', /not "127\.0\.0\.1": the port is missing/],
+    ['localhost:', /the port is missing/],
+    ['http://localhost', /the port is missing/],
+    ['[::1]', /the port is missing/],
+    ['8085', /the port is missing/],
+    ['::1:8085', /an IPv6 address needs brackets/],
+    ['[nonsense]:8085', /not "\[nonsense\]:8085"/],
+    [':8085', /not ":8085"/],
+    ['127.0.0.1:0', /not "127\.0\.0\.1:0"/],
+    ['127.0.0.1:99999', /not "127\.0\.0\.1:99999"/],
+    ['127.0.0.1:-1', /the port is missing/],
+    [' 127.0.0.1:8085', /blanks in it/],
+    ['127.0.0.1:8085\n', /not "127\.0\.0\.1:8085\\n": it has blanks in it/],
+    ['"127.0.0.1:8085"', /not "\\"127/],
+    ['https://127.0.0.1:8085', /emulators speak no TLS/],
+    ['ftp://127.0.0.1:8085', /any scheme but http:/],
+    ['127.0.0.1:8085/', /without user, password, path/],
+    ['http://127.0.0.1:8085/?key=planted', /without user, password, path/],
+    ['u:planted@127.0.0.1:8085', /without user, password, path/],
+  ] as const) {
+    test(`${JSON.stringify(value)} is refused with the reason and the right form`, () => {
+      assert.throws(
+        () => hostOf(value),
+        (error: Error) => {
+          assert.match(
+            error.message,
+            /PUBSUB_EMULATOR_HOST: must be host:port, for example 127\.0\.0\.1:8085/,
+          )
+          assert.match(error.message, why)
+          assert.doesNotMatch(error.message, /planted/)
+          return true
+        },
+      )
+    })
+  }
+})
+
 test('a flag is true or false, whatever its default', () => {
   for (const name of ['ENABLED', 'TLS', 'CLAIMS']) {
     for (const value of [true, false]) {

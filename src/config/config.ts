@@ -91,6 +91,19 @@ function loadPart(
   return configOf({ ...unused, INGESTER_WORKER_COUNT: '1', ...Object.fromEntries(used) }, faults).config
 }
 
+/**
+ * Where the environment wants an emulator to be used; undefined where it names none.
+ *
+ * @throws ConfigFault
+ */
+export function emulatorHostOf(environment: Environment): string | undefined {
+  const name = 'PUBSUB_EMULATOR_HOST'
+  const { clean, faults } = validated({ ...withoutProject, [name]: environment[name] })
+  const own = faults.filter((fault) => fault.startsWith(name))
+  if (own.length > 0) throw new ConfigFault(own)
+  return clean[name]
+}
+
 function validated(environment: Environment): { clean: CleanedEnv<typeof spec>; faults: readonly string[] } {
   const faults: string[] = []
   const clean = customCleanEnv({ ...environment }, spec, (values) => values, {

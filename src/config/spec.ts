@@ -1,5 +1,16 @@
 import { availableParallelism } from 'node:os'
-import { address, bytes, count, duration, flag, oneOf, resourceId, text, verbatim } from './validators.ts'
+import {
+  address,
+  bytes,
+  count,
+  duration,
+  emulatorAddress,
+  flag,
+  oneOf,
+  resourceId,
+  text,
+  verbatim,
+} from './validators.ts'
 
 // Each variable with its default, what it may be and, in `desc`, what it is: docs/CONFIGURATION.md and the comments
 // of .env.demo are made of these (`make docs`). When to change a lever, and what that costs, stands in the former.
@@ -37,9 +48,9 @@ const pubsub = {
     default: undefined,
     desc: 'The one subscription that all replicas share.',
   }),
-  PUBSUB_EMULATOR_HOST: verbatim({
+  PUBSUB_EMULATOR_HOST: emulatorAddress({
     default: undefined,
-    desc: "host:port of an emulator. Without it: Google's service and the environment's credentials.",
+    desc: "Address of an emulator. Without it: Google's service and the environment's credentials.",
   }),
   // What Pub/Sub allows.
   INGESTER_ACK_DEADLINE: duration(

@@ -55,9 +55,8 @@ interface Address {
 }
 
 const hostAndPort = makeValidator((input: string): Address => {
-  const [, bracketed, plain, port = ''] = /^(?:\[([^[\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(input) ?? []
-  const host = bracketed !== undefined && isIPv6(bracketed) ? bracketed : plain
-  if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host, port: Number(port) }
+  const parsed = parseAddress(input)
+  if (parsed) return parsed
   // A URL may have a password in it, which must not get into a log.
   const found = /[@/]/.test(input)
     ? 'a URL: user, password and database have variables of their own'
@@ -65,9 +64,38 @@ const hostAndPort = makeValidator((input: string): Address => {
   throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not ${found}`)
 })
 /** `host:port`; an IPv6 address in brackets. */
-export const address = inWords('host:port, [IPv6]:port', hostAndPort, ({ host, port }: Address) =>
-  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`,
-)
+export const address = inWords('host:port, [IPv6]:port', hostAndPort, writeAddress)
+
+/** Google's own clients take a scheme, too; an emulator speaks no TLS. */
+const emulator = makeValidator((input: string): string => {
+  const parsed = parseAddress(input.replace(/^http:\/\//i, ''))
+  if (parsed) return writeAddress(parsed)
+  throw new Error(`must be host:port, for example 127.0.0.1:8085 or [::1]:8085, ${faultOf(input)}`)
+})
+/** Where an emulator listens, as `host:port` whichever way it was written. */
+export const emulatorAddress = inWords('host:port, [IPv6]:port, perhaps after http://', emulator)
+
+function parseAddress(input: string): Address | undefined {
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^[\]]+)\]|([\w.-]+)):(\d{1,5})$/.exec(input) ?? []
+  const host = bracketed !== undefined && isIPv6(bracketed) ? bracketed : plain
+  const port = Number(digits)
+  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined
+}
+
+function writeAddress({ host, port }: Address): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** What is wrong with an emulator's address. Behind one of these marks there may be a secret, which is not repeated. */
+function faultOf(input: string): string {
+  const rest = input.replace(/^http:\/\//i, '')
+  if (/^https:\/\//i.test(rest)) return 'not https://: emulators speak no TLS'
+  if (/[@/?#]/.test(rest)) return 'without user, password, path or any scheme but http://'
+  const value = `not ${JSON.stringify(input)}`
+  if (/\s/.test(input)) return `${value}: it has blanks in it`
+  if (rest.split(':').length > 2 && !rest.startsWith('[')) return `${value}: an IPv6 address needs brackets`
+  return /:\d+$/.test(rest) ? value : `${value}: the port is missing`
+}
 
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]) {

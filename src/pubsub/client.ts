@@ -1,4 +1,5 @@
 import { PubSub, v1 } from '@google-cloud/pubsub'
+import { splitAddress } from '#core/address.ts'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
 
 export interface PubsubOptions {
@@ -24,6 +25,15 @@ export interface PubsubClients {
  */
 const reconnect = { 'grpc.max_reconnect_backoff_ms': 2000 }
 
+/** gRPC would dial an emulator through the proxy of `grpc_proxy`, `https_proxy` or `http_proxy`, even on loopback. */
+const withoutProxy = { 'grpc.enable_http_proxy': 0 }
+
+/** The library itself splits an address at its first colon, which is wrong for IPv6. */
+function endpointOf(emulatorHost: string) {
+  const { host, port } = splitAddress(emulatorHost)
+  return { servicePath: host.includes(':') ? `[${host}]` : host, port }
+}
+
 /**
  * The `v1` clients with the options that `PubSub` works out: endpoint, credentials, keepalive. Built bare they ignore
  * an emulator and never notice a dead connection. The high-level `Subscription` is not used: it costs 13–17 CPU-seconds
@@ -35,11 +45,14 @@ export async function connectPubsub({ projectId, emulatorHost }: PubsubOptions):
   // With an emulator there is no metadata server; looking for one would go out to the network.
   // oxlint-disable-next-line no-restricted-properties -- set, not read: the auth library knows no other way
   if (emulatorHost) process.env['METADATA_SERVER_DETECTION'] = 'none'
-  const emulator = emulatorHost ? { apiEndpoint: emulatorHost, emulatorMode: true } : {}
+  const emulator = emulatorHost ? { apiEndpoint: emulatorHost, emulatorMode: true, ...withoutProxy } : {}
   const pubsub = new PubSub({ projectId, ...emulator, ...reconnect })
   if (!emulatorHost) await checkCredentials(pubsub)
   // The library's own types disagree about `port`; it hands this very object to these very constructors.
-  const options = (await pubsub.getClientConfig()) as GeneratedClientOptions
+  const options = {
+    ...(await pubsub.getClientConfig()),
+    ...(emulatorHost ? endpointOf(emulatorHost) : {}),
+  } as GeneratedClientOptions
   const subscriber = new v1.SubscriberClient(options)
   const publisher = new v1.PublisherClient(options)
   return {

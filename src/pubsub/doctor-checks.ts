@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { splitAddress } from '#core/address.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skipped, skippedAll, warning } from '#core/finding.ts'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
@@ -112,17 +113,16 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
       statusOf(error) === unauthenticated ? signIn : shell('curl -sS https://pubsub.googleapis.com/')
     return failed(reachable, `Google Cloud: ${why}`, mend)
   }
-  const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(emulatorHost) ?? []
+  const { host, port } = splitAddress(emulatorHost)
   const nobody = `nobody answers at ${emulatorHost}: ${why}`
   if (!isLoopback(host)) {
     const look = 'look that its name is known here and that it runs; else mend'
     return failed(reachable, nobody, remark(look, 'PUBSUB_EMULATOR_HOST'))
   }
   const isSilent = statusOf(error) === deadlineExceeded
-  if (!isSilent && !(await listens(host, Number(port))))
-    return failed(reachable, nobody, emulatorAt(host, Number(port)))
+  if (!isSilent && !(await listens(host, port))) return failed(reachable, nobody, emulatorAt(host, port))
   const other = `what listens at ${emulatorHost} is no Pub/Sub emulator: ${why}`
-  const next = await nextFree(host, Number(port))
+  const next = await nextFree(host, port)
   return failed(
     reachable,
     isSilent ? nobody : other,

@@ -24,18 +24,14 @@ export interface PubsubOptions {
 
 const reachWithinMs = 5_000
 
-/** Splits `host:port`, `[v6]:port`, each perhaps with a scheme before it. */
-const parseAddress = (text: string): { host: string; port: number } => {
-  const [, bracketed, plain, port] =
-    /^(?:https?:\/\/)?(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})\/?$/.exec(text) ?? []
-  const name = bracketed ?? plain
-  if (name === undefined)
-    throw new Error(`PUBSUB_EMULATOR_HOST is "${text}"; it must be host:port, as 127.0.0.1:8085`)
-  return { host: name, port: Number(port) }
+/** The parts of `host:port` or `[IPv6]:port`, as the configuration has checked it. */
+const partsOf = (address: string): { host: string; port: number } => {
+  const [, host = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? []
+  return { host, port: Number(port) }
 }
 
 const useGiven = async (emulatorHost: string): Promise<PubsubServer> => {
-  const address = parseAddress(emulatorHost)
+  const address = partsOf(emulatorHost)
   try {
     await reach(address, reachWithinMs)
   } catch (cause) {
