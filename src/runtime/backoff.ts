@@ -27,3 +27,11 @@ export function exponentialBackoff(options: { readonly initialMs: number; readon
     },
   }
 }
+
+/**
+ * Between attempts to reach a server, whichever it is: soon at first, then every few seconds for as long as it is away.
+ * Everything that connects, and everything that makes something connect, waits by this one.
+ */
+export function reconnectBackoff(): Backoff {
+  return exponentialBackoff({ initialMs: 100, maxMs: 5000 })
+}
