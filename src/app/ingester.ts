@@ -71,12 +71,6 @@ export async function startIngester(
   const startup = new Startup(config.startupTimeoutMs, logger, options.signal)
   await using starting = new AsyncDisposableStack()
 
-  const pool = createPool(config.postgres, logger)
-  starting.defer(() => pool.end())
-  await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink, config.redis.enabled))
-  const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
-  const subscription = await reachSubscription(startup, config, clients, pipeline)
-
   const metrics: Metrics = createMetrics({
     pipeline: pipeline.name,
     version,
@@ -85,6 +79,12 @@ export async function startIngester(
     oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
+  const onSilence = () => observer.connectionSilent?.()
+  const pool = createPool({ ...config.postgres, onSilence }, logger)
+  starting.defer(() => pool.end())
+  await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink, config.redis.enabled))
+  const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
+  const subscription = await reachSubscription(startup, config, clients, pipeline)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
   const ending = new Ending(logger)
   const clock = systemClock

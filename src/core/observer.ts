@@ -25,6 +25,8 @@ export interface Observer {
   held?(reason: string | undefined): void
   leasesLost?(count: number): void
   streamsOpen?(count: number): void
+  /** An idle connection to the table's store no longer answered, and was replaced. */
+  connectionSilent?(): void
 }
 
 /** Tells every observer in turn. */
@@ -42,5 +44,6 @@ export function observers(...all: readonly Observer[]): Observer {
     held: (reason) => all.forEach((one) => one.held?.(reason)),
     leasesLost: (count) => all.forEach((one) => one.leasesLost?.(count)),
     streamsOpen: (count) => all.forEach((one) => one.streamsOpen?.(count)),
+    connectionSilent: () => all.forEach((one) => one.connectionSilent?.()),
   }
 }

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
+import { ConnectionPool } from './connection-pool.ts'
 
 export interface PostgresOptions {
   readonly host: string
@@ -16,6 +17,10 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: number
   /** The server ends a long statement itself; when so long after it has not, it is frozen or cut off. */
   readonly clientTimeoutMarginMs?: number
+  /** As {@link ConnectionPoolOptions} has them. */
+  readonly onSilence?: () => void
+  readonly checkAfterIdleMs?: number
+  readonly checkTimeoutMs?: number
 }
 
 const defaults = { connectTimeoutMs: 5000, clientTimeoutMarginMs: 5000 }
@@ -23,15 +28,18 @@ const defaults = { connectTimeoutMs: 5000, clientTimeoutMarginMs: 5000 }
 /** A pool of connections. Nothing connects before the first query. */
 export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
   const { poolSize, statementTimeoutMs, clientTimeoutMarginMs = defaults.clientTimeoutMarginMs } = options
-  const pool = new pg.Pool({
+  const pool = new ConnectionPool({
     ...connectionOptions(options),
     max: poolSize,
     // They are few, and who watches for lost connections cannot tell those that were only tidied away.
     idleTimeoutMillis: 0,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
-    keepAlive: true,
     application_name: 'ingester',
+    logger,
+    onSilence: options.onSilence,
+    checkAfterIdleMs: options.checkAfterIdleMs,
+    checkTimeoutMs: options.checkTimeoutMs,
   })
   // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it
   // fails; the event tells nothing more, and unheard it would end the process.
@@ -86,6 +94,9 @@ export function connectionOptions(options: PostgresOptions): pg.ClientConfig {
     database,
     ssl: tlsOptions(options.sslMode),
     connectionTimeoutMillis: connectTimeoutMs,
+    // Firewalls and NATs forget what is silent for minutes; a peer that is gone is noticed after ten pings, one a second.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   }
 }
 

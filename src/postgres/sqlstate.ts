@@ -112,6 +112,14 @@ export function isWithoutTls(error: unknown): boolean {
   return /server does not support SSL/.test(messageOf(error))
 }
 
+/**
+ * The server, or a pooler in front of it, does not want this connection besides those that it has: their number, or the
+ * role's rights. One that starts or stops (57P) wants none.
+ */
+export function refusesAnother(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && !error.code?.startsWith('57P')
+}
+
 /** The database was not reached, or did not let us in. */
 export function isConnectionFailure(error: unknown): boolean {
   const { failureClass } = classify(error)

@@ -114,6 +114,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     help: 'Open StreamingPull calls',
     registers,
   })
+  const silentConnections = new Counter({
+    name: 'ingester_postgres_connections_silent_total',
+    help: 'Idle PostgreSQL connections that no longer answered and were replaced',
+    registers,
+  })
   const buildInfo = new Gauge({
     name: 'ingester_build_info',
     help: 'Always 1; the version is in the label',
@@ -142,6 +147,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     held: (reason) => held.set(reason === undefined ? 0 : 1),
     leasesLost: (count) => leasesLost.inc(count),
     streamsOpen: (count) => streamsOpen.set(count),
+    connectionSilent: () => silentConnections.inc(),
   }
   return { observer, contentType: registry.contentType, text: () => registry.metrics() }
 }

@@ -13,8 +13,8 @@ interface Waiting {
 }
 
 /**
- * Stands where a process has its `pg.Pool`. There are at most so many connections; who wants one more waits until one
- * comes back, no longer than for a new one.
+ * Stands where a process has its `ConnectionPool`. There are at most so many connections; who wants one more waits until
+ * one comes back.
  */
 export class SimulatedPostgresPool extends EventEmitter {
   readonly host: Host
@@ -22,7 +22,7 @@ export class SimulatedPostgresPool extends EventEmitter {
   readonly #most: number
   readonly #clients = new Set<SimulatedPostgresClient>()
   readonly #idle: SimulatedPostgresClient[] = []
-  readonly #queue = new Set<Waiting>()
+  readonly #queue: Waiting[] = []
   #opening = 0
   #ended: (() => void) | undefined
 
@@ -98,25 +98,8 @@ export class SimulatedPostgresPool extends EventEmitter {
     if (this.host.alive) this.emit('remove', client)
   }
 
-  #enqueue({ take, fail }: Waiting): void {
-    const leave = () => {
-      cancel()
-      this.#queue.delete(waiting)
-    }
-    const waiting: Waiting = {
-      take: (client) => {
-        leave()
-        take(client)
-      },
-      fail: (error) => {
-        leave()
-        fail(error)
-      },
-    }
-    const cancel = this.host.clock.after(connectTimeoutMs, () =>
-      waiting.fail(new Error('timeout exceeded when trying to connect')),
-    )
-    this.#queue.add(waiting)
+  #enqueue(waiting: Waiting): void {
+    this.#queue.push(waiting)
     this.#pulse()
   }
 
@@ -127,12 +110,11 @@ export class SimulatedPostgresPool extends EventEmitter {
       return
     }
     const [waiting] = this.#queue
-    if (!waiting) return
+    if (!waiting || (this.#idle.length === 0 && this.#clients.size + this.#opening >= this.#most)) return
+    this.#queue.shift()
     const client = this.#idle.pop()
-    if (client) return waiting.take(client)
-    if (this.#clients.size + this.#opening >= this.#most) return
-    this.#queue.delete(waiting)
-    this.#open(waiting)
+    if (client) waiting.take(client)
+    else this.#open(waiting)
   }
 
   #open({ take, fail }: Waiting): void {

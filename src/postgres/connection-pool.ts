@@ -1,0 +1,156 @@
+import pg from 'pg'
+import type { Logger } from '#core/logger.ts'
+import { messageOf } from '#core/failure.ts'
+import { exponentialBackoff, reconnectBackoff } from '#runtime/backoff.ts'
+import { systemClock } from '#runtime/clock.ts'
+import { ConnectGate } from '#runtime/connect-gate.ts'
+import { ConnectionSlots } from './connection-slots.ts'
+import { refusesAnother } from './sqlstate.ts'
+
+export interface ConnectionPoolOptions extends pg.PoolConfig {
+  readonly max: number
+  readonly logger: Logger
+  /** Called when a connection that had been idle did not answer. */
+  readonly onSilence?: (() => void) | undefined
+  /** A connection that was idle for longer is asked for a sign of life before it is used. */
+  readonly checkAfterIdleMs?: number | undefined
+  /** How long it has for that. */
+  readonly checkTimeoutMs?: number | undefined
+}
+
+const defaults = { checkAfterIdleMs: 1000, checkTimeoutMs: 2000 }
+/** Each attempt to grow that fails is a line in the server's log. */
+const growthBackoff = { initialMs: 1000, maxMs: 30_000 }
+
+type Connected = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (destroy?: unknown) => void,
+) => void
+
+/**
+ * node-postgres's pool, which gets along with servers as they are:
+ *
+ * - One that is away is tried by one caller at a time and ever more seldom, whoever asks ({@link ConnectGate}).
+ * - One that lets in fewer connections than configured is worked with through those ({@link ConnectionSlots}).
+ * - A connection that a firewall or a NAT has dropped in silence while it was idle looks as good as any other, and a
+ *   statement on it would wait for an answer for as long as it may run. So what was idle is asked for a sign of life
+ *   first: a round trip, which under load there is no need for.
+ */
+export class ConnectionPool extends pg.Pool {
+  readonly #slots: ConnectionSlots
+  readonly #gate = new ConnectGate({ clock: systemClock, backoff: reconnectBackoff() })
+  readonly #checkAfterIdleMs: number
+  readonly #signOfLife: pg.QueryConfig & { readonly query_timeout: number }
+  readonly #logger: Logger
+  readonly #onSilence: (() => void) | undefined
+  readonly #idleSinceMs = new WeakMap<pg.PoolClient, number>()
+  /** What was last used before this is not to be used again. */
+  #silentAtMs = -Infinity
+  readonly #ending = new AbortController()
+
+  constructor({ logger, onSilence, checkAfterIdleMs, checkTimeoutMs, ...config }: ConnectionPoolOptions) {
+    super(config)
+    this.#logger = logger
+    this.#onSilence = onSilence
+    this.#checkAfterIdleMs = checkAfterIdleMs ?? defaults.checkAfterIdleMs
+    this.#signOfLife = { text: 'SELECT', query_timeout: checkTimeoutMs ?? defaults.checkTimeoutMs }
+    this.#slots = new ConnectionSlots({
+      size: config.max,
+      connected: () => this.totalCount,
+      backoff: exponentialBackoff(growthBackoff),
+      clock: systemClock,
+      logger,
+    })
+    this.on('connect', () => this.#slots.opened())
+    this.on('release', (_, client) => {
+      this.#idleSinceMs.set(client, systemClock.now())
+      this.#slots.free()
+    })
+  }
+
+  override connect(): Promise<pg.PoolClient>
+  override connect(connected: Connected): void
+  override connect(connected?: Connected): Promise<pg.PoolClient> | void {
+    const lending = this.#lend()
+    if (!connected) return lending
+    lending.then(
+      (client) => connected(undefined, client, (destroy) => client.release(destroy === true)),
+      (error: Error) => connected(error, undefined, () => {}),
+    )
+  }
+
+  override end(): Promise<void>
+  override end(ended: () => void): void
+  override end(ended?: () => void): Promise<void> | void {
+    this.#ending.abort()
+    this.#slots.close(new Error('the connections to PostgreSQL are closed'))
+    return ended ? super.end(ended) : super.end()
+  }
+
+  async #lend(): Promise<pg.PoolClient> {
+    for (;;) {
+      await this.#slots.turn()
+      const client = await this.#take()
+      if (client && (await this.#isAlive(client))) return client
+    }
+  }
+
+  /** Undefined where the server wants no more connections than there are: then there is another turn to wait for. */
+  async #take(): Promise<pg.PoolClient | undefined> {
+    try {
+      if (this.idleCount > 0) return await super.connect()
+      const client = await this.#gate.pass(() => this.#open(), this.#ending.signal)
+      if (!client) this.#slots.free()
+      return client
+    } catch (error) {
+      this.#slots.free()
+      throw error
+    }
+  }
+
+  async #open(): Promise<pg.PoolClient | undefined> {
+    try {
+      return await super.connect()
+    } catch (error) {
+      if (refusesAnother(error) && this.#slots.refused(error)) return undefined
+      throw error
+    }
+  }
+
+  async #isAlive(client: pg.PoolClient): Promise<boolean> {
+    const sinceMs = this.#idleSinceMs.get(client)
+    if (sinceMs === undefined) return true
+    const nowMs = systemClock.now()
+    // What was idle together has been dropped together, and to ask each would take as long again.
+    if (sinceMs < this.#silentAtMs) return discard(client)
+    if (nowMs - sinceMs <= this.#checkAfterIdleMs) return true
+    try {
+      await client.query(this.#signOfLife)
+      return true
+    } catch (error) {
+      const isSilent = messageOf(error) === 'Query read timeout'
+      if (!isSilent || sinceMs >= this.#silentAtMs) this.#tellOfLoss(error, nowMs - sinceMs, isSilent)
+      if (isSilent) this.#silentAtMs = Math.max(this.#silentAtMs, nowMs)
+      return discard(client)
+    }
+  }
+
+  #tellOfLoss(error: unknown, idleMs: number, isSilent: boolean): void {
+    const fields = { error: messageOf(error), idleSeconds: Math.round(idleMs / 1000) }
+    if (!isSilent) return this.#logger.warn(fields, 'an idle PostgreSQL connection was lost')
+    this.#onSilence?.()
+    this.#logger.warn(
+      fields,
+      'an idle PostgreSQL connection does not answer: connecting anew; does a firewall or NAT drop idle connections?',
+    )
+  }
+}
+
+/** Without a goodbye: where it is not heard the socket would stay until the operating system gives up. */
+function discard(client: pg.PoolClient): false {
+  client.release(true)
+  const { connection } = client as pg.PoolClient & { readonly connection: pg.Connection }
+  connection.stream.destroy()
+  return false
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { noLogger } from '#core/logger.ts'
+import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import { ConnectionSlots } from './connection-slots.ts'
+
+/** A pool of four, with a server that has `open` connections of it; it is left alone for 1 s, 2 s, 3 s … */
+function newSlots() {
+  const clock = new VirtualClock()
+  const server = { open: 0 }
+  const lines: string[] = []
+  const note = (_: unknown, line: string) => void lines.push(line)
+  let delayMs = 0
+  const slots = new ConnectionSlots({
+    size: 4,
+    connected: () => server.open,
+    backoff: { next: () => (delayMs += 1000), reset: () => void (delayMs = 0) },
+    clock,
+    logger: { ...noLogger, info: note, warn: note },
+  })
+  const served: number[] = []
+  const ask = (name: number) =>
+    void slots.turn().then(
+      () => served.push(name),
+      () => served.push(-name),
+    )
+  /** The turn that came next led to this. */
+  const opened = () => {
+    server.open += 1
+    slots.opened()
+  }
+  const refused = () => {
+    assert.equal(slots.refused(new Error('too many connections')), true)
+    slots.free()
+  }
+  return { clock, server, lines, slots, served, ask, opened, refused }
+}
+
+test('as many as configured, then in order of arrival', async () => {
+  const { clock, slots, served, ask } = newSlots()
+  for (let name = 1; name <= 6; name++) ask(name)
+  await clock.settle()
+  assert.deepEqual(served, [1, 2, 3, 4])
+  slots.free()
+  await clock.settle()
+  ask(7)
+  slots.free()
+  await clock.settle()
+  assert.deepEqual(served, [1, 2, 3, 4, 5, 6])
+})
+
+test('refused: goes on with those that are open, says so once, and tries by one, ever more seldom', async () => {
+  const { clock, lines, served, ask, opened, refused } = newSlots()
+  for (let name = 1; name <= 8; name++) ask(name)
+  await clock.settle()
+  opened()
+  opened()
+  refused()
+  refused()
+  await clock.settle()
+  assert.deepEqual(served, [1, 2, 3, 4], 'two are lent out, and that is all there are')
+  assert.equal(lines.length, 1)
+  assert.match(lines[0] ?? '', /continuing with those that are open; raise its limit to 4/)
+  for (const [delayMs, name] of [
+    [1000, 5],
+    [2000, 6],
+    [3000, 7],
+  ] as const) {
+    await clock.advance(delayMs - 1)
+    assert.equal(served.at(-1), name - 1)
+    await clock.advance(1)
+    assert.equal(served.at(-1), name, 'one tries')
+    refused()
+    await clock.settle()
+  }
+  assert.equal(lines.length, 1)
+})
+
+test('grows by one as long as that works, and says when all are there', async () => {
+  const { clock, lines, served, ask, opened, refused } = newSlots()
+  for (let name = 1; name <= 8; name++) ask(name)
+  await clock.settle()
+  opened()
+  for (let i = 0; i < 3; i++) refused()
+  await clock.advance(1000)
+  assert.deepEqual(served.length, 5)
+  opened()
+  await clock.settle()
+  assert.deepEqual(served.length, 6)
+  opened()
+  await clock.settle()
+  assert.equal(lines.length, 1)
+  opened()
+  assert.match(lines[1] ?? '', /accepts all connections/)
+  assert.deepEqual([lines.length, clock.timers], [2, 0])
+})
+
+test('refused with none open: an outage, and one at a time may try', async () => {
+  const { clock, server, slots, served, ask, opened, refused } = newSlots()
+  assert.equal(slots.refused(new Error('too many connections')), false)
+  for (let name = 1; name <= 6; name++) ask(name)
+  await clock.settle()
+  opened()
+  for (let i = 0; i < 3; i++) refused()
+  server.open = 0
+  slots.free()
+  await clock.settle()
+  assert.deepEqual(served, [1, 2, 3, 4, 5])
+})
+
+test('closed: whoever waits is told so, and no timer is left', async () => {
+  const { clock, slots, served, ask, opened, refused } = newSlots()
+  for (let name = 1; name <= 5; name++) ask(name)
+  await clock.settle()
+  opened()
+  refused()
+  slots.close(new Error('closed'))
+  ask(6)
+  await clock.settle()
+  assert.deepEqual([new Set(served.slice(4)), clock.timers], [new Set([-5, -6]), 0])
+})

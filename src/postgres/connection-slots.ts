@@ -1,0 +1,112 @@
+import { messageOf } from '#core/failure.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Backoff } from '#runtime/backoff.ts'
+import type { Clock } from '#runtime/clock.ts'
+
+export interface ConnectionSlotsOptions {
+  /** How many may be lent out at once, where the server lets so many in. */
+  readonly size: number
+  /** Connections that are open or being opened. */
+  readonly connected: () => number
+  /** How long a server that refuses another connection is left alone. */
+  readonly backoff: Backoff
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * How many connections of a pool may be lent out: as many as configured, or as many as the server lets in. Whoever wants
+ * one waits in line, without a limit: those who have one give it back within the time of a statement.
+ *
+ * A server that refuses another connection (a role's CONNECTION LIMIT, max_connections, a pooler's max_client_conn) is no
+ * outage while it keeps those that are open. The pool shrinks to them, says so once, and from time to time tries to grow
+ * by one.
+ */
+export class ConnectionSlots {
+  readonly #options: ConnectionSlotsOptions
+  readonly #waiting: PromiseWithResolvers<void>[] = []
+  #lent = 0
+  #allowed: number
+  #isShrunk = false
+  #cancelGrowth: (() => void) | undefined
+  #closed: Error | undefined
+
+  constructor(options: ConnectionSlotsOptions) {
+    this.#options = options
+    this.#allowed = options.size
+  }
+
+  /** Resolves when it is the caller's turn, who ends it with `free`. */
+  async turn(): Promise<void> {
+    if (this.#closed) throw this.#closed
+    const place = Promise.withResolvers<void>()
+    this.#waiting.push(place)
+    this.#serve()
+    await place.promise
+  }
+
+  /** A connection was given back, or a turn came to nothing. */
+  free(): void {
+    this.#lent -= 1
+    this.#serve()
+  }
+
+  /** A connection was opened: where there was no room for it before, there may be room for more. */
+  opened(): void {
+    const { size, connected, backoff, logger } = this.#options
+    if (!this.#isShrunk) return
+    backoff.reset()
+    if (connected() >= size) {
+      this.#isShrunk = false
+      logger.info({ connections: size }, 'PostgreSQL accepts all connections of the pool again')
+    }
+    this.#grow()
+  }
+
+  /**
+   * The server refused another connection.
+   *
+   * @returns whether there are others to go on with; false: there is none, which is an outage
+   */
+  refused(error: unknown): boolean {
+    const { size, connected, clock, backoff, logger } = this.#options
+    const others = connected()
+    if (others === 0) return false
+    if (!this.#isShrunk) {
+      this.#isShrunk = true
+      logger.warn(
+        { wanted: size, error: messageOf(error) },
+        `PostgreSQL refused another connection: continuing with those that are open; raise its limit to ${size}, or lower INGESTER_POSTGRES_POOL_SIZE`,
+      )
+    }
+    this.#allowed = Math.min(others, size)
+    this.#cancelGrowth ??= clock.after(backoff.next(), () => {
+      this.#cancelGrowth = undefined
+      this.#grow()
+    })
+    return true
+  }
+
+  /** Whoever waits is told so. */
+  close(error: Error): void {
+    this.#closed = error
+    this.#cancelGrowth?.()
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
+  }
+
+  /** By one, so that a server that still refuses is asked once. */
+  #grow(): void {
+    this.#allowed = Math.min(this.#options.connected() + 1, this.#options.size)
+    this.#serve()
+  }
+
+  #serve(): void {
+    // Where nothing is open one may try.
+    while (this.#lent < Math.max(1, this.#allowed)) {
+      const next = this.#waiting.shift()
+      if (!next) return
+      this.#lent += 1
+      next.resolve()
+    }
+  }
+}
