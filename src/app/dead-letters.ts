@@ -35,6 +35,12 @@ export interface Selection extends DeadLetterFilter {
   readonly limit?: number | undefined
 }
 
+/** Of which subscription letters are expected to be. */
+interface Origin {
+  /** Full name; undefined: of any. */
+  readonly subscription?: string | undefined
+}
+
 export interface Listing {
   /** Of all letters that match, the most frequent first. */
   readonly reasons: readonly ReasonGroup[]
@@ -143,6 +149,8 @@ export interface Preview {
   readonly selected: number
   /** Of these nothing can be published: their data was cut. */
   readonly cut: number
+  /** Nor can these: they came from another subscription. */
+  readonly foreign: number
   /** The first of them, in the order in which they would be dealt with. */
   readonly letters: readonly LetterSummary[]
 }
@@ -150,14 +158,15 @@ export interface Preview {
 /** For `--dry-run`: changes nothing. */
 export async function previewLetters(
   config: DatabaseConfig,
-  selection: Selection,
+  selection: Selection & Origin,
   user: Pick<Conversation, 'note'>,
   show: number,
 ): Promise<Preview> {
   const selected = await fixLetters(config, selection, user)
   const first = selected.slice(0, show).map(({ id }) => id)
   const letters = await onTable(config, ['SELECT'], (client) => readSummaries(client, first))
-  return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, letters }
+  const foreign = selected.filter((letter) => letter.foreign && !letter.cut).length
+  return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, foreign, letters }
 }
 
 /**
@@ -168,14 +177,14 @@ export async function previewLetters(
  */
 export function fixLetters(
   config: DatabaseConfig,
-  { limit, ...filter }: Selection,
+  { limit, subscription, ...filter }: Selection & Origin,
   user: Pick<Conversation, 'note'>,
 ): Promise<SelectedLetter[]> {
   return onTable(config, ['SELECT'], async (client) => {
     const named = filter.ids ? await readSummaries(client, filter.ids) : []
     const unknown = new Set(filter.ids).difference(new Set(named.map(({ id }) => id)))
     if (unknown.size > 0) throw new ConfigurationError(notThere([...unknown]))
-    const selected = await selectLetters(client, filter, limit)
+    const selected = await selectLetters(client, filter, limit, subscription)
     const taken = new Set(selected.map(({ id }) => id))
     for (const { id, status } of named) {
       if (taken.has(id)) continue

@@ -84,6 +84,7 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
   const place = {
     ...pubsub,
     topicId: pubsub.topicId ?? pipeline.source.topicId,
+    topicIsSet: pubsub.topicId !== undefined,
     subscriptionId: pubsub.subscriptionId ?? pipeline.source.subscriptionId,
   }
   const [ofAdmin, ofPostgres, ofRedis, ofPubsub] = await Promise.all([

@@ -5,16 +5,13 @@ import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
-import type { Pipeline } from '#core/pipeline.ts'
 import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { createPool } from '#postgres/pool.ts'
 import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { ensureSubscription } from '#pubsub/admin.ts'
-import type { PubsubClients } from '#pubsub/client.ts'
-import { connectPubsub, isPermanent } from '#pubsub/client.ts'
+import { connectPubsub } from '#pubsub/client.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
@@ -25,6 +22,7 @@ import { openCache } from './cache.ts'
 import { Ending } from './ending.ts'
 import { pipelineNamed } from './pipelines.ts'
 import { placeOf, reachingMend } from './reaching-postgres.ts'
+import { reachSubscription } from './reaching-pubsub.ts'
 import { Startup } from './startup.ts'
 import { version } from './version.ts'
 
@@ -84,7 +82,7 @@ export async function startIngester(
   starting.defer(() => pool.end())
   await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink, config.redis.enabled))
   const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
-  const subscription = await reachSubscription(startup, config, clients, pipeline)
+  const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
   const ending = new Ending(logger)
   const clock = systemClock
@@ -162,24 +160,6 @@ export async function startIngester(
 
 function reachPostgres(startup: Startup, { postgres }: Config, check: () => Promise<void>): Promise<void> {
   return startup.reach(placeOf(postgres), (error) => reachingMend(postgres, error), check, isRefusedForGood)
-}
-
-function reachSubscription(
-  startup: Startup,
-  { pubsub }: Config,
-  clients: PubsubClients,
-  { source }: Pipeline,
-): Promise<string> {
-  const names = {
-    topicId: pubsub.topicId ?? source.topicId,
-    subscriptionId: pubsub.subscriptionId ?? source.subscriptionId,
-  }
-  return startup.reach(
-    pubsub.emulatorHost ? `the Pub/Sub emulator at ${pubsub.emulatorHost}` : 'Pub/Sub',
-    'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)',
-    () => ensureSubscription(clients, names, Math.round(pubsub.ackDeadlineMs / 1000)),
-    isPermanent,
-  )
 }
 
 function reachAdminAddress(

@@ -1,6 +1,7 @@
 // Publishing dead letters again, once their cause is mended.
 //
-// A letter is marked only after the broker has confirmed its message: marked before, a crash in between would lose it.
+// A letter is marked only after the broker has confirmed its message, and the subscription is then still attached to the
+// topic: marked before, a crash in between would lose it, and what goes to a topic without the subscription reaches nobody.
 // A crash after the confirmation and before the commit of the mark leaves it unmarked, so that the next redrive
 // publishes it a second time. That is harmless: the ingester takes duplicates for what they are.
 //
@@ -8,7 +9,7 @@
 // same time one publishes a letter and the other finds it marked. The other one waits for the lock: if it skipped
 // what is locked, it would overtake the first one within an ordering key.
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
-import { messageOf } from '#core/failure.ts'
+import { ConfigurationError, messageOf } from '#core/failure.ts'
 import type { WholeLetter } from '#postgres/dead-letters.ts'
 import { lockLetters, markLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
 import type { Transactional } from '#postgres/transaction.ts'
@@ -55,7 +56,10 @@ export interface RedriveUser extends Omit<Conversation, 'agree'> {
 export interface Run {
   readonly client: Transactional
   readonly clients: PubsubClients
+  /** Full name, as the subscription has it. */
   readonly topic: string
+  /** Rejects where what was published to the topic until now may not have reached the subscription. */
+  readonly confirmTopic: () => Promise<void>
   /** For people. */
   readonly broker: string
   /** A broker that is away is waited for so long. */
@@ -100,7 +104,7 @@ async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt
   const { client, status, user, summary } = run
   const { letters, outcomes } = await inTransaction(client, async () => {
     const letters = await lockLetters(client, ids, status)
-    const outcomes = await publishByKey(run, letters)
+    const outcomes = await confirmed(run, await publishByKey(run, letters))
     const published = outcomes.flatMap((outcome) => outcome.published)
     // Marked even where the rest of the batch was not taken.
     await markLetters(client, published, 'redriven')
@@ -126,6 +130,17 @@ interface KeyOutcome {
   readonly published: readonly number[]
   readonly refused: readonly { readonly id: number; readonly why: string }[]
   readonly trouble: unknown
+}
+
+/** Outcomes that a subscription without its topic would belie: what nobody has received counts as not published. */
+async function confirmed({ confirmTopic }: Run, outcomes: readonly KeyOutcome[]): Promise<KeyOutcome[]> {
+  if (outcomes.every(({ published }) => published.length === 0)) return [...outcomes]
+  try {
+    await confirmTopic()
+    return [...outcomes]
+  } catch (trouble) {
+    return outcomes.map(({ refused }) => ({ published: [], refused, trouble }))
+  }
 }
 
 /** Letters of one key go out in order; one that the broker refuses for good does not hold up those after it. */
@@ -177,6 +192,9 @@ export class PublishTrouble extends Error {
 export function isHopeless(error: unknown): boolean {
   const status = statusOf(error)
   return (
-    isPermanent(error) || status === grpcStatus.unauthenticated || status === grpcStatus.failedPrecondition
+    error instanceof ConfigurationError ||
+    isPermanent(error) ||
+    status === grpcStatus.unauthenticated ||
+    status === grpcStatus.failedPrecondition
   )
 }

@@ -2,12 +2,13 @@ import type { loadRedriveConfig } from '#config/config.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { noLogger } from '#core/logger.ts'
 import type { SelectedLetter } from '#postgres/dead-letters.ts'
-import { checkTopic, missingTopic } from '#pubsub/admin.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub, grpcStatus, statusOf } from '#pubsub/client.ts'
-import type { Conversation, Preview, Selection } from './dead-letters.ts'
+import { attachedTopic } from '#pubsub/subscription-topic.ts'
+import type { Preview, Selection } from './dead-letters.ts'
 import { fixLetters, onTable, previewLetters, writing } from './dead-letters.ts'
 import { pipelineNamed } from './pipelines.ts'
+import { brokerOf, pubsubMend } from './reaching-pubsub.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
 import { PublishTrouble, isHopeless, redriveBatch } from './redrive-batch.ts'
 import { Startup } from './startup.ts'
@@ -29,54 +30,80 @@ const batchBytes = 8_000_000
 
 const cutNote = 'it cannot be published: of its data only the first 64 KiB were kept'
 
-/** Of the pipeline that is named, or configured: what `--dry-run` tells. */
-export async function previewRedrive(
-  config: RedriveConfig,
-  selection: Selection,
-  user: Pick<Conversation, 'note'>,
-  show: number,
-): Promise<Preview & { readonly topic: string }> {
-  const { pipeline, topicId } = targetOf(config, selection)
-  const preview = await previewLetters(config, { ...selection, pipeline }, user, show)
-  return { topic: `projects/${config.pubsub.projectId}/topics/${topicId}`, ...preview }
+/** Which letters to publish. */
+export interface RedriveSelection extends Selection {
+  /** Also those that came from another subscription than the one that is configured. */
+  readonly anySubscription?: boolean | undefined
 }
 
 /**
- * Publishes letters to their pipeline's topic, with the attributes and the ordering key they had and one attribute
- * more. Undefined: the user did not agree.
+ * Of the pipeline that is named, or configured: what `--dry-run` tells.
+ *
+ * @throws ConfigurationError, UnreachableError
+ */
+export async function previewRedrive(
+  config: RedriveConfig,
+  selection: RedriveSelection,
+  user: Pick<RedriveUser, 'note' | 'tell' | 'stop'>,
+  show: number,
+): Promise<Preview & { readonly topic: string }> {
+  const target = targetOf(config, selection)
+  await using clients = await connected(config)
+  const topic = await reachTopic(config, clients, target, user)
+  const wanted = { ...selection, ...originOf(config, target, selection), pipeline: target.pipeline }
+  return { topic, ...(await previewLetters(config, wanted, user, show)) }
+}
+
+/**
+ * Publishes letters to the topic of their pipeline's subscription, with the attributes and the ordering key they had
+ * and one attribute more. Undefined: the user did not agree.
  *
  * @throws ConfigurationError, UnreachableError before anything is published; later it is {@link Redriven.trouble}
  */
 export async function redriveLetters(
   config: RedriveConfig,
-  selection: Selection,
+  selection: RedriveSelection,
   user: RedriveUser,
 ): Promise<Redriven | undefined> {
-  const { pipeline, topicId } = targetOf(config, selection)
-  const selected = await fixLetters(config, { ...selection, pipeline }, user)
-  const clients = await connectPubsub(config.pubsub)
-  await using _ = { [Symbol.asyncDispose]: () => clients.close() }
-  const topic = await reachTopic(config, clients, topicId, user)
+  const target = targetOf(config, selection)
+  const wanted = { ...selection, ...originOf(config, target, selection), pipeline: target.pipeline }
+  const selected = await fixLetters(config, wanted, user)
+  await using clients = await connected(config)
+  const topic = await reachTopic(config, clients, target, user)
 
-  const whole = selected.filter(({ cut }) => !cut)
-  for (const { id, cut } of selected) if (cut) user.note(id, cutNote)
+  for (const { id, cut, foreign } of selected) {
+    if (cut) user.note(id, cutNote)
+    else if (foreign) user.note(id, foreignNote(wanted.subscription))
+  }
+  const publishable = selected.filter(({ cut, foreign }) => !cut && !foreign)
   const summary: RedriveSummary = {
     selected: selected.length,
     published: 0,
-    skipped: selected.length - whole.length,
+    skipped: selected.length - publishable.length,
     failed: 0,
-    left: whole.length,
+    left: publishable.length,
   }
-  if (whole.length === 0) return { topic, summary }
-  if (!(await user.agree(whole.length, topic))) return undefined
-  const about = { broker: serviceOf(config.pubsub), patienceMs: config.startupTimeoutMs, topic, summary }
-  const run = { ...about, clients, status: selection.status, user }
-  const end = await onTable(config, writing, (client) => redriveAll({ client, ...run }, whole)).catch(
+  if (publishable.length === 0) return { topic, summary }
+  if (!(await user.agree(publishable.length, topic))) return undefined
+  const run: Omit<Run, 'client'> = {
+    broker: brokerOf(config.pubsub),
+    patienceMs: config.startupTimeoutMs,
+    topic,
+    summary,
+    clients,
+    confirmTopic: () => confirmTopic(clients, target, topic),
+    status: selection.status,
+    user,
+  }
+  const end = await onTable(config, writing, (client) => redriveAll({ client, ...run }, publishable)).catch(
     (error: unknown) => error,
   )
-  return end === undefined
-    ? { topic, summary }
-    : { topic, summary, trouble: explained(end, config, clients, topicId) }
+  return end === undefined ? { topic, summary } : { topic, summary, trouble: explained(end, config, topic) }
+}
+
+async function connected(config: RedriveConfig): Promise<PubsubClients & AsyncDisposable> {
+  const clients = await connectPubsub(config.pubsub)
+  return { ...clients, [Symbol.asyncDispose]: () => clients.close() }
 }
 
 /** Returns the broker's trouble, if there is any: thrown from here it would be taken for PostgreSQL's. */
@@ -93,33 +120,78 @@ async function redriveAll(run: Run, letters: readonly SelectedLetter[]) {
   }
 }
 
-/** INGESTER_TOPICID is the topic of INGESTER_PIPELINE; of any other pipeline we know only its own. */
-function targetOf({ pipeline: configured, pubsub }: RedriveConfig, { pipeline = configured }: Selection) {
-  const { source } = pipelineNamed(pipeline)
-  if (pipeline === configured) return { pipeline, topicId: pubsub.topicId ?? source.topicId }
-  if (pubsub.topicId === undefined) return { pipeline, topicId: source.topicId }
-  throw new ConfigurationError(
-    `INGESTER_TOPICID is the topic of the pipeline ${configured}; to redrive ${pipeline} set INGESTER_PIPELINE=${pipeline} and its own topic`,
-  )
+interface Target {
+  readonly pipeline: string
+  readonly subscriptionId: string
+  /** As the configuration has it: where it is set, the user hears if the subscription has another. */
+  readonly topicId: string
+  readonly topicIsSet: boolean
 }
 
-function reachTopic(
+/** The variables name topic and subscription of INGESTER_PIPELINE; of any other pipeline we know only its own. */
+function targetOf(
+  { pipeline: configured, pubsub }: RedriveConfig,
+  { pipeline = configured }: Selection,
+): Target {
+  const { source } = pipelineNamed(pipeline)
+  const { topicId, subscriptionId } = pubsub
+  if (pipeline !== configured && (topicId ?? subscriptionId) !== undefined) {
+    const name = topicId === undefined ? 'INGESTER_SUBSCRIPTIONID' : 'INGESTER_TOPICID'
+    throw new ConfigurationError(
+      `${name} is of the pipeline ${configured}; to redrive ${pipeline} set INGESTER_PIPELINE=${pipeline} and its own names`,
+    )
+  }
+  return {
+    pipeline,
+    subscriptionId: subscriptionId ?? source.subscriptionId,
+    topicId: topicId ?? source.topicId,
+    topicIsSet: topicId !== undefined,
+  }
+}
+
+function originOf(
+  { pubsub }: RedriveConfig,
+  { subscriptionId }: Target,
+  { anySubscription }: RedriveSelection,
+): { readonly subscription: string | undefined } {
+  const own = `projects/${pubsub.projectId}/subscriptions/${subscriptionId}`
+  return { subscription: anySubscription === true ? undefined : own }
+}
+
+/** Whoever consumes the subscription that it came from would not get it. */
+const foreignNote = (subscription: string | undefined) =>
+  `it came from another subscription than ${subscription}; set INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID to that one, or add --any-subscription to publish it for this one`
+
+async function reachTopic(
   { pubsub, startupTimeoutMs }: RedriveConfig,
   clients: PubsubClients,
-  topicId: string,
-  user: RedriveUser,
+  target: Target,
+  user: Pick<RedriveUser, 'tell' | 'stop'>,
 ): Promise<string> {
   const warn = (fields: object, message: string) =>
     user.tell('error' in fields ? `${message}: ${String(fields.error)}` : message)
   const startup = new Startup(startupTimeoutMs, { ...noLogger, warn }, user.stop)
-  return startup.reach(serviceOf(pubsub), reachMend, () => checkTopic(clients, topicId), isHopeless)
+  const topic = await startup.reach(
+    brokerOf(pubsub),
+    pubsubMend,
+    () => attachedTopic(clients, target),
+    isHopeless,
+  )
+  const { topicId, topicIsSet, subscriptionId } = target
+  if (topicIsSet && topic !== `projects/${pubsub.projectId}/topics/${topicId}`)
+    user.tell(
+      `INGESTER_TOPICID says ${topicId}, but the subscription ${subscriptionId} is attached to ${topic}`,
+    )
+  return topic
 }
 
-const reachMend =
-  'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)'
-
-function serviceOf({ emulatorHost }: RedriveConfig['pubsub']): string {
-  return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
+/** @throws ConfigurationError where what was published to the topic may not have reached the subscription */
+async function confirmTopic(clients: PubsubClients, target: Target, topic: string): Promise<void> {
+  const now = await attachedTopic(clients, target)
+  if (now === topic) return
+  throw new ConfigurationError(
+    `the subscription ${target.subscriptionId} was replaced and is attached to ${now} now, no longer to ${topic}; redrive again`,
+  )
 }
 
 function* batchesOf(letters: readonly SelectedLetter[]): Generator<number[]> {
@@ -137,19 +209,19 @@ function* batchesOf(letters: readonly SelectedLetter[]): Generator<number[]> {
   if (batch.length > 0) yield batch
 }
 
-function explained(
-  error: unknown,
-  { pubsub }: RedriveConfig,
-  clients: PubsubClients,
-  topicId: string,
-): Error {
+function explained(error: unknown, { pubsub }: RedriveConfig, topic: string): Error {
   if (!(error instanceof PublishTrouble)) return error instanceof Error ? error : new Error(messageOf(error))
   const { cause } = error
-  if (statusOf(cause) === grpcStatus.notFound) return missingTopic(clients, topicId)
-  const where = `${serviceOf(pubsub)}: ${error.message}`
+  if (cause instanceof ConfigurationError) return cause
+  const where = `${brokerOf(pubsub)}: ${error.message}`
+  if (statusOf(cause) === grpcStatus.notFound) {
+    const mend =
+      'run bin/ingester doctor, which has the lines that replace a subscription whose topic is gone'
+    return new ConfigurationError(`there is no topic ${topic} any more: ${mend}`, { cause })
+  }
   if (isHopeless(cause)) {
-    const mend = `check the topic ${topicId}, and that the credentials may publish to it (roles/pubsub.publisher)`
+    const mend = `check that the credentials may publish to ${topic} (roles/pubsub.publisher)`
     return new ConfigurationError(`${where}; ${mend}`, { cause })
   }
-  return new UnreachableError(`${where}; ${reachMend}`, { cause })
+  return new UnreachableError(`${where}; ${pubsubMend}`, { cause })
 }

@@ -51,7 +51,7 @@ export function unknownPipeline(name: string, there: readonly string[]): string 
 }
 
 const ofDatabase = /^INGESTER_(POSTGRES_|PIPELINE$)/
-const ofTopic = /^(INGESTER_(PROJECTID|TOPICID|STARTUP_TIMEOUT)|PUBSUB_EMULATOR_HOST)$/
+const ofTopic = /^(INGESTER_(PROJECTID|TOPICID|SUBSCRIPTIONID|STARTUP_TIMEOUT)|PUBSUB_EMULATOR_HOST)$/
 /** Outstanding bytes, too: a limit of the message size is measured against them. */
 const ofCacheAndMessages = /^INGESTER_(REDIS_|(MAX_MESSAGE_BYTES|MAX_OUTSTANDING_BYTES|MAX_CLOCK_SKEW)$)/
 
@@ -69,12 +69,12 @@ export function loadStoresConfig(
   return loadPart(envFile, [ofDatabase, ofCacheAndMessages], withoutProject)
 }
 
-/** What a command wants that publishes, besides the database, to the pipeline's topic. */
+/** What a command wants that publishes, besides the database, to the topic of the pipeline's subscription. */
 export function loadRedriveConfig(envFile?: string): Pick<
   Config,
   'pipeline' | 'postgres' | 'startupTimeoutMs'
 > & {
-  readonly pubsub: Pick<Config['pubsub'], 'projectId' | 'topicId' | 'emulatorHost'>
+  readonly pubsub: Pick<Config['pubsub'], 'projectId' | 'topicId' | 'subscriptionId' | 'emulatorHost'>
 } {
   return loadPart(envFile, [ofDatabase, ofTopic], {}, ['INGESTER_POSTGRES_PASSWORD'])
 }

@@ -42,7 +42,7 @@ const pubsub = {
   INGESTER_PROJECTID: text({ example: 'my-project', desc: 'Google Cloud project.' }),
   INGESTER_TOPICID: resourceId({
     default: undefined,
-    desc: 'Topic of the subscription; redriven messages go there.',
+    desc: 'Topic that the subscription should have. Redrive publishes to the one that it has.',
   }),
   INGESTER_SUBSCRIPTIONID: resourceId({
     default: undefined,

@@ -135,28 +135,33 @@ export interface SelectedLetter {
   /** About what its message takes in a request. */
   readonly bytes: number
   readonly cut: boolean
+  /** It came from another subscription than the one that was asked about. */
+  readonly foreign: boolean
 }
 
 /**
  * Fixes which letters are meant: of those of the filter the first `limit` by publish time. They come in the order in
  * which they are to be published: per ordering key by publish time.
+ *
+ * @param subscription full name; undefined: none is foreign
  */
 export async function selectLetters(
   client: Queryable,
   filter: DeadLetterFilter,
   limit?: number,
+  subscription?: string,
 ): Promise<SelectedLetter[]> {
-  const { rows } = await client.query<[number, number, boolean]>({
-    text: `SELECT id::float8, bytes, cut
-           FROM (SELECT id, ordering_key, publish_time,
+  const { rows } = await client.query<[number, number, boolean, boolean]>({
+    text: `SELECT id::float8, bytes, cut, is_foreign
+           FROM (SELECT id, ordering_key, publish_time, subscription <> coalesce($7, subscription) AS is_foreign,
                         octet_length(data) + octet_length(attributes::text) + octet_length(ordering_key) AS bytes,
                         reason = '${tooLarge}' AND octet_length(data) = ${keptOfTooLargeBytes} AS cut
                  FROM dead_letters ${where} ORDER BY publish_time, id LIMIT $6) AS selected
            ORDER BY ordering_key COLLATE "C", publish_time, id`,
-    values: [...parametersOf(filter), limit ?? null],
+    values: [...parametersOf(filter), limit ?? null, subscription ?? null],
     rowMode: 'array',
   })
-  return rows.map(([id, bytes, cut]) => ({ id, bytes, cut }))
+  return rows.map(([id, bytes, cut, foreign]) => ({ id, bytes, cut, foreign }))
 }
 
 /** In the order of the statement that stores letters: who locks in another one deadlocks with it. */

@@ -25,9 +25,9 @@ await suite('topics and subscriptions of an emulator', () => {
     await using connection = await connect()
     const { clients } = connection
     const wanted = names()
-    const subscription = await ensureSubscription(clients, wanted, 30)
+    const { name: subscription } = await ensureSubscription(clients, wanted, 30)
     assert.equal(subscription, `projects/test-project/subscriptions/${wanted.subscriptionId}`)
-    assert.equal(await ensureSubscription(clients, wanted, 60), subscription)
+    assert.equal((await ensureSubscription(clients, wanted, 60)).name, subscription)
     const [found] = await clients.subscriber.getSubscription({ subscription })
     assert.equal(found.topic, `projects/test-project/topics/${wanted.topicId}`)
     assert.equal(found.ackDeadlineSeconds, 30)
@@ -39,7 +39,7 @@ await suite('topics and subscriptions of an emulator', () => {
     for (let i = 0; i < 10; i++) {
       const wanted = names()
       const both = [one, two, one, two].map(({ clients }) => ensureSubscription(clients, wanted, 10))
-      assert.equal(new Set(await Promise.all(both)).size, 1)
+      assert.equal(new Set((await Promise.all(both)).map(({ name }) => name)).size, 1)
     }
   })
 
@@ -47,10 +47,20 @@ await suite('topics and subscriptions of an emulator', () => {
     await using connection = await connect()
     const { topicId, subscriptionId } = names()
     const topic = await ensureTopic(connection.clients, topicId)
-    const subscription = await ensureSubscription(connection.clients, { topicId, subscriptionId }, 10)
+    const { settings } = await ensureSubscription(connection.clients, { topicId, subscriptionId }, 10)
     assert.equal(await ensureTopic(connection.clients, topicId), topic)
-    const [found] = await connection.clients.subscriber.getSubscription({ subscription })
-    assert.equal(found.topic, topic)
+    assert.equal(settings?.topic, topic)
+  })
+
+  test('a subscription of another topic serves as it is, and no topic is created beside it', async () => {
+    await using connection = await connect()
+    const { topicId, subscriptionId } = names()
+    await ensureSubscription(connection.clients, { topicId, subscriptionId }, 10)
+    const other = names().topicId
+    const { settings } = await ensureSubscription(connection.clients, { topicId: other, subscriptionId }, 10)
+    assert.equal(settings?.topic, `projects/test-project/topics/${topicId}`)
+    const topic = `projects/test-project/topics/${other}`
+    await assert.rejects(connection.clients.publisher.getTopic({ topic }), /NOT_FOUND/)
   })
 
   test('what the service refuses is thrown', async () => {

@@ -14,6 +14,7 @@ function service(code?: number) {
   const getSubscription = async (request: unknown) => {
     asked.push(request)
     if (code !== undefined) throw Object.assign(new Error(`status ${code}`), { code })
+    return [{ topic: 'projects/elsewhere/topics/t' }]
   }
   const clients = { projectId: 'shop', isEmulator: false, subscriber: { getSubscription }, publisher: {} }
   return { asked, ensure: () => ensureSubscription(clients as unknown as PubsubClients, names, 10) }
@@ -21,7 +22,7 @@ function service(code?: number) {
 
 test('a subscription that is there is used, and nothing is created', async () => {
   const { asked, ensure } = service()
-  assert.equal(await ensure(), fullName)
+  assert.deepEqual(await ensure(), { name: fullName, settings: { topic: 'projects/elsewhere/topics/t' } })
   assert.deepEqual(asked, [{ subscription: fullName }])
 })
 
@@ -37,7 +38,8 @@ test('a missing subscription: the error gives the line that creates it', async (
 })
 
 test('without the right to look at the subscription, it is taken to be there', async () => {
-  assert.equal(await service(grpcStatus.permissionDenied).ensure(), fullName)
+  const found = await service(grpcStatus.permissionDenied).ensure()
+  assert.deepEqual(found, { name: fullName, settings: undefined })
 })
 
 test('any other failure is thrown as it is', async () => {

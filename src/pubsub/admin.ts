@@ -1,3 +1,4 @@
+import type { protos } from '@google-cloud/pubsub'
 import { ConfigurationError } from '#core/failure.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus, oneTry, statusOf } from './client.ts'
@@ -7,37 +8,43 @@ export interface SubscriptionNames {
   readonly subscriptionId: string
 }
 
+/** A subscription that is there. */
+export interface FoundSubscription {
+  /** Full name. */
+  readonly name: string
+  /** Undefined where it may not be looked at. */
+  readonly settings: protos.google.pubsub.v1.ISubscription | undefined
+}
+
 /**
- * Makes sure that the subscription is there. On an emulator a missing topic or subscription is created; on Google's
+ * Makes sure that the subscription is there. On an emulator a missing one is created, with its topic; on Google's
  * service that is the owner's decision.
  *
- * @returns the subscription's full name
  * @throws ConfigurationError where it is missing, with the line that creates it; gRPC errors otherwise
  */
 export async function ensureSubscription(
   clients: PubsubClients,
-  { topicId, subscriptionId }: SubscriptionNames,
+  names: SubscriptionNames,
   ackDeadlineSeconds: number,
-): Promise<string> {
+): Promise<FoundSubscription> {
   const { projectId, subscriber } = clients
-  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
-  if (clients.isEmulator) {
-    const topic = await ensureTopic(clients, topicId)
-    await unless(
-      grpcStatus.alreadyExists,
-      subscriber.createSubscription({ name: subscription, topic, ackDeadlineSeconds }, oneTry),
-    )
-    return subscription
-  }
+  const name = `projects/${projectId}/subscriptions/${names.subscriptionId}`
+  const read = async () => (await subscriber.getSubscription({ subscription: name }, oneTry))[0]
   try {
-    await subscriber.getSubscription({ subscription }, oneTry)
+    return { name, settings: await read() }
   } catch (error) {
     // A subscriber needs no right to look at its subscription; the stream will tell whether it is there.
-    if (statusOf(error) === grpcStatus.permissionDenied) return subscription
-    if (statusOf(error) === grpcStatus.notFound) throw missing(projectId, topicId, subscriptionId)
-    throw error
+    if (statusOf(error) === grpcStatus.permissionDenied) return { name, settings: undefined }
+    if (statusOf(error) !== grpcStatus.notFound) throw error
+    if (!clients.isEmulator) throw missingSubscription(projectId, names)
   }
-  return subscription
+  const topic = await ensureTopic(clients, names.topicId)
+  // Another replica may have been faster.
+  await unless(
+    grpcStatus.alreadyExists,
+    subscriber.createSubscription({ name, topic, ackDeadlineSeconds }, oneTry),
+  )
+  return { name, settings: await read() }
 }
 
 /**
@@ -64,33 +71,6 @@ export async function ensureTopic({ projectId, publisher }: PubsubClients, topic
   return topic
 }
 
-/**
- * Looks whether a topic is there, and creates none: what is published to a new one reaches nobody.
- *
- * @returns its full name
- * @throws ConfigurationError where it is missing, with the line that creates it; gRPC errors otherwise
- */
-export async function checkTopic(clients: PubsubClients, topicId: string): Promise<string> {
-  const topic = `projects/${clients.projectId}/topics/${topicId}`
-  try {
-    await clients.publisher.getTopic({ topic }, oneTry)
-  } catch (error) {
-    if (statusOf(error) === grpcStatus.notFound) throw missingTopic(clients, topicId)
-    // A publisher needs no right to look at its topic; publishing will tell whether it is there.
-    if (statusOf(error) !== grpcStatus.permissionDenied) throw error
-  }
-  return topic
-}
-
-/** The error for a topic that is not there, with the mend. */
-export function missingTopic({ projectId }: PubsubClients, topicId: string): ConfigurationError {
-  return new ConfigurationError(
-    `there is no topic ${topicId} in project ${projectId}. Name the right one with INGESTER_TOPICID, or create it:\n` +
-      `  gcloud pubsub topics create ${topicId} --project=${projectId}\n` +
-      "(a new topic has no subscription yet: attach the ingester's before anything is published to it)",
-  )
-}
-
 /** Waits for a request; an answer with that status is as good. */
 async function unless(status: number, request: Promise<unknown>): Promise<void> {
   try {
@@ -100,12 +80,16 @@ async function unless(status: number, request: Promise<unknown>): Promise<void> 
   }
 }
 
-/** Creates a subscription on Google's service. */
-export function creationLine(projectId: string, topicId: string, subscriptionId: string): string {
-  return `gcloud pubsub subscriptions create ${subscriptionId} --topic=${topicId} --project=${projectId}`
+/** Creates a subscription on Google's service. The topic: its id, or its full name where it is of another project. */
+export function creationLine(projectId: string, topic: string, subscriptionId: string): string {
+  return `gcloud pubsub subscriptions create ${subscriptionId} --topic=${topic} --project=${projectId}`
 }
 
-function missing(projectId: string, topicId: string, subscriptionId: string): ConfigurationError {
+/** The error for a subscription that is not there, with the line that creates it. */
+export function missingSubscription(
+  projectId: string,
+  { topicId, subscriptionId }: SubscriptionNames,
+): ConfigurationError {
   return new ConfigurationError(
     `there is no subscription ${subscriptionId} in project ${projectId}. Create it:\n` +
       `  ${creationLine(projectId, topicId, subscriptionId)}\n` +

@@ -28,6 +28,7 @@ after(() => clients.close())
 const freshPlace = (): SubscriptionPlace => ({
   projectId: 'test-project',
   topicId: `t-${randomUUID()}`,
+  topicIsSet: true,
   subscriptionId: `s-${randomUUID()}`,
   emulatorHost: emulator.emulatorHost,
   ackDeadlineMs: 30_000,
@@ -121,6 +122,21 @@ test('of another topic than is said: the variable is put right', async () => {
   const found = await finding({ ...place, topicId }, 'subscription topic')
   assert.equal(found.status, 'warning')
   assert.equal(printed(found), `export INGESTER_TOPICID=${place.topicId}`)
+})
+
+test('on a topic of another project: it is looked at there, and only a variable that is set is wrong', async () => {
+  const place = freshPlace()
+  const topic = `projects/another-project/topics/${place.topicId}`
+  await clients.publisher.createTopic({ name: topic })
+  await clients.subscriber.createSubscription({ name: subscriptionOf(place), topic })
+  const set = await checkPubsub(place)
+  assert.deepEqual(
+    set.findings.filter(({ status }) => status !== 'ok').map(({ name }) => name),
+    ['subscription topic'],
+  )
+  assert.equal(named(set.findings, 'topic').detail, topic)
+  const unset = await checkPubsub({ ...place, topicIsSet: false })
+  assert.ok(unset.findings.every(({ status }) => status === 'ok'))
 })
 
 test('what may not be looked at is skipped', async () => {

@@ -10,8 +10,10 @@ import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/me
 import { creationLine } from './admin.ts'
 import type { PubsubClients } from './client.ts'
 import { connectPubsub, grpcStatus, statusOf } from './client.ts'
-import type { Subscription, SubscriptionPlace } from './subscription-findings.ts'
+import type { SubscriptionPlace } from './subscription-findings.ts'
 import { retentionMs, subscriptionFindings, subscriptionNames } from './subscription-findings.ts'
+import type { Subscription } from './subscription-topic.ts'
+import { deletedTopic } from './subscription-topic.ts'
 
 const reachable = 'pubsub'
 const others = ['topic', 'subscription', ...subscriptionNames]
@@ -51,29 +53,30 @@ function unreached(finding: Finding, reason: string): PubsubFindings {
 }
 
 async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise<PubsubFindings> {
-  const { projectId, topicId, subscriptionId } = place
+  const { projectId, subscriptionId } = place
   const startMs = performance.now()
-  const [topic, subscription] = await Promise.all([
-    answered(clients.publisher.getTopic({ topic: `projects/${projectId}/topics/${topicId}` }, patience)),
-    answered(
-      clients.subscriber.getSubscription(
-        { subscription: `projects/${projectId}/subscriptions/${subscriptionId}` },
-        patience,
-      ),
+  const subscription = await answered(
+    clients.subscriber.getSubscription(
+      { subscription: `projects/${projectId}/subscriptions/${subscriptionId}` },
+      patience,
     ),
-  ])
-  const trouble = [subscription.error, topic.error].find(isTrouble)
-  if (trouble) return unreached(await unreachedFinding(trouble, place), 'Pub/Sub was not reached')
+  )
+  if (isTrouble(subscription.error))
+    return unreached(await unreachedFinding(subscription.error, place), 'Pub/Sub was not reached')
+  const found: Subscription | undefined = subscription.value
+  const topicName = topicNameOf(found, place)
+  const topic = await answered(clients.publisher.getTopic({ topic: topicName }, patience))
+  if (isTrouble(topic.error))
+    return unreached(await unreachedFinding(topic.error, place), 'Pub/Sub was not reached')
   const where = place.emulatorHost ? `the emulator at ${place.emulatorHost}` : 'Google Cloud'
   const reached = ok(
     reachable,
     `${where}, project ${projectId}, ${(performance.now() - startMs).toFixed()} ms`,
   )
-  const found: Subscription | undefined = subscription.value
   return {
     findings: [
       reached,
-      topicFinding(topic.error, place),
+      topicFinding(topic.error, topicName, place),
       subscriptionFinding(subscription.error, place, topic.error),
       ...(found
         ? subscriptionFindings(found, place)
@@ -81,6 +84,12 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
     ],
     retentionMs: found && retentionMs(found),
   }
+}
+
+/** The subscription's own, whatever the configuration says; that of the configuration where there is none. */
+function topicNameOf(found: Subscription | undefined, { projectId, topicId }: SubscriptionPlace): string {
+  const own = found?.topic
+  return own && own !== deletedTopic ? own : `projects/${projectId}/topics/${topicId}`
 }
 
 interface Answer<T> {
@@ -157,18 +166,21 @@ function emulatorAt(host: string, port: number): Mend {
 
 function topicFinding(
   error: Error | undefined,
-  { projectId, topicId, emulatorHost }: SubscriptionPlace,
+  topic: string,
+  { projectId, emulatorHost }: SubscriptionPlace,
 ): Finding {
   const name = 'topic'
-  if (error === undefined) return ok(name, topicId)
+  const own = `projects/${projectId}/topics/`
+  const id = topic.startsWith(own) ? topic.slice(own.length) : topic
+  if (error === undefined) return ok(name, id)
   if (statusOf(error) === grpcStatus.permissionDenied) {
     return skipped(name, 'it may not be looked at, which a subscriber need not')
   }
   if (emulatorHost !== undefined) {
-    return warning(name, `${topicId} is not there yet: run creates it`, ingester('run'))
+    return warning(name, `${id} is not there yet: run creates it`, ingester('run'))
   }
-  const command = `gcloud pubsub topics create ${topicId} --project=${projectId}`
-  return failed(name, `there is no topic ${topicId} in project ${projectId}`, shell(command))
+  const command = `gcloud pubsub topics create ${id} --project=${projectId}`
+  return failed(name, `there is no topic ${id} in project ${projectId}`, shell(command))
 }
 
 function subscriptionFinding(

@@ -13,7 +13,7 @@ after(async () => {
 })
 
 test('calls at the same time are requests of their own: what is refused of one fails no other', async () => {
-  const subscription = await ensureSubscription(clients, { topicId: 'topic', subscriptionId: 'sub' }, 10)
+  const { name } = await ensureSubscription(clients, { topicId: 'topic', subscriptionId: 'sub' }, 10)
   const topic = 'projects/test-project/topics/topic'
   const tooMany = Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`a${at}`, '']))
   const calls = [{}, tooMany, {}].map((attributes, at) =>
@@ -24,6 +24,6 @@ test('calls at the same time are requests of their own: what is refused of one f
     outcomes.map(({ status }) => status),
     ['fulfilled', 'rejected', 'fulfilled'],
   )
-  const { messages } = server.emulator?.inspect(subscription) ?? assert.fail('no emulator of our own')
+  const { messages } = server.emulator?.inspect(name) ?? assert.fail('no emulator of our own')
   assert.deepEqual(messages.map(({ data }) => String(data)).toSorted(), ['0', '2'])
 })

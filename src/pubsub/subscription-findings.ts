@@ -1,15 +1,12 @@
-import type { protos } from '@google-cloud/pubsub'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Mend } from '#core/mend.ts'
 import { setting, shell } from '#core/mend.ts'
-import type { SubscriptionNames } from './admin.ts'
 import { creationLine } from './admin.ts'
+import type { ConfiguredTopic, Subscription } from './subscription-topic.ts'
+import { deletedTopic, detachment, differingTopic } from './subscription-topic.ts'
 
-export type Subscription = protos.google.pubsub.v1.ISubscription
-
-export interface SubscriptionPlace extends SubscriptionNames {
-  readonly projectId: string
+export interface SubscriptionPlace extends ConfiguredTopic {
   readonly emulatorHost: string | undefined
   readonly ackDeadlineMs: number
 }
@@ -40,26 +37,34 @@ export function retentionMs({ messageRetentionDuration: duration }: Subscription
   return duration ? Number(duration.seconds ?? 0) * 1000 + (duration.nanos ?? 0) / 1e6 : 7 * 86_400_000
 }
 
-function topicFinding({ topic }: Subscription, place: SubscriptionPlace): Finding {
+function topicFinding(subscription: Subscription, place: SubscriptionPlace): Finding {
   const name = 'subscription topic'
-  if (topic === '_deleted-topic_') {
+  const { topic } = subscription
+  if (topic === deletedTopic) {
     const detail =
       'its topic was deleted: what is in it still comes, and nothing new; when that is stored, renew it'
-    return failed(name, detail, renewal(place, true))
+    return failed(name, detail, renewal(subscription, place))
   }
   const { projectId, topicId } = place
-  if (topic === `projects/${projectId}/topics/${topicId}`) return ok(name, topicId)
-  const [, ownProject, other] = /^projects\/([^/]+)\/topics\/(.+)$/.exec(topic ?? '') ?? []
-  // Of another project: that is right, and no variable names it.
-  if (other === undefined || ownProject !== projectId) return ok(name, topic ?? 'not told')
-  const detail = `it is ${other}, while INGESTER_TOPICID says ${topicId}`
-  return warning(name, detail, setting({ INGESTER_TOPICID: other }))
+  const other = differingTopic(subscription, place)
+  if (other === undefined) return ok(name, topicOf(subscription, projectId) ?? 'not told')
+  const expected = place.topicIsSet ? `INGESTER_TOPICID says ${topicId}` : `the pipeline's own is ${topicId}`
+  const detail = `it is ${topicOf(subscription, projectId)}, while ${expected}: redrive publishes to the subscription's`
+  return warning(name, detail, setting({ INGESTER_TOPICID: other.fix }))
+}
+
+/** As gcloud takes it: the id of one of this project, else the full name; undefined where it is not told or is gone. */
+function topicOf({ topic }: Subscription, projectId: string): string | undefined {
+  if (!topic || topic === deletedTopic) return undefined
+  const own = `projects/${projectId}/topics/`
+  return topic.startsWith(own) ? topic.slice(own.length) : topic
 }
 
 function deliveryFinding(subscription: Subscription, place: SubscriptionPlace): Finding {
   const name = 'subscription delivery'
   if (subscription.detached) {
-    return failed(name, 'it is detached: nothing comes from it any more; renew it', renewal(place, false))
+    const detail = `${detachment(subscription)}; renew it`
+    return failed(name, detail, renewal(subscription, place))
   }
   const { projectId, subscriptionId } = place
   if (subscription.pushConfig?.pushEndpoint) {
@@ -73,7 +78,7 @@ function deliveryFinding(subscription: Subscription, place: SubscriptionPlace): 
   return failed(
     name,
     `it writes to ${sink}, and cannot be pulled from: the ingester needs one of its own`,
-    shell(creationLine(projectId, place.topicId, own)),
+    shell(creationLine(projectId, topicOf(subscription, projectId) ?? place.topicId, own)),
     setting({ INGESTER_SUBSCRIPTIONID: own }),
   )
 }
@@ -135,22 +140,23 @@ function retentionFinding(subscription: Subscription): Finding {
 
 /** There is no way to attach it to a topic again. */
 function renewal(
+  subscription: Subscription,
   { projectId, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
-  withTopic: boolean,
 ): Mend {
+  const standing = topicOf(subscription, projectId)
   if (emulatorHost === undefined) {
     return shell(
       `gcloud pubsub subscriptions delete ${subscriptionId} --project=${projectId}`,
-      ...(withTopic ? [`gcloud pubsub topics create ${topicId} --project=${projectId}`] : []),
-      creationLine(projectId, topicId, subscriptionId),
+      ...(standing === undefined ? [`gcloud pubsub topics create ${topicId} --project=${projectId}`] : []),
+      creationLine(projectId, standing ?? topicId, subscriptionId),
     )
   }
-  const topic = `projects/${projectId}/topics/${topicId}`
-  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
+  const topic = standing === undefined ? `projects/${projectId}/topics/${topicId}` : subscription.topic
+  const name = `projects/${projectId}/subscriptions/${subscriptionId}`
   return shell(
-    curl('DELETE', emulatorHost, subscription),
-    ...(withTopic ? [curl('PUT', emulatorHost, topic)] : []),
-    curl('PUT', emulatorHost, subscription, JSON.stringify({ topic })),
+    curl('DELETE', emulatorHost, name),
+    ...(standing === undefined ? [curl('PUT', emulatorHost, topic as string)] : []),
+    curl('PUT', emulatorHost, name, JSON.stringify({ topic })),
   )
 }
 

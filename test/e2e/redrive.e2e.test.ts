@@ -1,12 +1,13 @@
 // Redriving: what is published, in which order, how often, and what happens when it is cut short.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { Letter } from '../support/dead-letters.ts'
 import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { TestSystem } from '../support/system.ts'
-import { connectSql, startSystem, until } from '../support/system.ts'
+import { connectSql, startSystem, topicId, until } from '../support/system.ts'
 
 /** One transaction of a redrive takes so many. */
 const batch = 500
@@ -339,35 +340,110 @@ await describe('redrive', async () => {
 
   test('no right to publish: exit 2 with the mend', {}, async () => {
     await storeLetters(system, plainOnes(1))
-    // Who may not look at the topic may yet publish to it.
-    emulator().faults.refuse('GetTopic', 'PERMISSION_DENIED', { times: 2 })
     emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'])
     assert.equal(code, 2)
-    assert.match(talk, /PERMISSION_DENIED.*the topic scan-topic.*roles\/pubsub.publisher/)
+    assert.match(
+      talk,
+      /PERMISSION_DENIED.*may publish to projects\/test-project\/topics\/scan-topic \(roles\/pubsub.publisher\)/,
+    )
     assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
   })
 
-  test('a topic that is not there: exit 2 with the line that creates it, and none is created', {}, async () => {
+  /** A subscription of its own, on a topic of another project; a topic of the usual name is there as well. */
+  async function elsewhere() {
+    const id = `sub-${randomUUID()}`
+    const topic = `projects/another-project/topics/prod-${id}`
+    const subscription = `projects/test-project/subscriptions/${id}`
+    await system.clients.publisher.createTopic({ name: topic })
+    await system.clients.subscriber.createSubscription({ name: subscription, topic })
+    const own = { ...system, subscription }
+    return { topic, subscription, own, env: { INGESTER_SUBSCRIPTIONID: id } }
+  }
+
+  test("it goes to the subscription's own topic, whatever the configuration calls it", {}, async () => {
+    const { topic, own, env } = await elsewhere()
+    await storeLetters(own, plainOnes(2))
+    const preview = await deadLetters(system, ['redrive', '--dry-run', '--json'], env)
+    assert.equal(JSON.parse(preview.out).topic, topic)
+    const first = await deadLetters(system, ['redrive', '--yes', '--limit', '1'], env)
+    assert.equal(first.code, 0, first.talk)
+    assert.match(first.talk, new RegExp(`^1 to be published to ${topic};`, 'm'))
+    const second = await deadLetters(system, ['redrive', '--yes'], { ...env, INGESTER_TOPICID: topicId })
+    assert.equal(second.code, 0, second.talk)
+    assert.match(
+      second.talk,
+      new RegExp(`^INGESTER_TOPICID says ${topicId}, but the subscription .* is attached to ${topic}$`, 'm'),
+    )
+    assert.deepEqual(
+      arrived(own).map(({ data }) => data),
+      ['data 1', 'data 2'],
+    )
+    assert.deepEqual(texts(), [])
+  })
+
+  test('a subscription that publishing does not reach: exit 2 with the reason, the letters stay new', {}, async () => {
+    const { publisher } = system.clients
+    const detached = await elsewhere()
+    await publisher.detachSubscription({ subscription: detached.subscription })
+    const orphaned = await elsewhere()
+    await publisher.deleteTopic({ topic: orphaned.topic })
+    const refused = await elsewhere()
+    emulator().faults.refuse('GetSubscription', 'PERMISSION_DENIED', { times: 3 })
+    const why = async (env: Readonly<Record<string, string>>, expected: RegExp) => {
+      const { code, talk } = await deadLetters(system, ['redrive', '--yes', '--any-subscription'], env)
+      assert.equal(code, 2, talk)
+      assert.match(talk, expected)
+    }
     await storeLetters(system, plainOnes(1))
-    const { code, talk } = await deadLetters(system, ['redrive', '--yes'], { INGESTER_TOPICID: 'missing' })
-    assert.equal(code, 2)
-    assert.match(
-      talk,
-      /there is no topic missing in project test-project.*INGESTER_TOPICID.*\n +gcloud pubsub topics create missing --project=test-project/,
+    for (const dry of ['--dry-run', '--yes'])
+      assert.equal((await deadLetters(system, ['redrive', dry], refused.env)).code, 2)
+    await why(refused.env, /cannot be read: permission denied.*pubsub\.subscriptions\.get/)
+    await why(detached.env, /would not reach .*: it is detached from its topic/)
+    await why(orphaned.env, /would not reach .*: its topic was deleted/)
+    await why(
+      { INGESTER_SUBSCRIPTIONID: 'missing' },
+      /there is no subscription missing .*\n +gcloud pubsub subscriptions create missing --topic=scan-topic/,
     )
-    await assert.rejects(
-      system.clients.publisher.getTopic({ topic: 'projects/test-project/topics/missing' }),
-      /NOT_FOUND/,
+    await why(
+      { INGESTER_PIPELINE: 'others', INGESTER_TOPICID: 'missing' },
+      /there is no pipeline "others"|INGESTER_TOPICID is of the pipeline others/,
     )
-    const other = { INGESTER_PIPELINE: 'others', INGESTER_TOPICID: 'missing' }
-    const mixed = await deadLetters(system, ['redrive', '--yes', '--pipeline', 'scans'], other)
-    assert.equal(mixed.code, 2)
-    assert.match(
-      mixed.talk,
-      /INGESTER_TOPICID is the topic of the pipeline others; to redrive scans set INGESTER_PIPELINE=scans/,
-    )
+    assert.deepEqual(texts(), [])
     assert.equal(await count('new'), 1)
+  })
+
+  test('a subscription that loses its topic in the middle: what it did not get is not marked', {}, async () => {
+    const { subscription, own, env } = await elsewhere()
+    await storeLetters(own, plainOnes(2 * batch))
+    await using held = await holding(batch + 1)
+    await using program = start([], env)
+    await blocked(1)
+    await system.clients.publisher.detachSubscription({ subscription })
+    await held.release()
+    assert.equal(await program.ended, 2)
+    assert.equal(JSON.parse(program.stdout()).published, batch)
+    assert.match(program.stderr(), /it is detached from its topic/)
+    assert.equal(await count('redriven'), batch)
+    assert.equal(await count('new'), batch)
+  })
+
+  test('letters of another subscription are left alone with a line, unless they are asked for', {}, async () => {
+    const { own } = await elsewhere()
+    await storeLetters(own, [{}])
+    await storeLetters(system, [{ data: 'ours' }])
+    const preview = await deadLetters(system, ['redrive', '--dry-run'])
+    assert.match(
+      preview.talk,
+      /^1 would be published .*\n1 would be skipped: they came from another subscription/m,
+    )
+    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
+    assert.deepEqual([code, out], [0, 'selected 2, published 1, skipped 1, failed 0\n'])
+    assert.match(talk, /^letter 1: it came from another subscription than .*scan-sub; .*--any-subscription/m)
+    assert.deepEqual(texts(), ['ours'])
+    assert.deepEqual(await statuses(system), ['new', 'redriven'])
+    assert.equal((await deadLetters(system, ['redrive', '--yes', '--any-subscription'])).code, 0)
+    assert.deepEqual(texts(), ['ours', 'data 1'])
   })
 
   test('a topic that goes away in the middle: exit 2 with the mend; what was published stays marked', {}, async () => {
@@ -385,7 +461,10 @@ await describe('redrive', async () => {
       failed: 0,
       left: batch,
     })
-    assert.match(program.stderr(), /there is no topic scan-topic.*\n +gcloud pubsub topics create scan-topic/)
+    assert.match(
+      program.stderr(),
+      /there is no topic projects\/test-project\/topics\/scan-topic any more: run bin\/ingester doctor/,
+    )
     assert.equal(await count('redriven'), batch)
     assert.equal(await count('new'), batch)
   })

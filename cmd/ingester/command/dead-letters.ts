@@ -23,6 +23,7 @@ interface Changes extends Filters {
   readonly status: DeadLetterStatus
   readonly dryRun?: boolean
   readonly yes?: boolean
+  readonly anySubscription?: boolean
 }
 
 const whole = (text: string) => parseWhole(text, 1)
@@ -45,7 +46,7 @@ export function deadLettersCommand(): Command {
   bin/ingester dead-letters discard --ids 12,13
 
 They need INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE;
-redrive also INGESTER_PROJECTID and INGESTER_TOPICID, or PUBSUB_EMULATOR_HOST for an emulator.
+redrive also INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID, and PUBSUB_EMULATOR_HOST for an emulator.
 `,
     )
     .addCommand(listCommand())
@@ -77,14 +78,19 @@ function showCommand(): Command {
 }
 
 function redriveCommand(): Command {
-  return changing('redrive', 'publish them to their topic again, once the cause is mended', statuses)
+  return changing(
+    'redrive',
+    "publish them to the subscription's topic again, once the cause is mended",
+    statuses,
+  )
+    .option('--any-subscription', 'also those that came from another subscription than the configured one')
     .addHelpText(
       'before',
       `Examples:
   bin/ingester dead-letters redrive --dry-run
   bin/ingester dead-letters redrive --reason refused-by-database --limit 1     try one
 
-Every subscription of the topic receives them, as new messages with the attribute ingester_redrive_count. One that
+They go to the topic that INGESTER_SUBSCRIPTIONID is attached to. Every subscription of it receives them, as new messages with the attribute ingester_redrive_count. One that
 fails again becomes a new letter. Ctrl-C: finish the batch in hand. Exit 4: some were not published.
 `,
     )
@@ -165,24 +171,32 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
   const { previewRedrive, redriveLetters } = await import('#app/redrive.ts')
   const config = loadRedriveConfig(options.envFile)
-  const selection = selectionOf(options)
+  const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
   const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr)
+  using signals = stopSignals(() => talk.say('stopping: finishing the batch in hand; once more to leave now'))
+  const user = {
+    note: (id: number, why: string) => talk.note(id, why),
+    tell: (line: string) => talk.say(line),
+    stop: signals.stop,
+  }
   const warning = 'every subscription of the topic receives what is published'
   if (options.dryRun) {
-    const preview = await previewRedrive(config, selection, talk, options.json ? Infinity : shown)
-    talk.say(`${preview.selected - preview.cut} would be published to ${preview.topic}; ${warning}`)
+    const preview = await previewRedrive(config, selection, user, options.json ? Infinity : shown)
+    const publishable = preview.selected - preview.cut - preview.foreign
+    talk.say(`${publishable} would be published to ${preview.topic}; ${warning}`)
+    if (preview.foreign > 0)
+      talk.say(
+        `${preview.foreign} would be skipped: they came from another subscription (--any-subscription)`,
+      )
     if (preview.cut > 0) talk.say(`${preview.cut} would be skipped: their data was cut when they were stored`)
     return await printPreview(preview, options)
   }
-  using signals = stopSignals(() => talk.say('stopping: finishing the batch in hand; once more to leave now'))
   // Whatever is published and not marked then is published again by the next redrive.
   signals.hurry.addEventListener('abort', () => process.exit(exitCode.unsettled))
   const done = await redriveLetters(config, selection, {
-    note: (id, why) => talk.note(id, why),
-    tell: (line) => talk.say(line),
+    ...user,
     progress: (count, of) => talk.progress(`redriving: ${count} of ${of}`),
-    stop: signals.stop,
     agree: async (count, topic) => {
       talk.say(`${count} to be published to ${topic}; ${warning}`)
       return options.yes === true || askWhether(`Publish ${count} dead letters again?`)

@@ -1,0 +1,65 @@
+import type { Config } from '#config/config.ts'
+import { ConfigurationError } from '#core/failure.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Pipeline } from '#core/pipeline.ts'
+import { ensureSubscription } from '#pubsub/admin.ts'
+import type { PubsubClients } from '#pubsub/client.ts'
+import { isPermanent } from '#pubsub/client.ts'
+import { deletedTopic, detachment, differingTopic } from '#pubsub/subscription-topic.ts'
+import type { Startup } from './startup.ts'
+
+/** The broker, for people. */
+export function brokerOf({ emulatorHost }: Pick<Config['pubsub'], 'emulatorHost'>): string {
+  return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
+}
+
+export const pubsubMend =
+  'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)'
+
+/**
+ * Waits for the subscription, and warns where it is not as the configuration says.
+ *
+ * @returns its full name
+ * @throws ConfigurationError, also where it is detached: it would never deliver anything; UnreachableError
+ */
+export async function reachSubscription(
+  startup: Startup,
+  { pubsub }: Pick<Config, 'pubsub'>,
+  clients: PubsubClients,
+  { source }: Pipeline,
+  logger: Logger,
+): Promise<string> {
+  const names = {
+    topicId: pubsub.topicId ?? source.topicId,
+    subscriptionId: pubsub.subscriptionId ?? source.subscriptionId,
+  }
+  const ackDeadlineSeconds = Math.round(pubsub.ackDeadlineMs / 1000)
+  const { name, settings } = await startup.reach(
+    brokerOf(pubsub),
+    pubsubMend,
+    () => ensureSubscription(clients, names, ackDeadlineSeconds),
+    isPermanent,
+  )
+  if (!settings) return name
+  const why = detachment(settings)
+  if (settings.detached) {
+    throw new ConfigurationError(
+      `${name} cannot be consumed: ${why}. bin/ingester doctor has the lines that replace it`,
+    )
+  }
+  // What is in it can still be stored.
+  if (settings.topic === deletedTopic)
+    logger.warn({ subscription: name }, `${why}; what is in it is still consumed`)
+  const topicIsSet = pubsub.topicId !== undefined
+  const other = differingTopic(settings, { projectId: pubsub.projectId, ...names, topicIsSet })
+  if (other) {
+    const { topic, fix } = other
+    const wanted = `set INGESTER_TOPICID=${fix}`
+    logger.warn(
+      { subscription: name, topic, configured: names.topicId },
+      `the subscription is attached to another topic than ${topicIsSet ? 'INGESTER_TOPICID says' : "the pipeline's own"}; ` +
+        `redrive publishes to the subscription's. To end this warning ${fix ? wanted : 'unset INGESTER_TOPICID'}`,
+    )
+  }
+  return name
+}
