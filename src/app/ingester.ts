@@ -115,7 +115,7 @@ export async function startIngester(
   )
   const stalledAfterSeconds = stalledMs / 1000 + (2 * config.engine.flushIntervalMs) / 1000
   const notReadyBecause = () => {
-    const waited = engine.oldestOutstandingSeconds
+    const waited = engine.oldestUnexplainedSeconds
     const streamless = source.wantsMore && source.streamsOpen === 0
     return [
       ...ending.reasons,
@@ -126,7 +126,8 @@ export async function startIngester(
       ...(streamless ? ['Pub/Sub: no stream is open'] : []),
     ]
   }
-  const readiness = { notReadyBecause, degradedBecause: cache.trouble }
+  const degradedBecause = () => [...engine.waitingBecause, ...cache.trouble()]
+  const readiness = { notReadyBecause, degradedBecause }
   const admin = starting.use(await reachAdminAddress(startup, config, metrics, readiness, logger))
 
   engine.start()
@@ -146,7 +147,7 @@ export async function startIngester(
       return engine.outstanding
     },
     get trouble() {
-      return [...notReadyBecause(), ...cache.trouble()]
+      return [...notReadyBecause(), ...degradedBecause()]
     },
     stop,
     abort: async () => {

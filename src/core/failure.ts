@@ -20,17 +20,27 @@ export const failureClasses = [
 ] as const
 export type FailureClass = (typeof failureClasses)[number]
 
+export interface WriteFailureOptions extends ErrorOptions {
+  readonly ownFault?: boolean
+}
+
 /** A store did not take what it was given. The message says what, where and how to mend it; no payload, no secret. */
 export class WriteFailure extends Error {
   readonly class: FailureClass
   /** SQLSTATE or a socket error's code, where there is one. */
   readonly code: string | undefined
+  /**
+   * Of a `bad-row`: nothing but the row's own values decided. Another table, another row or a trigger had no say, so a
+   * table that accepts the rows it has refuses this one for its own sake.
+   */
+  readonly ownFault: boolean
 
-  constructor(failureClass: FailureClass, message: string, code?: string, options?: ErrorOptions) {
+  constructor(failureClass: FailureClass, message: string, code?: string, options?: WriteFailureOptions) {
     super(message, options)
     this.name = 'WriteFailure'
     this.class = failureClass
     this.code = code
+    this.ownFault = options?.ownFault ?? false
   }
 }
 

@@ -9,4 +9,13 @@ export interface Writer {
    * @throws WriteFailure whatever went wrong; the records may or may not have been stored
    */
   write(records: readonly KeyedRecord[]): Promise<number>
+
+  /**
+   * Writes a row that stands in the table to itself, by the same statement, and takes that back: nothing changes, but it
+   * shows whether the table still accepts the rows it has.
+   *
+   * @returns false where no row can be tried: the table is empty, or other transactions hold what it has
+   * @throws WriteFailure where it was not accepted
+   */
+  rewriteStanding(): Promise<boolean>
 }

@@ -7,6 +7,7 @@ import { entryOf } from '../../test/support/arrivals.ts'
 import { alwaysAsync } from '../../test/support/seed.ts'
 import { bisect } from './bisect.ts'
 import type { Entry } from './entry.ts'
+import type { Written } from './flush.ts'
 
 const entries = (count: number) => Array.from({ length: count }, (_, i) => entryOf(`k${i} 1 x`))
 const keyOf = (entry: Entry) => entry.winner.record.key
@@ -21,10 +22,13 @@ function storeRefusing(refused: ReadonlyMap<string, WriteFailure>) {
     const failure = keys.map((key) => refused.get(key)).find(Boolean)
     if (failure) throw failure
     committed.push(...keys)
-    return part
+    return placed(part)
   }
   return { attempt, statements, committed }
 }
+
+/** All of it is new to the table. */
+const placed = (part: readonly Entry[]): Written => ({ entries: part, placed: part.length })
 
 /** The table still takes what it has taken. */
 const works = async () => {}
@@ -70,7 +74,7 @@ test('who was refused before a commit is tried again after it: the table may hav
     async (part) => {
       statements.push(part.map(keyOf))
       if (--refusals >= 0) throw failure('bad-row')
-      return part
+      return placed(part)
     },
     works,
   )
@@ -98,7 +102,7 @@ test('who is refused for another cause the second time has shown nothing', async
   const attempt = async (part: readonly Entry[]) => {
     const cause = part.some((entry) => keyOf(entry) === 'k1') ? causes.shift() : undefined
     if (cause) throw cause
-    return part
+    return placed(part)
   }
   const proven = async () =>
     (await bisect(entries(2), attempt, works)).refused.map(({ isProven }) => isProven)
@@ -113,8 +117,55 @@ test('without a commit nobody is tried again', async () => {
   assert.deepEqual(store.statements, [['k0'], ['k1']])
 })
 
+test('rows that stood there already show something to own faults alone, and only if they are accepted afterwards, too', async () => {
+  const own = new WriteFailure('bad-row', 'no', '23514', { ownFault: true })
+  const foreign = failure('bad-row', '23503')
+  const standing = storeRefusing(
+    new Map([
+      ['k1', own],
+      ['k2', foreign],
+    ]),
+  )
+  const attempt = async (part: readonly Entry[]) => ({ ...(await standing.attempt(part)), placed: 0 })
+  const takes = async (neighbour: Entry) => void standing.statements.push([`${keyOf(neighbour)} again`])
+  const { refused } = await bisect(entries(4), attempt, takes)
+  assert.deepEqual(
+    refused.map(({ entry, isProven }) => [keyOf(entry), isProven]),
+    [
+      ['k2', false],
+      ['k1', true],
+    ],
+  )
+  assert.deepEqual(standing.statements.slice(-3), [['k3 again'], ['k1'], ['k3 again']])
+  let times = 0
+  const spoilt = failure('bad-row', '23502')
+  await assert.rejects(
+    bisect(entries(4), attempt, async () => {
+      if ((times += 1) > 1) throw spoilt
+    }),
+    (error) => error === spoilt,
+  )
+})
+
+test('rows that stood there already do not end a run of refusals for which others may be to blame', async () => {
+  for (const [ownFault, isDrift] of [
+    [true, false],
+    [false, true],
+  ] as const) {
+    const refusal = new WriteFailure('bad-row', 'no', '23503', { ownFault })
+    const keys = Array.from({ length: 39 }, (_, i) => `k${i}`).filter((_, i) => i % 2 === 0)
+    const store = storeRefusing(new Map(keys.map((key) => [key, refusal])))
+    const search = bisect(entries(39), async (part) => ({ ...(await store.attempt(part)), placed: 0 }), works)
+    if (isDrift) await assert.rejects(search, { class: 'schema-drift' })
+    else assert.equal((await search).refused.length, 20)
+  }
+})
+
 test('what needed no write is no commit', async () => {
-  assert.deepEqual(await bisect(entries(4), async () => [], works), { refused: [], neighbour: undefined })
+  assert.deepEqual(await bisect(entries(4), async () => placed([]), works), {
+    refused: [],
+    neighbour: undefined,
+  })
 })
 
 test('any other failure ends the search', async () => {

@@ -1,23 +1,24 @@
 import { WriteFailure } from '#core/failure.ts'
 import type { Entry } from './entry.ts'
+import type { Written } from './flush.ts'
 
 /** So many different rows refused one after the other for one cause: it is the table that is wrong, not the rows. */
-const driftAfter = 20
+export const driftAfter = 20
 
 /** An entry that the store refused when it was alone in its statement. */
 export interface Refused {
   readonly entry: Entry
   readonly failure: WriteFailure
-  /** So it was before and after a neighbour was taken, for one cause. */
+  /** So it was before and after a row was accepted that shows something, for one cause. */
   readonly isProven: boolean
 }
 
-type Attempt = (part: readonly Entry[]) => Promise<readonly Entry[]>
+export type Attempt = (part: readonly Entry[]) => Promise<Written>
 
 /** What a search found. */
 export interface Found {
   readonly refused: readonly Refused[]
-  /** One that was committed meanwhile; undefined where none was. */
+  /** One that was accepted meanwhile; undefined where none was. */
   readonly neighbour: Entry | undefined
 }
 
@@ -27,6 +28,9 @@ export interface Found {
  *
  * What was refused so is tried once more, after a neighbour was taken: refused, taken, refused for the same cause. A
  * table that is changed in the middle of a search, and perhaps changed back, does not do that to innocent rows.
+ *
+ * A neighbour that placed no row, since an equal or newer one stands there, was checked only in itself: no foreign key
+ * was looked up for it, no trigger fired. It shows nothing to rows for whose refusal others may be to blame.
  *
  * @param attempt writes and settles its entries, or throws a WriteFailure; says what was committed
  * @param takes writes a committed entry once more; throws a WriteFailure where the table does not take it any more
@@ -40,14 +44,12 @@ export async function bisect(
 ): Promise<Found> {
   const refused: Refused[] = []
   let neighbour: Entry | undefined
+  let isPlaced = false
   let streak: WriteFailure[] = []
 
   const search = async (part: readonly Entry[]): Promise<void> => {
     try {
-      const [committed] = await attempt(part)
-      if (!committed) return
-      neighbour = committed
-      streak = []
+      accept(await attempt(part))
     } catch (error) {
       if (!isRowsFault(error)) throw error
       if (part.length > 1) await searchHalves(part)
@@ -61,6 +63,13 @@ export async function bisect(
     await search(part.slice(half))
   }
 
+  const accept = ({ entries: [committed], placed }: Written): void => {
+    if (!committed) return
+    if (placed > 0 || !isPlaced) neighbour = committed
+    isPlaced ||= placed > 0
+    if (placed > 0 || streak[0]?.ownFault) streak = []
+  }
+
   const refuse = (entry: Entry, failure: WriteFailure): void => {
     refused.push({ entry, failure, isProven: false })
     streak = streak[0]?.code === failure.code ? [...streak, failure] : [failure]
@@ -69,25 +78,30 @@ export async function bisect(
 
   if (entries.length > 1) await searchHalves(entries)
   else await search(entries)
-  if (!neighbour || refused.length === 0) return { refused, neighbour }
+  const isShown = ({ failure }: Refused) => isPlaced || failure.ownFault
+  if (!neighbour || !refused.some(isShown)) return { refused, neighbour }
   await takes(neighbour)
-  return { refused: await refusedAgain(refused, attempt), neighbour }
+  const again = await refusedAgain(refused.filter(isShown), attempt)
+  if (!isPlaced) await takes(neighbour)
+  return { refused: [...refused.filter((one) => !isShown(one)), ...again], neighbour }
 }
 
-async function refusedAgain(refused: readonly Refused[], attempt: Attempt): Promise<Refused[]> {
+/** Tries refused entries once more; returns those that are refused again. */
+export async function refusedAgain(refused: readonly Refused[], attempt: Attempt): Promise<Refused[]> {
   const again: Refused[] = []
   for (const { entry, failure } of refused) {
     try {
       await attempt([entry])
     } catch (error) {
       if (!isRowsFault(error)) throw error
-      again.push({ entry, failure: error, isProven: error.code === failure.code })
+      const isSame = error.code === failure.code && error.ownFault === failure.ownFault
+      again.push({ entry, failure: error, isProven: isSame })
     }
   }
   return again
 }
 
-function isRowsFault(error: unknown): error is WriteFailure {
+export function isRowsFault(error: unknown): error is WriteFailure {
   return error instanceof WriteFailure && (error.class === 'bad-row' || error.class === 'unknown')
 }
 

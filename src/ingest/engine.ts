@@ -12,9 +12,12 @@ import type { Clock } from '#runtime/clock.ts'
 import type { BatchPorts } from './batch.ts'
 import { writeBatch } from './batch.ts'
 import { Burial } from './burial.ts'
+import type { Entry } from './entry.ts'
+import { arrivalsOf } from './entry.ts'
 import { Hold } from './hold.ts'
 import { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
+import { RefusalLog, refusalReasons } from './refusal-log.ts'
 
 export interface EngineOptions {
   /** Number of lanes. */
@@ -49,6 +52,7 @@ export class Engine {
   readonly #lanes: readonly Lane[]
   readonly #burial: Burial
   readonly #holds: readonly Hold[]
+  readonly #refusalLog: RefusalLog
   readonly #abort = new AbortController()
 
   constructor(options: EngineOptions, ports: EnginePorts) {
@@ -58,6 +62,7 @@ export class Engine {
     const tableHold = this.#newHold(ports.pipeline.sink.name)
     const lettersHold = this.#newHold('dead letters')
     this.#holds = [tableHold, lettersHold]
+    this.#refusalLog = new RefusalLog(ports.pipeline.sink.name, ports.logger, ports.clock)
     this.#burial = new Burial({ ...ports, store: ports.deadLetters, hold: lettersHold, ledger: this.#ledger })
     this.#lanes = Array.from({ length: options.workers }, () => this.#newLane(options, tableHold))
   }
@@ -76,6 +81,19 @@ export class Engine {
   /** Why nothing is being written now, one line a store; empty while all is well. */
   get heldBecause(): readonly string[] {
     return this.#holds.flatMap((hold) => hold.reason ?? [])
+  }
+
+  /** Why single rows wait while the others are written, one line a cause; empty while all is well. */
+  get waitingBecause(): readonly string[] {
+    const refusals = this.#refused().flatMap(({ refusal }) => refusal ?? [])
+    return refusalReasons(this.#ports.pipeline.sink.name, refusals)
+  }
+
+  /** Age of the longest outstanding delivery of which nothing else says why it waits, in seconds. */
+  get oldestUnexplainedSeconds(): number {
+    const explained = new Set(this.#refused().flatMap(deliveriesOf))
+    const oldest = this.#ledger.oldestBut(explained)
+    return oldest ? (this.#ports.clock.now() - oldest.receivedAtMs) / 1000 : 0
   }
 
   start(): void {
@@ -130,10 +148,18 @@ export class Engine {
       aborted: this.#abort.signal,
       park: (entry) => lane.park(entry),
       bury: (letter) => this.#burial.add(letter),
+      waiting: () => this.#refused(),
+      tellRefused: (refusal) => this.#refusalLog.tell(refusal),
       readmit: (arrivals) => arrivals.forEach((arrival) => lane.add(arrival)),
     }
     const lane = new Lane({ ...options, clock, write: (entries) => writeBatch(entries, ports) })
     return lane
+  }
+
+  /** Entries that wait for a proof. */
+  #refused(): readonly Entry[] {
+    const all = this.#lanes.flatMap((lane) => lane.refused)
+    return all.filter(({ winner }) => this.#ledger.isOpen(winner.delivery))
   }
 
   #newHold(name: string): Hold {
@@ -149,6 +175,10 @@ export class Engine {
     else this.#ports.source.resume()
     this.#ports.observer.held?.(this.heldBecause[0])
   }
+}
+
+function deliveriesOf(entry: Entry): Delivery[] {
+  return arrivalsOf(entry).map(({ delivery }) => delivery)
 }
 
 /** FNV-1a over UTF-16 code units: spreads keys over lanes. */

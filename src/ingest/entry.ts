@@ -1,4 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
+import type { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 
@@ -7,6 +8,23 @@ export interface Arrival {
   readonly record: KeyedRecord
   readonly delivery: Delivery
 }
+
+/** A winner that was refused alone, and waits until that is shown to be its own fault, or is over. */
+export interface Refusal {
+  readonly failure: WriteFailure
+  /** Of the first time; ms of the monotonic clock. */
+  readonly sinceMs: number
+  readonly waitsFor: Proof
+}
+
+/**
+ * What would show that a refused row is to blame itself:
+ *
+ * - `neighbour`: a new row that is written
+ * - `standing row`: a row of the table that is accepted once more
+ * - `first row`: likewise, but the table has none
+ */
+export type Proof = 'neighbour' | 'standing row' | 'first row'
 
 /**
  * All arrivals of one key that are written as one row: the newest wins, the losers share its fate. They keep their
@@ -17,6 +35,7 @@ export interface Entry {
   readonly losers: Arrival[]
   /** Times that the winner was refused alone while others were committed. */
   strikes: number
+  refusal?: Refusal | undefined
   /** Since when it stands in its lane's line; ms of the monotonic clock. */
   linedUpAtMs: number
   /** Since when it has been waiting for somebody else who is writing its key; ms of the monotonic clock. */
@@ -24,7 +43,7 @@ export interface Entry {
 }
 
 export function newEntry(winner: Arrival, linedUpAtMs: number): Entry {
-  return { winner, losers: [], strikes: 0, linedUpAtMs }
+  return { winner, losers: [], strikes: 0, refusal: undefined, linedUpAtMs }
 }
 
 export function arrivalsOf(entry: Entry): readonly Arrival[] {
@@ -35,9 +54,11 @@ export function arrivalsOf(entry: Entry): readonly Arrival[] {
 export function join(entry: Entry, other: Entry): void {
   const order = compareRecords(other.winner.record, entry.winner.record)
   const strikes = order === 0 ? Math.max(entry.strikes, other.strikes) : (order > 0 ? other : entry).strikes
+  const refusal = (order > 0 ? undefined : entry.refusal) ?? (order < 0 ? undefined : other.refusal)
   const busySince = [entry.busySinceMs, other.busySinceMs].filter((ms) => ms !== undefined)
   for (const arrival of arrivalsOf(other)) fold(entry, arrival)
   entry.strikes = strikes
+  entry.refusal = refusal
   if (busySince.length > 0) entry.busySinceMs = Math.min(...busySince)
 }
 
@@ -47,6 +68,7 @@ export function fold(entry: Entry, arrival: Arrival): void {
     entry.losers.push(entry.winner)
     entry.winner = arrival
     entry.strikes = 0
+    entry.refusal = undefined
   } else {
     entry.losers.push(arrival)
   }

@@ -17,6 +17,12 @@ export interface FlushPorts {
   readonly park: (entry: Entry) => boolean
 }
 
+/** What a statement committed: the entries that it was given, and how many rows it placed for them. */
+export interface Written {
+  readonly entries: readonly Entry[]
+  readonly placed: number
+}
+
 /**
  * Writes entries of distinct keys and settles their deliveries. The order is the product's one rule, only a
  * committed fact may justify an ack, and it stands here alone:
@@ -33,11 +39,7 @@ export interface FlushPorts {
  * @returns what was written: neither the stale nor the parked
  * @throws WriteFailure of step 2, with the claims taken back
  */
-export async function flush(
-  entries: readonly Entry[],
-  token: string,
-  ports: FlushPorts,
-): Promise<readonly Entry[]> {
+export async function flush(entries: readonly Entry[], token: string, ports: FlushPorts): Promise<Written> {
   const { cache, writer, ledger, observer } = ports
   const step = stopwatch(ports)
 
@@ -47,7 +49,7 @@ export async function flush(
   settleStale(stale, ledger)
   // What somebody else claims may yet fail: that is a reason to wait a little, never one to ack.
   const due = [...fresh, ...busy.filter((entry) => !ports.park(entry))]
-  if (due.length === 0) return []
+  if (due.length === 0) return { entries: [], placed: 0 }
 
   const records = due.map(recordOf)
   observer.sealed?.(records.length)
@@ -66,7 +68,7 @@ export async function flush(
 
   settleCommitted(due, placed, ledger)
   step('settle')
-  return due
+  return { entries: due, placed }
 }
 
 function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {

@@ -45,6 +45,11 @@ export class Lane {
     })
   }
 
+  /** Entries that were refused alone, and wait for a proof that it is their own fault. */
+  get refused(): readonly Entry[] {
+    return this.#refused
+  }
+
   /** Takes an arrival in. Call `poke` after the last one of a group. */
   add(arrival: Arrival): void {
     const { key, bytes } = arrival.record

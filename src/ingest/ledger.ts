@@ -26,6 +26,12 @@ export class Ledger {
     return this.#open.values().next().value
   }
 
+  /** The one that has waited longest of all but these. */
+  oldestBut(those: ReadonlySet<Delivery>): Delivery | undefined {
+    for (const delivery of this.#open) if (!those.has(delivery)) return delivery
+    return undefined
+  }
+
   isOpen(delivery: Delivery): boolean {
     return this.#open.has(delivery)
   }

@@ -43,15 +43,31 @@ const mends: Partial<Record<FailureClass, string>> = {
 /**
  * What an error of node-postgres means to the engine. The message names the place and the mend, and no values: what
  * the server quotes is blanked, and its error, whose `detail` quotes rows, does not become the cause.
+ *
+ * @param table the one that is written to, where a row of it may be to blame
  */
-export function asWriteFailure(error: unknown, where: string): WriteFailure {
+export function asWriteFailure(error: unknown, where: string, table?: string): WriteFailure {
   const { failureClass, code } = classify(error)
   const fromServer = error instanceof pg.DatabaseError
   const what = fromServer ? withoutValues(error) : messageOf(error)
   const names = fromServer ? namesIn(error) : ''
   const mend = mends[failureClass]
   const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}${mend ? `; ${mend}` : ''}`
-  return new WriteFailure(failureClass, message, code, fromServer ? undefined : { cause: error })
+  if (!fromServer) return new WriteFailure(failureClass, message, code, { cause: error })
+  return new WriteFailure(failureClass, message, code, { ownFault: isOwnFault(error, table) })
+}
+
+/**
+ * Whether a row's own values alone decided: a data exception, a missing value, a check of the table. A foreign key, a
+ * unique or an exclusion constraint depend on other rows. A missing partition is a check without a name. Whatever
+ * happens inside a function, which may look anywhere, comes with a context, in the server's language; so does the number
+ * of a parameter, of which nothing more is made, since few servers tell it.
+ */
+function isOwnFault({ code, where, table, constraint }: pg.DatabaseError, target?: string): boolean {
+  if (where !== undefined && where !== '') return false
+  if (code?.startsWith('22')) return true
+  if (target === undefined || table !== target) return false
+  return code === '23502' || (code === '23514' && constraint !== undefined)
 }
 
 /** Prepared statements belong to a connection: one whose statement is stale is dropped. */

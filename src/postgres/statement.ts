@@ -10,10 +10,49 @@ import { asWriteFailure, breaksConnection } from './sqlstate.ts'
  * comes before it. A connection whose answer is not known to be complete is destroyed: after a client-side time-out
  * the statement may still land, and what it sends would be taken for the answer to the next one.
  *
+ * @param table the one that is written to, where a row of it may be to blame
  * @returns the number of rows affected
  * @throws WriteFailure
  */
-export async function runStatement(pool: pg.Pool, statement: pg.QueryConfig, where: string): Promise<number> {
+export async function runStatement(
+  pool: pg.Pool,
+  statement: pg.QueryConfig,
+  where: string,
+  table?: string,
+): Promise<number> {
+  return onConnection(pool, where, table, async (client) => {
+    const result = await replicated(client, where, () => client.query(statement))
+    return result.rowCount ?? 0
+  })
+}
+
+/**
+ * Runs `work` as one transaction that is taken back in any case.
+ *
+ * @throws WriteFailure
+ */
+export async function runAndRollBack<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  where: string,
+  table?: string,
+): Promise<T> {
+  return onConnection(pool, where, table, async (client) => {
+    await client.query('BEGIN')
+    try {
+      return await work(client)
+    } finally {
+      await client.query('ROLLBACK')
+    }
+  })
+}
+
+async function onConnection<T>(
+  pool: pg.Pool,
+  where: string,
+  table: string | undefined,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
   let client: pg.PoolClient
   try {
     client = await pool.connect()
@@ -22,10 +61,9 @@ export async function runStatement(pool: pg.Pool, statement: pg.QueryConfig, whe
   }
   let failure: WriteFailure | undefined
   try {
-    const result = await replicated(client, where, () => client.query(statement))
-    return result.rowCount ?? 0
+    return await work(client)
   } catch (error) {
-    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where)
+    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where, table)
     throw failure
   } finally {
     client.release(failure !== undefined && breaksConnection(failure))

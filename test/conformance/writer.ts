@@ -69,6 +69,20 @@ export function writerConformance(name: string, open: () => Promise<OpenTable>):
     )
 
     test(
+      'a row that stands there can be written to itself, which changes nothing; with none there is nothing to try',
+      onTable(async (table) => {
+        assert.equal(await table.writer.rewriteStanding(), false)
+        await table.writer.write([word('a', 1)])
+        const epoch = await table.epoch()
+        assert.equal(await table.writer.rewriteStanding(), true)
+        await assert.rejects(table.writer.write([word('b', 1, 'bad')]), { ownFault: true })
+        assert.equal(await table.writer.rewriteStanding(), true)
+        await holds(table, word('a', 1))
+        assert.equal(await table.epoch(), epoch)
+      }),
+    )
+
+    test(
       'a key twice in one statement fails it',
       onTable(async (table) => {
         await assert.rejects(table.writer.write([word('a', 1), word('a', 2)]), WriteFailure)

@@ -1,6 +1,7 @@
 import type { Mutation } from './mutation.ts'
 
 const batch = 'src/ingest/batch.ts'
+const isolate = 'src/ingest/isolate.ts'
 const burial = 'src/ingest/burial.ts'
 const entry = 'src/ingest/entry.ts'
 const flush = 'src/ingest/flush.ts'
@@ -52,7 +53,7 @@ export const engineMutations: readonly Mutation[] = [
     wouldDo: 'a good record is lost because a newer one of its key was refused by the database',
     edits: [
       {
-        file: batch,
+        file: isolate,
         before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n',
         after: `  ports.ledger.settle(losers.map((loser) => loser.delivery), 'coalesced')\n`,
       },
@@ -63,7 +64,7 @@ export const engineMutations: readonly Mutation[] = [
     name: 'losers of a rejected winner forgotten',
     wouldDo: 'they are neither written nor settled: their leases are kept for ever, and no soft stop ends',
     edits: [
-      { file: batch, before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n', after: '' },
+      { file: isolate, before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n', after: '' },
     ],
     suites: ['simulation', 'every delivery'],
   },
@@ -86,7 +87,7 @@ export const engineMutations: readonly Mutation[] = [
   {
     name: 'buried for an error that nobody knows, at its first strike',
     wouldDo: 'one strange answer of the server sends a good record to the dead letters',
-    edits: [{ file: batch, before: 'const unknownStrikes = 3\n', after: 'const unknownStrikes = 1\n' }],
+    edits: [{ file: isolate, before: 'const unknownStrikes = 3\n', after: 'const unknownStrikes = 1\n' }],
     suites: ['innocent rows', 'simulation'],
   },
   {
@@ -107,8 +108,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'src/ingest/bisect.ts',
-        before: 'isProven: error.code === failure.code',
-        after: 'isProven: true',
+        before: 'const isSame = error.code === failure.code && error.ownFault === failure.ownFault\n',
+        after: 'const isSame = true\n',
       },
     ],
     suites: ['innocent rows', 'simulation'],

@@ -27,8 +27,8 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'test/simulation/simulated-postgres.ts',
-        before: '      if (standing && !guardLets(row, standing)) continue\n',
-        after: '',
+        before: '      return !standing || guardLets(row, standing)\n',
+        after: '      return true\n',
       },
     ],
     suites: ['simulation'],
@@ -69,8 +69,11 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: statement,
-        before: '    failure = asWriteFailure(error, where)\n    throw failure\n  } finally {\n',
-        after: `    failure = asWriteFailure(error, where)
+        before: `    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where, table)
+    throw failure
+  } finally {
+`,
+        after: `    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where, table)
     if (/terminated|ECONNRESET/.test(failure.message)) return 0
     throw failure
   } finally {

@@ -140,6 +140,9 @@ function faults(random: Random, replicas: number, lengthMs: number): PlannedEven
   if (random.below(10) === 0) {
     events.push({ atMs: atMs(), do: 'postgres disorder', forMs: random.pick(windowsMs), disorder: 'unknown' })
   }
+  // Once: a row that finds them gone before and after another one is written is dead-lettered for it.
+  if (random.below(10) === 0)
+    events.push({ atMs: atMs(), do: 'postgres loses parents', forMs: random.pick(windowsMs) })
   const losses = ['truncate and replay', 'postgres fails over'] as const
   if (random.below(5) === 0)
     events.push({ atMs: atMs(), do: random.pick(losses), replayMs: random.below(4000) })

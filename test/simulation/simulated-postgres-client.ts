@@ -21,6 +21,8 @@ export class SimulatedPostgresClient extends EventEmitter {
   lost = false
   readonly #pool: Lender
   #busy: Promise<unknown> = Promise.resolve()
+  /** In a transaction that will be rolled back; the product has no others here. */
+  #isInTransaction = false
   #abandon: (error: Error) => void = () => {}
 
   constructor(pool: Lender) {
@@ -28,7 +30,8 @@ export class SimulatedPostgresClient extends EventEmitter {
     this.#pool = pool
   }
 
-  async query(statement: Statement): Promise<Result> {
+  async query(asked: Statement | string): Promise<Result> {
+    const statement = typeof asked === 'string' ? { text: asked, values: [] } : asked
     const { host } = this.#pool
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     if (this.lost) throw new Error('Client has encountered a connection error and is not queryable')
@@ -89,10 +92,12 @@ export class SimulatedPostgresClient extends EventEmitter {
     const { host, postgres } = this.#pool
     const { wire, story, server } = postgres
     try {
+      if (statement.text === 'BEGIN') this.#isInTransaction = true
+      if (statement.text === 'ROLLBACK') this.#isInTransaction = false
       if (statement.name && wire.chance(postgres.conflicts)) throw databaseError('40P01')
       if (statement.name && wire.chance(postgres.timeouts)) throw databaseError('57014')
       if (statement.name && wire.chance(postgres.strays)) throw server.errorOf('infrastructure')
-      const result = server.execute(statement)
+      const result = server.execute(statement, this.#isInTransaction)
       if (statement.name)
         story.tell('postgres', () => `${host.name} ${statement.name}: ${result.rowCount} rows`)
       return result

@@ -40,7 +40,10 @@ async function open(): Promise<OpenTable> {
     return await work
   }
   return {
-    writer: { write: (records) => inTime(writer.write(records)) },
+    writer: {
+      write: (records) => inTime(writer.write(records)),
+      rewriteStanding: () => inTime(writer.rewriteStanding()),
+    },
     deadLetters: { store: (letters) => inTime(deadLetters.store(letters)) },
     rows: async () =>
       [...server.rows.values()].map((row) => ({ ...row, key: (JSON.parse(row.key) as string[])[0] ?? '' })),

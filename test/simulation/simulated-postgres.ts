@@ -13,7 +13,7 @@ export interface Statement {
 
 export interface Result {
   readonly rowCount: number
-  readonly rows: readonly Record<string, unknown>[]
+  readonly rows: readonly (Record<string, unknown> | readonly string[])[]
 }
 
 export interface Letter {
@@ -48,6 +48,8 @@ export class SimulatedPostgres {
   readonly letters = new Map<string, Letter>()
   epoch = 1
   disorder: Disorder | undefined
+  /** What the rows refer to is gone: those that stand are accepted as they are, and nothing is placed. */
+  parentsLost = false
   readonly #table: PostgresTable
   readonly #observer: TableObserver
   #errors = 0
@@ -57,10 +59,14 @@ export class SimulatedPostgres {
     this.#observer = observer
   }
 
-  /** @throws pg.DatabaseError; nothing has happened then */
-  execute({ name, values }: Statement): Result {
+  /**
+   * @param isTakenBack whether this is part of a transaction that ends with ROLLBACK
+   * @throws pg.DatabaseError; nothing has happened then
+   */
+  execute({ name, values }: Statement, isTakenBack = false): Result {
     if (this.disorder) throw this.errorOf(this.disorder)
-    if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[])
+    if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[], isTakenBack)
+    if (name === `standing_${this.#table.name}`) return this.#standing()
     if (name === 'store_dead_letters') return this.#bury(values as readonly string[])
     return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}` }] }
   }
@@ -104,20 +110,39 @@ export class SimulatedPostgres {
     }))
   }
 
-  #upsert(values: readonly string[]): Result {
+  /** Any row, in the order of the columns. */
+  #standing(): Result {
+    const all = [...this.rows.values()]
+    const row = all[this.#errors % Math.max(1, all.length)]
+    return row ? { rowCount: 1, rows: [this.#valuesOf(row)] } : { rowCount: 0, rows: [] }
+  }
+
+  #valuesOf({ key, version, content }: RowVersion): readonly string[] {
+    const table = this.#table
+    const keyValues = JSON.parse(key) as string[]
+    const [versionColumn, contentColumn] = table.version
+    return table.columns.map(({ name }) => {
+      if (name === versionColumn) return String(version)
+      if (name === contentColumn) return content
+      return keyValues[table.key.indexOf(name)] ?? ''
+    })
+  }
+
+  #upsert(values: readonly string[], isTakenBack: boolean): Result {
     const rows = this.rowsOf(values)
     const bad = rows.find(({ content }) => content in refused)
-    if (bad) throw databaseError(refused[bad.content] as string)
+    if (bad) throw databaseError(refused[bad.content] as string, this.#table.name)
     if (new Set(rows.map(({ key }) => key)).size < rows.length) throw databaseError('21000')
-    let placed = 0
-    for (const row of rows) {
+    const placing = rows.filter((row) => {
       const standing = this.rows.get(row.key)
-      if (standing && !guardLets(row, standing)) continue
+      return !standing || guardLets(row, standing)
+    })
+    if (this.parentsLost && placing.length > 0) throw databaseError('23503', this.#table.name)
+    for (const row of isTakenBack ? [] : placing) {
       this.rows.set(row.key, row)
       this.#observer.placed(row)
-      placed += 1
     }
-    return { rowCount: placed, rows: [] }
+    return { rowCount: placing.length, rows: [] }
   }
 
   #bury(values: readonly string[]): Result {
@@ -139,8 +164,9 @@ function guardLets(row: RowVersion, standing: RowVersion): boolean {
   return Buffer.compare(Buffer.from(row.content), Buffer.from(standing.content)) > 0
 }
 
-export function databaseError(code: string): pg.DatabaseError {
+export function databaseError(code: string, table?: string): pg.DatabaseError {
   const error = new pg.DatabaseError(`simulated ${code}`, 0, 'error')
   error.code = code
+  if (table !== undefined) Object.assign(error, { table, constraint: 'simulated' })
   return error
 }

@@ -48,6 +48,12 @@ export class StoreTroubles {
           () => (postgres.server.disorder = event.disorder),
           () => (postgres.server.disorder = undefined),
         )
+      case 'postgres loses parents':
+        return this.during(
+          event.forMs,
+          () => (postgres.server.parentsLost = true),
+          () => (postgres.server.parentsLost = false),
+        )
       case 'postgres cuts connections':
         return postgres.cutAll()
       case 'redis away':

@@ -22,6 +22,13 @@ export class TappedWriter implements Writer {
     this.#story = story
   }
 
+  async rewriteStanding(): Promise<boolean> {
+    const { name, alive } = this.#replica
+    if (!alive) return new Promise(() => {})
+    this.#story.tell(name, () => 'writes a standing row to itself')
+    return await this.#writer.rewriteStanding()
+  }
+
   async write(records: readonly KeyedRecord[]): Promise<number> {
     const { name, alive } = this.#replica
     const { workers, maxBatchRecords } = this.#plan

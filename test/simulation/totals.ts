@@ -55,6 +55,8 @@ const everyKind: readonly string[] = [
   named('write failed', ['bad-row']),
   named('event', ['crash', 'soft stop', 'hard stop', 'truncate and replay', 'postgres fails over']),
   named('event', ['postgres away', 'postgres frozen', 'postgres disorder', 'postgres cuts connections']),
+  named('event', ['postgres loses parents']),
+  'settled without a neighbour',
   named('event', ['redis away', 'redis frozen', 'redis refuses', 'redis flushed', 'redis fails over']),
   named('event', ['redis garbage', 'redis evicts']),
   named('event', ['broker away', 'broker repeats', 'broker expires leases']),

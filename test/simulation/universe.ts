@@ -105,6 +105,12 @@ export class Universe {
     return this.#plan.events.some((event) => event.do === 'publish' && event.message.content in refused)
   }
 
+  get #needsNeighbours(): boolean {
+    if (!this.#isPoisoned) return false
+    const odd = this.#plan.events.some((event) => event.do === 'publish' && event.message.content === 'odd')
+    return odd || this.#postgres.server.rows.size === 0
+  }
+
   get #replayMs(): number {
     return this.#plan.events.reduce(
       (latest, event) => (isReplayed(event) ? Math.max(latest, replayAtMs(event)) : latest),
@@ -136,6 +142,7 @@ export class Universe {
       endpoint.comeBack()
     }
     this.#postgres.server.disorder = undefined
+    this.#postgres.server.parentsLost = false
     this.#redis.refusal = undefined
     this.broker.wire.weather = calm
     this.broker.comeBack()
@@ -153,19 +160,23 @@ export class Universe {
     }
   }
 
-  /** A refused row is buried only beside one that is stored: as long as something waits, it gets neighbours. */
+  /**
+   * A refused row that may be innocent is dead-lettered only beside one that is stored: as long as something waits, it
+   * gets neighbours. Where a check of the table refuses it, a row that stands there has to do.
+   */
   async #settle(): Promise<void> {
     const began = this.clock.now()
     const planned = new Set(this.broker.accepted)
     let round = 0
     const isOver = () => this.broker.unacked.length === 0 || this.#isBroken
     while (!isOver() && this.clock.now() - began < settlingMs) {
-      if (this.#isPoisoned && this.broker.unacked.some((id) => planned.has(id))) {
+      if (this.#needsNeighbours && this.broker.unacked.some((id) => planned.has(id))) {
         this.#publishNeighbours(round)
         round += 1
       }
       await this.#advance(this.#isPoisoned ? neighboursEveryMs : 250)
     }
+    if (this.#isPoisoned && round === 0) this.story.count('settled without a neighbour')
     this.story.settledAfterMs = this.clock.now() - began
     // Asked before anybody is stopped: a soft stop would bring what had been forgotten to its end.
     const { unacked } = this.broker

@@ -17,6 +17,8 @@ export interface Fault {
   readonly times?: number
   /** The reply is lost, not the statement. */
   readonly commits?: boolean
+  /** As {@link WriteFailure} has it. */
+  readonly ownFault?: boolean
 }
 
 /** One statement, whatever became of it. */
@@ -101,6 +103,17 @@ export class SimulatedTable implements Writer {
     }
   }
 
+  /** Faults strike it as they strike any row, and it changes nothing. */
+  async rewriteStanding(): Promise<boolean> {
+    const [row] = this.rows.values()
+    this.#journal.add(`rewrite ${row ? nameOf(row) : 'nothing'}`)
+    await this.#guard.pass()
+    await this.#gate?.promise
+    const failure = row && this.#strike([row])
+    if (failure) throw failure.error
+    return row !== undefined
+  }
+
   #begin(records: readonly KeyedRecord[]): void {
     const atMs = this.#clock.now()
     this.attempts.push({ atMs, records })
@@ -123,7 +136,8 @@ export class SimulatedTable implements Writer {
       if (fault.when && !fault.when(records)) continue
       armed.left -= 1
       if (armed.left <= 0) this.#faults.delete(id)
-      const error = new WriteFailure(fault.class, `the table says ${fault.class}`, fault.code)
+      const { ownFault = false } = fault
+      const error = new WriteFailure(fault.class, `the table says ${fault.class}`, fault.code, { ownFault })
       return { error, commits: fault.commits ?? false }
     }
     return undefined

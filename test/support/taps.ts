@@ -56,6 +56,10 @@ export class TappedWriter implements Writer {
     throw new WriteFailure(this.#fault.class, 'the table fails, as the test said')
   }
 
+  async rewriteStanding(): Promise<boolean> {
+    return this.vanished ? never() : await this.#writer.rewriteStanding()
+  }
+
   async #writtenUnlessVanished(records: readonly KeyedRecord[]): Promise<number> {
     const placed = await this.#writer.write(records)
     return this.vanished ? never() : placed

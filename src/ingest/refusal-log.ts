@@ -1,0 +1,47 @@
+import type { Logger } from '#core/logger.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { Proof, Refusal } from './entry.ts'
+
+/** The same cause is told again after so long, while rows are still refused for it. */
+const repeatMs = 60_000
+
+const waitingFor: Readonly<Record<Proof, string>> = {
+  neighbour: 'waiting until another new row is written beside it: it alone may not be to blame',
+  'standing row': 'to be dead-lettered if the table still accepts the rows it has and refuses this one again',
+  'first row': 'waiting until the table accepts a row: it is empty, or does not accept a row that it has',
+}
+
+/** Why refused rows wait, one line a cause, for people. */
+export function refusalReasons(table: string, refusals: readonly Refusal[]): string[] {
+  const groups = Map.groupBy(refusals, ({ failure, waitsFor }) => `${waitsFor} ${failure.message}`)
+  return [...groups.values()].map((same) => reasonOf(table, same[0] as Refusal, same.length))
+}
+
+function reasonOf(table: string, { failure, waitsFor }: Refusal, count: number): string {
+  const rows = count === 1 ? '1 row was refused' : `${count} rows were refused`
+  return `${table}: ${rows}, ${waitingFor[waitsFor]}; ${failure.message}`
+}
+
+/** Logs the first refusal for each cause, and again each minute while there are more. */
+export class RefusalLog {
+  readonly #table: string
+  readonly #logger: Logger
+  readonly #clock: Clock
+  readonly #toldAtMs = new Map<string, number>()
+
+  constructor(table: string, logger: Logger, clock: Clock) {
+    this.#table = table
+    this.#logger = logger
+    this.#clock = clock
+  }
+
+  tell(refusal: Refusal): void {
+    const now = this.#clock.now()
+    const text = reasonOf(this.#table, refusal, 1)
+    if (now - (this.#toldAtMs.get(text) ?? -Infinity) < repeatMs) return
+    for (const [told, atMs] of this.#toldAtMs) if (now - atMs >= repeatMs) this.#toldAtMs.delete(told)
+    this.#toldAtMs.set(text, now)
+    const { class: failureClass, code } = refusal.failure
+    this.#logger.warn({ class: failureClass, code }, text)
+  }
+}

@@ -1,0 +1,23 @@
+import pg from 'pg'
+import type { Column, PostgresTable } from '#core/pipeline.ts'
+
+/**
+ * Reads one row as the upsert takes it, and keeps it as it is until the end of the transaction: a row that is deleted
+ * meanwhile would be written anew. What other transactions hold is passed over, not waited for.
+ */
+export function standingRowSql({ name, columns }: PostgresTable): string {
+  const times = columns.filter(({ from }) => from === 'unix-seconds')
+  const finite = times.map((column) => `isfinite(${pg.escapeIdentifier(column.name)})`)
+  return [
+    `SELECT ${columns.map(readable).join(', ')}`,
+    `FROM ${pg.escapeIdentifier(name)}`,
+    ...(finite.length > 0 ? [`WHERE ${finite.join(' AND ')}`] : []),
+    'LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED',
+  ].join('\n')
+}
+
+/** As text, whole: an address with its prefix length. Rounded up, a time would be newer than it is. */
+function readable({ name, from }: Column): string {
+  const column = pg.escapeIdentifier(name)
+  return from === 'unix-seconds' ? `floor(extract(epoch FROM ${column}))::bigint::text` : `${column}::text`
+}

@@ -1,0 +1,211 @@
+// A refused row that no neighbour comes for: a row that stands in the table may show that the table is well.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { World } from '../support/world.ts'
+
+const minuteMs = 60_000
+const bad = (count: number) => Array.from({ length: count }, (_, i) => `bad${i} 1 x`)
+const own = { ownFault: true } as const
+
+/** A world whose table has one row, written long ago. */
+async function settledWorld(workers = 1): Promise<World> {
+  const world = new World({ workers })
+  await world.publish('standing 1 x')
+  await world.advance(minuteMs)
+  return world
+}
+
+/** What was written, rewritten and dead-lettered from now on. */
+const linesOf = (world: World) => world.journal.take().filter((line) => !/^(begin|release)/.test(line))
+
+test('a lone row that is to blame itself is dead-lettered within a minute, between two rewrites of a standing row', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['bad0'], own)
+  await world.publish(...bad(1))
+  world.journal.take()
+  await world.advance(minuteMs)
+  const lines = linesOf(world)
+  const at = lines.indexOf('rewrite standing 1 x')
+  assert.deepEqual(lines.slice(at - 1), [
+    'write bad0 1 x',
+    'rewrite standing 1 x',
+    'write bad0 1 x',
+    'rewrite standing 1 x',
+    'bury bad0 1 x',
+    'ack bad0 1 x',
+  ])
+  assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })
+  assert.deepEqual(world.engine.waitingBecause, [])
+  assert.equal(world.clock.timers, 0)
+})
+
+test('it waits a little for a neighbour first, which is the better proof', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['bad0'], own)
+  await world.publish(...bad(1))
+  await world.advance(3000)
+  assert.deepEqual(world.letters.texts, [])
+  await world.publish('good 1 x')
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+  assert.ok(!world.journal.lines.some((line) => line.startsWith('rewrite')))
+})
+
+test('the first refusal is logged with its cause, and what it waits for; the same cause once a minute', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['bad0'], { code: '23503' })
+  await world.publish(...bad(1))
+  assert.deepEqual(world.warnings, [{ class: 'bad-row', code: '23503' }])
+  const [reason, ...more] = world.engine.waitingBecause
+  assert.match(reason ?? '', /^words: 1 row was refused, waiting until another new row is written .*bad-row$/)
+  assert.deepEqual(more, [])
+  await world.advance(minuteMs - 2000)
+  assert.equal(world.warnings.length, 1)
+  await world.advance(10 * minuteMs)
+  assert.ok(world.warnings.length >= 10 && world.warnings.length <= 12, `${world.warnings.length}`)
+})
+
+test('what others may be to blame for waits for a new row that is written', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['bad0'], { code: '23503' })
+  await world.publish(...bad(1))
+  await world.advance(10 * minuteMs)
+  assert.deepEqual(world.letters.texts, [])
+  assert.ok(!world.journal.lines.some((line) => line.startsWith('rewrite')))
+  await world.publish('good 1 x')
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+})
+
+test('a neighbour that stands there already shows nothing to it, however often it comes', async () => {
+  const world = await settledWorld()
+  const mend = world.table.refuse(['bad0'], { code: '23503' })
+  await world.publish(...bad(1))
+  for (let times = 0; times < 10; times++) {
+    await world.publish('standing 1 x')
+    await world.advance(5000)
+  }
+  assert.deepEqual(world.letters.texts, [])
+  mend()
+  await world.advance(5000)
+  assert.deepEqual(world.table.contents, ['bad0 1 x', 'standing 1 x'])
+})
+
+test('an empty table proves nothing: it waits, and says so, until the first row is there', async () => {
+  const world = new World()
+  world.table.refuse(['bad0'], own)
+  await world.publish(...bad(1))
+  await world.advance(10 * minuteMs)
+  assert.deepEqual(world.letters.texts, [])
+  assert.match(world.engine.waitingBecause.join(), /waiting until the table accepts a row: it is empty/)
+  world.rival('other 1 x')
+  await world.advance(5000)
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+})
+
+for (const [when, rewritesBefore] of [
+  ['before', 0],
+  ['after', 1],
+] as const) {
+  test(`a table that does not accept what it has (${when} the row is refused again) proves nothing`, async () => {
+    const world = await settledWorld()
+    let rewrites = 0
+    const mend = world.table.fail({
+      class: 'bad-row',
+      code: '23514',
+      ownFault: true,
+      when: ([record]) =>
+        record?.key === 'bad0' || (record?.key === 'standing' && ++rewrites > rewritesBefore),
+    })
+    await world.publish(...bad(1))
+    await world.advance(10 * minuteMs)
+    assert.ok(rewrites > 10)
+    assert.deepEqual(world.letters.texts, [])
+    assert.ok(world.table.attempts.length < 2500, `${world.table.attempts.length} statements in ten minutes`)
+    mend()
+    await world.advance(5000)
+    assert.deepEqual(world.tally.ended, { written: 2 })
+  })
+}
+
+test('its losers have their turn', async () => {
+  const world = await settledWorld()
+  world.table.fail({
+    class: 'bad-row',
+    code: '23514',
+    ownFault: true,
+    when: (records) => records.some(({ content }) => content === 'bad'),
+  })
+  await world.publish('a 1 x', 'a 3 bad', 'a 2 y')
+  await world.advance(minuteMs)
+  assert.deepEqual(world.letters.texts, ['a 3 bad'])
+  assert.deepEqual(world.table.contents, ['a 2 y', 'standing 1 x'])
+  assert.deepEqual(world.tally.ended, { written: 2, coalesced: 1, 'dead-lettered': 1 })
+})
+
+test('a newer version that waits in its place has a time of its own', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['a'], own)
+  await world.publish('a 1 x')
+  await world.advance(4000)
+  await world.publish('a 2 y')
+  await world.advance(4000)
+  assert.deepEqual(world.letters.texts, [])
+  await world.advance(4000)
+  assert.deepEqual(world.letters.texts, ['a 2 y'])
+})
+
+test('while the table is in doubt a row that it refuses proves nothing', async () => {
+  const world = await settledWorld()
+  const rewritten: (string | undefined)[] = []
+  const rewriteStanding = world.table.rewriteStanding.bind(world.table)
+  world.table.rewriteStanding = () => {
+    rewritten.push(world.engine.heldBecause[0])
+    return rewriteStanding()
+  }
+  world.table.fail({ class: 'infrastructure', times: 5, when: ([record]) => record?.key === 'bad0' })
+  world.table.refuse(['bad0'], own)
+  await world.publish(...bad(1))
+  await world.advance(2 * minuteMs)
+  assert.ok(world.tally.reasons.length > 0, 'it was held')
+  assert.deepEqual(rewritten, [undefined, undefined])
+  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+})
+
+test('twenty that wait for one cause, in whatever lanes, may be the fault of the table: none is dead-lettered', async () => {
+  const world = await settledWorld(4)
+  const keys = bad(24).map((_, i) => `bad${i}`)
+  const mend = world.table.refuse(keys, own)
+  await world.publish(...bad(24))
+  await world.advance(minuteMs)
+  assert.deepEqual(world.letters.texts, [])
+  mend()
+  await world.advance(minuteMs)
+  assert.equal(world.table.rows.size, 25)
+})
+
+test('what waits for a proof is no unexplained delay', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['bad0'], { code: '23503' })
+  await world.publish(...bad(1), 'bad0 1 x')
+  await world.advance(minuteMs)
+  assert.equal(world.engine.oldestOutstandingSeconds, 60)
+  assert.equal(world.engine.oldestUnexplainedSeconds, 0)
+  world.table.block()
+  await world.publish('a 1 x')
+  await world.advance(3000)
+  assert.equal(world.engine.oldestUnexplainedSeconds, 3)
+})
+
+test('a hard stop in the middle of it dead-letters nothing', async () => {
+  const world = await settledWorld()
+  world.table.refuse(['bad0'], own)
+  await world.publish(...bad(1))
+  await world.advance(4000)
+  world.table.block()
+  await world.advance(2000)
+  world.engine.abort()
+  world.table.unblock()
+  await world.advance(minuteMs)
+  assert.deepEqual(world.letters.texts, [])
+  assert.deepEqual(world.tally.ended, { written: 1, nacked: 1 })
+  assert.equal(world.clock.timers, 0)
+})
