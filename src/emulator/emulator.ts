@@ -1,5 +1,6 @@
 import type { Clock } from '#runtime/clock.ts'
 import { systemClock } from '#runtime/clock.ts'
+import { AllowedHosts } from './allowed-hosts.ts'
 import { Broker } from './broker.ts'
 import { DeliveryFaults } from './delivery-faults.ts'
 import { FaultRoutes } from './fault-routes.ts'
@@ -21,6 +22,11 @@ export interface EmulatorOptions {
   readonly port?: number
   /** Default 127.0.0.1: it has no authentication. */
   readonly host?: string
+  /**
+   * Names and addresses, without ports, that requests and web pages may use for it besides those of this machine's
+   * loopback and the one it listens on.
+   */
+  readonly allowHosts?: readonly string[]
   /** Of deadlines, backoffs and publish times. Default: the system's. */
   readonly clock?: Clock
   /** Of what faults draw. */
@@ -64,13 +70,15 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   })
   const faults = new FaultInjector({ broker, deliveryFaults, rpcFaults, random })
   const rpcs = new Rpcs(handlersOf(broker, clock), rpcFaults)
+  const allowedHosts = new AllowedHosts(host, options.allowHosts)
   const grpc = new GrpcServer(
     rpcs,
     (call) => void new StreamingPull(call, { broker, rpcFaults, deliveryFaults }),
+    allowedHosts,
   )
   const inspect = (subscription: string) => viewOf(broker.subscription(subscription))
   const routes = options.faultRoutes ? new FaultRoutes(faults, inspect) : undefined
-  const listener = await listen({ host, port }, grpc, new RestServer(rpcs, routes))
+  const listener = await listen({ host, port }, grpc, new RestServer(rpcs, routes, allowedHosts))
 
   let closing: Promise<void> | undefined
   const close = async () => {

@@ -1,28 +1,38 @@
-import type { sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
-import { Server, ServerCredentials, status as grpcStatus } from '@grpc/grpc-js'
+import type {
+  sendUnaryData,
+  ServerInterceptor,
+  ServerUnaryCall,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import { Server, ServerCredentials, ServerInterceptingCall, status as grpcStatus } from '@grpc/grpc-js'
 import type { Socket } from 'node:net'
+import type { AllowedHosts } from './allowed-hosts.ts'
 import { Connections } from './connections.ts'
 import type { Answer } from './handlers.ts'
+import { payloadTooLarge } from './request-limits.ts'
 import type { Rpcs } from './rpcs.ts'
 import type { RpcSchema } from './schema.ts'
 import { rpcs as schemas } from './schema.ts'
 import { asStatusError } from './status.ts'
 import type { StreamingPullCall } from './streaming-pull.ts'
 
-/** Larger requests than any that is allowed, so that it is the broker that says what is too large. */
-const maxRequestBytes = 64 * 1024 * 1024
+/** Of a publish request with all that is not counted: tags and lengths of 100,000 attributes, 1,000 ordering keys. */
+const maxRequestBytes = 12 * 1024 * 1024
 
 /** gRPC on connections that somebody else has accepted. */
 export class GrpcServer {
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': maxRequestBytes,
-    'grpc.max_send_message_length': -1,
-    'grpc.enable_channelz': 0,
-  })
+  readonly #server: Server
   readonly #connections = new Connections()
-  readonly #injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
+  readonly #injector: ReturnType<Server['createConnectionInjector']>
 
-  constructor(rpcs: Rpcs, streamingPull: (call: StreamingPullCall) => void) {
+  constructor(rpcs: Rpcs, streamingPull: (call: StreamingPullCall) => void, allowedHosts: AllowedHosts) {
+    this.#server = new Server({
+      'grpc.max_receive_message_length': maxRequestBytes,
+      'grpc.max_send_message_length': -1,
+      'grpc.enable_channelz': 0,
+      interceptors: [sizeInterceptor, hostInterceptor(allowedHosts)],
+    })
+    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
     const implementation: UntypedServiceImplementation = {}
     for (const { name, streaming } of schemas) {
       implementation[name] = streaming
@@ -58,6 +68,42 @@ function definitionOf({ path, request, response, streaming }: RpcSchema) {
       Buffer.isBuffer(value) ? value : (response.encode(response.fromObject(value)).finish() as Buffer),
     responseDeserialize: (bytes: Buffer) => response.decode(bytes),
   }
+}
+
+/** grpc-js says RESOURCE_EXHAUSTED of a message that is too large, which clients retry; the service says otherwise. */
+const sizeInterceptor: ServerInterceptor = (_method, call) => {
+  const sendStatus = call.sendStatus.bind(call)
+  call.sendStatus = (status) =>
+    sendStatus(
+      status.details?.startsWith('Received message larger than max')
+        ? { code: grpcStatus.INVALID_ARGUMENT, details: payloadTooLarge().message }
+        : status,
+    )
+  return new ServerInterceptingCall(call)
+}
+
+/**
+ * Browsers cannot speak gRPC, so a foreign name does no harm here; it is refused where it is most likely a mistake. Where
+ * the emulator is open to a network, its clients know it by names that it does not.
+ */
+function hostInterceptor(allowedHosts: AllowedHosts): ServerInterceptor {
+  return (_method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, go) => {
+            const host = allowedHosts.isLoopbackOnly ? call.getHost() : undefined
+            const [origin] = metadata.get('origin')
+            try {
+              allowedHosts.check({ host, origin: origin?.toString(), localAddress: undefined })
+              go(metadata)
+            } catch (error) {
+              const { status, message } = asStatusError(error)
+              call.sendStatus({ code: grpcStatus[status], details: message })
+            }
+          },
+        }),
+    })
 }
 
 async function answerUnary(

@@ -10,6 +10,10 @@ const maxAttributeValueBytes = 1024
 const maxOrderingKeyBytes = 1024
 const maxAckRequestBytes = 512 * 1024
 
+/** The answer to a publish request that is larger than the service's limit, however it was noticed. */
+export const payloadTooLarge = () =>
+  invalidArgument(`Request payload size exceeds the limit: ${maxBytes} bytes.`)
+
 /** @throws StatusError if one of the messages, or all of them together, may not be published */
 export function checkPublish(messages: readonly Outgoing[]): void {
   if (messages.length === 0) throw invalidArgument('No messages to publish')
@@ -17,7 +21,7 @@ export function checkPublish(messages: readonly Outgoing[]): void {
     throw invalidArgument(`Too many messages to publish: ${messages.length}, at most ${maxMessages}`)
   }
   const bytes = messages.reduce((sum, message) => sum + checkMessage(message), 0)
-  if (bytes > maxBytes) throw invalidArgument(`Request payload size exceeds the limit: ${maxBytes} bytes.`)
+  if (bytes > maxBytes) throw payloadTooLarge()
 }
 
 /** @throws StatusError if there are none, or too much: by size alone, since clients send as many as fit */

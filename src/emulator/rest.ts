@@ -5,10 +5,12 @@ import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import type { JSONObject, JSONValue } from 'proto3-json-serializer'
 import { toProto3JSON } from 'proto3-json-serializer'
+import type { AllowedHosts } from './allowed-hosts.ts'
 import { Connections } from './connections.ts'
 import type { FaultRoutes } from './fault-routes.ts'
 import type { Answer } from './handlers.ts'
 import { requestFrom } from './json-request.ts'
+import { BodyReader, discardRest } from './request-body.ts'
 import type { Rpcs } from './rpcs.ts'
 import type { RpcSchema } from './schema.ts'
 import { rpcs as schemas } from './schema.ts'
@@ -49,13 +51,16 @@ const routes: readonly Route[] = schemas.flatMap((schema) =>
 export class RestServer {
   readonly #rpcs: Rpcs
   readonly #faults: FaultRoutes | undefined
+  readonly #allowedHosts: AllowedHosts
+  readonly #bodies = new BodyReader()
   readonly #connections = new Connections()
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #closing = false
 
-  constructor(rpcs: Rpcs, faults: FaultRoutes | undefined) {
+  constructor(rpcs: Rpcs, faults: FaultRoutes | undefined, allowedHosts: AllowedHosts) {
     this.#rpcs = rpcs
     this.#faults = faults
+    this.#allowedHosts = allowedHosts
   }
 
   accept(socket: Socket): void {
@@ -82,14 +87,19 @@ export class RestServer {
       const code = httpCodes[status] ?? 500
       this.#send(response, code, { error: { code, message, status } })
     }
+    discardRest(request)
   }
 
   async #answer(request: IncomingMessage, signal: AbortSignal): Promise<JSONValue | undefined> {
     // Not by URL: it takes `//x` for a host, and throws at some of what may stand here.
-    const target = (request.url ?? '/').replace(/^https?:\/\/[^/]*/, '')
+    const [, authority, target = '/'] = /^(?:https?:\/\/([^/?]*))?(.*)$/i.exec(request.url ?? '/') ?? []
+    const { origin, host } = request.headers
+    const { localAddress } = request.socket
+    this.#allowedHosts.check({ host, origin, localAddress })
+    this.#allowedHosts.check({ host: authority, origin, localAddress })
     const [path = '', query = ''] = target.split('?', 2)
     if (path === '/' || path === '') return 'Ok'
-    const body = await readBody(request)
+    const body = await this.#bodies.read(request)
     const fault = this.#faults?.answer(request.method, path, body)
     if (fault) return fault as JSONValue
     const route = routes.find(({ verb, pattern }) => verb === request.method && pattern.test(path))
@@ -105,7 +115,7 @@ export class RestServer {
       typeof body === 'string'
         ? ['text/plain', body]
         : ['application/json', JSON.stringify(body, undefined, 2)]
-    response.writeHead(code, { 'content-type': type, ...last })
+    response.writeHead(code, { 'content-type': type, 'x-content-type-options': 'nosniff', ...last })
     response.end(`${text}\n`)
   }
 }
@@ -175,10 +185,4 @@ function queryFields(query: string): JSONObject {
 function jsonOf({ response }: RpcSchema, answer: Answer): JSONValue {
   const message = answer instanceof Uint8Array ? response.decode(answer) : response.fromObject(answer)
   return toProto3JSON(message)
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString()
 }

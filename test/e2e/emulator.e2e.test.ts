@@ -25,6 +25,30 @@ test('with --faults it says that it can be broken, with --json it is for machine
   assert.equal((await fetch(`http://${emulatorHost}/faults`, options)).status, 200)
 })
 
+test('--allow-host names the hosts and pages that it serves besides loopback', async () => {
+  await using emulator = startIngesterProgram([
+    'emulator',
+    '--port=0',
+    '--host=0.0.0.0',
+    '--allow-host=pubsub',
+    '--allow-host=app.example',
+  ])
+  const [, port = ''] = await emulator.said(/^PUBSUB_EMULATOR_HOST=0\.0\.0\.0:(\d+)$/m)
+  const statusFor = async (origin: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { origin } })
+    return response.status
+  }
+  assert.equal(await statusFor('http://pubsub:3000'), 200)
+  assert.equal(await statusFor('https://app.example'), 200)
+  assert.equal(await statusFor('https://evil.example'), 403)
+
+  for (const wrong of ['http://pubsub', 'pubsub:8085', '*', '']) {
+    await using refused = startIngesterProgram(['emulator', '--port=0', `--allow-host=${wrong}`])
+    assert.equal(await refused.ended, 2, wrong)
+    assert.match(refused.stderr(), /--allow-host.*a host name or an address, without a port/)
+  }
+})
+
 test('a port that is taken, or none: exit 2 with the mend', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

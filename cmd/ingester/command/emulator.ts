@@ -1,10 +1,12 @@
+import { isIP } from 'node:net'
 import { Command } from 'commander'
-import { whole } from '#argv/argument.ts'
+import { argument, whole } from '#argv/argument.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 interface Options {
   readonly port: number
   readonly host: string
+  readonly allowHost: readonly string[]
   readonly faults?: boolean
   readonly json?: boolean
 }
@@ -15,6 +17,12 @@ export function emulatorCommand(): Command {
     .description('Run the Pub/Sub emulator alone: gRPC and REST on one port, everything in memory.')
     .option('--port <n>', '0: any free one', whole(0, 65_535), 8085)
     .option('--host <address>', 'to listen on; there is no authentication', '127.0.0.1')
+    .option(
+      '--allow-host <name>',
+      'serve requests for this host name, and of web pages on it; repeatable (default: loopback, --host)',
+      (name: string, names: readonly string[]) => [...names, hostName(name)],
+      [] as readonly string[],
+    )
     .option('--faults', 'let it be broken on command: POST /faults, GET /inspect/{subscription}')
     .option('--json', 'print the address as one JSON object')
     .addHelpText(
@@ -25,12 +33,19 @@ export function emulatorCommand(): Command {
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/scan-topic
 `,
     )
-    .action(async ({ port, host, faults, json }: Options) => {
+    .action(async ({ port, host, allowHost, faults, json }: Options) => {
       const { serveEmulator } = await import('#app/emulator.ts')
       using signals = stopSignals(() => console.error('stopping'))
-      await serveEmulator({ port, host, faultRoutes: faults ?? false }, signals.stop, (address) => {
+      const options = { port, host, allowHosts: allowHost, faultRoutes: faults ?? false }
+      await serveEmulator(options, signals.stop, (address) => {
         console.log(json ? JSON.stringify(address) : `PUBSUB_EMULATOR_HOST=${address.emulatorHost}`)
         if (faults) console.error(`it can be broken by whoever reaches http://${address.emulatorHost}/faults`)
       })
     })
 }
+
+const hostName = argument((text) => {
+  if (isIP(text) === 0 && !/^[\w.-]+$/.test(text))
+    throw new Error(`must be a host name or an address, without a port, not "${text}"`)
+  return text
+})
