@@ -92,9 +92,31 @@ describe('the admin server', () => {
     assert.equal((await fetch(`${server.url}/healthz?verbose=1`)).status, 200)
   })
 
+  test('/ says in plain text what there is', async () => {
+    await using server = await start()
+    for (const path of ['', '/', '/?verbose=1']) {
+      const response = await fetch(`${server.url}${path}`)
+      assert.deepEqual([response.status, typeOf(response)], [200, 'text/plain; charset=utf-8'])
+      const lines = (await response.text()).trimEnd().split('\n')
+      assert.deepEqual(
+        lines.map((line) => line.split(' ', 1)[0]),
+        ['/healthz', '/readyz', '/metrics'],
+      )
+    }
+  })
+
+  test('no answer is kept, or taken for something else than it is', async () => {
+    await using server = await start()
+    for (const path of ['/', '/healthz', '/readyz', '/metrics', '/nothing']) {
+      const { headers } = await fetch(`${server.url}${path}`)
+      assert.equal(headers.get('x-content-type-options'), 'nosniff', path)
+      assert.equal(headers.get('cache-control'), 'no-store', path)
+    }
+  })
+
   test('any other path is 404, as JSON that names the ones there are', async () => {
     await using server = await start()
-    for (const path of ['', '/', '/health', '/healthz/', '/constructor', '/__proto__', '/%']) {
+    for (const path of ['/health', '/healthz/', '/constructor', '/__proto__', '/%']) {
       const response = await fetch(`${server.url}${path}`)
       assert.deepEqual([response.status, typeOf(response)], [404, json], path)
       assert.deepEqual(await response.json(), {
@@ -106,17 +128,20 @@ describe('the admin server', () => {
 
   test('anything but reading is 405, which names what is allowed', async () => {
     await using server = await start()
-    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
-      const response = await fetch(`${server.url}/metrics`, { method })
-      assert.deepEqual([response.status, typeOf(response)], [405, json], method)
-      assert.equal(response.headers.get('allow'), 'GET, HEAD')
-      assert.deepEqual(await response.json(), { error: 'only GET' })
+    for (const path of ['/metrics', '/']) {
+      for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+        const response = await fetch(`${server.url}${path}`, { method })
+        assert.deepEqual([response.status, typeOf(response)], [405, json], method)
+        assert.equal(response.headers.get('allow'), 'GET, HEAD')
+        assert.deepEqual(await response.json(), { error: 'only GET' })
+      }
     }
   })
 
   test('HEAD is GET without the body', async () => {
     await using server = await start({ notReadyBecause: () => ['stopping'] })
     for (const [path, status] of [
+      ['/', 200],
       ['/healthz', 200],
       ['/readyz', 503],
       ['/metrics', 200],

@@ -1,8 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
+import { ConnectionLimits } from './connection-limits.ts'
 import type { Metrics } from './metrics.ts'
 
 /** What `/readyz` says. Each is empty while all is well. */
@@ -26,30 +27,47 @@ export interface AdminServer extends AsyncDisposable {
   readonly url: string
 }
 
-type Route = (response: ServerResponse) => Promise<void> | void
+interface Route {
+  /** For people who look at `/`. */
+  readonly summary: string
+  readonly answer: (response: ServerResponse) => Promise<void> | void
+}
+
+/** A request has to be there whole within this time, and its answer taken. */
+const exchangeTimeoutMs = 5000
+/** A monitoring system has some connections; a client that has more holds them to no good. */
+const connectionBounds = { perAddress: 64, total: 256 }
 
 /**
- * `/healthz`, `/readyz`, `/metrics`: read-only, plain HTTP for probes and scrapers inside the house.
+ * `/healthz`, `/readyz`, `/metrics`: read-only, plain HTTP for probes and scrapers on the internal network. Whatever its
+ * clients do, a probe is answered: a pod whose probes fail is restarted.
  *
  * @throws the socket's error where the address cannot be had
  */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const { host, port, metrics, logger } = options
+  const metricsText = throttled(() => metrics.text())
   const routes: Readonly<Record<string, Route>> = {
-    '/healthz': (response) => sendJson(response, 200, { status: 'alive' }),
-    '/readyz': (response) => sendReadiness(response, options),
-    '/metrics': async (response) => {
-      const text = await metrics.text()
-      response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
+    '/healthz': {
+      summary: '200 while the process is alive',
+      answer: (response) => sendJson(response, 200, { status: 'alive' }),
+    },
+    '/readyz': {
+      summary: '200 while messages are consumed, else 503 with the reasons',
+      answer: (response) => sendReadiness(response, options),
+    },
+    '/metrics': {
+      summary: 'metrics as Prometheus text',
+      answer: async (response) => send(response, 200, metrics.contentType, await metricsText()),
     },
   }
-  const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 8192 }, (request, response) => {
+  const limits = new ConnectionLimits(connectionBounds)
+  const server = boundedServer(limits, (request, response) => {
     answer(routes, request, response).catch((error: unknown) => {
       logger.error({ error: messageOf(error) }, 'admin request failed')
       response.destroy()
     })
   })
-  server.maxConnections = 64
   const listening = Promise.withResolvers<void>()
   server.once('error', listening.reject)
   server.listen(port, host, () => listening.resolve())
@@ -58,10 +76,58 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
     [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
+      limits.closeAll()
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/**
+ * What `make` returns, for all who ask at the same time or soon after: however many ask, making it takes a tenth of this
+ * process's time at most. It takes milliseconds, which the messages would miss.
+ */
+function throttled(make: () => Promise<string>): () => Promise<string> {
+  let latest: Promise<string> | undefined
+  let freshUntilMs = 0
+  const renew = async () => {
+    const beganMs = performance.now()
+    freshUntilMs = Infinity
+    try {
+      return await make()
+    } finally {
+      const endMs = performance.now()
+      freshUntilMs = endMs + Math.min(9 * (endMs - beganMs), 1000)
+    }
+  }
+  return () => {
+    if (latest === undefined || performance.now() >= freshUntilMs) latest = renew()
+    return latest
+  }
+}
+
+/** A server whose connections end when their bounds or their time are exceeded. */
+function boundedServer(
+  limits: ConnectionLimits,
+  respond: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  const server = createServer({
+    headersTimeout: exchangeTimeoutMs,
+    requestTimeout: exchangeTimeoutMs,
+    keepAliveTimeout: exchangeTimeoutMs,
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: 8192,
+  })
+  server.on('connection', (socket) => limits.accept(socket))
+  server.on('request', (request, response) => {
+    const answered = limits.answering(request.socket)
+    const timer = setTimeout(() => request.socket.resetAndDestroy(), exchangeTimeoutMs)
+    response.once('close', () => {
+      clearTimeout(timer)
+      answered()
+    })
+    respond(request, response)
+  })
+  return server
 }
 
 async function answer(
@@ -71,12 +137,20 @@ async function answer(
 ): Promise<void> {
   const path = url.split('?', 1)[0] as string
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined
-  if (!route) return sendJson(response, 404, { error: 'not found', paths: Object.keys(routes) })
+  if (!route && path !== '/')
+    return sendJson(response, 404, { error: 'not found', paths: Object.keys(routes) })
   if (method !== 'GET' && method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     return sendJson(response, 405, { error: 'only GET' })
   }
-  await route(response)
+  if (route) await route.answer(response)
+  else send(response, 200, 'text/plain; charset=utf-8', indexOf(routes))
+}
+
+function indexOf(routes: Readonly<Record<string, Route>>): string {
+  return Object.entries(routes)
+    .map(([path, { summary }]) => `${path.padEnd(10)} ${summary}\n`)
+    .join('')
 }
 
 function sendReadiness(response: ServerResponse, { notReadyBecause, degradedBecause }: Readiness): void {
@@ -87,5 +161,10 @@ function sendReadiness(response: ServerResponse, { notReadyBecause, degradedBeca
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`)
+  send(response, status, 'application/json', `${JSON.stringify(body)}\n`)
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+  response.writeHead(status, headers).end(text)
 }
