@@ -144,6 +144,23 @@ test('a server that stays silent is left and connected to anew, again and again,
   await confirm(connection)
 })
 
+for (const [what, drop] of [
+  ['takes every connection away again', (proxy: TcpProxy) => proxy.cut()],
+  ['turns every connection away', (proxy: TcpProxy) => proxy.turnAway()],
+] as const) {
+  test(`a server that ${what} is connected to ever more seldom`, async () => {
+    await using proxy = await TcpProxy.to(server.port)
+    const connection = await connect({ port: proxy.port })
+    const end = performance.now() + 3000
+    while (performance.now() < end) {
+      if (connection.away === undefined) drop(proxy)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    // At once, and then after at least 50, 100, 200, 400, 800 and 1,600 ms.
+    assert.ok(proxy.connections <= 8, `${proxy.connections} connections`)
+  })
+}
+
 test('what a silent server leaves without an answer has the connection’s reason', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import { RedisFailure, asRedisFailure, isScriptLost } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
@@ -25,6 +25,8 @@ const protocolSha = createHash('sha1').update(protocol).digest('hex')
 const defaultAnswerWithinMs = 500
 const connectTimeoutMs = 2000
 const disconnectTimeoutMs = 100
+/** A connection that was lost sooner was none: a proxy without a server behind it takes and drops them at once. */
+const settledMs = 5000
 
 /**
  * One connection, opened in the background again and again, on which nothing is queued while it is away and nothing
@@ -36,10 +38,12 @@ export class RedisConnection implements ScriptRunner {
   /** By the server itself: password or database. */
   #turnedAway = false
   #opened: () => void = () => {}
+  /** When it was connected the last time; infinitely late before that. */
+  #readyAtMs = Infinity
 
   constructor(options: RedisOptions) {
     const { host, port, password, db, tls, answerWithinMs = defaultAnswerWithinMs } = options
-    const backoff = exponentialBackoff({ initialMs: 100, maxMs: 3000 })
+    const backoff = reconnectBackoff()
     this.#client = new Redis({
       host,
       port,
@@ -59,7 +63,11 @@ export class RedisConnection implements ScriptRunner {
       // A server that is away does not answer our goodbye either.
       disconnectTimeout: disconnectTimeoutMs,
       keepAlive: 10_000,
-      retryStrategy: () => backoff.next(),
+      retryStrategy: () => {
+        if (performance.now() - this.#readyAtMs >= settledMs) backoff.reset()
+        this.#readyAtMs = Infinity
+        return backoff.next()
+      },
       // After a failover the name may stand for another server: look again.
       reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     })
@@ -72,7 +80,7 @@ export class RedisConnection implements ScriptRunner {
       // ioredis goes on all the same: without a password, or in database 0.
       if (this.#turnedAway) return this.#client.disconnect(true)
       this.#lastError = undefined
-      backoff.reset()
+      this.#readyAtMs = performance.now()
       this.#opened()
     })
   }
