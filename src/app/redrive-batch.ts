@@ -19,7 +19,7 @@ import { grpcStatus, isPermanent, statusOf } from '#pubsub/client.ts'
 import type { PublishOutcome } from '#pubsub/publish-apart.ts'
 import { publishApart } from '#pubsub/publish-apart.ts'
 import type { OutgoingMessage } from '#pubsub/publisher.ts'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
 import type { Conversation } from './dead-letters.ts'
@@ -85,7 +85,7 @@ export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
   }
   await retry(attempt, {
     clock: systemClock,
-    backoff: exponentialBackoff({ initialMs: 250, maxMs: 3000 }),
+    backoff: reconnectBackoff(),
     withinMs: run.patienceMs,
     signal: run.user.stop,
     retryable: (error) => error instanceof PublishTrouble && !isHopeless(error.cause),

@@ -1,7 +1,7 @@
 import { writeDuration } from '#config/values.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
 
@@ -36,7 +36,7 @@ export class Startup {
     try {
       return await retry(attempt, {
         clock: systemClock,
-        backoff: exponentialBackoff({ initialMs: 250, maxMs: 3000 }),
+        backoff: reconnectBackoff(),
         withinMs: Math.max(0, this.#endMs - systemClock.now()),
         ...(this.#signal ? { signal: this.#signal } : {}),
         retryable: (error) => !(error instanceof ConfigurationError) && !hopeless(error),

@@ -7,7 +7,7 @@ import type { DecodeLimits, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import type { Source } from '#core/source.ts'
 import type { Writer } from '#core/writer.ts'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { BatchPorts } from './batch.ts'
 import { writeBatch } from './batch.ts'
@@ -38,8 +38,6 @@ export interface EnginePorts {
   readonly logger: Logger
   readonly clock: Clock
 }
-
-const holdBackoff = { initialMs: 200, maxMs: 5000 }
 
 /**
  * Takes deliveries from a source to their settlement: decode, fan out to lanes by key, write, settle; what cannot
@@ -164,7 +162,7 @@ export class Engine {
 
   #newHold(name: string): Hold {
     const { clock, logger } = this.#ports
-    const backoff = exponentialBackoff(holdBackoff)
+    const backoff = reconnectBackoff()
     const changed = () => this.#holdsChanged()
     return new Hold({ name, clock, logger, backoff, changed, aborted: this.#abort.signal })
   }

@@ -1,6 +1,6 @@
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
 import { requestsOf } from './chunks.ts'
@@ -73,7 +73,7 @@ export class Acknowledger {
     const sent = retry(request, {
       clock,
       withinMs,
-      backoff: exponentialBackoff({ initialMs: 100, maxMs: 5000 }),
+      backoff: reconnectBackoff(),
       retryable: (error) => !isPermanent(error),
     }).then(
       () => {},

@@ -1,7 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
 import { requestsOf } from './chunks.ts'
@@ -108,7 +108,7 @@ export class Leases {
       await retry(attempt, {
         clock,
         withinMs: ackDeadlineMs / 3,
-        backoff: exponentialBackoff({ initialMs: 100, maxMs: 1000 }),
+        backoff: reconnectBackoff(),
         signal: this.#closing.signal,
         retryable: (error) => !isPermanent(error),
       })

@@ -3,7 +3,7 @@ import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Backoff } from '#runtime/backoff.ts'
-import { exponentialBackoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
 import { isPermanent } from './client.ts'
@@ -23,8 +23,6 @@ export interface StreamGroupOptions {
   readonly onFatal: (error: Error) => void
 }
 
-const reopenBackoff = { initialMs: 100, maxMs: 10_000 }
-
 /**
  * Keeps a number of streams open while it is told to: each that ends, for whatever reason (with OK too, which the
  * client library would not reopen), is followed by another.
@@ -40,7 +38,7 @@ export class StreamGroup {
 
   constructor(options: StreamGroupOptions) {
     this.#options = options
-    this.#backoff = exponentialBackoff(reopenBackoff)
+    this.#backoff = reconnectBackoff()
   }
 
   get openCount(): number {
