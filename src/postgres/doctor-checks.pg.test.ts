@@ -311,6 +311,22 @@ describe('a role', () => {
     await database.query('DROP OWNED BY no_control; DROP ROLE no_control')
   })
 
+  test('for which the server does not support reading the epoch (Aurora): said, with what to do', async () => {
+    await using database = await freshDatabase(server)
+    await database.query(`SET allow_system_table_mods = on;
+      ALTER FUNCTION pg_current_wal_lsn() RENAME TO pg_current_wal_lsn_of_the_server;
+      CREATE FUNCTION pg_catalog.pg_current_wal_lsn() RETURNS pg_lsn LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'not supported' USING ERRCODE = '0A000'; END $$`)
+    const found = await finding(database, 'epoch')
+    await database.query(`DROP FUNCTION pg_current_wal_lsn();
+      ALTER FUNCTION pg_current_wal_lsn_of_the_server() RENAME TO pg_current_wal_lsn;
+      RESET allow_system_table_mods`)
+    assert.equal(found.status, 'failed')
+    assert.match(found.detail, /not available on this server, so the cache is never used: .* \[0A000\]/)
+    assert.match(printed(found), /INGESTER_REDIS_ENABLED=false/)
+    assert.equal((await finding(database, 'epoch')).status, 'ok')
+  })
+
   test('that is a superuser, or owns the tables: another one is made, with what it needs', async () => {
     await using database = await freshDatabase(server)
     const owner = await roleOf(database, 'owns')

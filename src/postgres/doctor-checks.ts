@@ -3,7 +3,7 @@ import type { Check, Finding } from '#core/finding.ts'
 import { failed, inTurn, ok, skipped, skippedAll } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
-import { addressOf, asOwner, ingester, sql } from '#core/mend.ts'
+import { addressOf, asOwner, ingester, setting, sql } from '#core/mend.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { connectionFinding } from './connection-finding.ts'
 import { readEpoch } from './epoch.ts'
@@ -131,6 +131,9 @@ function migrationsFinding({ known, mayMigrate: may }: MigrationFacts): Finding 
   return failed(migrated, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)('migrate up'))
 }
 
+/** No table or column, no rights on it, or somebody who has locked it. */
+const toldElsewhere: ReadonlySet<string> = new Set(['42P01', '42703', '42501', '55P03'])
+
 /** Without it the cache is never used. */
 async function epochFinding(
   client: Queryable,
@@ -148,7 +151,11 @@ async function epochFinding(
     if (epoch !== null) return ok(epochKnown, epoch)
     return skipped(epochKnown, `${table.name} has none, see above: the cache is not used`)
   } catch (error) {
-    if ((error as { code?: string }).code === undefined) throw error
-    return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
+    const { code } = error as { code?: string }
+    if (code === undefined) throw error
+    // What is missing is told by the checks of the tables.
+    if (toldElsewhere.has(code)) return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
+    const detail = `not available on this server, so the cache is never used: ${messageOf(error)} [${code}]; do without Redis`
+    return failed(epochKnown, detail, setting({ INGESTER_REDIS_ENABLED: 'false' }))
   }
 }

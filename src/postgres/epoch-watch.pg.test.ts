@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import type pg from 'pg'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
+import { startPostgres } from '#stack/postgres.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, startTestServer, until, untilBlocked } from '../../test/support/postgres.ts'
+import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { EpochWatch, epochValidMs } from './epoch-watch.ts'
 import { bumpEpoch, readEpoch } from './epoch.ts'
@@ -31,7 +33,8 @@ function watched(database: TestDatabase, poolSize = 2): Watched {
   const lines: string[] = []
   const note = (_: unknown, message: string) => void lines.push(message)
   const logger = { ...noLogger, info: note, warn: note }
-  const watch = new EpochWatch({ pool, table: scans.sink, pipeline: 'scans', logger, clock })
+  const backoff = { next: () => soonMs, reset: () => {} }
+  const watch = new EpochWatch({ pool, table: scans.sink, pipeline: 'scans', logger, clock, backoff })
   return {
     pool,
     clock,
@@ -211,6 +214,63 @@ test('a connection that is made while it is read leads to another reading', asyn
   await bumpEpoch(database.options, 'scans')
   await clock.advance(soonMs)
   await untilAnother(watch, before)
+})
+
+describe('a server that does not let it be read is asked ever more seldom, and keeps its connection', () => {
+  const refusals = {
+    'a right that is missing': 'REVOKE EXECUTE ON FUNCTION pg_current_wal_lsn() FROM PUBLIC',
+    'a function that the server does not support (Aurora)': `SET allow_system_table_mods = on;
+       ALTER FUNCTION pg_current_wal_lsn() RENAME TO pg_current_wal_lsn_of_the_server;
+       CREATE FUNCTION pg_catalog.pg_current_wal_lsn() RETURNS pg_lsn LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'not supported' USING ERRCODE = '0A000'; END $$`,
+  }
+  for (const [name, statement] of Object.entries(refusals)) {
+    test(name, async () => {
+      const own = await startPostgres({ port: 0, settings: { fsync: 'off' } })
+      try {
+        await using database = await freshDatabase(own)
+        await database.query(`CREATE ROLE plain LOGIN PASSWORD '${own.password}' IN ROLE pg_read_all_data`)
+        await database.query(statement)
+        await using proxy = await TcpProxy.to(own.port)
+        const pool = database.pool({ user: 'plain', port: proxy.port })
+        let readings = 0
+        pool.on('acquire', () => (readings += 1))
+        const clock = new VirtualClock()
+        using watch = new EpochWatch({ pool, table: scans.sink, pipeline: 'scans', logger: noLogger, clock })
+        await watch.read()
+        assert.match(watch.trouble ?? '', /cannot be read/)
+        const seconds = 60
+        for (let i = 0; i < seconds * 20; i++) {
+          await clock.advance(50)
+          await until(async () => clock.timers === 1)
+        }
+        assert.ok(readings >= seconds / 5 && readings <= seconds / 2.5 + 8, `${readings} readings`)
+        assert.equal(proxy.connections, 1)
+      } finally {
+        await own.stop()
+      }
+    })
+  }
+})
+
+test('a server that takes every connection away again is asked ever more seldom', async () => {
+  await using database = await freshDatabase(server)
+  await using proxy = await TcpProxy.to(server.port)
+  const pool = database.pool({ port: proxy.port })
+  const clock = new VirtualClock()
+  using watch = new EpochWatch({ pool, table: scans.sink, pipeline: 'scans', logger: noLogger, clock })
+  await watch.read()
+  assert.notEqual(watch.current, undefined)
+  const seconds = 60
+  for (let i = 0; i < seconds * 20; i++) {
+    if (watch.current !== undefined) {
+      proxy.cut()
+      await until(async () => watch.current === undefined)
+    }
+    await clock.advance(50)
+    await until(async () => clock.timers === 1)
+  }
+  assert.ok(proxy.connections <= seconds / 2.5 + 8, `${proxy.connections} connections`)
 })
 
 test('disposed, it leaves neither timer nor listener, also in the middle of a reading', async () => {

@@ -2,8 +2,11 @@ import type pg from 'pg'
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
+import type { Backoff } from '#runtime/backoff.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { readEpoch } from './epoch.ts'
+import { losesConnection } from './sqlstate.ts'
 
 export interface EpochWatchOptions {
   readonly pool: pg.Pool
@@ -11,10 +14,12 @@ export interface EpochWatchOptions {
   readonly pipeline: string
   readonly logger: Logger
   readonly clock: Clock
+  /** Between readings that fail, and after connections that were lost. */
+  readonly backoff?: Backoff
 }
 
 const readEveryMs = 5000
-/** After a connection was lost or made, or a reading failed. */
+/** After a connection was made. */
 const soonMs = 100
 /**
  * An epoch is used for so long after it was asked for, and no longer: who cannot read it any more does not know what
@@ -32,6 +37,9 @@ export class EpochWatch implements Disposable {
   #lastEpoch: string | undefined
   #trouble: string | undefined
   #losses = 0
+  readonly #backoff: Backoff
+  /** When a reading failed or a connection was lost, the last time. */
+  #unsettledAtMs = -Infinity
   #reading = false
   #readAgain = false
   #cancelTimer: (() => void) | undefined
@@ -39,6 +47,7 @@ export class EpochWatch implements Disposable {
 
   constructor(options: EpochWatchOptions) {
     this.#options = options
+    this.#backoff = options.backoff ?? reconnectBackoff()
     options.pool.on('connect', this.#connected)
     options.pool.on('remove', this.#lost)
   }
@@ -63,7 +72,10 @@ export class EpochWatch implements Disposable {
     this.#readAgain = false
     await this.#readOnce()
     this.#reading = false
-    if (!this.#disposed) this.#readIn(this.#readAgain || !this.#known ? soonMs : readEveryMs)
+    if (this.#disposed) return
+    if (!this.#known) return this.#readLater()
+    this.#readIn(this.#readAgain ? soonMs : readEveryMs)
+    if (this.#options.clock.now() - this.#unsettledAtMs >= readEveryMs) this.#backoff.reset()
   }
 
   [Symbol.dispose](): void {
@@ -73,17 +85,25 @@ export class EpochWatch implements Disposable {
     this.#options.pool.off('remove', this.#lost)
   }
 
-  readonly #connected = (): void => this.#readSoon()
+  readonly #connected = (): void => {
+    if (this.#reading) this.#readAgain = true
+    else this.#readIn(soonMs)
+  }
 
   readonly #lost = (): void => {
     this.#losses += 1
+    // Else it is being read, or will be.
+    if (this.#known && !this.#reading) this.#readLater()
     this.#known = undefined
-    this.#readSoon()
   }
 
-  #readSoon(): void {
-    if (this.#reading) this.#readAgain = true
-    else this.#readIn(soonMs)
+  /**
+   * Each reading may open a connection: a server that refuses it, or takes every connection away again, is asked ever more
+   * seldom.
+   */
+  #readLater(): void {
+    this.#unsettledAtMs = this.#options.clock.now()
+    this.#readIn(this.#backoff.next())
   }
 
   #readIn(ms: number): void {
@@ -96,7 +116,7 @@ export class EpochWatch implements Disposable {
     const losses = this.#losses
     const askedAtMs = clock.now()
     try {
-      const epoch = await readEpoch(pool, table, pipeline)
+      const epoch = await lentBy(pool, (client) => readEpoch(client, table, pipeline))
       if (epoch === null)
         return this.#failed(
           `${table.name} is not there, or is no plain table that survives a crash, and so has no epoch`,
@@ -128,5 +148,19 @@ export class EpochWatch implements Disposable {
     if (this.#trouble === undefined)
       this.#options.logger.warn({}, `going on without the cache, nothing is lost: ${reason}`)
     this.#trouble = reason
+  }
+}
+
+/** An error that is the server's answer, as of a function that it refuses, does not cost the connection. */
+async function lentBy<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let isLost = false
+  try {
+    return await work(client)
+  } catch (error) {
+    isLost = losesConnection(error)
+    throw error
+  } finally {
+    client.release(isLost)
   }
 }

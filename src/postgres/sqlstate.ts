@@ -78,6 +78,11 @@ export function breaksConnection({ class: failureClass, code }: WriteFailure): b
   return failureClass === 'infrastructure' || failureClass === 'unknown' || staleStatement.has(code ?? '')
 }
 
+/** As {@link breaksConnection}, of a query that is no prepared statement. What the server says leaves the connection good. */
+export function losesConnection(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || classify(error).failureClass === 'infrastructure'
+}
+
 function classify(error: unknown): { failureClass: FailureClass; code: string | undefined } {
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
