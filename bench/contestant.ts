@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { reveal } from '#core/secret.ts'
 import type { Program } from '../test/support/program.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../test/support/program.ts'
 import { metric } from '../test/support/system.ts'
@@ -43,7 +44,7 @@ function environmentOf(
     INGESTER_POSTGRES_HOST: database.host,
     INGESTER_POSTGRES_PORT: String(database.port),
     INGESTER_POSTGRES_USER: database.user,
-    INGESTER_POSTGRES_PASSWORD: database.password,
+    INGESTER_POSTGRES_PASSWORD: reveal(database.password),
     INGESTER_POSTGRES_DB: database.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
     INGESTER_REDIS_ADDR: redis.address,

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { crossChecks } from '#config/config.ts'
-import { secretFiles } from '#config/environment.ts'
+import { secretFiles } from '#config/secrets.ts'
 import { dependentDefaults, groups, spec } from '#config/spec.ts'
 import type { InWords } from '#config/validators.ts'
 

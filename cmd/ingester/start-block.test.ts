@@ -6,7 +6,7 @@ import { configOf } from '#config/config.ts'
 import { demoBlock, runBlock } from './start-block.ts'
 
 const { config } = configOf({
-  INGESTER_PROJECTID: 'p',
+  INGESTER_PROJECTID: 'my-project',
   INGESTER_TOPICID: 'scan-topic',
   INGESTER_SUBSCRIPTIONID: 'scan-sub',
   INGESTER_POSTGRES_USER: 'u',

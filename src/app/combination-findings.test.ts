@@ -11,7 +11,7 @@ import {
 
 const configWith = (environment: Readonly<Record<string, string>> = {}) =>
   configOf({
-    INGESTER_PROJECTID: 'p',
+    INGESTER_PROJECTID: 'my-project',
     INGESTER_POSTGRES_USER: 'u',
     INGESTER_POSTGRES_PASSWORD: 'p',
     INGESTER_POSTGRES_DB: 'd',

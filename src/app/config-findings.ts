@@ -1,14 +1,15 @@
 import type { Config } from '#config/config.ts'
 import { configOf } from '#config/config.ts'
-import type { Environment } from '#config/environment.ts'
-import { readEnvironment, withSecrets } from '#config/environment.ts'
+import type { Environment, Sources } from '#config/environment.ts'
+import { processEnvironment, readSources } from '#config/environment.ts'
 import { ConfigFault } from '#config/fault.ts'
-import { spec } from '#config/spec.ts'
+import { secretFiles } from '#config/secrets.ts'
+import { quoted } from '#config/shown.ts'
+import { rightValue, spec } from '#config/spec.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
 import type { Mend } from '#core/mend.ts'
-import { secret, setting, shell, shellWord } from '#core/mend.ts'
+import { remark, secret, setting, shell, shellWord } from '#core/mend.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import type { Surroundings } from './pasteable.ts'
 import { pipelineNamed, pipelineNames } from './pipelines.ts'
@@ -24,93 +25,105 @@ export interface ConfigReading {
 
 /** The configuration, or all that is wrong with it; and the names that are set and do nothing. */
 export function readConfig(envFile: string | undefined): ConfigReading {
-  const own = readEnvironment(undefined)
-  let environment = own
+  const own = processEnvironment()
+  let sources: Sources
   try {
-    environment = readEnvironment(envFile)
+    sources = readSources(envFile)
   } catch (error) {
-    const copy = shell(`cp -i .env.demo ${shellWord(envFile ?? '')}`)
+    const [fault = ''] = faultsOf(error)
+    const mend = / ENOENT/.test(fault)
+      ? shell(`cp -i .env.demo ${shellWord(envFile ?? '')}`)
+      : remark(`make ${quoted(envFile ?? '')} a file of lines NAME=value, in UTF-8, that this user can read`)
     return {
-      findings: [failed(name, messageOf(error).replace(/^.*\n\s*/, ''), copy)],
-      surroundings: { envFile, own, environment },
+      findings: [failed(name, fault, mend)],
+      surroundings: { envFile, own, environment: own },
       usable: undefined,
     }
   }
+  const { environment, ...circumstances } = sources
   const surroundings = { envFile, own, environment }
+  const unknown = (warnings: readonly string[]) => warnings.map((one) => unknownFinding(one, surroundings))
   try {
-    const { environment: complete, faults } = withSecrets(environment)
-    const { config, warnings } = configOf(complete, faults, pipelineNames)
+    const { config, warnings } = configOf(environment, { ...circumstances, pipelines: pipelineNames })
     const pipeline = pipelineNamed(config.pipeline)
     const from = envFile === undefined ? 'from the environment' : `from the environment and ${envFile}`
-    const unknown = warnings.map((one) => unknownFinding(one, surroundings))
     return {
-      findings: [ok(name, `every variable is right, ${from}`), ...unknown],
+      findings: [ok(name, `every variable is right, ${from}`), ...unknown(warnings)],
       surroundings,
       usable: { config, pipeline },
     }
   } catch (error) {
-    const faults =
-      error instanceof ConfigFault
-        ? error.faults
-        : error instanceof ConfigurationError
-          ? [error.message]
-          : undefined
-    if (!faults) throw error
-    return {
-      findings: faults.map((fault) => failed(name, fault, mendOf(fault, environment))),
-      surroundings,
-      usable: undefined,
-    }
+    const faults = faultsOf(error)
+    const warnings = error instanceof ConfigFault ? error.warnings : []
+    const findings = faults.map((fault) => failed(name, fault, mendOf(fault, sources, surroundings)))
+    return { findings: [...findings, ...unknown(warnings)], surroundings, usable: undefined }
   }
+}
+
+/** @throws what is no fault of the configuration */
+function faultsOf(error: unknown): readonly string[] {
+  if (error instanceof ConfigFault) return error.faults
+  throw error
 }
 
 const variable = /\b(?:INGESTER|PUBSUB)_[A-Z_]+\b/g
 
 /** The value that the fault itself proposes, or the default: that of the first variable, if that is enough. */
-function mendOf(fault: string, environment: Environment): Mend {
+function mendOf(fault: string, sources: Sources, surroundings: Surroundings): Mend {
+  const { faults: ofFile, environment } = sources
+  if (ofFile.includes(fault)) return remark(`change that line: ${fault.replace(/^[^;]*; /, '')}`)
   const [, missing, example] = /^(\w+) is not set; for example \w+=(.*)$/.exec(fault) ?? []
   if (missing !== undefined && example !== undefined) {
     return missing.endsWith('PASSWORD') ? secret(missing) : setting({ [missing]: example })
   }
-  const [, ofFile] = /^(\w+)_FILE .*(?:cannot be read|is empty)/.exec(fault) ?? []
-  if (ofFile !== undefined) return secret(ofFile)
+  const [, ofSecret] = /^(INGESTER_(?:POSTGRES|REDIS)_(?:PASSWORD|URL))(?:_FILE|:| has)/.exec(fault) ?? []
+  if (ofSecret !== undefined) return secret(ofSecret)
+  const [, wrong, meant] = /^(\w+): .*; a URL belongs in (\w+)/.exec(fault) ?? []
+  if (wrong !== undefined && meant !== undefined) return shell(renamed(wrong, meant, surroundings))
   const [first = '', ...more] = new Set(fault.match(variable))
   const candidates = [[first], [first, ...more]].map((names) =>
-    Object.fromEntries(names.map((one) => [one, ''])),
+    Object.fromEntries(names.map((one) => [one, (isVariable(one) && rightValue(one)) || ''])),
   )
-  const enough = candidates.find((values) => !faultsWith({ ...environment, ...values }).includes(fault))
-  return setting(enough ?? { [first]: '' })
+  const enough = candidates.find((values) => !isStill(fault, { ...environment, ...values }, sources))
+  return setting(enough ?? candidates[0] ?? {})
 }
 
-function faultsWith(environment: Environment): readonly string[] {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+const isVariable = (one: string): one is keyof typeof spec => Object.hasOwn(spec, one)
+
+function isStill(fault: string, environment: Environment, { places }: Sources): boolean {
   try {
-    const { environment: complete, faults } = withSecrets(set)
-    configOf(complete, faults, pipelineNames)
-    return []
+    configOf(environment, { places, pipelines: pipelineNames })
+    return false
   } catch (error) {
-    if (error instanceof ConfigFault) return error.faults
-    throw error
+    return faultsOf(error).includes(fault)
   }
 }
 
 /** Perhaps a slip of the pen: then it is renamed where it stands. Else it goes. */
-function unknownFinding(text: string, { envFile, own }: Surroundings): Finding {
-  const [wrong = ''] = text.match(variable) ?? []
+function unknownFinding(text: string, surroundings: Surroundings): Finding {
+  const [wrong] = /^\w+/.exec(text) ?? []
+  if (wrong === undefined) return warning('unknown variable', text, remark('take it out of the environment'))
   const meant = nearest(wrong)
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+  return warning('unknown variable', `${text}${hint}`, shell(renamed(wrong, meant, surroundings)))
+}
+
+/** Gives a variable its right name where it stands; without one it is removed. */
+function renamed(wrong: string, meant: string | undefined, { envFile, own }: Surroundings): string {
   const inShell = meant === undefined ? `unset ${wrong}` : `export ${meant}="$${wrong}"; unset ${wrong}`
   const change = meant === undefined ? `/${wrong} *=/d` : `s/${wrong} *=/${meant}=/`
   const isOwn = own[wrong] !== undefined || envFile === undefined
-  const command = isOwn ? inShell : `sed -i.bak '${change}' ${shellWord(envFile)}`
-  return warning('unknown variable', `${text}${hint}`, shell(command))
+  return isOwn ? inShell : `sed -i.bak '${change}' ${shellWord(envFile)}`
 }
 
 /** As many letters may differ. */
 const mostSlips = 3
 
 function nearest(wrong: string): string | undefined {
-  const known = Object.keys(spec).map((one) => ({ one, slips: slipsBetween(wrong, one) }))
+  const known = [...Object.keys(spec), ...secretFiles].map((one) => ({
+    one,
+    slips: slipsBetween(wrong, one),
+  }))
   return known.filter(({ slips }) => slips <= mostSlips).sort((a, b) => a.slips - b.slips)[0]?.one
 }
 

@@ -13,6 +13,9 @@ test('the addresses, names and secrets of others are not those of the demo', () 
     {
       INGESTER_REDIS_ADDR: 'redis.example.com:6380',
       INGESTER_REDIS_PASSWORD: 'of another Redis',
+      INGESTER_REDIS_URL: 'rediss://:of-another@redis.example.com:6380/7',
+      INGESTER_POSTGRES_URL: 'postgres://of:another@db.example.com/database',
+      INGESTER_POSTGRES_PASSWORD_FILE: '/no/such/file',
       INGESTER_REDIS_DB: '7',
       INGESTER_REDIS_TLS: 'true',
       INGESTER_POSTGRES_HOST: 'db.example.com',
@@ -26,7 +29,7 @@ test('the addresses, names and secrets of others are not those of the demo', () 
   )
   assert.deepEqual([redis.host, redis.port, redis.password], ['127.0.0.1', 6379, undefined])
   assert.deepEqual([redis.db, redis.tls], [0, false])
-  assert.deepEqual([postgres.host, postgres.password, postgres.sslMode], ['127.0.0.1', 'p', 'disable'])
+  assert.deepEqual([postgres.host, postgres.password(), postgres.sslMode], ['127.0.0.1', 'p', 'disable'])
   assert.deepEqual([pubsub.projectId, pubsub.emulatorHost], ['test-project', '127.0.0.1:8085'])
   assert.deepEqual([pubsub.topicId, pubsub.subscriptionId, pipeline], ['scan-topic', 'scan-sub', 'scans'])
 })

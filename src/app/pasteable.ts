@@ -66,7 +66,14 @@ function origin(name: string, { envFile, own, environment }: Surroundings): stri
 
 /** Variables that `stack up` prints, and the one that would contradict them. */
 const ofStack =
-  /^INGESTER_(PROJECTID|POSTGRES_(HOST|PORT|USER|PASSWORD|PASSWORD_FILE|DB|SSL_MODE)|REDIS_(ADDR|ENABLED))$/
+  /^INGESTER_(PROJECTID|POSTGRES_(URL(_FILE)?|HOST|PORT|USER|PASSWORD(_FILE)?|DB|SSL_MODE)|REDIS_(URL(_FILE)?|ADDR|ENABLED))$/
+
+/** What such lines of the file would go on to say. */
+const contradicting = Object.fromEntries(
+  ['POSTGRES_PASSWORD_FILE', 'POSTGRES_URL', 'POSTGRES_URL_FILE', 'REDIS_URL', 'REDIS_URL_FILE'].map(
+    (name) => [`INGESTER_${name}`, ''],
+  ),
+)
 
 /** They are added to the file that is in use, where the last assignment holds: `--write` would replace all of it. */
 function stackLines(surroundings: Surroundings): string[] {
@@ -83,26 +90,36 @@ function stackLines(surroundings: Surroundings): string[] {
     head(envFile),
     `(echo; bin/ingester stack up --detach) >> ${shellWord(envFile)}`,
     ...unset,
-    ...settingLines({ INGESTER_POSTGRES_PASSWORD_FILE: '' }, { ...surroundings, own: {} }),
+    ...settingLines(contradicting, { ...surroundings, own: {} }),
   ]
 }
 
 function settingLines(values: Readonly<Record<string, string>>, surroundings: Surroundings): string[] {
   const { envFile, environment } = surroundings
+  const file = shellWord(envFile ?? '')
+  const wanted = Object.entries(values)
+  const set = wanted.filter(([, value]) => value !== '')
   // An empty value takes one back; where there is none, there is nothing to do.
-  const wanted = Object.entries(values).filter(
-    ([name, value]) => value !== '' || environment[name] !== undefined,
-  )
-  const inShell = wanted
-    .filter(([name]) => isOwn(name, surroundings))
-    .map(([name, value]) => (value === '' ? `unset ${name}` : `export ${name}=${shellWord(value)}`))
-  const inFile = wanted
-    .filter(([name]) => !isOwn(name, surroundings))
+  const removed = wanted
+    .filter(([name, value]) => value === '' && environment[name] !== undefined)
+    .map(([name]) => name)
+  const isHere = (name: string) => isOwn(name, surroundings)
+  const assignments = set
+    .filter(([name]) => !isHere(name))
     .map(([name, value]) => shellWord(`${name}=${inQuotes(value)}`))
-  if (inFile.length === 0) return inShell
-  // The last assignment holds. The empty line: the file's last one may have no end.
-  return [...inShell, `printf '%s\\n' '' ${inFile.join(' ')} >> ${shellWord(envFile ?? '')}`]
+  return [
+    ...removed.filter(isHere).map((name) => `unset ${name}`),
+    ...set.filter(([name]) => isHere(name)).map(([name, value]) => `export ${name}=${shellWord(value)}`),
+    ...removed
+      .filter((name) => !isHere(name))
+      .map((name) => `sed -E -i.bak '${assignmentOf(name)}d' ${file}`),
+    // The last assignment holds. The empty line: the file's last one may have no end.
+    ...(assignments.length > 0 ? [`printf '%s\\n' '' ${assignments.join(' ')} >> ${file}`] : []),
+  ]
 }
+
+/** The lines of an env file that assign to a variable, for sed -E. */
+const assignmentOf = (name: string) => `/^ *(export +)?${name} *=/`
 
 /** A value as an env file takes it. */
 function inQuotes(value: string): string {
@@ -125,7 +142,7 @@ function secretLine(name: string, surroundings: Surroundings): string {
   if (isOwn(name, surroundings) || envFile === undefined) return `${ask(name)}; export ${name}`
   // `[^`: an interactive bash takes `[!A` for a command of its history.
   const quote = `case $SECRET in *\\'*\\\`*|*\\\`*\\'*) Q='"' ;; *\\'*) Q='\`' ;; *[^A-Za-z0-9_@%+=:,./-]*) Q="'" ;; *) Q= ;; esac`
-  const others = `REST=$(sed '/^ *\\(export *\\)\\{0,1\\}${name} *=/d' ${shellWord(envFile)})`
+  const others = `REST=$(sed -E '${assignmentOf(name)}d' ${shellWord(envFile)})`
   const write = `(umask 077; printf '%s\\n' "$REST" "${name}=$Q$SECRET$Q" > ${shellWord(envFile)})`
   return `${ask('SECRET')}; ${quote}; ${others} && ${write}; unset SECRET REST Q`
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { describe, test } from 'node:test'
+import type { Config } from './config.ts'
 import { configOf } from './config.ts'
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
@@ -12,11 +13,20 @@ const needed = {
   INGESTER_POSTGRES_PASSWORD: 'hunter2',
   INGESTER_POSTGRES_DB: 'scanner_dev',
 }
+/** With the secrets that its functions give. */
+function revealed({ postgres, redis, ...others }: Config): object {
+  return {
+    ...others,
+    postgres: { ...postgres, password: postgres.password() },
+    redis: { ...redis, password: redis.password?.() },
+  }
+}
+
 const configWith = (environment: Environment) => configOf({ ...needed, ...environment }).config
 
 function faultsOf(environment: Environment, pipelines?: readonly string[]): readonly string[] {
   try {
-    configOf(environment, [], pipelines)
+    configOf(environment, pipelines ? { pipelines } : {})
   } catch (error) {
     assert.ok(error instanceof ConfigFault, String(error))
     return error.faults
@@ -36,7 +46,7 @@ test('a pipeline that is not there is told with all other faults', () => {
 
 test('with what is needed set, all the rest has its default', () => {
   const workers = availableParallelism()
-  assert.deepEqual(configWith({}), {
+  assert.deepEqual(revealed(configWith({})), {
     pipeline: 'scans',
     pubsub: {
       projectId: 'my-project',
@@ -55,6 +65,7 @@ test('with what is needed set, all the rest has its default', () => {
       password: 'hunter2',
       database: 'scanner_dev',
       sslMode: 'verify-full',
+      authoritiesFile: undefined,
       poolSize: workers + 2,
       statementTimeoutMs: 30_000,
     },
@@ -65,6 +76,7 @@ test('with what is needed set, all the rest has its default', () => {
       password: undefined,
       db: 0,
       tls: false,
+      authoritiesFile: undefined,
       ttlMs: 604_800_000,
       claims: true,
     },
@@ -88,6 +100,7 @@ test('every variable reaches its place', () => {
     INGESTER_MAX_OUTSTANDING_BYTES: '2KiB',
     INGESTER_MAX_MESSAGE_BYTES: '1KiB',
     INGESTER_MAX_CLOCK_SKEW: '0',
+    INGESTER_POSTGRES_URL: 'postgres://other:secret@other:1/other',
     INGESTER_POSTGRES_HOST: 'db',
     INGESTER_POSTGRES_PORT: '65535',
     INGESTER_POSTGRES_USER: 'u',
@@ -97,6 +110,7 @@ test('every variable reaches its place', () => {
     INGESTER_POSTGRES_POOL_SIZE: '3',
     INGESTER_POSTGRES_STATEMENT_TIMEOUT: '1m',
     INGESTER_REDIS_ENABLED: 'false',
+    INGESTER_REDIS_URL: 'redis://:secret@other:2/2',
     INGESTER_REDIS_ADDR: 'cache:1',
     INGESTER_REDIS_PASSWORD: ' r w ',
     INGESTER_REDIS_DB: '65535',
@@ -116,9 +130,9 @@ test('every variable reaches its place', () => {
     INGESTER_HTTP_PORT: '0',
   }
   assert.deepEqual(Object.keys(values).sort(), Object.keys(spec).sort(), 'the test knows every variable')
-  const { config, warnings } = configOf(values)
+  const { config, warnings } = configOf({ ...values, NODE_EXTRA_CA_CERTS: '/etc/ca.pem' })
   assert.deepEqual(warnings, [])
-  assert.deepEqual(config, {
+  assert.deepEqual(revealed(config), {
     pipeline: 'others',
     pubsub: {
       projectId: 'p',
@@ -137,6 +151,7 @@ test('every variable reaches its place', () => {
       password: ' p w ',
       database: 'd',
       sslMode: 'disable',
+      authoritiesFile: '/etc/ca.pem',
       poolSize: 3,
       statementTimeoutMs: 60_000,
     },
@@ -147,6 +162,7 @@ test('every variable reaches its place', () => {
       password: ' r w ',
       db: 65_535,
       tls: true,
+      authoritiesFile: '/etc/ca.pem',
       ttlMs: 90_000,
       claims: false,
     },
@@ -178,7 +194,7 @@ test('a URL for an address is refused without being repeated: there may be a pas
   assert.throws(
     () => configWith({ INGESTER_REDIS_ADDR: url }),
     (error: Error) => {
-      assert.match(error.message, /INGESTER_REDIS_ADDR.*host:port.*a URL/s)
+      assert.match(error.message, /INGESTER_REDIS_ADDR.*host:port.*not a URL.*INGESTER_REDIS_URL$/s)
       assert.doesNotMatch(error.message, /planted/)
       return true
     },
@@ -308,8 +324,6 @@ describe('faults', () => {
     '[]:6379',
     '[::1:6379',
     '[::1]6379',
-    'redis://localhost:6379',
-    'rediss://localhost:6379',
     'localhost:6379/0',
     'user@localhost:6379:1',
   ]
@@ -334,7 +348,7 @@ describe('faults', () => {
     ['INGESTER_LOG_LEVEL', 'INFO', /trace, debug, info/],
     ['INGESTER_LOG_OUTPUT', 'text', /json, console/],
     ['INGESTER_DEAD_LETTER', 'file', /table/],
-    ['INGESTER_POSTGRES_USER', ' ', /must not be empty/],
+    ['INGESTER_POSTGRES_USER', ' ', /must be a name of 1 to 63 bytes/],
     ['INGESTER_TOPICID', 'projects/p/topics/t', /3 to 255 letters, digits/],
     ['INGESTER_SUBSCRIPTIONID', '1sub', /begins with a letter/],
     ...notAddresses.map((value) => ['INGESTER_REDIS_ADDR', value, /host:port, for instance/] as const),
@@ -413,7 +427,7 @@ describe('warnings', () => {
 
   test("others' names are none of our business", () => {
     assert.deepEqual(warningsOf({ HOME: '/root', INGESTER: 'x', PUBSUB_EMULATOR_HOST: 'localhost:1' }), [])
-    assert.deepEqual(warningsOf({ INGESTER_POSTGRES_PASSWORD_FILE: '/run/secrets/p' }), [])
-    assert.deepEqual(warningsOf({ INGESTER_REDIS_PASSWORD_FILE: '/run/secrets/r' }), [])
+    const files = { INGESTER_POSTGRES_PASSWORD: '', INGESTER_POSTGRES_PASSWORD_FILE: '/etc/hostname' }
+    assert.deepEqual(warningsOf({ ...files, INGESTER_REDIS_PASSWORD_FILE: '/etc/hostname' }), [])
   })
 })

@@ -1,5 +1,5 @@
 import { configOf } from './config.ts'
-import { readEnvironment } from './environment.ts'
+import { readSources } from './environment.ts'
 
 /** Where the scanner publishes. */
 export interface ScannerConfig {
@@ -16,17 +16,21 @@ const names = ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'PUBSUB_EMULATOR_HOST']
  * @throws ConfigFault
  */
 export function loadScannerConfig(envFile?: string): ScannerConfig {
-  const given = Object.entries(readEnvironment(envFile)).filter(([name]) => names.includes(name))
+  const { environment, ...rest } = readSources(envFile)
+  const given = Object.entries(environment).filter(([name]) => names.includes(name))
   const {
     projectId,
     topicId = 'scan-topic',
     emulatorHost,
-  } = configOf({
-    INGESTER_PROJECTID: 'test-project',
-    INGESTER_POSTGRES_USER: 'unused',
-    INGESTER_POSTGRES_PASSWORD: 'unused',
-    INGESTER_POSTGRES_DB: 'unused',
-    ...Object.fromEntries(given),
-  }).config.pubsub
+  } = configOf(
+    {
+      INGESTER_PROJECTID: 'test-project',
+      INGESTER_POSTGRES_USER: 'unused',
+      INGESTER_POSTGRES_PASSWORD: 'unused',
+      INGESTER_POSTGRES_DB: 'unused',
+      ...Object.fromEntries(given),
+    },
+    rest,
+  ).config.pubsub
   return { projectId, topicId, emulatorHost }
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import type { InWords } from './validators.ts'
 import {
   address,
   bytes,
@@ -6,7 +7,11 @@ import {
   duration,
   emulatorAddress,
   flag,
+  host,
+  hostOrSocket,
   oneOf,
+  postgresName,
+  projectId,
   resourceId,
   text,
   verbatim,
@@ -39,7 +44,7 @@ const ingest = {
 }
 
 const pubsub = {
-  INGESTER_PROJECTID: text({ example: 'my-project', desc: 'Google Cloud project.' }),
+  INGESTER_PROJECTID: projectId({ example: 'my-project', desc: 'Google Cloud project.' }),
   INGESTER_TOPICID: resourceId({
     default: undefined,
     desc: 'Topic that the subscription should have. Redrive publishes to the one that it has.',
@@ -74,14 +79,21 @@ const pubsub = {
 }
 
 const postgres = {
-  INGESTER_POSTGRES_HOST: text({ default: 'localhost', desc: 'Name or address of the server.' }),
+  INGESTER_POSTGRES_URL: verbatim({
+    default: undefined,
+    desc: 'Connection URL: `postgres://user:password@host:port/database?sslmode=verify-full`. Variables of its parts override it.',
+  }),
+  INGESTER_POSTGRES_HOST: hostOrSocket({ default: 'localhost', desc: 'Name or address of the server.' }),
   INGESTER_POSTGRES_PORT: count(1, 65_535)({ default: 5432, desc: 'Its port.' }),
-  INGESTER_POSTGRES_USER: text({ example: 'scanner', desc: 'Role that reads and writes the tables.' }),
+  INGESTER_POSTGRES_USER: postgresName({
+    example: 'scanner',
+    desc: 'Role that reads and writes the tables.',
+  }),
   INGESTER_POSTGRES_PASSWORD: verbatim({
     example: 'a password, or INGESTER_POSTGRES_PASSWORD_FILE',
     desc: 'Its password.',
   }),
-  INGESTER_POSTGRES_DB: text({ example: 'scanner_dev', desc: 'Database that holds the tables.' }),
+  INGESTER_POSTGRES_DB: postgresName({ example: 'scanner_dev', desc: 'Database that holds the tables.' }),
   INGESTER_POSTGRES_SSL_MODE: oneOf(sslModes)({
     default: 'verify-full',
     desc: 'TLS, as libpq names it. Only a database on this machine does without.',
@@ -103,6 +115,10 @@ const postgres = {
 }
 
 const redis = {
+  INGESTER_REDIS_URL: verbatim({
+    default: undefined,
+    desc: 'Connection URL: `redis://:password@host:port/database`, `rediss://` for TLS. Variables of its parts override it.',
+  }),
   INGESTER_REDIS_ENABLED: flag({
     default: true,
     desc: 'The cache. false: none, and PostgreSQL does all the work.',
@@ -165,7 +181,7 @@ const logs = {
 }
 
 const admin = {
-  INGESTER_HTTP_HOST: text({
+  INGESTER_HTTP_HOST: host({
     default: '127.0.0.1',
     desc: 'Where the admin server listens: /healthz, /readyz, /metrics.',
   }),
@@ -193,4 +209,11 @@ export const dependentDefaults: Readonly<Partial<Record<keyof typeof spec, strin
   INGESTER_SUBSCRIPTIONID: "the pipeline's own",
   INGESTER_POSTGRES_POOL_SIZE: 'workers + 2',
   INGESTER_WORKER_COUNT: 'number of processors',
+}
+
+/** A value that is right, as people write it: the default, or the example of what must be set. Undefined: leave it out. */
+export function rightValue(name: keyof typeof spec): string | undefined {
+  const described: { readonly default?: unknown; readonly example?: string } = spec[name]
+  const { write } = spec[name] as unknown as InWords
+  return described.default === undefined ? described.example : write(described.default as never)
 }

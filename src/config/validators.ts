@@ -1,5 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { makeValidator, str } from 'envalid'
+import { isHost, isPlainText, isPostgresName, isProjectId, isResourceId, isSocketFolder } from './names.ts'
+import { butNot, mayHoldSecret, quoted } from './shown.ts'
 import { parseBytes, parseDuration, parseWhole, writeBytes, writeDuration } from './values.ts'
 
 /** What a validator's specifications say of themselves, for the documentation. */
@@ -23,7 +25,7 @@ export function duration(least = '0s', most = '500h') {
   const validator = makeValidator((input: string) => {
     const ms = parseDuration(input)
     if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms
-    throw new Error(`must be a duration from ${least} to ${most}, not "${input}"`)
+    throw new Error(`must be a duration from ${least} to ${most}${butNot(input)}`)
   })
   return inWords(`${least} to ${most}`, validator, writeDuration)
 }
@@ -31,7 +33,7 @@ export function duration(least = '0s', most = '500h') {
 const size = makeValidator((input: string) => {
   const bytes = parseBytes(input)
   if (bytes > 0) return bytes
-  throw new Error(`must be more than 0, not "${input}"`)
+  throw new Error(`must be more than 0${butNot(input)}`)
 })
 /** In bytes; at least one. */
 export const bytes = inWords('more than 0', size, writeBytes)
@@ -44,7 +46,7 @@ export function count(least: number, most: number) {
 
 const trueOrFalse = makeValidator((input: string) => {
   if (input === 'true' || input === 'false') return input === 'true'
-  throw new Error(`must be true or false, not "${input}"`)
+  throw new Error(`must be true or false${butNot(input)}`)
 })
 /** `true` or `false`. */
 export const flag = inWords('true or false', trueOrFalse)
@@ -57,11 +59,7 @@ interface Address {
 const hostAndPort = makeValidator((input: string): Address => {
   const parsed = parseAddress(input)
   if (parsed) return parsed
-  // A URL may have a password in it, which must not get into a log.
-  const found = /[@/]/.test(input)
-    ? 'a URL: user, password and database have variables of their own'
-    : `"${input}"`
-  throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379, not ${found}`)
+  throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379${butNot(input)}`)
 })
 /** `host:port`; an IPv6 address in brackets. */
 export const address = inWords('host:port, [IPv6]:port', hostAndPort, writeAddress)
@@ -76,10 +74,10 @@ const emulator = makeValidator((input: string): string => {
 export const emulatorAddress = inWords('host:port, [IPv6]:port, perhaps after http://', emulator)
 
 function parseAddress(input: string): Address | undefined {
-  const [, bracketed, plain, digits = ''] = /^(?:\[([^[\]]+)\]|([\w.-]+)):(\d{1,5})$/.exec(input) ?? []
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(input) ?? []
   const host = bracketed !== undefined && isIPv6(bracketed) ? bracketed : plain
   const port = Number(digits)
-  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined
+  return host !== undefined && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined
 }
 
 function writeAddress({ host, port }: Address): string {
@@ -90,8 +88,9 @@ function writeAddress({ host, port }: Address): string {
 function faultOf(input: string): string {
   const rest = input.replace(/^http:\/\//i, '')
   if (/^https:\/\//i.test(rest)) return 'not https://: emulators speak no TLS'
-  if (/[@/?#]/.test(rest)) return 'without user, password, path or any scheme but http://'
-  const value = `not ${JSON.stringify(input)}`
+  if (rest.includes('/') || mayHoldSecret(rest))
+    return 'without user, password, path or any scheme but http://'
+  const value = `not ${quoted(input)}`
   if (/\s/.test(input)) return `${value}: it has blanks in it`
   if (rest.split(':').length > 2 && !rest.startsWith('[')) return `${value}: an IPv6 address needs brackets`
   return /:\d+$/.test(rest) ? value : `${value}: the port is missing`
@@ -102,25 +101,42 @@ export function oneOf<const T extends string>(words: readonly T[]) {
   const validator = makeValidator((input: string): T => {
     const word = words.find((one) => one === input)
     if (word !== undefined) return word
-    throw new Error(`must be one of ${words.join(', ')}, not "${input}"`)
+    throw new Error(`must be one of ${words.join(', ')}${butNot(input)}`)
   })
   return inWords(words.join(', ').replace(/, ([^,]+)$/, ' or $1'), validator)
 }
 
-const notBlank = makeValidator((input: string) => {
-  if (input.trim() !== '') return input
-  throw new Error('must not be empty')
-})
-/** Anything but nothing. */
-export const text = inWords('text', notBlank)
+/** Text of which a rule says whether it is right, and words what is. */
+function textThat(isRight: (text: string) => boolean, allows: string) {
+  const validator = makeValidator((input: string) => {
+    if (isRight(input)) return input
+    throw new Error(`must be ${allows}${butNot(input)}`)
+  })
+  return inWords(allows, validator)
+}
+
+const plainText = 'without surrounding blanks or invisible characters'
+
+/** The name of something of ours. */
+export const text = textThat(isPlainText, `text ${plainText}`)
+
+export const host = textThat(isHost, 'the name or the address of a host, alone')
+
+/** The database's, which may be on this machine and have no port. */
+export const hostOrSocket = textThat(
+  (text) => isHost(text) || isSocketFolder(text),
+  'the name or the address of a host, alone, or the folder of a Unix socket',
+)
+
+export const postgresName = textThat(isPostgresName, `a name of 1 to 63 bytes ${plainText}`)
+
+export const projectId = textThat(isProjectId, "a project's id or number, alone")
 
 /** Anything, as it is. */
 export const verbatim = inWords('text', str)
 
-const idInWords = 'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter'
-const id = makeValidator((input: string) => {
-  if (/^[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(input)) return input
-  throw new Error(`must be ${idInWords}, not "${input}"`)
-})
-/** The id of a topic or subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
-export const resourceId = inWords(idInWords, id)
+/** The id of a topic or subscription. */
+export const resourceId = textThat(
+  isResourceId,
+  'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, and not with goog',
+)

@@ -77,7 +77,7 @@ const table: Table = [
     (text) => parseWhole(text, 1),
     { '1': 1, '9007199254740991': 2 ** 53 - 1 },
     ['0', '9007199254740992', '1'.repeat(400)],
-    /^must be a whole number of at least 1, not "/,
+    /^must be a whole number of at least 1, not ("|a text of 400 characters$)/,
   ],
   [
     'a percentage',

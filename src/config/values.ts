@@ -1,3 +1,5 @@
+import { butNot } from './shown.ts'
+
 /** Values as people write them, in variables and options alike. Each throws an Error that says what was expected. */
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
@@ -53,5 +55,5 @@ function quantity(text: string, units: Readonly<Record<string, number>>): number
 }
 
 function refuse(expected: string, text: string): never {
-  throw new Error(`must be ${expected}, not "${text}"`)
+  throw new Error(`must be ${expected}${butNot(text)}`)
 }

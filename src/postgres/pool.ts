@@ -1,16 +1,21 @@
 import pg from 'pg'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
+import type { Secret } from '#core/secret.ts'
+import { reveal } from '#core/secret.ts'
+import { trustedAuthorities } from '#runtime/authorities.ts'
 import { ConnectionPool } from './connection-pool.ts'
 
 export interface PostgresOptions {
   readonly host: string
   readonly port: number
   readonly user: string
-  readonly password: string
+  readonly password: Secret
   readonly database: string
   /** As libpq names them. */
   readonly sslMode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  /** A PEM file of authorities beside those of Node.js. */
+  readonly authoritiesFile?: string | undefined
   readonly poolSize: number
   readonly statementTimeoutMs: number
   /** A server that has not let a connection in by then is taken for gone. */
@@ -89,10 +94,11 @@ export function connectionOptions(options: PostgresOptions): pg.ClientConfig {
     host,
     port,
     user,
-    // A function, since node-postgres takes an empty string for none and looks in PGPASSWORD and ~/.pgpass.
-    password: () => password,
+    // A function, since a password may change in its file; and since node-postgres takes an empty string for none and
+    // looks in PGPASSWORD and ~/.pgpass.
+    password: () => reveal(password),
     database,
-    ssl: tlsOptions(options.sslMode),
+    ssl: tlsOptions(options),
     connectionTimeoutMillis: connectTimeoutMs,
     // Firewalls and NATs forget what is silent for minutes; a peer that is gone is noticed after ten pings, one a second.
     keepAlive: true,
@@ -104,15 +110,26 @@ export function connectionOptions(options: PostgresOptions): pg.ClientConfig {
  * TLS as libpq means it: `require` encrypts without knowing to whom, `verify-ca` checks the certificate,
  * `verify-full` its host name too. https://www.postgresql.org/docs/18/libpq-ssl.html
  */
-function tlsOptions(mode: PostgresOptions['sslMode']): pg.ClientConfig['ssl'] {
-  switch (mode) {
+function tlsOptions({ sslMode, authoritiesFile }: PostgresOptions): pg.ClientConfig['ssl'] {
+  const authorities = trustedAuthorities(authoritiesFile)
+  const verified = {
+    rejectUnauthorized: true,
+    // Read by node-postgres once a connection.
+    get secureContext() {
+      return authorities()
+    },
+  }
+  switch (sslMode) {
     case 'disable':
       return false
     case 'require':
       return { rejectUnauthorized: false }
     case 'verify-ca':
-      return { rejectUnauthorized: true, checkServerIdentity: () => undefined }
+      return Object.defineProperty(verified, 'checkServerIdentity', {
+        value: () => undefined,
+        enumerable: true,
+      })
     case 'verify-full':
-      return { rejectUnauthorized: true }
+      return verified
   }
 }

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import type { RedisOptions } from './connection.ts'
+import { tlsOptions } from './connection.ts'
 
 /** Patience with a server that does not answer. */
 const connectTimeoutMs = 2000
@@ -11,14 +12,11 @@ const commandTimeoutMs = 1500
  *
  * @throws why there is no connection, or whatever `ask` throws
  */
-export async function askOnce<T>(
-  { host, port, tls }: RedisOptions,
-  ask: (client: Redis) => Promise<T>,
-): Promise<T> {
+export async function askOnce<T>(options: RedisOptions, ask: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis({
-    host,
-    port,
-    ...(tls ? { tls: {} } : {}),
+    host: options.host,
+    port: options.port,
+    ...tlsOptions(options),
     protocol: 2,
     disableClientInfo: true,
     lazyConnect: true,

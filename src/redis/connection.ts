@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { RedisOptions as ClientOptions } from 'ioredis'
 import { Redis } from 'ioredis'
-import { reconnectBackoff } from '#runtime/backoff.ts'
+    const { host, port, db, answerWithinMs = defaultAnswerWithinMs } = options
+    const backoff = reconnectBackoff()
 import { RedisFailure, asRedisFailure, isScriptLost } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
 export interface RedisOptions {
   readonly host: string
   readonly port: number
-  readonly password?: string | undefined
+  readonly password?: Secret | undefined
   readonly db: number
   readonly tls: boolean
+  /** A PEM file of authorities beside those of Node.js. */
+  readonly authoritiesFile?: string | undefined
   /** What is not answered by then counts as lost; after twice that the server is left, and connected to anew. */
   readonly answerWithinMs?: number | undefined
 }
@@ -37,19 +41,21 @@ export class RedisConnection implements ScriptRunner {
   #lastError: unknown
   /** By the server itself: password or database. */
   #turnedAway = false
+  /** Why the password could not be read. */
+  #unread: unknown
   #opened: () => void = () => {}
   /** When it was connected the last time; infinitely late before that. */
   #readyAtMs = Infinity
 
   constructor(options: RedisOptions) {
-    const { host, port, password, db, tls, answerWithinMs = defaultAnswerWithinMs } = options
+    const { host, port, db, answerWithinMs = defaultAnswerWithinMs } = options
     const backoff = reconnectBackoff()
     this.#client = new Redis({
       host,
       port,
       db,
-      ...(password === undefined ? {} : { password }),
-      ...(tls ? { tls: {} } : {}),
+      ...tlsOptions(options),
+      lazyConnect: true,
       connectionName: 'ingester',
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -71,6 +77,7 @@ export class RedisConnection implements ScriptRunner {
       // After a failover the name may stand for another server: look again.
       reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     })
+    this.#passwordFrom(options)
     this.#client.on('connect', () => (this.#turnedAway = false))
     this.#client.on('error', (error) => {
       this.#lastError = error
@@ -83,11 +90,14 @@ export class RedisConnection implements ScriptRunner {
       this.#readyAtMs = performance.now()
       this.#opened()
     })
+    // Its failures are those of the events.
+    this.#client.connect().catch(() => {})
   }
 
   /** Why nothing can be asked at the moment; undefined while connected. */
   get away(): RedisFailure | undefined {
     if (this.#client.status === 'ready' && !this.#turnedAway) return undefined
+    if (this.#unread !== undefined) return new RedisFailure('no-rights', messageOf(this.#unread), '')
     return this.#lastError === undefined
       ? new RedisFailure('disconnected', 'the connection was lost, or is not open yet')
       : asRedisFailure(this.#lastError)
@@ -144,9 +154,39 @@ export class RedisConnection implements ScriptRunner {
     this.#client.disconnect()
   }
 
+  /** ioredis reads the option at each connection. While its file is away the server decides about the last one. */
+  #passwordFrom({ password: secret }: RedisOptions): void {
+    if (secret === undefined) return
+    let last: string | undefined
+    Object.defineProperty(this.#client.options, 'password', {
+      get: () => {
+        try {
+          last = reveal(secret)
+          this.#unread = undefined
+        } catch (error) {
+          this.#unread = error
+        }
+        return last
+      },
+    })
+  }
+
   /** Why the connection was lost says more than that it was. */
   #failureOf(error: unknown): RedisFailure {
     const failure = asRedisFailure(error)
     return failure.bypass === 'disconnected' ? (this.away ?? failure) : failure
+  }
+}
+
+export function tlsOptions({ tls, authoritiesFile }: RedisOptions): Pick<ClientOptions, 'tls'> {
+  if (!tls) return {}
+  const authorities = trustedAuthorities(authoritiesFile)
+  return {
+    tls: {
+      // Read by ioredis once a connection.
+      get secureContext() {
+        return authorities()
+      },
+    },
   }
 }

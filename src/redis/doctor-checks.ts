@@ -6,6 +6,7 @@ import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { Mend } from '#core/mend.ts'
 import { addressOf, ingester, secret, setting, shell, shellWord } from '#core/mend.ts'
+import { reveal } from '#core/secret.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
 import type { RedisOptions } from './connection.ts'
 import { askOnce } from './ask-once.ts'
@@ -103,7 +104,7 @@ async function passwordFinding(
     if (!/NOAUTH|DENIED/.test(refusal)) return failed(name, `${refusal}; ${without}`, ingester('doctor'))
     return failed(name, `it wants one, and none is set; ${without}`, secret('INGESTER_REDIS_PASSWORD'))
   }
-  const { error } = await reply(client, 'AUTH', password)
+  const { error } = await reply(client, 'AUTH', reveal(password))
   if (error === undefined) return ok(name, 'accepted')
   if (/without any password configured|no password is set/.test(error)) {
     const unset = { INGESTER_REDIS_PASSWORD: '', INGESTER_REDIS_PASSWORD_FILE: '' }

@@ -76,7 +76,7 @@ test('whoever reads only the beginning of what is printed gets that, and no erro
 test('the env file is read by the program, and its faults are told: exit 2', async () => {
   const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'])
   assert.equal(code, 2)
-  assert.match(talk, /the env file \/nowhere\/at-all.env cannot be read/)
+  assert.match(talk, /the env file "\/nowhere\/at-all.env" cannot be read/)
 })
 
 test('no credentials for Google Cloud: exit 2 with the mend, in the service and in the scanner', async () => {

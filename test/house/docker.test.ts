@@ -52,7 +52,7 @@ test('the image holds no secret, and says of itself what is true', () => {
   }
   assert.equal(settings['VERSION'], project.version)
   const postgres = { INGESTER_POSTGRES_USER: 'u', INGESTER_POSTGRES_PASSWORD: 'p', INGESTER_POSTGRES_DB: 'd' }
-  const { config } = configOf({ INGESTER_PROJECTID: 'p', ...postgres })
+  const { config } = configOf({ INGESTER_PROJECTID: 'my-project', ...postgres })
   assert.equal(textOf('EXPOSE'), String(config.http.port))
   assert.ok(execForm(last, 'HEALTHCHECK')?.at(-1)?.includes(`|| ${config.http.port}}/healthz`))
 })

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
 import { argument, checkShares, whole } from '#argv/argument.ts'
-import { readEnvironment } from '#config/environment.ts'
+import { processEnvironment } from '#config/environment.ts'
 import { parseDuration, parsePercentage } from '#config/values.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -79,7 +79,7 @@ async function demo(options: Options): Promise<number> {
     ...settings,
     signal: signals.stop,
     hurry: signals.hurry,
-    environment: readEnvironment(undefined),
+    environment: processEnvironment(),
     tell: (line) => talk.say(`  ${line}`),
     writeLog: isLive ? (lines) => talk.say(lines.trimEnd()) : undefined,
     started: (running) => {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
 import type { StackStatus } from '#app/stack-status.ts'
-import { readEnvironment } from '#config/environment.ts'
+import { processEnvironment } from '#config/environment.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 interface UpOptions {
@@ -48,7 +48,7 @@ export function stackCommand(): Command {
 
 async function up({ detach, write, json }: UpOptions): Promise<void> {
   const { checkEnvFile, envLines, writeEnvFile } = await import('#app/env-file.ts')
-  const environment = readEnvironment(undefined)
+  const environment = processEnvironment()
   const say = (line: string) => console.error(line)
   const tell = (status: StackStatus) => {
     if (json) return console.log(JSON.stringify(status))
@@ -82,14 +82,14 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
 
 async function down(): Promise<void> {
   const { stackDown } = await import('#app/stack-background.ts')
-  const there = await stackDown(readEnvironment(undefined))
+  const there = await stackDown(processEnvironment())
   console.error(there ? 'ended' : 'there is no stack of this folder in the background')
 }
 
 async function status({ url, json }: StatusOptions): Promise<void> {
   const { stacksOf } = await import('#app/stack-background.ts')
   const { endedServices } = await import('#app/stack-status.ts')
-  const [found, other] = await stacksOf(readEnvironment(undefined))
+  const [found, other] = await stacksOf(processEnvironment())
   if (!found) {
     console.error('no stack of this folder is running: start one with `bin/ingester stack up --detach`')
     process.exitCode = exitCode.checkFailed

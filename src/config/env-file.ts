@@ -1,0 +1,97 @@
+/** What an env file says, and what is wrong with it. */
+export interface EnvFile {
+  readonly values: ReadonlyMap<string, string>
+  /** Where each name stands last; from 1. */
+  readonly lines: ReadonlyMap<string, number>
+  readonly faults: readonly EnvFileFault[]
+}
+
+/** Without the line's text, of which any part may be a secret. */
+export interface EnvFileFault {
+  readonly line: number
+  readonly message: string
+}
+
+const assignment = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)[ \t]*=(.*)$/
+const isQuote = (text: string) => text === '"' || text === "'" || text === '`'
+const isBlankOrComment = (text: string) => /^\s*(?:#|$)/.test(text)
+
+/**
+ * Reads `NAME=value` lines as `node --env-file` does, but drops nothing without a word, and a `#` begins a comment only
+ * at a line's beginning or after a blank. A value may be in quotes of one kind (`"`, `'`, `` ` ``), over several lines;
+ * in double quotes `\n` is the end of a line. `export` may stand in front. Of a name that stands twice the last holds.
+ */
+export function parseEnvFile(text: string): EnvFile {
+  const values = new Map<string, string>()
+  const lines = new Map<string, number>()
+  const faults: EnvFileFault[] = []
+  const all = text.split(/\r\n|\n|\r/)
+  let next = 0
+  while (next < all.length) {
+    const at = next++
+    const line = at + 1
+    const here = all[at] as string
+    if (isBlankOrComment(here)) continue
+    const [, name, raw = ''] = assignment.exec(here) ?? []
+    if (name === undefined) {
+      faults.push({ line, message: whyNoAssignment(here) })
+      continue
+    }
+    lines.set(name, line)
+    const quote = raw.trimStart()[0] ?? ''
+    if (!isQuote(quote)) {
+      values.set(name, unquoted(raw))
+      continue
+    }
+    const found = inQuotes(all, at, raw, quote)
+    if (!found) {
+      faults.push({ line, message: `the quote ${quote} is not closed` })
+      // Known all the same, so that it is not missed as well.
+      values.set(name, '')
+      continue
+    }
+    values.set(name, quote === '"' ? found.value.replaceAll('\\n', '\n') : found.value)
+    next = found.end + 1
+    if (isBlankOrComment(found.after)) continue
+    faults.push({
+      line,
+      message: `there is text after the closing ${quote}; put quotes of another kind around it`,
+    })
+  }
+  return { values, lines, faults }
+}
+
+/** Blanks alone are cut off: what looks like one is part of the value, and for its reader to refuse. */
+function unquoted(raw: string): string {
+  return raw.replace(/[ \t]#.*$/, '').replace(/^[ \t]+|[ \t]+$/g, '')
+}
+
+interface Quoted {
+  readonly value: string
+  /** The index of the line on which it ends, and what stands there behind it. */
+  readonly end: number
+  readonly after: string
+}
+
+/** Undefined where the quote is not closed before the next assignment. */
+function inQuotes(all: readonly string[], at: number, raw: string, quote: string): Quoted | undefined {
+  const parts: string[] = []
+  for (let end = at; end < all.length; end++) {
+    const text = end === at ? raw.trimStart().slice(1) : (all[end] as string)
+    if (end > at && assignment.test(text)) return undefined
+    const close = text.indexOf(quote)
+    if (close >= 0)
+      return { value: [...parts, text.slice(0, close)].join('\n'), end, after: text.slice(close + 1) }
+    parts.push(text)
+  }
+  return undefined
+}
+
+function whyNoAssignment(line: string): string {
+  const wanted = 'write NAME=value, or # in front of a comment'
+  if (!line.includes('=')) return `it is no assignment; ${wanted}`
+  const name = line.slice(0, line.indexOf('=')).trim()
+  if (name === '') return `there is no name in front of the =; ${wanted}`
+  if (/\s/.test(name)) return `there is a blank in the name; ${wanted}`
+  return `a name is made of letters, digits and _, and begins with no digit; ${wanted}`
+}

@@ -1,0 +1,51 @@
+import { isIP } from 'node:net'
+import { hasUnseen } from './shown.ts'
+
+// Rules of others for names: what breaks one would be refused later and less clearly, or mean something else.
+
+const label = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
+const hostName = new RegExp(`^(?=.{1,254}$)${label}(?:\\.${label})*\\.?$`)
+
+/** An IP address, or a name as DNS has them; with the underscores of Docker Compose. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || hostName.test(text)
+}
+
+/** The folder of a Unix socket, as libpq takes it for a host. */
+export function isSocketFolder(text: string): boolean {
+  return text.startsWith('/') && !hasUnseen(text)
+}
+
+/** NAMEDATALEN, less the NUL. */
+const mostNameBytes = 63
+
+/**
+ * A role or a database of PostgreSQL, which cuts longer names without a word.
+ * https://www.postgresql.org/docs/18/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+ */
+export function isPostgresName(text: string): boolean {
+  return isPlainText(text) && Buffer.byteLength(text) <= mostNameBytes && !/^(["'`]).*\1$/.test(text)
+}
+
+/** Of what can be seen, without blanks at its ends. */
+export function isPlainText(text: string): boolean {
+  return text !== '' && text.trim() === text && !hasUnseen(text)
+}
+
+/** As it stands in a resource's name; an emulator wants no more. */
+export function isProjectId(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}$/.test(text)
+}
+
+/**
+ * A project's id, perhaps of a domain (`example.com:my-project`), or its number.
+ * https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
+ */
+export function isGoogleProjectId(text: string): boolean {
+  return /^(?:[a-z0-9][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$|^[1-9]\d{5,19}$/.test(text)
+}
+
+/** A topic or a subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
+export function isResourceId(text: string): boolean {
+  return /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(text)
+}

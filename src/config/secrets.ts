@@ -1,0 +1,73 @@
+import type { Environment } from './environment.ts'
+import { ConfigFault } from './fault.ts'
+import { readTextFile } from './text-file.ts'
+
+/**
+ * Gives a secret as it is now: one that stands in a file may be changed while the program runs. A function, so that
+ * nothing prints it by mistake.
+ *
+ * @throws Error where its file cannot be read, or has none in it
+ */
+export type Secret = () => string
+
+/** These may also be given as the path of a file that holds them, in `NAME_FILE`. */
+const names: readonly string[] = [
+  'INGESTER_POSTGRES_URL',
+  'INGESTER_POSTGRES_PASSWORD',
+  'INGESTER_REDIS_URL',
+  'INGESTER_REDIS_PASSWORD',
+]
+export const secretFiles: readonly string[] = names.map((name) => `${name}_FILE`)
+
+export const isSecret = (name: string): boolean => names.includes(name)
+
+/** How to get each secret that is set, by its variable; its value now; and what is wrong with it. */
+export function secretsIn(environment: Environment): {
+  readonly secrets: ReadonlyMap<string, Secret>
+  readonly values: Environment
+  readonly faults: readonly string[]
+} {
+  const secrets = new Map<string, Secret>()
+  const values: Record<string, string> = {}
+  const faults: string[] = []
+  for (const name of names) {
+    const secret = secretOf(name, environment)
+    if (!secret) continue
+    secrets.set(name, secret)
+    try {
+      values[name] = secret()
+    } catch (error) {
+      if (!(error instanceof ConfigFault)) throw error
+      faults.push(...error.faults)
+      // There, so that it is not missed as well.
+      values[name] = ''
+    }
+  }
+  return { secrets, values, faults }
+}
+
+function secretOf(name: string, environment: Environment): Secret | undefined {
+  const value = environment[name]
+  const path = environment[`${name}_FILE`]
+  if (path === undefined) return value === undefined ? undefined : () => checked(value, name)
+  return () => {
+    if (value !== undefined)
+      throw new ConfigFault([`${name} and ${name}_FILE are both set; keep one of them`])
+    const what = `${name}_FILE${shownPath(path)}`
+    const secret = readTextFile(path, what).replace(/\r?\n$/, '')
+    if (secret === '') throw new ConfigFault([`${what} is empty; it must hold the secret`])
+    return checked(secret, what)
+  }
+}
+
+/** A password with a control character in it is one that was copied with the end of its line. */
+function checked(secret: string, what: string): string {
+  if (!/\p{Cc}/u.test(secret)) return secret
+  const found = /[\r\n]/.test(secret) ? 'the end of a line' : 'a control character'
+  throw new ConfigFault([`${what} has ${found} in it, which is not part of a secret; take it out`])
+}
+
+/** Some put the secret itself where its path belongs. */
+function shownPath(path: string): string {
+  return /^\.{0,2}\//.test(path) && /^[\w@%+=:,./ -]+$/.test(path) && !path.startsWith('//') ? ` ${path}` : ''
+}

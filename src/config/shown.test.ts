@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { always } from '../../test/support/seed.ts'
+import { butNot, hasUnseen, looksLikeUrl, mayHoldSecret, quoted } from './shown.ts'
+
+describe('a value in a message shows what is in it', () => {
+  for (const [text, shown] of [
+    ['plain text', '"plain text"'],
+    ['', '""'],
+    ['a"b\\', String.raw`"a\"b\\"`],
+    ['my-project\n', String.raw`"my-project\n"`],
+    ['a\r\tb', String.raw`"a\r\tb"`],
+    ['a\u{200b}b', String.raw`"a\u{200b}b"`],
+    ['a\u{a0}b', String.raw`"a\u{a0}b"`],
+    ['\u{feff}a', String.raw`"\u{feff}a"`],
+    ['a\u{202e}b', String.raw`"a\u{202e}b"`],
+    ['a\u{1b}[31mb', String.raw`"a\u{1b}[31mb"`],
+    ['a\u{2028}b', String.raw`"a\u{2028}b"`],
+    ['a\u{3164}b\u{fe0f}\u{2800}', String.raw`"a\u{3164}b\u{fe0f}\u{2800}"`],
+    ['a\u{e0041}', String.raw`"a\u{e0041}"`],
+    ['a\ud800', String.raw`"a\u{d800}"`],
+    ['größe 日本 😀', '"größe 日本 😀"'],
+  ] as const) {
+    test(shown, () => {
+      assert.equal(quoted(text), shown)
+      assert.equal(hasUnseen(text), shown.includes('\\') && text !== 'a"b\\')
+    })
+  }
+
+  test('whatever it is, nothing that cannot be seen is printed', () => {
+    always(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        assert.ok(!hasUnseen(quoted(text)))
+        assert.equal(quoted(text).split('\n').length, 1)
+      }),
+      2000,
+    )
+  })
+})
+
+describe('what may hold a password is not repeated', () => {
+  for (const text of [
+    'postgres://u:hunter2@h/d',
+    'POSTGRESQL://hunter2@h',
+    'rediss://:hunter2@h:1',
+    '//u:hunter2@h',
+    'u:hunter2@h',
+    'postgres:hunter2',
+    'jdbc:postgresql://h/d?password=hunter2',
+    'host=h password=hunter2',
+    'h user = hunter2',
+    'postgres%3A%2F%2Fu%3Ahunter2%40h',
+    'postgres%253A%252F%252Fu%253Ahunter2%2540h',
+    'x://hunter2',
+    'unix:///hunter2',
+  ]) {
+    test(`${text} is a URL or a connection string`, () => {
+      assert.ok(looksLikeUrl(text) && mayHoldSecret(text))
+      assert.doesNotMatch(butNot(text), /hunter2/)
+    })
+  }
+  for (const text of ['hunter2@h', 'h?hunter2', 'h#hunter2', 'key=hunter2', 'a%40hunter2'])
+    test(`${text} may be a part of one`, () => assert.doesNotMatch(butNot(text), /hunter2/))
+  for (const text of [
+    'db',
+    'my db',
+    'a/b',
+    'redis:6379',
+    'postgres:5432',
+    '::1',
+    '[::1]:6379',
+    'user@project.iam',
+    'example.com:p',
+    '/run/pg',
+    '10%',
+  ])
+    test(`${text} is none`, () => assert.ok(!looksLikeUrl(text)))
+})
+
+test('quotes get a hint; what is long is described', () => {
+  assert.match(butNot('"my-project"'), /^, not "\\"my-project\\""; leave out the quotes/)
+  assert.match(butNot("'x'"), /leave out the quotes/)
+  assert.doesNotMatch(butNot("it's"), /quotes/)
+  assert.equal(butNot('x'.repeat(64)), ', not a text of 64 characters')
+})

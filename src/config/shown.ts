@@ -1,0 +1,53 @@
+/** What a reader cannot see or takes for something else: controls, formats, line ends, blanks that are no space. */
+const unseen = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u
+const allUnseen = new RegExp(unseen, 'gu')
+
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+export const hasUnseen = (text: string): boolean => unseen.test(text)
+
+/** A value in a message: in quotes, with escapes in place of all that cannot be seen. */
+export function quoted(text: string): string {
+  const escaped = text.replace(/["\\]/g, '\\$&').replace(allUnseen, (one) => {
+    return short[one] ?? `\\u{${(one.codePointAt(0) as number).toString(16)}}`
+  })
+  return `"${escaped}"`
+}
+
+const scheme = /[a-z][a-z0-9+.-]*:\/\/|^\/\/|^(?:jdbc|postgres(?:ql)?|rediss?):(?!\d+$)/i
+const credentials = /:[^@]*@|\b(?:password|passwd|pwd|user|host|dbname|sslmode)\s*=/i
+
+/** Whether a value is a URL or a connection string, perhaps in percent-encoding. */
+export function looksLikeUrl(text: string): boolean {
+  const plain = decoded(text)
+  return scheme.test(plain) || credentials.test(plain)
+}
+
+/** ASCII alone, however often it was encoded: whatever else is in it separates nothing. */
+function decoded(text: string): string {
+  const once = text.replace(/%([2-7][0-9a-f])/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return once === text ? text : decoded(once)
+}
+
+/** Whether there is a mark in it of a URL, or of another text of which a password is a part. */
+export function mayHoldSecret(text: string): boolean {
+  return looksLikeUrl(text) || /[@?#=&]|%[2-7][0-9a-f]/i.test(text)
+}
+
+/** Longer ones are no slip of the pen; some are tokens. */
+const mostShown = 63
+
+/**
+ * What a message says of a wrong value: the value, and what is often the reason. What may hold a secret is not
+ * repeated: messages end up in logs.
+ */
+export function butNot(value: string): string {
+  if (mayHoldSecret(value)) {
+    return '; what is set is not repeated here, since it may hold a password'
+  }
+  if (value.length > mostShown) return `, not a text of ${value.length} characters`
+  const hint = /^(["'`]).*\1$/s.test(value)
+    ? '; leave out the quotes, which a shell takes away and `docker run --env-file` does not'
+    : ''
+  return `, not ${quoted(value)}${hint}`
+}
