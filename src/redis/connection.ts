@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { RedisOptions as ClientOptions } from 'ioredis'
 import { Redis } from 'ioredis'
-    const { host, port, db, answerWithinMs = defaultAnswerWithinMs } = options
-    const backoff = reconnectBackoff()
+import { messageOf } from '#core/failure.ts'
+import type { Secret } from '#core/secret.ts'
+import { reveal } from '#core/secret.ts'
+import { trustedAuthorities } from '#runtime/authorities.ts'
+import { reconnectBackoff } from '#runtime/backoff.ts'
 import { RedisFailure, asRedisFailure, isScriptLost } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
