@@ -6,6 +6,10 @@ import type { FailureClass } from './failure.ts'
 export const steps = ['begin', 'write', 'confirm', 'settle'] as const
 export type Step = (typeof steps)[number]
 
+/** Calls that carry ack ids. */
+export const ackIdCalls = ['ack', 'nack', 'extend'] as const
+export type AckIdCall = (typeof ackIdCalls)[number]
+
 /** Is told what happens, where it happens, a batch at a time. Metrics, demo tallies and tests listen here. */
 export interface Observer {
   received?(deliveries: readonly Delivery[]): void
@@ -24,6 +28,8 @@ export interface Observer {
   /** The writer holds (or holds no longer) because of `reason`. */
   held?(reason: string | undefined): void
   leasesLost?(count: number): void
+  /** The service no longer took so many ack ids. */
+  ackIdsRejected?(call: AckIdCall, count: number): void
   streamsOpen?(count: number): void
   /** An idle connection to the table's store no longer answered, and was replaced. */
   connectionSilent?(): void
@@ -43,6 +49,7 @@ export function observers(...all: readonly Observer[]): Observer {
     writeFailed: (failureClass) => all.forEach((one) => one.writeFailed?.(failureClass)),
     held: (reason) => all.forEach((one) => one.held?.(reason)),
     leasesLost: (count) => all.forEach((one) => one.leasesLost?.(count)),
+    ackIdsRejected: (call, count) => all.forEach((one) => one.ackIdsRejected?.(call, count)),
     streamsOpen: (count) => all.forEach((one) => one.streamsOpen?.(count)),
     connectionSilent: () => all.forEach((one) => one.connectionSilent?.()),
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '#runtime/clock.ts'
 import { systemClock } from '#runtime/clock.ts'
+import { AckIdFaults } from './ack-id-faults.ts'
 import { AllowedHosts } from './allowed-hosts.ts'
 import { Broker } from './broker.ts'
 import { DeliveryFaults } from './delivery-faults.ts'
@@ -62,14 +63,15 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const random = seededRandom(seed)
   const deliveryFaults = new DeliveryFaults(random)
   const rpcFaults = new RpcFaults(random)
+  const ackIdFaults = new AckIdFaults(random)
   const broker = new Broker({
     clock,
     faults: deliveryFaults,
     history,
     beforeAck: () => faults.lookBeforeAck,
   })
-  const faults = new FaultInjector({ broker, deliveryFaults, rpcFaults, random })
-  const rpcs = new Rpcs(handlersOf(broker, clock), rpcFaults)
+  const faults = new FaultInjector({ broker, deliveryFaults, rpcFaults, ackIdFaults, random })
+  const rpcs = new Rpcs(handlersOf(broker, clock, ackIdFaults), rpcFaults)
   const allowedHosts = new AllowedHosts(host, options.allowHosts)
   const grpc = new GrpcServer(
     rpcs,

@@ -1,3 +1,4 @@
+import type { AckIdFailure, AckIdFaults, AckIdRpc } from './ack-id-faults.ts'
 import type { Broker } from './broker.ts'
 import type { DeliveryFaults } from './delivery-faults.ts'
 import type { Entry } from './entry.ts'
@@ -29,6 +30,7 @@ interface Parts {
   readonly broker: Broker
   readonly deliveryFaults: DeliveryFaults
   readonly rpcFaults: RpcFaults
+  readonly ackIdFaults: AckIdFaults
   readonly random: () => number
 }
 
@@ -67,6 +69,14 @@ export class FaultInjector {
     this.#parts.rpcFaults.refuse(rpc, status, extent)
   }
 
+  /**
+   * Of the ack ids of this RPC the next so many, or this share, fail with a reason of their own; the rest of their request
+   * is done. `PERMANENT_…`: the lease ends as well.
+   */
+  failAckIds(rpc: AckIdRpc, failure: AckIdFailure, extent: Extent): void {
+    this.#parts.ackIdFaults.fail(rpc, failure, extent)
+  }
+
   /** Ends the streams that are open now, and the pulls that wait. */
   breakStreams(status: StatusName, message = 'broken on purpose'): void {
     for (const subscription of this.#parts.broker.subscriptions)
@@ -96,6 +106,7 @@ export class FaultInjector {
   clear(): void {
     this.deliveries({})
     this.#parts.rpcFaults.clear()
+    this.#parts.ackIdFaults.clear()
     this.beforeAck = undefined
     this.resume()
   }

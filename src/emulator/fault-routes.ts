@@ -1,3 +1,4 @@
+import { ackIdFailures, ackIdRpcs } from './ack-id-faults.ts'
 import type { DeliveryTrouble, FaultInjector } from './fault-injector.ts'
 import type { SubscriptionView } from './inspection.ts'
 import type { Extent } from './rpc-faults.ts'
@@ -55,6 +56,11 @@ export class FaultRoutes {
         const answer = status('refuse', value)
         return () => faults.refuse(rpc, answer, extent)
       },
+      failAckIds: (value) => {
+        const [rpc, extent] = strike('failAckIds', value, ackIdRpcs)
+        const failure = oneOf('failAckIds.failure', ackIdFailures, object('failAckIds', value)['failure'])
+        return () => faults.failAckIds(rpc, failure, extent)
+      },
       breakStreams: (value) => {
         const answer = status('breakStreams', value)
         return () => faults.breakStreams(answer)
@@ -98,11 +104,14 @@ function object(what: string, value: unknown): Json {
 
 const served = schemas.filter(({ path }) => !path.includes('SchemaService')).map(({ name }) => name)
 
-function strike(fault: string, value: unknown): [rpc: string, extent: Extent] {
-  const { rpc, times, share: part } = object(fault, value)
-  if (typeof rpc !== 'string' || !served.includes(rpc)) {
-    throw invalidArgument(`${fault}.rpc must name an RPC: ${served.join(', ')}.`)
-  }
+function strike<Rpc extends string = string>(
+  fault: string,
+  value: unknown,
+  rpcs: readonly Rpc[] = served as Rpc[],
+): [rpc: Rpc, extent: Extent] {
+  const { rpc: given, times, share: part } = object(fault, value)
+  const rpc = rpcs.find((one) => one === given)
+  if (rpc === undefined) throw invalidArgument(`${fault}.rpc must name an RPC: ${rpcs.join(', ')}.`)
   if (part !== undefined) return [rpc, { share: share(`${fault}.share`, part) }]
   if (times === undefined) return [rpc, { times: 1 }]
   if (Number.isSafeInteger(times) && Number(times) > 0) return [rpc, { times: Number(times) }]
@@ -114,6 +123,12 @@ function status(fault: string, value: unknown): StatusName {
   const errors = Object.keys(statusCodes).filter((one) => one !== 'OK')
   if (typeof name === 'string' && errors.includes(name)) return name as StatusName
   throw invalidArgument(`${fault}.status must be one of ${errors.join(', ')}.`)
+}
+
+function oneOf<Word extends string>(what: string, words: readonly Word[], given: unknown): Word {
+  const word = words.find((one) => one === given)
+  if (word !== undefined) return word
+  throw invalidArgument(`${what} must be one of ${words.join(', ')}.`)
 }
 
 function share(what: string, value: unknown): number {

@@ -4,10 +4,17 @@ import type {
   ServerUnaryCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import { Server, ServerCredentials, ServerInterceptingCall, status as grpcStatus } from '@grpc/grpc-js'
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  status as grpcStatus,
+} from '@grpc/grpc-js'
 import type { Socket } from 'node:net'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import { Connections } from './connections.ts'
+import { encodedStatus } from './error-details.ts'
 import type { Answer } from './handlers.ts'
 import { payloadTooLarge } from './request-limits.ts'
 import type { Rpcs } from './rpcs.ts'
@@ -118,7 +125,9 @@ async function answerUnary(
     const answer = await rpcs.call(name, call.request, gone.signal)
     if (answer) reply(null, answer)
   } catch (error) {
-    const { status, message } = asStatusError(error)
-    reply({ code: grpcStatus[status], details: message })
+    const refusal = asStatusError(error)
+    const metadata = new Metadata()
+    if (refusal.info) metadata.set('grpc-status-details-bin', encodedStatus(refusal, refusal.info))
+    reply({ code: grpcStatus[refusal.status], details: refusal.message, metadata })
   }
 }

@@ -1,5 +1,7 @@
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
 import type { Clock } from '#runtime/clock.ts'
+import type { AckIdFailure, AckIdFaults } from './ack-id-faults.ts'
+import { partialFailure } from './ack-id-faults.ts'
 import type { Broker } from './broker.ts'
 import { validName, validProject } from './names.ts'
 import { pageOf } from './pages.ts'
@@ -8,6 +10,7 @@ import { checkAckIds, checkPublish } from './request-limits.ts'
 import { pull } from './pull.ts'
 import { changedSubscription, changedTopic, subscriptionConfig, topicConfig } from './settings.ts'
 import { invalidArgument, notFound, unimplemented } from './status.ts'
+import type { Subscription } from './subscription.ts'
 
 type v1 = typeof google.pubsub.v1
 /** The request of a method of the client library's services, by name. */
@@ -27,11 +30,19 @@ export type Answer = object | Uint8Array
 export type Handler = (request: never, signal: AbortSignal) => Answer | Promise<Answer>
 
 /** What is served, by the RPCs' names; StreamingPull apart. */
-export function handlersOf(broker: Broker, clock: Clock): Readonly<Record<string, Handler>> {
-  return { ...publisherAndSubscriber(broker, clock), ...snapshotsAndSchemas(broker) }
+export function handlersOf(
+  broker: Broker,
+  clock: Clock,
+  ackIdFaults: AckIdFaults,
+): Readonly<Record<string, Handler>> {
+  return { ...publisherAndSubscriber(broker, clock, ackIdFaults), ...snapshotsAndSchemas(broker) }
 }
 
-function publisherAndSubscriber(broker: Broker, clock: Clock): Readonly<Record<string, Handler>> {
+function publisherAndSubscriber(
+  broker: Broker,
+  clock: Clock,
+  ackIdFaults: AckIdFaults,
+): Readonly<Record<string, Handler>> {
   const subscriptionOf = ({ subscription }: { subscription?: string | null }) =>
     broker.subscription(validName('subscriptions', subscription))
   return {
@@ -93,13 +104,18 @@ function publisherAndSubscriber(broker: Broker, clock: Clock): Readonly<Record<s
       pull(subscriptionOf(request), request, clock, signal),
     Acknowledge: async (request: Subscriber<'acknowledge'>) => {
       const subscription = subscriptionOf(request)
-      await subscription.acknowledge(checkAckIds(request.ackIds))
-      return {}
+      const ackIds = checkAckIds(request.ackIds)
+      const failed = ackIdFaults.next('Acknowledge', ackIds)
+      await subscription.acknowledge(ackIds.filter((ackId) => !failed.has(ackId)))
+      return doneExcept(subscription, failed)
     },
     ModifyAckDeadline: (request: Subscriber<'modifyAckDeadline'>) => {
       const subscription = subscriptionOf(request)
-      subscription.modifyAckDeadline(checkAckIds(request.ackIds), request.ackDeadlineSeconds ?? 0)
-      return {}
+      const ackIds = checkAckIds(request.ackIds)
+      const failed = ackIdFaults.next('ModifyAckDeadline', ackIds)
+      const others = ackIds.filter((ackId) => !failed.has(ackId))
+      subscription.modifyAckDeadline(others, request.ackDeadlineSeconds ?? 0)
+      return doneExcept(subscription, failed)
     },
     Seek: (request: Subscriber<'seek'>) => {
       const subscription = subscriptionOf(request)
@@ -141,6 +157,14 @@ function snapshotsAndSchemas(broker: Broker): Readonly<Record<string, Handler>> 
     ListSchemaRevisions: noSchema,
     DeleteSchema: noSchema,
   }
+}
+
+/** @throws StatusError where ids have failed; a deadline that failed for good has ended */
+function doneExcept(subscription: Subscription, failed: ReadonlyMap<string, AckIdFailure>): Answer {
+  if (failed.size === 0) return {}
+  const ended = [...failed].filter(([, failure]) => failure.startsWith('PERMANENT')).map(([ackId]) => ackId)
+  subscription.modifyAckDeadline(ended, 0)
+  throw partialFailure(failed)
 }
 
 function nameOf({ name }: { name?: string | null }): string {

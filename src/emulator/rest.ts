@@ -7,6 +7,7 @@ import type { JSONObject, JSONValue } from 'proto3-json-serializer'
 import { toProto3JSON } from 'proto3-json-serializer'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import { Connections } from './connections.ts'
+import { detailsInJson } from './error-details.ts'
 import type { FaultRoutes } from './fault-routes.ts'
 import type { Answer } from './handlers.ts'
 import { requestFrom } from './json-request.ts'
@@ -83,9 +84,10 @@ export class RestServer {
       // Asked for by a fault: whoever called waits for ever.
       if (answer !== undefined) this.#send(response, 200, answer)
     } catch (error) {
-      const { status, message } = asStatusError(error)
+      const { status, message, info } = asStatusError(error)
       const code = httpCodes[status] ?? 500
-      this.#send(response, code, { error: { code, message, status } })
+      const details = info ? { details: detailsInJson(info) } : {}
+      this.#send(response, code, { error: { code, message, status, ...details } })
     }
     discardRest(request)
   }

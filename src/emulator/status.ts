@@ -24,13 +24,24 @@ export type StatusName = keyof typeof statusCodes
 /** What an RPC is answered with when it is not answered with a response. */
 export class StatusError extends Error {
   readonly status: StatusName
+  /** `google.rpc.ErrorInfo`, for a machine to read. */
+  readonly info: ErrorInfo | undefined
 
-  constructor(status: StatusName, message: string) {
+  constructor(status: StatusName, message: string, info?: ErrorInfo) {
     super(message)
     this.name = 'StatusError'
     this.status = status
+    this.info = info
   }
 }
+
+/** https://google.aip.dev/193 */
+export interface ErrorInfo {
+  readonly reason: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export const errorDomain = 'pubsub.googleapis.com'
 
 export const invalidArgument = (message: string) => new StatusError('INVALID_ARGUMENT', message)
 export const notFound = (message: string) => new StatusError('NOT_FOUND', message)

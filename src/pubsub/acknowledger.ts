@@ -2,19 +2,24 @@ import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { retry } from '#runtime/retry.ts'
+import { sleep } from '#runtime/clock.ts'
+import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
-import { isPermanent, oneTry } from './client.ts'
+import { oneTry } from './client.ts'
+import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface AcknowledgerOptions {
   readonly subscriber: PubsubClients['subscriber']
   readonly subscription: string
   /** An ack that is not through by then is given up: its lease is over and the message comes again, as stale. */
   readonly withinMs: number
+  readonly rejected: RejectedAckIds
   readonly clock: Clock
   readonly logger: Logger
 }
+
+const ackAgainAfterMs = 1000
 
 /**
  * Sends acks and nacks in bulk. What is handed over in one turn of the event loop travels together: a batch of a
@@ -41,6 +46,11 @@ export class Acknowledger {
     this.#schedule()
   }
 
+  /** Acks once more, after a pause, what the service could not ack for the moment. */
+  ackAgain(ackIds: readonly string[]): void {
+    for (const some of requestsOf(ackIds)) this.#track('ack', some, this.#ack, ackAgainAfterMs)
+  }
+
   /** Resolves when everything handed over has been sent or given up. */
   async flushed(): Promise<void> {
     this.#send()
@@ -55,32 +65,50 @@ export class Acknowledger {
 
   #send(): void {
     this.#scheduled = false
-    const { subscriber, subscription } = this.#options
-    for (const ackIds of requestsOf(this.#acks)) {
-      this.#track('ack', ackIds.length, () => subscriber.acknowledge({ subscription, ackIds }, oneTry))
-    }
-    for (const ackIds of requestsOf(this.#nacks)) {
-      this.#track('nack', ackIds.length, () =>
-        subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 }, oneTry),
-      )
-    }
+    for (const ackIds of requestsOf(this.#acks)) this.#track('ack', ackIds, this.#ack)
+    for (const ackIds of requestsOf(this.#nacks)) this.#track('nack', ackIds, this.#nack)
     this.#acks = []
     this.#nacks = []
   }
 
-  #track(what: string, count: number, request: () => Promise<unknown>): void {
-    const { clock, logger, withinMs } = this.#options
-    const sent = retry(request, {
+  readonly #ack = (ackIds: string[]) => {
+    const { subscriber, subscription } = this.#options
+    return subscriber.acknowledge({ subscription, ackIds }, oneTry)
+  }
+
+  readonly #nack = (ackIds: string[]) => {
+    const { subscriber, subscription } = this.#options
+    return subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 }, oneTry)
+  }
+
+  #track(
+    what: 'ack' | 'nack',
+    ackIds: string[],
+    send: (ackIds: string[]) => Promise<unknown>,
+    delayMs = 0,
+  ): void {
+    const sent = this.#settle(what, ackIds, send, delayMs)
+    this.#underway.add(sent)
+    void sent.finally(() => this.#underway.delete(sent))
+  }
+
+  async #settle(
+    what: 'ack' | 'nack',
+    ackIds: string[],
+    send: (ackIds: string[]) => Promise<unknown>,
+    delayMs: number,
+  ): Promise<void> {
+    const { clock, logger, withinMs, rejected } = this.#options
+    if (delayMs > 0) await sleep(clock, delayMs)
+    const unsettled = await sendAckIds(ackIds, {
+      send,
+      rejected: (some) => rejected.add(what, some.length),
       clock,
       withinMs,
       backoff: reconnectBackoff(),
-      retryable: (error) => !isPermanent(error),
-    }).then(
-      () => {},
-      (error: unknown) =>
-        logger.warn({ count, error: messageOf(error) }, `${what}s given up: the messages will come again`),
-    )
-    this.#underway.add(sent)
-    void sent.finally(() => this.#underway.delete(sent))
+    })
+    if (unsettled === undefined) return
+    const fields = { count: unsettled.ackIds.length, error: messageOf(unsettled.error) }
+    logger.warn(fields, `${what}s given up: the messages will come again`)
   }
 }

@@ -89,6 +89,7 @@ export const grpcStatus = {
   alreadyExists: 6,
   permissionDenied: 7,
   failedPrecondition: 9,
+  internal: 13,
   unauthenticated: 16,
 } as const
 

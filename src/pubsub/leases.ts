@@ -3,10 +3,11 @@ import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { retry } from '#runtime/retry.ts'
+import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
-import { isPermanent, oneTry } from './client.ts'
+import { oneTry } from './client.ts'
+import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface LeasesOptions {
   readonly subscriber: PubsubClients['subscriber']
@@ -14,6 +15,7 @@ export interface LeasesOptions {
   readonly ackDeadlineMs: number
   readonly clock: Clock
   readonly logger: Logger
+  readonly rejected: RejectedAckIds
   readonly lost: (count: number) => void
 }
 
@@ -59,6 +61,13 @@ export class Leases {
     return ackIds
   }
 
+  /** The service has ended the leases of these ids, as a stream's response tells. */
+  reject(ackIds: readonly string[]): void {
+    const wanted = new Set(ackIds)
+    const held = [...this.#ends.keys()].filter(({ ackId }) => wanted.has(ackId))
+    if (held.length > 0) this.#reject(held)
+  }
+
   close(): void {
     this.#closing.abort()
     this.#cancelTimer?.()
@@ -98,25 +107,40 @@ export class Leases {
 
   async #extend(ackIds: string[], byAckId: ReadonlyMap<string, Delivery>): Promise<void> {
     const { subscriber, subscription, ackDeadlineMs, clock, logger } = this.#options
-    const request = { subscription, ackIds, ackDeadlineSeconds: Math.round(ackDeadlineMs / 1000) }
-    let asked = clock.now()
-    const attempt = () => {
-      asked = clock.now()
-      return subscriber.modifyAckDeadline(request, { ...oneTry, timeout: ackDeadlineMs / 3 })
+    const ackDeadlineSeconds = Math.round(ackDeadlineMs / 1000)
+    const limitMs = ackDeadlineMs / 3
+    const unsettled = await sendAckIds(ackIds, {
+      send: (some) =>
+        subscriber.modifyAckDeadline(
+          { subscription, ackIds: some, ackDeadlineSeconds },
+          { ...oneTry, timeout: limitMs },
+        ),
+      done: (some, sentAtMs) => {
+        for (const ackId of some) this.#extended(byAckId.get(ackId), sentAtMs + ackDeadlineMs)
+      },
+      rejected: (some) => this.#reject(some.map((ackId) => byAckId.get(ackId))),
+      clock,
+      withinMs: limitMs,
+      backoff: reconnectBackoff(),
+      signal: this.#closing.signal,
+    })
+    if (unsettled === undefined || this.#closing.signal.aborted) return
+    const fields = { count: unsettled.ackIds.length, error: messageOf(unsettled.error) }
+    logger.warn(fields, 'leases could not be extended')
+  }
+
+  /** The service has ended these leases: extending them again would be in vain. */
+  #reject(deliveries: readonly (Delivery | undefined)[]): void {
+    const { rejected, lost } = this.#options
+    rejected.add('extend', deliveries.length)
+    let count = 0
+    for (const delivery of deliveries) {
+      const end = delivery && this.#ends.get(delivery)
+      if (!delivery || end === undefined || end === Infinity) continue
+      this.#ends.set(delivery, Infinity)
+      count += 1
     }
-    try {
-      await retry(attempt, {
-        clock,
-        withinMs: ackDeadlineMs / 3,
-        backoff: reconnectBackoff(),
-        signal: this.#closing.signal,
-        retryable: (error) => !isPermanent(error),
-      })
-      for (const ackId of ackIds) this.#extended(byAckId.get(ackId), asked + ackDeadlineMs)
-    } catch (error) {
-      if (this.#closing.signal.aborted) return
-      logger.warn({ count: ackIds.length, error: messageOf(error) }, 'leases could not be extended')
-    }
+    if (count > 0) lost(count)
   }
 
   #extended(delivery: Delivery | undefined, end: number): void {

@@ -68,7 +68,7 @@ test('what is read is what the generated code reads', () =>
   always(
     fc.property(response, (sent) => {
       const bytes = pullResponse(sent)
-      assert.deepEqual(readPullResponse(bytes, 7).map(seen), generated(bytes))
+      assert.deepEqual(readPullResponse(bytes, 7).deliveries.map(seen), generated(bytes))
     }),
     1000,
   ))
@@ -84,7 +84,7 @@ test('bytes that are no response are refused, or all that they say can be read',
       bytes[at % bytes.length] = to
       let deliveries: Delivery[]
       try {
-        deliveries = readPullResponse(bytes, 7)
+        deliveries = readPullResponse(bytes, 7).deliveries
       } catch (error) {
         assert.ok(error instanceof RangeError, String(error))
         refused += 1
@@ -112,7 +112,7 @@ test('bytes cut off anywhere are refused', () => {
 
 test('a field that goes on beyond the one that it is in is refused', () => {
   const ackId = [10, 3, 0x61, 0x63, 0x6b]
-  assert.equal(readPullResponse(Buffer.from([10, 5, ...ackId]), 7)[0]?.ackId, 'ack')
+  assert.equal(readPullResponse(Buffer.from([10, 5, ...ackId]), 7).deliveries[0]?.ackId, 'ack')
   assert.throws(() => readPullResponse(Buffer.from([10, 4, ...ackId]), 7), RangeError)
 })
 
@@ -138,7 +138,9 @@ test('fields of later versions are passed over, of whatever kind', () => {
   const field = (tag: number, bytes: Buffer) => Buffer.concat([Buffer.from([tag, bytes.length]), bytes])
   const message = around(Buffer.concat([field(10, Buffer.from('data')), field(26, Buffer.from('id'))]))
   const received = around(Buffer.concat([field(10, Buffer.from('ack')), field(18, message)]))
-  const [delivery, ...others] = readPullResponse(
+  const {
+    deliveries: [delivery, ...others],
+  } = readPullResponse(
     around(
       Buffer.concat([Buffer.from([10, 0x80 | (received.length & 0x7f), received.length >> 7]), received]),
     ),
@@ -150,8 +152,35 @@ test('fields of later versions are passed over, of whatever kind', () => {
 
 test('a delivery counts its data and attributes against the byte bound', () => {
   const bytesOf = (message: protos.google.pubsub.v1.IPubsubMessage) =>
-    readPullResponse(pullResponse({ receivedMessages: [{ message }] }), 7)[0]?.bytes ?? 0
+    readPullResponse(pullResponse({ receivedMessages: [{ message }] }), 7).deliveries[0]?.bytes ?? 0
   const empty = bytesOf({})
   assert.equal(bytesOf({ data: Buffer.alloc(1000) }), empty + 1000)
   assert.ok(bytesOf({ attributes: { a: 'x'.repeat(1000), b: 'x'.repeat(1000) } }) >= empty + 2000)
+})
+
+test('confirmations: what the service rejects, and what is to be sent again', () => {
+  const { deliveries, confirmations } = readPullResponse(
+    pullResponse({
+      acknowledgeConfirmation: {
+        ackIds: ['done'],
+        invalidAckIds: ['expired'],
+        unorderedAckIds: ['unordered'],
+        temporaryFailedAckIds: ['later'],
+      },
+      modifyAckDeadlineConfirmation: {
+        ackIds: ['extended'],
+        invalidAckIds: ['ended'],
+        temporaryFailedAckIds: ['extended before long'],
+      },
+    }),
+    7,
+  )
+  assert.deepEqual(deliveries, [])
+  assert.deepEqual(confirmations, {
+    rejectedAcks: ['expired'],
+    failedAcks: ['unordered', 'later'],
+    rejectedExtensions: ['ended'],
+  })
+  const good = pullResponse({ acknowledgeConfirmation: { ackIds: ['done'] } })
+  assert.equal(readPullResponse(good, 7).confirmations, undefined)
 })

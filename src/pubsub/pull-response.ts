@@ -3,6 +3,10 @@ import { WireReader } from './wire-reader.ts'
 
 /** Tags of the fields that are read: field number << 3 | wire type (0 varint, 2 length-delimited). */
 const receivedMessage = (1 << 3) | 2
+const modifyConfirmation = (3 << 3) | 2
+const ackConfirmation = (5 << 3) | 2
+const ackResult = { invalid: (2 << 3) | 2, unordered: (3 << 3) | 2, failedForNow: (4 << 3) | 2 }
+const modifyResult = { invalid: (2 << 3) | 2 }
 const received = { ackId: (1 << 3) | 2, message: (2 << 3) | 2, deliveryAttempt: 3 << 3 }
 const message = {
   data: (1 << 3) | 2,
@@ -18,22 +22,61 @@ const timestamp = { seconds: 1 << 3, nanos: 2 << 3 }
 const messageOverheadBytes = 200
 const noAttributes: Delivery['attributes'] = Object.freeze({})
 
+/** What the service says on a stream of earlier acks and extensions, where delivery is exactly-once. */
+export interface Confirmations {
+  readonly rejectedAcks: readonly string[]
+  /** To be sent again. */
+  readonly failedAcks: readonly string[]
+  readonly rejectedExtensions: readonly string[]
+}
+
+export interface PullResponse {
+  readonly deliveries: Delivery[]
+  /** Undefined: none of them failed. */
+  readonly confirmations: Confirmations | undefined
+}
+
 /**
- * The deliveries in a `google.pubsub.v1.StreamingPullResponse`, read by hand: the generated code makes a dozen objects of
- * each message. Here it is one, and what few ask for (ids, attributes, even the data) stays in the response's bytes
- * until somebody does.
+ * A `google.pubsub.v1.StreamingPullResponse`, read by hand: the generated code makes a dozen objects of each message.
+ * Here it is one, and what few ask for (ids, attributes, even the data) stays in the response's bytes until somebody
+ * does.
  *
  * @throws RangeError where the bytes are no such response
  */
-export function readPullResponse(response: Buffer, receivedAtMs: number): Delivery[] {
+export function readPullResponse(response: Buffer, receivedAtMs: number): PullResponse {
   const deliveries: Delivery[] = []
+  let failures: { [List in keyof Confirmations]: string[] } | undefined
   const reader = new WireReader(response)
   while (reader.at < response.length) {
     const tag = reader.varint()
     if (tag === receivedMessage) deliveries.push(new PulledDelivery(reader, receivedAtMs))
+    else if (tag === ackConfirmation || tag === modifyConfirmation) {
+      failures ??= { rejectedAcks: [], failedAcks: [], rejectedExtensions: [] }
+      const lists =
+        tag === ackConfirmation
+          ? new Map([
+              [ackResult.invalid, failures.rejectedAcks],
+              [ackResult.unordered, failures.failedAcks],
+              [ackResult.failedForNow, failures.failedAcks],
+            ])
+          : // Those that failed for the moment are extended again before long anyway.
+            new Map([[modifyResult.invalid, failures.rejectedExtensions]])
+      readConfirmation(reader, lists)
+    } else reader.skip(tag)
+  }
+  const isEmpty = failures === undefined || Object.values(failures).every(({ length }) => length === 0)
+  return { deliveries, confirmations: isEmpty ? undefined : failures }
+}
+
+function readConfirmation(reader: WireReader, lists: ReadonlyMap<number, string[]>): void {
+  const end = reader.endOfField()
+  while (reader.at < end) {
+    const tag = reader.varint()
+    const list = lists.get(tag)
+    if (list) list.push(readText(reader))
     else reader.skip(tag)
   }
-  return deliveries
+  reader.mustBeAt(end)
 }
 
 class PulledDelivery implements Delivery {

@@ -2,6 +2,7 @@ import type { protos } from '@google-cloud/pubsub'
 import type { Delivery } from '#core/delivery.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
+import type { Confirmations, PullResponse } from './pull-response.ts'
 import { readPullResponse } from './pull-response.ts'
 
 export interface PullStreamOptions {
@@ -14,6 +15,7 @@ export interface PullStreamOptions {
   readonly maxBytes: number
   readonly clock: Clock
   readonly received: (deliveries: Delivery[]) => void
+  readonly confirmed: (confirmations: Confirmations) => void
   /** Once, whatever ended it; no error where it ended with OK. */
   readonly ended: (error: Error | undefined) => void
 }
@@ -88,15 +90,16 @@ export class PullStream {
 
   /** What cannot be read is not of this protocol, and neither is what would follow it. */
   #received(response: Buffer): void {
-    const { clock, received } = this.#options
-    let deliveries: Delivery[]
+    const { clock, received, confirmed } = this.#options
+    let read: PullResponse
     try {
-      deliveries = readPullResponse(response, clock.now())
+      read = readPullResponse(response, clock.now())
     } catch (error) {
       this.#call.cancel()
       return this.#end(error as RangeError)
     }
-    received(deliveries)
+    if (read.confirmations) confirmed(read.confirmations)
+    if (read.deliveries.length > 0) received(read.deliveries)
   }
 
   #limitDrain(endMs: number): void {

@@ -7,6 +7,7 @@ import { Acknowledger } from './acknowledger.ts'
 import type { PubsubClients } from './client.ts'
 import { useOwnCodecs } from './hot-calls.ts'
 import { Leases } from './leases.ts'
+import { RejectedAckIds } from './rejected-ack-ids.ts'
 import { StreamGroup } from './stream-group.ts'
 
 export interface PubsubSourceOptions {
@@ -69,11 +70,13 @@ export class PubsubSource implements Source {
       logger.warn({ count }, 'leases were lost: the messages will come again')
       observer.leasesLost?.(count)
     }
-    this.#leases = new Leases({ subscriber, subscription, ackDeadlineMs, clock, logger, lost })
+    const rejected = new RejectedAckIds(clock, logger, observer)
+    this.#leases = new Leases({ subscriber, subscription, ackDeadlineMs, clock, logger, rejected, lost })
     this.#acknowledger = new Acknowledger({
       subscriber,
       subscription,
       withinMs: ackDeadlineMs,
+      rejected,
       clock,
       logger,
     })
@@ -82,6 +85,11 @@ export class PubsubSource implements Source {
       subscriber,
       room: () => this.#room(),
       received: (deliveries) => this.#take(deliveries),
+      confirmed: ({ rejectedAcks, failedAcks, rejectedExtensions }) => {
+        if (rejectedAcks.length > 0) rejected.add('ack', rejectedAcks.length)
+        this.#acknowledger.ackAgain(failedAcks)
+        this.#leases.reject(rejectedExtensions)
+      },
     })
   }
 

@@ -7,6 +7,7 @@ import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
 import { isPermanent } from './client.ts'
+import type { Confirmations } from './pull-response.ts'
 import { PullStream } from './pull-stream.ts'
 
 export interface StreamGroupOptions {
@@ -20,6 +21,7 @@ export interface StreamGroupOptions {
   /** What may still be asked for, in all. */
   readonly room: () => { messages: number; bytes: number }
   readonly received: (deliveries: Delivery[]) => void
+  readonly confirmed: (confirmations: Confirmations) => void
   readonly onFatal: (error: Error) => void
 }
 

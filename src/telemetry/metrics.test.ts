@@ -54,6 +54,7 @@ const types = {
   ingester_write_failures_total: 'counter',
   ingester_held: 'gauge',
   ingester_leases_lost_total: 'counter',
+  ingester_ack_ids_rejected_total: 'counter',
   ingester_cache_verdicts_total: 'counter',
   ingester_cache_bypassed_total: 'counter',
   ingester_streams_open: 'gauge',

@@ -4,6 +4,7 @@ import type { Settlement } from '#core/delivery.ts'
 import { settlements } from '#core/delivery.ts'
 import { failureClasses } from '#core/failure.ts'
 import type { Observer } from '#core/observer.ts'
+import { ackIdCalls } from '#core/observer.ts'
 
 export interface MetricsOptions {
   readonly pipeline: string
@@ -109,6 +110,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     help: 'Leases that could not be extended in time',
     registers,
   })
+  const ackIdsRejected = new Counter({
+    name: 'ingester_ack_ids_rejected_total',
+    help: 'Ack ids that Pub/Sub no longer accepted, by call; their messages are redelivered',
+    labelNames: ['call'],
+    registers,
+  })
   const streamsOpen = new Gauge({
     name: 'ingester_streams_open',
     help: 'Open StreamingPull calls',
@@ -132,6 +139,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const reason of options.deadLetterReasons) deadLetters.inc({ reason }, 0)
   for (const verdict of verdicts) cacheVerdicts.inc({ verdict }, 0)
   for (const cause of bypassCauses) cacheBypassed.inc({ cause }, 0)
+  for (const call of ackIdCalls) ackIdsRejected.inc({ call }, 0)
   for (const failureClass of failureClasses) writeFailures.inc({ class: failureClass }, 0)
 
   const observer: Observer = {
@@ -146,6 +154,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     writeFailed: (failureClass) => writeFailures.inc({ class: failureClass }),
     held: (reason) => held.set(reason === undefined ? 0 : 1),
     leasesLost: (count) => leasesLost.inc(count),
+    ackIdsRejected: (call, count) => ackIdsRejected.inc({ call }, count),
     streamsOpen: (count) => streamsOpen.set(count),
     connectionSilent: () => silentConnections.inc(),
   }

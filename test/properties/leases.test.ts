@@ -7,6 +7,7 @@ import type { Delivery } from '#core/delivery.ts'
 import { noLogger } from '#core/logger.ts'
 import { Random } from '#demo/random.ts'
 import { Leases } from '#pubsub/leases.ts'
+import { RejectedAckIds } from '#pubsub/rejected-ack-ids.ts'
 import { sleep } from '#runtime/clock.ts'
 import { alwaysAsync } from '../support/seed.ts'
 import { VirtualClock, startUnixMs } from '../support/virtual-clock.ts'
@@ -72,6 +73,7 @@ test('what is held keeps its lease', async () => {
       ackDeadlineMs,
       clock,
       logger: noLogger,
+      rejected: new RejectedAckIds(clock, noLogger, {}),
       lost: (count) => (lost += count),
     })
     const held: Delivery[] = []

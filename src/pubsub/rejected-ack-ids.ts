@@ -1,0 +1,34 @@
+import type { Logger } from '#core/logger.ts'
+import type { AckIdCall, Observer } from '#core/observer.ts'
+import type { Clock } from '#runtime/clock.ts'
+
+/** At most one line in so long: a subscription that expires many leases would fill the log. */
+const quietMs = 10_000
+
+/** Counts ack ids that the service no longer takes, and warns of them. */
+export class RejectedAckIds {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #observer: Observer
+  #unlogged = 0
+  #quietUntilMs = -Infinity
+
+  constructor(clock: Clock, logger: Logger, observer: Observer) {
+    this.#clock = clock
+    this.#logger = logger
+    this.#observer = observer
+  }
+
+  add(call: AckIdCall, count: number): void {
+    this.#observer.ackIdsRejected?.(call, count)
+    this.#unlogged += count
+    const now = this.#clock.now()
+    if (now < this.#quietUntilMs) return
+    this.#logger.warn(
+      { count: this.#unlogged, call },
+      'Pub/Sub no longer accepts some ack ids: their deadlines expired, and their messages are redelivered',
+    )
+    this.#unlogged = 0
+    this.#quietUntilMs = now + quietMs
+  }
+}
