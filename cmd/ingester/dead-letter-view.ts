@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { LetterSummary, Listing, ShownLetter } from '#app/dead-letters.ts'
-import { plain, prettyJson } from './plain-text.ts'
+import { plain } from '#core/plain.ts'
+import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'
 import { utc } from './wording.ts'
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
-import { plain, prettyJson } from './plain-text.ts'
+import { plain } from '#core/plain.ts'
+import { prettyJson } from './plain-text.ts'
 
 test('what could draw on a terminal is written out; other text stays', () => {
   assert.equal(plain('é 😀 日本 "\\', 'one line'), 'é 😀 日本 "\\')

@@ -5,6 +5,7 @@ import { exponentialBackoff, reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { ConnectGate } from '#runtime/connect-gate.ts'
 import { ConnectionSlots } from './connection-slots.ts'
+import { DiscreetClient } from './server-error.ts'
 import { refusesAnother } from './sqlstate.ts'
 
 export interface ConnectionPoolOptions extends pg.PoolConfig {
@@ -50,7 +51,7 @@ export class ConnectionPool extends pg.Pool {
   readonly #ending = new AbortController()
 
   constructor({ logger, onSilence, checkAfterIdleMs, checkTimeoutMs, ...config }: ConnectionPoolOptions) {
-    super(config)
+    super({ ...config, Client: DiscreetClient })
     this.#logger = logger
     this.#onSilence = onSilence
     this.#checkAfterIdleMs = checkAfterIdleMs ?? defaults.checkAfterIdleMs

@@ -5,6 +5,7 @@ import type { Secret } from '#core/secret.ts'
 import { reveal } from '#core/secret.ts'
 import { trustedAuthorities } from '#runtime/authorities.ts'
 import { ConnectionPool } from './connection-pool.ts'
+import { DiscreetClient } from './server-error.ts'
 
 export interface PostgresOptions {
   readonly host: string
@@ -64,7 +65,7 @@ export async function withConnection<T>(
   options: PostgresOptions,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
+  const client = new DiscreetClient({
     ...connectionOptions(options),
     statement_timeout: options.statementTimeoutMs,
     ...(options.clientTimeoutMarginMs === undefined

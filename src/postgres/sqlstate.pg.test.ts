@@ -7,6 +7,7 @@ import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
 import type { PostgresOptions } from './pool.ts'
+import { withConnection } from './pool.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer({ deadlock_timeout: '500ms' })
@@ -51,7 +52,7 @@ test('22P02: a value that is none of its type', async () => {
   await using database = await freshDatabase(server)
   const failure = await failureOf(database, {}, scanRecord([`::1/${secret}`, 1, 's'], 1, ''))
   is(failure, 'bad-row', '22P02')
-  assert.match(failure.message, /invalid input syntax for type inet: "…"/)
+  assert.match(failure.message, /invalid text representation \[22P02\]/)
 })
 
 test('22003: an integer out of range', async () => {
@@ -88,6 +89,50 @@ test('P0001: a trigger refuses it; named is the trigger, not what it said', asyn
   is(failure, 'bad-row', 'P0001')
   assert.match(failure.message, /refused by no_telnet\(\)/)
 })
+
+/** What a trigger of the table does, with the row's text in it. */
+const raises = {
+  'its own SQLSTATE': `RAISE EXCEPTION 'no %', NEW.response USING ERRCODE = '45000'`,
+  'that of an internal error': `RAISE EXCEPTION '%', NEW.response USING ERRCODE = 'XX000'`,
+  'that of a lost connection': `RAISE EXCEPTION '%', NEW.response USING ERRCODE = '08006'`,
+  'that of a deadlock': `RAISE EXCEPTION '%', NEW.response USING ERRCODE = '40P01'`,
+  'names that it writes itself': `RAISE unique_violation USING MESSAGE = NEW.response, DETAIL = NEW.response,
+     HINT = NEW.response, COLUMN = NEW.response, CONSTRAINT = NEW.response, TABLE = NEW.response`,
+  'a statement that it has built': `EXECUTE format('SELECT %s +', NEW.response)`,
+  'a cast': `PERFORM NEW.response::integer`,
+  'a constraint of another table': `INSERT INTO audit VALUES (NEW.response)`,
+  'a lost assertion': `ASSERT false, NEW.response`,
+} as const
+
+/** By the function, or where a statement of it stands first in the context by code and names. */
+const named = /says_it\(\)|\[22P02\]|constraint audit_text_check/
+
+for (const [name, statement] of Object.entries(raises)) {
+  test(`a trigger raises ${name}: nothing of the row is told, wherever the error is seen`, async () => {
+    await using database = await freshDatabase(server)
+    await database.query(`CREATE TABLE audit (text text CHECK (text <> '${secret}'))`)
+    await database.query(`CREATE FUNCTION says_it() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN ${statement}; RETURN NEW; END $$`)
+    await database.query(
+      'CREATE TRIGGER t BEFORE INSERT ON scan_results FOR EACH ROW EXECUTE FUNCTION says_it()',
+    )
+    const failure = await failureOf(database, {}, scanRecord(1, 1, secret))
+    assert.match(failure.message, named)
+    const insert = `INSERT INTO scan_results VALUES ('::1', 1, 's', '${secret}', now())`
+    const pool = database.pool()
+    for (const run of [
+      () => pool.query(insert),
+      () => withConnection(database.options, (client) => client.query(insert)),
+    ]) {
+      const error = await run().then(
+        () => assert.fail('it was taken'),
+        (thrown: unknown) => thrown,
+      )
+      assert.doesNotMatch(inspect(error), new RegExp(secret))
+      assert.match(String(error), named)
+    }
+  })
+}
 
 test('54000: a key too large for the index', async () => {
   await using database = await freshDatabase(server)

@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { FailureClass } from '#core/failure.ts'
 import { WriteFailure, messageOf } from '#core/failure.ts'
+import { plainLine } from '#core/plain.ts'
 import { isCertificateRefused } from '#core/tls-trouble.ts'
+import { namesIn, textOf } from './server-error.ts'
 
 /**
  * SQLSTATEs by what they mean to us, the most specific first; a two-digit one stands for its whole class.
@@ -34,6 +36,8 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['P0001', 'bad-row'], // raise_exception: a trigger refuses the row
 ]
 
+const maxMessageLength = 300
+
 const mends: Partial<Record<FailureClass, string>> = {
   'schema-drift':
     'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
@@ -41,16 +45,16 @@ const mends: Partial<Record<FailureClass, string>> = {
 }
 
 /**
- * What an error of node-postgres means to the engine. The message names the place and the mend, and no values: what
- * the server quotes is blanked, and its error, whose `detail` quotes rows, does not become the cause.
+ * What an error of node-postgres means to the engine. The message names the place and the mend, and no values
+ * ({@link textOf}); the server's error, which may hold them, does not become the cause.
  *
  * @param table the one that is written to, where a row of it may be to blame
  */
 export function asWriteFailure(error: unknown, where: string, table?: string): WriteFailure {
   const { failureClass, code } = classify(error)
   const fromServer = error instanceof pg.DatabaseError
-  const what = fromServer ? withoutValues(error) : messageOf(error)
-  const names = fromServer ? namesIn(error) : ''
+  const what = fromServer ? textOf(error) : plainLine(messageOf(error), maxMessageLength)
+  const names = fromServer ? namesIn(error, where) : ''
   const mend = mends[failureClass]
   const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}${mend ? `; ${mend}` : ''}`
   if (!fromServer) return new WriteFailure(failureClass, message, code, { cause: error })
@@ -100,27 +104,6 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
 /** node-postgres gives these no code. */
 function isConnectionTrouble(error: unknown): boolean {
   return /timeout|terminated|ended|not queryable|connection/i.test(messageOf(error))
-}
-
-/** From the first quotation mark to the last, in the server's language. */
-const quoted = /["«»„“”‹›「」].*["«»“”‹›」]/s
-
-/**
- * Data exceptions quote values (`invalid input syntax for type inet: "…"`), a trigger says what it likes; other errors
- * quote names.
- */
-function withoutValues({ code, message, where }: pg.DatabaseError): string {
-  if (code === 'P0001')
-    return `refused by ${/^PL\/pgSQL function (\S+\(.*?\))/.exec(where ?? '')?.[1] ?? 'a trigger'}`
-  return code?.startsWith('22') ? message.replace(quoted, '"…"') : message
-}
-
-function namesIn(error: pg.DatabaseError): string {
-  const names = [
-    ['column', error.column],
-    ['constraint', error.constraint],
-  ].filter(([, name]) => name !== undefined)
-  return names.length > 0 ? ` (${names.map(([kind, name]) => `${kind} ${name}`).join(', ')})` : ''
 }
 
 /** At start, no waiting mends these: wrong password, no such role or database, no TLS, a certificate of others. */
