@@ -80,7 +80,10 @@ export async function startIngester(
   const onSilence = () => observer.connectionSilent?.()
   const pool = createPool({ ...config.postgres, onSilence }, logger)
   starting.defer(() => pool.end())
-  await reachPostgres(startup, config, () => checkTables(pool, pipeline.sink, config.redis.enabled))
+  const warning = await reachPostgres(startup, config, () =>
+    checkTables(pool, pipeline.sink, config.redis.enabled),
+  )
+  if (warning !== undefined) logger.warn({}, warning)
   const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
   const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
@@ -159,7 +162,7 @@ export async function startIngester(
   }
 }
 
-function reachPostgres(startup: Startup, { postgres }: Config, check: () => Promise<void>): Promise<void> {
+function reachPostgres<T>(startup: Startup, { postgres }: Config, check: () => Promise<T>): Promise<T> {
   return startup.reach(placeOf(postgres), (error) => reachingMend(postgres, error), check, isRefusedForGood)
 }
 

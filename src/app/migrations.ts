@@ -7,8 +7,12 @@ import { reachingPostgres } from './reaching-postgres.ts'
 type Postgres = Config['postgres']
 
 /** Applies what is pending, or takes back the last one; returns the names. */
-export function runMigrations(postgres: Postgres, direction: 'up' | 'down'): Promise<string[]> {
-  return reachingPostgres(postgres, () => migrate(postgres, migrationsDir, direction))
+export function runMigrations(
+  postgres: Postgres,
+  direction: 'up' | 'down',
+  warn: (message: string) => void,
+): Promise<string[]> {
+  return reachingPostgres(postgres, () => migrate(postgres, migrationsDir, direction, warn))
 }
 
 export function listMigrations(postgres: Postgres): Promise<MigrationStatus[]> {

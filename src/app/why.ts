@@ -5,7 +5,7 @@ import { readEpoch } from '#postgres/epoch.ts'
 import { readDeadLetters } from '#postgres/read-dead-letters.ts'
 import { readRow, withReader } from '#postgres/read-row.ts'
 import { isConnectionFailure } from '#postgres/sqlstate.ts'
-import { checkTables } from '#postgres/start-check.ts'
+import { checkReadableTables } from '#postgres/start-check.ts'
 import type { RedisLook } from '#redis/look.ts'
 import { lookAt } from '#redis/look.ts'
 import type { DeadLettersOfKey } from './dead-letters-of-key.ts'
@@ -96,7 +96,7 @@ export async function why(config: WhyConfig, words: readonly string[]): Promise<
   const key = keyNamed(pipeline, words)
   return reachingPostgres(config.postgres, () =>
     withReader(config.postgres, async (connection) => {
-      await checkTables(connection, pipeline.sink, config.redis.enabled, ['SELECT'])
+      await checkReadableTables(connection, pipeline.sink, config.redis.enabled)
       // The cache before the row: what a watermark says was committed before, so the row must have it.
       const nowMs = Date.now()
       const cache = await lookInCache(connection, config.redis, pipeline, key)

@@ -64,7 +64,7 @@ test(`writers with common keys in any order: no deadlock, and the newest of each
  * Two writers whose batches name the keys 1 and 3 in opposite orders, and both of which need key 2, which is locked
  * until both wait.
  */
-async function cross(text: string): Promise<PromiseSettledResult<number>[]> {
+async function cross(text: string): Promise<PromiseSettledResult<unknown>[]> {
   await using database = await freshDatabase(server)
   const pool = database.pool()
   const write = (keys: readonly number[], version: number) => {

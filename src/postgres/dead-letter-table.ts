@@ -3,27 +3,51 @@ import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 import { durable } from './durable.ts'
-import { runStatement } from './statement.ts'
+import type { TableStatements } from './examined-table.ts'
+import { ExaminedTable } from './examined-table.ts'
+import { deadLetters } from './needed-tables.ts'
 
 /** Of a message that is over the size limit only the beginning is kept. */
 export const keptOfTooLargeBytes = 64 * 1024
+
+const columns = `pipeline, subscription, message_id, publish_time, ordering_key, attributes, data, reason, detail,
+                               delivery_attempt, times_seen`
+
+const given = `(
+  SELECT $1::text AS pipeline, $2::text AS subscription, r.*
+  FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[], $8::text[], $9::text[],
+              $10::integer[], $11::integer[]) AS r(message_id, publish_time, ordering_key, attributes, data)) AS r`
 
 /**
  * Sorted as the upsert is: replicas that store the same letters in another order would deadlock. A letter that was cut
  * gets the rest of its data when its message comes again under a higher limit, and never loses any.
  */
-const text = `
-INSERT INTO dead_letters AS d (pipeline, subscription, message_id, publish_time, ordering_key, attributes, data,
-                               reason, detail, delivery_attempt, times_seen)
-SELECT $1, $2, r.*
-FROM unnest($3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[], $8::text[], $9::text[],
-            $10::integer[], $11::integer[]) AS r(message_id, publish_time)
-WHERE ${durable}
+const insert = (condition?: string) => `
+INSERT INTO dead_letters AS d (${columns})
+SELECT r.* FROM ${given}
+WHERE ${[durable, ...(condition === undefined ? [] : [condition])].join(' AND ')}
 ORDER BY r.message_id COLLATE "C", r.publish_time
 ON CONFLICT (subscription, message_id, publish_time) DO UPDATE
 SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reason = EXCLUDED.reason,
     detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt,
     data = CASE WHEN octet_length(EXCLUDED.data) > octet_length(d.data) THEN EXCLUDED.data ELSE d.data END`
+
+/** Every letter is placed, also one that is there already: where one is not, none of them counts as stored. */
+const look = `
+SELECT count(*)::integer AS lost,
+       (count(*) FILTER (WHERE NOT EXISTS (
+          SELECT FROM dead_letters AS d
+          WHERE d.subscription = r.subscription AND d.message_id = r.message_id AND d.publish_time = r.publish_time
+            AND octet_length(d.data) >= octet_length(r.data))))::integer AS missing
+FROM ${given}`
+
+const statements: TableStatements = {
+  name: 'store_dead_letters',
+  insert,
+  countingInsert: insert(),
+  look,
+  parameters: 11,
+}
 
 export interface DeadLetterTableOptions {
   readonly pipeline: string
@@ -37,11 +61,11 @@ export interface DeadLetterTableOptions {
  * begin their ids at 1 again. What PostgreSQL cannot store as text (NUL, lone surrogates) is written out as `\u0000`.
  */
 export class DeadLetterTable implements DeadLetterStore {
-  readonly #pool: pg.Pool
+  readonly #table: ExaminedTable
   readonly #options: DeadLetterTableOptions
 
   constructor(pool: pg.Pool, options: DeadLetterTableOptions) {
-    this.#pool = pool
+    this.#table = new ExaminedTable(pool, deadLetters, statements)
     this.#options = options
   }
 
@@ -63,7 +87,7 @@ export class DeadLetterTable implements DeadLetterStore {
       column(({ delivery }) => delivery.deliveryAttempt),
       arrayLiteral(rows.map((same) => same.length)),
     ]
-    await runStatement(this.#pool, { name: 'store_dead_letters', text, values }, 'table dead_letters')
+    await this.#table.write(values, rows.length)
   }
 }
 

@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
-import type { Queryable } from './start-check.ts'
+import type { Queryable } from './needed-tables.ts'
 import { checkEpochTable } from './start-check.ts'
 import { inTransaction } from './transaction.ts'
 

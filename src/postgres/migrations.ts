@@ -7,7 +7,8 @@ import { keepDurable, replicated } from './durable.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
-import type { Queryable } from './start-check.ts'
+import { checkEncoding } from './encoding.ts'
+import type { Queryable } from './needed-tables.ts'
 
 const migrationsTable = 'pgmigrations'
 
@@ -21,16 +22,23 @@ export interface MigrationStatus {
  * Applies all pending migrations, or takes back the last one. Several processes may try at once: the others wait.
  *
  * @param dir the folder of the SQL files
+ * @param warn is told of what works, but should not stay so
  * @returns the names of what was applied or taken back
- * @throws ConfigurationError where the role may not, or a migration fails; whatever connecting throws
+ * @throws ConfigurationError where the role may not, the database's encoding does not do, or a migration fails; whatever
+ *   connecting throws
  */
 export async function migrate(
   options: PostgresOptions,
   dir: string,
   direction: 'up' | 'down',
+  warn: (message: string) => void = () => {},
 ): Promise<string[]> {
   // A migration may rewrite a large table, and waits for others at the lock.
   const done = await withConnection({ ...options, statementTimeoutMs: 0 }, async (client) => {
+    if (direction === 'up') {
+      const warning = await checkEncoding(client)
+      if (warning !== undefined) warn(warning)
+    }
     if (!(await mayMigrate(client))) throw new ConfigurationError(await refusal(client))
     await client.query(keepDurable)
     return replicated(client, `migrate ${direction}`, () =>

@@ -1,9 +1,11 @@
-import type { Queryable } from './start-check.ts'
+import type { Queryable } from './needed-tables.ts'
 
 /** What a server says of itself and of the role and the database that we use. Names are quoted where they must be. */
 export interface ServerFacts {
   readonly role: string
   readonly database: string
+  /** Of the database: `UTF8`. */
+  readonly encoding: string
   readonly version: string
   /** `180004`: 18.4. */
   readonly versionNumber: number
@@ -43,6 +45,7 @@ const watchedSettings = [
 /** `reserved_connections` is there from PostgreSQL 16 on. Only superusers see who is behind a standby's settings. */
 const text = `
 SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database,
+       current_setting('server_encoding') AS encoding,
        current_setting('server_version') AS version, current_setting('server_version_num')::integer AS "versionNumber",
        (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl) AS tls,
        pg_is_in_recovery() AS "isStandby",

@@ -1,9 +1,11 @@
+import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Mend } from '#core/mend.ts'
 import { setting, shell, sql } from '#core/mend.ts'
+import { encodingFault, encodingWarning, isEncodingFit } from './encoding.ts'
 import type { ServerFacts, SettingFacts } from './server-facts.ts'
-import type { NeededTable } from './start-check.ts'
+import type { NeededTable } from './needed-tables.ts'
 
 const superuser = 'a superuser'
 
@@ -12,6 +14,7 @@ const leastVersionNumber = 140_000
 
 export const serverNames = [
   'postgres version',
+  'postgres encoding',
   'postgres writable',
   'postgres fsync',
   'postgres full_page_writes',
@@ -40,6 +43,7 @@ export function serverFindings(
 ): Finding[] {
   return [
     versionFinding(facts),
+    encodingFinding(facts),
     writableFinding(facts),
     durabilityFinding(facts, 'fsync', 'a crash of the machine may destroy the database'),
     durabilityFinding(facts, 'full_page_writes', 'a crash of the machine may tear pages'),
@@ -54,6 +58,21 @@ export function versionFinding({ version, versionNumber }: ServerFacts): Finding
   if (versionNumber >= leastVersionNumber) return ok(name, version)
   const detail = `${version} is older than 14: move the data to a newer server, here as a file`
   return failed(name, detail, shell('pg_dumpall --file all.sql'))
+}
+
+function encodingFinding({ database, encoding }: ServerFacts): Finding {
+  const name = 'postgres encoding'
+  const warned = encodingWarning(encoding)
+  if (isEncodingFit(encoding) && warned === undefined) return ok(name, encoding)
+  // A database keeps its encoding: only another one has another.
+  const other = `${database.replaceAll('"', '')}_utf8`
+  const fixes = [
+    sql(superuser, `CREATE DATABASE ${pg.escapeIdentifier(other)} ENCODING 'UTF8' TEMPLATE template0;`),
+    setting({ INGESTER_POSTGRES_DB: other }),
+  ] as const
+  return warned === undefined
+    ? failed(name, encodingFault(encoding), ...fixes)
+    : warning(name, warned, ...fixes)
 }
 
 function writableFinding({ isStandby, primaryConninfo, settings, ...facts }: ServerFacts): Finding {

@@ -166,16 +166,26 @@ test('42703: no such column, named, with the mend', async () => {
   assert.match(failure.message, /"response".*`migrate up`/)
 })
 
-test('42804: a column of another type', async () => {
+test('42804: a column of another type, with the fix', async () => {
   await using database = await freshDatabase(server)
   await database.query(`ALTER TABLE scan_results DROP COLUMN last_seen, ADD COLUMN last_seen bigint`)
-  is(await failureOf(database), 'schema-drift', '42804')
+  const failure = await failureOf(database)
+  assert.equal(failure.class, 'schema-drift')
+  assert.match(
+    failure.message,
+    /last_seen is bigint, not timestamptz; .*ALTER COLUMN "last_seen" TYPE timestamptz/,
+  )
 })
 
-test('42P10: the key is not unique', async () => {
+test('42P10: the key is not unique, with the fix', async () => {
   await using database = await freshDatabase(server)
   await database.query('ALTER TABLE scan_results DROP CONSTRAINT scan_results_pkey')
-  is(await failureOf(database), 'schema-drift', '42P10')
+  const failure = await failureOf(database)
+  assert.equal(failure.class, 'schema-drift')
+  assert.match(
+    failure.message,
+    /not unique.*ALTER TABLE scan_results ADD UNIQUE \("ip", "port", "service"\);/,
+  )
 })
 
 test('42501, 28P01, 28000, 3D000: no rights, with the mend', async () => {

@@ -1,61 +1,11 @@
 import pg from 'pg'
 import { ConfigurationError } from '#core/failure.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
-
-export type Queryable = Pick<pg.Client, 'query'>
-
-/** A table that is written or read, with what that needs of it. */
-export interface NeededTable {
-  readonly name: string
-  /** Columns and their types, as PostgreSQL writes them out. */
-  readonly columns: Readonly<Record<string, string>>
-  /** Columns that identify a row: `ON CONFLICT` names them. */
-  readonly key: readonly string[]
-  readonly rights: readonly string[]
-}
-
-const writing = ['SELECT', 'INSERT', 'UPDATE']
-
-const deadLetters: NeededTable = {
-  name: 'dead_letters',
-  columns: {
-    pipeline: 'text',
-    subscription: 'text',
-    message_id: 'text',
-    publish_time: 'timestamptz',
-    ordering_key: 'text',
-    attributes: 'jsonb',
-    data: 'bytea',
-    reason: 'text',
-    detail: 'text',
-    delivery_attempt: 'integer',
-    last_seen_at: 'timestamptz',
-    times_seen: 'integer',
-  },
-  key: ['subscription', 'message_id', 'publish_time'],
-  rights: writing,
-}
-
-const cacheEpochs: NeededTable = {
-  name: 'cache_epochs',
-  columns: { pipeline: 'text', epoch: 'uuid' },
-  key: ['pipeline'],
-  rights: ['SELECT'],
-}
-
-/**
- * The tables that a pipeline's ingester needs, its own first.
- *
- * @param withCache whether the cache's epoch will be read
- */
-export function neededTables(
-  table: PostgresTable,
-  withCache: boolean,
-): readonly [NeededTable, NeededTable, ...NeededTable[]] {
-  const { name, key } = table
-  const columns = Object.fromEntries(table.columns.map((column) => [column.name, column.type]))
-  return [{ name, columns, key, rights: writing }, deadLetters, ...(withCache ? [cacheEpochs] : [])]
-}
+import { checkEncoding } from './encoding.ts'
+import type { NeededTable, Queryable } from './needed-tables.ts'
+import { cacheEpochs, deadLetters, neededTables } from './needed-tables.ts'
+import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
+import { readShape } from './table-shape.ts'
 
 /** Why a table cannot be used. */
 export interface TableFault {
@@ -68,21 +18,35 @@ export interface TableFault {
 }
 
 /**
- * Looks whether the tables are there with the columns and rights that writing needs, so that a wrong database is
- * found at start and not by the first message.
+ * Looks whether the tables are there with the columns and rights that writing needs, and whether what is written to them
+ * stays, so that a wrong database is found at start and not by the first message.
  *
  * @param withCache whether the cache's epoch will be read
- * @throws ConfigurationError with the mend; whatever the connection throws
+ * @returns a warning, if there is one
+ * @throws ConfigurationError with the fix; whatever the connection throws
  */
 export async function checkTables(
   connection: Queryable,
   table: PostgresTable,
   withCache: boolean,
-  rights: readonly string[] = writing,
+): Promise<string | undefined> {
+  const warning = await checkEncoding(connection)
+  for (const needed of neededTables(table, withCache)) {
+    await checkTable(connection, needed)
+    await checkFitness(connection, needed)
+  }
+  return warning
+}
+
+/** As {@link checkTables}, for those who only read: they have to see also what nobody should write. */
+export async function checkReadableTables(
+  connection: Queryable,
+  table: PostgresTable,
+  withCache: boolean,
 ): Promise<void> {
-  const [own, letters, epochs] = neededTables(table, withCache)
-  for (const needed of [own, letters]) await checkTable(connection, { ...needed, rights })
-  if (epochs) await checkTable(connection, epochs)
+  for (const needed of neededTables(table, withCache)) {
+    await checkTable(connection, { ...needed, rights: ['SELECT'] })
+  }
 }
 
 /** As {@link checkTables}, of the dead letters alone, for those who read and mark them. */
@@ -105,6 +69,12 @@ async function checkTable(connection: Queryable, needed: NeededTable): Promise<v
     rights: `as its owner: ${fault.grant}`,
   }
   throw new ConfigurationError(`${fault.what}; ${mends[fault.kind]}`)
+}
+
+async function checkFitness(connection: Queryable, needed: NeededTable): Promise<void> {
+  const shape = await readShape(connection, needed)
+  const unfit = shape ? unfitnessOf(needed, shape) : []
+  if (unfit.length > 0) throw new ConfigurationError(`the table ${needed.name}: ${explainUnfitness(unfit)}`)
 }
 
 /** @throws whatever the connection throws */

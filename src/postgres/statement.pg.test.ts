@@ -31,15 +31,17 @@ const failed = (writing: Promise<unknown>) =>
     (failure: WriteFailure) => failure,
   )
 
-test('the number of rows affected', async () => {
+test('the number of rows affected, and the rows', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const pool = database.pool()
-  assert.equal(
-    await runStatement(pool, { text: 'CREATE TABLE n AS SELECT generate_series(1, 7) AS i' }, 'n'),
-    7,
+  const made = await runStatement(pool, { text: 'CREATE TABLE n AS SELECT generate_series(1, 7) AS i' }, 'n')
+  assert.equal(made.rowCount, 7)
+  const deleted = await runStatement(
+    pool,
+    { text: 'DELETE FROM n WHERE i <= $1 RETURNING i', values: [2] },
+    'n',
   )
-  assert.equal(await runStatement(pool, { text: 'DELETE FROM n WHERE i = $1', values: [9] }, 'n'), 0)
-  assert.equal(await runStatement(pool, { text: 'TRUNCATE n' }, 'n'), 0)
+  assert.deepEqual([deleted.rowCount, deleted.rows], [2, [{ i: 1 }, { i: 2 }]])
 })
 
 test('a row that is refused does not cost the connection', async () => {

@@ -2,28 +2,40 @@ import type pg from 'pg'
 import { WriteFailure } from '#core/failure.ts'
 import { replicated } from './durable.ts'
 import { asWriteFailure, breaksConnection } from './sqlstate.ts'
+import { inTransaction } from './transaction.ts'
 
 /**
  * Runs one statement as a transaction of its own, on a connection of its own.
  *
  * It resolves when the server is ready for the next query, which it says after the commit; "command complete" alone
- * comes before it. A connection whose answer is not known to be complete is destroyed: after a client-side time-out
- * the statement may still land, and what it sends would be taken for the answer to the next one.
+ * comes before it.
  *
  * @param table the one that is written to, where a row of it may be to blame
- * @returns the number of rows affected
  * @throws WriteFailure
  */
-export async function runStatement(
+export function runStatement<Row extends pg.QueryResultRow>(
   pool: pg.Pool,
   statement: pg.QueryConfig,
   where: string,
   table?: string,
-): Promise<number> {
-  return onConnection(pool, where, table, async (client) => {
-    const result = await replicated(client, where, () => client.query(statement))
-    return result.rowCount ?? 0
-  })
+): Promise<pg.QueryResult<Row>> {
+  return onConnection(pool, where, table, (client) =>
+    replicated(client, where, () => client.query<Row>(statement)),
+  )
+}
+
+/**
+ * Runs `work` as one transaction.
+ *
+ * @throws WriteFailure, that of `work` as it is; nothing is committed then, or it is not known
+ */
+export function runTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  where: string,
+  table?: string,
+): Promise<T> {
+  return onConnection(pool, where, table, (client) => inTransaction(client, () => work(client)))
 }
 
 /**
@@ -47,6 +59,10 @@ export async function runAndRollBack<T>(
   })
 }
 
+/**
+ * A connection whose answer is not known to be complete is destroyed: after a client-side time-out the statement may
+ * still land, and what it sends would be taken for the answer to the next one.
+ */
 async function onConnection<T>(
   pool: pg.Pool,
   where: string,

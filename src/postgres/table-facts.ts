@@ -1,14 +1,12 @@
 import pg from 'pg'
-import type { NeededTable, Queryable } from './start-check.ts'
+import type { NeededTable, Queryable } from './needed-tables.ts'
 
-/** What the catalogue says of a table that is there. */
+/** What the catalogue says of a table that is there, beside its shape: what makes it slow, or hard to use. */
 export interface TableFacts {
   /** Quoted where it must be, as all names here. */
   readonly role: string
   /** `r`: a plain table; `p`: partitioned; `v`: a view; … */
   readonly kind: string
-  /** `p`: it survives a crash; `u`: unlogged; `t`: temporary. */
-  readonly persistence: string
   /** In percent. */
   readonly fillfactor: number
   readonly isOwner: boolean
@@ -18,9 +16,6 @@ export interface TableFacts {
 
 export interface ColumnFacts {
   readonly name: string
-  readonly type: string
-  /** Whether it is of the type that is needed; null where none is: it is not one of ours. */
-  readonly fits: boolean | null
   /** Rows cannot be inserted without it. */
   readonly mandatory: boolean
 }
@@ -37,17 +32,15 @@ export interface IndexFacts {
 }
 
 const tableText = `
-SELECT quote_ident(current_user) AS role, c.relkind AS kind, c.relpersistence AS persistence,
+SELECT quote_ident(current_user) AS role, c.relkind AS kind,
        coalesce((SELECT option_value::integer FROM pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor'),
                 100) AS fillfactor,
        pg_has_role(c.relowner, 'MEMBER') AS "isOwner"
 FROM pg_class AS c WHERE c.oid = to_regclass($1)`
 
 const columnsText = `
-SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
-       a.atttypid = to_regtype(w.type) AND a.atttypmod = -1 AS fits,
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS mandatory
-FROM pg_attribute AS a LEFT JOIN unnest($2::text[], $3::text[]) AS w(name, type) ON w.name = a.attname
+SELECT a.attname::text AS name, a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS mandatory
+FROM pg_attribute AS a
 WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
@@ -77,15 +70,14 @@ ORDER BY 1`
  */
 export async function tableFacts(
   connection: Queryable,
-  { name, columns }: NeededTable,
+  { name }: NeededTable,
 ): Promise<TableFacts | undefined> {
   const table = pg.escapeIdentifier(name)
   const [facts] = (await connection.query(tableText, [table])).rows
   if (!facts) return undefined
-  const wanted = [Object.keys(columns), Object.values(columns)]
   return {
     ...facts,
-    columns: (await connection.query(columnsText, [table, ...wanted])).rows,
+    columns: (await connection.query(columnsText, [table])).rows,
     indexes: (await connection.query(indexesText, [table])).rows,
   }
 }

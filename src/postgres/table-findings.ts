@@ -2,12 +2,16 @@ import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll, warning } from '#core/finding.ts'
 import type { Mend } from '#core/mend.ts'
-import { asOwner, ingester, setting, sql } from '#core/mend.ts'
+import { asOwner, ingester, remark, setting, sql } from '#core/mend.ts'
 import { creationOf } from './migrations.ts'
-import type { NeededTable, Queryable } from './start-check.ts'
+import type { NeededTable, Queryable } from './needed-tables.ts'
 import { tableFaults } from './start-check.ts'
-import type { ColumnFacts, TableFacts } from './table-facts.ts'
+import type { TableFacts } from './table-facts.ts'
 import { hiddenIn, tableFacts } from './table-facts.ts'
+import type { Unfitness } from './table-fitness.ts'
+import { unfitnessOf } from './table-fitness.ts'
+import type { TableShape } from './table-shape.ts'
+import { readShape } from './table-shape.ts'
 
 const owner = "the table's owner"
 
@@ -34,6 +38,7 @@ export const tableNames = (table: string, isSink: boolean): string[] => [
   `table ${table}`,
   `columns of ${table}`,
   `key of ${table}`,
+  `triggers on ${table}`,
   ...(isSink ? [`indexes of ${table}`, `fillfactor of ${table}`] : []),
   `rights on ${table}`,
 ]
@@ -46,16 +51,19 @@ export async function tableFindings(
 ): Promise<Finding[]> {
   const [there = '', ...others] = tableNames(needed.name, options.isSink)
   const facts = await tableFacts(connection, needed)
-  if (!facts) {
+  const shape = await readShape(connection, needed)
+  if (!facts || !shape) {
     return [
       await absence(connection, there, needed, options),
       ...skippedAll(others, `there is no ${needed.name}`),
     ]
   }
+  const unfit = Object.groupBy(unfitnessOf(needed, shape), ({ about }) => about)
   return [
-    kindFinding(there, needed, facts, options),
-    columnsFinding(needed, facts, options),
-    keyFinding(needed, facts),
+    unfitFinding(there, unfit.table) ?? kindFinding(there, shape, options),
+    columnsFinding(needed, facts, unfit.columns ?? [], options),
+    unfitFinding(`key of ${needed.name}`, unfit.key) ?? keyFinding(needed, facts),
+    unfitFinding(`triggers on ${needed.name}`, unfit.triggers) ?? triggersFinding(needed, shape),
     ...(options.isSink ? [indexesFinding(needed, facts), fillfactorFinding(needed, facts)] : []),
     await rightsFinding(connection, needed),
   ]
@@ -96,73 +104,78 @@ function migrating({ state, mayMigrate }: Migrations): [Mend, ...Mend[]] {
   return [(mayMigrate ? ingester : asOwner)('migrate up')]
 }
 
+/** Undefined where there is nothing to find fault with. */
+function unfitFinding(finding: string, unfit: readonly Unfitness[] = []): Finding | undefined {
+  if (unfit.length === 0) return undefined
+  const statements = unfit.flatMap(({ fix }) => fix.map((statement) => `${statement};`))
+  const advice = unfit.flatMap((one) => one.advice ?? []).map((text) => remark(text))
+  const [first, ...others] = [...(statements.length > 0 ? [sql(owner, ...statements)] : []), ...advice]
+  const detail = unfit.map(({ what }) => what).join('; ')
+  return first ? failed(finding, detail, first, ...others) : undefined
+}
+
 function kindFinding(
   finding: string,
-  { name }: NeededTable,
-  { kind, persistence }: TableFacts,
+  { kind }: TableShape,
   { withCache, isSink }: TableCheckOptions,
 ): Finding {
-  if (persistence === 'u') {
-    const detail = 'it is unlogged: a crash empties it, and what was acked is lost'
-    return failed(finding, detail, sql(owner, `ALTER TABLE ${name} SET LOGGED;`))
-  }
-  if (kind === 'r' && persistence === 'p') return ok(finding, 'a plain table that survives a crash')
-  if (kind === 'p' && !(isSink && withCache)) return ok(finding, 'partitioned')
-  if (kind === 'p') {
-    const detail = 'it is partitioned, and has no epoch: the cache is never used'
-    return warning(finding, detail, setting({ INGESTER_REDIS_ENABLED: 'false' }))
-  }
-  const kinds: Readonly<Record<string, string>> = {
-    v: 'a view',
-    m: 'a materialized view',
-    f: 'a foreign table',
-  }
-  const other = kinds[kind] ?? 'not a plain table'
-  // Renamed, it makes room for the table: the next report has the statement that makes that.
-  return failed(finding, `it is ${other}`, sql(owner, `ALTER TABLE ${name} RENAME TO ${name}_before;`))
+  if (kind === 'r') return ok(finding, 'a plain table that survives a crash')
+  if (!isSink || !withCache) return ok(finding, 'partitioned')
+  const detail = 'it is partitioned, and has no epoch: the cache is never used'
+  return warning(finding, detail, setting({ INGESTER_REDIS_ENABLED: 'false' }))
 }
 
 function columnsFinding(
   needed: NeededTable,
   { columns }: TableFacts,
+  unfit: readonly Unfitness[],
   { migrations }: TableCheckOptions,
 ): Finding {
   const { name } = needed
-  const finding = `columns of ${name}`
   const missing = Object.entries(needed.columns).filter(
     ([column]) => !columns.some((one) => one.name === column),
   )
-  const misfits = columns.filter(({ fits }) => fits === false)
-  const strange = columns.filter(({ fits, mandatory }) => fits === null && mandatory)
   // Columns of ours that only have defaults (id, first_seen_at, status) are not among the needed ones.
-  const faults = [
-    ...missing.map(([column, type]) => `${column} ${type} is missing`),
-    ...misfits.map(({ name: column, type }) => `${column} is ${type}, not ${needed.columns[column]}`),
-    ...strange.map(({ name: column }) => `${column} is NOT NULL, and nothing writes it`),
-  ]
-  if (faults.length === 0) return ok(finding, `${Object.keys(needed.columns).length} of the right types`)
-  const alterations = [
-    ...missing.map(([column, type]) => `ADD COLUMN ${pg.escapeIdentifier(column)} ${type}`),
-    ...misfits.map((column) => conversion(column, needed.columns[column.name] as string)),
-    ...strange.map(({ name: column }) => `ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`),
+  const strange = columns.filter((one) => one.mandatory && !Object.hasOwn(needed.columns, one.name))
+  const finding = `columns of ${name}`
+  const faults: Unfitness[] = [
+    ...missing.map(([column, type]) =>
+      columnFault(name, column, `${column} ${type} is missing`, `ADD COLUMN ? ${type}`),
+    ),
+    ...unfit,
+    ...strange.map(({ name: column }) =>
+      columnFault(
+        name,
+        column,
+        `${column} is NOT NULL, and nothing writes it`,
+        'ALTER COLUMN ? DROP NOT NULL',
+      ),
+    ),
   ]
   const isForMigration = migrations.state !== 'applied' && missing.length === faults.length
-  const mends: [Mend, ...Mend[]] = isForMigration
-    ? migrating(migrations)
-    : [sql(owner, ...alterations.map((one) => `ALTER TABLE ${name} ${one};`))]
-  return failed(finding, faults.join('; '), ...mends)
+  if (missing.length > 0 && isForMigration) {
+    return failed(finding, faults.map(({ what }) => what).join('; '), ...migrating(migrations))
+  }
+  return (
+    unfitFinding(finding, faults) ?? ok(finding, `${Object.keys(needed.columns).length} of the right types`)
+  )
 }
 
-/** Seconds since 1970 and times without a zone, which are taken for UTC, become points in time. */
-function conversion({ name, type }: ColumnFacts, wanted: string): string {
-  const column = pg.escapeIdentifier(name)
-  const using =
-    wanted === 'timestamptz' && /^(bigint|integer|numeric|double)/.test(type)
-      ? `to_timestamp(${column})`
-      : wanted === 'timestamptz' && type.startsWith('timestamp')
-        ? `${column} AT TIME ZONE 'UTC'`
-        : `${column}::${wanted}`
-  return `ALTER COLUMN ${column} TYPE ${wanted} USING ${using}`
+function columnFault(table: string, column: string, what: string, alteration: string): Unfitness {
+  const fix = `ALTER TABLE ${table} ${alteration.replace('?', () => pg.escapeIdentifier(column))}`
+  return { about: 'columns', what, fix: [fix] }
+}
+
+/** Each batch is written in a transaction that looks what has become of it: dearer, and as safe. */
+function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape): Finding {
+  const finding = `triggers on ${name}`
+  if (triggers.length === 0 && rules.length === 0) return ok(finding, 'none that fires on what is written')
+  const detail = `${[...triggers, ...rules.map((rule) => rule.name)].join(', ')}: each batch is looked for after it was written, which is dearer; what they discard is not acked`
+  const fixes = [
+    ...triggers.map((trigger) => `ALTER TABLE ${name} DISABLE TRIGGER ${trigger};`),
+    ...rules.map((rule) => `DROP RULE ${rule.name} ON ${name};`),
+  ]
+  return warning(finding, detail, sql(`${owner}, if they are not needed`, ...fixes))
 }
 
 function isKey(needed: NeededTable, key: readonly string[] | null): boolean {
@@ -172,14 +185,8 @@ function isKey(needed: NeededTable, key: readonly string[] | null): boolean {
 }
 
 function keyFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
-  const { name } = needed
-  const columns = needed.key.map((column) => pg.escapeIdentifier(column)).join(', ')
-  const index = indexes.find(({ key }) => isKey(needed, key))
-  const finding = `key of ${name}`
-  if (index) return ok(finding, `${index.isPrimary ? 'primary key' : 'unique'} (${needed.key.join(', ')})`)
-  const detail = `(${needed.key.join(', ')}) is not unique: nothing can be written`
-  const constraint = indexes.some(({ isPrimary }) => isPrimary) ? 'UNIQUE' : 'PRIMARY KEY'
-  return failed(finding, detail, sql(owner, `ALTER TABLE ${name} ADD ${constraint} (${columns});`))
+  const isPrimary = indexes.some((index) => index.isPrimary && isKey(needed, index.key))
+  return ok(`key of ${needed.name}`, `${isPrimary ? 'primary key' : 'unique'} (${needed.key.join(', ')})`)
 }
 
 /** Beside that of the key, an index on columns that change makes each update as dear as an insert (no HOT). */

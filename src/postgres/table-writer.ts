@@ -4,27 +4,32 @@ import type { PostgresTable } from '#core/pipeline.ts'
 import type { Writer } from '#core/writer.ts'
 import type { Scalar } from './array-literal.ts'
 import { arrayLiteral } from './array-literal.ts'
+import { ExaminedTable, keptSetting } from './examined-table.ts'
+import { neededSink } from './needed-tables.ts'
 import { standingRowSql } from './standing-row.ts'
-import { runAndRollBack, runStatement } from './statement.ts'
-import { upsertSql } from './upsert.ts'
+import { runAndRollBack } from './statement.ts'
+import { lookSql, upsertSql } from './upsert.ts'
 
 /** Writes records into a table that keeps the newest of each key: one prepared statement a batch. */
 export class TableWriter implements Writer {
   readonly #pool: pg.Pool
   readonly #table: PostgresTable
-  readonly #text: string
-  readonly #where: string
+  readonly #examined: ExaminedTable
 
   constructor(pool: pg.Pool, table: PostgresTable) {
     this.#pool = pool
     this.#table = table
-    this.#text = upsertSql(table)
-    this.#where = `table ${table.name}`
+    this.#examined = new ExaminedTable(pool, neededSink(table), {
+      name: `upsert_${table.name}`,
+      insert: (condition) => upsertSql(table, { condition }),
+      countingInsert: upsertSql(table, { countKeptIn: keptSetting }),
+      look: lookSql(table),
+      parameters: table.columns.length,
+    })
   }
 
   async write(records: readonly KeyedRecord[]): Promise<number> {
-    const statement = this.#upsert(records.map(({ values }) => values))
-    return runStatement(this.#pool, statement, this.#where, this.#table.name)
+    return this.#examined.write(this.#parametersOf(records.map(({ values }) => values)), records.length)
   }
 
   async rewriteStanding(): Promise<boolean> {
@@ -32,17 +37,13 @@ export class TableWriter implements Writer {
     const text = standingRowSql(this.#table)
     const rewrite = async (client: pg.PoolClient) => {
       const { rows } = await client.query<string[]>({ name: `standing_${name}`, text, rowMode: 'array' })
-      if (rows.length > 0) await client.query(this.#upsert(rows))
-      return rows.length > 0
+      return rows.length > 0 && (await this.#examined.rehearse(client, this.#parametersOf(rows)))
     }
-    return runAndRollBack(this.#pool, rewrite, this.#where, name)
+    return runAndRollBack(this.#pool, rewrite, `table ${name}`, name)
   }
 
   /** Of rows in the order of the table's columns. */
-  #upsert(rows: readonly (readonly Scalar[])[]): pg.QueryConfig {
-    const values = this.#table.columns.map((_, column) =>
-      arrayLiteral(rows.map((row) => row[column] ?? null)),
-    )
-    return { name: `upsert_${this.#table.name}`, text: this.#text, values }
+  #parametersOf(rows: readonly (readonly Scalar[])[]): string[] {
+    return this.#table.columns.map((_, column) => arrayLiteral(rows.map((row) => row[column] ?? null)))
   }
 }

@@ -2,6 +2,13 @@ import pg from 'pg'
 import type { Column, PostgresTable } from '#core/pipeline.ts'
 import { durable } from './durable.ts'
 
+export interface UpsertChanges {
+  /** Writes only where this holds; it may not depend on the rows. */
+  readonly condition?: string
+  /** A setting that is local to the transaction, and one more for each row that is left as it stands. */
+  readonly countKeptIn?: string
+}
+
 /**
  * The one statement that writes a batch, with one array parameter a column:
  *
@@ -16,28 +23,54 @@ import { durable } from './durable.ts'
  * A row that is not placed is locked all the same. Its lock makes the commit wait as if it had been written: whatever
  * newer row stands there, whoever wrote it, is durable when this statement says so.
  */
-export function upsertSql(table: PostgresTable): string {
-  const name = pg.escapeIdentifier(table.name)
+export function upsertSql(table: PostgresTable, { condition, countKeptIn }: UpsertChanges = {}): string {
   const names = table.columns.map((column) => pg.escapeIdentifier(column.name))
-  const columnOf = (columnName: string) => columnNamed(table, columnName)
-  const ordered = (prefix: string, columns: readonly string[]) =>
-    columns
-      .map((column) => `${prefix}${pg.escapeIdentifier(column)}${collation(columnOf(column))}`)
-      .join(', ')
   const updated = table.columns
     .filter((column) => !table.key.includes(column.name))
     .map((column) => `${pg.escapeIdentifier(column.name)} = EXCLUDED.${pg.escapeIdentifier(column.name)}`)
+  const isNewer = `(${ordered(table, 'EXCLUDED.', table.version)}) > (${ordered(table, 't.', table.version)})`
 
   return [
-    `INSERT INTO ${name} AS t (${names.join(', ')})`,
+    `INSERT INTO ${pg.escapeIdentifier(table.name)} AS t (${names.join(', ')})`,
     `SELECT ${table.columns.map(selected).join(', ')}`,
-    `FROM unnest(${table.columns.map(parameter).join(', ')}) AS r(${names.join(', ')})`,
-    `WHERE ${durable}`,
-    `ORDER BY ${ordered('r.', table.key)}`,
+    `FROM ${givenRows(table)}`,
+    `WHERE ${[durable, ...(condition === undefined ? [] : [condition])].join(' AND ')}`,
+    `ORDER BY ${ordered(table, 'r.', table.key)}`,
     `ON CONFLICT (${table.key.map((column) => pg.escapeIdentifier(column)).join(', ')}) DO UPDATE`,
     `SET ${updated.join(', ')}`,
-    `WHERE (${ordered('EXCLUDED.', table.version)}) > (${ordered('t.', table.version)})`,
+    `WHERE ${countKeptIn === undefined ? isNewer : `CASE WHEN ${isNewer} THEN true ELSE ${counted(countKeptIn)} END`}`,
   ].join('\n')
+}
+
+/** Never true. */
+function counted(setting: string): string {
+  return `set_config('${setting}', (current_setting('${setting}')::integer + 1)::text, true) IS NULL`
+}
+
+/**
+ * How many of the rows that were given to the upsert the table lacks, as a relation of one row: `missing` have no row of
+ * their key that is as new or newer by the first part of the version alone, `lost` none by all of it. The difference is
+ * what a trigger may change: a text that it rewrites has another place in the order, a time has not.
+ */
+export function lookSql(table: PostgresTable): string {
+  const lacking = (version: readonly string[]) => `count(*) FILTER (WHERE NOT EXISTS (
+    SELECT FROM ${pg.escapeIdentifier(table.name)} AS t
+    WHERE ${table.key.map((column) => `t.${pg.escapeIdentifier(column)} = r.${pg.escapeIdentifier(column)}`).join(' AND ')}
+      AND (${ordered(table, 't.', version)}) >= (${ordered(table, 'r.', version)})))::integer`
+  const names = table.columns.map((column) => `${selected(column)} AS ${pg.escapeIdentifier(column.name)}`)
+  return `SELECT ${lacking(table.version.slice(0, 1))} AS missing, ${lacking(table.version)} AS lost
+FROM (SELECT ${names.join(', ')} FROM ${givenRows(table)}) AS r`
+}
+
+function givenRows({ columns }: PostgresTable): string {
+  const names = columns.map((column) => pg.escapeIdentifier(column.name))
+  return `unnest(${columns.map(parameter).join(', ')}) AS r(${names.join(', ')})`
+}
+
+function ordered(table: PostgresTable, prefix: string, columns: readonly string[]): string {
+  return columns
+    .map((column) => `${prefix}${pg.escapeIdentifier(column)}${collation(columnNamed(table, column))}`)
+    .join(', ')
 }
 
 function columnNamed(table: PostgresTable, name: string): Column {

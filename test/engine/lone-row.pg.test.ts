@@ -67,7 +67,7 @@ for (const [what, change, code] of [
   ],
   [
     'a value that is too long',
-    'ALTER TABLE words ALTER content TYPE varchar(1) USING left(content, 1)',
+    'ALTER TABLE words ADD short varchar(1) GENERATED ALWAYS AS (content) STORED',
     '22001',
   ],
   [

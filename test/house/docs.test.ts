@@ -42,6 +42,7 @@ const ofOneThing = new Set([
   'admin port',
   'fillfactor of ${name}',
   'indexes of ${name}',
+  'postgres encoding',
   'postgres role',
   'redis memory',
   'redis password',
@@ -49,6 +50,7 @@ const ofOneThing = new Set([
   'subscription topic',
   'table ${name}',
   'topic',
+  'triggers on ${name}',
   'unknown variable',
 ])
 

@@ -4,6 +4,7 @@ const protocol = 'src/redis/protocol.lua'
 const cache = 'src/redis/cache.ts'
 const encoding = 'src/redis/encoding.ts'
 const epochWatch = 'src/postgres/epoch-watch.ts'
+const examinedTable = 'src/postgres/examined-table.ts'
 const statement = 'src/postgres/statement.ts'
 const upsert = 'src/postgres/upsert.ts'
 
@@ -15,8 +16,8 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: upsert,
-        before: `    \`WHERE (\${ordered('EXCLUDED.', table.version)}) > (\${ordered('t.', table.version)})\`,\n`,
-        after: '',
+        before: `    \`WHERE \${countKeptIn === undefined ? isNewer : `,
+        after: `    \`WHERE \${countKeptIn === undefined ? 'true' : `,
       },
     ],
     suites: ['same table, real PostgreSQL', 'one order, real stores'],
@@ -48,7 +49,7 @@ export const tableMutations: readonly Mutation[] = [
   {
     name: 'batch not sorted',
     wouldDo: 'writers deadlock, and a batch takes seconds instead of milliseconds',
-    edits: [{ file: upsert, before: `    \`ORDER BY \${ordered('r.', table.key)}\`,\n`, after: '' }],
+    edits: [{ file: upsert, before: `    \`ORDER BY \${ordered(table, 'r.', table.key)}\`,\n`, after: '' }],
     suites: ['concurrent writers, real PostgreSQL'],
   },
   {
@@ -68,15 +69,16 @@ export const tableMutations: readonly Mutation[] = [
     wouldDo: 'a statement whose connection breaks counts as committed, and its records are acked and lost',
     edits: [
       {
-        file: statement,
-        before: `    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where, table)
-    throw failure
-  } finally {
+        file: examinedTable,
+        before: `    const { rows } = await runStatement<Answer>(this.#pool, statement, this.#where, name)
+    return rows[0] as Answer
 `,
-        after: `    failure = error instanceof WriteFailure ? error : asWriteFailure(error, where, table)
-    if (/terminated|ECONNRESET/.test(failure.message)) return 0
-    throw failure
-  } finally {
+        after: `    const lost = (error) => {
+      if (/terminated|ECONNRESET/.test(error.message)) return { rows: [{ placed: 0, shape: null }] }
+      throw error
+    }
+    const { rows } = await runStatement(this.#pool, statement, this.#where, name).catch(lost)
+    return rows[0]
 `,
       },
     ],

@@ -68,7 +68,7 @@ export class SimulatedPostgres {
     if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[], isTakenBack)
     if (name === `standing_${this.#table.name}`) return this.#standing()
     if (name === 'store_dead_letters') return this.#bury(values as readonly string[])
-    return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}` }] }
+    return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}`, shape: null }] }
   }
 
   /** Another one each time, of those that mean the same. */
@@ -142,7 +142,7 @@ export class SimulatedPostgres {
       this.rows.set(row.key, row)
       this.#observer.placed(row)
     }
-    return { rowCount: placing.length, rows: [] }
+    return { rowCount: placing.length, rows: [{ placed: placing.length, shape: null }] }
   }
 
   #bury(values: readonly string[]): Result {
@@ -154,7 +154,7 @@ export class SimulatedPostgres {
       const data = Buffer.from(String(dataOf?.[at]).replace('\\x', ''), 'hex').toString()
       this.letters.set(identity, { messageId, reason: String(reasonOf?.[at]), data })
     }
-    return { rowCount: messageIds.length, rows: [] }
+    return { rowCount: messageIds.length, rows: [{ placed: messageIds.length, shape: null }] }
   }
 }
 

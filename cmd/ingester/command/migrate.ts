@@ -37,7 +37,9 @@ function subcommand(name: string, description: string): Command {
 
 async function run(direction: 'up' | 'down', { envFile, json }: Options): Promise<void> {
   const { runMigrations } = await import('#app/migrations.ts')
-  const names = await runMigrations(loadDatabaseConfig(envFile).postgres, direction)
+  const names = await runMigrations(loadDatabaseConfig(envFile).postgres, direction, (message) =>
+    console.error(`warning: ${message}`),
+  )
   if (json) return console.log(JSON.stringify({ direction, migrations: names }))
   if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to take back')
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`)

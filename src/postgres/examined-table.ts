@@ -1,0 +1,213 @@
+import type pg from 'pg'
+import { WriteFailure } from '#core/failure.ts'
+import type { NeededTable } from './needed-tables.ts'
+import { runStatement, runTransaction } from './statement.ts'
+import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
+import type { TableShape } from './table-shape.ts'
+import { parseShape, shapeSql } from './table-shape.ts'
+
+/** How rows get into a table, and how they are found there. All take the same parameters. */
+export interface TableStatements {
+  /** Of the prepared statement. */
+  readonly name: string
+  /** An INSERT without RETURNING that writes where the condition holds. */
+  readonly insert: (condition: string) => string
+  /** The same, unconditional; it counts in {@link keptSetting} the rows that it leaves alone since newer ones stand there. */
+  readonly countingInsert: string
+  /** Relations of one row: `missing` rows are not there at all, `lost` ones not with the content that they were given. */
+  readonly look: string
+  readonly parameters: number
+}
+
+/** Local to a transaction. */
+export const keptSetting = 'ingester.kept'
+
+interface Answer {
+  readonly placed: number
+  /** Null where it is the one that was expected. */
+  readonly shape: string | null
+}
+
+interface Look {
+  readonly shape: string | null
+  readonly kept: number
+  readonly missing: number
+  readonly lost: number
+}
+
+/** A shape as a statement told it. */
+interface Examined {
+  readonly text: string
+  readonly shape: TableShape
+}
+
+/** A table that is altered more often than this between two statements is left alone for a moment. */
+const maxExaminations = 5
+
+/** In place of an SQLSTATE: the server itself reports nothing. */
+const discardedCode = 'discarded'
+
+/**
+ * A table to which only that is written which stays there. Somebody may alter it at any moment (SET UNLOGGED, another
+ * column type, a trigger), so each statement says for itself which table it has met: it takes the table's lock first,
+ * then reads its shape from the catalog, and writes nothing unless that is the shape that was examined before. On
+ * another one the table is examined anew: it is fit, or nothing is written until it is.
+ *
+ * Where triggers or rules may discard rows, the number of rows placed says nothing: a discarded row counts like one that
+ * was not newer. Such a table is written in a transaction that looks for the rows before it commits.
+ */
+export class ExaminedTable {
+  readonly #pool: pg.Pool
+  readonly #needed: NeededTable
+  readonly #statements: TableStatements
+  readonly #writeText: string
+  readonly #lookText: string
+  readonly #examineText: string
+  #examined: Examined | undefined
+
+  constructor(pool: pg.Pool, needed: NeededTable, statements: TableStatements) {
+    this.#pool = pool
+    this.#needed = needed
+    this.#statements = statements
+    const shape = shapeSql(needed)
+    const expected = `$${statements.parameters + 1}::text`
+    this.#writeText = `WITH found AS MATERIALIZED (SELECT ${shape} AS shape),
+placed AS (
+${statements.insert(`(SELECT shape FROM found) = ${expected}`)}
+RETURNING 1)
+SELECT (SELECT count(*)::integer FROM placed) AS placed, (SELECT nullif(shape, ${expected}) FROM found) AS shape`
+    this.#lookText = `SELECT look.*, current_setting('${keptSetting}')::integer AS kept,
+  nullif(${shape}, ${expected}) AS shape
+FROM (${statements.look}) AS look`
+    this.#examineText = `SELECT ${shape} AS shape`
+  }
+
+  /**
+   * Resolves after the commit.
+   *
+   * @param values one for each parameter of the statements
+   * @param count of the rows that they make
+   * @returns how many were placed; the others found newer ones
+   * @throws WriteFailure `schema-drift` where the table is not fit, `bad-row` where a trigger or rule has discarded rows
+   */
+  async write(values: readonly unknown[], count: number): Promise<number> {
+    for (let examinations = 0; examinations < maxExaminations; examinations += 1) {
+      const examined = this.#examined
+      const { placed, shape } = await this.#attempt(values, count, examined).catch((error: unknown) =>
+        this.#explain(error, examined),
+      )
+      if (shape === null) return placed
+      this.#examined = this.#examine(shape)
+    }
+    throw new WriteFailure('conflict', `${this.#where}: it is altered again and again`)
+  }
+
+  get #where(): string {
+    return `table ${this.#needed.name}`
+  }
+
+  #attempt(values: readonly unknown[], count: number, examined: Examined | undefined): Promise<Answer> {
+    return examined && needsLook(examined.shape)
+      ? this.#writeAndLook(values, count, examined)
+      : this.#writeAtOnce(values, examined)
+  }
+
+  async #writeAtOnce(values: readonly unknown[], examined: Examined | undefined): Promise<Answer> {
+    const { name } = this.#needed
+    const statement = this.#statement(values, examined)
+    const { rows } = await runStatement<Answer>(this.#pool, statement, this.#where, name)
+    return rows[0] as Answer
+  }
+
+  #statement(values: readonly unknown[], examined: Examined | undefined): pg.QueryConfig {
+    return { name: this.#statements.name, text: this.#writeText, values: [...values, examined?.text ?? ''] }
+  }
+
+  /**
+   * Writes as {@link ExaminedTable.write} does, within a transaction that the caller takes back.
+   *
+   * @returns false where the table has been altered since it was examined: nothing was tried
+   */
+  async rehearse(client: pg.ClientBase, values: readonly unknown[]): Promise<boolean> {
+    const examined = this.#examined
+    if (examined && needsLook(examined.shape)) {
+      await client.query(`SET LOCAL ${keptSetting} = '0'`)
+      await client.query(this.#statements.countingInsert, [...values])
+      return true
+    }
+    const { rows } = await client.query<Answer>(this.#statement(values, examined))
+    return rows[0]?.shape === null
+  }
+
+  /**
+   * The locks of the rows and of the table are kept until the end: what was looked at is what is committed. The catalog
+   * is read as it is once the table is locked, whatever level the database gives its transactions.
+   */
+  #writeAndLook(values: readonly unknown[], count: number, examined: Examined): Promise<Answer> {
+    const write = async (client: pg.PoolClient): Promise<Answer> => {
+      await client.query(
+        `SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
+      )
+      const { rowCount } = await client.query(this.#statements.countingInsert, [...values])
+      const placed = rowCount ?? 0
+      // Those that are deferred would fire at the commit, after the look.
+      await client.query('SET CONSTRAINTS ALL IMMEDIATE')
+      const { rows } = await client.query<Look>(this.#lookText, [...values, examined.text])
+      const { shape, kept, missing, lost } = rows[0] as Look
+      if (shape !== null) {
+        await client.query('ROLLBACK TO SAVEPOINT before_write')
+        return { placed: 0, shape }
+      }
+      // A row that is neither placed nor left alone was discarded, unless it is there all the same.
+      const absent = placed + kept < count ? lost : missing
+      if (absent > 0) throw this.#discarded(examined.shape)
+      return { placed, shape: null }
+    }
+    return runTransaction(this.#pool, write, this.#where, this.#needed.name)
+  }
+
+  #discarded({ triggers, rules }: TableShape): WriteFailure {
+    const by = [...triggers.map((name) => `trigger ${name}`), ...rules.map(({ name }) => `rule ${name}`)]
+    const { name } = this.#needed
+    const fixes = [
+      ...triggers.map((trigger) => `ALTER TABLE ${name} DISABLE TRIGGER ${trigger};`),
+      ...rules.map((rule) => `DROP RULE ${rule.name} ON ${name};`),
+    ]
+    const what = `discarded or changed by a trigger or rule (${by.join(', ')}), so it is not in the table`
+    const fix = `change what it does or, as the owner: ${fixes.join(' ')}`
+    return new WriteFailure('bad-row', `${this.#where}: ${what}; ${fix}`, discardedCode)
+  }
+
+  /** @throws WriteFailure where it is not fit; the next write looks again */
+  #examine(text: string): Examined {
+    const shape = parseShape(text)
+    const unfit = unfitnessOf(this.#needed, shape)
+    if (unfit.length === 0) return { text, shape }
+    throw new WriteFailure('schema-drift', `${this.#where}: ${explainUnfitness(unfit)}`)
+  }
+
+  /** Errors that the table's shape may be the reason for say little of it: it is looked at, and tried again if it is new. */
+  async #explain(error: unknown, examined: Examined | undefined): Promise<Answer> {
+    if (!(error instanceof WriteFailure) || !shapeErrors.test(error.code ?? '')) throw error
+    const statement = { text: this.#examineText }
+    const { rows } = await runStatement<Pick<Answer, 'shape'>>(this.#pool, statement, this.#where).catch(
+      () => {
+        throw error
+      },
+    )
+    const shape = rows[0]?.shape ?? null
+    if (shape === null || shape === examined?.text) throw error
+    return { placed: 0, shape }
+  }
+}
+
+/** Of its syntax and names, of what it does not support, of generated columns, of deferrable keys. */
+const shapeErrors = /^(42|0A|55000)/
+
+/**
+ * Also where transactions are of another level than READ COMMITTED: a single statement would read the catalog as it was
+ * before it got the table's lock.
+ */
+function needsLook({ triggers, rules, isolation }: TableShape): boolean {
+  return triggers.length > 0 || rules.length > 0 || isolation !== 'read committed'
+}

@@ -1,0 +1,138 @@
+import pg from 'pg'
+import { encodingAdvice, encodingFault, isEncodingFit } from './encoding.ts'
+import type { NeededTable } from './needed-tables.ts'
+import type { ColumnShape, TableShape } from './table-shape.ts'
+
+/** Why what is written to a table would not stay as it was given. */
+export interface Unfitness {
+  /** The part of the doctor's report that it belongs to. */
+  readonly about: 'encoding' | 'table' | 'columns' | 'key' | 'triggers'
+  /** As in a sentence after the table's name. */
+  readonly what: string
+  /** SQL statements for the table's owner, without semicolons; empty where SQL alone does not help. */
+  readonly fix: readonly string[]
+  /** For people, where there is no statement. */
+  readonly advice?: string
+}
+
+/**
+ * One judgement for the start, the doctor and every write. What is missing altogether, a table, a column, a right, is
+ * not its subject. Column types have to be the same: each other one cuts, rounds, orders or refuses some values.
+ */
+export function unfitnessOf(needed: NeededTable, shape: TableShape): Unfitness[] {
+  return [
+    ...encodingUnfitness(shape),
+    ...kindUnfitness(needed, shape),
+    ...columnsUnfitness(needed, shape),
+    ...keyUnfitness(needed, shape),
+    ...rulesUnfitness(needed, shape),
+  ]
+}
+
+function encodingUnfitness({ encoding }: TableShape): Unfitness[] {
+  if (isEncodingFit(encoding)) return []
+  return [{ about: 'encoding', what: encodingFault(encoding), fix: [], advice: encodingAdvice }]
+}
+
+const otherKinds: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+}
+
+function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
+  const { kind, persistence, unfitPartitions } = shape
+  if (kind !== 'r' && kind !== 'p') {
+    // Renamed, it makes room for the table, which the next report has the statement for.
+    const fix = [`ALTER TABLE ${name} RENAME TO ${name}_before`]
+    return [{ about: 'table', what: `it is ${otherKinds[kind] ?? 'not a plain table'}`, fix }]
+  }
+  if (persistence === 't') {
+    const what = 'it is a temporary table that hides the real one'
+    return [{ about: 'table', what, fix: [`DROP TABLE pg_temp.${name}`] }]
+  }
+  if (persistence !== 'p') {
+    const what = 'it is unlogged: a crash empties it, and what was acked is lost'
+    return [{ about: 'table', what, fix: [`ALTER TABLE ${name} SET LOGGED`] }]
+  }
+  return unfitPartitions.map((partition) => ({
+    about: 'table',
+    what: `its partition ${partition} does not survive a crash`,
+    fix: [`ALTER TABLE ${partition} SET LOGGED`],
+  }))
+}
+
+function columnsUnfitness({ name, columns }: NeededTable, shape: TableShape): Unfitness[] {
+  return Object.entries(columns).flatMap(([column, wanted]): Unfitness[] => {
+    const found = shape.columns[column]
+    if (!found) return []
+    const about = 'columns'
+    const alter = `ALTER TABLE ${name} ${alterationOf(column, found, wanted)}`
+    if (found.generated)
+      return [{ about, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
+    return found.fits ? [] : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
+  })
+}
+
+/** Seconds since 1970 and times without a zone, which are taken for UTC, become points in time. */
+function alterationOf(column: string, { type, generated }: ColumnShape, wanted: string): string {
+  const name = pg.escapeIdentifier(column)
+  if (generated === 'a') return `ALTER COLUMN ${name} DROP IDENTITY`
+  if (generated === 's') return `ALTER COLUMN ${name} DROP EXPRESSION`
+  if (generated === 'v') return `DROP COLUMN ${name}, ADD COLUMN ${name} ${wanted}`
+  return `ALTER COLUMN ${name} TYPE ${wanted} USING ${conversionOf(name, type, wanted)}`
+}
+
+function conversionOf(name: string, type: string, wanted: string): string {
+  if (wanted !== 'timestamptz') return `${name}::${wanted}`
+  if (/^(bigint|integer|numeric|double)/.test(type)) return `to_timestamp(${name})`
+  if (/^(date|timestamp.*without)/.test(type)) return `${name}::timestamp AT TIME ZONE 'UTC'`
+  return `${name}::${wanted}`
+}
+
+function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): Unfitness[] {
+  // What is no table has another fault.
+  if (kind !== 'r' && kind !== 'p') return []
+  const about = 'key'
+  const columns = `(${key.join(', ')})`
+  const unique = `ADD UNIQUE (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`
+  if (keys.length === 0) {
+    return [
+      {
+        about,
+        what: `${columns} is not unique: nothing can be written`,
+        fix: [`ALTER TABLE ${name} ${unique}`],
+      },
+    ]
+  }
+  const deferrable = keys.find(({ immediate }) => !immediate)
+  if (deferrable) {
+    const what = `${columns} is unique only at the commit (DEFERRABLE): nothing can be written`
+    return [{ about, what, fix: [`ALTER TABLE ${name} DROP CONSTRAINT ${deferrable.name}, ${unique}`] }]
+  }
+  if (keys.every(({ deterministic }) => deterministic)) return []
+  const what = `${columns} is unique under a nondeterministic collation, which takes different texts for one`
+  return [{ about, what, fix: [], advice: `make the key of ${name} anew, with text columns COLLATE "C"` }]
+}
+
+function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness[] {
+  return rules
+    .filter(({ discards }) => !discards)
+    .map((rule) => ({
+      about: 'triggers',
+      what: `the rule ${rule.name} rewrites what is written: nothing can be written`,
+      fix: [`DROP RULE ${rule.name} ON ${name}`],
+    }))
+}
+
+/** All of it in one line, with what to do. */
+export function explainUnfitness(unfit: readonly Unfitness[]): string {
+  const what = unfit.map((one) => one.what).join('; ')
+  const statements = unfit.flatMap(({ fix }) => fix)
+  const advice = unfit.flatMap((one) => one.advice ?? [])
+  const todo = [
+    ...(statements.length > 0 ? [`as its owner: ${statements.map((one) => `${one};`).join(' ')}`] : []),
+    ...advice,
+  ]
+  return `${what}; ${todo.join('; ')}`
+}
