@@ -4,7 +4,7 @@ import type { Count } from './demo-counts.ts'
 import { meanings, share } from './demo-counts.ts'
 import type { Line } from './fit.ts'
 import { cutTo, fitRows, wrapTo } from './fit.ts'
-import { plain } from '#core/plain.ts'
+import { plain } from '#app/plain.ts'
 import { table } from './table.ts'
 import { utc } from './wording.ts'
 

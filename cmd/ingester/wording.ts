@@ -1,4 +1,4 @@
-import { plain } from '#core/plain.ts'
+import { plain } from '#app/plain.ts'
 
 /** Times and texts for people. Texts may come from strangers. */
 

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
 import type { Secret } from '#core/secret.ts'

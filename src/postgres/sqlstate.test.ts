@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inspect } from 'node:util'
 import pg from 'pg'
 import { asWriteFailure, breaksConnection, isConnectionFailure, isRefusedForGood } from './sqlstate.ts'
-
-const secret = 'hunter2'
 
 function serverError(
   code: string,
