@@ -95,15 +95,29 @@ export function connectionOptions(options: PostgresOptions): pg.ClientConfig {
     host,
     port,
     user,
-    // A function, since a password may change in its file; and since node-postgres takes an empty string for none and
-    // looks in PGPASSWORD and ~/.pgpass.
-    password: () => reveal(password),
+    password: passwordOf(password),
     database,
     ssl: tlsOptions(options),
     connectionTimeoutMillis: connectTimeoutMs,
     // Firewalls and NATs forget what is silent for minutes; a peer that is gone is noticed after ten pings, one a second.
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+  }
+}
+
+/**
+ * A function, since a password may change in its file; and since node-postgres takes an empty string for none and looks
+ * in PGPASSWORD and ~/.pgpass. Where there is none it ends the connection, which node-postgres would leave to wait for a
+ * minute, counted by the server.
+ */
+function passwordOf(secret: Secret): () => string {
+  return function password(this: { readonly connection: pg.Connection }) {
+    try {
+      return reveal(secret)
+    } catch (error) {
+      this.connection.stream.destroy()
+      throw error
+    }
   }
 }
 
