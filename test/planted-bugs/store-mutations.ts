@@ -237,4 +237,16 @@ export const cacheMutations: readonly Mutation[] = [
     ],
     suites: ['epochs', 'simulation'],
   },
+  {
+    name: 'password cached',
+    wouldDo: 'after a rotation of the password every reconnect fails until the restart',
+    edits: [
+      {
+        file: 'src/core/secret.ts',
+        before: `return typeof secret === 'string' ? secret : secret()`,
+        after: `return typeof secret === 'string' ? secret : ((secret as { cached?: string }).cached ??= secret())`,
+      },
+    ],
+    suites: ['rotated password, real PostgreSQL', 'rotated password, real Redis'],
+  },
 ]

@@ -22,6 +22,8 @@ const testFiles = {
     file: 'src/postgres/concurrent-writers.pg.test.ts',
     only: '^writers with common keys in any order',
   },
+  'rotated password, real PostgreSQL': { file: 'src/postgres/rotation.pg.test.ts' },
+  'rotated password, real Redis': { file: 'src/redis/rotation.redis.test.ts' },
   'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
   'protocol, real Redis': {
     file: 'test/simulation/simulated-redis.redis.test.ts',
