@@ -2,6 +2,7 @@ import type { Config } from '#config/config.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { addressOf } from '#core/mend.ts'
+import { certificateAdvice } from '#core/tls-trouble.ts'
 import { isConnectionFailure, isRefusedForGood, isWithoutTls } from '#postgres/sqlstate.ts'
 
 type Postgres = Config['postgres']
@@ -12,6 +13,8 @@ export function placeOf({ host, port, database }: Postgres): string {
 
 /** What to look at where it does not let us in. */
 export function reachingMend({ host }: Postgres, error: unknown): string {
+  const advice = certificateAdvice(error)
+  if (advice !== undefined) return advice
   if (!isWithoutTls(error)) return 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
   return isLoopback(host)
     ? 'set INGESTER_POSTGRES_SSL_MODE=disable, as for any server of this machine that has no TLS'

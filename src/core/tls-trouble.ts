@@ -1,5 +1,5 @@
 import type { Mend } from './mend.ts'
-import { shell } from './mend.ts'
+import { remark, shell } from './mend.ts'
 
 /** Why a certificate is not believed, and what to do; undefined where the error is about something else. */
 export interface CertificateTrouble {
@@ -27,6 +27,8 @@ export function certificateTrouble(
     const name = firstNameIn(error) ?? 'the.name.in.the.certificate'
     return { detail: error.message, mend: otherHost(name) }
   }
+  const advice = certificateAdvice(error)
+  if (advice !== undefined) return { detail: error.message, mend: remark(advice) }
   if (!untrusted.includes(String(error.code))) return undefined
   return {
     detail: `${error.message}: its authority is not known here; name its certificate, a PEM file`,
@@ -35,18 +37,30 @@ export function certificateTrouble(
   }
 }
 
-/** Codes by which OpenSSL and Node.js say that a certificate is not to be believed: waiting does not change it. */
-const refusals = new Set([
-  ...untrusted,
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'CERT_HAS_EXPIRED',
-  'CERT_REVOKED',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'CERT_REJECTED',
-  'INVALID_CA',
-  'INVALID_PURPOSE',
+const advices: ReadonlyMap<string, string> = new Map([
+  ['CERT_HAS_EXPIRED', "renew the server's certificate, or that of its authority"],
+  [
+    'CERT_NOT_YET_VALID',
+    "set the clocks of this machine and of the server; else wait until the server's certificate is valid",
+  ],
+  ['CERT_REVOKED', 'give the server another certificate: the one that it has was revoked'],
+  [
+    'CERT_SIGNATURE_FAILURE',
+    'give the server a certificate whose signature is right: this one was damaged or forged',
+  ],
+  ['CERT_UNTRUSTED', 'give the server a certificate that is meant for TLS servers'],
+  ['CERT_REJECTED', 'give the server a certificate that is meant for TLS servers'],
+  ['INVALID_PURPOSE', 'give the server a certificate that is meant for TLS servers'],
+  ['INVALID_CA', 'have the certificate signed by an authority that may sign others'],
 ])
+
+/** What is to be done about a certificate itself; undefined where the error is about something else. */
+export function certificateAdvice(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? advices.get(String(error.code)) : undefined
+}
+
+/** Codes by which OpenSSL and Node.js say that a certificate is not to be believed: waiting does not change it. */
+const refusals = new Set([...untrusted, 'ERR_TLS_CERT_ALTNAME_INVALID', ...advices.keys()])
 
 export function isCertificateRefused(error: unknown): boolean {
   return error instanceof Error && 'code' in error && refusals.has(String(error.code))

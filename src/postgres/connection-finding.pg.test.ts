@@ -179,16 +179,24 @@ describe('TLS', () => {
     assert.equal((await reached({ sslMode: 'disable' })).status, 'ok')
   })
 
-  test('an unknown authority, a certificate of another host: each with its mend', async () => {
+  /** Makes it the server's, which takes it into use. */
+  async function install(certificate: string, key: string): Promise<void> {
     const { uid, gid } = await stat(server.dataDir)
-    for (const name of ['server.crt', 'server.key']) {
-      const copy = join(server.dataDir, name)
-      await copyFile(file(name), copy)
+    for (const [from, to] of [
+      [certificate, 'server.crt'],
+      [key, 'server.key'],
+    ] as const) {
+      const copy = join(server.dataDir, to)
+      await copyFile(file(from), copy)
       await chown(copy, uid, gid)
       await chmod(copy, 0o600)
     }
     await database.query('ALTER SYSTEM SET ssl = on')
     await database.query('SELECT pg_reload_conf()')
+  }
+
+  test('an unknown authority, a certificate of another host: each with its mend', async () => {
+    await install('server.crt', 'server.key')
     await until(async () => (await reached({ sslMode: 'require' })).status === 'ok')
 
     const unknown = await outcome({}, { sslMode: 'verify-full' })
@@ -203,4 +211,21 @@ describe('TLS', () => {
     assert.equal(other.mend, 'export INGESTER_POSTGRES_HOST=localhost')
     assert.equal((await outcome(trusted, { sslMode: 'verify-full', host: 'localhost' })).status, 'ok')
   })
+
+  for (const [name, detail, mend] of [
+    ['expired', /certificate has expired/, /^# renew the server's certificate/],
+    ['not-yet-valid', /certificate is not yet valid/, /^# set the clocks/],
+  ] as const) {
+    test(`a certificate that is ${name}: what to do about it, and not to start the server`, async () => {
+      await install(`${name}.crt`, 'out-of-date.key')
+      const trusted = { NODE_EXTRA_CA_CERTS: file(`${name}.crt`) }
+      let found = await outcome(trusted, { sslMode: 'verify-full' })
+      // Until the server has read its files again.
+      for (let tries = 0; tries < 20 && !detail.test(found.detail); tries++)
+        found = await outcome(trusted, { sslMode: 'verify-full' })
+      assert.match(found.detail, detail)
+      assert.match(found.mend, mend)
+      assert.doesNotMatch(found.mend, /start the server|stack up/)
+    })
+  }
 })

@@ -201,4 +201,26 @@ describe('TLS', async () => {
     assert.equal(other.mend, `export INGESTER_REDIS_ADDR=localhost:${secure.port}`)
     assert.equal((await outcome(trusted, { host: 'localhost' })).status, 'ok')
   })
+
+  for (const [name, detail, mend] of [
+    ['expired', /certificate has expired/, /^# renew the server's certificate/],
+    ['not-yet-valid', /certificate is not yet valid/, /^# set the clocks/],
+  ] as const) {
+    test(`a certificate that is ${name}: what to do about it, and not to start the server`, async () => {
+      const port = await onFreePort(0, async (one) => {
+        await startTestRedis({
+          'tls-port': String(one),
+          'tls-cert-file': file(`${name}.crt`),
+          'tls-key-file': file('out-of-date.key'),
+          'tls-ca-cert-file': file('ca.crt'),
+          'tls-auth-clients': 'no',
+        })
+        return one
+      })
+      const found = await outcome({ NODE_EXTRA_CA_CERTS: file(`${name}.crt`) }, { port })
+      assert.match(found.detail, detail)
+      assert.match(found.mend, mend)
+      assert.doesNotMatch(found.mend, /redis-server|ENABLED/)
+    })
+  }
 })

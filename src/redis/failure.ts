@@ -24,6 +24,8 @@ const mends: Partial<Record<BypassCause, string>> = {
 /** Of messages that say more than their cause does. */
 const ownMends: readonly [RegExp, string][] = [
   [/DB index is out of range/, 'check INGESTER_REDIS_DB'],
+  [/certificate has expired/, "renew the server's certificate"],
+  [/certificate is not yet valid/, 'set the clocks of this machine and of the server'],
   [/certificate/i, 'check INGESTER_REDIS_ADDR, or name your authority in NODE_EXTRA_CA_CERTS'],
 ]
 
