@@ -119,7 +119,7 @@ function upserterOf(scan: Scan): Upserter {
 
 const { env } = process
 const [host = '', port = ''] = (env['INGESTER_REDIS_ADDR'] ?? '').split(':')
-const redis = new Redis({ host, port: Number(port) })
+const redis = new Redis({ host, port: Number(port), password: env['INGESTER_REDIS_PASSWORD'] ?? '' })
 const pool = new pg.Pool({
   host: env['INGESTER_POSTGRES_HOST'],
   port: Number(env['INGESTER_POSTGRES_PORT']),

@@ -65,7 +65,9 @@ export class Surroundings implements AsyncDisposable {
         'redis-server is not on PATH: `sudo apt-get install redis-server`, `brew install redis`, …',
       )
     starting.use(redis)
-    const postgres = starting.use(await startPostgres({ port: 0, settings: postgresSettings, signal }))
+    const postgres = starting.use(
+      await startPostgres({ port: 0, superuser: true, settings: postgresSettings, signal }),
+    )
     if (childrenOf(postgres.pid).length === 0) {
       throw new Error(
         'This kernel does not tell the children of a process (/proc/PID/task/PID/children, CONFIG_PROC_CHILDREN), so the ' +
@@ -93,7 +95,7 @@ export class Surroundings implements AsyncDisposable {
       // So that the run does not pay for what was written before it.
       await client.query('CHECKPOINT')
     })
-    const redis = new Redis({ host: this.redis.host, port: this.redis.port })
+    const redis = this.#redisClient()
     await redis.flushall()
     redis.disconnect()
   }
@@ -121,7 +123,7 @@ export class Surroundings implements AsyncDisposable {
     const fileSystem = execFileSync('stat', ['-f', '-c', '%T', this.postgres.dataDir], {
       encoding: 'utf8',
     }).trim()
-    const redis = new Redis({ host: this.redis.host, port: this.redis.port })
+    const redis = this.#redisClient()
     const [, version = ''] = /redis_version:(\S+)/.exec(await redis.info('server')) ?? []
     redis.disconnect()
     return { postgres, redis: version, durability, fileSystem }
@@ -137,6 +139,11 @@ export class Surroundings implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#all.disposeAsync()
+  }
+
+  #redisClient(): Redis {
+    const { host, port, password } = this.redis
+    return new Redis({ host, port, ...(password !== undefined && { password }) })
   }
 
   #options(name: string): PostgresOptions {

@@ -75,13 +75,14 @@ test('demo: what it publishes, where everything is, and what is missing with its
   const settings = { rate: 500, duplicates: 10, late: 20, poison: 1, seed: 7, forMs: 20_000 }
   const running = {
     config,
-    stack: { postgres: { url: 'postgres://u:p@h:1/d' }, missing: [] as { why: string; mend: string }[] },
+    stack: { missing: [] as { why: string; mend: string }[] },
+    psql: 'PGSERVICEFILE=/x/service psql service=scans',
     ingesters: [ingester, ingester],
     startSeconds: 2.7,
   }
   const text = demoBlock(running as unknown as RunningDemo, settings).join('\n')
-  assert.match(text, /scanner {7}500 messages\/s: 10% duplicates, 20% late, 1% poison; seed 7$/m)
-  assert.match(text, /PostgreSQL {4}psql postgres:\/\/u:p@h:1\/d$/m)
+  assert.match(text, /scanner {7}500\/s: 10% duplicates, 20% late, 1% poison; seed 7$/m)
+  assert.match(text, /PostgreSQL {4}PGSERVICEFILE=\/x\/service psql service=scans$/m)
   assert.equal(text.match(/^ {2}admin/gm)?.length, 2)
   assert.match(text, /ends {10}after 20s of publishing/)
   assert.match(

@@ -34,7 +34,7 @@ export function runBlock({ config, ingester, psql, startSeconds }: RunningServic
 }
 
 export function demoBlock(running: RunningDemo, options: DemoSettings): string[] {
-  const { config, stack, ingesters, startSeconds } = running
+  const { config, psql, ingesters, startSeconds } = running
   const { pubsub, engine } = config
   const share = `${options.duplicates}% duplicates, ${options.late}% late, ${options.poison}% poison`
   return block(startSeconds, [
@@ -42,18 +42,15 @@ export function demoBlock(running: RunningDemo, options: DemoSettings): string[]
       'pipeline',
       `${config.pipeline}: ${pubsub.topicId} → ${pubsub.subscriptionId} → scan_results, dead_letters`,
     ],
-    ['scanner', `${options.rate} messages/s: ${share}; seed ${options.seed}`],
+    ['scanner', `${options.rate}/s: ${share}; seed ${options.seed}`],
     ['ingesters', `${ingesters.length}, of ${engine.workers} upserters each`],
     ['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`],
-    ['PostgreSQL', `psql ${stack.postgres?.url}`],
+    ['PostgreSQL', psql],
     ['cache', cacheOf(running)],
     ...ingesters.map(({ adminUrl }): Fact => ['admin', adminAddresses(adminUrl)]),
     options.forMs === undefined
       ? ['Ctrl-C', 'ends all of it']
-      : [
-          'ends',
-          `after ${writeDuration(options.forMs)} of publishing, and a comparison of the table with what was published`,
-        ],
+      : ['ends', `after ${writeDuration(options.forMs)} of publishing and a check of the table`],
   ])
 }
 

@@ -5,7 +5,7 @@ import { demoConfig } from './demo-config.ts'
 const addresses = {
   emulatorHost: '127.0.0.1:8085',
   postgres: { host: '127.0.0.1', port: 5433, user: 'u', password: 'p', database: 'd' },
-  redis: '127.0.0.1:6379',
+  redis: { address: '127.0.0.1:6379', password: 'r' },
 }
 
 test('the addresses, names and secrets of others are not those of the demo', () => {
@@ -27,7 +27,7 @@ test('the addresses, names and secrets of others are not those of the demo', () 
     },
     addresses,
   )
-  assert.deepEqual([redis.host, redis.port, redis.password], ['127.0.0.1', 6379, undefined])
+  assert.deepEqual([redis.host, redis.port, redis.password], ['127.0.0.1', 6379, 'r'])
   assert.deepEqual([redis.db, redis.tls], [0, false])
   assert.deepEqual([postgres.host, postgres.password(), postgres.sslMode], ['127.0.0.1', 'p', 'disable'])
   assert.deepEqual([pubsub.projectId, pubsub.emulatorHost], ['test-project', '127.0.0.1:8085'])

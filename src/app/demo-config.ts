@@ -7,14 +7,14 @@ import type { Stack } from '#stack/stack.ts'
 interface Addresses {
   readonly emulatorHost: string
   readonly postgres: { host: string; port: number; user: string; password: string; database: string }
-  /** `host:port`; undefined where there is none. */
-  readonly redis: string | undefined
+  /** Undefined where there is none. */
+  readonly redis: { readonly address: string; readonly password: string | undefined } | undefined
 }
 
 const somewhere: Addresses = {
   emulatorHost: 'localhost:1',
   postgres: { host: 'localhost', port: 1, user: '-', password: '-', database: '-' },
-  redis: 'localhost:1',
+  redis: { address: 'localhost:1', password: undefined },
 }
 
 /**
@@ -42,10 +42,10 @@ export function demoConfig(environment: Environment, { emulatorHost, postgres, r
     INGESTER_POSTGRES_PASSWORD_FILE: undefined,
     INGESTER_POSTGRES_DB: postgres.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
-    ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : { INGESTER_REDIS_ADDR: redis }),
+    ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : { INGESTER_REDIS_ADDR: redis.address }),
     INGESTER_REDIS_URL: undefined,
     INGESTER_REDIS_URL_FILE: undefined,
-    INGESTER_REDIS_PASSWORD: undefined,
+    INGESTER_REDIS_PASSWORD: redis?.password,
     INGESTER_REDIS_PASSWORD_FILE: undefined,
     INGESTER_REDIS_DB: '0',
     INGESTER_REDIS_TLS: 'false',
@@ -55,5 +55,6 @@ export function demoConfig(environment: Environment, { emulatorHost, postgres, r
 
 export function addressesOf({ postgres, pubsub, redis }: Stack): Addresses {
   if (!postgres || !pubsub) throw new Error('the demo needs PostgreSQL and a Pub/Sub emulator')
-  return { emulatorHost: pubsub.emulatorHost, postgres, redis: redis?.address }
+  const { host, port, database, writer } = postgres
+  return { emulatorHost: pubsub.emulatorHost, postgres: { host, port, database, ...writer }, redis }
 }

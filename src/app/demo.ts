@@ -6,7 +6,6 @@ import type { Logger } from '#core/logger.ts'
 import type { Scan } from '#demo/scan.ts'
 import type { Mixture } from '#demo/scan-generator.ts'
 import { differencesIn } from '#demo/verdict.ts'
-import { migrate } from '#postgres/migrations.ts'
 import { serveControl } from '#stack/control.ts'
 import type { Stack } from '#stack/stack.ts'
 import { createLogger } from '#telemetry/logger.ts'
@@ -16,11 +15,12 @@ import { DemoFleet } from './demo-fleet.ts'
 import { readNewestScans, readWhatIsThere } from './demo-table.ts'
 import { tidyBroker } from './demo-broker.ts'
 import type { Ingester } from './ingester.ts'
-import { migrationsDir } from './project.ts'
+import { stackPsqlLine } from './psql-line.ts'
 import { runScanner } from './scanner.ts'
 import { startedUnlessStopped } from './stack.ts'
 import { placeFor, placing } from './stack-place.ts'
 import { statusTeller } from './stack-status.ts'
+import { makeTables } from './stack-tables.ts'
 
 export interface DemoOptions extends Mixture {
   /** Publishing ends after so long, and the table is checked. Undefined: it ends with the signal. */
@@ -46,6 +46,8 @@ export interface DemoOptions extends Mixture {
 export interface RunningDemo {
   readonly config: Config
   readonly stack: Stack
+  /** The line for a shell that opens the database. */
+  readonly psql: string
   readonly ingesters: readonly Ingester[]
   readonly startSeconds: number
   readonly progress: () => DemoProgress
@@ -94,7 +96,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await using stack = await startedUnlessStopped(environment, { redis, log: tell, signal })
   if (!stack) return undefined
   const config = demoConfig(environment, addressesOf(stack))
-  await migrate(config.postgres, migrationsDir, 'up')
+  await makeTables(stack, config)
   await using _ = await findable(stack, options)
   await using _broker = tidyBroker(stack, config, tell)
 
@@ -106,6 +108,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   options.started({
     config,
     stack,
+    psql: stackPsqlLine(stack.postgres?.serviceFile ?? ''),
     ingesters: fleet.ingesters,
     startSeconds: seconds(),
     progress: () => ({

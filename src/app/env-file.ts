@@ -1,9 +1,16 @@
-import { open, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { lstat, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
 import type { StackStatus } from './stack-status.ts'
 
 export function envLines(env: StackStatus['env']): string[] {
   return Object.entries(env).map(([name, value]) => `${name}=${value}`)
+}
+
+/** What may be shown on a screen that others see, or in the log of a build. */
+export function withoutPasswords(env: StackStatus['env']): StackStatus['env'] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.endsWith('_PASSWORD')))
 }
 
 /**
@@ -13,8 +20,10 @@ export function envLines(env: StackStatus['env']): string[] {
  */
 export async function checkEnvFile(file: string): Promise<void> {
   try {
-    const opened = await open(file, 'a', 0o600)
-    await opened.close()
+    await refuseOthers(file)
+    const beside = besideOf(file)
+    await (await open(beside, 'wx', 0o600)).close()
+    await rm(beside)
   } catch (error) {
     throw new ConfigurationError(
       `${file} cannot be written: ${messageOf(error)}; name another file with --write, or leave it out`,
@@ -24,18 +33,43 @@ export async function checkEnvFile(file: string): Promise<void> {
 }
 
 /**
- * Writes the variables as an env file, readable by this user alone: there is a password in it.
+ * Writes the variables as an env file, readable by this user alone, whatever stood there before: there are passwords
+ * in it. It is there as a whole or not at all.
  *
  * @throws ConfigurationError if it cannot be written; the stack runs all the same
  */
-export async function writeEnvFile(file: string, { env }: StackStatus): Promise<void> {
-  const head = '# Written by `bin/ingester stack up`: where the stack of this folder is.'
+export async function writeEnvFile(file: string, env: StackStatus['env']): Promise<void> {
+  const head = '# Written by `bin/ingester stack`: where the stack of this folder is.'
+  const beside = besideOf(file)
   try {
-    await writeFile(file, [head, ...envLines(env), ''].join('\n'), { mode: 0o600 })
+    await refuseOthers(file)
+    const written = await open(beside, 'wx', 0o600)
+    try {
+      await written.writeFile([head, ...envLines(env), ''].join('\n'))
+    } finally {
+      await written.close()
+    }
+    // In place of what is there: not through a link that somebody makes meanwhile, nor into a file that others can read.
+    await rename(beside, file)
   } catch (error) {
-    throw new ConfigurationError(
-      `the stack runs, but ${file} could not be written: ${messageOf(error)}; \`bin/ingester stack down\` ends it`,
-      { cause: error },
-    )
+    await rm(beside, { force: true })
+    throw new ConfigurationError(`the stack runs, but ${file} could not be written: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
+}
+
+/** Anything but a regular file: passwords would go to where a link points, and what is no file would be replaced. */
+async function refuseOthers(file: string): Promise<void> {
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (found === undefined || found.isFile()) return
+  if (found.isDirectory()) throw new Error('it is a folder')
+  throw new Error(found.isSymbolicLink() ? 'it is a symbolic link' : 'it is not a regular file')
+}
+
+function besideOf(file: string): string {
+  return join(dirname(file), `.${basename(file)}.${randomUUID()}`)
 }

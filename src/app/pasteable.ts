@@ -66,11 +66,11 @@ function origin(name: string, { envFile, own, environment }: Surroundings): stri
 
 /** Variables that `stack up` prints, and the one that would contradict them. */
 const ofStack =
-  /^INGESTER_(PROJECTID|POSTGRES_(URL(_FILE)?|HOST|PORT|USER|PASSWORD(_FILE)?|DB|SSL_MODE)|REDIS_(URL(_FILE)?|ADDR|ENABLED))$/
+  /^INGESTER_(PROJECTID|POSTGRES_(URL(_FILE)?|HOST|PORT|USER|PASSWORD(_FILE)?|DB|SSL_MODE)|REDIS_(URL(_FILE)?|ADDR|ENABLED|PASSWORD(_FILE)?))$/
 
 /** What such lines of the file would go on to say. */
 const contradicting = Object.fromEntries(
-  ['POSTGRES_PASSWORD_FILE', 'POSTGRES_URL', 'POSTGRES_URL_FILE', 'REDIS_URL', 'REDIS_URL_FILE'].map(
+  ['POSTGRES_PASSWORD_FILE', 'POSTGRES_URL', 'POSTGRES_URL_FILE', 'REDIS_PASSWORD_FILE', 'REDIS_URL', 'REDIS_URL_FILE'].map(
     (name) => [`INGESTER_${name}`, ''],
   ),
 )

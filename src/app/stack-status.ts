@@ -1,4 +1,8 @@
+import type { PostgresServer } from '#stack/postgres.ts'
 import type { Stack } from '#stack/stack.ts'
+import { stackPsqlLine } from './psql-line.ts'
+
+type Login = PostgresServer['writer']
 
 export interface ServiceStatus {
   readonly name: string
@@ -17,20 +21,27 @@ export interface StackStatus {
   readonly services: readonly ServiceStatus[]
   /** The variables that point `bin/ingester run` at it. */
   readonly env: Readonly<Record<string, string>>
-  /** For psql. */
-  readonly url: string
+  /** Those for the role that owns the tables. */
+  readonly ownerEnv: Readonly<Record<string, string>>
+  /** PGSERVICEFILE for psql. */
+  readonly serviceFile: string
+  /** The line for a shell that opens the database. */
+  readonly psql: string
 }
 
 /** Of a stack that this process has just started; to be asked whenever somebody wants to know. */
 export function statusTeller(stack: Stack, who: StackStatus['who']): () => StackStatus {
   const since = new Date().toISOString()
+  const { serviceFile = '' } = stack.postgres ?? {}
   return () => ({
     who,
     pid: process.pid,
     since,
     services: servicesOf(stack),
-    env: variablesOf(stack),
-    url: stack.postgres?.url ?? '',
+    env: variablesOf(stack, stack.postgres?.writer),
+    ownerEnv: variablesOf(stack, stack.postgres),
+    serviceFile,
+    psql: stackPsqlLine(serviceFile),
   })
 }
 
@@ -51,18 +62,20 @@ function endOf(service: { readonly ended: string | undefined } | undefined) {
   return service?.ended === undefined ? {} : { ended: service.ended }
 }
 
-function variablesOf({ postgres, redis, pubsub }: Stack): StackStatus['env'] {
-  if (!postgres || !pubsub) throw new Error('the stack is incomplete')
+function variablesOf({ postgres, redis, pubsub }: Stack, login: Login | undefined): StackStatus['env'] {
+  if (!postgres || !pubsub || !login) throw new Error('the stack is incomplete')
   return {
     PUBSUB_EMULATOR_HOST: pubsub.emulatorHost,
     INGESTER_PROJECTID: 'test-project',
     INGESTER_POSTGRES_HOST: postgres.host,
     INGESTER_POSTGRES_PORT: String(postgres.port),
-    INGESTER_POSTGRES_USER: postgres.user,
-    INGESTER_POSTGRES_PASSWORD: postgres.password,
+    INGESTER_POSTGRES_USER: login.user,
+    INGESTER_POSTGRES_PASSWORD: login.password,
     INGESTER_POSTGRES_DB: postgres.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
-    ...(redis ? { INGESTER_REDIS_ADDR: redis.address } : { INGESTER_REDIS_ENABLED: 'false' }),
+    ...(redis
+      ? { INGESTER_REDIS_ADDR: redis.address, INGESTER_REDIS_PASSWORD: redis.password ?? '' }
+      : { INGESTER_REDIS_ENABLED: 'false' }),
     INGESTER_LOG_OUTPUT: 'console',
   }
 }

@@ -2,16 +2,15 @@ import { once } from 'node:events'
 import { configOf, emulatorHostOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
-import { migrate } from '#postgres/migrations.ts'
 import type { ControlOptions } from '#stack/control.ts'
 import { serveControl } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import type { Stack, StackOptions } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
-import { migrationsDir } from './project.ts'
 import { clearLog, placeFor, placing } from './stack-place.ts'
 import type { StackStatus } from './stack-status.ts'
 import { statusTeller } from './stack-status.ts'
+import { makeTables } from './stack-tables.ts'
 
 export interface StackUpOptions {
   readonly environment: Environment
@@ -37,7 +36,7 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
   await using stack = await startedUnlessStopped(environment, { log, signal: stopping })
   if (stack) {
     const tell = statusTeller(stack, 'stack')
-    await migrate(configOf(tell().env).config.postgres, migrationsDir, 'up')
+    await makeTables(stack, configOf(tell().env).config)
     ready.resolve(tell)
     if (!stopping.aborted) started(tell())
     if (!stopping.aborted) await once(stopping, 'abort')

@@ -13,7 +13,7 @@ import { connectionFinding } from './connection-finding.ts'
 import { checkPostgres } from './doctor-checks.ts'
 import type { PostgresOptions } from './pool.ts'
 
-const server = await startPostgres({ port: 0 })
+const server = await startPostgres({ port: 0, superuser: true })
 after(() => server.stop())
 const database = await freshDatabase(server)
 after(() => database[Symbol.asyncDispose]())

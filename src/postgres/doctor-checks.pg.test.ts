@@ -25,7 +25,7 @@ import { versionFinding } from './server-findings.ts'
 import type { ServerFacts } from './server-facts.ts'
 
 // With nothing on its command line, where ALTER SYSTEM has no effect.
-const server = await startPostgres({ port: 0 })
+const server = await startPostgres({ port: 0, superuser: true })
 after(() => server.stop())
 
 interface Changes extends Partial<Omit<PostgresCheckOptions, 'postgres'>> {
@@ -500,7 +500,7 @@ test('a server that freezes in between is given up, too', async () => {
 })
 
 test('a server that is full: more connections, after a restart', async () => {
-  const small = await startPostgres({ port: 0 })
+  const small = await startPostgres({ port: 0, superuser: true })
   after(() => small.stop())
   const database = await freshDatabase(small)
   await database.query('ALTER SYSTEM SET max_connections = 6')

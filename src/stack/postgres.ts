@@ -1,16 +1,22 @@
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { host, onFreePort } from './ports.ts'
 import { preparePostgres } from './postgres-files.ts'
-import type { Credentials, PostgresFiles } from './postgres-files.ts'
+import type { Credentials, Login, PostgresFiles } from './postgres-files.ts'
+import { randomPassword } from './secret.ts'
 import type { Log, Service, ServiceCommand } from './service.ts'
 import { startService } from './service.ts'
 
-/** A PostgreSQL server that this process started; its data end with it. */
+/** A PostgreSQL server that this process started, with the role that owns the database; its data end with it. */
 export interface PostgresServer extends Service, Credentials {
   readonly host: string
   readonly port: number
-  /** `postgres://…` with user, password and database. */
+  /** A role that is given rights on the owner's tables only, as an ingester needs them. */
+  readonly writer: Login
+  /** `postgres://…` with user, password and database. For programs: as an argument, every user could read it. */
   readonly url: string
+  /** PGSERVICEFILE of psql and other clients, for this user alone; names the service {@link serviceName}. */
+  readonly serviceFile: string
   /** The postmaster; `serverProcesses(pid)` finds the others. */
   readonly pid: number
   readonly dataDir: string
@@ -22,11 +28,14 @@ export interface PostgresOptions {
   readonly log?: Log | undefined
   /** Server settings, e.g. `{ max_connections: '20' }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined
+  /** For tests that change the server itself: the owner is a superuser. Absent: it owns its database, and that is all. */
+  readonly superuser?: boolean | undefined
   /** Ends a start that nobody waits for any more. */
   readonly signal?: AbortSignal | undefined
 }
 
-const credentials: Credentials = { user: 'scanner', password: 'scanner', database: 'scanner_dev' }
+/** As in `psql service=scans`. */
+export const serviceName = 'scans'
 
 const baseSettings = {
   listen_addresses: host,
@@ -55,22 +64,42 @@ const serverCommand = (files: PostgresFiles, settings: Readonly<Record<string, s
   keepFolder: true,
 })
 
+/** Where clients find the database and the password, so that neither stands in a command line. */
+const writeServiceFile = async (file: string, credentials: Credentials, port: number): Promise<void> => {
+  const { user, password, database } = credentials
+  const lines = [
+    `[${serviceName}]`,
+    `host=${host}`,
+    `port=${port}`,
+    `dbname=${database}`,
+    `user=${user}`,
+    `password=${password}`,
+    '',
+  ]
+  await rm(file, { force: true })
+  await writeFile(file, lines.join('\n'), { mode: 0o600 })
+}
+
 /**
- * Starts a real PostgreSQL 18 with an empty database; names and password are fixed, the user is a superuser.
+ * Starts a real PostgreSQL 18 with an empty database; names are fixed, the password is random.
  * It listens on 127.0.0.1 only and keeps the defaults of durability (fsync and synchronous_commit are on).
  *
  * @throws ServiceError with the server's last lines when it does not come up
  */
 export const startPostgres = async (options: PostgresOptions = {}): Promise<PostgresServer> => {
-  const { port: preferred = 5433, log = () => {}, settings = {}, signal } = options
-  const files = await preparePostgres(credentials, signal)
+  const { port: preferred = 5433, log = () => {}, settings = {}, superuser = false, signal } = options
+  const credentials: Credentials = { user: 'scanner', password: randomPassword(), database: 'scanner_dev' }
+  const writer: Login = { user: 'ingester', password: randomPassword() }
+  const files = await preparePostgres({ owner: { ...credentials, superuser }, writer }, signal)
   try {
     return await onFreePort(preferred, async (port) => {
       const command = serverCommand(files, { ...baseSettings, ...settings, port: String(port) })
       const service = await startService({ ...command, signal }, log)
       const { user, password, database } = credentials
       const url = `postgres://${user}:${password}@${host}:${port}/${database}`
-      const facts = { ...credentials, host, port, url, dataDir: files.dataDir }
+      const serviceFile = join(files.folder, 'service')
+      await writeServiceFile(serviceFile, credentials, port)
+      const facts = { ...credentials, writer, host, port, url, serviceFile, dataDir: files.dataDir }
       return Object.assign(service, facts)
     })
   } catch (error) {

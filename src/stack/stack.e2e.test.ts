@@ -2,14 +2,18 @@ import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, readdir, readlink, rm, stat } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { leash } from '../../test/support/leash.ts'
 import { signalEach } from '../../test/support/signal-each.ts'
 import { freePort, host, reach } from './ports.ts'
 import { serverProcesses } from './processes.ts'
+import { startRedis } from './redis.ts'
 import { startStack } from './stack.ts'
 
 const withoutPubsub = { pubsub: false, ports: { postgres: 0, redis: 0 } }
@@ -33,6 +37,8 @@ const until = async (what: string, met: () => Promise<boolean>): Promise<void> =
 const noFolder = async (): Promise<boolean> => (await readdir(folders)).length === 0
 const ended = async (pid: number): Promise<boolean> => (await serverProcesses(pid)).length === 0
 
+const workingFolder = async (pid: number): Promise<string> => await readlink(`/proc/${pid}/cwd`)
+
 interface Program {
   readonly child: ChildProcess
   /** The next line that it prints, parsed; rejects when it ends without one. */
@@ -48,13 +54,15 @@ const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false)
     detached,
     env: { ...process.env, TMPDIR: folders, ...env },
   })
+  const exit = once(child, 'exit')
+  if (detached) leash(child.pid as number, exit)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async <T>(): Promise<T> => {
     const { done, value } = await lines.next()
     assert.ok(done !== true, 'the program ended without a word')
     return JSON.parse(value) as T
   }
-  return { child, next, exit: once(child, 'exit') }
+  return { child, next, exit }
 }
 
 test('postgres and redis start at once and end with the block', async () => {
@@ -71,6 +79,79 @@ test('postgres and redis start at once and end with the block', async () => {
   assert.match(lines.join('\n'), /PostgreSQL on port \d+ \(/)
   assert.match(lines.join('\n'), /Redis on port \d+ \(/)
   assert.equal(lines.length, 2)
+})
+
+/** The arguments of every process of this machine that this user may see. */
+const allArguments = async (): Promise<string[]> => {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  return await Promise.all(
+    pids.map(async (pid) => await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  )
+}
+
+/** Runs while `work` does, and then once more. */
+const during = async <T>(work: Promise<T>, look: () => Promise<void>): Promise<T> => {
+  const looking = new AbortController()
+  const looked = (async () => {
+    while (!looking.signal.aborted) {
+      await look()
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  })()
+  const result = await work.finally(() => looking.abort())
+  await looked
+  await look()
+  return result
+}
+
+test('passwords are random, in files for this user alone, and never an argument of a process', async () => {
+  const seen = new Set<string>()
+  const look = async () => {
+    for (const line of await allArguments()) seen.add(line)
+  }
+  await using stack = await during(startStack(withoutPubsub), look)
+  await using other = await startRedis({ port: 0 })
+  const { postgres, redis } = stack
+  assert.ok(postgres && redis?.password && other?.password)
+  const secrets = [postgres.password, redis.password, postgres.writer.password]
+  assert.equal(new Set([...secrets, other.password]).size, 4)
+  for (const secret of secrets) {
+    assert.match(secret, /^[\w-]{24}$/)
+    assert.deepEqual(
+      [...seen].filter((line) => line.includes(secret)),
+      [],
+    )
+  }
+  assert.ok(
+    [...seen].some((line) => line.includes('initdb')),
+    'it was looked at while the data folder was made',
+  )
+  const files = [postgres.serviceFile, join(await workingFolder(redis.pid), 'redis.conf')]
+  for (const [at, file] of files.entries()) {
+    assert.equal((await stat(file)).mode & 0o777, 0o600, file)
+    assert.equal((await stat(dirname(file))).mode & 0o777, 0o700, file)
+    assert.ok((await readFile(file, 'utf8')).includes(secrets[at] as string))
+  }
+  assert.deepEqual(
+    (await readdir(dirname(postgres.serviceFile))).sort().filter((name) => name !== 'native'),
+    ['data', 'service'],
+    'what set it up is gone',
+  )
+})
+
+test('Redis answers nobody without its password', async () => {
+  await using redis = await startRedis({ port: 0 })
+  assert.ok(redis?.password)
+  const answers = async (...commands: string[]): Promise<string> => {
+    const socket = connect(redis)
+    socket.end(commands.map((line) => `${line}\r\n`).join(''))
+    return await text(socket)
+  }
+  assert.match(await answers('FLUSHALL'), /^-NOAUTH/)
+  assert.match(await answers('AUTH scanner', 'FLUSHALL'), /^-WRONGPASS[^]*\n-NOAUTH/)
+  assert.equal(await answers(`AUTH ${redis.password}`, 'FLUSHALL'), '+OK\r\n+OK\r\n')
+  await redis.restart()
+  assert.match(await answers('FLUSHALL'), /^-NOAUTH/, 'nor after a restart')
 })
 
 test('a taken port: the next one, and the log says so', async () => {

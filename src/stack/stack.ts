@@ -17,6 +17,8 @@ export interface StackOptions {
   readonly ports?:
     | { readonly postgres?: number; readonly redis?: number; readonly pubsub?: number }
     | undefined
+  /** For tests that change the server itself: PostgreSQL's role is a superuser. */
+  readonly superuser?: boolean | undefined
   /** One line for people per event: ready, another port than asked for, an end that nobody asked for. */
   readonly log?: Log | undefined
   /** Ends a start that nobody waits for any more; once all is ready it says nothing. */
@@ -103,6 +105,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
     redis = true,
     pubsub = true,
     pubsubEmulatorHost: emulatorHost,
+    superuser,
     log = () => {},
     signal,
   } = options
@@ -113,7 +116,9 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const none = Promise.resolve(undefined)
   const starting = [
     postgres
-      ? announced('PostgreSQL', ports.postgres, log, (port) => startPostgres({ port, log, signal }))
+      ? announced('PostgreSQL', ports.postgres, log, (port) =>
+          startPostgres({ port, superuser, log, signal }),
+        )
       : none,
     redis ? announced('Redis', ports.redis, log, (port) => startRedis({ port, log, signal })) : none,
     pubsub

@@ -1,5 +1,8 @@
 // The cache as a user meets it: with the program, a real Redis and a real PostgreSQL.
 import assert from 'node:assert/strict'
+import { mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { DemoSummary } from '#app/demo.ts'
 import type { Scan } from '#demo/scan.ts'
@@ -132,7 +135,8 @@ test('Redis not there at start: it goes on without, says so once, and uses it wh
   assert.ok((await metric(url, 'ingester_cache_bypassed_total{cause="disconnected"')) >= 10)
   assert.equal(run.stderr().match(/going on without the cache/g)?.length, 1)
 
-  await using redis = await startRedis({ port })
+  const { password = '' } = system.redis
+  await using redis = await startRedis({ port, settings: { requirepass: password } })
   assert.equal(redis?.port, port)
   // Until it is connected again, what is published goes past it.
   await until(
@@ -180,12 +184,19 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {}, as
 test('Redis killed in the middle of a demo, and started again, empty: it converges', {}, async (t) => {
   t.diagnostic(`TEST_SEED=${seed}`)
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
+  // It is found below this folder, which is nobody else's.
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
+  const env = { XDG_RUNTIME_DIR: folder.path, INGESTER_HTTP_PORT: '0' }
   await using demo = startIngesterProgram(
     ['demo', '--for', '8s', '--rate', '1500', '--replicas', '2', ...mixture, '--json'],
-    { env: { INGESTER_HTTP_PORT: '0' } },
+    { env },
   )
   const [, port] = await demo.said(/cache\s+redis:\/\/127\.0\.0\.1:(\d+)\/0, watermarks and claims/)
-  await using view = viewRedis({ host: '127.0.0.1', port: Number(port) })
+  await demo.said(/ready after/)
+  await using status = startIngesterProgram(['stack', 'status', '--json'], { env })
+  assert.equal(await status.ended, 0, status.stderr())
+  const password: string = JSON.parse(status.stdout()).env.INGESTER_REDIS_PASSWORD
+  await using view = viewRedis({ host: '127.0.0.1', port: Number(port), password })
   await until(
     async () => (await view.keys('w')).length,
     (watermarks) => watermarks > 100,
@@ -195,7 +206,7 @@ test('Redis killed in the middle of a demo, and started again, empty: it converg
   assert.ok((await serverProcesses(demo.pid)).includes(pid), 'that is not the Redis of this demo')
   process.kill(pid, 'SIGKILL')
   await demo.said(/going on without the cache/)
-  await using redis = await startRedis({ port: Number(port) })
+  await using redis = await startRedis({ port: Number(port), settings: { requirepass: password } })
   assert.equal(redis?.port, Number(port))
   await demo.said(/the cache is used again/)
   assert.equal(await demo.ended, 0, demo.stderr())

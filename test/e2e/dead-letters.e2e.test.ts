@@ -95,7 +95,7 @@ test('what fails again is a new letter, and a redrive of that one counts on', {}
 await describe('list, show and discard', async () => {
   let system: TestSystem
   before(async () => {
-    system = await startSystem()
+    system = await startSystem({}, { superuser: true })
   })
   after(() => system[Symbol.asyncDispose]())
 

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import pg from 'pg'
 import type { DemoSummary } from '#app/demo.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { startPubsub } from '#stack/pubsub.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { projectId, until } from '../support/system.ts'
 
@@ -117,10 +117,9 @@ test('on a terminal with --logs: the log, and no live view', async () => {
 
 test('the live view says what is wrong, and goes on when it is right again', async () => {
   await using demo = onTerminal('--rate 500')
-  const [, url] = await demo.said(/psql (postgres:\S+)/)
+  const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)
   await demo.said(/newest rows/)
-  const client = new pg.Client({ connectionString: url as string })
-  await client.connect()
+  const client = await connectByServiceFile(file)
   await client.query('ALTER TABLE scan_results RENAME TO elsewhere')
   await demo.said(/! .*scan_results/)
   await client.query('ALTER TABLE elsewhere RENAME TO scan_results')
@@ -136,10 +135,10 @@ test('while it runs, `stack status` tells where it is, and psql finds it', async
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
   const env = { XDG_RUNTIME_DIR: folder.path }
   await using demo = startIngesterProgram(['demo'], { env })
-  const [, url] = await demo.said(/psql (postgres:\S+)/)
-  await using status = startIngesterProgram(['stack', 'status', '--url'], { env })
+  const [, line, file] = await demo.said(/(PGSERVICEFILE=(\S+) psql service=scans)\n/)
+  await using status = startIngesterProgram(['stack', 'status', '--service-file'], { env })
   assert.equal(await status.ended, 0, status.stderr())
-  assert.equal(status.stdout(), `${url}\n`)
+  assert.equal(status.stdout(), `${file}\n`)
   assert.equal(status.stderr(), 'the database of the running demo\n')
   await using second = startIngesterProgram(['demo', '--for', '1s'], { env })
   assert.equal(await second.ended, 0, second.stderr())
@@ -147,6 +146,7 @@ test('while it runs, `stack status` tells where it is, and psql finds it', async
   await using told = startIngesterProgram(['stack', 'status'], { env })
   assert.equal(await told.ended, 0)
   assert.match(told.stdout(), /^of a running demo, running since/)
+  assert.ok(told.stdout().endsWith(`${line}\n`), told.stdout())
   await using down = startIngesterProgram(['stack', 'down'], { env })
   assert.equal(await down.ended, 0)
   assert.match(down.stderr(), /there is no stack/, 'it is not for others to end')
@@ -189,12 +189,9 @@ test('Ctrl-C while it starts ends the start, without a table; a second one leave
 for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
   test(`a second Ctrl-C on ${args.join(' ')}: what is in hand is given back, and no table is told that was not read`, async () => {
     await using demo = startIngesterProgram(args)
-    const [, url] = await demo.said(/psql (postgres:\S+)/)
+    const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)
     await demo.said(/ready after/)
-    const client = new pg.Client({ connectionString: url as string })
-    // The server ends it when it ends.
-    client.on('error', () => {})
-    await client.connect()
+    const client = await connectByServiceFile(file)
     await client.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
     const { rows } = await until(
       () => client.query('SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1'),

@@ -16,14 +16,14 @@ type Env = Readonly<Record<string, string>>
 
 let system: TestSystem
 let folder: string
-/** With all that can be right made right: only the role is a superuser. */
+/** With all that can be right made right. */
 let healthy: Env
 before(async () => {
   system = await startSystem()
   folder = await mkdtemp(join(tmpdir(), 'doctor-'))
   healthy = system.env
   const { warnings } = await outcome(healthy)
-  assert.deepEqual([...warnings.keys()], ['postgres role', 'subscription dead letters'])
+  assert.deepEqual([...warnings.keys()], ['subscription dead letters'])
 })
 after(async () => {
   await system[Symbol.asyncDispose]()

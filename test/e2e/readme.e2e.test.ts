@@ -47,6 +47,7 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^make demo( ARGS=--logs)?$/, service(/ready after/)],
   [/^make dev$/, command(/INGESTER_POSTGRES_PORT=\d+/)],
   [/^make down$/, command(/ended/)],
+  [/^bin\/ingester stack status --write \.env\.local$/, command(/written to \.env\.local/)],
   [/^make psql$/, command(/scan_results/)],
   [/^(INGESTER_HTTP_PORT=0 )?bin\/ingester run /, service(/ready after|"consuming"/)],
   [/^bin\/scanner\b/, service(/publishing to scan-topic/)],
@@ -143,12 +144,10 @@ test('each of its commands does what it is there for', async () => {
     const way = wayOf(line)
     if (way.kind === 'service') await services.start(line, way, surroundings)
   }
-  // Their files have the ports of every day; where those were taken, the demo's own go before them.
-  const besideDemo = { ...clone, env: { ...clone.env, ...addressesOfDemo(clone) } }
   for (const line of others) {
     const way = wayOf(line)
-    if (way.kind === 'service') await services.start(line, way, besideDemo)
-    if (way.kind === 'command') await runToEnd(line, way, besideDemo)
+    if (way.kind === 'service') await services.start(line, way, clone)
+    if (way.kind === 'command') await runToEnd(line, way, clone)
   }
   await services.stop()
 })
@@ -165,15 +164,6 @@ function endOfStack({ cwd, env }: Surroundings): Disposable {
   return { [Symbol.dispose]: end }
 }
 
-function addressesOfDemo({ cwd, env }: Surroundings): Record<string, string> {
-  const { stdout } = spawnSync(join(cwd, 'bin/ingester'), ['stack', 'status', '--json'], {
-    cwd,
-    env,
-    encoding: 'utf8',
-  })
-  return JSON.parse(stdout).env
-}
-
 interface Surroundings {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
@@ -186,6 +176,7 @@ async function prepare(folder: string, env: Readonly<Record<string, string>>): P
     'cmd',
     'src',
     'db',
+    'tools',
     'Makefile',
     'package.json',
     'package-lock.json',

@@ -16,7 +16,7 @@ test(`three replicas, one killed with -9 while it holds deliveries, make of ${me
   timeout: 300_000,
 }, async (t) => {
   t.diagnostic(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
-  await using system = await startSystem()
+  await using system = await startSystem({}, { superuser: true })
   const alone = await secondDatabase(system)
   await using single = startIngesterProgram(['run'], { env: alone.env })
   await using first = startIngesterProgram(['run'], { env: system.env })

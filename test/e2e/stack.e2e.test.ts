@@ -1,16 +1,27 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
-import pg from 'pg'
 import { serverProcesses } from '#stack/processes.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { until } from '../support/system.ts'
 
@@ -51,8 +62,18 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   const up = await outcome('stack', 'up', '--detach', '--write', file)
   assert.equal(up.code, 0, up.talk)
   assert.match(up.out, /^PUBSUB_EMULATOR_HOST=127\.0\.0\.1:\d+$/m)
-  assert.equal((await stat(file)).mode & 0o777, 0o600, 'there is a password in it')
-  assert.ok((await readFile(file, 'utf8')).endsWith(up.out))
+  assert.equal((await stat(file)).mode & 0o777, 0o600, 'there are passwords in it')
+  const written = (await readFile(file, 'utf8')).split('\n')
+  const secret = (line: string) => /^\w+_PASSWORD=\S{20,}$/.test(line)
+  assert.equal(written.filter(secret).length, 2)
+  assert.deepEqual(
+    written
+      .slice(1)
+      .filter((line) => !secret(line))
+      .join('\n'),
+    up.out,
+    'none on the screen',
+  )
 
   const status = JSON.parse((await outcome('stack', 'status', '--json')).out)
   assert.ok(await isRunning(status.pid))
@@ -67,14 +88,13 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   const [block] = await run.said(/^ingester \d[^]*ready after[^]*leaves now\n/m)
   assert.match(
     block,
-    /^ {2}PostgreSQL {4}psql 'postgres:\/\/scanner@127\.0\.0\.1:\d+\/scanner_dev\?sslmode=disable'$/m,
+    /^ {2}PostgreSQL {4}psql 'postgres:\/\/ingester@127\.0\.0\.1:\d+\/scanner_dev\?sslmode=disable'$/m,
   )
-  assert.ok(!block.includes('scanner:scanner'), 'no password')
+  for (const line of written.filter(secret)) assert.ok(!block.includes(line.split('=')[1] as string))
   await using scanner = startProgram('bin/scanner', ['--env-file', file, '--count', '50', '--rate', '0'])
   assert.equal(await scanner.ended, 0, scanner.stderr())
-  const { out: url } = await outcome('stack', 'status', '--url')
-  const client = new pg.Client({ connectionString: url.trim() })
-  await client.connect()
+  const { out: serviceFile } = await outcome('stack', 'status', '--service-file')
+  const client = await connectByServiceFile(serviceFile.trim())
   for (let rows = 0; rows === 0; ) {
     const { rows: counted } = await client.query('SELECT count(*)::integer AS rows FROM scan_results')
     rows = counted[0].rows
@@ -119,8 +139,8 @@ test('a service that died is told by status, and up replaces the stack', async (
   )
   assert.match(status.out, /PostgreSQL +\S+ +ended by itself: signal 9$/m)
   assert.match(status.talk, /^PostgreSQL of the stack in the background ended by itself: .*stack down/)
-  const url = await outcome('stack', 'status', '--url')
-  assert.deepEqual([url.code, url.out], [4, ''], 'nobody answers there')
+  const serviceFile = await outcome('stack', 'status', '--service-file')
+  assert.deepEqual([serviceFile.code, serviceFile.out], [4, ''], 'nobody answers there')
 
   const up = await outcome('stack', 'up', '--detach', '--json')
   assert.equal(up.code, 0, up.talk)
@@ -157,8 +177,46 @@ test('up in the background says which ports were taken', async (t) => {
 test('a file that cannot be written is told before anything starts', async () => {
   const up = await outcome('stack', 'up', '--detach', '--write', folder)
   assert.deepEqual([up.code, up.out], [2, ''])
-  assert.match(up.talk, /^ingester: \S+ cannot be written: EISDIR.*--write/)
+  assert.match(up.talk, /^ingester: \S+ cannot be written: it is a folder; .*--write/)
   assert.equal((await outcome('stack', 'status')).code, 4)
+})
+
+test('an env file is written for its user alone, as a whole, and never through a link', async () => {
+  const place = await mkdtemp(join(folder, 'files-'))
+  const [open, other, link] = ['open', 'other', 'link'].map((name) => join(place, name)) as [
+    string,
+    string,
+    string,
+  ]
+  await writeFile(open, 'A=1\n')
+  await chmod(open, 0o666)
+  const reader = await openFile(open)
+  await writeFile(other, 'B=2\n')
+  await symlink(other, link)
+  const refused = await outcome('stack', 'up', '--detach', '--write', link)
+  assert.deepEqual([refused.code, refused.out], [2, ''])
+  assert.match(refused.talk, /link cannot be written: it is a symbolic link; name another file with --write/)
+  assert.equal((await outcome('stack', 'status')).code, 4, 'nothing was started')
+
+  assert.equal((await outcome('stack', 'up', '--detach', '--write', open)).code, 0)
+  assert.equal((await stat(open)).mode & 0o777, 0o600)
+  assert.match(await readFile(open, 'utf8'), /^INGESTER_REDIS_PASSWORD=/m)
+  assert.equal(await reader.readFile('utf8'), 'A=1\n', 'who had opened it before reads what was there')
+  await reader.close()
+
+  const linked = await outcome('stack', 'status', '--write', link)
+  assert.equal(linked.code, 2)
+  assert.match(linked.talk, /link could not be written: it is a symbolic link/)
+  assert.equal(await readFile(other, 'utf8'), 'B=2\n')
+  const written = await outcome('stack', 'status', '--write', other)
+  assert.equal(written.code, 0)
+  assert.match(written.talk, /^the variables of the stack in the background are written to /)
+  assert.equal(await readFile(other, 'utf8'), await readFile(open, 'utf8'))
+  assert.equal((await outcome('migrate', 'down', '--yes', '--env-file', other)).code, 2, 'it owns no table')
+  assert.equal((await stat(other)).mode & 0o777, 0o600)
+  assert.deepEqual((await readdir(place)).sort(), ['link', 'open', 'other'])
+  await outcome('stack', 'down')
+  await rm(place, { recursive: true })
 })
 
 test('it is found whatever TMPDIR is; asking for it makes nothing', async () => {
@@ -182,7 +240,7 @@ test('a place that others can write to is not believed', async () => {
   const { out } = await outcome('stack', 'up', '--detach', '--json')
   const [name = ''] = (await readdir(folder)).filter((one) => one.startsWith('ingester-'))
   await chmod(join(folder, name), 0o777)
-  for (const args of [['status', '--url'], ['up', '--detach'], ['down']]) {
+  for (const args of [['status', '--service-file'], ['up', '--detach'], ['down']]) {
     const { code, out, talk } = await outcome('stack', ...args)
     assert.deepEqual([code, out], [2, ''], args.join(' '))
     assert.match(talk, /is open to other users, so what is in it is not trusted: remove it/)
@@ -262,10 +320,14 @@ test('one that does not come up says why, and leaves nothing', async () => {
   assert.equal((await outcome('stack', 'status')).code, 4)
 })
 
-test('make dev, psql and down are these commands; an address is no option of psql', async () => {
+test('make dev, psql and down are these commands; no password is an argument of psql', async () => {
   const { stdout } = await promisify(execFile)('make', ['-n', 'dev', 'down', 'psql'], { cwd: projectDir })
-  for (const command of ['stack up --detach --write .env.local', 'stack down', 'stack status --url']) {
+  for (const command of [
+    'stack up --detach --write .env.local',
+    'stack down',
+    'stack status --service-file',
+  ]) {
     assert.ok(stdout.includes(`bin/ingester ${command}`), command)
   }
-  assert.ok(stdout.includes('psql -d "$url"'))
+  assert.ok(stdout.includes('env PGSERVICEFILE="$file" psql -d service=scans'))
 })

@@ -11,7 +11,7 @@ import { viewRedis } from '../support/redis.ts'
 import { metric, startSystem, until } from '../support/system.ts'
 
 const resources = new AsyncDisposableStack()
-const system = resources.use(await startSystem({ INGESTER_FLUSH_INTERVAL: '0' }))
+const system = resources.use(await startSystem({ INGESTER_FLUSH_INTERVAL: '0' }, { superuser: true }))
 const redis = resources.use(viewRedis(system.redis))
 const run = resources.use(startIngesterProgram(['run'], { env: system.env }))
 const url = (await run.said(/"admin":"(http[^"]+)"/))[1] as string

@@ -22,7 +22,7 @@ export async function startStores(): Promise<{
   readonly redis: RedisServer
 }> {
   const [postgres, redis] = await Promise.all([
-    startPostgres({ port: 0, settings: { fsync: 'off' } }),
+    startPostgres({ port: 0, superuser: true, settings: { fsync: 'off' } }),
     startTestRedis(),
   ])
   const database = await freshDatabase(postgres)

@@ -13,11 +13,11 @@ import { projectDir } from './program.ts'
 
 export const migrationsDir = `${projectDir}/db/migrations`
 
-/** A server for the tests of one file; without fsync, since none of its data are to survive it. */
+/** A superuser's server for the tests of one file; without fsync, since none of its data are to survive it. */
 export async function startTestServer(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
-  const server = await startPostgres({ port: 0, settings: { fsync: 'off', ...settings } })
+  const server = await startPostgres({ port: 0, superuser: true, settings: { fsync: 'off', ...settings } })
   after(() => server.stop())
   return server
 }

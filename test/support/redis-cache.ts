@@ -12,9 +12,9 @@ import { systemClock } from '#runtime/clock.ts'
 import type { RedisServer } from '#stack/redis.ts'
 import { startRedis } from '#stack/redis.ts'
 
-/** A server for the tests of one file. */
+/** A server for the tests of one file, without a password unless the settings have one. */
 export async function startTestRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
-  const server = await startRedis({ port: 0, settings })
+  const server = await startRedis({ port: 0, settings: { requirepass: '', ...settings } })
   if (!server) throw new Error('redis-server is not on PATH')
   after(() => server.stop())
   return server

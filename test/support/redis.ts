@@ -8,8 +8,12 @@ export interface RedisView extends AsyncDisposable {
   keys(kind: 'w' | 'c'): Promise<string[]>
 }
 
-export function viewRedis({ host, port }: Pick<RedisServer, 'host' | 'port'>): RedisView {
-  const client = new Redis({ host, port })
+export function viewRedis({
+  host,
+  port,
+  password,
+}: Pick<RedisServer, 'host' | 'port' | 'password'>): RedisView {
+  const client = new Redis({ host, port, ...(password !== undefined && { password }) })
   // A server that is killed on purpose breaks its connections.
   client.on('error', () => {})
   return {

@@ -7,7 +7,7 @@ import { pipelines } from '#pipeline/registry.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import type { Scan } from '#demo/scan.ts'
-import type { Stack } from '#stack/stack.ts'
+import type { Stack, StackOptions } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
 import { migrationsDir } from '#app/project.ts'
 
@@ -33,10 +33,18 @@ const subscriptionId = 'scan-sub'
 /** The shortest that Pub/Sub has, so that what a dead process held comes back soon. */
 const ackDeadlineMs = 10_000
 
-/** Everything on free ports. Topic and subscription exist, so that nothing published is missed. */
-export async function startSystem(extra: Readonly<Record<string, string>> = {}): Promise<TestSystem> {
+/**
+ * Everything on free ports. Topic and subscription exist, so that nothing published is missed.
+ *
+ * @param extra variables over those of the stack
+ * @param options for tests that change the server itself; otherwise the role is the database's owner, as people's is
+ */
+export async function startSystem(
+  extra: Readonly<Record<string, string>> = {},
+  { superuser }: Pick<StackOptions, 'superuser'> = {},
+): Promise<TestSystem> {
   await using resources = new AsyncDisposableStack()
-  const stack = resources.use(await startStack({ ports: { postgres: 0, pubsub: 0, redis: 0 } }))
+  const stack = resources.use(await startStack({ superuser, ports: { postgres: 0, pubsub: 0, redis: 0 } }))
   const { postgres, pubsub, redis } = stack
   if (!postgres || !pubsub || !redis) throw new Error('the stack is incomplete')
   const env = {
@@ -52,6 +60,7 @@ export async function startSystem(extra: Readonly<Record<string, string>> = {}):
     INGESTER_POSTGRES_DB: postgres.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
     INGESTER_REDIS_ADDR: redis.address,
+    INGESTER_REDIS_PASSWORD: redis.password ?? '',
     ...extra,
   }
   const { config } = configOf(env)

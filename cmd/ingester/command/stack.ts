@@ -11,7 +11,9 @@ interface UpOptions {
 }
 
 interface StatusOptions {
-  readonly url?: boolean
+  readonly serviceFile?: boolean
+  readonly write?: string
+  readonly owner?: boolean
   readonly json?: boolean
 }
 
@@ -26,13 +28,14 @@ export function stackCommand(): Command {
   bin/ingester stack up --detach --write .env.local      in the background; then:
   bin/ingester run --env-file .env.local
   bin/ingester stack down
+  bin/ingester stack status --write .env.local           also of a running demo
 `,
     )
     .addCommand(
       new Command('up')
         .description('start it; prints the variables that point an ingester at it')
         .option('--detach', 'in the background; returns when all of it is ready')
-        .option('--write <file>', 'write the variables to an env file, too')
+        .option('--write <file>', 'write the variables to an env file, and print them without passwords')
         .option('--json', 'print one JSON object')
         .action(up),
     )
@@ -40,25 +43,28 @@ export function stackCommand(): Command {
     .addCommand(
       new Command('status')
         .description('where it is; exit 4 if there is none')
-        .option('--url', 'print the URL for psql alone')
+        .option('--service-file', 'print only the path of the file for PGSERVICEFILE, which psql reads')
+        .option('--write <file>', 'write the variables that point an ingester at it to an env file')
+        .option('--owner', 'with --write: as the role that owns the tables, for `migrate`')
         .option('--json', 'print one JSON object')
         .action(status),
     )
 }
 
 async function up({ detach, write, json }: UpOptions): Promise<void> {
-  const { checkEnvFile, envLines, writeEnvFile } = await import('#app/env-file.ts')
+  const { checkEnvFile, envLines, withoutPasswords, writeEnvFile } = await import('#app/env-file.ts')
   const environment = processEnvironment()
   const say = (line: string) => console.error(line)
   const tell = (status: StackStatus) => {
     if (json) return console.log(JSON.stringify(status))
-    for (const line of envLines(status.env)) console.log(line)
+    for (const line of envLines(write ? withoutPasswords(status.env) : status.env)) console.log(line)
+    if (write) say(`written to ${write}, with the passwords`)
   }
   if (write) await checkEnvFile(write)
   if (detach) {
     const { stackUpDetached } = await import('#app/stack-background.ts')
     const status = await stackUpDetached(environment, say)
-    if (write) await writeEnvFile(write, status)
+    if (write) await writeEnvFile(write, status.env)
     return tell(status)
   }
   const { stackUp } = await import('#app/stack.ts')
@@ -73,7 +79,7 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
     signal: signals.stop,
     log: say,
     started: (status) => {
-      if (write) writing = writeEnvFile(write, status)
+      if (write) writing = writeEnvFile(write, status.env)
       tell(status)
     },
   })
@@ -86,7 +92,7 @@ async function down(): Promise<void> {
   console.error(there ? 'ended' : 'there is no stack of this folder in the background')
 }
 
-async function status({ url, json }: StatusOptions): Promise<void> {
+async function status({ serviceFile, write, owner, json }: StatusOptions): Promise<void> {
   const { stacksOf } = await import('#app/stack-background.ts')
   const { endedServices } = await import('#app/stack-status.ts')
   const [found, other] = await stacksOf(processEnvironment())
@@ -105,11 +111,16 @@ async function status({ url, json }: StatusOptions): Promise<void> {
     console.error(`${names} of ${whose(found)} ended by itself: ${mend}`)
     process.exitCode = exitCode.checkFailed
   }
+  if (write) {
+    const { writeEnvFile } = await import('#app/env-file.ts')
+    await writeEnvFile(write, owner ? found.ownerEnv : found.env)
+    console.error(`the variables of ${whose(found)} are written to ${write}`)
+  }
   if (json) return console.log(JSON.stringify(found))
-  if (url) {
+  if (serviceFile) {
     if (ended.some(({ name }) => name === 'PostgreSQL')) return
     console.error(`the database of ${whose(found)}${other ? `, not that of ${whose(other)}` : ''}`)
-    return console.log(found.url)
+    return console.log(found.serviceFile)
   }
   console.log(
     `${found.who === 'demo' ? 'of a running demo, ' : ''}running since ${found.since}, pid ${found.pid}`,
@@ -117,6 +128,7 @@ async function status({ url, json }: StatusOptions): Promise<void> {
   for (const { name, address, ended: how } of found.services) {
     console.log(`  ${name.padEnd(16)}  ${address}${how === undefined ? '' : `  ended by itself: ${how}`}`)
   }
+  console.log(`  ${'psql'.padEnd(16)}  ${found.psql}`)
 }
 
 function whose({ who }: StackStatus): string {
