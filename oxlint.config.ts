@@ -42,7 +42,7 @@ const folders: Record<string, Room> = {
   'cmd/argv': { may: ['app', 'config'], npm: ['commander'] },
   'cmd/ingester': {
     may: ['app', 'argv', 'config'],
-    npm: ['commander', 'cli-table3', 'log-update', '@clack/prompts'],
+    npm: ['commander', 'cli-table3', '@clack/prompts'],
   },
   'cmd/scanner': { may: ['app', 'argv', 'config'], npm: ['commander'] },
 }

@@ -3,6 +3,7 @@
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { exitCode } from '#app/exit-code.ts'
+import { terminalType } from '../cmd/ingester/screen.ts'
 import { Talk } from '../cmd/ingester/talk.ts'
 import { projectDir } from '../test/support/program.ts'
 import { benches, quick } from './benches.ts'
@@ -90,7 +91,7 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
   const chosen = isQuick ? benches.map(quick) : benches
   const turns = scheduleOf(chosen, runs)
   const failures: Failure[] = []
-  using talk = new Talk(process.stderr)
+  using talk = new Talk(process.stderr, terminalType())
   const [loadBefore = 0] = loadavg()
   const kept = new KeptResults(fileOf(isQuick), (line) => talk.say(line))
   await using surroundings = await Surroundings.start(signal)
@@ -101,7 +102,7 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
   }
   let place = 0
   let line = () => ''
-  using _ticking = ticking(() => talk.progress(line()))
+  using _ticking = ticking(() => talk.progress(line))
   const results = resultsSoFar(await runAll(turns, surroundings, listener(), signal), true)
   return { results, file: kept.keep(results) ? kept.file : undefined }
 
@@ -114,7 +115,7 @@ async function measure({ benches, runs, quick: isQuick }: Wanted, signal: AbortS
           const left = Math.max(0, secondsLeft - (performance.now() - began) / 1000)
           return `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(left)} to go`
         }
-        if (process.stderr.isTTY) talk.progress(line())
+        if (talk.canDraw) talk.progress(line)
         else talk.say(line())
       },
       ended: (turn, run, soFar) => {

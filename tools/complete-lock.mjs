@@ -1,9 +1,11 @@
-// Completes package-lock.json with the platform packages that the registry in use did not offer.
+// Completes package-lock.json: the packages of other platforms, and the hash of every package.
 //
-// A registry mirror may hold no binaries for platforms it does not serve. npm then leaves those optional
-// packages out of the lock file, and `npm ci` refuses that file on every machine ("Missing: … from lock
-// file"). Their versions stand in the parent's optionalDependencies and their platforms in their names, so the
-// entries can be written without the registry; a machine of such a platform still fetches them as usual.
+// npm leaves optional packages of other platforms out of the lock file where a registry mirror holds no binaries for
+// them, and `npm ci` refuses that file on every machine ("Missing: … from lock file"). Their versions stand in the
+// parent's optionalDependencies and their platforms in their names, so the entries are written here. Without its
+// hash (integrity) a package would be installed unchecked, whatever a registry serves: the registry in use is asked
+// for those that are missing, and where it does not know one, nothing is written.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const file = new URL('../package-lock.json', import.meta.url)
@@ -42,6 +44,25 @@ for (const [path, parent] of Object.entries(lock.packages)) {
     added += 1
   }
 }
+/** The last part of a path is the package's name, unless it is an alias for another. */
+const nameOf = (path, { name }) =>
+  name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+
+/** @throws Error where the registry in use does not have it */
+const integrityOf = (one) => {
+  const text = execFileSync('npm', ['view', one, 'dist.integrity'], { encoding: 'utf8' }).trim()
+  if (!/^sha512-[\w+/]{86}==$/.test(text)) throw new Error(`${one}: the registry has no SHA-512 of it`)
+  return text
+}
+
+let hashed = 0
+for (const [path, entry] of Object.entries(lock.packages)) {
+  if (path === '' || entry.link || entry.integrity) continue
+  const { version, ...rest } = entry
+  lock.packages[path] = { version, integrity: integrityOf(`${nameOf(path, entry)}@${version}`), ...rest }
+  hashed += 1
+}
+
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)))
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
-console.log(`package-lock.json: ${added} platform packages added`)
+console.log(`package-lock.json: ${added} platform packages and ${hashed} hashes added`)

@@ -5,6 +5,7 @@ import { meanings, share } from './demo-counts.ts'
 import type { Line } from './fit.ts'
 import { cutTo, fitRows, wrapTo } from './fit.ts'
 import { plain } from '#app/plain.ts'
+import type { Size } from './screen.ts'
 import { table } from './table.ts'
 import { utc } from './wording.ts'
 
@@ -20,12 +21,6 @@ export interface Look {
   /** How long it is to publish; undefined: until it is stopped. */
   readonly forSeconds: number | undefined
   readonly newest: readonly NewestRow[]
-}
-
-/** Of a terminal. */
-export interface Size {
-  readonly columns: number
-  readonly rows: number
 }
 
 /** What goes first where the terminal is too small, the greatest number before others. */

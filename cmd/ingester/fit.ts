@@ -38,6 +38,11 @@ export function cutTo(columns: number, text: string): string {
   return kept
 }
 
+/** Rows that lines take where the terminal breaks those that are too long for it. */
+export function rowsOf(lines: readonly string[], columns: number): number {
+  return lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0)
+}
+
 /** Broken between words, those that follow indented; a word that is too long is cut. */
 export function wrapTo(columns: number, text: string): string[] {
   const lines: string[] = []

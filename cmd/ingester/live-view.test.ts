@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DemoProgress } from '#app/demo.ts'
 import { LiveView } from './live-view.ts'
+import type { View } from './screen.ts'
 
 const progress: DemoProgress = {
   published: 0,
@@ -38,7 +39,8 @@ async function readings(
       return []
     },
   }
-  const talk = { progress: (lines: string) => void drawn.push(lines), size: { columns: 80, rows: 24 } }
+  const size = { columns: 80, rows: 24 }
+  const talk = { progress: (view: View) => void drawn.push(view(size)) }
   using _ = new LiveView(demo, talk, undefined, () => nowMs)
   for (let second = 1; second <= seconds; second++) {
     nowMs = Math.max(nowMs, second * 1000)

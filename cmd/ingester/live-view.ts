@@ -12,7 +12,7 @@ type Rows = Awaited<ReturnType<RunningDemo['newestRows']>>
 /** Draws a running demo once a second, until it is disposed of. */
 export class LiveView implements Disposable {
   readonly #demo: Pick<RunningDemo, 'progress' | 'newestRows'>
-  readonly #talk: Pick<Talk, 'progress' | 'size'>
+  readonly #talk: Pick<Talk, 'progress'>
   readonly #forSeconds: number | undefined
   readonly #clock: () => number
   readonly #began: number
@@ -24,7 +24,7 @@ export class LiveView implements Disposable {
   /** @param clock monotonic milliseconds */
   constructor(
     demo: Pick<RunningDemo, 'progress' | 'newestRows'>,
-    talk: Pick<Talk, 'progress' | 'size'>,
+    talk: Pick<Talk, 'progress'>,
     forMs: number | undefined,
     clock = () => performance.now(),
   ) {
@@ -47,19 +47,15 @@ export class LiveView implements Disposable {
     const before = this.#before
     const now = this.#demo.progress()
     this.#before = { progress: now, atMs: nowMs }
-    this.#talk.progress(
-      liveView(
-        {
-          now,
-          before: before.progress,
-          secondsBetween: (nowMs - before.atMs) / 1000,
-          seconds: (nowMs - this.#began) / 1000,
-          forSeconds: this.#forSeconds,
-          newest: this.#newest,
-        },
-        this.#talk.size,
-      ),
-    )
+    const look = {
+      now,
+      before: before.progress,
+      secondsBetween: (nowMs - before.atMs) / 1000,
+      seconds: (nowMs - this.#began) / 1000,
+      forSeconds: this.#forSeconds,
+      newest: this.#newest,
+    }
+    this.#talk.progress((size) => liveView(look, size))
   }
 
   async #read(beganMs: number): Promise<void> {

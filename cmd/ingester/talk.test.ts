@@ -1,33 +1,33 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Writable } from 'node:stream'
+import { VirtualScreen } from '../../test/support/virtual-screen.ts'
 import { Talk } from './talk.ts'
 
-function terminal() {
-  let written = ''
-  const stream = new Writable({
-    write: (chunk, _, done) => {
-      written += String(chunk)
-      done()
-    },
-  })
-  Object.assign(stream, { isTTY: true, columns: 60, rows: 12 })
-  return { stream: stream as unknown as NodeJS.WriteStream, written: () => written }
+function talkOn(terminalType: string) {
+  const terminal = new VirtualScreen(60, 12)
+  return { terminal, talk: new Talk(terminal as unknown as NodeJS.WriteStream, terminalType) }
 }
 
 test('what is said stands above what is drawn, which is gone at the end', () => {
-  const { stream, written } = terminal()
-  using talk = new Talk(stream)
-  talk.progress('drawn')
+  const { terminal, talk } = talkOn('xterm')
+  talk.progress(() => 'drawn')
   talk.say('said')
-  assert.match(written(), /drawn[^]*said\n[^]*drawn/)
-  const before = written().length
+  assert.deepEqual(terminal.visible, ['said', 'drawn'])
   talk[Symbol.dispose]()
-  assert.ok(!written().slice(before).includes('drawn'))
+  assert.deepEqual(terminal.visible, ['said'])
 })
 
-test('it knows how large the terminal is', () => {
-  const { stream } = terminal()
-  using talk = new Talk(stream)
-  assert.deepEqual(talk.size, { columns: 60, rows: 12 })
+test('on a terminal that cannot move its cursor there are lines alone', () => {
+  const { terminal, talk } = talkOn('dumb')
+  talk.progress(() => 'drawn')
+  talk.say('said')
+  talk[Symbol.dispose]()
+  assert.equal(terminal.written, 'said\n')
+})
+
+test('of many notes some are said, and how many more there were', () => {
+  const { terminal, talk } = talkOn('dumb')
+  for (let id = 1; id <= 25; id++) talk.note(id, 'its data was cut')
+  talk[Symbol.dispose]()
+  assert.match(terminal.written, /letter 20: its data was cut\nand 5 more such lines\n$/)
 })

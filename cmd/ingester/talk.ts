@@ -1,5 +1,5 @@
-import { createLogUpdate } from 'log-update'
-import type { Size } from './demo-view.ts'
+import type { View } from './screen.ts'
+import { canMove, Screen } from './screen.ts'
 
 /** Of lines that are all alike a reader wants to see so many. */
 const mostNotes = 20
@@ -11,26 +11,24 @@ const mostNotes = 20
  * the middle of whatever it does; here a first Ctrl-C means: finish what is in hand.
  */
 export class Talk implements Disposable {
-  readonly #stream: NodeJS.WriteStream
-  readonly #draw: ReturnType<typeof createLogUpdate>
-  #drawn = ''
+  /** Whether there is a terminal that can draw; if not, there are lines alone. */
+  readonly canDraw: boolean
+  readonly #screen: Screen
   #notes = 0
 
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream
-    // A hidden cursor would stay hidden after a kill -9.
-    this.#draw = createLogUpdate(stream, { showCursor: true })
-  }
-
-  get size(): Size {
-    return { columns: this.#stream.columns || 80, rows: this.#stream.rows || 24 }
+  /** @param terminalType TERM */
+  constructor(stream: NodeJS.WriteStream, terminalType: string | undefined) {
+    this.canDraw = canMove(stream, terminalType)
+    this.#screen = new Screen(stream)
   }
 
   say(lines: string): void {
-    if (this.#drawn === '') return void this.#stream.write(`${lines}\n`)
-    this.#draw.clear()
-    this.#stream.write(`${lines}\n`)
-    this.#draw(this.#drawn)
+    this.#screen.say(lines)
+  }
+
+  /** Says lines that are to stay in sight above what is drawn. */
+  keep(lines: string): void {
+    this.#screen.keep(lines)
   }
 
   /** A line about one of many letters. */
@@ -40,16 +38,13 @@ export class Talk implements Disposable {
   }
 
   /** What stands below the lines from now on, in place of what stood there. */
-  progress(lines: string): void {
-    if (!this.#stream.isTTY) return
-    this.#drawn = lines
-    this.#draw(lines)
+  progress(view: View): void {
+    if (this.canDraw) this.#screen.draw(view)
   }
 
   /** No more progress; says how many notes were kept back. */
   [Symbol.dispose](): void {
-    if (this.#drawn !== '') this.#draw.clear()
-    this.#drawn = ''
+    this.#screen[Symbol.dispose]()
     if (this.#notes > mostNotes) this.say(`and ${this.#notes - mostNotes} more such lines`)
     this.#notes = 0
   }

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { terminalType } from '../../cmd/ingester/screen.ts'
 import { Talk } from '../../cmd/ingester/talk.ts'
 import { withTable } from '../support/table-in-docs.ts'
 import type { HuntResult } from './hunt.ts'
@@ -25,7 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const began = performance.now()
 const results: HuntResult[] = []
-using talk = new Talk(process.stderr)
+using talk = new Talk(process.stderr, terminalType())
 for (const mutation of chosen) {
   const result = await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite))
   results.push(result)
@@ -33,7 +34,7 @@ for (const mutation of chosen) {
     `${result.caughtBy === undefined ? 'NOT CAUGHT' : 'caught'}: ${mutation.name} (${result.took}, ${result.seconds} s)`,
   )
 }
-talk.progress('')
+talk[Symbol.dispose]()
 report()
 if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkDidNotHold
 
@@ -94,5 +95,5 @@ function showProgress({ name }: Mutation, suite: string): void {
   const missed = results.filter(({ caughtBy }) => caughtBy === undefined).length
   const soFar = `${results.length} of ${chosen.length} planted bugs, ${missed} not caught`
   const soLong = Math.round((performance.now() - began) / 1000)
-  talk.progress(`${soFar}, ${soLong} s · now: ${name}, by ${suite}`)
+  talk.progress(() => `${soFar}, ${soLong} s · now: ${name}, by ${suite}`)
 }

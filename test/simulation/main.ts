@@ -2,6 +2,7 @@
 // --json prints one object, --write puts the table into docs/RELIABILITY.md. Exit 4: a promise was broken.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { terminalType } from '../../cmd/ingester/screen.ts'
 import { Talk } from '../../cmd/ingester/talk.ts'
 import { withTable } from '../support/table-in-docs.ts'
 import { runSeeds } from './run-seeds.ts'
@@ -17,7 +18,7 @@ const wanted = wish()
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 
 const began = performance.now()
-const talk = new Talk(process.stderr)
+const talk = new Talk(process.stderr, terminalType())
 const { totals, failedSeed, hangs } = await runSeeds(wanted.seed, wanted.runs, showProgress)
 talk[Symbol.dispose]()
 
@@ -53,7 +54,7 @@ function showProgress({ schedules }: Totals): void {
   const seconds = (performance.now() - began) / 1000
   const perMinute = Math.round((schedules / seconds) * 60)
   const left = Math.round(((wanted.runs - schedules) / schedules) * seconds)
-  talk.progress(`${schedules} of ${wanted.runs} schedules, ${perMinute} a minute, ${left} s to go`)
+  talk.progress(() => `${schedules} of ${wanted.runs} schedules, ${perMinute} a minute, ${left} s to go`)
 }
 
 function wish() {

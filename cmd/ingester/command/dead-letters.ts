@@ -7,6 +7,7 @@ import { withEnvFile } from '#app/next-command.ts'
 import { argument } from '#argv/argument.ts'
 import { stopSignals } from '../stop-signals.ts'
 import { askWhether, canAsk } from '../ask.ts'
+import { terminalType } from '../screen.ts'
 
 interface Filters {
   readonly envFile?: string
@@ -173,7 +174,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   const config = loadRedriveConfig(options.envFile)
   const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
   const { Talk } = await import('../talk.ts')
-  using talk = new Talk(process.stderr)
+  using talk = new Talk(process.stderr, terminalType())
   using signals = stopSignals(() => talk.say('stopping: finishing the batch in hand; once more to leave now'))
   const user = {
     note: (id: number, why: string) => talk.note(id, why),
@@ -196,7 +197,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   signals.hurry.addEventListener('abort', () => process.exit(exitCode.unsettled))
   const done = await redriveLetters(config, selection, {
     ...user,
-    progress: (count, of) => talk.progress(`redriving: ${count} of ${of}`),
+    progress: (count, of) => talk.progress(() => `redriving: ${count} of ${of}`),
     agree: async (count, topic) => {
       talk.say(`${count} to be published to ${topic}; ${warning}`)
       return options.yes === true || askWhether(`Publish ${count} dead letters again?`)
@@ -221,7 +222,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
   const config = loadDatabaseConfig(options.envFile)
   const selection = selectionOf(options)
   const { Talk } = await import('../talk.ts')
-  using talk = new Talk(process.stderr)
+  using talk = new Talk(process.stderr, terminalType())
   if (options.dryRun) {
     const preview = await previewLetters(config, selection, talk, options.json ? Infinity : shown)
     talk.say(`${preview.selected} would be discarded`)
@@ -229,7 +230,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
   }
   const done = await discardLetters(config, selection, {
     note: (id, why) => talk.note(id, why),
-    progress: (count, of) => talk.progress(`discarding: ${count} of ${of}`),
+    progress: (count, of) => talk.progress(() => `discarding: ${count} of ${of}`),
     agree: async (count) => options.yes === true || askWhether(`Discard ${count} dead letters?`),
   })
   talk[Symbol.dispose]()

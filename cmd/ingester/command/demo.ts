@@ -3,6 +3,7 @@ import { exitCode } from '#app/exit-code.ts'
 import { argument, checkShares, whole } from '#argv/argument.ts'
 import { processEnvironment } from '#config/environment.ts'
 import { parseDuration, parsePercentage } from '#config/values.ts'
+import { terminalType } from '../screen.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 const duration = argument(parseDuration)
@@ -36,7 +37,10 @@ export function demoCommand(): Command {
     .option('--replicas <n>', 'ingesters on the one subscription', whole(1), 1)
     .option('--seed <n>', 'of the generated messages', whole(0), Date.now() % 2 ** 32)
     .option('--json', 'with --for: print the summary as one JSON object, last on stdout')
-    .option('--logs', 'show the log instead of the live view; without a terminal that is so anyway')
+    .option(
+      '--logs',
+      'show the log instead of the live view (default where the terminal cannot draw, or there is none)',
+    )
     .addHelpText(
       'before',
       `Examples:
@@ -59,8 +63,8 @@ async function demo(options: Options): Promise<number> {
   const { demoBlock } = await import('../start-block.ts')
   const { LiveView } = await import('../live-view.ts')
   const { Talk } = await import('../talk.ts')
-  using talk = new Talk(process.stderr)
-  const isLive = process.stderr.isTTY && !options.logs
+  using talk = new Talk(process.stderr, terminalType())
+  const isLive = talk.canDraw && !options.logs
   const unproven = options.for === undefined ? exitCode.done : exitCode.checkFailed
   let starting = true
   using signals = stopSignals(
@@ -84,7 +88,7 @@ async function demo(options: Options): Promise<number> {
     writeLog: isLive ? (lines) => talk.say(lines.trimEnd()) : undefined,
     started: (running) => {
       starting = false
-      talk.say(demoBlock(running, settings).join('\n'))
+      talk.keep(demoBlock(running, settings).join('\n'))
       if (isLive) live.use(new LiveView(running, talk, options.for))
     },
   })

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { projectDir } from '../support/program.ts'
+
+interface Entry {
+  readonly integrity?: string
+  readonly resolved?: string
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
+const { packages } = JSON.parse(read('package-lock.json')) as {
+  packages: Readonly<Record<string, Entry>>
+}
+const entries = Object.entries(packages).filter(([path]) => path !== '')
+
+test('the lock file has a hash of every package, also of those for other platforms: make lock', () => {
+  assert.ok(entries.length > 300)
+  const without = entries.filter(([, { integrity = '' }]) => !/^sha512-[\w+/]{86}==$/.test(integrity))
+  assert.deepEqual(
+    without.map(([path]) => path),
+    [],
+  )
+})
+
+test('the lock file has every platform package that another one may want', () => {
+  const wanted = entries.flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).map((name) => [path, name] as const),
+  )
+  assert.ok(wanted.length > 20)
+  const missing = wanted.filter(
+    ([path, name]) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`],
+  )
+  assert.deepEqual(missing, [])
+})
+
+test('the lock file names no registry: each machine takes packages from its own', () => {
+  assert.match(read('.npmrc'), /^omit-lockfile-registry-resolved=true$/m)
+  assert.deepEqual(
+    entries.filter(([, { resolved }]) => resolved !== undefined),
+    [],
+  )
+})
