@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { leash } from './leash.ts'
+import { leash } from '../test/support/leash.ts'
 import { Progress, stalledMs } from './progress.ts'
 import type { Workload } from './workload.ts'
 

@@ -10,7 +10,7 @@ import { metric } from '../test/support/system.ts'
 import type { Broker } from './broker.ts'
 import { projectId } from './broker.ts'
 import type { Configuration } from './configuration.ts'
-import { leash } from './leash.ts'
+import { leash } from '../test/support/leash.ts'
 import type { AloneOptions, FromAlone } from './postgres-alone.ts'
 import { Progress, stalledMs } from './progress.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -48,6 +48,7 @@ function environmentOf(
     INGESTER_POSTGRES_DB: database.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
     INGESTER_REDIS_ADDR: redis.address,
+    INGESTER_REDIS_PASSWORD: redis.password ?? '',
     INGESTER_REDIS_ENABLED: String(cache !== 'off'),
     INGESTER_REDIS_CLAIMS: String(cache === 'on'),
     METADATA_SERVER_DETECTION: 'none',
@@ -71,7 +72,6 @@ export function startContestants(
       ? startProgram(process.execPath, ['bench/naive.ts'], { env })
       : startIngesterProgram(['run'], { env })
   const programs = Array.from({ length: configuration.processes }, start)
-  for (const { pid, ended } of programs) leash(pid, ended)
   let stopping = false
   const endedEarly = Promise.race(
     programs.map(async (program) => {

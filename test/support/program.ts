@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { leash } from './leash.ts'
 
 /** The project's folder. */
 export const projectDir = fileURLToPath(new URL('../..', import.meta.url))
@@ -60,6 +61,8 @@ export function startProgram(file: string, args: readonly string[], options: Pro
   const pid = child.pid as number
   groups.set(pid, [file, ...args].join(' '))
   child.once('exit', () => groups.delete(pid))
+  // This process may be killed, or ended by a signal, and then no hook runs.
+  leash(pid, once(child, 'exit'))
   return {
     pid,
     stdout: () => output.stdout,
