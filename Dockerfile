@@ -29,7 +29,7 @@ RUN chmod -R a+rX,go-w . && mkdir .compiled && chown 65532:65532 .compiled
 USER 65532:65532
 # Without configuration `run` loads everything it needs, then says what is missing and ends with 2.
 RUN --mount=type=bind,from=packages,source=/app/node_modules,target=/app/node_modules \
-    NODE_COMPILE_CACHE=/app/.compiled node -- cmd/ingester/main.ts run || [ $? -eq 2 ]
+    NODE_COMPILE_CACHE=/app/.compiled node --disable-proto=delete -- cmd/ingester/main.ts run || [ $? -eq 2 ]
 
 
 FROM node AS system
@@ -63,5 +63,5 @@ EXPOSE 9400
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --retries=3 --start-period=60s \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INGESTER_HTTP_PORT || 9400}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--", "cmd/ingester/main.ts"]
+ENTRYPOINT ["node", "--disable-proto=delete", "--", "cmd/ingester/main.ts"]
 CMD ["run"]

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-NODE := node_modules/.bin/node
+NODE := bin/project-node
 STAMP := node_modules/.package-lock.json
 
 # Where the demo runs: embedded, all from npm, or docker (docker-compose.yml).
@@ -39,7 +39,7 @@ down: $(STAMP) ## end what `make dev` started
 psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_results"')
 	@command -v psql >/dev/null 2>&1 || { \
 	  echo 'Needs psql: `sudo apt-get install postgresql-client`, `brew install libpq`, …' >&2; exit 1; }
-	@url=$$(bin/ingester stack status --url) && exec psql -d "$$url" $(ARGS)
+	@file=$$(bin/ingester stack status --service-file) && exec env PGSERVICEFILE="$$file" psql -d service=scans $(ARGS)
 
 .PHONY: test
 test: $(STAMP) redis ## run every test (ARGS="redis lane" runs the files whose path has such a part)
@@ -98,8 +98,7 @@ $(STAMP): package-lock.json
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || \
 	  { echo "Needs Node.js 20 or newer; this is $$(node --version)." >&2; exit 1; }
 	@! [ -L node_modules ] || { echo 'node_modules is a link; npm ci would empty what it points to.' >&2; exit 1; }
-	@echo 'Installing packages (npm ci) …' >&2
-	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@node tools/packages-installed.mjs || tools/install-packages.sh
 	@touch $@
 
 # Redis: from PATH; else from apt where that needs no sudo.
