@@ -1,4 +1,4 @@
-import { readEnvironment } from '#config/environment.ts'
+import { processEnvironment } from '#config/environment.ts'
 import { cutTo, rowsOf } from './fit.ts'
 
 /** Of a terminal. */
@@ -25,7 +25,7 @@ const leastRows = 6
 
 /** TERM. */
 export function terminalType(): string | undefined {
-  return readEnvironment(undefined)['TERM']
+  return processEnvironment()['TERM']
 }
 
 /** Whether a terminal of that type can move its cursor. */

@@ -27,7 +27,7 @@ test('the addresses, names and secrets of others are not those of the demo', () 
     },
     addresses,
   )
-  assert.deepEqual([redis.host, redis.port, redis.password], ['127.0.0.1', 6379, 'r'])
+  assert.deepEqual([redis.host, redis.port, redis.password?.()], ['127.0.0.1', 6379, 'r'])
   assert.deepEqual([redis.db, redis.tls], [0, false])
   assert.deepEqual([postgres.host, postgres.password(), postgres.sslMode], ['127.0.0.1', 'p', 'disable'])
   assert.deepEqual([pubsub.projectId, pubsub.emulatorHost], ['test-project', '127.0.0.1:8085'])

@@ -70,9 +70,14 @@ const ofStack =
 
 /** What such lines of the file would go on to say. */
 const contradicting = Object.fromEntries(
-  ['POSTGRES_PASSWORD_FILE', 'POSTGRES_URL', 'POSTGRES_URL_FILE', 'REDIS_PASSWORD_FILE', 'REDIS_URL', 'REDIS_URL_FILE'].map(
-    (name) => [`INGESTER_${name}`, ''],
-  ),
+  [
+    'POSTGRES_PASSWORD_FILE',
+    'POSTGRES_URL',
+    'POSTGRES_URL_FILE',
+    'REDIS_PASSWORD_FILE',
+    'REDIS_URL',
+    'REDIS_URL_FILE',
+  ].map((name) => [`INGESTER_${name}`, '']),
 )
 
 /** They are added to the file that is in use, where the last assignment holds: `--write` would replace all of it. */

@@ -226,7 +226,7 @@ describe('a server that does not let it be read is asked ever more seldom, and k
   }
   for (const [name, statement] of Object.entries(refusals)) {
     test(name, async () => {
-      const own = await startPostgres({ port: 0, settings: { fsync: 'off' } })
+      const own = await startPostgres({ port: 0, superuser: true, settings: { fsync: 'off' } })
       try {
         await using database = await freshDatabase(own)
         await database.query(`CREATE ROLE plain LOGIN PASSWORD '${own.password}' IN ROLE pg_read_all_data`)

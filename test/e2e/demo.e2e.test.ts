@@ -115,6 +115,25 @@ test('on a terminal with --logs: the log, and no live view', async () => {
   assert.doesNotMatch(demo.stdout(), /publishing ·/)
 })
 
+const onBareTerminal = (args: string, TERM: string) =>
+  startProgram('script', ['-qec', `exec bin/ingester demo ${args}`, '/dev/null'], { env: { TERM } })
+
+test('a terminal that does not tell its size has the live view, too', async () => {
+  await using demo = onBareTerminal('--for 3s --rate 100', 'xterm')
+  assert.equal(await demo.ended, 0, demo.stdout())
+  assert.match(
+    stripVTControlCharacters(demo.stdout()),
+    /publishing · \d of 3 s\r\n[^]*published +[\d,]+ [^]*converged:/,
+  )
+})
+
+test('a terminal that cannot move its cursor has the log, and no escape', async () => {
+  await using demo = onBareTerminal('--for 1s --rate 100 --poison 50', 'dumb')
+  assert.equal(await demo.ended, 0, demo.stdout())
+  assert.match(demo.stdout(), /ready after[^]*WARN: messages were dead-lettered[^]*converged:/)
+  assert.ok(!demo.stdout().includes('\u001b'), JSON.stringify(demo.stdout()))
+})
+
 test('the live view says what is wrong, and goes on when it is right again', async () => {
   await using demo = onTerminal('--rate 500')
   const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)

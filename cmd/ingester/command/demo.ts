@@ -37,10 +37,7 @@ export function demoCommand(): Command {
     .option('--replicas <n>', 'ingesters on the one subscription', whole(1), 1)
     .option('--seed <n>', 'of the generated messages', whole(0), Date.now() % 2 ** 32)
     .option('--json', 'with --for: print the summary as one JSON object, last on stdout')
-    .option(
-      '--logs',
-      'show the log instead of the live view (default where the terminal cannot draw, or there is none)',
-    )
+    .option('--logs', "show the log instead of the terminal's live view")
     .addHelpText(
       'before',
       `Examples:
