@@ -1,4 +1,6 @@
 import type { Config } from '#config/config.ts'
+import type { LastMigration } from '#postgres/last-migration.ts'
+import { lastMigration } from '#postgres/last-migration.ts'
 import type { MigrationStatus } from '#postgres/migrations.ts'
 import { migrate, migrationStatus } from '#postgres/migrations.ts'
 import { migrationsDir } from './project.ts'
@@ -13,6 +15,11 @@ export function runMigrations(
   warn: (message: string) => void,
 ): Promise<string[]> {
   return reachingPostgres(postgres, () => migrate(postgres, migrationsDir, direction, warn))
+}
+
+/** What {@link runMigrations} would revert. */
+export function nextToRevert(postgres: Postgres): Promise<LastMigration | undefined> {
+  return reachingPostgres(postgres, () => lastMigration(postgres, migrationsDir))
 }
 
 export function listMigrations(postgres: Postgres): Promise<MigrationStatus[]> {

@@ -8,6 +8,7 @@ import { startPostgres } from '#stack/postgres.ts'
 import { startIngesterProgram, startProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
 import { startSystem, until } from '../support/system.ts'
+import { onTerminal } from '../support/terminal.ts'
 
 /** Nobody listens there. */
 const nowhere = '127.0.0.1:1'
@@ -306,7 +307,26 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are told',
     /applied +000001.*\napplied +000002.*\napplied +000003/,
   )
   assert.equal((await outcome(['migrate', 'up'], env)).out, 'up to date\n')
-  const down = await outcome(['migrate', 'down', '--json'], env)
+  const refused = await outcome(['migrate', 'down', '--json'], env)
+  assert.deepEqual([refused.code, refused.out], [2, ''])
+  assert.match(
+    refused.talk,
+    /would revert 000003_create_cache_epochs_table \(DROP TABLE cache_epochs;\).*no terminal.*--yes/,
+  )
+  for (const key of ['n', '\u0003']) {
+    const { code, seen } = await onTerminal('exec bin/ingester migrate down', { key, env })
+    assert.equal(code, 0)
+    assert.match(seen, /Revert 000003_create_cache_epochs_table\? It runs: DROP TABLE cache_epochs;/)
+    assert.match(seen, /nothing was reverted/)
+  }
+  const dumb = await onTerminal('exec bin/ingester migrate down', {
+    key: 'n\n',
+    env: { ...env, TERM: 'dumb' },
+  })
+  assert.match(dumb.seen, /is lost\. \[y\/N\] [^]*nothing was reverted/)
+  assert.ok(!dumb.seen.includes('\u001b'), JSON.stringify(dumb.seen))
+  assert.equal((await outcome(['migrate', 'up'], env)).out, 'up to date\n')
+  const down = await outcome(['migrate', 'down', '--yes', '--json'], env)
   assert.deepEqual(JSON.parse(down.out), {
     direction: 'down',
     migrations: ['000003_create_cache_epochs_table'],
@@ -317,6 +337,10 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are told',
     [false, false, true],
   )
 
+  const yes = await onTerminal('exec bin/ingester migrate down', { key: 'y', env })
+  assert.match(yes.seen, /taken back {2}000002_create_dead_letters_table/)
+  await outcome(['migrate', 'down', '--yes'], env)
+  assert.equal((await outcome(['migrate', 'down'], env)).out, 'nothing to take back\n', 'nor to ask about')
   assert.equal((await outcome(['migrate', 'up'])).code, 2)
   const away = await outcome(['migrate', 'up'], { ...env, INGESTER_POSTGRES_PORT: '1' })
   assert.equal(away.code, 3)

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { loadDatabaseConfig } from '#config/config.ts'
+import { askWhether, canAsk } from '../ask.ts'
 
 interface Options {
   readonly envFile?: string
   readonly json?: boolean
+  readonly yes?: boolean
 }
 
 export function migrateCommand(): Command {
@@ -23,7 +25,9 @@ It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default
       subcommand('up', 'apply all pending migrations').action((options: Options) => run('up', options)),
     )
     .addCommand(
-      subcommand('down', 'take the last migration back').action((options: Options) => run('down', options)),
+      subcommand('down', 'revert the latest migration, with the data of the tables that it drops')
+        .option('--yes', 'do not ask')
+        .action(down),
     )
     .addCommand(subcommand('status', 'list all migrations').action(status))
 }
@@ -43,6 +47,23 @@ async function run(direction: 'up' | 'down', { envFile, json }: Options): Promis
   if (json) return console.log(JSON.stringify({ direction, migrations: names }))
   if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to take back')
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`)
+}
+
+async function down(options: Options, command: Command): Promise<void> {
+  if (options.yes || (await mayRevert(options, command))) return run('down', options)
+  console.error('nothing was reverted')
+}
+
+/** True where there is nothing to ask about, too. */
+async function mayRevert({ envFile }: Options, command: Command): Promise<boolean> {
+  const { nextToRevert } = await import('#app/migrations.ts')
+  const next = await nextToRevert(loadDatabaseConfig(envFile).postgres)
+  if (!next) return true
+  const { name, statements } = next
+  if (canAsk()) return askWhether(`Revert ${name}? It runs: ${statements} What those tables hold is lost.`)
+  return command.error(
+    `error: migrate down would revert ${name} (${statements}), which loses what those tables hold, and there is no terminal to ask on; add --yes to do it`,
+  )
 }
 
 async function status({ envFile, json }: Options): Promise<void> {
