@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { tooLarge } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import { glimpse, reject } from './rejection.ts'
+import { ascii, glimpse, reject } from './rejection.ts'
 
 /** Far more than any pipeline's format needs, far less than what any parser or printer chokes on. */
 const maxDepth = 64
@@ -73,7 +73,7 @@ function parse(text: string): unknown {
     return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text)
   } catch (error) {
     // The parser quotes the input at length; its first words say what is wrong.
-    const why = error instanceof Error ? error.message.slice(0, 100).toWellFormed() : String(error)
+    const why = error instanceof Error ? ascii(error.message.slice(0, 100)) : String(error)
     return reject('not-json', `the data is not JSON: ${why}`)
   }
 }

@@ -52,8 +52,18 @@ export function rejecting<T>(decode: () => T): T | Rejection {
   }
 }
 
-/** A value as people should see it: its JSON, cut; never more than a glimpse of a payload. */
+/**
+ * A value as people should see it: its JSON, cut; never more than a glimpse of a payload. In ASCII, so that it can be
+ * stored and printed anywhere, and what is invisible or looks like something else is seen.
+ */
 export function glimpse(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
-  return text.length > 60 ? `${text.slice(0, 60).toWellFormed()}… (${text.length} characters)` : text
+  const cut = text.length > 60
+  const shown = ascii(cut ? text.slice(0, 60) : text)
+  return cut ? `${shown}... (${text.length} characters)` : shown
+}
+
+/** Everything beyond ASCII as `\u65e5`, as JSON writes it. */
+export function ascii(text: string): string {
+  return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
