@@ -53,6 +53,18 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['concurrent writers, real PostgreSQL'],
   },
   {
+    name: 'not placed taken for stale under a trigger',
+    wouldDo: 'rows that a trigger or rule discards are acked as stale, and are nowhere',
+    edits: [
+      {
+        file: examinedTable,
+        before: '      if (absent > 0) throw this.#discarded(examined.shape)\n',
+        after: '',
+      },
+    ],
+    suites: ['discarded rows, real PostgreSQL'],
+  },
+  {
     name: 'connection leaked after a failure',
     wouldDo: 'the pool runs dry, and the replica holds until it is restarted',
     edits: [

@@ -17,6 +17,7 @@ const testFiles = {
   epochs: { file: 'test/properties/epochs.test.ts' },
   leases: { file: 'test/properties/leases.test.ts' },
   'same table, real PostgreSQL': { file: 'test/properties/same-table.pg.test.ts' },
+  'discarded rows, real PostgreSQL': { file: 'test/properties/discarded-rows.pg.test.ts' },
   'one order, real stores': { file: 'test/conformance/order.redis.test.ts' },
   'concurrent writers, real PostgreSQL': {
     file: 'src/postgres/concurrent-writers.pg.test.ts',
