@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { ConfigurationError } from '#core/failure.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'
+import { deliveryOf } from '../../test/support/arrivals.ts'
+import { freshDatabase, migrationsDir, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { migrate } from './migrations.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import type { PostgresOptions } from './pool.ts'
 import { checkTables } from './start-check.ts'
@@ -108,4 +110,54 @@ test('a server that cannot be reached is no fault of the configuration', async (
   await using database = await freshDatabase(server)
   const unreachable = checkTables(database.pool({ port: 1 }), scans.sink, true)
   await assert.rejects(unreachable, { code: 'ECONNREFUSED' })
+})
+
+test('what is written has to stay: each fault is refused, with the statement that fixes it', async () => {
+  await using database = await freshDatabase(server)
+  const faults: readonly [alter: string, message: RegExp][] = [
+    ['scan_results SET UNLOGGED', /table scan_results: it is unlogged.*SET LOGGED;$/],
+    ['dead_letters SET UNLOGGED', /table dead_letters: it is unlogged.*SET LOGGED;$/],
+    ['cache_epochs SET UNLOGGED', /table cache_epochs: it is unlogged.*SET LOGGED;$/],
+    [
+      'scan_results ALTER last_seen TYPE date',
+      /last_seen is date, not timestamptz; as its owner: ALTER TABLE .*;$/,
+    ],
+    ['dead_letters ALTER times_seen TYPE smallint', /times_seen is smallint, not integer/],
+  ]
+  for (const [alter, message] of faults) {
+    await database.query(`ALTER TABLE ${alter}`)
+    await refused(database, message)
+    const error = await checkTables(database.pool(), scans.sink, true).catch((failure: Error) => failure)
+    const [, fix = ''] = /as its owner: (.*)$/.exec((error as Error).message) ?? []
+    await database.query(fix)
+    assert.equal(await checkTables(database.pool(), scans.sink, true), undefined, fix)
+  }
+})
+
+test('a database of another encoding is refused at start, by migrate and by the doctor, with its name', async () => {
+  await using database = await freshDatabase(server, { encoding: 'LATIN1', migrated: false })
+  const message = /encoding LATIN1, which cannot store every text.*ENCODING 'UTF8'/
+  await refused(database, message)
+  await assert.rejects(migrate(database.options, migrationsDir, 'up'), (error) => {
+    assert.ok(error instanceof ConfigurationError)
+    assert.match(error.message, message)
+    return true
+  })
+})
+
+test('SQL_ASCII is warned of, and keeps every text as it was', async () => {
+  await using database = await freshDatabase(server, { encoding: 'SQL_ASCII' })
+  const pool = database.pool()
+  assert.match((await checkTables(pool, scans.sink, true)) ?? '', /encoding SQL_ASCII/)
+  const text = '日本語 é 😀'
+  assert.equal(await new TableWriter(pool, scans.sink).write([scanRecord(['1.1.1.1', 1, text], 1, text)]), 1)
+  const options = { pipeline: 'scans', subscription: text, maxMessageBytes: 1000 }
+  const delivery = { ...deliveryOf(text), attributes: { [text]: text } }
+  await new DeadLetterTable(pool, options).store([{ delivery, reason: 'bad-ip', detail: text }])
+  assert.deepEqual(await database.query('SELECT service, response FROM scan_results'), [
+    { service: text, response: text },
+  ])
+  assert.deepEqual(await database.query('SELECT attributes, detail FROM dead_letters'), [
+    { attributes: { [text]: text }, detail: text },
+  ])
 })

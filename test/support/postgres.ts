@@ -52,23 +52,28 @@ export interface TestDatabaseOptions {
   readonly migrated?: boolean
   /** Sorts text as this language does; bytes unless said otherwise. */
   readonly locale?: string
+  /** UTF8 unless said otherwise. */
+  readonly encoding?: string
 }
 
 /**
- * An empty database, or one with the project's tables. Without a locale it is the server's one, emptied: a database
+ * An empty database, or one with the project's tables. Without a locale or an encoding it is the server's one, emptied: a database
  * is 300 files, and tests of one file run one after the other.
  */
 export async function freshDatabase(
   server: PostgresServer,
-  { migrated = true, locale }: TestDatabaseOptions = {},
+  { migrated = true, locale, encoding }: TestDatabaseOptions = {},
 ): Promise<TestDatabase> {
   const given = optionsFor(server, server.database)
-  const options = { ...given, database: locale === undefined ? given.database : `test_${randomUUID()}` }
-  const text =
-    locale === undefined
-      ? 'DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC'
-      : `CREATE DATABASE "${options.database}"
-         TEMPLATE template0 LOCALE_PROVIDER icu LOCALE 'C' ICU_LOCALE '${locale}'`
+  const clauses = [
+    ...(locale === undefined ? [] : [`LOCALE_PROVIDER icu LOCALE 'C' ICU_LOCALE '${locale}'`]),
+    ...(encoding === undefined ? [] : [`ENCODING '${encoding}' LOCALE_PROVIDER libc LOCALE 'C'`]),
+  ]
+  const isOwn = clauses.length > 0
+  const options = { ...given, database: isOwn ? `test_${randomUUID()}` : given.database }
+  const text = isOwn
+    ? `CREATE DATABASE "${options.database}" TEMPLATE template0 ${clauses.join(' ')}`
+    : 'DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC'
   await withConnection(given, (client) => client.query(text))
   if (migrated) await migrate(options, migrationsDir, 'up')
 
