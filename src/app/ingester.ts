@@ -9,7 +9,9 @@ import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { createPool } from '#postgres/pool.ts'
 import { isRefusedForGood } from '#postgres/sqlstate.ts'
+import { neededTables } from '#postgres/needed-tables.ts'
 import { checkTables } from '#postgres/start-check.ts'
+import { TableWatch } from '#postgres/table-watch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { PubsubSource } from '#pubsub/source.ts'
@@ -116,13 +118,16 @@ export async function startIngester(
       deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
     },
   )
+  const tables = neededTables(pipeline.sink, config.redis.enabled)
+  const tableWatch = starting.use(new TableWatch({ pool, tables, logger, clock }))
   const stalledAfterSeconds = stalledMs / 1000 + (2 * config.engine.flushIntervalMs) / 1000
   const notReadyBecause = () => {
     const waited = engine.oldestUnexplainedSeconds
     const streamless = source.wantsMore && source.streamsOpen === 0
     return [
       ...ending.reasons,
-      ...engine.heldBecause,
+      // Who holds has looked at the table more recently.
+      ...(engine.heldBecause.length > 0 ? engine.heldBecause : tableWatch.unfit),
       ...(waited > stalledAfterSeconds
         ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
         : []),

@@ -120,6 +120,7 @@ export class EpochWatch implements Disposable {
       if (epoch === null)
         return this.#failed(
           `${table.name} is not there, or is no plain table that survives a crash, and so has no epoch`,
+          'going on without the cache',
         )
       // The answer may be that of a server that is gone.
       if (losses === this.#losses) this.#learnt(epoch, askedAtMs)
@@ -143,10 +144,9 @@ export class EpochWatch implements Disposable {
     this.#lastEpoch = epoch
   }
 
-  #failed(reason: string): void {
+  #failed(reason: string, what = 'going on without the cache, nothing is lost'): void {
     this.#known = undefined
-    if (this.#trouble === undefined)
-      this.#options.logger.warn({}, `going on without the cache, nothing is lost: ${reason}`)
+    if (this.#trouble === undefined) this.#options.logger.warn({}, `${what}: ${reason}`)
     this.#trouble = reason
   }
 }

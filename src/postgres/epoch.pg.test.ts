@@ -150,6 +150,14 @@ test('null for an unlogged table, which a crash empties without a trace', async 
   assert.notEqual(after, before)
 })
 
+test('null while the bumps are in an unlogged table: a crash would forget them', async () => {
+  await using database = await freshDatabase(server)
+  await filled(database)
+  await bumpEpoch(database.options, 'scans')
+  await database.query('ALTER TABLE cache_epochs SET UNLOGGED')
+  assert.equal(await epochAt(database.options), null)
+})
+
 test('the name of a table is taken as it is', async () => {
   await using database = await freshDatabase(server)
   await database.query('CREATE TABLE "Odd ""name""" (i integer)')

@@ -12,14 +12,16 @@ import { inTransaction } from './transaction.ts'
  * themselves are lost: cache_epochs has a file node, too). What was committed to one epoch's table says nothing about
  * another one's. DELETE does not change it: hence the bump.
  *
- * An unlogged table has none: after a crash it is empty, and all of the above is as before.
+ * An unlogged table has none: after a crash it is empty, and all of the above is as before. Were cache_epochs unlogged,
+ * a crash would forget the bumps, and what was true before the first one would count again.
  */
 const text = `
 SELECT control.system_identifier
        || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
        || '.' || (SELECT oid FROM pg_database WHERE datname = current_database())
        || '.' || (SELECT pg_relation_filenode(oid) FROM pg_class WHERE oid = to_regclass($1) AND relpersistence = 'p')
-       || '.' || pg_relation_filenode('cache_epochs')
+       || '.' || (SELECT pg_relation_filenode(oid) FROM pg_class
+                  WHERE oid = 'cache_epochs'::regclass AND relpersistence = 'p')
        || '.' || coalesce((SELECT epoch::text FROM cache_epochs WHERE pipeline = $2), '') AS epoch
 FROM pg_control_system() AS control`
 

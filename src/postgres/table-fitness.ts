@@ -52,7 +52,7 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
     return [{ about: 'table', what, fix: [`DROP TABLE pg_temp.${name}`] }]
   }
   if (persistence !== 'p') {
-    const what = 'it is unlogged: a crash empties it, and what was acked is lost'
+    const what = 'it is unlogged: a crash empties it, with all that was acked so far'
     return [{ about: 'table', what, fix: [`ALTER TABLE ${name} SET LOGGED`] }]
   }
   return unfitPartitions.map((partition) => ({

@@ -1,0 +1,67 @@
+import type pg from 'pg'
+import type { Logger } from '#core/logger.ts'
+import type { Clock } from '#runtime/clock.ts'
+import type { NeededTable } from './needed-tables.ts'
+import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
+import { readShape } from './table-shape.ts'
+
+const lookEveryMs = 5000
+
+export interface TableWatchOptions {
+  readonly pool: pg.Pool
+  readonly tables: readonly NeededTable[]
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/**
+ * Tells of a table that somebody has altered so that what is written to it would not stay. Each write finds that out for
+ * itself; this is for the time in which there is none.
+ */
+export class TableWatch implements Disposable {
+  readonly #options: TableWatchOptions
+  #unfit: readonly string[] = []
+  #cancelTimer: (() => void) | undefined
+  #disposed = false
+
+  constructor(options: TableWatchOptions) {
+    this.#options = options
+    this.#lookLater()
+  }
+
+  /** As it was found the last time that PostgreSQL answered. */
+  get unfit(): readonly string[] {
+    return this.#unfit
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true
+    this.#cancelTimer?.()
+  }
+
+  #lookLater(): void {
+    if (!this.#disposed) this.#cancelTimer = this.#options.clock.after(lookEveryMs, () => void this.#look())
+  }
+
+  async #look(): Promise<void> {
+    const { pool, tables, logger } = this.#options
+    try {
+      const unfit: string[] = []
+      for (const needed of tables) {
+        const shape = await readShape(pool, needed)
+        const faults = shape ? unfitnessOf(needed, shape) : []
+        if (faults.length > 0) unfit.push(`table ${needed.name}: ${explainUnfitness(faults)}`)
+      }
+      for (const reason of unfit) {
+        if (!this.#unfit.includes(reason))
+          logger.error({}, `no message will be acked before this is put right: ${reason}`)
+      }
+      if (this.#unfit.length > 0 && unfit.length === 0)
+        logger.info({}, 'the tables are as they have to be again')
+      this.#unfit = unfit
+    } catch {
+      // PostgreSQL is away: the next write says so.
+    }
+    this.#lookLater()
+  }
+}
