@@ -13,7 +13,6 @@ import { neededTables } from '#postgres/needed-tables.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { connectPubsub } from '#pubsub/client.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
@@ -24,7 +23,7 @@ import { openCache } from './cache.ts'
 import { Ending } from './ending.ts'
 import { pipelineNamed } from './pipelines.ts'
 import { placeOf, reachingMend } from './reaching-postgres.ts'
-import { reachSubscription } from './reaching-pubsub.ts'
+import { reachClients, reachSubscription } from './reaching-pubsub.ts'
 import { Startup } from './startup.ts'
 import { version } from './version.ts'
 
@@ -86,7 +85,7 @@ export async function startIngester(
     checkTables(pool, pipeline.sink, config.redis.enabled),
   )
   if (warning !== undefined) logger.warn({}, warning)
-  const clients = starting.adopt(await connectPubsub(config.pubsub), (opened) => opened.close())
+  const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
   const ending = new Ending(logger)

@@ -4,17 +4,29 @@ import type { Logger } from '#core/logger.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
-import { isPermanent } from '#pubsub/client.ts'
+import { connectPubsub, isPermanent } from '#pubsub/client.ts'
+import { credentialsFix } from '#pubsub/credentials.ts'
 import { deletedTopic, detachment, differingTopic } from '#pubsub/subscription-topic.ts'
 import type { Startup } from './startup.ts'
 
+type PubsubPlace = Pick<Config['pubsub'], 'projectId' | 'emulatorHost'>
+
 /** The broker, for people. */
-export function brokerOf({ emulatorHost }: Pick<Config['pubsub'], 'emulatorHost'>): string {
+export function brokerOf({ emulatorHost }: PubsubPlace): string {
   return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
 }
 
 export const pubsubMend =
   'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)'
+
+/**
+ * Waits for credentials, where Google's service needs some: a metadata server may start later than we do.
+ *
+ * @throws ConfigurationError where a key is named and wrong; UnreachableError
+ */
+export async function reachClients(startup: Startup, pubsub: PubsubPlace): Promise<PubsubClients> {
+  return startup.reach(brokerOf(pubsub), credentialsFix, () => connectPubsub(pubsub))
+}
 
 /**
  * Waits for the subscription, and warns where it is not as the configuration says.

@@ -3,12 +3,12 @@ import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.t
 import { noLogger } from '#core/logger.ts'
 import type { SelectedLetter } from '#postgres/dead-letters.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
-import { connectPubsub, grpcStatus, statusOf } from '#pubsub/client.ts'
+import { grpcStatus, statusOf } from '#pubsub/client.ts'
 import { attachedTopic } from '#pubsub/subscription-topic.ts'
 import type { Preview, Selection } from './dead-letters.ts'
 import { fixLetters, onTable, previewLetters, writing } from './dead-letters.ts'
 import { pipelineNamed } from './pipelines.ts'
-import { brokerOf, pubsubMend } from './reaching-pubsub.ts'
+import { brokerOf, pubsubMend, reachClients } from './reaching-pubsub.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
 import { PublishTrouble, isHopeless, redriveBatch } from './redrive-batch.ts'
 import { Startup } from './startup.ts'
@@ -48,8 +48,9 @@ export async function previewRedrive(
   show: number,
 ): Promise<Preview & { readonly topic: string }> {
   const target = targetOf(config, selection)
-  await using clients = await connected(config)
-  const topic = await reachTopic(config, clients, target, user)
+  const startup = startupFor(config, user)
+  await using clients = await connected(startup, config)
+  const topic = await reachTopic(startup, config, clients, target, user)
   const wanted = { ...selection, ...originOf(config, target, selection), pipeline: target.pipeline }
   return { topic, ...(await previewLetters(config, wanted, user, show)) }
 }
@@ -68,8 +69,9 @@ export async function redriveLetters(
   const target = targetOf(config, selection)
   const wanted = { ...selection, ...originOf(config, target, selection), pipeline: target.pipeline }
   const selected = await fixLetters(config, wanted, user)
-  await using clients = await connected(config)
-  const topic = await reachTopic(config, clients, target, user)
+  const startup = startupFor(config, user)
+  await using clients = await connected(startup, config)
+  const topic = await reachTopic(startup, config, clients, target, user)
 
   for (const { id, cut, foreign } of selected) {
     if (cut) user.note(id, cutNote)
@@ -101,8 +103,18 @@ export async function redriveLetters(
   return end === undefined ? { topic, summary } : { topic, summary, trouble: explained(end, config, topic) }
 }
 
-async function connected(config: RedriveConfig): Promise<PubsubClients & AsyncDisposable> {
-  const clients = await connectPubsub(config.pubsub)
+/** Tells the user, not a log, what it waits for. */
+function startupFor({ startupTimeoutMs }: RedriveConfig, user: Pick<RedriveUser, 'tell' | 'stop'>): Startup {
+  const warn = (fields: object, message: string) =>
+    user.tell('error' in fields ? `${message}: ${String(fields.error)}` : message)
+  return new Startup(startupTimeoutMs, { ...noLogger, warn }, user.stop)
+}
+
+async function connected(
+  startup: Startup,
+  { pubsub }: RedriveConfig,
+): Promise<PubsubClients & AsyncDisposable> {
+  const clients = await reachClients(startup, pubsub)
   return { ...clients, [Symbol.asyncDispose]: () => clients.close() }
 }
 
@@ -163,14 +175,12 @@ const foreignNote = (subscription: string | undefined) =>
   `it came from another subscription than ${subscription}; set INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID to that one, or add --any-subscription to publish it for this one`
 
 async function reachTopic(
-  { pubsub, startupTimeoutMs }: RedriveConfig,
+  startup: Startup,
+  { pubsub }: RedriveConfig,
   clients: PubsubClients,
   target: Target,
-  user: Pick<RedriveUser, 'tell' | 'stop'>,
+  user: Pick<RedriveUser, 'tell'>,
 ): Promise<string> {
-  const warn = (fields: object, message: string) =>
-    user.tell('error' in fields ? `${message}: ${String(fields.error)}` : message)
-  const startup = new Startup(startupTimeoutMs, { ...noLogger, warn }, user.stop)
   const topic = await startup.reach(
     brokerOf(pubsub),
     pubsubMend,

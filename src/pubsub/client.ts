@@ -1,6 +1,7 @@
 import { PubSub, v1 } from '@google-cloud/pubsub'
 import { splitAddress } from '#core/address.ts'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { UnreachableError, messageOf } from '#core/failure.ts'
+import { findCredentials, setEnvironment } from './credentials.ts'
 
 export interface PubsubOptions {
   readonly projectId: string
@@ -39,44 +40,39 @@ function endpointOf(emulatorHost: string) {
  * an emulator and never notice a dead connection. The high-level `Subscription` is not used: it costs 13–17 CPU-seconds
  * per million messages where a generated stream with bulk acks costs 2.7, and it owns leases and acks that must be ours.
  *
- * @throws ConfigurationError without credentials for Google's service
+ * @throws ConfigurationError without credentials for Google's service; UnreachableError where they may come yet
  */
-export async function connectPubsub({ projectId, emulatorHost }: PubsubOptions): Promise<PubsubClients> {
-  // With an emulator there is no metadata server; looking for one would go out to the network.
-  // oxlint-disable-next-line no-restricted-properties -- set, not read: the auth library knows no other way
-  if (emulatorHost) process.env['METADATA_SERVER_DETECTION'] = 'none'
-  const emulator = emulatorHost ? { apiEndpoint: emulatorHost, emulatorMode: true, ...withoutProxy } : {}
-  const pubsub = new PubSub({ projectId, ...emulator, ...reconnect })
-  if (!emulatorHost) await checkCredentials(pubsub)
-  // The library's own types disagree about `port`; it hands this very object to these very constructors.
-  const options = {
-    ...(await pubsub.getClientConfig()),
-    ...(emulatorHost ? endpointOf(emulatorHost) : {}),
-  } as GeneratedClientOptions
-  const subscriber = new v1.SubscriberClient(options)
-  const publisher = new v1.PublisherClient(options)
-  return {
-    projectId,
-    isEmulator: emulatorHost !== undefined,
-    subscriber,
-    publisher,
-    close: async () => {
-      await Promise.all([subscriber.close(), publisher.close()])
-    },
+export async function connectPubsub(options: PubsubOptions): Promise<PubsubClients> {
+  const { projectId, emulatorHost } = options
+  const config = await (emulatorHost ? emulatorConfig(projectId, emulatorHost) : serviceConfig(projectId))
+  const subscriber = new v1.SubscriberClient(config)
+  const publisher = new v1.PublisherClient(config)
+  const close = async () => {
+    await Promise.all([subscriber.close(), publisher.close()])
   }
+  try {
+    // They keep a failure for good; who tries again makes others.
+    await Promise.all([subscriber.initialize(), publisher.initialize()])
+  } catch (error) {
+    void close().catch(() => {})
+    throw new UnreachableError(messageOf(error), { cause: error })
+  }
+  return { projectId, isEmulator: emulatorHost !== undefined, subscriber, publisher, close }
 }
 
-/** Unasked, the generated clients look for them by themselves, and end the process where there are none. */
-async function checkCredentials(pubsub: PubSub): Promise<void> {
-  try {
-    await pubsub.auth.getClient()
-  } catch (error) {
-    throw new ConfigurationError(
-      `no credentials for Google Cloud: ${messageOf(error)}\nSet GOOGLE_APPLICATION_CREDENTIALS, or run ` +
-        '`gcloud auth application-default login`, or use an emulator with PUBSUB_EMULATOR_HOST',
-      { cause: error },
-    )
-  }
+/** The library's own types disagree about `port`; it hands this very object to these very constructors. */
+async function emulatorConfig(projectId: string, emulatorHost: string): Promise<GeneratedClientOptions> {
+  // With an emulator there is no metadata server; looking for one would go out to the network.
+  setEnvironment('METADATA_SERVER_DETECTION', 'none')
+  const emulator = { apiEndpoint: emulatorHost, emulatorMode: true, ...withoutProxy }
+  const pubsub = new PubSub({ projectId, ...emulator, ...reconnect })
+  return { ...(await pubsub.getClientConfig()), ...endpointOf(emulatorHost) }
+}
+
+async function serviceConfig(projectId: string): Promise<GeneratedClientOptions> {
+  await findCredentials(() => new PubSub({ projectId }).auth)
+  const pubsub = new PubSub({ projectId, ...reconnect })
+  return (await pubsub.getClientConfig()) as GeneratedClientOptions
 }
 
 /** Unary calls are tried once, with a limit: the retries are ours, since only we know how long one makes sense. */

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { splitAddress } from '#core/address.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skipped, skippedAll, warning } from '#core/finding.ts'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { Mend } from '#core/mend.ts'
 import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/mend.ts'
@@ -33,7 +33,7 @@ export async function checkPubsub(place: SubscriptionPlace): Promise<PubsubFindi
   try {
     clients = await connectPubsub(place)
   } catch (error) {
-    const isCredentials = error instanceof ConfigurationError
+    const isCredentials = error instanceof ConfigurationError || error instanceof UnreachableError
     const detail = messageOf(error).split('\n', 1)[0] as string
     const mend = isCredentials ? signIn : setting({ PUBSUB_EMULATOR_HOST: '' })
     return unreached(failed(reachable, detail, mend), 'Pub/Sub was not reached')

@@ -1,0 +1,73 @@
+import { createPrivateKey } from 'node:crypto'
+import type { PubSub } from '@google-cloud/pubsub'
+import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+
+type Auth = PubSub['auth']
+
+const detection = 'METADATA_SERVER_DETECTION'
+/** What the auth library says where no key is named and no metadata server answers. */
+const notFound = 'Could not load the default credentials'
+/** The doctor waits no longer either. */
+const tokenLimitMs = 3000
+
+export const credentialsFix =
+  'set GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`, or use an emulator with PUBSUB_EMULATOR_HOST'
+
+/**
+ * Looks for credentials once. Unasked, the generated clients look for them by themselves, and end the process where there
+ * are none.
+ *
+ * @param newAuth a new client of the auth library, since it keeps what it found
+ * @throws ConfigurationError where a key is named and wrong, or nothing can come; UnreachableError where the metadata
+ * server does not give a token: in the first seconds of a pod it may not run yet
+ */
+export async function findCredentials(newAuth: () => Auth): Promise<void> {
+  try {
+    const client = await newAuth().getClient()
+    if ('key' in client && typeof client.key === 'string') createPrivateKey(client.key)
+    return
+  } catch (error) {
+    const why = messageOf(error)
+    const mayCome = why.startsWith(notFound) && environmentOf(detection) !== 'none'
+    if (!mayCome)
+      throw new ConfigurationError(`no credentials for Google Cloud: ${why}\n${credentialsFix}`, {
+        cause: error,
+      })
+  }
+  await askMetadataServer(newAuth)
+}
+
+/**
+ * The library asks once whether there is a metadata server, and takes the answer for good: told that there is one, it asks
+ * again, and so do the generated clients after it.
+ */
+async function askMetadataServer(newAuth: () => Auth): Promise<void> {
+  setEnvironment(detection, 'assume-present')
+  try {
+    const client = await newAuth().getClient()
+    await within(client.getAccessToken(), tokenLimitMs)
+  } catch (error) {
+    setEnvironment(detection, undefined)
+    throw new UnreachableError(
+      `no credentials for Google Cloud: no key is named, and the metadata server gives none (${messageOf(error)})`,
+      { cause: error },
+    )
+  }
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms / 1000} s`)), ms)
+  await Promise.race([work, late.promise]).finally(() => clearTimeout(timer))
+}
+
+// The auth library has no other way to be told.
+/* oxlint-disable no-restricted-properties */
+function environmentOf(name: string): string | undefined {
+  return process.env[name]
+}
+
+export function setEnvironment(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name]
+  else process.env[name] = value
+}
