@@ -131,6 +131,7 @@ export async function startIngester(
         ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
         : []),
       ...(streamless ? ['Pub/Sub: no stream is open'] : []),
+      ...(source.isSilent ? ['Pub/Sub: nothing comes on any stream, not even a heartbeat'] : []),
     ]
   }
   const degradedBecause = () => [...engine.waitingBecause, ...cache.trouble()]

@@ -31,6 +31,8 @@ export interface Observer {
   /** The service no longer took so many ack ids. */
   ackIdsRejected?(call: AckIdCall, count: number): void
   streamsOpen?(count: number): void
+  /** A stream on which nothing came, not even a heartbeat, is replaced. */
+  streamSilent?(): void
   /** An idle connection to the table's store no longer answered, and was replaced. */
   connectionSilent?(): void
 }
@@ -50,6 +52,7 @@ export function observers(...all: readonly Observer[]): Observer {
     held: (reason) => all.forEach((one) => one.held?.(reason)),
     leasesLost: (count) => all.forEach((one) => one.leasesLost?.(count)),
     ackIdsRejected: (call, count) => all.forEach((one) => one.ackIdsRejected?.(call, count)),
+    streamSilent: () => all.forEach((one) => one.streamSilent?.()),
     streamsOpen: (count) => all.forEach((one) => one.streamsOpen?.(count)),
     connectionSilent: () => all.forEach((one) => one.connectionSilent?.()),
   }

@@ -30,6 +30,8 @@ export class StreamingPull implements Consumer {
   readonly #deliveryFaults: DeliveryFaults
   #subscription: Subscription | undefined
   #leaseSeconds = 0
+  /** From version 1 of the protocol on, a request that asks for nothing is a ping, and is answered. */
+  #answersPings = false
   #maxMessages = Infinity
   #maxBytes = Infinity
   #messages = 0
@@ -105,10 +107,12 @@ export class StreamingPull implements Consumer {
     if (this.#over) return
     const strike = this.#rpcFaults.next('StreamingPull')
     if (strike.fate === 'refused') throw strike.status
-    if (this.#subscription) this.#later(request)
-    else this.#first(request)
+    const isFirst = this.#subscription === undefined
+    if (isFirst) this.#first(request)
+    else this.#later(request)
     if (strike.fate === 'request dropped') return
     await this.#settle(request)
+    if (!isFirst && this.#answersPings && isPing(request)) this.deliver([])
   }
 
   #first(request: Request): void {
@@ -116,18 +120,21 @@ export class StreamingPull implements Consumer {
     if (!subscription) throw invalidArgument('first message must set subscription')
     if (!seconds) throw invalidArgument('first message must set stream_ack_deadline_seconds')
     this.#setLease(seconds)
+    this.#answersPings = Number(request.protocolVersion ?? 0) >= 1
     this.#maxMessages = bound(request.maxOutstandingMessages)
     this.#maxBytes = bound(request.maxOutstandingBytes)
     this.#subscription = this.#broker.subscription(validName('subscriptions', subscription))
     this.#subscription.addConsumer(this)
   }
 
-  #later({ subscription, clientId, maxOutstandingMessages, maxOutstandingBytes, ...rest }: Request): void {
+  #later(request: Request): void {
+    const { subscription, clientId, maxOutstandingMessages, maxOutstandingBytes, ...rest } = request
     const setOnce = {
       subscription,
       client_id: clientId,
       max_outstanding_messages: Number(maxOutstandingMessages ?? 0),
       max_outstanding_bytes: Number(maxOutstandingBytes ?? 0),
+      protocol_version: Number(rest.protocolVersion ?? 0),
     }
     for (const [name, value] of Object.entries(setOnce)) {
       if (value) throw invalidArgument(`${name} may only be set in first message`)
@@ -164,6 +171,10 @@ export class StreamingPull implements Consumer {
     this.#over = true
     this.#subscription?.removeConsumer(this)
   }
+}
+
+function isPing({ ackIds, modifyDeadlineAckIds, streamAckDeadlineSeconds }: Request): boolean {
+  return !ackIds?.length && !modifyDeadlineAckIds?.length && !streamAckDeadlineSeconds
 }
 
 /** Neither set nor positive: there is none. */

@@ -14,6 +14,10 @@ export interface PullStreamOptions {
   readonly maxMessages: number
   readonly maxBytes: number
   readonly clock: Clock
+  /** Whether the channel is connected: a stream on one that is not waits without a word. */
+  readonly isConnected: () => boolean
+  /** Anything came from the server; a response without messages is a heartbeat. */
+  readonly heard: (isHeartbeat: boolean) => void
   readonly received: (deliveries: Delivery[]) => void
   readonly confirmed: (confirmations: Confirmations) => void
   /** Once, whatever ended it; no error where it ended with OK. */
@@ -36,16 +40,22 @@ export class PullStream {
   /** When draining ends at the latest, by the monotonic clock; undefined before `drain`. */
   #drainEndMs: number | undefined
   #cancelTimer: (() => void) | undefined
+  #heardAtMs: number
+  #pingedAtMs = 0
 
   constructor(options: PullStreamOptions, opened: () => void) {
     this.#options = options
+    this.#heardAtMs = options.clock.now()
     this.#call = options.subscriber.streamingPull({})
     const onOpen = () => {
       if (this.#open || this.#ended) return
       this.#open = true
       opened()
     }
-    this.#call.on('metadata', onOpen)
+    this.#call.on('metadata', () => {
+      onOpen()
+      if (!this.#ended) this.#heard(false)
+    })
     this.#call.on('data', (response: Buffer) => {
       // What a cancelled stream had buffered is not taken any more: its owner has counted it out.
       if (this.#ended) return
@@ -58,11 +68,33 @@ export class PullStream {
     this.#call.on('end', () => this.#end(undefined))
     this.#call.on('close', () => this.#end(undefined))
     this.#call.write(this.#openingRequest())
-    this.#cancelTimer = options.clock.after(assumeOpenMs, onOpen)
+    // What it is answered with shows at once that the stream is open.
+    this.ping()
+    const assumeOpen = () => {
+      if (options.isConnected()) onOpen()
+      else this.#cancelTimer = options.clock.after(assumeOpenMs, assumeOpen)
+    }
+    this.#cancelTimer = options.clock.after(assumeOpenMs, assumeOpen)
   }
 
   get isOpen(): boolean {
     return this.#open && !this.#ended
+  }
+
+  /** For how long nothing has come on it. */
+  get silentMs(): number {
+    return this.#options.clock.now() - this.#heardAtMs
+  }
+
+  get sincePingMs(): number {
+    return this.#options.clock.now() - this.#pingedAtMs
+  }
+
+  /** Asks for a sign of life: servers that speak version 1 of the protocol answer an empty request. */
+  ping(): void {
+    if (this.#ended || this.isDraining) return
+    this.#pingedAtMs = this.#options.clock.now()
+    this.#call.write({})
   }
 
   get isDraining(): boolean {
@@ -98,8 +130,14 @@ export class PullStream {
       this.#call.cancel()
       return this.#end(error as RangeError)
     }
+    this.#heard(read.deliveries.length === 0)
     if (read.confirmations) confirmed(read.confirmations)
     if (read.deliveries.length > 0) received(read.deliveries)
+  }
+
+  #heard(isHeartbeat: boolean): void {
+    this.#heardAtMs = this.#options.clock.now()
+    this.#options.heard(isHeartbeat)
   }
 
   #limitDrain(endMs: number): void {
@@ -129,6 +167,7 @@ export class PullStream {
       streamAckDeadlineSeconds: Math.round(ackDeadlineMs / 1000),
       maxOutstandingMessages: maxMessages,
       maxOutstandingBytes: maxBytes,
+      protocolVersion: 1,
     }
   }
 }

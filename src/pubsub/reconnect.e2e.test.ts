@@ -10,7 +10,7 @@ import {
   startRig,
 } from '../../test/support/pubsub.ts'
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
-import { grpcStatus, statusOf } from './client.ts'
+import { connectPubsub, grpcStatus, statusOf } from './client.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host, port } = emulator
@@ -108,6 +108,27 @@ await suite('reconnecting to an emulator', { concurrency: true }, () => {
     proxy.thaw()
     await rig.recorder.untilReceived(10)
     assert.equal(rig.recorder.streamsBegun, 2)
+  })
+
+  test('streams that fell silent are replaced, and the service is not ready until it hears from one', async () => {
+    await using proxy = await TcpProxy.to(port)
+    const liveness = { pingMs: 200, silenceMs: 2000 }
+    const through = await connectPubsub({ projectId: 'test-project', emulatorHost: proxy.address })
+    await using _ = { [Symbol.asyncDispose]: () => through.close() }
+    // As Google's service, of which heartbeats are expected.
+    const clients = { ...through, isEmulator: false }
+    await using rig = await startRig(host, { clients, liveness })
+    start(rig)
+    await rig.recorder.until('both streams', () => rig.recorder.open === 2)
+    // Requests arrive, and whatever is answered is swallowed: no error tells of it.
+    proxy.loseReplies()
+    await rig.recorder.until('a replaced stream', () =>
+      rig.recorder.warnings.some(({ message }) => /not even a heartbeat/.test(message)),
+    )
+    assert.equal(rig.source.isSilent, true)
+    proxy.bringReplies()
+    await arrives(rig)
+    assert.equal(rig.source.isSilent, false)
   })
 
   test('a subscription that is deleted is fatal, and told once', async () => {

@@ -355,3 +355,66 @@ test('an ack is retried, for a deadline and no longer', async () => {
   await clock.advance(12_001)
   assert.match(recorder.warnings.map(({ message }) => message).join(), /acks given up/)
 })
+
+const quickly = { pingMs: 30_000, silenceMs: 90_000 }
+
+test('streams are asked for a sign of life, at once and every 30 s', async () => {
+  const { clock, stream } = started({ streams: 1, liveness: quickly })
+  const one = stream()
+  assert.equal(one.pings, 1)
+  for (let seconds = 0; seconds < 300; seconds += 5) {
+    one.heartbeat()
+    await clock.advance(5000)
+  }
+  assert.ok(one.pings >= 9 && one.pings <= 11, `${one.pings} pings in 5 minutes`)
+  assert.equal(one.halfClosed, 0, 'a stream that answers is kept')
+})
+
+test('a stream on which nothing came for 90 s is replaced, politely and with a word, one at a time', async () => {
+  let silent = 0
+  const observer = Object.assign(new Recorder(), { streamSilent: () => (silent += 1) })
+  const { server, clock, recorder, source, stream } = started({ liveness: quickly, observer })
+  const [one, two] = [stream(0), stream(1)]
+  two.heartbeat()
+  await clock.advance(60_000)
+  two.heartbeat()
+  await clock.advance(35_000)
+  assert.deepEqual([one.halfClosed, two.halfClosed, silent], [1, 0, 1])
+  assert.match(recorder.warnings[0]?.message ?? '', /brought nothing, not even a heartbeat; replacing it/)
+  assert.equal(source.isSilent, false, 'the other one is alive')
+  one.endOk()
+  await clock.advance(reopenMs)
+  assert.equal(server.alive.length, 2)
+})
+
+test('nothing on any stream: not ready until one is heard, whatever was replaced meanwhile', async () => {
+  const { server, clock, source, stream } = started({ liveness: quickly })
+  for (const one of server.alive) one.heartbeat()
+  await clock.advance(85_000)
+  assert.equal(source.isSilent, false)
+  await clock.advance(60_000)
+  assert.equal(source.isSilent, true)
+  assert.ok(server.streams.length > 2, 'they were replaced')
+  stream().heartbeat()
+  assert.equal(source.isSilent, false)
+})
+
+test('a server that never sent a heartbeat is not taken for dead: its streams are replaced without a word', async () => {
+  const { server, clock, recorder, source } = started({ liveness: quickly })
+  await clock.advance(300_000)
+  assert.equal(source.isSilent, false)
+  assert.ok(server.streams.length >= 6, `${server.streams.length} streams`)
+  assert.deepEqual(recorder.warnings, [])
+})
+
+test('a stream on a channel that is not connected does not count as open', async () => {
+  const server = new FakeSubscriber()
+  let connected = false
+  const clients = { ...server.clients, isConnected: () => connected }
+  const { clock, source } = started({ clients, streams: 1 })
+  await clock.advance(5000)
+  assert.equal(source.streamsOpen, 0)
+  connected = true
+  await clock.advance(1000)
+  assert.equal(source.streamsOpen, 1)
+})

@@ -8,6 +8,7 @@ import type { PubsubClients } from './client.ts'
 import { useOwnCodecs } from './hot-calls.ts'
 import { Leases } from './leases.ts'
 import { RejectedAckIds } from './rejected-ack-ids.ts'
+import type { Liveness } from './stream-group.ts'
 import { StreamGroup } from './stream-group.ts'
 
 export interface PubsubSourceOptions {
@@ -25,6 +26,8 @@ export interface PubsubSourceOptions {
   readonly observer: Observer
   /** The subscription is gone or access to it was taken away: no retry helps. */
   readonly onFatal: (error: Error) => void
+  /** For tests; in production as Google's clients have it. */
+  readonly liveness?: Pick<Liveness, 'pingMs' | 'silenceMs'>
 }
 
 /**
@@ -40,6 +43,9 @@ export const askedShare = { messages: 0.8, bytes: 0.5 }
  */
 const highWater = 0.9
 const lowWater = 0.4
+
+/** Google's clients ping every 30 s; the service answers within 15. */
+const usualLiveness = { pingMs: 30_000, silenceMs: 90_000 }
 
 /**
  * Deliveries of a Pub/Sub subscription, by StreamingPull.
@@ -83,6 +89,11 @@ export class PubsubSource implements Source {
     this.#streams = new StreamGroup({
       ...options,
       subscriber,
+      isConnected: options.clients.isConnected,
+      liveness: {
+        ...(options.liveness ?? usualLiveness),
+        heartbeatsExpected: !options.clients.isEmulator,
+      },
       room: () => this.#room(),
       received: (deliveries) => this.#take(deliveries),
       confirmed: ({ rejectedAcks, failedAcks, rejectedExtensions }) => {
@@ -96,6 +107,11 @@ export class PubsubSource implements Source {
   /** Streams that deliver now. */
   get streamsOpen(): number {
     return this.#streams.openCount
+  }
+
+  /** Nothing came on any stream for so long that something is wrong, though nothing says so. */
+  get isSilent(): boolean {
+    return this.#streams.silentMs >= (this.#options.liveness ?? usualLiveness).silenceMs
   }
 
   /** False while the streams are closed on purpose: the bounds are reached or a store is away. */

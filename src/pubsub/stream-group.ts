@@ -23,7 +23,23 @@ export interface StreamGroupOptions {
   readonly received: (deliveries: Delivery[]) => void
   readonly confirmed: (confirmations: Confirmations) => void
   readonly onFatal: (error: Error) => void
+  readonly isConnected: () => boolean
+  readonly liveness: Liveness
 }
+
+/** When a stream is asked for a sign of life, and when one on which nothing came is replaced. */
+export interface Liveness {
+  readonly pingMs: number
+  readonly silenceMs: number
+  /**
+   * Whether silence is always a fault. Google's service answers pings within 15 s; older emulators never do, so of one it
+   * is a fault only once it has answered. https://github.com/googleapis/google-cloud-go/pull/13457
+   */
+  readonly heartbeatsExpected: boolean
+}
+
+/** How often streams are looked at in the time after which one counts as silent. */
+const ticksPerSilence = 18
 
 /**
  * Keeps a number of streams open while it is told to: each that ends, for whatever reason (with OK too, which the
@@ -37,10 +53,19 @@ export class StreamGroup {
   #failed = false
   #cancelReopen: (() => void) | undefined
   #closed: PromiseWithResolvers<void> | undefined
+  #cancelWatch: (() => void) | undefined
+  #heardAtMs = 0
+  #heartbeatsExpected: boolean
 
   constructor(options: StreamGroupOptions) {
     this.#options = options
     this.#backoff = reconnectBackoff()
+    this.#heartbeatsExpected = options.liveness.heartbeatsExpected
+  }
+
+  /** For how long no stream has brought anything, where that is a fault: over replacements, too. */
+  get silentMs(): number {
+    return this.#wanted && this.#heartbeatsExpected ? this.#options.clock.now() - this.#heardAtMs : 0
   }
 
   get openCount(): number {
@@ -56,7 +81,9 @@ export class StreamGroup {
   open(): void {
     if (this.#wanted || this.#failed) return
     this.#wanted = true
+    this.#heardAtMs = this.#options.clock.now()
     this.#fillUp()
+    this.#watch()
   }
 
   /**
@@ -77,6 +104,7 @@ export class StreamGroup {
     this.#wanted = false
     this.#cancelReopen?.()
     this.#cancelReopen = undefined
+    this.#cancelWatch?.()
     for (const stream of this.#streams) stream.drain()
   }
 
@@ -100,6 +128,7 @@ export class StreamGroup {
         ...this.#options,
         maxMessages: messages,
         maxBytes: bytes,
+        heard: (isHeartbeat) => this.#heard(isHeartbeat),
         received: (deliveries) => {
           this.#backoff.reset()
           this.#options.received(deliveries)
@@ -112,6 +141,36 @@ export class StreamGroup {
       },
     )
     this.#streams.add(stream)
+  }
+
+  #heard(isHeartbeat: boolean): void {
+    this.#heardAtMs = this.#options.clock.now()
+    if (!isHeartbeat) return
+    this.#heartbeatsExpected = true
+    this.#backoff.reset()
+  }
+
+  /** Pings, and replaces one silent stream at a time: where the server only has nothing to say, the others go on. */
+  #watch(): void {
+    const { clock, liveness } = this.#options
+    this.#cancelWatch = clock.after(liveness.silenceMs / ticksPerSilence, () => {
+      const alive = [...this.#streams].filter((stream) => !stream.isDraining)
+      for (const stream of alive) if (stream.sincePingMs >= liveness.pingMs) stream.ping()
+      const silent = alive.find(({ silentMs }) => silentMs >= liveness.silenceMs)
+      if (silent) this.#replace(silent)
+      this.#watch()
+    })
+  }
+
+  #replace(silent: PullStream): void {
+    const { logger, observer } = this.#options
+    observer.streamSilent?.()
+    const seconds = Math.round(silent.silentMs / 1000)
+    // Of a server that sends no heartbeats it says nothing.
+    const level = this.#heartbeatsExpected ? 'warn' : 'debug'
+    logger[level]({ seconds }, 'a stream brought nothing, not even a heartbeat; replacing it')
+    // Politely: what may be on its way still arrives, and costs no delivery attempt.
+    silent.drain()
   }
 
   /** What one stream may ask for. */

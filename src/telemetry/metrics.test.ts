@@ -58,6 +58,7 @@ const types = {
   ingester_cache_verdicts_total: 'counter',
   ingester_cache_bypassed_total: 'counter',
   ingester_streams_open: 'gauge',
+  ingester_streams_silent_total: 'counter',
   ingester_postgres_connections_silent_total: 'counter',
   ingester_build_info: 'gauge',
 }

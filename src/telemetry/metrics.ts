@@ -126,6 +126,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     help: 'Idle PostgreSQL connections that no longer answered and were replaced',
     registers,
   })
+  const streamsSilent = new Counter({
+    name: 'ingester_streams_silent_total',
+    help: 'StreamingPull calls replaced since nothing came on them, not even a heartbeat',
+    registers,
+  })
   const buildInfo = new Gauge({
     name: 'ingester_build_info',
     help: 'Always 1; the version is in the label',
@@ -156,6 +161,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     leasesLost: (count) => leasesLost.inc(count),
     ackIdsRejected: (call, count) => ackIdsRejected.inc({ call }, count),
     streamsOpen: (count) => streamsOpen.set(count),
+    streamSilent: () => streamsSilent.inc(),
     connectionSilent: () => silentConnections.inc(),
   }
   return { observer, contentType: registry.contentType, text: () => registry.metrics() }

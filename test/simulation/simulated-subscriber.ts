@@ -32,7 +32,8 @@ export class SimulatedSubscriber {
   }
 
   get clients(): PubsubClients {
-    return { projectId: 'p', isEmulator: false, subscriber: this, close: async () => {} } as never
+    const isConnected = () => true
+    return { projectId: 'p', isEmulator: true, subscriber: this, isConnected, close: async () => {} } as never
   }
 
   /** What its codecs are put into, which it does without. */
@@ -122,7 +123,9 @@ export class SimulatedStream extends EventEmitter implements Consumer {
     return this.#messages === 0
   }
 
-  write(request: OpeningRequest): void {
+  /** As an older emulator it does not answer pings, which are empty. */
+  write(request: OpeningRequest | Record<string, never>): void {
+    if (!('streamAckDeadlineSeconds' in request)) return
     const { broker } = this.#subscriber
     this.leaseMs = request.streamAckDeadlineSeconds * 1000
     this.#maxMessages = request.maxOutstandingMessages

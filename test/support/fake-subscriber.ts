@@ -12,7 +12,8 @@ export class FakeSubscriber {
   failure: Error | undefined
 
   get clients(): PubsubClients {
-    return { projectId: 'p', isEmulator: false, subscriber: this, close: async () => {} } as never
+    const isConnected = () => true
+    return { projectId: 'p', isEmulator: true, subscriber: this, isConnected, close: async () => {} } as never
   }
 
   /** Streams that have not ended. */
@@ -52,8 +53,16 @@ export class FakeStream extends EventEmitter {
   cancelled = false
   over = false
 
+  pings = 0
+
+  /** The first request opens it; empty ones after it are pings. */
   write(request: FakeStream['request']): void {
-    this.request = request
+    if (Object.keys(request).length === 0) this.pings += 1
+    else this.request = request
+  }
+
+  heartbeat(): void {
+    this.emit('data', pullResponse({}))
   }
 
   end(): void {
