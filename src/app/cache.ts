@@ -41,8 +41,9 @@ export async function openCache(
   const clock = systemClock
   const watch = new EpochWatch({ pool, table: pipeline.sink, pipeline: pipeline.name, logger, clock })
   const epoch = () => watch.current
+  const isStill = (one: string) => watch.isStill(one)
   const connection = new RedisConnection(config)
-  const redis = new RedisCache({ ...config, connection, pipeline, epoch, observer, logger, clock })
+  const redis = new RedisCache({ ...config, connection, pipeline, epoch, isStill, observer, logger, clock })
   await Promise.all([watch.read(), redis.attempted()])
   return {
     cache: redis,

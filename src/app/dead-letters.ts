@@ -56,7 +56,7 @@ export function listLetters(
   filter: DeadLetterFilter,
   limit: number,
 ): Promise<Listing> {
-  return onTable(config, ['SELECT'], async (client) => {
+  return readingTable(config, async (client) => {
     const reasons = await readReasons(client, filter)
     const total = reasons.reduce((sum, { count }) => sum + count, 0)
     return { reasons, total, letters: await readNewest(client, filter, limit) }
@@ -71,7 +71,7 @@ export interface ShownLetter extends WholeLetter {
 
 /** @throws ConfigurationError where there is none of that id; UnreachableError */
 export async function showLetter(config: DatabaseConfig, id: number): Promise<ShownLetter> {
-  const letter = await onTable(config, ['SELECT'], (client) => readLetter(client, id))
+  const letter = await readingTable(config, (client) => readLetter(client, id))
   if (!letter) throw new ConfigurationError(notThere([id]))
   return { ...letter, next: nextFor(letter) }
 }
@@ -164,7 +164,7 @@ export async function previewLetters(
 ): Promise<Preview> {
   const selected = await fixLetters(config, selection, user)
   const first = selected.slice(0, show).map(({ id }) => id)
-  const letters = await onTable(config, ['SELECT'], (client) => readSummaries(client, first))
+  const letters = await readingTable(config, (client) => readSummaries(client, first))
   const foreign = selected.filter((letter) => letter.foreign && !letter.cut).length
   return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, foreign, letters }
 }
@@ -180,7 +180,7 @@ export function fixLetters(
   { limit, subscription, ...filter }: Selection & Origin,
   user: Pick<Conversation, 'note'>,
 ): Promise<SelectedLetter[]> {
-  return onTable(config, ['SELECT'], async (client) => {
+  return readingTable(config, async (client) => {
     const named = filter.ids ? await readSummaries(client, filter.ids) : []
     const unknown = new Set(filter.ids).difference(new Set(named.map(({ id }) => id)))
     if (unknown.size > 0) throw new ConfigurationError(notThere([...unknown]))
@@ -206,7 +206,15 @@ function notThere(ids: readonly number[]): string {
 /** The rights of those who mark letters. */
 export const writing = ['SELECT', 'UPDATE']
 
-/** Works on the table on one connection, after a look whether it is there with what is needed. */
+/** Reads the table in one transaction, after the same look. */
+function readingTable<T>(config: DatabaseConfig, work: (client: Transactional) => Promise<T>): Promise<T> {
+  return onTable(config, ['SELECT'], (client) => inTransaction(client, () => work(client)))
+}
+
+/**
+ * Works on the table on one connection, after a look whether it is there with what is needed. What is done in no
+ * transaction may meet another search path behind a pooler.
+ */
 export function onTable<T>(
   { postgres }: DatabaseConfig,
   rights: readonly string[],
@@ -214,7 +222,7 @@ export function onTable<T>(
 ): Promise<T> {
   return reachingPostgres(postgres, () =>
     withConnection(postgres, async (client) => {
-      await checkDeadLetterTable(client, rights)
+      await inTransaction(client, () => checkDeadLetterTable(client, rights))
       return work(client)
     }).catch((error: unknown) => {
       const { class: failureClass, message } = asWriteFailure(error, 'table dead_letters')

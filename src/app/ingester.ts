@@ -8,11 +8,13 @@ import { observers } from '#core/observer.ts'
 import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { createPool } from '#postgres/pool.ts'
+import { tellOfPooler } from '#postgres/pooler.ts'
 import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { neededTables } from '#postgres/needed-tables.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
+import { inTransactionOf } from '#postgres/transaction.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
@@ -82,9 +84,10 @@ export async function startIngester(
   const pool = createPool({ ...config.postgres, onSilence }, logger)
   starting.defer(() => pool.end())
   const warning = await reachPostgres(startup, config, () =>
-    checkTables(pool, pipeline.sink, config.redis.enabled),
+    inTransactionOf(pool, (client) => checkTables(client, pipeline.sink, config.redis.enabled)),
   )
   if (warning !== undefined) logger.warn({}, warning)
+  await tellOfPooler(pool, config.postgres, logger)
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))

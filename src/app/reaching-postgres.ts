@@ -3,6 +3,7 @@ import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.t
 import { isLoopback } from '#core/loopback.ts'
 import { addressOf } from '#core/mend.ts'
 import { certificateAdvice } from '#core/tls-trouble.ts'
+import { refusedParameter, refusedParameterFix } from '#postgres/pooler-refusal.ts'
 import { isConnectionFailure, isRefusedForGood, isWithoutTls } from '#postgres/sqlstate.ts'
 
 type Postgres = Config['postgres']
@@ -15,6 +16,8 @@ export function placeOf({ host, port, database }: Postgres): string {
 export function reachingMend({ host }: Postgres, error: unknown): string {
   const advice = certificateAdvice(error)
   if (advice !== undefined) return advice
+  const parameter = refusedParameter(error)
+  if (parameter !== undefined) return refusedParameterFix(parameter)
   if (!isWithoutTls(error)) return 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
   return isLoopback(host)
     ? 'set INGESTER_POSTGRES_SSL_MODE=disable, as for any server of this machine that has no TLS'

@@ -3,6 +3,7 @@ import { messageOf } from '#core/failure.ts'
 import type { NamedKey, Naming, Pipeline, Row } from '#core/pipeline.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import { readDeadLetters } from '#postgres/read-dead-letters.ts'
+import type { Read } from '#postgres/read-row.ts'
 import { readRow, withReader } from '#postgres/read-row.ts'
 import { isConnectionFailure } from '#postgres/sqlstate.ts'
 import { checkReadableTables } from '#postgres/start-check.ts'
@@ -81,7 +82,6 @@ export interface Answer {
 }
 
 type WhyConfig = Pick<Config, 'pipeline' | 'postgres' | 'redis' | 'limits'>
-type Connection = Parameters<typeof readRow>[0]
 type RowRecord = NonNullable<ReturnType<Naming['recordOf']>>
 
 /**
@@ -95,14 +95,15 @@ export async function why(config: WhyConfig, words: readonly string[]): Promise<
   const pipeline = pipelineNamed(config.pipeline)
   const key = keyNamed(pipeline, words)
   return reachingPostgres(config.postgres, () =>
-    withReader(config.postgres, async (connection) => {
-      await checkReadableTables(connection, pipeline.sink, config.redis.enabled)
+    withReader(config.postgres, async (read) => {
+      await read((connection) => checkReadableTables(connection, pipeline.sink, config.redis.enabled))
       // The cache before the row: what a watermark says was committed before, so the row must have it.
       const nowMs = Date.now()
-      const cache = await lookInCache(connection, config.redis, pipeline, key)
-      const row = await readRow(connection, pipeline.sink, key.values)
-      const pages = readDeadLetters(connection, pipeline.name)
-      const deadLetters = await deadLettersOf(key, pipeline, config.limits, pages)
+      const cache = await lookInCache(read, config.redis, pipeline, key)
+      const row = await read((connection) => readRow(connection, pipeline.sink, key.values))
+      const deadLetters = await read((connection) =>
+        deadLettersOf(key, pipeline, config.limits, readDeadLetters(connection, pipeline.name)),
+      )
       return answer({ pipeline, key, nowMs, cache, row, deadLetters })
     }),
   )
@@ -111,7 +112,7 @@ export async function why(config: WhyConfig, words: readonly string[]): Promise<
 type CacheLook = RedisLook | { readonly off: true } | { readonly why: string }
 
 async function lookInCache(
-  connection: Connection,
+  read: Read,
   redis: Config['redis'],
   pipeline: Pipeline,
   key: NamedKey,
@@ -119,7 +120,7 @@ async function lookInCache(
   if (!redis.enabled) return { off: true }
   let epoch: string | null
   try {
-    epoch = await readEpoch(connection, pipeline.sink, pipeline.name)
+    epoch = await read((connection) => readEpoch(connection, pipeline.sink, pipeline.name))
   } catch (error) {
     if (isConnectionFailure(error)) throw error
     return { why: `the epoch of ${pipeline.sink.name} cannot be read: ${messageOf(error)}` }

@@ -4,9 +4,10 @@ import { failed } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { Mend } from '#core/mend.ts'
-import { addressOf, inFile, ingester, ownStack, remark, secret, setting, sql } from '#core/mend.ts'
+import { addressOf, inFile, ingester, ownStack, remark, secret, setting, shell, sql } from '#core/mend.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
 import type { PostgresOptions } from './pool.ts'
+import { ignoringLine, refusedParameter } from './pooler-refusal.ts'
 import { isConnectionFailure, isWithoutTls } from './sqlstate.ts'
 
 const superuser = 'a superuser'
@@ -33,6 +34,11 @@ function refusalMends(error: unknown, options: PostgresOptions): Mends {
   }
   if (code === '42501') return [sql(superuser, `GRANT CONNECT ON DATABASE ${database} TO ${role};`)]
   if (code === '53300') return [tooMany(message, role, database)]
+  const parameter = refusedParameter(error)
+  if (parameter !== undefined) {
+    const line = inFile('pgbouncer.ini, section [pgbouncer]; then RELOAD', ignoringLine(parameter))
+    return parameter === 'options' ? [shell('unset PGOPTIONS'), line] : [line]
+  }
   // It starts, or ends: then one asks again.
   if (code !== undefined && isConnectionFailure(error)) return [ingester('doctor')]
   if (isWithoutTls(error)) {

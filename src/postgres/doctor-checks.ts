@@ -10,15 +10,17 @@ import { readEpoch } from './epoch.ts'
 import { mayMigrate, migrationStatusOn } from './migrations.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import { pooledDifferences, poolingOf } from './pooler.ts'
 import type { ServerFacts } from './server-facts.ts'
 import { serverFacts } from './server-facts.ts'
 import type { Load } from './server-findings.ts'
 import { serverFindings, serverNames } from './server-findings.ts'
-import type { Queryable } from './needed-tables.ts'
+import { isPooled } from './session.ts'
 import { neededTables } from './needed-tables.ts'
 import { tableFacts } from './table-facts.ts'
 import type { Migrations } from './table-findings.ts'
 import { tableFindings, tableNames } from './table-findings.ts'
+import { inTransaction } from './transaction.ts'
 
 export interface PostgresCheckOptions extends Load {
   readonly postgres: PostgresOptions
@@ -30,6 +32,7 @@ export interface PostgresCheckOptions extends Load {
 }
 
 const reachable = 'postgres'
+const pooler = 'postgres pooler'
 const migrated = 'postgres migrations'
 const epochKnown = 'epoch'
 
@@ -68,12 +71,13 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
   let migrations: Migrations = { state: 'unknown', mayMigrate: false }
   return [
     {
-      names: [reachable, ...serverNames],
+      names: [reachable, pooler, ...serverNames],
       run: async () => {
         facts = await serverFacts(client)
-        const isOwner = (await tableFacts(client, sink))?.isOwner ?? false
+        const isOwner = (await inTransaction(client, () => tableFacts(client, sink)))?.isOwner ?? false
         return [
-          reachedFinding(facts, options.postgres, performance.now() - startMs),
+          reachedFinding(facts, options.postgres, isPooled(client), performance.now() - startMs),
+          await poolerFinding(client, options.postgres),
           ...serverFindings(facts, options, { isOwner, isLocal: isLoopback(options.postgres.host) }, tables),
         ]
       },
@@ -88,7 +92,9 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
     ...tables.map((needed) => ({
       names: tableNames(needed.name, needed === sink),
       run: () =>
-        tableFindings(client, needed, { migrationsDir, withCache, migrations, isSink: needed === sink }),
+        inTransaction(client, () =>
+          tableFindings(client, needed, { migrationsDir, withCache, migrations, isSink: needed === sink }),
+        ),
     })),
     ...(withCache
       ? [{ names: [epochKnown], run: async () => [await epochFinding(client, options, facts)] }]
@@ -99,11 +105,21 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
 function reachedFinding(
   { role, database, tls }: ServerFacts,
   { host, port, sslMode }: PostgresOptions,
+  pooled: boolean,
   elapsedMs: number,
 ): Finding {
-  const security = tls === null ? 'plaintext' : `${tls}, ${sslMode}`
+  // Behind a pooler the server speaks of the pooler's connection to it.
+  const isPlain = pooled ? sslMode === 'disable' : tls === null
+  const security = isPlain ? 'plaintext' : [...(pooled ? [] : [tls]), sslMode].join(', ')
   const detail = `${addressOf(host, port)}, database ${database}, role ${role}, ${security}, ${elapsedMs.toFixed()} ms`
   return ok(reachable, detail)
+}
+
+/** That it works is no reason to warn; what differs should be known all the same. */
+async function poolerFinding(client: pg.Client, options: PostgresOptions): Promise<Finding> {
+  const pooling = await poolingOf(client, { ...options, ...patience })
+  if (pooling === 'none') return ok(pooler, 'none in between')
+  return ok(pooler, `there is one, in ${pooling} mode: ${pooledDifferences}`)
 }
 
 interface MigrationFacts extends Migrations {
@@ -111,10 +127,10 @@ interface MigrationFacts extends Migrations {
   readonly known?: { readonly count: number; readonly pending: readonly string[] }
 }
 
-async function migrationsOf(client: Queryable, dir: string): Promise<MigrationFacts> {
-  const may = await mayMigrate(client)
+async function migrationsOf(client: pg.Client, dir: string): Promise<MigrationFacts> {
+  const may = await inTransaction(client, () => mayMigrate(client))
   try {
-    const all = await migrationStatusOn(client, dir)
+    const all = await inTransaction(client, () => migrationStatusOn(client, dir))
     const pending = all.filter(({ appliedAt }) => !appliedAt).map(({ name }) => name)
     const state = pending.length === 0 ? 'applied' : 'pending'
     return { state, mayMigrate: may, known: { count: all.length, pending } }
@@ -136,7 +152,7 @@ const toldElsewhere: ReadonlySet<string> = new Set(['42P01', '42703', '42501', '
 
 /** Without it the cache is never used. */
 async function epochFinding(
-  client: Queryable,
+  client: pg.Client,
   { table, pipeline }: PostgresCheckOptions,
   { refusedFunctions, role, isStandby }: ServerFacts,
 ): Promise<Finding> {
@@ -147,7 +163,7 @@ async function epochFinding(
     return failed(epochKnown, detail, sql('a superuser, in this database', ...grants))
   }
   try {
-    const epoch = await readEpoch(client, table, pipeline)
+    const epoch = await inTransaction(client, () => readEpoch(client, table, pipeline))
     if (epoch !== null) return ok(epochKnown, epoch)
     return skipped(epochKnown, `${table.name} has none, see above: the cache is not used`)
   } catch (error) {

@@ -8,25 +8,22 @@ import type pg from 'pg'
 import { WriteFailure } from '#core/failure.ts'
 
 /**
- * `off`, `local` and `remote_write` become `on`; `on` and `remote_apply` stay.
+ * Until the end of the transaction `off`, `local` and `remote_write` become `on`; `on` and `remote_apply` stay.
  * The server tells of a commit that is not replicated by a warning, hence it must not keep warnings to itself.
  */
-const settings = (isLocal: boolean) => `set_config('synchronous_commit',
+const settings = `set_config('synchronous_commit',
     CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN 'on'
-         ELSE current_setting('synchronous_commit') END, ${isLocal})
-  || set_config('client_min_messages', 'warning', ${isLocal})`
+         ELSE current_setting('synchronous_commit') END, true)
+  || set_config('client_min_messages', 'warning', true)`
 
 /**
  * A condition that always holds. In the WHERE clause of a statement that writes it is evaluated once, before the first
  * row, since an uncorrelated subquery is; the commit that follows is durable.
  */
-export const durable = `(SELECT ${settings(true)}) <> ''`
+export const durable = `(SELECT ${settings}) <> ''`
 
 /** The same as a statement of its own, for a transaction that is about to commit. */
-export const makeDurable = `SELECT ${settings(true)}`
-
-/** For all that is committed on a connection that nobody else uses. */
-export const keepDurable = `SELECT ${settings(false)}`
+export const makeDurable = `SELECT ${settings}`
 
 /**
  * Listens whether the commits of `work` reach the standbys that they have to reach. Somebody may cancel the wait for

@@ -6,7 +6,8 @@ import type { Backoff } from '#runtime/backoff.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { readEpoch } from './epoch.ts'
-import { losesConnection } from './sqlstate.ts'
+import { isPooled } from './session.ts'
+import { inTransactionOf } from './transaction.ts'
 
 export interface EpochWatchOptions {
   readonly pool: pg.Pool
@@ -30,6 +31,9 @@ export const epochValidMs = 10_000
 /**
  * Keeps knowing the epoch of a table. It is read every 5 s and on each new connection, which may lead to another
  * server than the last. A connection that is lost, for whatever reason, makes it unknown until it is read again.
+ *
+ * Behind a pooler that is not enough: ours are connections to the pooler, which keeps them while it loses those to the
+ * server. There the epoch is read once more before anything is believed that was said of it.
  */
 export class EpochWatch implements Disposable {
   readonly #options: EpochWatchOptions
@@ -37,6 +41,7 @@ export class EpochWatch implements Disposable {
   #lastEpoch: string | undefined
   #trouble: string | undefined
   #losses = 0
+  #isPooled = false
   readonly #backoff: Backoff
   /** When a reading failed or a connection was lost, the last time. */
   #unsettledAtMs = -Infinity
@@ -56,6 +61,15 @@ export class EpochWatch implements Disposable {
   get current(): string | undefined {
     const known = this.#known
     return known && this.#options.clock.now() - known.askedAtMs < epochValidMs ? known.epoch : undefined
+  }
+
+  /**
+   * Whether what was said of that epoch's table is still true of the table. Never rejects.
+   *
+   * @param epoch that was current before it was said
+   */
+  async isStill(epoch: string): Promise<boolean> {
+    return (this.#isPooled ? await this.#readOnce() : this.current) === epoch
   }
 
   /** Why it cannot be known; undefined while all is well. */
@@ -85,7 +99,8 @@ export class EpochWatch implements Disposable {
     this.#options.pool.off('remove', this.#lost)
   }
 
-  readonly #connected = (): void => {
+  readonly #connected = (client: pg.PoolClient): void => {
+    this.#isPooled ||= isPooled(client)
     if (this.#reading) this.#readAgain = true
     else this.#readIn(soonMs)
   }
@@ -111,21 +126,27 @@ export class EpochWatch implements Disposable {
     this.#cancelTimer = this.#options.clock.after(ms, () => void this.read())
   }
 
-  async #readOnce(): Promise<void> {
+  /** Undefined where it is not known afterwards. */
+  async #readOnce(): Promise<string | undefined> {
     const { pool, table, pipeline, clock } = this.#options
     const losses = this.#losses
     const askedAtMs = clock.now()
     try {
-      const epoch = await lentBy(pool, (client) => readEpoch(client, table, pipeline))
-      if (epoch === null)
-        return this.#failed(
+      const epoch = await inTransactionOf(pool, (client) => readEpoch(client, table, pipeline))
+      if (epoch === null) {
+        this.#failed(
           `${table.name} is not there, or is no plain table that survives a crash, and so has no epoch`,
           'going on without the cache',
         )
+        return undefined
+      }
       // The answer may be that of a server that is gone.
-      if (losses === this.#losses) this.#learnt(epoch, askedAtMs)
+      if (losses !== this.#losses) return undefined
+      this.#learnt(epoch, askedAtMs)
+      return epoch
     } catch (error) {
       this.#failed(`the epoch of ${table.name} cannot be read: ${messageOf(error)}`)
+      return undefined
     }
   }
 
@@ -148,19 +169,5 @@ export class EpochWatch implements Disposable {
     this.#known = undefined
     if (this.#trouble === undefined) this.#options.logger.warn({}, `${what}: ${reason}`)
     this.#trouble = reason
-  }
-}
-
-/** An error that is the server's answer, as of a function that it refuses, does not cost the connection. */
-async function lentBy<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  let isLost = false
-  try {
-    return await work(client)
-  } catch (error) {
-    isLost = losesConnection(error)
-    throw error
-  } finally {
-    client.release(isLost)
   }
 }

@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { freshDatabase, scanRecord, startCopy, startTestServer } from '../../test/support/postgres.ts'
 import { bumpEpoch, readEpoch } from './epoch.ts'
 import type { PostgresOptions } from './pool.ts'
 import { createPool, withConnection } from './pool.ts'
+import { countRows } from './read-table.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer()
@@ -84,14 +85,35 @@ test('what changes rows, or only maintains the table, leaves it the same', async
   assert.equal(keys, 2)
 })
 
-test('a restart, a clean one or after kill -9, leaves it the same', async () => {
+test('a restart, a clean one or after kill -9: another epoch', async () => {
   await using database = await freshDatabase(server)
-  const before = await filled(database)
+  const seen = new Set([await filled(database)])
   await server.restart()
-  assert.equal(await epochAt(database.options), before)
+  seen.add((await epochAt(database.options)) ?? 'none')
   process.kill(server.pid, 'SIGKILL')
   await server.restart()
+  seen.add((await epochAt(database.options)) ?? 'none')
+  assert.equal(seen.size, 3)
+})
+
+test('whatever the session’s time zone is: the same', async () => {
+  await using database = await freshDatabase(server)
+  const before = await filled(database)
+  await database.query(`ALTER DATABASE ${database.options.database} SET timezone = 'Asia/Kathmandu'`)
   assert.equal(await epochAt(database.options), before)
+  await database.query(`ALTER DATABASE ${database.options.database} RESET timezone`)
+})
+
+test('a copy of the data files, started as a second server: another epoch', async () => {
+  await using database = await freshDatabase(server)
+  const before = await filled(database)
+  await database.query('CHECKPOINT')
+  await using copy = await startCopy(server)
+  const options = { ...database.options, port: copy.port }
+  assert.equal(await countRows(options, 'scan_results'), 2, 'it has the same rows')
+  const after = await epochAt(options)
+  assert.equal(typeof after, 'string')
+  assert.notEqual(after, before)
 })
 
 test('a bump: another epoch, each time, of that pipeline alone', async () => {

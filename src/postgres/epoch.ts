@@ -1,14 +1,14 @@
 import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
-import { withConnection } from './pool.ts'
 import type { Queryable } from './needed-tables.ts'
 import { checkEpochTable } from './start-check.ts'
-import { inTransaction } from './transaction.ts'
+import { withTransaction } from './transaction.ts'
 
 /**
- * Which state of which table this is: another after a failover or a restore (system identifier, timeline), in another
- * database, after TRUNCATE, a rewrite or a new table of that name (file node), and after a bump (or when the bumps
+ * Which state of which table this is: another after a failover or a restore (system identifier, timeline), on a copy of
+ * the data files and after a restart, which may have lost commits (the server's start), in another database, after
+ * TRUNCATE, a rewrite or a new table of that name (file node), and after a bump (or when the bumps
  * themselves are lost: cache_epochs has a file node, too). What was committed to one epoch's table says nothing about
  * another one's. DELETE does not change it: hence the bump.
  *
@@ -17,6 +17,7 @@ import { inTransaction } from './transaction.ts'
  */
 const text = `
 SELECT control.system_identifier
+       || '.' || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
        || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
        || '.' || (SELECT oid FROM pg_database WHERE datname = current_database())
        || '.' || (SELECT pg_relation_filenode(oid) FROM pg_class WHERE oid = to_regclass($1) AND relpersistence = 'p')
@@ -48,15 +49,13 @@ export async function readEpoch(
  * @throws ConfigurationError where the table or the rights are missing; whatever the connection throws
  */
 export function bumpEpoch(options: PostgresOptions, pipeline: string): Promise<string> {
-  return withConnection(options, async (client) => {
+  return withTransaction(options, async (client) => {
     await checkEpochTable(client, ['SELECT', 'INSERT', 'UPDATE'])
-    const { rows } = await inTransaction(client, () =>
-      client.query(
-        `INSERT INTO cache_epochs (pipeline) VALUES ($1)
+    const { rows } = await client.query(
+      `INSERT INTO cache_epochs (pipeline) VALUES ($1)
        ON CONFLICT (pipeline) DO UPDATE SET epoch = EXCLUDED.epoch, bumped_at = EXCLUDED.bumped_at
        RETURNING epoch`,
-        [pipeline],
-      ),
+      [pipeline],
     )
     return rows[0].epoch
   })

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { WriteFailure } from '#core/failure.ts'
 import type { NeededTable } from './needed-tables.ts'
+import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
 import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
 import type { TableShape } from './table-shape.ts'
@@ -135,7 +136,7 @@ FROM (${statements.look}) AS look`
       await client.query(this.#statements.countingInsert, [...values])
       return true
     }
-    const { rows } = await client.query<Answer>(this.#statement(values, examined))
+    const { rows } = await runOn<Answer>(client, this.#statement(values, examined))
     return rows[0]?.shape === null
   }
 

@@ -1,14 +1,13 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runner } from 'node-pg-migrate'
+import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
-import { keepDurable, replicated } from './durable.ts'
 import type { PostgresOptions } from './pool.ts'
-import { withConnection } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
 import { checkEncoding } from './encoding.ts'
 import type { Queryable } from './needed-tables.ts'
+import { withTransaction } from './transaction.ts'
 
 const migrationsTable = 'pgmigrations'
 
@@ -19,11 +18,12 @@ export interface MigrationStatus {
 }
 
 /**
- * Applies all pending migrations, or takes back the last one. Several processes may try at once: the others wait.
+ * Applies all pending migrations, or none where one fails; or reverts the last one. Several processes may try at once:
+ * the others wait.
  *
  * @param dir the folder of the SQL files
  * @param warn is told of what works, but should not stay so
- * @returns the names of what was applied or taken back
+ * @returns the names of what was applied or reverted
  * @throws ConfigurationError where the role may not, the database's encoding does not do, or a migration fails; whatever
  *   connecting throws
  */
@@ -34,28 +34,35 @@ export async function migrate(
   warn: (message: string) => void = () => {},
 ): Promise<string[]> {
   // A migration may rewrite a large table, and waits for others at the lock.
-  const done = await withConnection({ ...options, statementTimeoutMs: 0 }, async (client) => {
+  const done = await withTransaction({ ...options, statementTimeoutMs: 0 }, async (client) => {
     if (direction === 'up') {
       const warning = await checkEncoding(client)
       if (warning !== undefined) warn(warning)
     }
     if (!(await mayMigrate(client))) throw new ConfigurationError(await refusal(client))
-    await client.query(keepDurable)
-    return replicated(client, `migrate ${direction}`, () =>
-      runner({
-        dbClient: client,
-        dir,
-        direction,
-        migrationsTable,
-        advisoryLockMode: 'wait',
-        // Its lines name SQL and counts; the caller reports what was done.
-        logger: { info: () => {}, warn: () => {}, error: () => {} },
-      }),
-    ).catch((error: unknown) => {
+    return await run(client, dir, direction).catch((error: unknown) => {
       throw explained(error, `migrate ${direction}`)
     })
   })
   return done.map(({ name }) => name)
+}
+
+/**
+ * In the transaction that is open, which the runner's own COMMIT ends: a lock or a setting of the session would stay
+ * behind on the server connection of a pooler. So no migration may be one that cannot run in a transaction.
+ */
+async function run(client: pg.Client, dir: string, direction: 'up' | 'down') {
+  await client.query(`SELECT pg_advisory_xact_lock(${PG_MIGRATE_LOCK_ID})`)
+  return await runner({
+    dbClient: client,
+    dir,
+    direction,
+    migrationsTable,
+    noLock: true,
+    singleTransaction: true,
+    // Its lines name SQL and counts; the caller reports what was done.
+    logger: { info: () => {}, warn: () => {}, error: () => {} },
+  })
 }
 
 /** Whether the role may make tables, and note what it has done. */
@@ -91,7 +98,7 @@ function explained(error: unknown, what: string): unknown {
 
 /** Every migration there is, in order. */
 export function migrationStatus(options: PostgresOptions, dir: string): Promise<MigrationStatus[]> {
-  return withConnection(options, (client) =>
+  return withTransaction(options, (client) =>
     migrationStatusOn(client, dir).catch((error: unknown) => {
       throw explained(error, 'migrate status')
     }),

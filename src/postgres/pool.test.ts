@@ -46,7 +46,7 @@ test('an empty password is one: PGPASSWORD and ~/.pgpass are not asked', async (
   assert.equal(typeof password === 'function' && (await password()), '')
 })
 
-test('a pool with its limits; nothing connects yet', async () => {
+test('a pool with its limits, none of them a startup parameter; nothing connects yet', async () => {
   const pool = createPool(options, noLogger)
   assert.equal(pool.totalCount, 0)
   const { max, statement_timeout, query_timeout, connectionTimeoutMillis, idleTimeoutMillis, keepAlive } =
@@ -55,7 +55,7 @@ test('a pool with its limits; nothing connects yet', async () => {
     { max, statement_timeout, query_timeout, connectionTimeoutMillis, idleTimeoutMillis, keepAlive },
     {
       max: 3,
-      statement_timeout: 30_000,
+      statement_timeout: undefined,
       query_timeout: 35_000,
       connectionTimeoutMillis: 5000,
       idleTimeoutMillis: 0,

@@ -3,49 +3,42 @@ import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
 import type { Secret } from '#core/secret.ts'
 import { reveal } from '#core/secret.ts'
-import { trustedAuthorities } from '#runtime/authorities.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import { DiscreetClient } from './server-error.ts'
+import type { SessionOptions } from './session.ts'
+import { answerLimitMs, openSession } from './session.ts'
+import { tlsOptions } from './tls-options.ts'
 
-export interface PostgresOptions {
-  readonly host: string
-  readonly port: number
+export interface PostgresOptions extends SessionOptions {
   readonly user: string
   readonly password: Secret
   readonly database: string
-  /** As libpq names them. */
-  readonly sslMode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
-  /** A PEM file of authorities beside those of Node.js. */
-  readonly authoritiesFile?: string | undefined
   readonly poolSize: number
-  readonly statementTimeoutMs: number
   /** A server that has not let a connection in by then is taken for gone. */
   readonly connectTimeoutMs?: number
-  /** The server ends a long statement itself; when so long after it has not, it is frozen or cut off. */
-  readonly clientTimeoutMarginMs?: number
   /** As {@link ConnectionPoolOptions} has them. */
   readonly onSilence?: () => void
   readonly checkAfterIdleMs?: number
   readonly checkTimeoutMs?: number
 }
 
-const defaults = { connectTimeoutMs: 5000, clientTimeoutMarginMs: 5000 }
+const defaultConnectTimeoutMs = 5000
 
 /** A pool of connections. Nothing connects before the first query. */
 export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
-  const { poolSize, statementTimeoutMs, clientTimeoutMarginMs = defaults.clientTimeoutMarginMs } = options
   const pool = new ConnectionPool({
     ...connectionOptions(options),
-    max: poolSize,
+    max: options.poolSize,
     // They are few, and who watches for lost connections cannot tell those that were only tidied away.
     idleTimeoutMillis: 0,
-    statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + clientTimeoutMarginMs,
+    query_timeout: answerLimitMs(options),
     application_name: 'ingester',
     logger,
     onSilence: options.onSilence,
     checkAfterIdleMs: options.checkAfterIdleMs,
     checkTimeoutMs: options.checkTimeoutMs,
+    // oxlint-disable-next-line typescript/no-misused-promises -- the pool waits for it; only its types do not say so
+    onConnect: (client) => openSession(client, options),
   })
   // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it
   // fails; the event tells nothing more, and unheard it would end the process.
@@ -67,10 +60,7 @@ export async function withConnection<T>(
 ): Promise<T> {
   const client = new DiscreetClient({
     ...connectionOptions(options),
-    statement_timeout: options.statementTimeoutMs,
-    ...(options.clientTimeoutMarginMs === undefined
-      ? {}
-      : { query_timeout: options.statementTimeoutMs + options.clientTimeoutMarginMs }),
+    ...(options.clientTimeoutMarginMs === undefined ? {} : { query_timeout: answerLimitMs(options) }),
   })
   // As above: the query that runs fails.
   client.on('error', () => {})
@@ -82,6 +72,7 @@ export async function withConnection<T>(
     throw error
   }
   try {
+    await openSession(client, options)
     return await work(client)
   } finally {
     await client.end()
@@ -90,7 +81,7 @@ export async function withConnection<T>(
 
 /** Host, credentials, TLS and the time for all that, for a pool or for a single client. */
 export function connectionOptions(options: PostgresOptions): pg.ClientConfig {
-  const { host, port, user, password, database, connectTimeoutMs = defaults.connectTimeoutMs } = options
+  const { host, port, user, password, database, connectTimeoutMs = defaultConnectTimeoutMs } = options
   return {
     host,
     port,
@@ -118,33 +109,5 @@ function passwordOf(secret: Secret): () => string {
       this.connection.stream.destroy()
       throw error
     }
-  }
-}
-
-/**
- * TLS as libpq means it: `require` encrypts without knowing to whom, `verify-ca` checks the certificate,
- * `verify-full` its host name too. https://www.postgresql.org/docs/18/libpq-ssl.html
- */
-function tlsOptions({ sslMode, authoritiesFile }: PostgresOptions): pg.ClientConfig['ssl'] {
-  const authorities = trustedAuthorities(authoritiesFile)
-  const verified = {
-    rejectUnauthorized: true,
-    // Read by node-postgres once a connection.
-    get secureContext() {
-      return authorities()
-    },
-  }
-  switch (sslMode) {
-    case 'disable':
-      return false
-    case 'require':
-      return { rejectUnauthorized: false }
-    case 'verify-ca':
-      return Object.defineProperty(verified, 'checkServerIdentity', {
-        value: () => undefined,
-        enumerable: true,
-      })
-    case 'verify-full':
-      return verified
   }
 }

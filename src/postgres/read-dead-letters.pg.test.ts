@@ -5,6 +5,7 @@ import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'
 import type { StoredDeadLetter } from './read-dead-letters.ts'
 import { isWhole, readDeadLetters } from './read-dead-letters.ts'
+import { inReadOnlyTransaction } from './transaction.ts'
 
 const server = await startTestServer()
 
@@ -14,7 +15,9 @@ INSERT INTO dead_letters (pipeline, subscription, message_id, publish_time, orde
 
 async function pagesOf(database: TestDatabase, pipeline = 'scans'): Promise<(readonly StoredDeadLetter[])[]> {
   const connection = await database.connect()
-  const pages = await Array.fromAsync(readDeadLetters(connection, pipeline))
+  const pages = await inReadOnlyTransaction(connection, 3, () =>
+    Array.fromAsync(readDeadLetters(connection, pipeline)),
+  )
   await assertIdle(connection)
   return pages
 }
@@ -99,9 +102,11 @@ test('who wants no more leaves no transaction open', async () => {
     `${insert} SELECT 'scans', 's', n::text, now(), '', '{}', 'x', 'r', 'd', 1, 1 FROM generate_series(1, 600) AS n`,
   )
   const connection = await database.connect()
-  for await (const page of readDeadLetters(connection, 'scans')) {
-    assert.equal(page.length, 500)
-    break
-  }
+  await inReadOnlyTransaction(connection, 3, async () => {
+    for await (const page of readDeadLetters(connection, 'scans')) {
+      assert.equal(page.length, 500)
+      break
+    }
+  })
   await assertIdle(connection)
 })

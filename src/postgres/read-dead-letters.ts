@@ -36,22 +36,17 @@ ORDER BY id DESC`
  * A pipeline's dead letters in pages, those that came last first: a flood of poison may have left millions. With a
  * cursor: a table that has just been flooded has no statistics yet, and would be sorted anew for each page.
  *
- * @param connection a single one, not a pool: it is in a transaction until the last page, or until nobody wants more
+ * @param connection in a transaction, which the cursor needs
  */
 export async function* readDeadLetters(
   connection: Pick<pg.Client, 'query'>,
   pipeline: string,
 ): AsyncGenerator<readonly StoredDeadLetter[]> {
-  await connection.query('BEGIN READ ONLY')
-  try {
-    await connection.query(`DECLARE letters NO SCROLL CURSOR FOR ${text}`, [pipeline, keptBytes])
-    for (;;) {
-      const { rows } = await connection.query<StoredDeadLetter>(`FETCH ${rowsPerPage} FROM letters`)
-      if (rows.length > 0) yield rows
-      if (rows.length < rowsPerPage) return
-    }
-  } finally {
-    await connection.query('ROLLBACK')
+  await connection.query(`DECLARE letters NO SCROLL CURSOR FOR ${text}`, [pipeline, keptBytes])
+  for (;;) {
+    const { rows } = await connection.query<StoredDeadLetter>(`FETCH ${rowsPerPage} FROM letters`)
+    if (rows.length > 0) yield rows
+    if (rows.length < rowsPerPage) return
   }
 }
 

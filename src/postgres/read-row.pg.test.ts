@@ -18,29 +18,41 @@ test('the one row of a key, as the record that was written', async () => {
     scanRecord(['::1', 443, 'it\'s "é" 😀'], 0, ''),
   ]
   await new TableWriter(database.pool(), sink).write(records)
-  await withReader(database.options, async (connection) => {
-    for (const { key, version, content, values } of records) {
-      const row = await readRow(connection, sink, values.slice(0, 3) as (string | number)[])
-      assert.deepEqual(row && naming.recordOf(row), { key, version, content })
-    }
-    assert.equal(await readRow(connection, sink, ['1.1.1.7', 445, 'HTTP']), undefined)
-    assert.equal(await readRow(connection, sink, ['::', 443, "it's"]), undefined)
-  })
+  await withReader(database.options, (read) =>
+    read(async (connection) => {
+      for (const { key, version, content, values } of records) {
+        const row = await readRow(connection, sink, values.slice(0, 3) as (string | number)[])
+        assert.deepEqual(row && naming.recordOf(row), { key, version, content })
+      }
+      assert.equal(await readRow(connection, sink, ['1.1.1.7', 445, 'HTTP']), undefined)
+      assert.equal(await readRow(connection, sink, ['::', 443, "it's"]), undefined)
+    }),
+  )
 })
 
 test('what was put there by hand is read all the same', async () => {
   await using database = await freshDatabase(server)
   await database.query(`INSERT INTO scan_results VALUES ('1.1.1.7', 1, 's', 'x', 'infinity'),
                                                         ('1.1.1.7', 2, 's', 'x', '2023-11-14 22:13:20.9Z')`)
-  await withReader(database.options, async (connection) => {
-    assert.deepEqual(await readRow(connection, sink, ['1.1.1.7', 1, 's']), ['1.1.1.7', 1, 's', 'x', Infinity])
-    assert.equal((await readRow(connection, sink, ['1.1.1.7', 2, 's']))?.[4], 1_700_000_000.9)
-  })
+  await withReader(database.options, (read) =>
+    read(async (connection) => {
+      assert.deepEqual(await readRow(connection, sink, ['1.1.1.7', 1, 's']), [
+        '1.1.1.7',
+        1,
+        's',
+        'x',
+        Infinity,
+      ])
+      assert.equal((await readRow(connection, sink, ['1.1.1.7', 2, 's']))?.[4], 1_700_000_000.9)
+    }),
+  )
 })
 
 test('a reader changes nothing', async () => {
   await using database = await freshDatabase(server)
-  const deleting = withReader(database.options, (connection) => connection.query('DELETE FROM scan_results'))
+  const deleting = withReader(database.options, (read) =>
+    read((connection) => connection.query('DELETE FROM scan_results')),
+  )
   await assert.rejects(deleting, { code: '25006' })
 })
 
@@ -48,7 +60,9 @@ test('a table that is locked is not waited for long', async () => {
   await using database = await freshDatabase(server)
   const other = await database.connect()
   await other.query('BEGIN; LOCK TABLE scan_results')
-  const reading = withReader(database.options, (connection) => readRow(connection, sink, ['1.1.1.7', 1, 's']))
+  const reading = withReader(database.options, (read) =>
+    read((connection) => readRow(connection, sink, ['1.1.1.7', 1, 's'])),
+  )
   await assert.rejects(reading, (error) => {
     assert.ok(error instanceof UnreachableError)
     assert.match(error.message, /a table locked for 3 s and more.*pg_stat_activity/)

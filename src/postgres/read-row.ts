@@ -4,24 +4,24 @@ import type { PostgresTable, Row } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import { selectRows } from './read-table.ts'
+import { inReadOnlyTransaction } from './transaction.ts'
 
 type Queryable = Pick<pg.Client, 'query'>
 
 const lockTimeoutSeconds = 3
 
+/** Runs its argument as one transaction that can change nothing. */
+export type Read = <T>(work: (connection: Queryable) => Promise<T>) => Promise<T>
+
 /**
- * Runs `work` on a connection that can change nothing, and that does not wait long for a table that is locked.
+ * Runs `work` with a connection that does not wait long for a table that is locked.
  *
  * @throws UnreachableError where one is; whatever else the connection throws
  */
-export function withReader<T>(
-  options: PostgresOptions,
-  work: (connection: Queryable) => Promise<T>,
-): Promise<T> {
+export function withReader<T>(options: PostgresOptions, work: (read: Read) => Promise<T>): Promise<T> {
   return withConnection(options, async (client) => {
-    await client.query(`SET default_transaction_read_only = on; SET lock_timeout = '${lockTimeoutSeconds}s'`)
     try {
-      return await work(client)
+      return await work((reading) => inReadOnlyTransaction(client, lockTimeoutSeconds, () => reading(client)))
     } catch (error) {
       if (!(error instanceof pg.DatabaseError) || error.code !== lockNotAvailable) throw error
       const what = `PostgreSQL: somebody has had a table locked for ${lockTimeoutSeconds} s and more`

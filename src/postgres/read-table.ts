@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Column, PostgresTable, Row } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
-import { withConnection } from './pool.ts'
+import { withTransaction } from './transaction.ts'
 
 /** All rows of a table. */
 export function readTable(options: PostgresOptions, table: PostgresTable): Promise<Row[]> {
@@ -15,7 +15,7 @@ export function readNewest(options: PostgresOptions, table: PostgresTable, limit
 }
 
 function rowsOf(options: PostgresOptions, text: string): Promise<Row[]> {
-  return withConnection(options, async (client) => {
+  return withTransaction(options, async (client) => {
     const { rows } = await client.query<(string | number | null)[]>({ text, rowMode: 'array' })
     return rows
   })
@@ -28,7 +28,7 @@ export function selectRows({ name, columns }: PostgresTable): string {
 
 /** How many rows a table has. */
 export function countRows(options: PostgresOptions, table: string): Promise<number> {
-  return withConnection(options, async (client) => {
+  return withTransaction(options, async (client) => {
     const { rows } = await client.query(
       `SELECT count(*)::integer AS count FROM ${pg.escapeIdentifier(table)}`,
     )

@@ -3,6 +3,7 @@ import type { FailureClass } from '#core/failure.ts'
 import { WriteFailure, messageOf } from '#core/failure.ts'
 import { plainLine } from '#core/plain.ts'
 import { isCertificateRefused } from '#core/tls-trouble.ts'
+import { isRefusedByPooler } from './pooler-refusal.ts'
 import { namesIn, textOf } from './server-error.ts'
 
 /**
@@ -106,9 +107,17 @@ function isConnectionTrouble(error: unknown): boolean {
   return /timeout|terminated|ended|not queryable|connection/i.test(messageOf(error))
 }
 
-/** At start, no waiting mends these: wrong password, no such role or database, no TLS, a certificate of others. */
+/**
+ * At start, no waiting mends these: wrong password, no such role or database, no TLS, a certificate of others, a pooler
+ * that does not take what we ask for.
+ */
 export function isRefusedForGood(error: unknown): boolean {
-  return classify(error).failureClass === 'no-rights' || isWithoutTls(error) || isCertificateRefused(error)
+  return (
+    classify(error).failureClass === 'no-rights' ||
+    isWithoutTls(error) ||
+    isCertificateRefused(error) ||
+    isRefusedByPooler(error)
+  )
 }
 
 /** TLS is wanted, and the server has none: node-postgres gives it no code. */

@@ -1,8 +1,9 @@
 import type pg from 'pg'
 import { WriteFailure } from '#core/failure.ts'
 import { replicated } from './durable.ts'
+import { isPooled, runOn } from './session.ts'
 import { asWriteFailure, breaksConnection } from './sqlstate.ts'
-import { inTransaction } from './transaction.ts'
+import { inTransaction, rollingBack } from './transaction.ts'
 
 /**
  * Runs one statement as a transaction of its own, on a connection of its own.
@@ -19,9 +20,11 @@ export function runStatement<Row extends pg.QueryResultRow>(
   where: string,
   table?: string,
 ): Promise<pg.QueryResult<Row>> {
-  return onConnection(pool, where, table, (client) =>
-    replicated(client, where, () => client.query<Row>(statement)),
-  )
+  return onConnection(pool, where, table, (client) => {
+    const run = () => runOn<Row>(client, statement)
+    // Behind a pooler names and limits are the transaction's: the session is that of others as well.
+    return isPooled(client) ? inTransaction(client, run) : replicated(client, where, run)
+  })
 }
 
 /**
@@ -49,14 +52,7 @@ export async function runAndRollBack<T>(
   where: string,
   table?: string,
 ): Promise<T> {
-  return onConnection(pool, where, table, async (client) => {
-    await client.query('BEGIN')
-    try {
-      return await work(client)
-    } finally {
-      await client.query('ROLLBACK')
-    }
-  })
+  return onConnection(pool, where, table, (client) => rollingBack(client, () => work(client)))
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Scalar } from './array-literal.ts'
 import { arrayLiteral } from './array-literal.ts'
 import { ExaminedTable, keptSetting } from './examined-table.ts'
 import { neededSink } from './needed-tables.ts'
+import { runOn } from './session.ts'
 import { standingRowSql } from './standing-row.ts'
 import { runAndRollBack } from './statement.ts'
 import { lookSql, upsertSql } from './upsert.ts'
@@ -36,7 +37,7 @@ export class TableWriter implements Writer {
     const { name } = this.#table
     const text = standingRowSql(this.#table)
     const rewrite = async (client: pg.PoolClient) => {
-      const { rows } = await client.query<string[]>({ name: `standing_${name}`, text, rowMode: 'array' })
+      const { rows } = await runOn<string[]>(client, { name: `standing_${name}`, text, rowMode: 'array' })
       return rows.length > 0 && (await this.#examined.rehearse(client, this.#parametersOf(rows)))
     }
     return runAndRollBack(this.#pool, rewrite, `table ${name}`, name)

@@ -702,7 +702,7 @@ function child(port: number, hasTrouble: boolean): string {
     const cache = new RedisCache({
       connection: new RedisConnection({ host: '127.0.0.1', port: ${port}, db: 0, tls: false }),
       ttlMs: 1000, claims: true,
-      pipeline: { name: 'child', format: 1 }, epoch: () => 'first',
+      pipeline: { name: 'child', format: 1 }, epoch: () => 'first', isStill: async () => true,
       observer: {}, logger: noLogger, clock: systemClock,
     })
     await cache.attempted()

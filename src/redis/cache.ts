@@ -20,6 +20,8 @@ export interface RedisCacheOptions {
   readonly pipeline: { readonly name: string; readonly format: number }
   /** The state of the table that watermarks are about; undefined while it is not known. */
   readonly epoch: () => string | undefined
+  /** Asked before anything counts as stale: whether that epoch is the table's still. Never rejects. */
+  readonly isStill: (epoch: string) => Promise<boolean>
   readonly observer: Observer
   readonly logger: Logger
   readonly clock: Clock
@@ -115,13 +117,15 @@ export class RedisCache implements Cache, AsyncDisposable {
   async #begin(batch: Batch, records: readonly CacheRecord[]): Promise<readonly Verdict[]> {
     const answer = await this.#ask('begin', batch, records)
     if (answer === undefined) return allFresh(records)
+    const said = readAnswer(answer, records.length)
     // Meanwhile the connection to the database may have been lost: what was true of another state of the table is
     // no fact about this one.
-    if (this.#options.epoch() !== batch.keyspace.epoch) {
+    const { epoch } = batch.keyspace
+    const isKnown = this.#options.epoch() === epoch
+    if (!isKnown || (said && said.counts.stale > 0 && !(await this.#options.isStill(epoch)))) {
       this.#bypassed('epoch', records.length)
       return allFresh(records)
     }
-    const said = readAnswer(answer, records.length)
     if (!said) {
       this.#failed(new RedisFailure('garbage', 'the answer is not that of our script'), records.length)
       return allFresh(records)

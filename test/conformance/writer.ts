@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { TestOptions } from 'node:test'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { DeadLetterStore } from '#core/dead-letter.ts'
@@ -33,7 +34,11 @@ const asRow = ({ key, version, content }: KeyedRecord): RowVersion => ({ key, ve
 const sorted = (rows: Iterable<RowVersion>) => [...rows].sort((a, b) => (a.key < b.key ? -1 : 1))
 
 /** What the ingester relies on of a table that keeps the newest row of each key. */
-export function writerConformance(name: string, open: () => Promise<OpenTable>): void {
+export function writerConformance(
+  name: string,
+  open: () => Promise<OpenTable>,
+  options: Pick<TestOptions, 'skip'> = {},
+): void {
   const onTable = (body: (table: OpenTable) => Promise<void>) => async () => {
     await using table = await open()
     await body(table)
@@ -41,7 +46,7 @@ export function writerConformance(name: string, open: () => Promise<OpenTable>):
   const holds = async (table: OpenTable, ...records: readonly KeyedRecord[]) =>
     assert.deepEqual(sorted(await table.rows()), sorted(records.map(asRow)))
 
-  describe(`table: ${name}`, () => {
+  describe(`table: ${name}`, options, () => {
     test(
       'the newer one stays, and the count is of the rows placed',
       onTable(async (table) => {

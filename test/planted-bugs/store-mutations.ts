@@ -114,8 +114,8 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: epochWatch,
-        before: '    this.#losses += 1\n    this.#known = undefined\n',
-        after: '    this.#losses += 1\n',
+        before: '    if (this.#known && !this.#reading) this.#readLater()\n    this.#known = undefined\n',
+        after: '    if (this.#known && !this.#reading) this.#readLater()\n',
       },
     ],
     suites: ['simulation'],
@@ -231,7 +231,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: cache,
-        before: '    if (this.#options.epoch() !== batch.keyspace.epoch) {\n',
+        before:
+          '    if (!isKnown || (said && said.counts.stale > 0 && !(await this.#options.isStill(epoch)))) {\n',
         after: '    if (false) {\n',
       },
     ],

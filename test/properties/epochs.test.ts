@@ -66,6 +66,7 @@ test('what is said to be stale is committed to the table as it is now, whatever 
         ttlMs: 3_600_000,
         pipeline: { name: 'test', format: 1 },
         epoch: () => epoch,
+        isStill: async (one) => one === epoch,
         observer: {},
         logger: noLogger,
       })

@@ -97,6 +97,7 @@ export class Replica implements Watched {
         claims: plan.claims,
         ttlMs: plan.watermarkLifeMs,
         epoch: () => this.#watch.current,
+        isStill: (epoch) => this.#watch.isStill(epoch),
       })
     }
     const source = new PubsubSource({

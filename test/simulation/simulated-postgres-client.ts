@@ -30,8 +30,8 @@ export class SimulatedPostgresClient extends EventEmitter {
     this.#pool = pool
   }
 
-  async query(asked: Statement | string): Promise<Result> {
-    const statement = typeof asked === 'string' ? { text: asked, values: [] } : asked
+  async query(asked: Statement | string, values: readonly unknown[] = []): Promise<Result> {
+    const statement = typeof asked === 'string' ? { text: asked, values } : asked
     const { host } = this.#pool
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     if (this.lost) throw new Error('Client has encountered a connection error and is not queryable')
@@ -92,8 +92,8 @@ export class SimulatedPostgresClient extends EventEmitter {
     const { host, postgres } = this.#pool
     const { wire, story, server } = postgres
     try {
-      if (statement.text === 'BEGIN') this.#isInTransaction = true
-      if (statement.text === 'ROLLBACK') this.#isInTransaction = false
+      if (statement.text.startsWith('BEGIN')) this.#isInTransaction = true
+      if (/(ROLLBACK|COMMIT)$/.test(statement.text)) this.#isInTransaction = false
       if (statement.name && wire.chance(postgres.conflicts)) throw databaseError('40P01')
       if (statement.name && wire.chance(postgres.timeouts)) throw databaseError('57014')
       if (statement.name && wire.chance(postgres.strays)) throw server.errorOf('infrastructure')

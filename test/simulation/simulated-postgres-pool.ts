@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Host } from './host.ts'
 import type { PostgresEndpoint } from './postgres-endpoint.ts'
-import type { Result } from './simulated-postgres.ts'
 import { SimulatedPostgresClient } from './simulated-postgres-client.ts'
 
 const connectTimeoutMs = 5000
@@ -47,19 +46,6 @@ export class SimulatedPostgresPool extends EventEmitter {
     if (this.#idle.length === 0 && !isFull) this.#open(waiting)
     else this.#enqueue(waiting)
     return await promise
-  }
-
-  async query(text: string, values: readonly unknown[]): Promise<Result> {
-    const client = await this.connect()
-    let broke = false
-    try {
-      return await client.query({ text, values })
-    } catch (error) {
-      broke = true
-      throw error
-    } finally {
-      client.release(broke)
-    }
   }
 
   /** Resolves when every connection has come back. */

@@ -27,6 +27,7 @@ async function open(claims: boolean): Promise<OpenCache> {
     ttlMs: 3_600_000,
     pipeline: { name: 'test', format: 1 },
     epoch: () => 'first',
+    isStill: async () => true,
     observer: tally,
     logger: noLogger,
   })

@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { chmod, cp, readlink, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { after } from 'node:test'
 import fc from 'fast-check'
 import pg from 'pg'
@@ -7,8 +11,12 @@ import { noLogger } from '#core/logger.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'
 import { connectionOptions, createPool, withConnection } from '#postgres/pool.ts'
 import { migrate } from '#postgres/migrations.ts'
+import { serverAccount } from '#stack/account.ts'
+import { onFreePort } from '#stack/ports.ts'
 import type { PostgresServer } from '#stack/postgres.ts'
 import { startPostgres } from '#stack/postgres.ts'
+import type { Service } from '#stack/service.ts'
+import { startService, temporaryFolder } from '#stack/service.ts'
 import { projectDir } from './program.ts'
 
 export const migrationsDir = `${projectDir}/db/migrations`
@@ -20,6 +28,33 @@ export async function startTestServer(
   const server = await startPostgres({ port: 0, superuser: true, settings: { fsync: 'off', ...settings } })
   after(() => server.stop())
   return server
+}
+
+/** A second server on a copy of the first one's data files, as a snapshot of a volume makes it. */
+export async function startCopy(server: PostgresServer): Promise<Service & { readonly port: number }> {
+  const account = await serverAccount()
+  const folder = await temporaryFolder('postgres-copy', '/tmp')
+  const dataDir = join(folder, 'data')
+  await cp(server.dataDir, dataDir, { recursive: true })
+  await rm(join(dataDir, 'postmaster.pid'), { force: true })
+  if (account) await promisify(execFile)('chown', ['-R', `${account.uid}:${account.gid}`, folder])
+  await chmod(dataDir, 0o700)
+  const postgres = await readlink(`/proc/${server.pid}/exe`)
+  return await onFreePort(0, async (port) => {
+    const settings = { port: String(port), listen_addresses: server.host, unix_socket_directories: '' }
+    const args = [
+      '-D',
+      dataDir,
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ]
+    const run = { name: 'PostgreSQL', file: postgres, args, folder, account, keepFolder: true } as const
+    const ready = /database system is ready to accept connections/
+    const service = await startService(
+      { ...run, stopSignal: 'INT', graceSeconds: 10, ready, readyWithinMs: 60_000 },
+      () => {},
+    )
+    return Object.assign(service, { port })
+  })
 }
 
 function optionsFor({ host, port, user, password }: PostgresServer, database: string): PostgresOptions {

@@ -69,6 +69,7 @@ export async function openCache(
     claims: true,
     pipeline: { name: 'test', format: 1 },
     epoch: () => opened.epoch,
+    isStill: async (epoch) => epoch === (changes.epoch ?? (() => opened.epoch))(),
     observer: tally,
     logger: loggerTo(lines),
     clock: systemClock,

@@ -91,6 +91,7 @@ export class Replica {
       claims,
       ttlMs: 3_600_000,
       epoch: () => this.watch.current,
+      isStill: (epoch) => this.watch.isStill(epoch),
     })
     this.writer = new TappedWriter(new TableWriter(this.#pool, pipeline.sink))
     this.cache = new TappedCache(this.redis)
