@@ -2,6 +2,7 @@ import type { Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
+import type { Mend } from '#core/mend.ts'
 import { ingester, shell } from '#core/mend.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor-checks.ts'
@@ -16,7 +17,8 @@ import {
 } from './combination-findings.ts'
 import { readConfig } from './config-findings.ts'
 import { exitCode } from './exit-code.ts'
-import { pasteable } from './pasteable.ts'
+import type { Surroundings } from './pasteable.ts'
+import { pasteable, secretOrigin } from './pasteable.ts'
 import { migrationsDir } from './project.ts'
 import { version } from './version.ts'
 
@@ -56,12 +58,18 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
   const checks = all.map(({ name, status, detail, mends }) => ({
     name,
     status,
-    detail,
+    detail: usable ? withOrigin(detail, mends, surroundings) : detail,
     ...(mends.length > 0 ? { mend: pasteable(mends, surroundings) } : {}),
   }))
   const isOk = checks.every(({ status }) => status !== 'failed')
   const code = isOk ? exitCode.done : usable ? exitCode.checkFailed : exitCode.usage
   return { report: { checks, ok: isOk }, exitCode: code }
+}
+
+/** A server's refusal of a password says more with the place that it was read from. */
+function withOrigin(detail: string, mends: readonly Mend[], surroundings: Surroundings): string {
+  const [first] = mends
+  return first?.kind === 'secret' ? `${detail}${secretOrigin(first.name, surroundings)}` : detail
 }
 
 const leastNodeMajor = 24

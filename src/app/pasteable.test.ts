@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseEnvFile } from '#config/env-file.ts'
 import { asOwner, ingester, ownStack, remark, secret, setting, shellWord, sql } from '#core/mend.ts'
 import { pasteShell } from '../../test/support/paste.ts'
-import { pasteable } from './pasteable.ts'
+import { pasteable, secretOrigin } from './pasteable.ts'
 
 const folder = await mkdtemp(join(tmpdir(), "it's pasted "))
 after(() => rm(folder, { recursive: true }))
@@ -130,4 +130,21 @@ test('one that the env file has replaces it there, whatever it is made of, and n
     assert.deepEqual({ ...then }, { A_SECRET: value, B: '2' }, value)
     assert.doesNotMatch(await readFile(inFolder().envFile, 'utf8'), /wrong/)
   }
+})
+
+test('of a secret that is refused it is told where it was read, and when that file was changed', async () => {
+  const file = join(folder, 'a secret')
+  await writeFile(file, 'x')
+  await utimes(file, 0, 0)
+  const told = (environment: Readonly<Record<string, string>>) =>
+    secretOrigin('A_PASSWORD', { envFile: undefined, own: environment, environment })
+  assert.equal(told({}), '')
+  assert.equal(told({ A_PASSWORD: 'x' }), '; it was read from A_PASSWORD (from the environment)')
+  assert.equal(
+    told({ A_PASSWORD_FILE: file }),
+    '; it was read from A_PASSWORD_FILE (from the environment), a file last changed 1970-01-01T00:00:00.000Z',
+  )
+  assert.equal(told({ A_URL: 'x', A_PASSWORD: 'x' }), '; it was read from A_PASSWORD (from the environment)')
+  assert.equal(told({ A_URL: 'x' }), '; it was read from A_URL (from the environment)')
+  assert.match(told({ A_URL_FILE: file }), /A_URL_FILE \(from the environment\), a file last changed 1970/)
 })

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Environment } from '#config/environment.ts'
 import type { Mend } from '#core/mend.ts'
 import { shellWord } from '#core/mend.ts'
@@ -9,6 +10,20 @@ export interface Surroundings {
   readonly own: Environment
   /** Both together. */
   readonly environment: Environment
+}
+
+/**
+ * Where a secret that a server refuses was read, since that may not be the place that was changed; empty where none is
+ * set. The file's time tells whether a rotation has reached this machine.
+ */
+export function secretOrigin(name: string, surroundings: Surroundings): string {
+  const { environment } = surroundings
+  const url = name.replace(/_PASSWORD$/, '_URL')
+  const from = [name, `${name}_FILE`, url, `${url}_FILE`].find((one) => environment[one] !== undefined)
+  if (from === undefined) return ''
+  const path = from.endsWith('_FILE') ? environment[from] : undefined
+  const changedAt = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mtime
+  return `; it was read from ${origin(from, surroundings)}${changedAt ? `, a file last changed ${changedAt.toISOString()}` : ''}`
 }
 
 /** The text to paste into a shell: whole lines, below a comment where they are for something else. */
