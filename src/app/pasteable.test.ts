@@ -112,6 +112,15 @@ test('a secret is asked for, and gets where it is looked for', async () => {
   assert.equal(then.stdout, 'A_SECRET: x y')
 })
 
+test('where a file is named by what is no path, that is not repeated, and the variable takes its place', () => {
+  const environment = { A_SECRET_FILE: 'hunter2' }
+  assert.equal(
+    pasteable([secret('A_SECRET')], { envFile: undefined, own: environment, environment }),
+    "unset A_SECRET_FILE\nprintf 'A_SECRET: '; read -rs A_SECRET; export A_SECRET",
+  )
+  assert.doesNotMatch(pasteable([secret('A_SECRET')], inFolder(environment)), /hunter2/)
+})
+
 test('one that the env file has replaces it there, whatever it is made of, and nothing shows it', async () => {
   const secrets = [
     'plain',

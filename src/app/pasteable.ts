@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Environment } from '#config/environment.ts'
+import { isPlainPath } from '#config/secrets.ts'
 import type { Mend } from '#core/mend.ts'
 import { shellWord } from '#core/mend.ts'
 
@@ -62,7 +63,7 @@ function linesOf(mend: Mend, surroundings: Surroundings): readonly string[] {
     case 'setting':
       return settingLines(mend.values, surroundings)
     case 'secret':
-      return [secretLine(mend.name, surroundings)]
+      return secretLines(mend.name, surroundings)
   }
 }
 
@@ -146,6 +147,15 @@ function inQuotes(value: string): string {
   if (/^[\w@%+=:,./-]*$/.test(value)) return value
   const quote = [`'`, '`', '"'].find((one) => !value.includes(one)) ?? ''
   return `${quote}${value}${quote}`
+}
+
+/** A path that may be the secret itself is given up in favour of the variable. */
+function secretLines(name: string, surroundings: Surroundings): string[] {
+  const variable = `${name}_FILE`
+  const { [variable]: path, ...environment } = surroundings.environment
+  if (path === undefined || isPlainPath(path)) return [secretLine(name, surroundings)]
+  const removed = settingLines({ [variable]: '' }, surroundings)
+  return [...removed, secretLine(name, { ...surroundings, environment })]
 }
 
 /**

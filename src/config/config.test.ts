@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { configOf } from './config.ts'
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
+import { secretFiles } from './secrets.ts'
 import { spec } from './spec.ts'
 
 const needed = {
@@ -399,6 +400,15 @@ describe('faults', () => {
     const faults = faultsOf({ ...broken, INGESTER_POSTGRES_PASSWORD: 'hunter2' })
     assert.ok(faults.length > 20, 'everything else is wrong')
     assert.ok(!new ConfigFault(faults).message.includes('hunter2'))
+  })
+
+  test('nor does that of a URL in any variable', () => {
+    const url = 'postgres://user:hunter2@127.0.0.1:1/database'
+    for (const name of [...Object.keys(spec), ...secretFiles]) {
+      const faults = faultsOf({ ...needed, [name]: url }, ['scans'])
+      assert.ok(!faults.join().includes('hunter2'), faults.join())
+      assert.equal(faults.length > 0, !/PASSWORD$|POSTGRES_URL$/.test(name), name)
+    }
   })
 
   test('nor does that of Redis', () => {

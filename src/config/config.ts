@@ -8,7 +8,7 @@ import type { Resolved } from './resolve.ts'
 import { resolve } from './resolve.ts'
 import type { Secret } from './secrets.ts'
 import { isSecret, secretFiles } from './secrets.ts'
-import { looksLikeUrl, quoted } from './shown.ts'
+import { looksLikeUrl, mayHoldSecret, quoted } from './shown.ts'
 import { spec } from './spec.ts'
 import type { InWords } from './validators.ts'
 
@@ -67,12 +67,15 @@ function located(message: string, places: Readonly<Record<string, string>>): str
 
 /** Which there are is not known here. */
 function pipelineFaults({ pipeline }: Config, there: readonly string[] | undefined): string[] {
-  if (there === undefined || pipeline === undefined || there.includes(pipeline)) return []
+  // A URL is a fault already.
+  if (there === undefined || pipeline === undefined || looksLikeUrl(pipeline) || there.includes(pipeline))
+    return []
   return [`INGESTER_PIPELINE: ${unknownPipeline(pipeline, there)}`]
 }
 
 export function unknownPipeline(name: string, there: readonly string[]): string {
-  return `there is no pipeline ${quoted(name)}; there are: ${there.join(', ')}`
+  const which = mayHoldSecret(name) ? 'of this name, which is not repeated here' : quoted(name)
+  return `there is no pipeline ${which}; there are: ${there.join(', ')}`
 }
 
 const ofDatabase = /^(INGESTER_(POSTGRES_|PIPELINE$)|NODE_EXTRA_CA_CERTS$)/

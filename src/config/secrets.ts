@@ -1,5 +1,6 @@
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './fault.ts'
+import { hasUnseen, looksLikeUrl } from './shown.ts'
 import { readTextFile } from './text-file.ts'
 
 /**
@@ -67,7 +68,11 @@ function checked(secret: string, what: string): string {
   throw new ConfigFault([`${what} has ${found} in it, which is not part of a secret; take it out`])
 }
 
-/** Some put the secret itself where its path belongs. */
 function shownPath(path: string): string {
-  return /^\.{0,2}\//.test(path) && /^[\w@%+=:,./ -]+$/.test(path) && !path.startsWith('//') ? ` ${path}` : ''
+  return isPlainPath(path) ? ` ${path}` : ''
+}
+
+/** Some put the secret itself where its path belongs: what does not look like a path is not repeated. */
+export function isPlainPath(path: string): boolean {
+  return /^\.{0,2}\/[^/]/.test(path) && !looksLikeUrl(path) && !hasUnseen(path)
 }
