@@ -1,16 +1,15 @@
 import type { Command } from 'commander'
 import { CommanderError } from 'commander'
+import type { Exit } from '#app/exit-code.ts'
 import { endingOf, exitCode } from '#app/exit-code.ts'
 
-type Ending = ReturnType<typeof endingOf>
-
-/** What is told of an ending; the command is the one that ran, undefined where none did. */
-export type Telling = (ending: Ending, command: Command | undefined) => string
+/** The text that tells of an ending; the command is the one that ran, undefined where none did. */
+export type Telling = (exit: Exit, command: Command | undefined) => string | Promise<string>
 
 /** Does what the command line says; sets the exit code, and tells why if it is not 0. */
 export async function runProgram(
   program: Command,
-  telling: Telling = ({ message }) => message,
+  telling: Telling = (exit) => `${program.name()}: ${exit.stack ?? exit.message}`,
 ): Promise<void> {
   // Whoever reads has seen enough (`| head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -21,14 +20,14 @@ export async function runProgram(
   try {
     await program.hook('preAction', (_, running) => void (command = running)).parseAsync()
   } catch (error) {
-    process.exitCode = report(program.name(), error, (ending) => telling(ending, command))
+    process.exitCode = await report(error, (exit) => telling(exit, command))
   }
 }
 
-function report(name: string, error: unknown, telling: (ending: Ending) => string): number {
+async function report(error: unknown, telling: (exit: Exit) => string | Promise<string>): Promise<number> {
   // Commander has told the user already; its own code for wrong usage is 1.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
-  const ending = endingOf(error)
-  console.error(`${name}: ${telling(ending)}`)
-  return ending.code
+  const exit = endingOf(error)
+  console.error(await telling(exit))
+  return exit.code
 }

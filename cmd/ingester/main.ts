@@ -3,10 +3,25 @@ import { withEnvFile } from '#app/next-command.ts'
 import { runProgram } from '#argv/run-program.ts'
 import { ingesterProgram } from './program.ts'
 
-await runProgram(ingesterProgram(), ({ code, message }, command) => {
-  const isStart = command?.name() === 'run' && (code === exitCode.usage || code === exitCode.unreachable)
+/** What a platform runs rather than a person: its errors belong to its log. */
+let isService = false
+const program = ingesterProgram()
+program.hook('preAction', (_, command) => void (isService = command.name() === 'run'))
+
+await runProgram(program, async (exit, command) => {
+  const { code, stack } = exit
+  const isStart = isService && (code === exitCode.usage || code === exitCode.unreachable)
   const next = isStart ? '\nwhat is wrong, and what mends it: bin/ingester doctor' : ''
-  return withEnvFile(message + next, command?.opts()['envFile'])
+  const envFile: string | undefined = command?.opts()['envFile']
+  const message = withEnvFile(exit.message + next, envFile)
+  const isOfService = isService || command?.parent?.name() === 'migrate'
+  if (isOfService) {
+    const { fatalLogLine } = await import('#app/service-log.ts')
+    const line = fatalLogLine({ ...exit, message }, { isService, envFile })
+    if (line !== undefined) return line.trimEnd()
+  }
+  return `ingester: ${stack ?? message}`
 })
+const isRead = !isService || (await (await import('#app/service-log.ts')).flushServiceLog())
 // After a hard stop there may be connections that nobody waits for any more.
-if (process.exitCode === exitCode.unsettled) process.exit()
+if (!isRead || process.exitCode === exitCode.unsettled) process.exit()

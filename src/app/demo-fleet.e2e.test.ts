@@ -20,7 +20,12 @@ test('when one ingester does not start, those that did are stopped', async () =>
     },
   }
   const never = new AbortController().signal
-  const logger = createLogger({ level: 'info', output: 'json', write: (line) => void lines.push(line) })
+  const logger = createLogger({
+    level: 'info',
+    output: 'json',
+    service: { name: 'test', version: '1.2.3' },
+    write: (line) => void lines.push(line),
+  })
   const lines: string[] = []
   const starting = DemoFleet.start(config, { replicas: 2, signal: never, hurry: never }, logger)
   await assert.rejects(starting, /PostgreSQL at 127\.0\.0\.1:1\//)

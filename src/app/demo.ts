@@ -8,7 +8,6 @@ import type { Mixture } from '#demo/scan-generator.ts'
 import { differencesIn } from '#demo/verdict.ts'
 import { serveControl } from '#stack/control.ts'
 import type { Stack } from '#stack/stack.ts'
-import { createLogger } from '#telemetry/logger.ts'
 import { addressesOf, demoConfig } from './demo-config.ts'
 import type { FleetCounts, FleetProgress } from './demo-fleet.ts'
 import { DemoFleet } from './demo-fleet.ts'
@@ -21,6 +20,7 @@ import { startedUnlessStopped } from './stack.ts'
 import { placeFor, placing } from './stack-place.ts'
 import { statusTeller } from './stack-status.ts'
 import { makeTables } from './stack-tables.ts'
+import { openLog } from './service-log.ts'
 
 export interface DemoOptions extends Mixture {
   /** Publishing ends after so long, and the table is checked. Undefined: it ends with the signal. */
@@ -91,7 +91,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
   const { environment, writeLog, tell, signal, hurry } = options
   const { log } = demoConfig(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
-  const logger = createLogger({ ...log, write: writeLog })
+  const logger = openLog(log, writeLog ?? ((line) => void process.stderr.write(line)))
   const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
   await using stack = await startedUnlessStopped(environment, { redis, log: tell, signal })
   if (!stack) return undefined

@@ -11,12 +11,20 @@ export const exitCode = {
   unsettled: 5,
 } as const
 
-/** How an error ends a command: the code, and what to tell the user. A stack trace only for what nobody foresaw. */
-export function endingOf(error: unknown): { code: number; message: string } {
+/** How an error ends a command. */
+export interface Exit {
+  readonly code: number
+  /** What to tell the user. */
+  readonly message: string
+  /** Message and stack trace of what nobody foresaw. */
+  readonly stack?: string
+}
+
+export function endingOf(error: unknown): Exit {
   if (error instanceof ConfigFault || error instanceof ConfigurationError) {
     return { code: exitCode.usage, message: error.message }
   }
   if (error instanceof UnreachableError) return { code: exitCode.unreachable, message: error.message }
-  const trace = error instanceof Error && error.stack ? error.stack : messageOf(error)
-  return { code: exitCode.unexpected, message: trace }
+  const stack = error instanceof Error && error.stack ? { stack: error.stack } : {}
+  return { code: exitCode.unexpected, message: messageOf(error), ...stack }
 }

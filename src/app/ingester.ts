@@ -66,7 +66,12 @@ const abortLimitMs = 2000
 export async function startIngester(
   config: Config,
   logger: Logger,
-  options: { readonly observer?: Observer; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly observer?: Observer
+    readonly signal?: AbortSignal
+    /** For the metric. */
+    readonly logLinesDropped?: () => number
+  } = {},
 ): Promise<Ingester> {
   const pipeline = pipelineNamed(config.pipeline)
   const startup = new Startup(config.startupTimeoutMs, logger, options.signal)
@@ -78,6 +83,7 @@ export async function startIngester(
     deadLetterReasons: [...pipeline.rejections, refusedByDatabase],
     outstanding: () => engine.outstanding,
     oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
+    logLinesDropped: options.logLinesDropped ?? (() => 0),
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
   const onSilence = () => observer.connectionSilent?.()

@@ -4,11 +4,12 @@ import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { addressOf } from '#core/mend.ts'
-import { createLogger } from '#telemetry/logger.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
 import { startIngester } from './ingester.ts'
 import { psqlLine } from './psql-line.ts'
+import type { ServiceLog } from './service-log.ts'
+import { openServiceLog } from './service-log.ts'
 import { shutDown } from './shutdown.ts'
 import { version } from './version.ts'
 
@@ -37,15 +38,16 @@ export interface RunningService {
  */
 export async function serve({ config, warnings }: LoadedConfig, options: ServeOptions): Promise<number> {
   const began = performance.now()
-  const logger = createLogger(config.log)
+  const log = openServiceLog(config)
+  const { logger } = log
   for (const warning of warnings) logger.warn({}, warning)
   warnOfPlaintext(config, logger)
 
-  const ingester = await startUnlessStopped(config, logger, options.stop)
+  const ingester = await startUnlessStopped(config, log, options.stop)
   if (!ingester) return exitCode.done
   const startSeconds = Math.round((performance.now() - began) / 100) / 10
   const running = { config, ingester, startSeconds, psql: psqlLine(config.postgres) }
-  if (config.log.output === 'json') logStart(running, logger)
+  if (config.log.output !== 'console') logStart(running, logger)
   else if (talkative.has(config.log.level)) options.started(running)
 
   const failure = await Promise.race([ingester.failed, aborted(options.stop)])
@@ -87,11 +89,11 @@ function logStart({ config, ingester, startSeconds }: RunningService, logger: Lo
 /** Undefined where the user did not wait for it: nothing was taken, so nothing is left undone. */
 async function startUnlessStopped(
   config: Config,
-  logger: Logger,
+  { logger, linesDropped }: ServiceLog,
   stop: AbortSignal,
 ): Promise<Ingester | undefined> {
   try {
-    return await startIngester(config, logger, { signal: stop })
+    return await startIngester(config, logger, { signal: stop, logLinesDropped: linesDropped })
   } catch (error) {
     if (!stop.aborted) throw error
     logger.info({}, 'stopped before it had started')

@@ -347,7 +347,7 @@ describe('faults', () => {
     ['INGESTER_HTTP_PORT', '65536', /from 0 to 65535/],
     ['INGESTER_POSTGRES_SSL_MODE', 'prefer', /disable, require, verify-ca, verify-full/],
     ['INGESTER_LOG_LEVEL', 'INFO', /trace, debug, info/],
-    ['INGESTER_LOG_OUTPUT', 'text', /json, console/],
+    ['INGESTER_LOG_OUTPUT', 'text', /json, console, gcp/],
     ['INGESTER_DEAD_LETTER', 'file', /table/],
     ['INGESTER_POSTGRES_USER', ' ', /must be a name of 1 to 63 bytes/],
     ['INGESTER_TOPICID', 'projects/p/topics/t', /3 to 255 letters, digits/],

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { InWords } from './validators.ts'
+import { logOutputs } from './log-output.ts'
 import {
   address,
   bytes,
@@ -22,7 +23,6 @@ import {
 
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
-const logOutputs = ['json', 'console'] as const
 
 const ingest = {
   INGESTER_PIPELINE: text({ default: 'scans', desc: 'What to ingest: source, decoder and table.' }),
@@ -176,7 +176,7 @@ const logs = {
   INGESTER_LOG_LEVEL: oneOf(logLevels)({ default: 'info', desc: 'The least that is worth a line.' }),
   INGESTER_LOG_OUTPUT: oneOf(logOutputs)({
     default: 'json',
-    desc: 'To stderr: json for machines, console for people.',
+    desc: 'Format of the log on stderr: json; console for people; gcp for Google Cloud.',
   }),
 }
 

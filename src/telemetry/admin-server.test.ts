@@ -15,6 +15,7 @@ const metrics = createMetrics({
   version: '1.2.3',
   outstanding: () => 0,
   oldestOutstandingSeconds: () => 0,
+  logLinesDropped: () => 0,
 })
 
 const start = (options: Partial<AdminServerOptions> = {}) =>

@@ -1,32 +1,62 @@
+import type { LoggerOptions as PinoOptions } from 'pino'
 import { pino } from 'pino'
-import { PinoPretty, prettyFactory } from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 import type { Logger } from '#core/logger.ts'
+import type { Service } from './cloud-logging.ts'
+import { cloudLogging } from './cloud-logging.ts'
+import { escapeControls, showEscapes } from './escapes.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
+/** `json` for machines, `console` for people, `gcp` for Google Cloud's Logging and Error Reporting. */
+export type LogOutput = 'json' | 'console' | 'gcp'
+
+/** Takes a whole line, newline included; in `console` the line's fields follow it on lines of their own. */
+export type WriteLine = (line: string, isError: boolean) => void
+
 export interface LoggerOptions {
   readonly level: (typeof logLevels)[number]
-  /** `json` for machines, `console` for people. */
-  readonly output: 'json' | 'console'
-  /** Takes whole lines, newline included; default: stderr. */
-  readonly write?: ((lines: string) => void) | undefined
+  readonly output: LogOutput
+  readonly service: Service
+  readonly write: WriteLine
 }
 
-/** Where a value must not be, it is not: these names are masked wherever a line's fields have them. */
+/** Redacted fields, wherever a line has them. */
 const secretNames = ['password', '*.password', 'token', '*.token', 'authorization', '*.authorization']
 
-/** Logs to stderr: stdout is for data. Each line is written before the call returns, so none is lost at the end. */
-export function createLogger({ level, output, write }: LoggerOptions): Logger {
-  const options = { level, base: null, redact: { paths: secretNames, censor: '***' } }
-  if (output === 'json') {
-    const destination = write ? { write } : pino.destination({ dest: 2, sync: true })
-    return pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime }, destination)
-  }
+/** A log that neither a value nor a message can draw on: control characters stand as escapes in every output. */
+export function createLogger({ level, output, service, write }: LoggerOptions): Logger {
+  return pino({ ...optionsOf(output, service), level }, destinationOf(output, write))
+}
+
+/** The line, newline included, that tells of the error which ended the process; whatever the level, it is told. */
+export function fatalLine(output: LogOutput, service: Service, fields: object, message: string): string {
+  const lines: string[] = []
+  const destination = destinationOf(output, (line) => lines.push(line))
+  pino({ ...optionsOf(output, service), level: 'fatal' }, destination).fatal(fields, message)
+  return lines.join('')
+}
+
+function optionsOf(output: LogOutput, service: Service): PinoOptions {
+  const common = { base: null, redact: { paths: secretNames, censor: '***' } }
+  if (output === 'console') return common
+  if (output === 'gcp') return { ...common, ...cloudLogging(service) }
+  return { ...common, timestamp: pino.stdTimeFunctions.isoTime }
+}
+
+const errorLevel = 50
+
+function destinationOf(output: LogOutput, write: WriteLine) {
   const colorize = process.stderr.isTTY && process.stderr.hasColors()
-  const pretty = { colorize, translateTime: 'SYS:HH:MM:ss.l' }
-  if (write) {
-    const format = prettyFactory(pretty)
-    return pino(options, { write: (line) => write(format(line)) })
+  const pretty = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' })
+  return {
+    // Asks pino for the level of each line.
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write(line: string) {
+      const json = line.trimEnd()
+      const text = output === 'console' ? pretty(showEscapes(json)) : `${escapeControls(json)}\n`
+      write(text, this.lastLevel >= errorLevel)
+    },
   }
-  return pino(options, PinoPretty({ ...pretty, destination: 2, sync: true }))
 }

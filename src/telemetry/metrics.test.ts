@@ -16,6 +16,7 @@ const metricsWith = (options: Partial<MetricsOptions> = {}) =>
     deadLetterReasons: ['bad-ip', 'not-json'],
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,
+    logLinesDropped: () => 0,
     ...options,
   })
 
@@ -60,6 +61,7 @@ const types = {
   ingester_streams_open: 'gauge',
   ingester_streams_silent_total: 'counter',
   ingester_postgres_connections_silent_total: 'counter',
+  ingester_log_lines_dropped_total: 'counter',
   ingester_build_info: 'gauge',
 }
 

@@ -14,6 +14,7 @@ export interface MetricsOptions {
   /** Read when the metrics are. */
   readonly outstanding: () => number
   readonly oldestOutstandingSeconds: () => number
+  readonly logLinesDropped: () => number
 }
 
 export interface Metrics {
@@ -130,6 +131,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'ingester_streams_silent_total',
     help: 'StreamingPull calls replaced since nothing came on them, not even a heartbeat',
     registers,
+  })
+  const logLinesDropped: Counter = new Counter({
+    name: 'ingester_log_lines_dropped_total',
+    help: 'Log lines dropped because their reader did not keep up or is gone',
+    registers,
+    collect: () => {
+      logLinesDropped.reset()
+      logLinesDropped.inc(options.logLinesDropped())
+    },
   })
   const buildInfo = new Gauge({
     name: 'ingester_build_info',

@@ -22,6 +22,9 @@ const enough = {
   PUBSUB_EMULATOR_HOST: nowhere,
 }
 
+/** What ends `run` is otherwise a line of JSON. */
+const forPeople = { INGESTER_LOG_OUTPUT: 'console' }
+
 async function outcome(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   await using program = startIngesterProgram(args, { env })
   const code = await program.ended
@@ -30,6 +33,7 @@ async function outcome(args: readonly string[], env: Readonly<Record<string, str
 
 test('wrong configuration: all faults at once, each with its mend, exit 2', async () => {
   const { code, talk } = await outcome(['run'], {
+    ...forPeople,
     INGESTER_PIPELINE: 'nope',
     INGESTER_FLUSH_INTERVAL: 'soon',
     INGESTER_POSTGRES_SSL_MODE: 'maybe',
@@ -75,7 +79,7 @@ test('whoever reads only the beginning of what is printed gets that, and no erro
 })
 
 test('the env file is read by the program, and its faults are told: exit 2', async () => {
-  const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'])
+  const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'], forPeople)
   assert.equal(code, 2)
   assert.match(talk, /the env file "\/nowhere\/at-all.env" cannot be read/)
 })
@@ -242,14 +246,14 @@ test('what ends a start names the doctor, once, with the env file that it is to 
     [3, unreachable],
   ] as const) {
     await writeFile(envFile, lines(variables).join(''))
-    const run = await outcome(['run', '--env-file', envFile])
+    const run = await outcome(['run', '--env-file', envFile], forPeople)
     assert.equal(run.code, code)
     assert.ok(
       run.talk.endsWith(`\nwhat is wrong, and what mends it: bin/ingester doctor --env-file ${envFile}\n`),
     )
     assert.equal(run.talk.split('bin/ingester doctor').length, 2)
   }
-  assert.match((await outcome(['run'])).talk, /: bin\/ingester doctor\n$/)
+  assert.match((await outcome(['run'], forPeople)).talk, /: bin\/ingester doctor\n$/)
   assert.doesNotMatch((await outcome(['migrate', 'up'])).talk, /doctor/)
   await rm(folder, { recursive: true })
 })

@@ -17,6 +17,7 @@ test('every metric that a document for operators names is exposed, with the suff
     version: '1',
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,
+    logLinesDropped: () => 0,
   })
   const types = [...(await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)]
   const exposed = new Set(
