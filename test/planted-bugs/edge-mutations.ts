@@ -64,4 +64,33 @@ export const edgeMutations: readonly Mutation[] = [
     ],
     suites: ['simulation'],
   },
+  {
+    name: 'redrive to the default topic',
+    wouldDo: 'a dead letter is published where its subscription does not listen, and marked as redriven',
+    edits: [
+      {
+        file: 'src/app/redrive.ts',
+        before: '  return topic\n}\n',
+        after: '  return `projects/${pubsub.projectId}/topics/${topicId}`\n}\n',
+      },
+      {
+        file: 'src/app/redrive.ts',
+        before: '  if (now === topic) return\n',
+        after: '  if (now) return\n',
+      },
+    ],
+    suites: ['redrive, real emulator and PostgreSQL'],
+  },
+  {
+    name: 'partial result ignored',
+    wouldDo: 'one stale ack id gives up the leases of the whole request, and all its messages are redelivered',
+    edits: [
+      {
+        file: 'src/pubsub/ack-id-request.ts',
+        before: '    if (named.length > 0) {\n',
+        after: '    if (named.length === ackIds.length) {\n',
+      },
+    ],
+    suites: ['ack ids, real emulator'],
+  },
 ]

@@ -15,7 +15,7 @@ export interface Mutation {
   /** What it would do in production. */
   readonly wouldDo: string
   readonly edits: readonly Edit[]
-  /** The suites that may catch it, in this order. They draw their own cases; none has one for this bug. */
+  /** The suites that may catch it, in this order. */
   readonly suites: readonly SuiteName[]
 }
 

@@ -1,4 +1,4 @@
-// The suites that draw their own cases, and what one run of each says.
+// The suites that may catch a bug, and what one run of each says.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -25,6 +25,11 @@ const testFiles = {
   },
   'rotated password, real PostgreSQL': { file: 'src/postgres/rotation.pg.test.ts' },
   'rotated password, real Redis': { file: 'src/redis/rotation.redis.test.ts' },
+  'redrive, real emulator and PostgreSQL': {
+    file: 'test/e2e/redrive.e2e.test.ts',
+    only: "it goes to the subscription's own topic",
+  },
+  'ack ids, real emulator': { file: 'src/pubsub/exactly-once.e2e.test.ts', only: '^(extensions|acks): ' },
   'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
   'protocol, real Redis': {
     file: 'test/simulation/simulated-redis.redis.test.ts',
