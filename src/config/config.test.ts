@@ -330,6 +330,12 @@ describe('faults', () => {
   ]
   const notFlags = ['TRUE', 'False', '1', '0', 'yes', 'no', 'on', 't', ' true', 'false ', ' ']
   const wrong: readonly (readonly [name: string, value: string, mend: RegExp])[] = [
+    ['INGESTER_PROJECTID', 'my-project\n', /not "my-project\\n"$/],
+    ['INGESTER_PROJECTID', '"my-project"', /not "\\"my-project\\""; leave out the quotes/],
+    ['INGESTER_PROJECTID', 'my-pro\u{200b}ject', /not "my-pro\\u\{200b\}ject"$/],
+    ['INGESTER_SUBSCRIPTIONID', 'scan-sub\r', /not "scan-sub\\r"$/],
+    ['INGESTER_POSTGRES_DB', 'scans\u{a0}', /not "scans\\u\{a0\}"$/],
+    ['INGESTER_HTTP_HOST', ' ::1', /not " ::1"$/],
     ['INGESTER_ACK_DEADLINE', '9s', /from 10s to 600s/],
     ['INGESTER_ACK_DEADLINE', '11m', /from 10s to 600s/],
     ['INGESTER_ACK_DEADLINE', '30', /10s, 100ms or 72h/],

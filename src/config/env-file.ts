@@ -46,7 +46,7 @@ export function parseEnvFile(text: string): EnvFile {
     const found = inQuotes(all, at, raw, quote)
     if (!found) {
       faults.push({ line, message: `the quote ${quote} is not closed` })
-      // Known all the same, so that it is not missed as well.
+      // Not guessed at: as if it were empty.
       values.set(name, '')
       continue
     }

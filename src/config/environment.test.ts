@@ -67,6 +67,49 @@ describe('the env file', () => {
   })
 })
 
+describe('what is wrong with an env file', () => {
+  const right = 'INGESTER_POSTGRES_URL=postgres://u:p@h/d\n'
+
+  test('is told at once: lines that say nothing and wrong values, with their lines, and unknown names', () => {
+    const path = file(
+      `${right}FOO BAR=1\nINGESTER_WORKER_COUNT=two\nINGESTER_NOPE=1\nINGESTER_PROJECTID="x\n`,
+    )
+    assert.throws(
+      () => loadConfig(path),
+      (error) => {
+        assert.ok(error instanceof ConfigFault)
+        assert.deepEqual(
+          error.message.split('\n').map((line) => line.replaceAll(path, 'FILE').trim()),
+          [
+            'wrong configuration:',
+            'FILE, line 2: there is a blank in the name; write NAME=value, or # in front of a comment',
+            'FILE, line 5: the quote " is not closed',
+            'INGESTER_PROJECTID is not set; for example INGESTER_PROJECTID=my-project',
+            'INGESTER_WORKER_COUNT: must be a whole number from 1 to 256, not "two" (FILE, line 3)',
+            'INGESTER_NOPE is not known, and ignored (FILE, line 4)',
+          ],
+        )
+        return true
+      },
+    )
+  })
+
+  test('a byte order mark is nothing; another encoding is a fault', () => {
+    const text = `INGESTER_PROJECTID=my-project\n${right}`
+    assert.equal(loadConfig(file(`\u{feff}${text}`)).config.pubsub.projectId, 'my-project')
+    for (const bytes of [
+      Buffer.from(text, 'utf16le'),
+      Buffer.from(`\u{feff}${text}`, 'utf16le'),
+      Buffer.from(`\u{feff}${text}`, 'utf16le').swap16(),
+      Buffer.from(`${text}# é`, 'latin1'),
+    ]) {
+      const path = file('')
+      writeFileSync(path, bytes)
+      assert.match(faultsOf(() => loadConfig(path)).join(), /^the env file .*save it as UTF-8$/)
+    }
+  })
+})
+
 describe('an empty value counts as absent', () => {
   test('in the environment and in the file', () => {
     setEnvironment({ INGESTER_TOPICID: '', INGESTER_LOG_LEVEL: '' })
