@@ -83,7 +83,8 @@ export const edgeMutations: readonly Mutation[] = [
   },
   {
     name: 'partial result ignored',
-    wouldDo: 'one stale ack id gives up the leases of the whole request, and all its messages are redelivered',
+    wouldDo:
+      'one stale ack id gives up the leases of the whole request, and all its messages are redelivered',
     edits: [
       {
         file: 'src/pubsub/ack-id-request.ts',
