@@ -17,6 +17,8 @@ test('an ingester that is running already is no fault, wherever it listens', asy
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,
     logLinesDropped: () => 0,
+    lockedRecords: () => 0,
+    refusedRecords: () => 0,
   })
   for (const host of ['127.0.0.1', '0.0.0.0']) {
     const readiness = { notReadyBecause: () => ['held'], degradedBecause: () => [] }

@@ -84,6 +84,8 @@ export async function startIngester(
     outstanding: () => engine.outstanding,
     oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
     logLinesDropped: options.logLinesDropped ?? (() => 0),
+    lockedRecords: () => engine.lockedRecords,
+    refusedRecords: () => engine.refusedRecords,
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
   const onSilence = () => observer.connectionSilent?.()

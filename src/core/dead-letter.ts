@@ -1,5 +1,6 @@
 import type { Delivery } from './delivery.ts'
 import type { Rejection } from './pipeline.ts'
+import type { LockWait } from './writer.ts'
 
 /** The reason of messages over the size limit: of their data only the beginning may have been kept. */
 export const tooLarge = 'too-large'
@@ -20,5 +21,5 @@ export interface DeadLetterStore {
    *
    * @throws WriteFailure whatever went wrong
    */
-  store(letters: readonly DeadLetter[]): Promise<void>
+  store(letters: readonly DeadLetter[], wait?: LockWait): Promise<void>
 }

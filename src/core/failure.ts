@@ -4,6 +4,7 @@
  * - `bad-row`: a row that the database refuses; find it
  * - `schema-drift`: the table is not what the pipeline expects; hold until somebody mends it
  * - `conflict`: again at once
+ * - `locked`: other transactions hold some of the rows; write the others, and these when they are free
  * - `too-big`: the statement ran out of time; halve the batch
  * - `infrastructure`: hold and retry until it works
  * - `no-rights`: hold until somebody mends it
@@ -13,6 +14,7 @@ export const failureClasses = [
   'bad-row',
   'schema-drift',
   'conflict',
+  'locked',
   'too-big',
   'infrastructure',
   'no-rights',

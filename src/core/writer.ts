@@ -1,5 +1,11 @@
 import type { KeyedRecord } from './keyed-record.ts'
 
+/**
+ * How long a statement waits for a row that another transaction holds: `usual` is longer than writers like ourselves
+ * need, `brief` is just enough to see that it is held.
+ */
+export type LockWait = 'usual' | 'brief'
+
 /** Puts records where they are kept. */
 export interface Writer {
   /**
@@ -8,7 +14,15 @@ export interface Writer {
    *
    * @throws WriteFailure whatever went wrong; the records may or may not have been stored
    */
-  write(records: readonly KeyedRecord[]): Promise<number>
+  write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number>
+
+  /**
+   * Those of the records whose rows another transaction holds at this moment, as far as that is visible: a row that is
+   * being inserted is not. Waits for none.
+   *
+   * @throws WriteFailure
+   */
+  locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]>
 
   /**
    * Writes a row that stands in the table to itself, by the same statement, and takes that back: nothing changes, but it

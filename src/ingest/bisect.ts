@@ -32,9 +32,10 @@ export interface Found {
  * A neighbour that placed no row, since an equal or newer one stands there, was checked only in itself: no foreign key
  * was looked up for it, no trigger fired. It shows nothing to rows for whose refusal others may be to blame.
  *
- * @param attempt writes and settles its entries, or throws a WriteFailure; says what was committed
+ * @param attempt writes and settles its entries, or throws a WriteFailure; says what was committed. Of one entry alone it
+ *   does not throw `locked`: that one is set aside
  * @param takes writes a committed entry once more; throws a WriteFailure where the table does not take it any more
- * @throws WriteFailure of any other class than `bad-row` and `unknown`, or of `takes`; `schema-drift` after 20 refusals
+ * @throws WriteFailure of any other class than `bad-row`, `unknown` and `locked`, or of `takes`; `schema-drift` after 20 refusals
  *   in a row
  */
 export async function bisect(
@@ -51,9 +52,9 @@ export async function bisect(
     try {
       accept(await attempt(part))
     } catch (error) {
-      if (!isRowsFault(error)) throw error
-      if (part.length > 1) await searchHalves(part)
-      else if (part[0]) refuse(part[0], error)
+      if (part.length > 1 && (isRowsFault(error) || isLocked(error))) await searchHalves(part)
+      else if (part[0] && isRowsFault(error)) refuse(part[0], error)
+      else throw error
     }
   }
 
@@ -103,6 +104,10 @@ export async function refusedAgain(refused: readonly Refused[], attempt: Attempt
 
 export function isRowsFault(error: unknown): error is WriteFailure {
   return error instanceof WriteFailure && (error.class === 'bad-row' || error.class === 'unknown')
+}
+
+export function isLocked(error: unknown): boolean {
+  return error instanceof WriteFailure && error.class === 'locked'
 }
 
 function drift(last: WriteFailure): WriteFailure {

@@ -17,6 +17,8 @@ import { arrivalsOf } from './entry.ts'
 import { Hold } from './hold.ts'
 import { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
+import type { LockedCount } from './lock-log.ts'
+import { LockLog, lockedCount, lockedReason } from './lock-log.ts'
 import { RefusalLog, refusalReasons } from './refusal-log.ts'
 
 export interface EngineOptions {
@@ -51,6 +53,7 @@ export class Engine {
   readonly #burial: Burial
   readonly #holds: readonly Hold[]
   readonly #refusalLog: RefusalLog
+  readonly #lockLog: LockLog
   readonly #abort = new AbortController()
 
   constructor(options: EngineOptions, ports: EnginePorts) {
@@ -61,6 +64,7 @@ export class Engine {
     const lettersHold = this.#newHold('dead letters')
     this.#holds = [tableHold, lettersHold]
     this.#refusalLog = new RefusalLog(ports.pipeline.sink.name, ports.logger, ports.clock)
+    this.#lockLog = new LockLog(ports.pipeline.sink.name, ports.logger, ports.clock)
     this.#burial = new Burial({ ...ports, store: ports.deadLetters, hold: lettersHold, ledger: this.#ledger })
     this.#lanes = Array.from({ length: options.workers }, () => this.#newLane(options, tableHold))
   }
@@ -83,13 +87,30 @@ export class Engine {
 
   /** Why single rows wait while the others are written, one line a cause; empty while all is well. */
   get waitingBecause(): readonly string[] {
+    const { name } = this.#ports.pipeline.sink
     const refusals = this.#refused().flatMap(({ refusal }) => refusal ?? [])
-    return refusalReasons(this.#ports.pipeline.sink.name, refusals)
+    const locked = this.#lockedForLong()
+    return [
+      ...refusalReasons(name, refusals),
+      ...(locked ? [lockedReason(name, locked, this.#ports.clock.now())] : []),
+      ...this.#burial.waitingBecause,
+    ]
+  }
+
+  /** Records whose rows other transactions hold. */
+  get lockedRecords(): number {
+    return this.#locked().length
+  }
+
+  /** Records that were refused and wait for a proof that it is their own fault. */
+  get refusedRecords(): number {
+    return this.#refused().length
   }
 
   /** Age of the longest outstanding delivery of which nothing else says why it waits, in seconds. */
   get oldestUnexplainedSeconds(): number {
-    const explained = new Set(this.#refused().flatMap(deliveriesOf))
+    const waiting = [...this.#refused(), ...this.#locked()]
+    const explained = new Set([...waiting.flatMap(deliveriesOf), ...this.#burial.locked])
     const oldest = this.#ledger.oldestBut(explained)
     return oldest ? (this.#ports.clock.now() - oldest.receivedAtMs) / 1000 : 0
   }
@@ -145,12 +166,19 @@ export class Engine {
       ledger: this.#ledger,
       aborted: this.#abort.signal,
       park: (entry) => lane.park(entry),
+      parkLocked: (entry) => lane.parkLocked(entry),
       bury: (letter) => this.#burial.add(letter),
       waiting: () => this.#refused(),
       tellRefused: (refusal) => this.#refusalLog.tell(refusal),
       readmit: (arrivals) => arrivals.forEach((arrival) => lane.add(arrival)),
     }
-    const lane = new Lane({ ...options, clock, write: (entries) => writeBatch(entries, ports) })
+    const retryLocked = async (entries: readonly Entry[]) => {
+      const refused = await writeBatch(entries, ports, true)
+      this.#lockLog.tell(this.#lockedForLong())
+      return refused
+    }
+    const write = (entries: readonly Entry[]) => writeBatch(entries, ports)
+    const lane = new Lane({ ...options, clock, write, retryLocked })
     return lane
   }
 
@@ -158,6 +186,19 @@ export class Engine {
   #refused(): readonly Entry[] {
     const all = this.#lanes.flatMap((lane) => lane.refused)
     return all.filter(({ winner }) => this.#ledger.isOpen(winner.delivery))
+  }
+
+  #locked(): readonly Entry[] {
+    const all = this.#lanes.flatMap((lane) => lane.locked)
+    return all.filter(({ winner }) => this.#ledger.isOpen(winner.delivery))
+  }
+
+  #lockedForLong(): LockedCount | undefined {
+    const now = this.#ports.clock.now()
+    return lockedCount(
+      this.#locked().map(({ lockedSinceMs = now }) => lockedSinceMs),
+      now,
+    )
   }
 
   #newHold(name: string): Hold {

@@ -40,6 +40,8 @@ export interface Entry {
   linedUpAtMs: number
   /** Since when it has been waiting for somebody else who is writing its key; ms of the monotonic clock. */
   busySinceMs?: number
+  /** Since when another transaction is known to hold its row; ms of the monotonic clock. */
+  lockedSinceMs?: number
 }
 
 export function newEntry(winner: Arrival, linedUpAtMs: number): Entry {
@@ -55,11 +57,17 @@ export function join(entry: Entry, other: Entry): void {
   const order = compareRecords(other.winner.record, entry.winner.record)
   const strikes = order === 0 ? Math.max(entry.strikes, other.strikes) : (order > 0 ? other : entry).strikes
   const refusal = (order > 0 ? undefined : entry.refusal) ?? (order < 0 ? undefined : other.refusal)
-  const busySince = [entry.busySinceMs, other.busySinceMs].filter((ms) => ms !== undefined)
+  const busySince = earlier(entry.busySinceMs, other.busySinceMs)
+  const lockedSince = earlier(entry.lockedSinceMs, other.lockedSinceMs)
   for (const arrival of arrivalsOf(other)) fold(entry, arrival)
   entry.strikes = strikes
   entry.refusal = refusal
-  if (busySince.length > 0) entry.busySinceMs = Math.min(...busySince)
+  if (busySince !== undefined) entry.busySinceMs = busySince
+  if (lockedSince !== undefined) entry.lockedSinceMs = lockedSince
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 }
 
 /** Folds an arrival of the same key in. Of two equal ones the earlier stays: they are the same record. */
@@ -72,4 +80,11 @@ export function fold(entry: Entry, arrival: Arrival): void {
   } else {
     entry.losers.push(arrival)
   }
+}
+
+/** Of its rows, those of the losers included. */
+export function bytesOf({ winner, losers }: Entry): number {
+  let { bytes } = winner.record
+  for (const { record } of losers) bytes += record.bytes
+  return bytes
 }

@@ -1,7 +1,7 @@
 import type { Cache, Verdict } from '#core/cache.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { Observer, Step } from '#core/observer.ts'
-import type { Writer } from '#core/writer.ts'
+import type { LockWait, Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Entry } from './entry.ts'
 import type { Ledger } from './ledger.ts'
@@ -39,7 +39,12 @@ export interface Written {
  * @returns what was written: neither the stale nor the parked
  * @throws WriteFailure of step 2, with the claims taken back
  */
-export async function flush(entries: readonly Entry[], token: string, ports: FlushPorts): Promise<Written> {
+export async function flush(
+  entries: readonly Entry[],
+  token: string,
+  ports: FlushPorts,
+  wait: LockWait = 'usual',
+): Promise<Written> {
   const { cache, writer, ledger, observer } = ports
   const step = stopwatch(ports)
 
@@ -55,7 +60,7 @@ export async function flush(entries: readonly Entry[], token: string, ports: Flu
   observer.sealed?.(records.length)
   let placed: number
   try {
-    placed = await writer.write(records)
+    placed = await writer.write(records, wait)
   } catch (failure) {
     await begun.release(records)
     throw failure

@@ -26,7 +26,7 @@ function newLane(options: Partial<LaneOptions> = {}) {
     return promise
   }
   const bounds = { maxBatchRecords: 100, maxBatchBytes: 10_000, flushIntervalMs: 0 }
-  const lane = new Lane({ ...bounds, clock, write, ...options })
+  const lane = new Lane({ ...bounds, clock, write, retryLocked: write, ...options })
   const add = (...texts: readonly string[]) => {
     for (const text of texts) lane.add(arrivalOf(text))
     lane.poke()

@@ -1,6 +1,7 @@
 import type { Clock } from '#runtime/clock.ts'
 import type { Arrival, Entry } from './entry.ts'
-import { fold, join, newEntry } from './entry.ts'
+import { bytesOf, fold, join, newEntry } from './entry.ts'
+import { LockedEntries } from './locked-entries.ts'
 import { Park } from './park.ts'
 
 /** How long entries that were refused alone wait for neighbours before they are tried alone again. */
@@ -14,6 +15,8 @@ export interface LaneOptions {
   readonly clock: Clock
   /** Writes a batch; resolves when it is done with it, with the entries that must wait for neighbours. */
   readonly write: (entries: readonly Entry[]) => Promise<readonly Entry[]>
+  /** Likewise, of entries whose rows were locked and may still be. */
+  readonly retryLocked: (entries: readonly Entry[]) => Promise<readonly Entry[]>
 }
 
 /**
@@ -26,6 +29,7 @@ export interface LaneOptions {
 export class Lane {
   readonly #options: LaneOptions
   readonly #park: Park
+  readonly #locked: LockedEntries
   readonly #pending = new Map<string, Entry>()
   #bytes = 0
   /** When the first of those that came back from the park is due: they have waited before. */
@@ -33,11 +37,14 @@ export class Lane {
   #refused: readonly Entry[] = []
   #retryAtMs = 0
   #writing = false
+  /** The last batch was one of those that were locked. */
+  #hasRetried = false
   #draining = false
   #cancelTimer: (() => void) | undefined
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#locked = new LockedEntries(options)
     this.#park = new Park({
       clock: options.clock,
       maxEntries: options.maxBatchRecords,
@@ -50,9 +57,19 @@ export class Lane {
     return this.#refused
   }
 
+  /** Entries whose rows other transactions hold. */
+  get locked(): readonly Entry[] {
+    return this.#locked.all
+  }
+
   /** Takes an arrival in. Call `poke` after the last one of a group. */
   add(arrival: Arrival): void {
     const { key, bytes } = arrival.record
+    const locked = this.#locked.size > 0 ? this.#locked.get(key) : undefined
+    if (locked) {
+      fold(locked, arrival)
+      return
+    }
     this.#bytes += bytes
     const entry = this.#pending.get(key)
     if (entry) {
@@ -65,9 +82,12 @@ export class Lane {
   /** Writes if something is due, else makes sure that it will be. */
   poke(): void {
     if (this.#writing) return
-    const waitMs = this.#dueInMs()
-    if (waitMs <= 0) void this.#writeDue()
-    else if (waitMs < Infinity) this.#pokeIn(waitMs)
+    const [dueMs, retryMs] = [this.#dueInMs(), this.#locked.dueInMs()]
+    // By turns: neither holds the other up for longer than a batch.
+    const isRetry = retryMs <= 0 && (dueMs > 0 || !this.#hasRetried)
+    if (isRetry) void this.#retryLocked()
+    else if (dueMs <= 0) void this.#writeDue()
+    else if (Math.min(dueMs, retryMs) < Infinity) this.#pokeIn(Math.min(dueMs, retryMs))
   }
 
   /** Takes in an entry of the batch that somebody else is writing; false: it has waited enough. */
@@ -75,9 +95,21 @@ export class Lane {
     return this.#park.admit(entry)
   }
 
-  /** From now on everything is due at once. */
+  /** Takes in an entry of the batch whose row another transaction holds, with what came for its key meanwhile. */
+  parkLocked(entry: Entry): void {
+    const { key } = entry.winner.record
+    const pending = this.#pending.get(key)
+    if (pending) {
+      this.#remove(key, bytesOf(pending))
+      join(entry, pending)
+    }
+    this.#locked.add(entry)
+  }
+
+  /** From now on everything is due at once. What is locked is waited for. */
   drain(): void {
     this.#draining = true
+    this.#locked.retrySoon()
     this.#park.drain()
     this.poke()
   }
@@ -87,6 +119,11 @@ export class Lane {
     const { clock, flushIntervalMs } = this.#options
     for (const entry of entries) {
       const { key } = entry.winner.record
+      const locked = this.#locked.get(key)
+      if (locked) {
+        join(locked, entry)
+        continue
+      }
       this.#bytes += bytesOf(entry)
       const pending = this.#pending.get(key)
       if (pending) join(pending, entry)
@@ -116,9 +153,21 @@ export class Lane {
   async #writeDue(): Promise<void> {
     this.#cancelTimer?.()
     this.#writing = true
+    this.#hasRetried = false
     this.#refused = await this.#options.write(this.#take())
     this.#writing = false
     this.#retryAtMs = this.#options.clock.now() + refusedRetryMs
+    this.poke()
+  }
+
+  async #retryLocked(): Promise<void> {
+    this.#cancelTimer?.()
+    this.#writing = true
+    this.#hasRetried = true
+    const refused = await this.#options.retryLocked(this.#locked.take())
+    this.#locked.tried()
+    this.#refused = [...this.#refused, ...refused]
+    this.#writing = false
     this.poke()
   }
 
@@ -158,10 +207,4 @@ export class Lane {
     this.#pending.delete(key)
     this.#bytes -= bytes
   }
-}
-
-function bytesOf({ winner, losers }: Entry): number {
-  let { bytes } = winner.record
-  for (const { record } of losers) bytes += record.bytes
-  return bytes
 }

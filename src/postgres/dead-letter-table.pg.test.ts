@@ -5,9 +5,10 @@ import fc from 'fast-check'
 import type { DeadLetter } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
+import { freshDatabase, patient, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
 import { alwaysAsync } from '../../test/support/seed.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
+import type { LockWaits } from './lock-wait.ts'
 
 const server = await startTestServer({ deadlock_timeout: '100ms' })
 const subscription = 'projects/p/subscriptions/s'
@@ -33,7 +34,7 @@ function letter(delivery: Partial<Delivery> = {}, said: Partial<DeadLetter> = {}
   }
 }
 
-const tableIn = (database: TestDatabase, options: { subscription?: string } = {}) =>
+const tableIn = (database: TestDatabase, options: { subscription?: string; waits?: LockWaits } = {}) =>
   new DeadLetterTable(database.pool(), { pipeline: 'scans', subscription, maxMessageBytes: 1000, ...options })
 
 const seen = ({ query }: TestDatabase) =>
@@ -203,7 +204,7 @@ test('none at all', async () => {
 
 test('replicas that store the same letters in opposite orders do not deadlock', async () => {
   await using database = await freshDatabase(server)
-  const table = tableIn(database)
+  const table = tableIn(database, { waits: patient })
   const letters = ['1', '2', '3'].map((messageId) => letter({ messageId }))
   await table.store(letters)
   const holder = await database.connect()

@@ -1,10 +1,13 @@
 import type pg from 'pg'
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
+import type { LockWait } from '#core/writer.ts'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 import { durable } from './durable.ts'
 import type { TableStatements } from './examined-table.ts'
 import { ExaminedTable } from './examined-table.ts'
+import type { LockWaits } from './lock-wait.ts'
+import { lockWaits } from './lock-wait.ts'
 import { deadLetters } from './needed-tables.ts'
 
 /** Of a message that is over the size limit only the beginning is kept. */
@@ -54,6 +57,7 @@ export interface DeadLetterTableOptions {
   /** Full name. */
   readonly subscription: string
   readonly maxMessageBytes: number
+  readonly waits?: LockWaits
 }
 
 /**
@@ -65,11 +69,11 @@ export class DeadLetterTable implements DeadLetterStore {
   readonly #options: DeadLetterTableOptions
 
   constructor(pool: pg.Pool, options: DeadLetterTableOptions) {
-    this.#table = new ExaminedTable(pool, deadLetters, statements)
+    this.#table = new ExaminedTable(pool, deadLetters, statements, options.waits ?? lockWaits)
     this.#options = options
   }
 
-  async store(letters: readonly DeadLetter[]): Promise<void> {
+  async store(letters: readonly DeadLetter[], wait?: LockWait): Promise<void> {
     const { pipeline, subscription, maxMessageBytes } = this.#options
     const rows = [...Map.groupBy(letters, ({ delivery }) => identityOf(delivery)).values()]
     const last = rows.map((same) => same.at(-1) as DeadLetter)
@@ -87,7 +91,7 @@ export class DeadLetterTable implements DeadLetterStore {
       column(({ delivery }) => delivery.deliveryAttempt),
       arrayLiteral(rows.map((same) => same.length)),
     ]
-    await this.#table.write(values, rows.length)
+    await this.#table.write(values, rows.length, wait)
   }
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { DeadLetter } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
+import { freshDatabase, patient, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
 import { DeadLetterTable, keptOfTooLargeBytes } from './dead-letter-table.ts'
 import type { DeadLetterFilter } from './dead-letters.ts'
 import {
@@ -288,7 +288,12 @@ test('letters that come again while they are locked wait, in whatever order: no 
   await untilBlocked(database, 1)
   const discarding = moveLetters(await database.connect(), [1, 2, 3], 'new', 'discarded')
   await untilBlocked(database, 2)
-  const table = new DeadLetterTable(database.pool(), { pipeline: 'scans', subscription, maxMessageBytes })
+  const table = new DeadLetterTable(database.pool(), {
+    pipeline: 'scans',
+    subscription,
+    maxMessageBytes,
+    waits: patient,
+  })
   const deliveries = ['c', 'b', 'a'].map((messageId, at) => ({ messageId, publishTimeMs: start + at }))
   const rest = { ackId: 'a', orderingKey: '', attributes: {}, data: Buffer.from('data'), deliveryAttempt: 1 }
   const storing = table.store(

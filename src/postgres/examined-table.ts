@@ -1,5 +1,8 @@
 import type pg from 'pg'
 import { WriteFailure } from '#core/failure.ts'
+import type { LockWait } from '#core/writer.ts'
+import type { LockWaits } from './lock-wait.ts'
+import { limitedWait, orLockedTable } from './lock-wait.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
@@ -61,20 +64,23 @@ export class ExaminedTable {
   readonly #pool: pg.Pool
   readonly #needed: NeededTable
   readonly #statements: TableStatements
+  readonly #waits: LockWaits
   readonly #writeText: string
   readonly #lookText: string
   readonly #examineText: string
   #examined: Examined | undefined
 
-  constructor(pool: pg.Pool, needed: NeededTable, statements: TableStatements) {
+  constructor(pool: pg.Pool, needed: NeededTable, statements: TableStatements, waits: LockWaits) {
     this.#pool = pool
+    this.#waits = waits
     this.#needed = needed
     this.#statements = statements
     const shape = shapeSql(needed)
     const expected = `$${statements.parameters + 1}::text`
+    const wait = `$${statements.parameters + 2}`
     this.#writeText = `WITH found AS MATERIALIZED (SELECT ${shape} AS shape),
 placed AS (
-${statements.insert(`(SELECT shape FROM found) = ${expected}`)}
+${statements.insert(`(SELECT shape FROM found) = ${expected} AND ${limitedWait(wait)}`)}
 RETURNING 1)
 SELECT (SELECT count(*)::integer FROM placed) AS placed, (SELECT nullif(shape, ${expected}) FROM found) AS shape`
     this.#lookText = `SELECT look.*, current_setting('${keptSetting}')::integer AS kept,
@@ -88,13 +94,23 @@ FROM (${statements.look}) AS look`
    *
    * @param values one for each parameter of the statements
    * @param count of the rows that they make
+   * @param wait for a row that another transaction holds
    * @returns how many were placed; the others found newer ones
-   * @throws WriteFailure `schema-drift` where the table is not fit, `bad-row` where a trigger or rule has discarded rows
+   * @throws WriteFailure `schema-drift` where the table is not fit, `bad-row` where a trigger or rule has discarded
+   *   rows, `locked` where a row was waited for in vain
    */
-  async write(values: readonly unknown[], count: number): Promise<number> {
+  async write(values: readonly unknown[], count: number, wait: LockWait = 'usual'): Promise<number> {
+    try {
+      return await this.#write(values, count, this.#waits[wait])
+    } catch (failure) {
+      throw await orLockedTable(failure, this.#pool, this.#needed.name)
+    }
+  }
+
+  async #write(values: readonly unknown[], count: number, wait: string): Promise<number> {
     for (let examinations = 0; examinations < maxExaminations; examinations += 1) {
       const examined = this.#examined
-      const { placed, shape } = await this.#attempt(values, count, examined).catch((error: unknown) =>
+      const { placed, shape } = await this.#attempt(values, count, wait, examined).catch((error: unknown) =>
         this.#explain(error, examined),
       )
       if (shape === null) return placed
@@ -107,21 +123,31 @@ FROM (${statements.look}) AS look`
     return `table ${this.#needed.name}`
   }
 
-  #attempt(values: readonly unknown[], count: number, examined: Examined | undefined): Promise<Answer> {
+  #attempt(
+    values: readonly unknown[],
+    count: number,
+    wait: string,
+    examined: Examined | undefined,
+  ): Promise<Answer> {
     return examined && needsLook(examined.shape)
-      ? this.#writeAndLook(values, count, examined)
-      : this.#writeAtOnce(values, examined)
+      ? this.#writeAndLook(values, count, wait, examined)
+      : this.#writeAtOnce(values, wait, examined)
   }
 
-  async #writeAtOnce(values: readonly unknown[], examined: Examined | undefined): Promise<Answer> {
+  async #writeAtOnce(
+    values: readonly unknown[],
+    wait: string,
+    examined: Examined | undefined,
+  ): Promise<Answer> {
     const { name } = this.#needed
-    const statement = this.#statement(values, examined)
+    const statement = this.#statement(values, wait, examined)
     const { rows } = await runStatement<Answer>(this.#pool, statement, this.#where, name)
     return rows[0] as Answer
   }
 
-  #statement(values: readonly unknown[], examined: Examined | undefined): pg.QueryConfig {
-    return { name: this.#statements.name, text: this.#writeText, values: [...values, examined?.text ?? ''] }
+  #statement(values: readonly unknown[], wait: string, examined: Examined | undefined): pg.QueryConfig {
+    const all = [...values, examined?.text ?? '', wait]
+    return { name: this.#statements.name, text: this.#writeText, values: all }
   }
 
   /**
@@ -136,7 +162,7 @@ FROM (${statements.look}) AS look`
       await client.query(this.#statements.countingInsert, [...values])
       return true
     }
-    const { rows } = await runOn<Answer>(client, this.#statement(values, examined))
+    const { rows } = await runOn<Answer>(client, this.#statement(values, this.#waits.usual, examined))
     return rows[0]?.shape === null
   }
 
@@ -144,10 +170,16 @@ FROM (${statements.look}) AS look`
    * The locks of the rows and of the table are kept until the end: what was looked at is what is committed. The catalog
    * is read as it is once the table is locked, whatever level the database gives its transactions.
    */
-  #writeAndLook(values: readonly unknown[], count: number, examined: Examined): Promise<Answer> {
+  #writeAndLook(
+    values: readonly unknown[],
+    count: number,
+    wait: string,
+    examined: Examined,
+  ): Promise<Answer> {
     const write = async (client: pg.PoolClient): Promise<Answer> => {
       await client.query(
-        `SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
+        `SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '${wait}';
+         SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
       )
       const { rowCount } = await client.query(this.#statements.countingInsert, [...values])
       const placed = rowCount ?? 0

@@ -5,7 +5,13 @@ import { inspect } from 'node:util'
 import { WriteFailure } from '#core/failure.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, scanRecord, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
+import {
+  freshDatabase,
+  patient,
+  scanRecord,
+  startTestServer,
+  untilBlocked,
+} from '../../test/support/postgres.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import { TableWriter } from './table-writer.ts'
@@ -233,16 +239,16 @@ test('57014: the statement time-out', async () => {
   is(failure, 'too-big', '57014')
 })
 
-test('55P03: the lock time-out of a role', async () => {
+test('55P03: a row that another transaction holds, whatever lock_timeout the role has', async () => {
   await using database = await freshDatabase(server)
   const role = await createRole(database)
-  await database.query(`ALTER ROLE ${role.user} SET lock_timeout = '100ms'`)
-  is(await whileLocked(database, () => failureOf(database, role)), 'conflict', '55P03')
+  await database.query(`ALTER ROLE ${role.user} SET lock_timeout = '1h'`)
+  is(await whileLocked(database, () => failureOf(database, role)), 'locked', '55P03')
 })
 
 test('40P01: the victim of a deadlock', async () => {
   await using database = await freshDatabase(server)
-  const writer = new TableWriter(database.pool({ poolSize: 1 }), scans.sink)
+  const writer = new TableWriter(database.pool({ poolSize: 1 }), scans.sink, patient)
   const batch = (version: number) => [scanRecord(1, version, secret), scanRecord(2, version, secret)]
   await writer.write(batch(1))
   const other = await database.connect()

@@ -20,7 +20,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['42501', 'no-rights'], // insufficient_privilege
   ['28', 'no-rights'], // invalid authorization
   ['3D000', 'no-rights'], // database does not exist
-  ['55P03', 'conflict'], // lock_not_available
+  ['55P03', 'locked'], // lock_not_available
   ['40', 'conflict'], // deadlock_detected, serialization_failure
   ['26000', 'conflict'], // prepared statement does not exist: again, on a connection that prepares it anew
   ['42P05', 'conflict'], // prepared statement exists already: likewise

@@ -11,6 +11,7 @@ import {
   scanRecord,
   startTestServer,
   until,
+  patient,
   untilBlocked,
 } from '../../test/support/postgres.ts'
 import { signalEach } from '../../test/support/signal-each.ts'
@@ -58,7 +59,7 @@ test('a row that is refused does not cost the connection', async () => {
 test('a backend that is terminated while it writes: infrastructure, and the next write has a new one', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ poolSize: 1 })
-  const writer = new TableWriter(pool, scans.sink)
+  const writer = new TableWriter(pool, scans.sink, patient)
   await writer.write([scanRecord(1, 1, '')])
   const backend = await backendOf(pool)
   const holder = await database.connect()
@@ -154,7 +155,7 @@ test('a frozen server: the client gives up, on statements and on new connections
 test('kill -9 of the whole server, with a statement and an idle connection: infrastructure until it is back', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool()
-  const writer = new TableWriter(pool, scans.sink)
+  const writer = new TableWriter(pool, scans.sink, patient)
   await Promise.all([1, 2].map((at) => writer.write([scanRecord(at, 1, '')])))
   const holder = await database.connect()
   await holder.query('BEGIN; SELECT FROM scan_results FOR UPDATE')

@@ -1,10 +1,13 @@
 import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
-import type { Writer } from '#core/writer.ts'
+import type { LockWait, Writer } from '#core/writer.ts'
 import type { Scalar } from './array-literal.ts'
 import { arrayLiteral } from './array-literal.ts'
+import type { TableStatements } from './examined-table.ts'
 import { ExaminedTable, keptSetting } from './examined-table.ts'
+import { lockWaits, orLockedTable } from './lock-wait.ts'
+import { lockedRowsSql } from './locked-rows.ts'
 import { neededSink } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { standingRowSql } from './standing-row.ts'
@@ -16,21 +19,44 @@ export class TableWriter implements Writer {
   readonly #pool: pg.Pool
   readonly #table: PostgresTable
   readonly #examined: ExaminedTable
+  readonly #lockedText: string
 
-  constructor(pool: pg.Pool, table: PostgresTable) {
+  constructor(pool: pg.Pool, table: PostgresTable, waits = lockWaits) {
     this.#pool = pool
     this.#table = table
-    this.#examined = new ExaminedTable(pool, neededSink(table), {
+    const statements: TableStatements = {
       name: `upsert_${table.name}`,
       insert: (condition) => upsertSql(table, { condition }),
       countingInsert: upsertSql(table, { countKeptIn: keptSetting }),
       look: lookSql(table),
       parameters: table.columns.length,
-    })
+    }
+    this.#examined = new ExaminedTable(pool, neededSink(table), statements, waits)
+    this.#lockedText = lockedRowsSql(table)
   }
 
-  async write(records: readonly KeyedRecord[]): Promise<number> {
-    return this.#examined.write(this.#parametersOf(records.map(({ values }) => values)), records.length)
+  write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
+    const rows = records.map(({ values }) => values)
+    return this.#examined.write(this.#parametersOf(rows), records.length, wait)
+  }
+
+  async locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]> {
+    const { name, key, columns } = this.#table
+    const values = key.map((column) => {
+      const at = columns.findIndex((one) => one.name === column)
+      return arrayLiteral(records.map((record) => record.values[at] ?? null))
+    })
+    const statement = { name: `locked_${name}`, text: this.#lockedText, values }
+    // Taken back, so that it is no commit that waits for a standby.
+    const look = async (client: pg.PoolClient) => {
+      const { rows } = await runOn<[number]>(client, { ...statement, rowMode: 'array' })
+      return rows.flatMap(([position]) => records[position - 1] ?? [])
+    }
+    try {
+      return await runAndRollBack(this.#pool, look, `table ${name}`)
+    } catch (failure) {
+      throw await orLockedTable(failure, this.#pool, name)
+    }
   }
 
   async rewriteStanding(): Promise<boolean> {

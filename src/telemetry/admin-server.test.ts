@@ -16,6 +16,8 @@ const metrics = createMetrics({
   outstanding: () => 0,
   oldestOutstandingSeconds: () => 0,
   logLinesDropped: () => 0,
+  lockedRecords: () => 0,
+  refusedRecords: () => 0,
 })
 
 const start = (options: Partial<AdminServerOptions> = {}) =>

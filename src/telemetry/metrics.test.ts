@@ -17,6 +17,8 @@ const metricsWith = (options: Partial<MetricsOptions> = {}) =>
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,
     logLinesDropped: () => 0,
+    lockedRecords: () => 0,
+    refusedRecords: () => 0,
     ...options,
   })
 
@@ -51,6 +53,8 @@ const types = {
   ingester_flush_seconds: 'histogram',
   ingester_publish_to_commit_seconds: 'histogram',
   ingester_oldest_outstanding_seconds: 'gauge',
+  ingester_locked_records: 'gauge',
+  ingester_refused_records: 'gauge',
   ingester_dead_letters_total: 'counter',
   ingester_write_failures_total: 'counter',
   ingester_held: 'gauge',

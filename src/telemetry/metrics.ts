@@ -15,6 +15,8 @@ export interface MetricsOptions {
   readonly outstanding: () => number
   readonly oldestOutstandingSeconds: () => number
   readonly logLinesDropped: () => number
+  readonly lockedRecords: () => number
+  readonly refusedRecords: () => number
 }
 
 export interface Metrics {
@@ -57,6 +59,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
     help: 'How long the oldest outstanding delivery has been here',
     registers,
     collect: () => oldest.set(options.oldestOutstandingSeconds()),
+  })
+  const locked: Gauge = new Gauge({
+    name: 'ingester_locked_records',
+    help: 'Records that wait for rows that other transactions hold',
+    registers,
+    collect: () => locked.set(options.lockedRecords()),
+  })
+  const refused: Gauge = new Gauge({
+    name: 'ingester_refused_records',
+    help: 'Records that the database refused and that are not yet proven to be at fault',
+    registers,
+    collect: () => refused.set(options.refusedRecords()),
   })
   const batchRecords = new Histogram({
     name: 'ingester_batch_records',

@@ -18,6 +18,8 @@ test('every metric that a document for operators names is exposed, with the suff
     outstanding: () => 0,
     oldestOutstandingSeconds: () => 0,
     logLinesDropped: () => 0,
+    lockedRecords: () => 0,
+    refusedRecords: () => 0,
   })
   const types = [...(await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)]
   const exposed = new Set(

@@ -115,6 +115,18 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['innocent rows', 'simulation'],
   },
   {
+    name: 'lone row dead-lettered without proof',
+    wouldDo: 'the first row of a table that accepts none goes to the dead letters',
+    edits: [
+      {
+        file: isolate,
+        before: '    return await writer.rewriteStanding()\n',
+        after: '    return true\n',
+      },
+    ],
+    suites: ['refused and locked, real PostgreSQL'],
+  },
+  {
     name: 'double settle',
     wouldDo: 'a delivery that a hard stop gave back is acked as well, and the counts do not add up',
     edits: [
@@ -134,8 +146,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: burial,
-        before: '      if (await this.#stored(letters)) {\n',
-        after: '      this.#settle(letters)\n      if (await this.#stored(letters)) {\n',
+        before: '      await store.store(letters, wait)\n',
+        after: '      this.#settle(letters)\n      await store.store(letters, wait)\n',
       },
     ],
     suites: ['simulation', 'every delivery'],
@@ -164,8 +176,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: lane,
-        before: '    else if (waitMs < Infinity) this.#pokeIn(waitMs)\n',
-        after: '',
+        before: '    else if (Math.min(dueMs, retryMs) < Infinity) this.#pokeIn(Math.min(dueMs, retryMs))\n',
+        after: '    else if (retryMs < Infinity) this.#pokeIn(retryMs)\n',
       },
     ],
     suites: ['simulation', 'every delivery'],

@@ -97,6 +97,30 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['simulation', 'faulty network, real PostgreSQL'],
   },
   {
+    name: 'a locked key waited for',
+    wouldDo: 'one row that an application holds keeps its whole batch, and the lane, from being written',
+    edits: [
+      {
+        file: 'src/postgres/lock-wait.ts',
+        before: "set_config('lock_timeout', ${parameter}::text, true)",
+        after: "set_config('lock_timeout', left(${parameter}::text, 0) || '0', true)",
+      },
+    ],
+    suites: ['refused and locked, real PostgreSQL'],
+  },
+  {
+    name: 'a foreign key taken for proof',
+    wouldDo: 'with the parents gone every new row goes to the dead letters',
+    edits: [
+      {
+        file: 'src/postgres/sqlstate.ts',
+        before: "  return code === '23502' || ",
+        after: "  return code === '23502' || code === '23503' || ",
+      },
+    ],
+    suites: ['refused and locked, real PostgreSQL'],
+  },
+  {
     name: 'connection reused after a time-out',
     wouldDo: 'the next statements wait on a connection that answers no more',
     edits: [

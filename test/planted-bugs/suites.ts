@@ -31,6 +31,7 @@ const testFiles = {
   },
   'ack ids, real emulator': { file: 'src/pubsub/exactly-once.e2e.test.ts', only: '^(extensions|acks): ' },
   'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
+  'refused and locked, real PostgreSQL': { file: 'test/properties/refused-and-locked.pg.test.ts' },
   'protocol, real Redis': {
     file: 'test/simulation/simulated-redis.redis.test.ts',
     only: '^any calls have the same answers',

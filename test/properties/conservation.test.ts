@@ -62,6 +62,8 @@ const step = fc.oneof(
   fc.record({ advanceMs: fc.constantFrom(0, 5, 10, 1000) }),
   /** The writer is done with its batch, and has refused these of it, by index. */
   fc.record({ refused: fc.uniqueArray(fc.nat(9), { maxLength: 4 }) }),
+  /** It is done, and has found the rows of these locked. */
+  fc.record({ locked: fc.uniqueArray(fc.nat(9), { maxLength: 4 }) }),
 )
 
 test('a lane hands each arrival to the writer once, unless the writer gives it back', async () => {
@@ -70,12 +72,14 @@ test('a lane hands each arrival to the writer once, unless the writer gives it b
       const clock = new VirtualClock()
       const settled: Arrival[] = []
       let writing: { entries: readonly Entry[]; done: (refused: readonly Entry[]) => void } | undefined
-      const finish = (indexes: readonly number[]) => {
+      const finish = (indexes: readonly number[], areLocked = false) => {
         const { entries, done } = writing ?? { entries: [], done: () => {} }
         writing = undefined
         const isRefused = (_: Entry, i: number) => indexes.includes(i)
         settled.push(...entries.filter((entry, i) => !isRefused(entry, i)).flatMap(arrivalsOf))
-        done(entries.filter(isRefused))
+        const left = entries.filter(isRefused)
+        if (areLocked) left.forEach((entry) => lane.parkLocked(entry))
+        done(areLocked ? [] : left)
         return clock.settle()
       }
       const write = (entries: readonly Entry[]) => {
@@ -87,7 +91,7 @@ test('a lane hands each arrival to the writer once, unless the writer gives it b
         writing = { entries, done: resolve }
         return promise
       }
-      const lane = new Lane({ ...bounds, clock, write })
+      const lane = new Lane({ ...bounds, clock, write, retryLocked: write })
       const added: Arrival[] = []
       for (const one of steps) {
         if ('add' in one) {
@@ -96,6 +100,7 @@ test('a lane hands each arrival to the writer once, unless the writer gives it b
           for (const arrival of arrivals) lane.add(arrival)
           lane.poke()
         } else if ('refused' in one) await finish(one.refused)
+        else if ('locked' in one) await finish(one.locked, true)
         else await clock.advance(one.advanceMs)
       }
       lane.drain()

@@ -56,7 +56,7 @@ export function drawPlan(seed: number): Plan {
     shuffle: random.pick([0, 0, 3, 20]),
     dawdleMs: random.pick([0, 0, 50, 2000]),
     ignoresFlowControl,
-    events: [...published, ...faults(random, replicas, lengthMs)].sort((a, b) => a.atMs - b.atMs),
+    events: [...published, ...faults(random, replicas, workload, lengthMs)].sort((a, b) => a.atMs - b.atMs),
   }
 }
 
@@ -103,9 +103,10 @@ const windowsMs = [20, 300, 2000, 15_000, 40_000]
 const disorders: readonly Disorder[] = ['infrastructure', 'schema-drift', 'conflict', 'too-big', 'no-rights']
 
 /** A fault's kind, and how to draw one. */
-function kinds(random: Random, replicas: number): ((atMs: number) => PlannedEvent)[] {
+function kinds(random: Random, replicas: number, keys: number): ((atMs: number) => PlannedEvent)[] {
   const forMs = () => random.pick(windowsMs)
   const replica = () => random.below(replicas)
+  const someKeys = () => Array.from({ length: keys }, (_, key) => key).filter(() => random.below(3) === 0)
   const restartMs = () => random.pick([0, 100, 5000, 20_000])
   return [
     (atMs) => ({ atMs, do: 'crash', replica: replica(), restartMs: restartMs() }),
@@ -115,6 +116,7 @@ function kinds(random: Random, replicas: number): ((atMs: number) => PlannedEven
     (atMs) => ({ atMs, do: 'postgres away', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres frozen', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres disorder', forMs: forMs(), disorder: random.pick(disorders) }),
+    (atMs) => ({ atMs, do: 'postgres rows held', keys: someKeys(), forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres cuts connections' }),
     (atMs) => ({ atMs, do: 'redis away', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'redis frozen', forMs: forMs() }),
@@ -129,10 +131,15 @@ function kinds(random: Random, replicas: number): ((atMs: number) => PlannedEven
   ]
 }
 
-function faults(random: Random, replicas: number, lengthMs: number): PlannedEvent[] {
+function faults(
+  random: Random,
+  replicas: number,
+  workload: Plan['workload'],
+  lengthMs: number,
+): PlannedEvent[] {
   const atMs = () => random.below(lengthMs)
   const chance = random.pick([0, 0.1, 0.25, 0.5])
-  const events = kinds(random, replicas).flatMap((draw) =>
+  const events = kinds(random, replicas, workloads[workload].keys).flatMap((draw) =>
     random.next() < chance ? Array.from({ length: 1 + random.below(3) }, () => draw(atMs())) : [],
   )
   // What nobody knows buries a row that fails alone three times while others commit: each edge of a window may look

@@ -62,7 +62,7 @@ export class SimulatedPostgresClient extends EventEmitter {
   /** Resolves when the server has answered. */
   #send(statement: Statement): Promise<Result> {
     const { host, postgres } = this.#pool
-    const { wire, story } = postgres
+    const { wire, story, server } = postgres
     const isWrite = statement.name?.startsWith('upsert_') === true
     if (isWrite) host.at('write sent')
     if (!host.alive) return never()
@@ -70,7 +70,12 @@ export class SimulatedPostgresClient extends EventEmitter {
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     const travelMs = fate === 'late' ? wire.lateMs(queryTimeoutMs) : wire.latencyMs()
     const work = (): void => {
-      const outcome = this.#execute(statement)
+      const waitMs = server.lockWaitMs(statement)
+      if (waitMs === undefined) execute(false)
+      else wire.after(waitMs, () => execute(server.lockWaitMs(statement) !== undefined))
+    }
+    const execute = (isLocked: boolean): void => {
+      const outcome = isLocked ? this.#lockTimeout(statement) : this.#execute(statement)
       const executed = outcome instanceof Error ? 'write failed' : 'write executed'
       if (statement.name) host.at(isWrite ? executed : 'letters executed')
       if (fate === 'late') story.count('postgres: landed after its caller had given up')
@@ -86,6 +91,13 @@ export class SimulatedPostgresClient extends EventEmitter {
     if (fate === 'request lost') wire.after(travelMs, () => this.#break())
     else wire.after(travelMs, () => postgres.receive(work))
     return promise
+  }
+
+  #lockTimeout({ name }: Statement): Error {
+    const { host, postgres } = this.#pool
+    postgres.story.count('postgres: a row is locked')
+    postgres.story.tell('postgres', () => `${host.name} ${name}: waited for a row in vain`)
+    return databaseError('55P03')
   }
 
   #execute(statement: Statement): Result | Error {

@@ -43,6 +43,7 @@ async function open(): Promise<OpenTable> {
   return {
     writer: {
       write: (records) => inTime(writer.write(records)),
+      locked: (records) => inTime(writer.locked(records)),
       rewriteStanding: () => inTime(writer.rewriteStanding()),
     },
     deadLetters: { store: (letters) => inTime(deadLetters.store(letters)) },

@@ -13,7 +13,7 @@ export interface Statement {
 
 export interface Result {
   readonly rowCount: number
-  readonly rows: readonly (Record<string, unknown> | readonly string[])[]
+  readonly rows: readonly (Record<string, unknown> | readonly (string | number)[])[]
 }
 
 export interface Letter {
@@ -31,7 +31,8 @@ export interface TableObserver {
 export const disorders = {
   infrastructure: ['57P03', '53100', '53300', '08006', '58030', '25006'],
   'schema-drift': ['42P01', '42703', '42804'],
-  conflict: ['40001', '40P01', '55P03'],
+  conflict: ['40001', '40P01'],
+  locked: ['55P03'],
   'too-big': ['57014'],
   'no-rights': ['42501', '28000', '3D000'],
   unknown: ['XX001'],
@@ -47,6 +48,8 @@ export class SimulatedPostgres {
   /** By subscription, message id and publish time. */
   readonly letters = new Map<string, Letter>()
   epoch = 1
+  /** Keys whose rows an application holds, or inserts and has not committed. */
+  readonly held = new Set<string>()
   disorder: Disorder | undefined
   /** What the rows refer to is gone: those that stand are accepted as they are, and nothing is placed. */
   parentsLost = false
@@ -63,12 +66,30 @@ export class SimulatedPostgres {
    * @param isTakenBack whether this is part of a transaction that ends with ROLLBACK
    * @throws pg.DatabaseError; nothing has happened then
    */
-  execute({ name, values }: Statement, isTakenBack = false): Result {
+  execute({ name, text, values }: Statement, isTakenBack = false): Result {
     if (this.disorder) throw this.errorOf(this.disorder)
     if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[], isTakenBack)
+    if (name === `locked_${this.#table.name}`) return this.#lockedPositions(values as readonly string[])
     if (name === `standing_${this.#table.name}`) return this.#standing()
     if (name === 'store_dead_letters') return this.#bury(values as readonly string[])
+    // No table is locked as a whole here.
+    if (text.includes('pg_locks')) return { rowCount: 0, rows: [] }
     return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}`, shape: null }] }
+  }
+
+  /** How long a statement waits, if it needs a row that an application holds; undefined where it needs none. */
+  lockWaitMs({ name, values }: Statement): number | undefined {
+    if (name !== `upsert_${this.#table.name}`) return undefined
+    const isHeld = this.rowsOf(values as readonly string[]).some(({ key }) => this.held.has(key))
+    return isHeld ? Number.parseInt(String(values.at(-1)), 10) : undefined
+  }
+
+  /** Those that are there and held: what is being inserted is not seen. */
+  #lockedPositions(values: readonly string[]): Result {
+    const columns = values.map(elementsOf)
+    const keys = (columns[0] ?? []).map((_, row) => keyOf(columns.map((column) => column[row])))
+    const positions = keys.flatMap((key, at) => (this.held.has(key) && this.rows.has(key) ? [[at + 1]] : []))
+    return { rowCount: positions.length, rows: positions }
   }
 
   /** Another one each time, of those that mean the same. */
@@ -112,7 +133,7 @@ export class SimulatedPostgres {
 
   /** Any row, in the order of the columns. */
   #standing(): Result {
-    const all = [...this.rows.values()]
+    const all = [...this.rows.values()].filter(({ key }) => !this.held.has(key))
     const row = all[this.#errors % Math.max(1, all.length)]
     return row ? { rowCount: 1, rows: [this.#valuesOf(row)] } : { rowCount: 0, rows: [] }
   }

@@ -12,9 +12,17 @@ export class StoreTroubles {
   readonly #clock: Clock
   readonly #postgres: PostgresEndpoint
   readonly #redis: RedisEndpoint
+  readonly #nameOf: (key: number) => string
   readonly #copies: { readonly atMs: number; readonly restore: () => void }[] = []
 
-  constructor(clock: Clock, postgres: PostgresEndpoint, redis: RedisEndpoint) {
+  /** @param nameOf the key of a row in the table */
+  constructor(
+    clock: Clock,
+    postgres: PostgresEndpoint,
+    redis: RedisEndpoint,
+    nameOf: (key: number) => string,
+  ) {
+    this.#nameOf = nameOf
     this.#clock = clock
     this.#postgres = postgres
     this.#redis = redis
@@ -47,6 +55,12 @@ export class StoreTroubles {
           event.forMs,
           () => (postgres.server.disorder = event.disorder),
           () => (postgres.server.disorder = undefined),
+        )
+      case 'postgres rows held':
+        return this.during(
+          event.forMs,
+          () => event.keys.forEach((key) => postgres.server.held.add(this.#nameOf(key))),
+          () => event.keys.forEach((key) => postgres.server.held.delete(this.#nameOf(key))),
         )
       case 'postgres loses parents':
         return this.during(

@@ -1,5 +1,5 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Writer } from '#core/writer.ts'
+import type { LockWait, Writer } from '#core/writer.ts'
 import { statementBreaches, statementCountBreaches } from '../oracle/bounds.ts'
 import type { Watched } from './host.ts'
 import type { Plan } from './plan.ts'
@@ -22,6 +22,11 @@ export class TappedWriter implements Writer {
     this.#story = story
   }
 
+  async locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]> {
+    if (!this.#replica.alive) return new Promise(() => {})
+    return await this.#writer.locked(records)
+  }
+
   async rewriteStanding(): Promise<boolean> {
     const { name, alive } = this.#replica
     if (!alive) return new Promise(() => {})
@@ -29,7 +34,7 @@ export class TappedWriter implements Writer {
     return await this.#writer.rewriteStanding()
   }
 
-  async write(records: readonly KeyedRecord[]): Promise<number> {
+  async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
     const { name, alive } = this.#replica
     const { workers, maxBatchRecords } = this.#plan
     if (!alive) return new Promise(() => {})
@@ -49,7 +54,7 @@ export class TappedWriter implements Writer {
     }
     for (const key of keys) this.#underWay.add(key)
     try {
-      return await this.#writer.write(records)
+      return await this.#writer.write(records, wait)
     } finally {
       this.#statements -= 1
       for (const key of keys) this.#underWay.delete(key)

@@ -63,7 +63,9 @@ export class Universe {
     const redis = new WatchedRedis(this.clock, this.story, this.#judge)
     this.#postgres = new PostgresEndpoint(postgres, wire('postgres', 1), this.story)
     this.#redis = new RedisEndpoint(redis, wire('redis', 2), this.story)
-    this.#troubles = new StoreTroubles(this.clock, this.#postgres, this.#redis)
+    this.#troubles = new StoreTroubles(this.clock, this.#postgres, this.#redis, (key) =>
+      this.#workload.rowKeyOf(key),
+    )
     const dice = random(3)
     this.broker = new SimulatedBroker({
       clock: this.clock,
@@ -143,6 +145,7 @@ export class Universe {
     }
     this.#postgres.server.disorder = undefined
     this.#postgres.server.parentsLost = false
+    this.#postgres.server.held.clear()
     this.#redis.refusal = undefined
     this.broker.wire.weather = calm
     this.broker.comeBack()

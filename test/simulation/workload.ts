@@ -20,6 +20,8 @@ export interface Workload {
   readonly invalid: readonly string[]
   textOf(message: PlannedMessage): string
   meaningOf(message: PlannedMessage): Meaning
+  /** A key's row, as {@link keyOf} names it. */
+  rowKeyOf(key: number): string
 }
 
 /** The row's identity: the values of its key columns, as text. */
@@ -47,6 +49,7 @@ const wordWorkload: Workload = {
   textOf: ({ key, version, content, invalid }) =>
     invalid === undefined ? `${wordOf(key)} ${version} ${content}` : 'nonsense',
   meaningOf: (message) => meaningOf([wordOf(message.key)], message),
+  rowKeyOf: (key) => keyOf([wordOf(key)]),
 }
 
 interface ScanKey {
@@ -97,6 +100,10 @@ const scanWorkload: Workload = {
   meaningOf: (message) => {
     const { ip, port, service } = scanKeyOf(message.key)
     return meaningOf([ip, port, service], message)
+  },
+  rowKeyOf: (key) => {
+    const { ip, port, service } = scanKeyOf(key)
+    return keyOf([ip, port, service])
   },
 }
 

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { noLogger } from '#core/logger.ts'
+import type { LockWaits } from '#postgres/lock-wait.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'
 import { connectionOptions, createPool, withConnection } from '#postgres/pool.ts'
 import { migrate } from '#postgres/migrations.ts'
@@ -134,6 +135,9 @@ export async function freshDatabase(
     },
   }
 }
+
+/** For tests that hold a row until a writer waits for it. */
+export const patient: LockWaits = { usual: '20s', brief: '2ms' }
 
 /** Asks until it holds. The limit is for a test that would otherwise hang. */
 export async function until(holds: () => Promise<boolean>, limitMs = 20_000): Promise<void> {

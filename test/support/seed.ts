@@ -11,9 +11,17 @@ export function always<Ts>(property: fc.IRawProperty<Ts, false>, runs = 200): vo
   judge(fc.check(property, { seed, numRuns: runs }))
 }
 
-/** As {@link always}, of a property that is asynchronous. */
-export async function alwaysAsync<Ts>(property: fc.IRawProperty<Ts, true>, runs = 200): Promise<void> {
-  judge(await fc.check(property, { seed, numRuns: runs }))
+/**
+ * As {@link always}, of a property that is asynchronous.
+ *
+ * @param endOnFailure a counterexample is not made smaller: for runs that take seconds
+ */
+export async function alwaysAsync<Ts>(
+  property: fc.IRawProperty<Ts, true>,
+  runs = 200,
+  endOnFailure = false,
+): Promise<void> {
+  judge(await fc.check(property, { seed, numRuns: runs, endOnFailure }))
 }
 
 function judge<Ts>(outcome: RunDetails<Ts>): void {

@@ -1,6 +1,7 @@
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { FailureClass } from '#core/failure.ts'
 import { WriteFailure } from '#core/failure.ts'
+import type { LockWait } from '#core/writer.ts'
 import { HotLoopGuard } from './hot-loop.ts'
 import type { Journal } from './journal.ts'
 import { textOf } from './simulated-source.ts'
@@ -36,7 +37,7 @@ export class SimulatedDeadLetters implements DeadLetterStore {
     return this.stored.map(({ delivery }) => textOf(delivery))
   }
 
-  async store(letters: readonly DeadLetter[]): Promise<void> {
+  async store(letters: readonly DeadLetter[], _wait?: LockWait): Promise<void> {
     this.attempts += 1
     await this.#guard.pass()
     if (this.#failure) throw this.#failure

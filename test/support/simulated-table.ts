@@ -2,7 +2,8 @@ import type { FailureClass } from '#core/failure.ts'
 import { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
-import type { Writer } from '#core/writer.ts'
+import type { LockWait, Writer } from '#core/writer.ts'
+import { sleep } from '#runtime/clock.ts'
 import { HotLoopGuard } from './hot-loop.ts'
 import type { Journal } from './journal.ts'
 import { nameOf, namesOf } from './journal.ts'
@@ -38,6 +39,7 @@ export class SimulatedTable implements Writer {
   readonly #journal: Journal
   readonly #faults = new Map<symbol, { fault: Fault; left: number }>()
   readonly #inFlight = new Set<string>()
+  readonly #locked = new Set<string>()
   readonly #guard: HotLoopGuard
   #running = 0
   #gate: PromiseWithResolvers<void> | undefined
@@ -86,11 +88,27 @@ export class SimulatedTable implements Writer {
     return [...this.rows.values()].map(nameOf).sort()
   }
 
-  async write(records: readonly KeyedRecord[]): Promise<number> {
+  /** Another transaction holds the rows of these keys, or inserts them; the returned function ends it. */
+  lock(keys: readonly string[]): () => void {
+    for (const key of keys) this.#locked.add(key)
+    return () => keys.forEach((key) => this.#locked.delete(key))
+  }
+
+  async locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]> {
+    this.#journal.add(`look ${namesOf(records)}`)
+    await this.#guard.pass()
+    return records.filter(({ key }) => this.#locked.has(key) && this.rows.has(key))
+  }
+
+  async write(records: readonly KeyedRecord[], wait: LockWait = 'usual'): Promise<number> {
     this.#begin(records)
     try {
       await this.#guard.pass()
       await this.#gate?.promise
+      if (records.some(({ key }) => this.#locked.has(key))) {
+        await sleep(this.#clock, wait === 'usual' ? 300 : 2)
+        if (records.some(({ key }) => this.#locked.has(key))) throw lockedFailure()
+      }
       const failure = this.#strike(records)
       if (failure && !failure.commits) throw failure.error
       const placed = this.#store(records)
@@ -153,4 +171,8 @@ export class SimulatedTable implements Writer {
     }
     return placed
   }
+}
+
+function lockedFailure(): WriteFailure {
+  return new WriteFailure('locked', 'the table says locked', '55P03')
 }

@@ -26,6 +26,7 @@ export function fasterClock(factor: number): Clock {
 export interface TableReplicaOptions extends Partial<EngineOptions> {
   readonly clock?: Clock
   readonly logger?: Logger
+  readonly statementTimeoutMs?: number
 }
 
 /** The real engine on a real PostgreSQL, without a cache; its source is in memory. */
@@ -36,8 +37,8 @@ export class TableReplica implements AsyncDisposable {
   readonly #pool: pg.Pool
 
   constructor(pipeline: Pipeline, broker: Broker, database: TestDatabase, options: TableReplicaOptions = {}) {
-    const { clock = systemClock, logger = noLogger, workers = 2 } = options
-    this.#pool = database.pool({ poolSize: workers + 2 })
+    const { clock = systemClock, logger = noLogger, workers = 2, statementTimeoutMs = 20_000 } = options
+    this.#pool = database.pool({ poolSize: workers + 2, statementTimeoutMs })
     this.inbox = new Inbox(broker)
     const limits = { maxMessageBytes: 1000, maxClockSkewMs: 0 }
     const common = { pipeline: pipeline.name, subscription: pipeline.name }

@@ -2,7 +2,7 @@ import type { Begun, Cache, CacheRecord } from '#core/cache.ts'
 import type { FailureClass } from '#core/failure.ts'
 import { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Writer } from '#core/writer.ts'
+import type { LockWait, Writer } from '#core/writer.ts'
 
 /** What a process that vanished still waits for. */
 const never = () => new Promise<never>(() => {})
@@ -45,23 +45,27 @@ export class TappedWriter implements Writer {
     this.#fault.times = 0
   }
 
-  async write(records: readonly KeyedRecord[]): Promise<number> {
+  async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
     this.waiting += 1
     await this.#gate
     this.waiting -= 1
     if (this.vanished) return never()
-    if (this.#fault.times === 0) return await this.#writtenUnlessVanished(records)
+    if (this.#fault.times === 0) return await this.#writtenUnlessVanished(records, wait)
     this.#fault.times -= 1
-    if (this.#fault.commits) await this.#writtenUnlessVanished(records)
+    if (this.#fault.commits) await this.#writtenUnlessVanished(records, wait)
     throw new WriteFailure(this.#fault.class, 'the table fails, as the test said')
+  }
+
+  async locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]> {
+    return this.vanished ? never() : await this.#writer.locked(records)
   }
 
   async rewriteStanding(): Promise<boolean> {
     return this.vanished ? never() : await this.#writer.rewriteStanding()
   }
 
-  async #writtenUnlessVanished(records: readonly KeyedRecord[]): Promise<number> {
-    const placed = await this.#writer.write(records)
+  async #writtenUnlessVanished(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
+    const placed = await this.#writer.write(records, wait)
     return this.vanished ? never() : placed
   }
 }

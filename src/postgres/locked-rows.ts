@@ -1,0 +1,25 @@
+import pg from 'pg'
+import type { PostgresTable } from '#core/pipeline.ts'
+
+/**
+ * Which of some keys another transaction holds: those that are there and that a lock passes over. One array parameter a
+ * key column, in the key's order; each row of the answer is a position, from 1.
+ *
+ * The lock is the one that the upsert takes: it goes with the locks of foreign keys that refer to the row.
+ */
+export function lockedRowsSql({ name, key, columns }: PostgresTable): string {
+  const table = pg.escapeIdentifier(name)
+  const names = key.map((column) => pg.escapeIdentifier(column)).join(', ')
+  const arrays = key.map((column, index) => {
+    const type = columns.find((one) => one.name === column)?.type ?? 'text'
+    return `$${index + 1}::${type}[]`
+  })
+  return [
+    `WITH wanted AS MATERIALIZED (`,
+    `  SELECT * FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS w(${names}, position)),`,
+    `free AS MATERIALIZED (`,
+    `  SELECT w.position FROM wanted AS w JOIN ${table} AS t USING (${names}) FOR NO KEY UPDATE OF t SKIP LOCKED)`,
+    `SELECT w.position::integer FROM wanted AS w JOIN ${table} AS t USING (${names})`,
+    `WHERE w.position NOT IN (SELECT position FROM free)`,
+  ].join('\n')
+}
