@@ -1,5 +1,6 @@
 import { ConfigFault } from '#config/fault.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+import { plain } from '#core/plain.ts'
 
 /** What the commands' exit codes mean; scripts hold on to these. */
 export const exitCode = {
@@ -20,11 +21,13 @@ export interface Exit {
   readonly stack?: string
 }
 
+/** A terminal obeys nothing in it: control characters of what a server or a file said stand as escapes. */
 export function endingOf(error: unknown): Exit {
+  const message = plain(messageOf(error), 'lines')
   if (error instanceof ConfigFault || error instanceof ConfigurationError) {
-    return { code: exitCode.usage, message: error.message }
+    return { code: exitCode.usage, message }
   }
-  if (error instanceof UnreachableError) return { code: exitCode.unreachable, message: error.message }
-  const stack = error instanceof Error && error.stack ? { stack: error.stack } : {}
-  return { code: exitCode.unexpected, message: messageOf(error), ...stack }
+  if (error instanceof UnreachableError) return { code: exitCode.unreachable, message }
+  const stack = error instanceof Error && error.stack ? { stack: plain(error.stack, 'lines') } : {}
+  return { code: exitCode.unexpected, message, ...stack }
 }

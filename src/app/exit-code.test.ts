@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigurationError, UnreachableError } from '#core/failure.ts'
+import { endingOf } from './exit-code.ts'
+
+test('what ends a command is told without anything that a terminal would obey, line by line', () => {
+  const message = 'first\nsecond \u001b[31mred\u009b2J\r'
+  const shown = 'first\nsecond \\u001b[31mred\\u009b2J\\r'
+  assert.deepEqual(endingOf(new ConfigurationError(message)), { code: 2, message: shown })
+  assert.deepEqual(endingOf(new UnreachableError(message)), { code: 3, message: shown })
+  const unforeseen = endingOf(new Error(message))
+  assert.partialDeepStrictEqual(unforeseen, { code: 1, message: shown })
+  assert.ok(unforeseen.stack?.startsWith(`Error: ${shown}\n    at `), String(unforeseen.stack))
+  assert.deepEqual(endingOf('a\u0007'), { code: 1, message: 'a\\u0007' })
+})
