@@ -84,15 +84,14 @@ function redriveCommand(): Command {
     "publish them to the subscription's topic again, once the cause is mended",
     statuses,
   )
-    .option('--any-subscription', 'also those that came from another subscription than the configured one')
+    .option('--any-subscription', 'include those of other subscriptions')
     .addHelpText(
       'before',
       `Examples:
   bin/ingester dead-letters redrive --dry-run
   bin/ingester dead-letters redrive --reason refused-by-database --limit 1     try one
 
-They go to the topic that INGESTER_SUBSCRIPTIONID is attached to. Every subscription of it receives them, as new messages with the attribute ingester_redrive_count. One that
-fails again becomes a new letter. Ctrl-C: finish the batch in hand. Exit 4: some were not published.
+All subscriptions of the topic receive them. Ctrl-C finishes the batch. Exit 4: some were not published.
 `,
     )
     .action(redrive)
