@@ -47,6 +47,19 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['one order, real stores'],
   },
   {
+    name: 'backoff removed',
+    wouldDo:
+      'while PostgreSQL turns connections away every lane asks for one all the time, from every replica',
+    edits: [
+      {
+        file: 'src/postgres/connection-pool.ts',
+        before: '      const client = await this.#gate.pass(() => this.#open(), this.#ending.signal)\n',
+        after: '      const client = await this.#open()\n',
+      },
+    ],
+    suites: ['attempts to connect, real PostgreSQL'],
+  },
+  {
     name: 'batch not sorted',
     wouldDo: 'writers deadlock, and a batch takes seconds instead of milliseconds',
     edits: [{ file: upsert, before: `    \`ORDER BY \${ordered(table, 'r.', table.key)}\`,\n`, after: '' }],

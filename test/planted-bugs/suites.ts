@@ -30,6 +30,10 @@ const testFiles = {
     only: "it goes to the subscription's own topic",
   },
   'ack ids, real emulator': { file: 'src/pubsub/exactly-once.e2e.test.ts', only: '^(extensions|acks): ' },
+  'attempts to connect, real PostgreSQL': {
+    file: 'src/postgres/connection-pool.pg.test.ts',
+    only: '^a server that turns everyone away',
+  },
   'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
   'refused and locked, real PostgreSQL': { file: 'test/properties/refused-and-locked.pg.test.ts' },
   'protocol, real Redis': {
