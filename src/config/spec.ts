@@ -74,7 +74,7 @@ const pubsub = {
   }),
   INGESTER_MAX_OUTSTANDING_BYTES: bytes({
     default: 100 * 2 ** 20,
-    desc: 'Hard bound on the bytes of the messages that one process holds.',
+    desc: 'Hard bound on what the messages that one process holds may take in memory: 3 for each byte of data.',
   }),
 }
 

@@ -12,7 +12,7 @@ export interface Delivery {
   readonly data: Buffer
   /** 1 for the first; 0 where the subscription has no dead-letter policy and so does not count. */
   readonly deliveryAttempt: number
-  /** What it counts against the byte bound: data, attributes and a fixed overhead. */
+  /** What it counts against the byte bound: what it may take in memory while it is held, as it came and decoded. */
   readonly bytes: number
   /** When this process received it: ms of the monotonic clock (`performance.now()`). */
   readonly receivedAtMs: number

@@ -150,11 +150,11 @@ test('fields of later versions are passed over, of whatever kind', () => {
   assert.equal(others.length, 0)
 })
 
-test('a delivery counts its data and attributes against the byte bound', () => {
+test('a delivery counts what its data may take, as it came and decoded, and its attributes', () => {
   const bytesOf = (message: protos.google.pubsub.v1.IPubsubMessage) =>
     readPullResponse(pullResponse({ receivedMessages: [{ message }] }), 7).deliveries[0]?.bytes ?? 0
   const empty = bytesOf({})
-  assert.equal(bytesOf({ data: Buffer.alloc(1000) }), empty + 1000)
+  assert.equal(bytesOf({ data: Buffer.alloc(1000) }), empty + 3 * 1000)
   assert.ok(bytesOf({ attributes: { a: 'x'.repeat(1000), b: 'x'.repeat(1000) } }) >= empty + 2000)
 })
 
