@@ -10,6 +10,7 @@ import { startStack } from '#stack/stack.ts'
 import { clearLog, placeFor, placing } from './stack-place.ts'
 import type { StackStatus } from './stack-status.ts'
 import { statusTeller } from './stack-status.ts'
+import { makeSubscription } from './stack-subscription.ts'
 import { makeTables } from './stack-tables.ts'
 
 export interface StackUpOptions {
@@ -21,7 +22,7 @@ export interface StackUpOptions {
 }
 
 /**
- * PostgreSQL with the tables, Redis and the Pub/Sub emulator, until the signal, or until `stackDown` is called from
+ * PostgreSQL with the tables, Redis and the Pub/Sub emulator with topic and subscription, until the signal, or until `stackDown` is called from
  * another process.
  *
  * @throws ConfigurationError where one runs already; UnreachableError where a part does not start
@@ -36,7 +37,9 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
   await using stack = await startedUnlessStopped(environment, { log, signal: stopping })
   if (stack) {
     const tell = statusTeller(stack, 'stack')
-    await makeTables(stack, configOf(tell().env).config)
+    const { config } = configOf(tell().env)
+    await makeTables(stack, config)
+    await makeSubscription(stack, config)
     ready.resolve(tell)
     if (!stopping.aborted) started(tell())
     if (!stopping.aborted) await once(stopping, 'abort')

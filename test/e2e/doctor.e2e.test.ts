@@ -298,6 +298,6 @@ test('nothing made yet: migrate up and run are what is printed, and they suffice
   assert.equal(await run.ended, 0)
   const then = await outcome(healthy)
   assert.equal(then.code, 0)
-  assert.deepEqual([...then.warnings.keys()], ['postgres role'])
+  assert.deepEqual([...then.warnings.keys()], [])
   assert.equal(then.check('topic').detail, topicId)
 })

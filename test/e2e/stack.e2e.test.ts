@@ -84,6 +84,12 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   const again = await outcome('stack', 'up', '--detach', '--json')
   assert.deepEqual(JSON.parse(again.out), status, 'the one that runs')
 
+  const doctor = await outcomeWith({ INGESTER_HTTP_PORT: '0' }, 'doctor', '--json', '--env-file', file)
+  const complaints = JSON.parse(doctor.out).checks.filter(({ status: found }: { status: string }) =>
+    ['warning', 'failed'].includes(found),
+  )
+  assert.deepEqual(complaints, [], 'our own defaults')
+
   await using run = startIngesterProgram(['run', '--env-file', file], { env: { INGESTER_HTTP_PORT: '0' } })
   const [block] = await run.said(/^ingester \d[^]*ready after[^]*leaves now\n/m)
   assert.match(
