@@ -249,7 +249,12 @@ test('selected: the first by publish time, then per ordering key by publish time
   assert.deepEqual(idsOf(await selectLetters(client, {})), [4, 6, 5, 2, 3, 1])
   assert.deepEqual(idsOf(await selectLetters(client, {}, 3)), [6, 5, 3])
   const [first] = await selectLetters(client, {}, 1)
-  assert.deepEqual(first, { id: 3, bytes: 'data'.length + '{}'.length + 'b'.length, cut: false })
+  assert.deepEqual(first, {
+    id: 3,
+    bytes: 'data'.length + '{}'.length + 'b'.length,
+    cut: false,
+    foreign: false,
+  })
 })
 
 test('locked are those that still have the status, in the order of their ids as given, until the end', async () => {
