@@ -28,6 +28,7 @@ import { poolingOf } from './pooler.ts'
 import { readRow, withReader } from './read-row.ts'
 import { isRefusedForGood } from './sqlstate.ts'
 import { TableWriter } from './table-writer.ts'
+import { inTransactionOf } from './transaction.ts'
 
 const server = await startTestServer()
 
@@ -111,6 +112,16 @@ describe('transaction mode', { skip: withoutPgbouncer }, async () => {
       (SELECT count(*)::int FROM decoy.dead_letters) AS letters, (SELECT count(*)::int FROM decoy.cache_epochs) AS epochs,
       (SELECT count(*)::int FROM public.dead_letters) AS own`)
     assert.deepEqual(counts, [{ rows: 0, letters: 0, epochs: 0, own: 4 }])
+  })
+
+  test('statement mode knows no transactions, and is refused for good', async () => {
+    await using database = await freshDatabase(server)
+    await using single = await startPgbouncer(server, { pool_mode: 'statement' })
+    const refused = await inTransactionOf(database.pool(through(database, single)), async () => {}).catch(
+      (error: unknown) => error,
+    )
+    assert.match(String(refused), /statement pooling mode/)
+    assert.ok(isRefusedForGood(refused))
   })
 
   test('nothing that we set is found by others', async () => {

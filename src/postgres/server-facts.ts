@@ -57,7 +57,8 @@ SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS dat
        CASE WHEN r.rolsuper THEN l.server - n.server
             ELSE least(l.server - n.server, l.role - n.role, l.database - n.database) END AS "freeConnections",
        ARRAY(SELECT f FROM unnest(ARRAY['pg_control_system()', 'pg_current_wal_lsn()', 'pg_walfile_name(pg_lsn)',
-                                        'pg_relation_filenode(regclass)']) AS f
+                                        'pg_relation_filenode(regclass)',
+                                        'pg_postmaster_start_time()']) AS f
              WHERE NOT has_function_privilege(f, 'EXECUTE')) AS "refusedFunctions",
        (SELECT json_object_agg(name, json_build_object('name', name, 'setting', setting, 'source', source))
         FROM pg_settings WHERE name = ANY ($1)) AS settings

@@ -7,6 +7,27 @@ const epochWatch = 'src/postgres/epoch-watch.ts'
 const examinedTable = 'src/postgres/examined-table.ts'
 const statement = 'src/postgres/statement.ts'
 const upsert = 'src/postgres/upsert.ts'
+const durable = 'src/postgres/durable.ts'
+
+/** Statements and transactions leave durability to the session. */
+const notByItself: Mutation['edits'] = [
+  {
+    file: durable,
+    before: "export const durable = `(SELECT ${settings}) <> ''`",
+    after: 'export const durable = `true`',
+  },
+  {
+    file: durable,
+    before: 'export const makeDurable = `SELECT ${settings}`',
+    after: 'export const makeDurable = `SELECT`',
+  },
+]
+/** The session is told, once. */
+const atConnect = (where: string): Mutation['edits'][number] => ({
+  file: 'src/postgres/session.ts',
+  before: '  sessions.set(client, {',
+  after: `  await client.query(\`SELECT set_config('synchronous_commit', 'on', false) ${where}\`)\n  sessions.set(client, {`,
+})
 
 /** Bugs of the room that speaks PostgreSQL. */
 export const tableMutations: readonly Mutation[] = [
@@ -144,6 +165,31 @@ export const tableMutations: readonly Mutation[] = [
       },
     ],
     suites: ['simulation', 'faulty network, real PostgreSQL'],
+  },
+  {
+    name: 'durability pinned at connect only',
+    wouldDo: 'after a reload of the configuration what is acked is lost to a crash',
+    edits: [...notByItself, atConnect(`WHERE current_setting('synchronous_commit') = 'off'`)],
+    suites: ['durable, real PostgreSQL and PgBouncer'],
+  },
+  {
+    name: 'durability set on another connection',
+    wouldDo: 'behind a pooler what is acked is lost to a crash',
+    edits: [...notByItself, atConnect('')],
+    suites: ['durable, real PostgreSQL and PgBouncer'],
+  },
+  {
+    name: `epoch without the server's start`,
+    wouldDo:
+      'two servers from one copy of the data files share watermarks, and records are acked as stale that one lacks',
+    edits: [
+      {
+        file: 'src/postgres/epoch.ts',
+        before: `       || '.' || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint\n`,
+        after: '',
+      },
+    ],
+    suites: ['epoch, real PostgreSQL'],
   },
   {
     name: 'epoch kept when a connection is lost',

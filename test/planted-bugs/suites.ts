@@ -34,6 +34,8 @@ const testFiles = {
     file: 'src/postgres/connection-pool.pg.test.ts',
     only: '^a server that turns everyone away',
   },
+  'durable, real PostgreSQL and PgBouncer': { file: 'test/properties/durable.pg.test.ts' },
+  'epoch, real PostgreSQL': { file: 'src/postgres/epoch.pg.test.ts' },
   'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
   'refused and locked, real PostgreSQL': { file: 'test/properties/refused-and-locked.pg.test.ts' },
   'protocol, real Redis': {
