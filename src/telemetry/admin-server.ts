@@ -92,11 +92,14 @@ function throttled(make: () => Promise<string>): () => Promise<string> {
   const renew = async () => {
     const beganMs = performance.now()
     freshUntilMs = Infinity
+    // A failure is not kept: the next one who asks has another try.
+    let keptMs = 0
     try {
-      return await make()
+      const text = await make()
+      keptMs = Math.min(9 * (performance.now() - beganMs), 1000)
+      return text
     } finally {
-      const endMs = performance.now()
-      freshUntilMs = endMs + Math.min(9 * (endMs - beganMs), 1000)
+      freshUntilMs = performance.now() + keptMs
     }
   }
   return () => {
