@@ -52,7 +52,7 @@ test('with a bug in the guard, demo --for says so and exits 4', async (t) => {
   await using copy = await copyOfProject()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
   const source = await readFile(file, 'utf8')
-  const broken = source.replace(")}) > (${ordered('t.'", ")}) <> (${ordered('t.'")
+  const broken = source.replace(")}) > (${ordered(table, 't.'", ")}) <> (${ordered(table, 't.'")
   assert.notEqual(broken, source, 'the guard is no longer where the bug is planted')
   await writeFile(file, broken)
 
