@@ -104,7 +104,7 @@ await suite('results for single ack ids', () => {
   })
 
   test('a subscription with exactly-once delivery: one stale id hurts no other', {
-    skip: faults ? 'the own emulator has none' : false,
+    skip: faults ? 'needs the official emulator' : false,
   }, async () => {
     const observer = new RejectionRecorder()
     const id = `s-${Date.now()}`
