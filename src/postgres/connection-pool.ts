@@ -100,7 +100,8 @@ export class ConnectionPool extends pg.Pool {
   /** Undefined where the server wants no more connections than there are: then there is another turn to wait for. */
   async #take(): Promise<pg.PoolClient | undefined> {
     try {
-      if (this.idleCount > 0) return await super.connect()
+      // A caller is given an idle connection only in the next tick, until when both count.
+      if (this.idleCount > this.waitingCount) return await super.connect()
       const client = await this.#gate.pass(() => this.#open(), this.#ending.signal)
       if (!client) this.#slots.free()
       return client
