@@ -45,7 +45,7 @@ export function parseEnvFile(text: string): EnvFile {
     }
     const found = inQuotes(all, at, raw, quote)
     if (!found) {
-      faults.push({ line, message: `the quote ${quote} is not closed` })
+      faults.push({ line, message: `the quote ${quote} is not closed${beforeWhat(all, at)}` })
       // Not guessed at: as if it were empty.
       values.set(name, '')
       continue
@@ -73,18 +73,35 @@ interface Quoted {
   readonly after: string
 }
 
-/** Undefined where the quote is not closed before the next assignment. */
+/**
+ * Undefined where the quote is not closed. What looks like an assignment may be part of the value, as a line of base64 with
+ * its `=`; but a quote that opens another assignment's value closes none.
+ */
 function inQuotes(all: readonly string[], at: number, raw: string, quote: string): Quoted | undefined {
   const parts: string[] = []
   for (let end = at; end < all.length; end++) {
     const text = end === at ? raw.trimStart().slice(1) : (all[end] as string)
-    if (end > at && assignment.test(text)) return undefined
     const close = text.indexOf(quote)
-    if (close >= 0)
-      return { value: [...parts, text.slice(0, close)].join('\n'), end, after: text.slice(close + 1) }
+    if (close >= 0) {
+      const after = text.slice(close + 1)
+      if (end > at && opensAnother(text, quote) && after.trim() !== '') return undefined
+      return { value: [...parts, text.slice(0, close)].join('\n'), end, after }
+    }
     parts.push(text)
   }
   return undefined
+}
+
+/** Also of the last line of base64, `AbCd="`, behind whose quote nothing stands. */
+function opensAnother(text: string, quote: string): boolean {
+  const [, , raw = ''] = assignment.exec(text) ?? []
+  return raw.trimStart().startsWith(quote)
+}
+
+/** Where the missing quote may have been meant to stand. */
+function beforeWhat(all: readonly string[], at: number): string {
+  const next = all.findIndex((text, index) => index > at && assignment.test(text))
+  return next < 0 ? '' : ` before line ${next + 1}, which looks like the next assignment`
 }
 
 function whyNoAssignment(line: string): string {
