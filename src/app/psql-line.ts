@@ -1,6 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { addressOf, shellWord } from '#core/mend.ts'
-import { serviceName } from '#stack/postgres.ts'
+import { serviceName } from '#stack/service-file.ts'
 
 /** A line for a shell that opens the database; psql asks for the password, which is nobody's to print. */
 export function psqlLine({ host, port, user, database, sslMode }: Config['postgres']): string {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { host, onFreePort } from './ports.ts'
 import { preparePostgres } from './postgres-files.ts'
@@ -6,6 +6,7 @@ import type { Credentials, Login, PostgresFiles } from './postgres-files.ts'
 import { randomPassword } from './secret.ts'
 import type { Log, Service, ServiceCommand } from './service.ts'
 import { startService } from './service.ts'
+import { writeServiceFile } from './service-file.ts'
 
 /** A PostgreSQL server that this process started, with the role that owns the database; its data end with it. */
 export interface PostgresServer extends Service, Credentials {
@@ -15,7 +16,7 @@ export interface PostgresServer extends Service, Credentials {
   readonly writer: Login
   /** `postgres://…` with user, password and database. For programs: as an argument, every user could read it. */
   readonly url: string
-  /** PGSERVICEFILE of psql and other clients, for this user alone; names the service {@link serviceName}. */
+  /** PGSERVICEFILE of psql and other clients, for this user alone; names the service `scans`. */
   readonly serviceFile: string
   /** The postmaster; `serverProcesses(pid)` finds the others. */
   readonly pid: number
@@ -33,9 +34,6 @@ export interface PostgresOptions {
   /** Ends a start that nobody waits for any more. */
   readonly signal?: AbortSignal | undefined
 }
-
-/** As in `psql service=scans`. */
-export const serviceName = 'scans'
 
 const baseSettings = {
   listen_addresses: host,
@@ -64,22 +62,6 @@ const serverCommand = (files: PostgresFiles, settings: Readonly<Record<string, s
   keepFolder: true,
 })
 
-/** Where clients find the database and the password, so that neither stands in a command line. */
-const writeServiceFile = async (file: string, credentials: Credentials, port: number): Promise<void> => {
-  const { user, password, database } = credentials
-  const lines = [
-    `[${serviceName}]`,
-    `host=${host}`,
-    `port=${port}`,
-    `dbname=${database}`,
-    `user=${user}`,
-    `password=${password}`,
-    '',
-  ]
-  await rm(file, { force: true })
-  await writeFile(file, lines.join('\n'), { mode: 0o600 })
-}
-
 /**
  * Starts a real PostgreSQL 18 with an empty database; names are fixed, the password is random.
  * It listens on 127.0.0.1 only and keeps the defaults of durability (fsync and synchronous_commit are on).
@@ -94,11 +76,11 @@ export const startPostgres = async (options: PostgresOptions = {}): Promise<Post
   try {
     return await onFreePort(preferred, async (port) => {
       const command = serverCommand(files, { ...baseSettings, ...settings, port: String(port) })
-      const service = await startService({ ...command, signal }, log)
       const { user, password, database } = credentials
       const url = `postgres://${user}:${password}@${host}:${port}/${database}`
       const serviceFile = join(files.folder, 'service')
       await writeServiceFile(serviceFile, credentials, port)
+      const service = await startService({ ...command, signal }, log)
       const facts = { ...credentials, writer, host, port, url, serviceFile, dataDir: files.dataDir }
       return Object.assign(service, facts)
     })
