@@ -62,6 +62,21 @@ test('a metadata server that comes late is asked again, and its token is taken',
   await clients.close()
 })
 
+test("after a failure the library's setting is as it was, also one of the user's own", async () => {
+  const name = 'METADATA_SERVER_DETECTION'
+  answer = fails(404)
+  try {
+    for (const value of [undefined, 'bios-only']) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+      await assert.rejects(connect(), UnreachableError)
+      assert.equal(process.env[name], value)
+    }
+  } finally {
+    delete process.env[name]
+  }
+})
+
 test('a key file that is named and wrong is refused at once: no metadata server is waited for', async () => {
   answer = works
   const key = { type: 'service_account', client_email: 'a@b.c', private_key: 'no key' }

@@ -42,12 +42,13 @@ export async function findCredentials(newAuth: () => Auth): Promise<void> {
  * again, and so do the generated clients after it.
  */
 async function askMetadataServer(newAuth: () => Auth): Promise<void> {
+  const before = environmentOf(detection)
   setEnvironment(detection, 'assume-present')
   try {
     const client = await newAuth().getClient()
     await within(client.getAccessToken(), tokenLimitMs)
   } catch (error) {
-    setEnvironment(detection, undefined)
+    setEnvironment(detection, before)
     throw new UnreachableError(
       `no credentials for Google Cloud: no key is named, and the metadata server gives none (${messageOf(error)})`,
       { cause: error },
