@@ -2,16 +2,24 @@ import type { Logger } from '#core/logger.ts'
 import type { AckIdCall, Observer } from '#core/observer.ts'
 import type { Clock } from '#runtime/clock.ts'
 
-/** At most one line in so long: a subscription that expires many leases would fill the log. */
+/** Of each call at most one line in so long: a subscription that expires many leases would fill the log. */
 const quietMs = 10_000
+
+interface Tally {
+  unlogged: number
+  quietUntilMs: number
+}
 
 /** Counts ack ids that the service no longer takes, and warns of them. */
 export class RejectedAckIds {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #observer: Observer
-  #unlogged = 0
-  #quietUntilMs = -Infinity
+  readonly #tallies: Readonly<Record<AckIdCall, Tally>> = {
+    ack: { unlogged: 0, quietUntilMs: -Infinity },
+    nack: { unlogged: 0, quietUntilMs: -Infinity },
+    extend: { unlogged: 0, quietUntilMs: -Infinity },
+  }
 
   constructor(clock: Clock, logger: Logger, observer: Observer) {
     this.#clock = clock
@@ -21,14 +29,15 @@ export class RejectedAckIds {
 
   add(call: AckIdCall, count: number): void {
     this.#observer.ackIdsRejected?.(call, count)
-    this.#unlogged += count
+    const tally = this.#tallies[call]
+    tally.unlogged += count
     const now = this.#clock.now()
-    if (now < this.#quietUntilMs) return
+    if (now < tally.quietUntilMs) return
     this.#logger.warn(
-      { count: this.#unlogged, call },
+      { count: tally.unlogged, call },
       'Pub/Sub no longer accepts some ack ids: their deadlines expired, and their messages are redelivered',
     )
-    this.#unlogged = 0
-    this.#quietUntilMs = now + quietMs
+    tally.unlogged = 0
+    tally.quietUntilMs = now + quietMs
   }
 }
