@@ -417,6 +417,17 @@ describe('faults', () => {
     }
   })
 
+  test('nor does what looks like a user and a password, or like a line of .pgpass', () => {
+    const mayHoldAnything = /PASSWORD$/
+    for (const value of ['user:hunter2', '127.0.0.1:5432:database:user:hunter2', 'user:hunter2@127.0.0.1']) {
+      for (const name of Object.keys(spec).filter((one) => !mayHoldAnything.test(one))) {
+        const faults = faultsOf({ ...needed, PUBSUB_EMULATOR_HOST: 'h:1', [name]: value }, ['scans'])
+        assert.equal(faults.length, 1, `${name}=${value}`)
+        assert.ok(!faults.join().includes('hunter2'), faults.join())
+      }
+    }
+  })
+
   test('nor does that of Redis', () => {
     const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
     const faults = faultsOf({ ...broken, INGESTER_REDIS_PASSWORD: 'hunter3' })

@@ -59,8 +59,8 @@ for (const [what, isRight, good, bad] of [
   [
     "a project's id for an emulator",
     isProjectId,
-    ['p', 'test', 'My_Project', '1'],
-    ['', '-p', 'a b', "'p'", 'a/b'],
+    ['p', 'test', 'My_Project', '1', 'example.com:p'],
+    ['', '-p', 'a b', "'p'", 'a/b', 'user:p', 'x'.repeat(101)],
   ],
   [
     'a topic or subscription',

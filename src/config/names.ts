@@ -20,11 +20,17 @@ export function isSocketFolder(text: string): boolean {
 const mostNameBytes = 63
 
 /**
- * A role or a database of PostgreSQL, which cuts longer names without a word.
+ * A role or a database of PostgreSQL, which cuts longer names without a word. It would take a colon; but where there is
+ * one, a password mostly follows, and the server's messages repeat the name.
  * https://www.postgresql.org/docs/18/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
  */
 export function isPostgresName(text: string): boolean {
-  return isPlainText(text) && Buffer.byteLength(text) <= mostNameBytes && !/^(["'`]).*\1$/.test(text)
+  return (
+    isPlainText(text) &&
+    !text.includes(':') &&
+    Buffer.byteLength(text) <= mostNameBytes &&
+    !/^(["'`]).*\1$/.test(text)
+  )
 }
 
 /** Of what can be seen, without blanks at its ends. */
@@ -32,9 +38,9 @@ export function isPlainText(text: string): boolean {
   return text !== '' && text.trim() === text && !hasUnseen(text)
 }
 
-/** As it stands in a resource's name; an emulator wants no more. */
+/** As it stands in a resource's name, perhaps behind a domain and a colon; an emulator wants no more. */
 export function isProjectId(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}$/.test(text)
+  return /^(?=.{1,100}$)(?:[A-Za-z0-9][\w-]*\.[\w.-]*:)?[A-Za-z0-9][\w.-]*$/.test(text)
 }
 
 /**

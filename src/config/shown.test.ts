@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
-import { butNot, hasUnseen, looksLikeUrl, mayHoldSecret, quoted } from './shown.ts'
+import {
+  butNot,
+  hasUnseen,
+  looksLikeUrl,
+  mayHoldSecret,
+  mayHoldSecretBesideAddress,
+  quoted,
+} from './shown.ts'
 
 describe('a value in a message shows what is in it', () => {
   for (const [text, shown] of [
@@ -76,6 +83,30 @@ describe('what may hold a password is not repeated', () => {
     '10%',
   ])
     test(`${text} is none`, () => assert.ok(!looksLikeUrl(text)))
+})
+
+describe('a colon hides what it stands in', () => {
+  for (const text of [
+    'u:hunter2',
+    'h:5432:db:u:hunter2',
+    '[h]:5432:u:hunter2',
+    'u:1234',
+    '"u:hunter2"',
+    '::g',
+  ]) {
+    test(`${text}, where none belongs`, () => {
+      assert.match(butNot(text), /not repeated here/)
+    })
+  }
+  for (const text of ['u:hunter2', 'h:5432:db:u:hunter2', '[u:hunter2]:1', 'h:123456', 'h:1 hunter2:2']) {
+    test(`${text}, where an address belongs`, () => {
+      assert.match(butNot(text, mayHoldSecretBesideAddress), /not repeated here/)
+    })
+  }
+  for (const text of ['localhost:', 'localhost:0', '127.0.0.1:-1', ' h:1', '"h:1"', '[::1]:0', '[x]:1', ':1'])
+    test(`${text} is an address`, () => assert.ok(!mayHoldSecretBesideAddress(text)))
+  for (const text of ['::1', '[::1]', ' ::1', '::1:8085'])
+    test(`${text} is one of IPv6, wherever it stands`, () => assert.ok(!mayHoldSecret(text)))
 })
 
 test('quotes get a hint; what is long is described', () => {

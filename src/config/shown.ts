@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net'
+
 /** What a reader cannot see or takes for something else: controls, formats, line ends, blanks that are no space. */
 const unseen = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u
 const allUnseen = new RegExp(unseen, 'gu')
@@ -29,9 +31,27 @@ function decoded(text: string): string {
   return once === text ? text : decoded(once)
 }
 
-/** Whether there is a mark in it of a URL, or of another text of which a password is a part. */
+/** Whether there is a mark in it of a URL, or of another text of which a password is a part, such as a line of .pgpass. */
 export function mayHoldSecret(text: string): boolean {
+  return hasMarkOfSecret(text) || (text.includes(':') && !isIPv6(bare(text)))
+}
+
+/** A host and its port, well or badly written, perhaps without one of the two. */
+const hostAndPort = /^(?:\[[\w.-]*\]|\[[\da-f:.]*\]|[\w.-]*):-?\d{0,5}$/i
+
+/** As {@link mayHoldSecret}, of what should be an address, in which a colon belongs. */
+export function mayHoldSecretBesideAddress(text: string): boolean {
+  const plain = bare(text)
+  return hasMarkOfSecret(text) || (plain.includes(':') && !isIPv6(plain) && !hostAndPort.test(plain))
+}
+
+function hasMarkOfSecret(text: string): boolean {
   return looksLikeUrl(text) || /[@?#=&]|%[2-7][0-9a-f]/i.test(text)
+}
+
+/** Without blanks or quotes around it, or the brackets of an IPv6 address. */
+function bare(text: string): string {
+  return text.replace(/^["'`\s]+|["'`\s]+$/g, '').replace(/^\[([\da-f:.]*)\]$/i, '$1')
 }
 
 /** Longer ones are no slip of the pen; some are tokens. */
@@ -41,8 +61,8 @@ const mostShown = 63
  * What a message says of a wrong value: the value, and what is often the reason. What may hold a secret is not
  * repeated: messages end up in logs.
  */
-export function butNot(value: string): string {
-  if (mayHoldSecret(value)) {
+export function butNot(value: string, isSuspect: (text: string) => boolean = mayHoldSecret): string {
+  if (isSuspect(value)) {
     return '; what is set is not repeated here, since it may hold a password'
   }
   if (value.length > mostShown) return `, not a text of ${value.length} characters`

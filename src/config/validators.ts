@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { makeValidator, str } from 'envalid'
 import { isHost, isPlainText, isPostgresName, isProjectId, isResourceId, isSocketFolder } from './names.ts'
-import { butNot, mayHoldSecret, quoted } from './shown.ts'
+import { butNot, mayHoldSecretBesideAddress, quoted } from './shown.ts'
 import { parseBytes, parseDuration, parseWhole, writeBytes, writeDuration } from './values.ts'
 
 /** What a validator's specifications say of themselves, for the documentation. */
@@ -59,7 +59,9 @@ interface Address {
 const hostAndPort = makeValidator((input: string): Address => {
   const parsed = parseAddress(input)
   if (parsed) return parsed
-  throw new Error(`must be host:port, for instance localhost:6379 or [::1]:6379${butNot(input)}`)
+  throw new Error(
+    `must be host:port, for instance localhost:6379 or [::1]:6379${butNot(input, mayHoldSecretBesideAddress)}`,
+  )
 })
 /** `host:port`; an IPv6 address in brackets. */
 export const address = inWords('host:port, [IPv6]:port', hostAndPort, writeAddress)
@@ -88,7 +90,7 @@ function writeAddress({ host, port }: Address): string {
 function faultOf(input: string): string {
   const rest = input.replace(/^http:\/\//i, '')
   if (/^https:\/\//i.test(rest)) return 'not https://: emulators speak no TLS'
-  if (rest.includes('/') || mayHoldSecret(rest))
+  if (rest.includes('/') || mayHoldSecretBesideAddress(rest))
     return 'without user, password, path or any scheme but http://'
   const value = `not ${quoted(input)}`
   if (/\s/.test(input)) return `${value}: it has blanks in it`
@@ -128,7 +130,10 @@ export const hostOrSocket = textThat(
   'the name or the address of a host, alone, or the folder of a Unix socket',
 )
 
-export const postgresName = textThat(isPostgresName, `a name of 1 to 63 bytes ${plainText}`)
+export const postgresName = textThat(
+  isPostgresName,
+  `a name of 1 to 63 bytes without a colon, surrounding blanks or invisible characters`,
+)
 
 export const projectId = textThat(isProjectId, "a project's id or number, alone")
 
