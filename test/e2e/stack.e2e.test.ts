@@ -180,6 +180,12 @@ test('up in the background says which ports were taken', async (t) => {
   await outcome('stack', 'down')
 })
 
+test('--owner alone would change nothing: refused', async () => {
+  const status = await outcome('stack', 'status', '--owner')
+  assert.deepEqual([status.code, status.out], [2, ''])
+  assert.match(status.talk, /^error: --owner needs --write/)
+})
+
 test('a file that cannot be written is told before anything starts', async () => {
   const up = await outcome('stack', 'up', '--detach', '--write', folder)
   assert.deepEqual([up.code, up.out], [2, ''])

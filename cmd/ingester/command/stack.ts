@@ -92,7 +92,9 @@ async function down(): Promise<void> {
   console.error(there ? 'ended' : 'there is no stack of this folder in the background')
 }
 
-async function status({ serviceFile, write, owner, json }: StatusOptions): Promise<void> {
+async function status({ serviceFile, write, owner, json }: StatusOptions, command: Command): Promise<void> {
+  if (owner && !write)
+    command.error('error: --owner needs --write <file>: it says whose variables are written there')
   const { stacksOf } = await import('#app/stack-background.ts')
   const { endedServices } = await import('#app/stack-status.ts')
   const [found, other] = await stacksOf(processEnvironment())
