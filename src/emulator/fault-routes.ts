@@ -35,7 +35,6 @@ export class FaultRoutes {
   #apply(wanted: Json): object {
     const faults = this.#faults
     // Each looks at its value first, and says what is then to be done: all of it is done, or nothing.
-    // Each looks at its value first, and says what is then to be done: all of it is done, or nothing.
     const known: Readonly<Record<string, (value: unknown) => () => void>> = {
       deliveries: (value) => {
         const trouble = deliveryTrouble(value)
