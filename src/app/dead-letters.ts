@@ -1,5 +1,6 @@
 import type { Config } from '#config/config.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
+import { refusedByDatabase } from '#core/dead-letter.ts'
 import { ConfigurationError } from '#core/failure.ts'
 import type {
   DeadLetterFilter,
@@ -75,9 +76,6 @@ export async function showLetter(config: DatabaseConfig, id: number): Promise<Sh
   if (!letter) throw new ConfigurationError(notThere([id]))
   return { ...letter, next: nextFor(letter) }
 }
-
-/** The reason that the engine gives to rows that PostgreSQL has refused. */
-const refusedByDatabase = 'refused-by-database'
 
 function nextFor({ id, status, reason, cut }: WholeLetter): string[] {
   if (status === 'redriven') {
