@@ -106,7 +106,7 @@ test('a secret is asked for, and gets where it is looked for', async () => {
   const { stdout } = await pasteShell(`${asked}; printenv A_SECRET`, {}, "it's a secret\n")
   assert.equal(stdout, "A_SECRET: it's a secret\n")
 
-  const file = join(folder, "doctor's secret")
+  const file = join(folder, 'not there yet', "doctor's secret")
   const inFile = pasteable([secret('A_SECRET')], { ...fromShell, environment: { A_SECRET_FILE: file } })
   const then = await pasteShell(`${inFile}; cat ${shellWord(file)}; rm ${shellWord(file)}`, {}, 'x y\n')
   assert.equal(then.stdout, 'A_SECRET: x y')

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Environment } from '#config/environment.ts'
 import { isPlainPath } from '#config/secrets.ts'
 import type { Mend } from '#core/mend.ts'
@@ -167,7 +168,8 @@ function secretLine(name: string, surroundings: Surroundings): string {
   const ask = (variable: string) => `printf '${name}: '; read -rs ${variable}`
   const file = environment[`${name}_FILE`]
   if (file !== undefined) {
-    return `${ask('SECRET')}; (umask 077; printf %s "$SECRET" > ${shellWord(file)}); unset SECRET`
+    const write = `mkdir -p ${shellWord(dirname(file))} && printf %s "$SECRET" > ${shellWord(file)}`
+    return `${ask('SECRET')}; (umask 077; ${write}); unset SECRET`
   }
   if (isOwn(name, surroundings) || envFile === undefined) return `${ask(name)}; export ${name}`
   // `[^`: an interactive bash takes `[!A` for a command of its history.
