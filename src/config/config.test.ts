@@ -442,8 +442,21 @@ describe('warnings', () => {
   test('an unknown name of ours is one, and no fault', () => {
     assert.deepEqual(warningsOf({ INGESTER_SERVICE_HOST: '10.0.0.1', INGESTER_TOPIC_ID: 'x' }), [
       'INGESTER_SERVICE_HOST is not known, and ignored',
-      'INGESTER_TOPIC_ID is not known, and ignored',
+      'INGESTER_TOPIC_ID is not known, and ignored; did you mean INGESTER_TOPICID?',
     ])
+  })
+
+  test('so is one in other letters or with other separators, and in a file one that is only like ours', () => {
+    const names = ['ingester_worker_count', 'INGESTER-WORKER_COUNT', 'INGESTR_WORKER_COUNT', 'PATH']
+    const environment = { ...needed, ...Object.fromEntries(names.map((name) => [name, '2'])) }
+    const hint = 'is not known, and ignored; did you mean INGESTER_WORKER_COUNT?'
+    const always = [`ingester_worker_count ${hint}`, `"INGESTER-WORKER_COUNT" ${hint}`]
+    assert.deepEqual(configOf(environment).warnings, always)
+    const places = Object.fromEntries(names.map((name) => [name, '.env, line 1']))
+    assert.deepEqual(
+      configOf(environment, { places }).warnings,
+      [...always, `INGESTR_WORKER_COUNT ${hint}`].map((one) => `${one} (.env, line 1)`),
+    )
   })
 
   test('what is secret nowhere has no file', () => {

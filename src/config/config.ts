@@ -9,6 +9,7 @@ import { resolve } from './resolve.ts'
 import type { Secret } from './secrets.ts'
 import { isSecret, secretFiles } from './secrets.ts'
 import { looksLikeUrl, mayHoldSecret, quoted } from './shown.ts'
+import { similarName } from './similar.ts'
 import { spec } from './spec.ts'
 import type { InWords } from './validators.ts'
 
@@ -54,7 +55,7 @@ export function configOf(
   const crossFaults = crossChecks.filter(({ isBroken }) => isBroken(config)).map(({ fault }) => fault)
   const ofValues = [...resolved.faults, ...faults, ...pipelineFaults(config, pipelines), ...crossFaults]
   const all = [...known, ...ofValues.map((fault) => located(fault, places))]
-  const warnings = warningsOf(environment).map((one) => located(one, places))
+  const warnings = warningsOf(environment, places)
   if (all.length > 0) throw new ConfigFault(all, warnings)
   return { config, warnings }
 }
@@ -251,12 +252,22 @@ export const crossChecks: readonly {
   },
 ]
 
-/** Not a fault: Kubernetes, for one, injects names such as INGESTER_SERVICE_HOST. */
-function warningsOf(environment: Environment): string[] {
+const known: readonly string[] = [...Object.keys(spec), ...secretFiles, 'NODE_EXTRA_CA_CERTS']
+
+/**
+ * Not faults: Kubernetes, for one, injects names such as INGESTER_SERVICE_HOST. A file was written for us, so there also
+ * names that are only like ours are told.
+ */
+function warningsOf(environment: Environment, places: Readonly<Record<string, string>>): string[] {
   return Object.keys(environment)
-    .filter((name) => name.startsWith('INGESTER_'))
+    .filter((name) => !known.includes(name))
     .flatMap((name) => {
-      if (Object.hasOwn(spec, name) || secretFiles.includes(name)) return []
-      return [`${/^\w+$/.test(name) ? name : quoted(name)} is not known, and ignored`]
+      const place = places[name]
+      const isOurs = /^ingester[_.-]/i.test(name)
+      const meant = isOurs || place !== undefined ? similarName(name, known) : undefined
+      if (!isOurs && meant === undefined) return []
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+      const where = place === undefined ? '' : ` (${place})`
+      return [`${/^\w+$/.test(name) ? name : quoted(name)} is not known, and ignored${hint}${where}`]
     })
 }
