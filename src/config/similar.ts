@@ -14,9 +14,9 @@ const letters = (name: string) => name.toUpperCase().replace(/[^A-Z0-9]/g, '')
 /** Levenshtein's: how many characters to add, drop or replace. */
 function distance(from: string, to: string): number {
   let above = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (const [row, character] of [...from].entries()) {
+  for (const [row, character] of Array.from(from).entries()) {
     const current = [row + 1]
-    for (const [column, other] of [...to].entries()) {
+    for (const [column, other] of Array.from(to).entries()) {
       const replaced = (above[column] as number) + (character === other ? 0 : 1)
       current.push(Math.min(replaced, (above[column + 1] as number) + 1, (current[column] as number) + 1))
     }
