@@ -48,6 +48,7 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^make dev$/, command(/INGESTER_POSTGRES_PORT=\d+/)],
   [/^make down$/, command(/ended/)],
   [/^bin\/ingester stack status --write \.env\.local$/, command(/written to \.env\.local/)],
+  [/^bin\/ingester stack status --write owner\.env --owner$/, command(/written to owner\.env/)],
   [/^make psql$/, command(/scan_results/)],
   [/^(INGESTER_HTTP_PORT=0 )?bin\/ingester run /, service(/ready after|"consuming"/)],
   [/^bin\/scanner\b/, service(/publishing to scan-topic/)],
