@@ -21,7 +21,7 @@ import { withConnection } from '#postgres/pool.ts'
 import { asWriteFailure } from '#postgres/sqlstate.ts'
 import { checkDeadLetterTable } from '#postgres/start-check.ts'
 import type { Transactional } from '#postgres/transaction.ts'
-import { inTransaction } from '#postgres/transaction.ts'
+import { inTransaction, rollingBack } from '#postgres/transaction.ts'
 import { reachingPostgres } from './reaching-postgres.ts'
 
 export type { DeadLetterStatus } from '#core/dead-letter.ts'
@@ -206,7 +206,7 @@ export const writing = ['SELECT', 'UPDATE']
 
 /** Reads the table in one transaction, after the same look. */
 function readingTable<T>(config: DatabaseConfig, work: (client: Transactional) => Promise<T>): Promise<T> {
-  return onTable(config, ['SELECT'], (client) => inTransaction(client, () => work(client)))
+  return onTable(config, ['SELECT'], (client) => rollingBack(client, () => work(client)))
 }
 
 /**
@@ -220,7 +220,7 @@ export function onTable<T>(
 ): Promise<T> {
   return reachingPostgres(postgres, () =>
     withConnection(postgres, async (client) => {
-      await inTransaction(client, () => checkDeadLetterTable(client, rights))
+      await rollingBack(client, () => checkDeadLetterTable(client, rights))
       return work(client)
     }).catch((error: unknown) => {
       const { class: failureClass, message } = asWriteFailure(error, 'table dead_letters')

@@ -14,7 +14,7 @@ import { neededTables } from '#postgres/needed-tables.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { inTransactionOf } from '#postgres/transaction.ts'
+import { rollingBackOf } from '#postgres/transaction.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
@@ -92,7 +92,7 @@ export async function startIngester(
   const pool = createPool({ ...config.postgres, onSilence }, logger)
   starting.defer(() => pool.end())
   const warning = await reachPostgres(startup, config, () =>
-    inTransactionOf(pool, (client) => checkTables(client, pipeline.sink, config.redis.enabled)),
+    rollingBackOf(pool, (client) => checkTables(client, pipeline.sink, config.redis.enabled)),
   )
   if (warning !== undefined) logger.warn({}, warning)
   await tellOfPooler(pool, config.postgres, logger)

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import { connect, isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { connect as connectTls } from 'node:tls'
-import type pg from 'pg'
 import type { TlsSettings } from './tls-options.ts'
 import { tlsOptions } from './tls-options.ts'
 
@@ -28,8 +27,8 @@ const limitMs = 5000
  * passes it on. The server does not say whether it did anything, so this never rejects.
  * https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  */
-export async function requestCancel(client: pg.ClientBase, target: CancelTarget): Promise<void> {
-  const { processID, secretKey } = client as pg.ClientBase & BackendKey
+export async function requestCancel(client: object, target: CancelTarget): Promise<void> {
+  const { processID, secretKey } = client as BackendKey
   if (typeof processID !== 'number' || typeof secretKey !== 'number') return
   const request = Buffer.alloc(16)
   for (const [at, value] of [16, cancelRequestCode, processID, secretKey].entries())

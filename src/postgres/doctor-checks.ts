@@ -20,7 +20,7 @@ import { neededTables } from './needed-tables.ts'
 import { tableFacts } from './table-facts.ts'
 import type { Migrations } from './table-findings.ts'
 import { tableFindings, tableNames } from './table-findings.ts'
-import { inTransaction } from './transaction.ts'
+import { rollingBack } from './transaction.ts'
 
 export interface PostgresCheckOptions extends Load {
   readonly postgres: PostgresOptions
@@ -74,7 +74,7 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
       names: [reachable, pooler, ...serverNames],
       run: async () => {
         facts = await serverFacts(client)
-        const isOwner = (await inTransaction(client, () => tableFacts(client, sink)))?.isOwner ?? false
+        const isOwner = (await rollingBack(client, () => tableFacts(client, sink)))?.isOwner ?? false
         return [
           reachedFinding(facts, options.postgres, isPooled(client), performance.now() - startMs),
           await poolerFinding(client, options.postgres),
@@ -92,7 +92,7 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
     ...tables.map((needed) => ({
       names: tableNames(needed.name, needed === sink),
       run: () =>
-        inTransaction(client, () =>
+        rollingBack(client, () =>
           tableFindings(client, needed, { migrationsDir, withCache, migrations, isSink: needed === sink }),
         ),
     })),
@@ -128,9 +128,9 @@ interface MigrationFacts extends Migrations {
 }
 
 async function migrationsOf(client: pg.Client, dir: string): Promise<MigrationFacts> {
-  const may = await inTransaction(client, () => mayMigrate(client))
+  const may = await rollingBack(client, () => mayMigrate(client))
   try {
-    const all = await inTransaction(client, () => migrationStatusOn(client, dir))
+    const all = await rollingBack(client, () => migrationStatusOn(client, dir))
     const pending = all.filter(({ appliedAt }) => !appliedAt).map(({ name }) => name)
     const state = pending.length === 0 ? 'applied' : 'pending'
     return { state, mayMigrate: may, known: { count: all.length, pending } }
@@ -163,7 +163,7 @@ async function epochFinding(
     return failed(epochKnown, detail, sql('a superuser, in this database', ...grants))
   }
   try {
-    const epoch = await inTransaction(client, () => readEpoch(client, table, pipeline))
+    const epoch = await rollingBack(client, () => readEpoch(client, table, pipeline))
     if (epoch !== null) return ok(epochKnown, epoch)
     return skipped(epochKnown, `${table.name} has none, see above: the cache is not used`)
   } catch (error) {

@@ -183,3 +183,18 @@ for (const level of ['local', 'remote_write', 'on']) {
       await assert.rejects(bumping, unreplicated)
     }))
 }
+
+test('a missing standby: a write gives up by itself, also within a transaction, and leaves no backend that waits', () =>
+  withoutStandby({}, async (database) => {
+    const pool = database.pool({ statementTimeoutMs: 400, clientTimeoutMarginMs: 2000 })
+    const writer = new TableWriter(pool, scans.sink)
+    const gaveUp = async (version: number) => {
+      await assert.rejects(writer.write([scanRecord(version, version, 'x')]), unreplicated)
+      assert.deepEqual(await waiting(database), [])
+    }
+    await gaveUp(1)
+    await database.query(`SET synchronous_commit = local;
+      CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+      CREATE TRIGGER leave BEFORE INSERT ON scan_results FOR EACH ROW EXECUTE FUNCTION leave()`)
+    for (const version of [2, 3]) await gaveUp(version)
+  }))

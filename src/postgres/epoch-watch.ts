@@ -7,7 +7,7 @@ import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { readEpoch } from './epoch.ts'
 import { isPooled } from './session.ts'
-import { inTransactionOf } from './transaction.ts'
+import { rollingBackOf } from './transaction.ts'
 
 export interface EpochWatchOptions {
   readonly pool: pg.Pool
@@ -132,7 +132,7 @@ export class EpochWatch implements Disposable {
     const losses = this.#losses
     const askedAtMs = clock.now()
     try {
-      const epoch = await inTransactionOf(pool, (client) => readEpoch(client, table, pipeline))
+      const epoch = await rollingBackOf(pool, (client) => readEpoch(client, table, pipeline))
       if (epoch === null) {
         this.#failed(
           `${table.name} is not there, or is no plain table that survives a crash, and so has no epoch`,

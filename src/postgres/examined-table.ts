@@ -167,8 +167,7 @@ FROM (${statements.look}) AS look`
   }
 
   /**
-   * The locks of the rows and of the table are kept until the end: what was looked at is what is committed. The catalog
-   * is read as it is once the table is locked, whatever level the database gives its transactions.
+   * The locks of the rows and of the table are kept until the end: what was looked at is what is committed.
    */
   #writeAndLook(
     values: readonly unknown[],
@@ -178,8 +177,7 @@ FROM (${statements.look}) AS look`
   ): Promise<Answer> {
     const write = async (client: pg.PoolClient): Promise<Answer> => {
       await client.query(
-        `SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '${wait}';
-         SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
+        `SET LOCAL lock_timeout = '${wait}'; SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
       )
       const { rowCount } = await client.query(this.#statements.countingInsert, [...values])
       const placed = rowCount ?? 0

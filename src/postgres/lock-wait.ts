@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { LockWait } from '#core/writer.ts'
 import { WriteFailure } from '#core/failure.ts'
+import { rollingBackOf } from './transaction.ts'
 
 /**
  * For how long a statement waits for a row that another transaction holds. Writers of our own hold rows for 5 to 50 ms,
@@ -43,10 +44,9 @@ const mayHaveWaited = new Set(['57014', '55P03'])
 export async function orLockedTable(failure: unknown, pool: pg.Pool, table: string): Promise<unknown> {
   if (!(failure instanceof WriteFailure) || !mayHaveWaited.has(failure.code ?? '')) return failure
   try {
-    const { rows } = await pool.query<{ mode: string; pid: number | null }>(text, [
-      pg.escapeIdentifier(table),
-      modes,
-    ])
+    const { rows } = await rollingBackOf(pool, (client) =>
+      client.query<{ mode: string; pid: number | null }>(text, [pg.escapeIdentifier(table), modes]),
+    )
     const [lock] = rows
     if (lock?.mode === undefined) return failure
     const who = lock.pid === null ? 'a prepared transaction' : `pid ${lock.pid}`

@@ -28,7 +28,7 @@ import { poolingOf } from './pooler.ts'
 import { readRow, withReader } from './read-row.ts'
 import { isRefusedForGood } from './sqlstate.ts'
 import { TableWriter } from './table-writer.ts'
-import { inTransactionOf } from './transaction.ts'
+import { rollingBackOf } from './transaction.ts'
 
 const server = await startTestServer()
 
@@ -114,10 +114,29 @@ describe('transaction mode', { skip: withoutPgbouncer }, async () => {
     assert.deepEqual(counts, [{ rows: 0, letters: 0, epochs: 0, own: 4 }])
   })
 
+  test('whatever else others leave behind decides nothing: role, read-only, spelling of names, NULL in arrays', async () => {
+    await using database = await freshDatabase(server)
+    const pool = database.pool(through(database, bouncer))
+    const writer = new TableWriter(pool, scans.sink)
+    await database.query('CREATE ROLE weak')
+    const settings = [
+      'SET ROLE weak',
+      'SET default_transaction_read_only = on',
+      'SET quote_all_identifiers = on',
+      'SET array_nulls = off',
+      `SET default_transaction_isolation = 'repeatable read'`,
+    ]
+    for (const [version, setting] of settings.entries()) {
+      await pollute(pool, setting)
+      assert.equal(await writer.write([scanRecord(1, version + 1, 'x')]), 1, setting)
+      await bumpEpoch(through(database, bouncer), 'scans')
+    }
+  })
+
   test('statement mode knows no transactions, and is refused for good', async () => {
     await using database = await freshDatabase(server)
     await using single = await startPgbouncer(server, { pool_mode: 'statement' })
-    const refused = await inTransactionOf(database.pool(through(database, single)), async () => {}).catch(
+    const refused = await rollingBackOf(database.pool(through(database, single)), async () => {}).catch(
       (error: unknown) => error,
     )
     assert.match(String(refused), /statement pooling mode/)

@@ -56,7 +56,7 @@ export function statementTimeoutOf(client: object): number | undefined {
  * commit for a standby.
  */
 export async function runOn<Row extends pg.QueryResultRow>(
-  client: pg.ClientBase,
+  client: Pick<pg.ClientBase, 'query'>,
   statement: pg.QueryConfig | pg.QueryArrayConfig,
 ): Promise<pg.QueryResult<Row>> {
   const session = sessions.get(client)
@@ -65,7 +65,9 @@ export async function runOn<Row extends pg.QueryResultRow>(
   const { statementTimeoutMs } = options
   // Late enough for the server to do it by itself, early enough to hear its answer.
   const patienceMs = statementTimeoutMs + (answerLimitMs(options) - statementTimeoutMs) / 4
-  const timer = setTimeout(() => void requestCancel(client, options), patienceMs)
+  // 0: no limit.
+  const timer =
+    statementTimeoutMs > 0 ? setTimeout(() => void requestCancel(client, options), patienceMs) : undefined
   try {
     const { name: _, ...unnamed } = statement
     return await client.query<Row>(pooled ? unnamed : statement)

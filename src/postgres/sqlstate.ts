@@ -88,6 +88,15 @@ export function losesConnection(error: unknown): boolean {
   return !(error instanceof pg.DatabaseError) || classify(error).failureClass === 'infrastructure'
 }
 
+/** A query got no answer: its connection is broken or silent. */
+export function isUnanswered(error: unknown): boolean {
+  return (
+    !(error instanceof pg.DatabaseError) &&
+    !(error instanceof WriteFailure) &&
+    classify(error).failureClass === 'infrastructure'
+  )
+}
+
 function classify(error: unknown): { failureClass: FailureClass; code: string | undefined } {
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -16,7 +16,7 @@ import {
 } from '../../test/support/postgres.ts'
 import { signalEach } from '../../test/support/signal-each.ts'
 import { createPool } from './pool.ts'
-import { runStatement } from './statement.ts'
+import { runStatement, runTransaction } from './statement.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer()
@@ -118,6 +118,24 @@ test('no connection is free: waits until one is, however long', async () => {
   await client.query('SELECT pg_sleep(0.3)')
   client.release()
   assert.equal(await writing, 1)
+})
+
+test('a frozen server costs a transaction one limit, not another one for its rollback', async () => {
+  await using database = await freshDatabase(server)
+  const pool = database.pool({ statementTimeoutMs: 800, clientTimeoutMarginMs: 200, poolSize: 1 })
+  await pool.query('SELECT')
+  const pids = await serverProcesses(server.pid)
+  try {
+    signalEach(pids, 'SIGSTOP')
+    const startMs = performance.now()
+    const work = runTransaction(pool, (client) => client.query('SELECT'), 'here')
+    assert.match((await failed(work)).message, /Query read timeout/)
+    const elapsedMs = performance.now() - startMs
+    assert.ok(elapsedMs < 1900, `${elapsedMs} ms`)
+    assert.equal(pool.totalCount, 0)
+  } finally {
+    signalEach(pids, 'SIGCONT')
+  }
 })
 
 test('a frozen server: the client gives up, on statements and on new connections, and lets go', async () => {

@@ -23,7 +23,7 @@ export function runStatement<Row extends pg.QueryResultRow>(
   return onConnection(pool, where, table, (client) => {
     const run = () => runOn<Row>(client, statement)
     // Behind a pooler names and limits are the transaction's: the session is that of others as well.
-    return isPooled(client) ? inTransaction(client, run) : replicated(client, where, run)
+    return isPooled(client) ? inTransaction(client, run, where) : replicated(client, where, run)
   })
 }
 
@@ -38,7 +38,7 @@ export function runTransaction<T>(
   where: string,
   table?: string,
 ): Promise<T> {
-  return onConnection(pool, where, table, (client) => inTransaction(client, () => work(client)))
+  return onConnection(pool, where, table, (client) => inTransaction(client, () => work(client), where))
 }
 
 /**

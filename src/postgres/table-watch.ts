@@ -4,6 +4,8 @@ import type { Clock } from '#runtime/clock.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
+import type { Transactional } from './transaction.ts'
+import { rollingBackOf } from './transaction.ts'
 
 const lookEveryMs = 5000
 
@@ -46,12 +48,7 @@ export class TableWatch implements Disposable {
   async #look(): Promise<void> {
     const { pool, tables, logger } = this.#options
     try {
-      const unfit: string[] = []
-      for (const needed of tables) {
-        const shape = await readShape(pool, needed)
-        const faults = shape ? unfitnessOf(needed, shape) : []
-        if (faults.length > 0) unfit.push(`table ${needed.name}: ${explainUnfitness(faults)}`)
-      }
+      const unfit = await rollingBackOf(pool, (client) => unfitTables(client, tables))
       for (const reason of unfit) {
         if (!this.#unfit.includes(reason))
           logger.error({}, `no message will be acked before this is put right: ${reason}`)
@@ -64,4 +61,15 @@ export class TableWatch implements Disposable {
     }
     this.#lookLater()
   }
+}
+
+async function unfitTables(client: Transactional, tables: readonly NeededTable[]): Promise<string[]> {
+  const unfit: string[] = []
+  for (const needed of tables) {
+    const shape = await readShape(client, needed)
+    if (!shape) unfit.push(`table ${needed.name} does not exist; create it: bin/ingester migrate up`)
+    const faults = shape ? unfitnessOf(needed, shape) : []
+    if (faults.length > 0) unfit.push(`table ${needed.name}: ${explainUnfitness(faults)}`)
+  }
+  return unfit
 }

@@ -2,7 +2,7 @@ import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { inTransactionOf } from '#postgres/transaction.ts'
+import { rollingBackOf } from '#postgres/transaction.ts'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.ts'
 import { freshDatabase, startTestServer } from '../support/postgres.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
@@ -30,7 +30,7 @@ async function open(way: Partial<PostgresOptions>): Promise<OpenTable> {
       return rows.map((row) => ({ ...row, version: BigInt(row.version) }))
     },
     letters: () => database.query('SELECT message_id AS id, reason FROM dead_letters'),
-    epoch: () => inTransactionOf(pool, (client) => readEpoch(client, table, pipeline)),
+    epoch: () => rollingBackOf(pool, (client) => readEpoch(client, table, pipeline)),
     truncate: async () => {
       await database.query('TRUNCATE words')
     },

@@ -3,7 +3,7 @@ import { Random } from '#demo/random.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { inTransactionOf } from '#postgres/transaction.ts'
+import { rollingBackOf } from '#postgres/transaction.ts'
 import type { OpenTable } from '../conformance/writer.ts'
 import { writerConformance } from '../conformance/writer.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -50,7 +50,7 @@ async function open(): Promise<OpenTable> {
     rows: async () =>
       [...server.rows.values()].map((row) => ({ ...row, key: (JSON.parse(row.key) as string[])[0] ?? '' })),
     letters: async () => [...server.letters.values()].map(({ messageId: id, reason }) => ({ id, reason })),
-    epoch: () => inTime(inTransactionOf(pool, (client) => readEpoch(client, table, pipeline))),
+    epoch: () => inTime(rollingBackOf(pool, (client) => readEpoch(client, table, pipeline))),
     truncate: async () => server.truncate(),
     [Symbol.asyncDispose]: async () => {},
   }
