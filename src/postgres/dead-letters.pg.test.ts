@@ -270,6 +270,15 @@ test('locked are those that still have the status, in the order of their ids as 
   assert.deepEqual(idsOf(await lockLetters(other, [3, 2, 1], 'new')), [3])
 })
 
+test('marks that a trigger discards are an error, not a success', async () => {
+  await using there = await withLetters([{}, {}])
+  const { client } = there
+  await client.query(`CREATE FUNCTION discard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    CREATE TRIGGER discard BEFORE UPDATE ON dead_letters FOR EACH ROW EXECUTE FUNCTION discard()`)
+  await assert.rejects(markLetters(client, [1], 'redriven'), /discarded by a trigger/)
+  await assert.rejects(moveLetters(client, [1, 2], 'new', 'discarded'), /discarded by a trigger/)
+})
+
 test('who comes second waits, and finds what the first one has done', async () => {
   await using there = await withLetters([{}, {}])
   const { client, database } = there

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { tooLarge } from '#core/dead-letter.ts'
+import { ConfigurationError } from '#core/failure.ts'
 import { keptOfTooLargeBytes } from './dead-letter-table.ts'
 
 /** Which dead letters; what is undefined is not asked about. */
@@ -188,26 +189,48 @@ export async function lockLetters(
   return rows
 }
 
-/** Marks letters that {@link lockLetters} has locked. */
+/**
+ * Marks letters that {@link lockLetters} has locked.
+ *
+ * @throws ConfigurationError where the database discards the change
+ */
 export async function markLetters(
   client: Queryable,
   ids: readonly number[],
   status: DeadLetterStatus,
 ): Promise<void> {
-  await client.query('UPDATE dead_letters SET status = $2 WHERE id = ANY($1::bigint[])', [ids, status])
+  const { rowCount } = await client.query(
+    'UPDATE dead_letters SET status = $2 WHERE id = ANY($1::bigint[])',
+    [ids, status],
+  )
+  if (rowCount !== ids.length) throw discardedUpdate()
 }
 
-/** Marks those that still have the status `from`; returns how many. */
+/**
+ * Marks those that still have the status `from`; returns how many.
+ *
+ * @throws ConfigurationError where the database discards the change
+ */
 export async function moveLetters(
   client: Queryable,
   ids: readonly number[],
   from: DeadLetterStatus,
   to: DeadLetterStatus,
 ): Promise<number> {
-  const { rowCount } = await client.query(
-    `WITH locked AS (SELECT id FROM dead_letters WHERE id = ANY($1::bigint[]) AND status = $2 ${lockOrder})
-     UPDATE dead_letters AS d SET status = $3 FROM locked WHERE d.id = locked.id`,
+  const { rows } = await client.query<{ locked: number; moved: number }>(
+    `WITH locked AS (SELECT id FROM dead_letters WHERE id = ANY($1::bigint[]) AND status = $2 ${lockOrder}),
+     moved AS (UPDATE dead_letters AS d SET status = $3 FROM locked WHERE d.id = locked.id RETURNING d.id)
+     SELECT (SELECT count(*) FROM locked)::integer AS locked, (SELECT count(*) FROM moved)::integer AS moved`,
     [ids, from, to],
   )
-  return rowCount ?? 0
+  const { locked = 0, moved = 0 } = rows[0] ?? {}
+  if (moved !== locked) throw discardedUpdate()
+  return moved
+}
+
+function discardedUpdate(): ConfigurationError {
+  return new ConfigurationError(
+    'table dead_letters: an UPDATE of status was discarded by a trigger or rule, so nothing was marked; ' +
+      'change what it does or, as the owner: ALTER TABLE dead_letters DISABLE TRIGGER …',
+  )
 }

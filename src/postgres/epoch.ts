@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { ConfigurationError } from '#core/failure.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import type { Queryable } from './needed-tables.ts'
@@ -57,6 +58,11 @@ export function bumpEpoch(options: PostgresOptions, pipeline: string): Promise<s
        RETURNING epoch`,
       [pipeline],
     )
-    return rows[0].epoch
+    const [row] = rows
+    if (!row)
+      throw new ConfigurationError(
+        'table cache_epochs: the new epoch was discarded by a trigger or rule; change what it does, then bump again',
+      )
+    return row.epoch
   })
 }

@@ -130,7 +130,15 @@ describe('transaction mode', { skip: withoutPgbouncer }, async () => {
       await pollute(pool, setting)
       assert.equal(await writer.write([scanRecord(1, version + 1, 'x')]), 1, setting)
       await bumpEpoch(through(database, bouncer), 'scans')
+      await pollute(pool, 'RESET ROLE; RESET ALL')
     }
+    await pollute(
+      pool,
+      'CREATE TEMP TABLE IF NOT EXISTS cache_epochs (LIKE public.cache_epochs INCLUDING ALL)',
+    )
+    const epoch = await bumpEpoch(through(database, bouncer), 'scans')
+    await pollute(pool, 'DROP TABLE pg_temp.cache_epochs')
+    assert.deepEqual(await database.query('SELECT epoch FROM public.cache_epochs'), [{ epoch }])
   })
 
   test('statement mode knows no transactions, and is refused for good', async () => {

@@ -17,9 +17,11 @@ const freeOfValues: readonly string[] = [
   '26000', // prepared statement does not exist
   '28', // invalid authorization
   '3D000', // database does not exist
-  '3F000', // schema does not exist
   '40', // deadlock, serialization failure
-  '42', // syntax error or access rule violation: our statements hold no values
+  '42501', // insufficient privilege: the name of the table
+  '42P05', // prepared statement exists already
+  '42P07', // table exists already, said of migrations
+  '42P10', // no unique constraint for ON CONFLICT
   '44000', // with check option
   '53', // insufficient resources
   '54', // program limits: sizes, and the name of the index
@@ -70,7 +72,7 @@ const maxNameLength = 63
 
 type ServerError = Pick<
   pg.DatabaseError,
-  'code' | 'message' | 'where' | 'table' | 'column' | 'constraint' | 'routine' | 'file'
+  'code' | 'message' | 'where' | 'table' | 'column' | 'constraint' | 'routine' | 'file' | 'position'
 >
 
 /** What went wrong, on one line. */
@@ -79,8 +81,8 @@ export function textOf(error: ServerError): string {
   const name = functionIn(where)
   if (isRaised(error)) return `refused by ${name ?? 'a trigger or function'}`
   // A context may be that of a function, in any of the server's languages.
-  if (where === '' && freeOfValues.some((prefix) => code.startsWith(prefix)))
-    return plainLine(message, maxTextLength)
+  const isFree = isOfStatement(error) || freeOfValues.some((prefix) => code.startsWith(prefix))
+  if (where === '' && isFree) return plainLine(message, maxTextLength)
   const condition = conditions.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'an error of the server'
   return name === undefined ? condition : `${condition} in ${name}`
 }
@@ -97,8 +99,16 @@ export function namesIn(error: ServerError, where: string): string {
   return names.length > 0 ? ` (${names.join(', ')})` : ''
 }
 
+/**
+ * The parser says it of our own statement, which holds no values. Without a position it may be a cast to a name or to a
+ * little language (`regclass`, `tsquery`) in a check or an index, which quotes what a row holds.
+ */
+export function isOfStatement({ code = '', position }: Pick<ServerError, 'code' | 'position'>): boolean {
+  return position !== undefined && (code.startsWith('42') || code === '3F000')
+}
+
 /** By a function's own words and not by the server: of PL/pgSQL it is told, other languages have files of such names. */
-function isRaised({ code, routine, file }: ServerError): boolean {
+export function isRaised({ code, routine, file }: Pick<ServerError, 'code' | 'routine' | 'file'>): boolean {
   return code?.startsWith('P0') === true || routine === 'exec_stmt_raise' || /^pl(?!an)/.test(file ?? '')
 }
 

@@ -140,6 +140,25 @@ for (const [name, statement] of Object.entries(raises)) {
   })
 }
 
+for (const cast of ['tsquery', 'regclass', 'regconfig', 'jsonpath', 'inet', 'xid']) {
+  test(`a check casts a value to ${cast}: nothing of the row is told, and the others are written`, async () => {
+    await using database = await freshDatabase(server)
+    await database.query(
+      `ALTER TABLE scan_results ADD CHECK (service <> 's' OR response::${cast} IS NOT NULL)`,
+    )
+    const failure = await failureOf(database, {}, scanRecord(['::1', 1, 's'], 1, `${secret} ((`))
+    assert.equal(failure.class, 'bad-row', failure.message)
+  })
+}
+
+test('a policy that refuses one row is no want of rights', async () => {
+  await using database = await freshDatabase(server)
+  const role = await createRole(database)
+  await database.query(`ALTER TABLE scan_results ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON scan_results USING (true) WITH CHECK (port <> 666)`)
+  is(await failureOf(database, role, scanRecord(['::1', 666, 's'], 1, '')), 'bad-row', '42501')
+})
+
 test('54000: a key too large for the index', async () => {
   await using database = await freshDatabase(server)
   const service = secret + randomBytes(3000).toString('base64')

@@ -20,7 +20,7 @@ test('every class of SQLSTATE', () => {
     'schema-drift': ['42P01', '42703', '42704', '42804', '42P10', '3F000'],
     conflict: ['40001', '40P01', '26000', '42P05', '0A000'],
     locked: ['55P03'],
-    'too-big': ['57014'],
+    'too-big': ['57014', '25P04'],
     infrastructure: [
       '08006',
       '08P01',
@@ -39,10 +39,28 @@ test('every class of SQLSTATE', () => {
   const found = Object.fromEntries(
     Object.entries(expected).map(([failureClass, codes]) => [
       failureClass,
-      codes.filter((code) => failureOf(serverError(code, 'no')).class === failureClass),
+      codes.filter((code) => failureOf(serverError(code, 'no', { position: '1' })).class === failureClass),
     ]),
   )
   assert.deepEqual(found, expected)
+})
+
+test('what is said of one row is that row’s, whatever SQLSTATE it has', () => {
+  const classOf = (code: string, fields: Partial<pg.DatabaseError>) =>
+    failureOf(serverError(code, 'no', fields)).class
+  const trigger = 'PL/pgSQL function t() line 1 at EXECUTE'
+  const classes = [
+    classOf('42501', { routine: 'ExecWithCheckOptions' }),
+    classOf('42501', { where: trigger }),
+    classOf('42P01', { where: trigger, position: '1' }),
+    classOf('42704', {}),
+    classOf('53400', { routine: 'exec_stmt_raise', where: trigger }),
+    classOf('40P01', { routine: 'exec_stmt_raise', where: trigger }),
+  ]
+  assert.deepEqual(new Set(classes), new Set(['bad-row']))
+  assert.equal(classOf('42501', {}), 'no-rights')
+  assert.equal(classOf('57P01', { where: trigger }), 'infrastructure')
+  assert.equal(classOf('40P01', { where: trigger }), 'conflict')
 })
 
 test('what node-postgres says without a code', () => {
@@ -75,7 +93,7 @@ test('socket errors keep their code', () => {
 
 test('the message names place, SQLSTATE, column, constraint and mend', () => {
   assert.equal(
-    failureOf(serverError('42703', 'column "x" of relation "t" does not exist')).message,
+    failureOf(serverError('42703', 'column "x" of relation "t" does not exist', { position: '1' })).message,
     'table t: column "x" of relation "t" does not exist [42703]; ' +
       'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
   )

@@ -4,7 +4,7 @@ import { WriteFailure, messageOf } from '#core/failure.ts'
 import { plainLine } from '#core/plain.ts'
 import { isCertificateRefused } from '#core/tls-trouble.ts'
 import { isRefusedByPooler } from './pooler-refusal.ts'
-import { namesIn, textOf } from './server-error.ts'
+import { isOfStatement, isRaised, namesIn, textOf } from './server-error.ts'
 
 /**
  * SQLSTATEs by what they mean to us, the most specific first; a two-digit one stands for its whole class.
@@ -26,6 +26,8 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['42P05', 'conflict'], // prepared statement exists already: likewise
   ['0A000', 'conflict'], // cached plan must not change result type: likewise
   ['57014', 'too-big'], // query_canceled, by statement_timeout
+  ['25P04', 'too-big'], // transaction_timeout
+  ['25P03', 'infrastructure'], // idle_in_transaction_session_timeout
   ['25006', 'infrastructure'], // read_only_sql_transaction: a standby
   ['08', 'infrastructure'], // connection exceptions
   ['53', 'infrastructure'], // insufficient resources
@@ -102,13 +104,27 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (error instanceof pg.DatabaseError) {
     const known = code === undefined ? undefined : classes.find(([prefix]) => code.startsWith(prefix))
-    return { failureClass: known?.[1] ?? 'unknown', code }
+    const failureClass = known?.[1] ?? 'unknown'
+    return { failureClass: mayBeOneRows(error, failureClass) ? 'bad-row' : failureClass, code }
   }
   // The password did not fit the server's way of asking for it: an empty one, for instance.
   if (messageOf(error).startsWith('SASL: ')) return { failureClass: 'no-rights', code }
   // Everything else that node-postgres reports comes from its sockets and time-outs.
   if (code !== undefined || isConnectionTrouble(error)) return { failureClass: 'infrastructure', code }
   return { failureClass: 'unknown', code }
+}
+
+/**
+ * What a trigger, a policy or a check says of one row must not stop the others, whatever SQLSTATE it has: the row is
+ * looked for, and where it is all rows the search ends as schema drift does.
+ */
+function mayBeOneRows(error: pg.DatabaseError, failureClass: FailureClass): boolean {
+  if (failureClass !== 'unknown' && isRaised(error)) return true
+  const code = error.code ?? ''
+  const isOfNames = code.startsWith('42') || code === '3F000'
+  if (!isOfNames || code === '42P05' || code === '42P10') return false
+  if ((error.where ?? '') !== '' || error.routine === 'ExecWithCheckOptions') return true
+  return code !== '42501' && !isOfStatement(error)
 }
 
 /** node-postgres gives these no code. */

@@ -101,12 +101,17 @@ const pooledSettings = [
   'default_transaction_isolation',
 ]
 
+/** Unless they are named they come first, also those that another client of a pooler has made. */
+const temporaryTablesLast = `SELECT set_config('search_path',
+  concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true)`
+
 function localSettings(client: Transactional): string {
   const statementTimeoutMs = statementTimeoutOf(client)
   const settings = isPooled(client) ? pooledSettings : ['search_path']
   return [
     `SET LOCAL idle_in_transaction_session_timeout = '60s'`,
     ...settings.map((name) => `SET LOCAL ${name} TO DEFAULT`),
+    ...(isPooled(client) ? [temporaryTablesLast] : []),
     ...(statementTimeoutMs === undefined ? [] : [`SET LOCAL statement_timeout = ${statementTimeoutMs}`]),
   ].join('; ')
 }
