@@ -145,9 +145,14 @@ test('each of its commands does what it is there for', async () => {
     const way = wayOf(line)
     if (way.kind === 'service') await services.start(line, way, surroundings)
   }
+  // Where no emulator is named the scanner would look for Google's service.
+  const withEmulator = {
+    ...clone,
+    env: { ...clone.env, PUBSUB_EMULATOR_HOST: system.stack.pubsub?.emulatorHost ?? '' },
+  }
   for (const line of others) {
     const way = wayOf(line)
-    if (way.kind === 'service') await services.start(line, way, clone)
+    if (way.kind === 'service') await services.start(line, way, line === 'bin/scanner' ? withEmulator : clone)
     if (way.kind === 'command') await runToEnd(line, way, clone)
   }
   await services.stop()
