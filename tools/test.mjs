@@ -21,8 +21,8 @@ if (files.length === 0) {
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort())
 // A time-out ends a test; a file whose tests are over, but which left something open, would be waited for for ever.
-const limit = AbortSignal.timeout(20 * 60_000)
-limit.addEventListener('abort', () => console.error('The tests have taken 20 minutes: stopped.'))
+const limit = AbortSignal.timeout(45 * 60_000)
+limit.addEventListener('abort', () => console.error('The tests have taken 45 minutes: stopped.'))
 
 // Hundreds of processes compile the same files.
 process.env.NODE_COMPILE_CACHE ??= resolve(root, 'node_modules/.cache/compiled')
