@@ -62,6 +62,7 @@ const conditions: readonly (readonly [sqlstate: string, words: string])[] = [
   ['54', 'program limit exceeded'],
   ['55P03', 'lock not available'],
   ['57014', 'query canceled'],
+  ['57P01', 'terminated by an administrator or a shutdown'],
   ['57', 'operator intervention'],
   ['58', 'system error'],
   ['XX', 'internal error'],
