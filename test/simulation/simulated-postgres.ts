@@ -187,6 +187,8 @@ function guardLets(row: RowVersion, standing: RowVersion): boolean {
 
 export function databaseError(code: string, table?: string): pg.DatabaseError {
   const error = new pg.DatabaseError(`simulated ${code}`, 0, 'error')
+  // The parser says where in the statement it is.
+  if (code.startsWith('42')) error.position = '1'
   error.code = code
   if (table !== undefined) Object.assign(error, { table, constraint: 'simulated' })
   return error
