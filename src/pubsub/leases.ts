@@ -1,7 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
-import { reconnectBackoff } from '#runtime/backoff.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
@@ -18,6 +18,9 @@ export interface LeasesOptions {
   readonly rejected: RejectedAckIds
   readonly lost: (count: number) => void
 }
+
+/** Seldom enough for a service that is away, and often enough for the third of a deadline, 3.3 s at the least. */
+const extensionBackoff = { initialMs: 100, maxMs: 1000 }
 
 /**
  * Keeps the leases of all deliveries that are held, however long, with or without an open stream: every third of the
@@ -121,7 +124,7 @@ export class Leases {
       rejected: (some) => this.#reject(some.map((ackId) => byAckId.get(ackId))),
       clock,
       withinMs: limitMs,
-      backoff: reconnectBackoff(),
+      backoff: exponentialBackoff(extensionBackoff),
       signal: this.#closing.signal,
     })
     if (unsettled === undefined || this.#closing.signal.aborted) return

@@ -325,6 +325,19 @@ test('an extension that fails is tried again before the next is due', async () =
   assert.equal(recorder.warnings.length, 0)
 })
 
+test('an extension is tried to the end of its third of the deadline, at least once a second', async () => {
+  for (let run = 0; run < 20; run++) {
+    const { server, clock, recorder, stream } = started()
+    stream().deliver(10)
+    server.failure = Object.assign(new Error('away'), { code: 14 })
+    await clock.advance(4000 + 2900)
+    server.failure = undefined
+    await clock.advance(1000)
+    assert.deepEqual(recorder.warnings, [])
+    assert.equal(recorder.lost, 0)
+  }
+})
+
 test('acks of one turn travel together, nacks apart; settling twice sends nothing twice', async () => {
   const { server, clock, recorder, source, stream } = started()
   stream().deliver(20)
