@@ -46,6 +46,7 @@ export class ConnectionPool extends pg.Pool {
   readonly #logger: Logger
   readonly #onSilence: (() => void) | undefined
   readonly #idleSinceMs = new WeakMap<pg.PoolClient, number>()
+  #openCount = 0
   /** What was last used before this is not to be used again. */
   #silentAtMs = -Infinity
   readonly #ending = new AbortController()
@@ -59,11 +60,16 @@ export class ConnectionPool extends pg.Pool {
     this.#slots = new ConnectionSlots({
       size: config.max,
       connected: () => this.totalCount,
+      open: () => this.#openCount,
       backoff: exponentialBackoff(growthBackoff),
       clock: systemClock,
       logger,
     })
-    this.on('connect', () => this.#slots.opened())
+    this.on('connect', () => {
+      this.#openCount += 1
+      this.#slots.opened()
+    })
+    this.on('remove', () => (this.#openCount -= 1))
     this.on('release', (_, client) => {
       this.#idleSinceMs.set(client, systemClock.now())
       this.#slots.free()

@@ -4,16 +4,20 @@ import { noLogger } from '#core/logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 
-/** A pool of four, with a server that has `open` connections of it; it is left alone for 1 s, 2 s, 3 s … */
+/**
+ * A pool of four, with a server that has `open` connections of it, and others `opening`; it is left alone for 1 s, 2 s,
+ * 3 s …
+ */
 function newSlots() {
   const clock = new VirtualClock()
-  const server = { open: 0 }
+  const server = { open: 0, opening: 0 }
   const lines: string[] = []
   const note = (_: unknown, line: string) => void lines.push(line)
   let delayMs = 0
   const slots = new ConnectionSlots({
     size: 4,
-    connected: () => server.open,
+    connected: () => server.open + server.opening,
+    open: () => server.open,
     backoff: { next: () => (delayMs += 1000), reset: () => void (delayMs = 0) },
     clock,
     logger: { ...noLogger, info: note, warn: note },
@@ -93,6 +97,24 @@ test('grows by one as long as that works, and says when all are there', async ()
   opened()
   assert.match(lines[1] ?? '', /accepts all connections/)
   assert.deepEqual([lines.length, clock.timers], [2, 0])
+})
+
+test('what is still being opened is not taken for accepted', async () => {
+  const { clock, server, lines, served, ask, opened, refused } = newSlots()
+  for (let name = 1; name <= 4; name++) ask(name)
+  await clock.settle()
+  assert.deepEqual(served, [1, 2, 3, 4])
+  server.opening = 3
+  refused()
+  server.opening = 2
+  opened()
+  ask(5)
+  await clock.settle()
+  server.opening = 3
+  opened()
+  server.opening = 1
+  refused()
+  assert.equal(lines.length, 1, lines.join())
 })
 
 test('refused with none open: an outage, and one at a time may try', async () => {

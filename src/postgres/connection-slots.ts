@@ -8,6 +8,8 @@ export interface ConnectionSlotsOptions {
   readonly size: number
   /** Connections that are open or being opened. */
   readonly connected: () => number
+  /** Those of them that are open. */
+  readonly open: () => number
   /** How long a server that refuses another connection is left alone. */
   readonly backoff: Backoff
   readonly clock: Clock
@@ -53,10 +55,10 @@ export class ConnectionSlots {
 
   /** A connection was opened: where there was no room for it before, there may be room for more. */
   opened(): void {
-    const { size, connected, backoff, logger } = this.#options
+    const { size, open, backoff, logger } = this.#options
     if (!this.#isShrunk) return
     backoff.reset()
-    if (connected() >= size) {
+    if (open() >= size) {
       this.#isShrunk = false
       logger.info({ connections: size }, 'PostgreSQL accepts all connections of the pool again')
     }
