@@ -3,6 +3,7 @@
 .SUFFIXES:
 
 NODE := bin/project-node
+VITEST := $(NODE) node_modules/vitest/vitest.mjs
 STAMP := node_modules/.package-lock.json
 
 # Where the demo runs: embedded, all from npm, or docker (docker-compose.yml).
@@ -42,8 +43,26 @@ psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_
 	@file=$$(bin/ingester stack status --service-file) && exec env PGSERVICEFILE="$$file" psql -d service=scans $(ARGS)
 
 .PHONY: test
-test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="redis lane" runs the files whose path has such a part)
-	@exec $(NODE) tools/test.mjs $(ARGS)
+test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="lane bisect": the files whose path has such a part)
+	@exec $(VITEST) run --project unit --project servers $(ARGS)
+
+.PHONY: test-unit
+test-unit: $(STAMP) ## run what needs no server, in half a minute (ARGS="lane bisect")
+	@exec $(VITEST) run --project unit $(ARGS)
+
+.PHONY: test-long
+test-long: $(STAMP) redis ## run what a night may take: the whole model, long simulations
+	@exec $(VITEST) run --project long $(ARGS)
+
+.PHONY: watch
+watch: $(STAMP) redis ## run the tests of what is changed, as it is changed (ARGS="lane bisect")
+	@exec $(VITEST) watch --project unit --project servers --changed $(ARGS)
+
+.PHONY: cover-html
+cover-html: $(STAMP) redis pgbouncer-if-possible ## lines and branches that tests run, per module; opens coverage/index.html
+	@$(VITEST) run --project unit --project servers --coverage $(ARGS)
+	@for open in xdg-open open; do command -v $$open >/dev/null 2>&1 && exec $$open coverage/index.html; done; \
+	echo 'Look at coverage/index.html' >&2
 
 .PHONY: model
 model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS="--json", "--write" for docs/RELIABILITY.md)

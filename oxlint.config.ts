@@ -86,14 +86,7 @@ export default defineConfig({
     'import/consistent-type-specifier-style': ['error', 'prefer-top-level'],
     'typescript/consistent-type-imports': 'error',
     'typescript/no-import-type-side-effects': 'error',
-    'typescript/no-floating-promises': [
-      'error',
-      {
-        allowForKnownSafeCalls: [
-          { from: 'package', package: 'node:test', name: ['test', 'it', 'describe', 'suite'] },
-        ],
-      },
-    ],
+    'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': 'error',
     'typescript/only-throw-error': 'error',
     'typescript/return-await': ['error', 'error-handling-correctness-only'],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { BareBacklog } from './bare-backlog.ts'
 
 const backlogOf = async (messages: number, preEncode: boolean, barrier = 0) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { connectPubsub } from '#pubsub/client.ts'
 import { startBareSource } from './bare-source.ts'
 import { projectId, subscription } from './broker.ts'

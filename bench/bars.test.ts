@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Bar } from './bars.ts'
 import { barsOf } from './bars.ts'
 import { benches } from './benches.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { startBroker } from './broker.ts'
 
 test('a broker that is not loaded in time is given up', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { TestDatabase } from '../test/support/postgres.ts'
 import { freshDatabase, startTestServer } from '../test/support/postgres.ts'
 import { checkTable, expectedChecksum, tableChecksum } from './expected-table.ts'

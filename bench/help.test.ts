@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { benches } from './benches.ts'
 import { benchHelp, profileHelp } from './help.ts'
 

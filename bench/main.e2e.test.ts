@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import pg from 'pg'
 import { serverProcesses } from '#stack/processes.ts'
 import type { Program } from '../test/support/program.ts'
@@ -180,7 +180,7 @@ test('a profile: whose functions the time goes to', async () => {
 })
 
 const surroundings = await Surroundings.start(new AbortController().signal)
-after(() => surroundings[Symbol.asyncDispose]())
+afterAll(() => surroundings[Symbol.asyncDispose]())
 
 /** The configuration of that name, with a few messages. */
 function small(name: string, configuration: string, more: Partial<Workload> = {}): Configuration {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { cpuSeconds, memoryOf, ticksInStat } from './process-usage.ts'
 
 /** In user time: looking at the clock all the time would be system time. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { CpuProfile } from './profile-table.ts'
 import { functionSheet, ownerOf, packageSheet, selfTimes } from './profile-table.ts'
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, mock, test } from 'node:test'
+import { afterEach, beforeEach, test, vi } from 'vitest'
 import { Progress } from './progress.ts'
 
 const limitMs = 1000
-const tick = (ms: number) => mock.timers.tick(ms)
+const tick = (ms: number) => vi.advanceTimersByTime(ms)
 const start = () => new Progress([10, 20], () => 'it stands still', limitMs)
 
-beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
-afterEach(() => mock.timers.reset())
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+afterEach(() => vi.useRealTimers())
 
 test('what does not move for the limit is given up, and all that is asked of it later', async () => {
   const progress = start()

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
-import { mock, test } from 'node:test'
+import { test, vi } from 'vitest'
 import { MemoryWatch } from './reading.ts'
 
 /** Above the greatest that Linux gives to a process. */
 const nobody = 2 ** 22 + 1
 
 test('memory is sampled while all processes live; one that has ended is no sample of less', () => {
-  mock.timers.enable({ apis: ['setInterval'] })
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   using living = new MemoryWatch([process.pid], 10)
   using ended = new MemoryWatch([process.pid, nobody], 10)
-  mock.timers.tick(20)
-  mock.timers.reset()
+  vi.advanceTimersByTime(20)
+  vi.useRealTimers()
   assert.equal(living.samples.length, 2)
   assert.ok(living.samples.every(({ bytes }) => bytes > 10_000_000))
   assert.deepEqual(ended.samples, [])

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
 import { rpcs } from '#emulator/schema.ts'
 import { encodeRun, responseOf } from './received-messages.ts'

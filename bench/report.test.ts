@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { barsOf } from './bars.ts'
 import { madeUpResults } from './made-up-results.ts'
 import { plotsOf, renderPlots } from './plots.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { medianOf, quantileOf, slopeOf, spreadOf } from './statistics.ts'
 
 test('the median of an odd number is the middle one, of an even number the mean of two', () => {

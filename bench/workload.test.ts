@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { accepted } from '../test/support/scan-message.ts'
 import type { Kind, Version, Workload } from './workload.ts'
 import { dataOf, keyIn, keysOf, mix, scanOf, versionOf } from './workload.ts'

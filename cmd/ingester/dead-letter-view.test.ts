@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { ShownLetter } from '#app/dead-letters.ts'
 import { letterView, listingView, previewView } from './dead-letter-view.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
 import type { DemoResult } from '#app/demo.ts'
 import { summaryView, verdictLines } from './demo-summary.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { onTestFinished, test, vi } from 'vitest'
 import type { DemoProgress } from '#app/demo.ts'
 import { LiveView } from './live-view.ts'
 import type { View } from './screen.ts'
@@ -22,12 +22,9 @@ const progress: DemoProgress = {
 }
 
 /** Looks at a demo whose table takes so long to read, for so many seconds: when each reading began. */
-async function readings(
-  t: { mock: { timers: { enable: (o: { apis: 'setInterval'[] }) => void; tick: (ms: number) => void } } },
-  readMs: number,
-  seconds: number,
-) {
-  t.mock.timers.enable({ apis: ['setInterval'] })
+async function readings(readMs: number, seconds: number) {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
   let nowMs = 0
   const began: number[] = []
   const drawn: string[] = []
@@ -44,21 +41,21 @@ async function readings(
   using _ = new LiveView(demo, talk, undefined, () => nowMs)
   for (let second = 1; second <= seconds; second++) {
     nowMs = Math.max(nowMs, second * 1000)
-    t.mock.timers.tick(1000)
+    vi.advanceTimersByTime(1000)
     // What was read is taken in.
     await new Promise(setImmediate)
   }
   return { began, drawn }
 }
 
-test('a table that is read quickly is read with every look', async (t) => {
-  const { began, drawn } = await readings(t, 0, 10)
+test('a table that is read quickly is read with every look', async () => {
+  const { began, drawn } = await readings(0, 10)
   assert.equal(began.length, 10)
   assert.equal(drawn.length, 10)
 })
 
-test('reading a large table takes a fifth of the time at most, and the view goes on meanwhile', async (t) => {
-  const { began, drawn } = await readings(t, 900, 60)
+test('reading a large table takes a fifth of the time at most, and the view goes on meanwhile', async () => {
+  const { began, drawn } = await readings(900, 60)
   assert.ok(began.length > 5 && (began.length * 900) / 60_000 <= 0.2, `${began.length} readings in 60 s`)
   assert.equal(drawn.length, 60)
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { Command } from 'commander'
 import { everyCommand, ingesterProgram } from './program.ts'
 

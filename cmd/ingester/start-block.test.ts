@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { RunningDemo } from '#app/demo.ts'
 import type { RunningService } from '#app/serve.ts'
 import { configOf } from '#config/config.ts'

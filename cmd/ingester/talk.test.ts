@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { VirtualScreen } from '../../test/support/virtual-screen.ts'
 import { Talk } from './talk.ts'
 

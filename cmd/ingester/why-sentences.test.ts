@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Answer, WatermarkFound, Whereabouts } from '#app/why.ts'
 import { sentences } from './why-sentences.ts'
 

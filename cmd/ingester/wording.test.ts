@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { plain } from '#app/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { configOf } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { freePort, host, reach } from '#stack/ports.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { startSystem } from '../../test/support/system.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { programFindings, within } from './doctor.ts'
 import { version } from './version.ts'
 

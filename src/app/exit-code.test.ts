@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { ConfigurationError, UnreachableError } from '#core/failure.ts'
 import { endingOf } from './exit-code.ts'
 

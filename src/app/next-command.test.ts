@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { everyCommand, ingesterProgram } from '../../cmd/ingester/program.ts'
 import { withEnvFile } from './next-command.ts'
 

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import { parseEnvFile } from '#config/env-file.ts'
 import { asOwner, ingester, ownStack, remark, secret, setting, shellWord, sql } from '#core/mend.ts'
 import { pasteShell } from '../../test/support/paste.ts'
 import { pasteable, secretOrigin } from './pasteable.ts'
 
 const folder = await mkdtemp(join(tmpdir(), "it's pasted "))
-after(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true }))
 
 const fromShell = { envFile: undefined, own: { A: '1' }, environment: { A: '1' } }
 const fromFile = { envFile: 'my own.env', own: { A: '1' }, environment: { A: '1', B: '2' } }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import { pipelineNamed } from './pipelines.ts'
 import { configOf } from '#config/config.ts'
 import { ConfigurationError } from '#core/failure.ts'
@@ -11,9 +11,9 @@ import { reachSubscription } from './reaching-pubsub.ts'
 import { Startup } from './startup.ts'
 
 const emulator = await startEmulator({ port: 0 })
-after(() => emulator.close())
+afterAll(() => emulator.close())
 const clients = await connectPubsub({ projectId: 'test-project', emulatorHost: emulator.emulatorHost })
-after(() => clients.close())
+afterAll(() => clients.close())
 const { publisher, subscriber } = clients
 
 /** Reaches a new subscription that is attached to this topic, after `change`; returns what was warned of. */

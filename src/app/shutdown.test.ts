@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
-import { test } from 'node:test'
+import { afterEach, beforeEach, test, vi } from 'vitest'
 import type { Ingester } from './ingester.ts'
 import { shutDown } from './shutdown.ts'
 
@@ -21,29 +20,31 @@ function stopping() {
 
 const never = new AbortController().signal
 const settled = () => new Promise((resolve) => setImmediate(resolve))
-const withTimers = (t: TestContext) => t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
 
-test('says what it waits for, at once and every other second, and no more when it is over', async (t) => {
-  withTimers(t)
+beforeEach(
+  () => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] }),
+)
+afterEach(() => void vi.useRealTimers())
+
+test('says what it waits for, at once and every other second, and no more when it is over', async () => {
   const { ingester, state, end } = stopping()
   const told: [number, readonly string[]][] = []
   const waiting = (outstanding: number, because: readonly string[]) => void told.push([outstanding, because])
   const outcome = shutDown(ingester, { limitMs: 25_000, hurry: never, waiting })
   assert.deepEqual(told, [[3000, ['PostgreSQL: away']]])
   state.outstanding = 200
-  t.mock.timers.tick(1999)
+  vi.advanceTimersByTime(1999)
   assert.equal(told.length, 1)
-  t.mock.timers.tick(1)
+  vi.advanceTimersByTime(1)
   assert.deepEqual(told[1], [200, ['PostgreSQL: away']])
   end()
   assert.equal(await outcome, 0)
-  t.mock.timers.tick(10_000)
+  vi.advanceTimersByTime(10_000)
   assert.equal(told.length, 2)
   assert.equal(state.aborted, 0)
 })
 
-test('a hurry makes it hard, also one from before', async (t) => {
-  withTimers(t)
+test('a hurry makes it hard, also one from before', async () => {
   for (const early of [true, false]) {
     const { ingester, state } = stopping()
     const hurry = new AbortController()
@@ -56,13 +57,12 @@ test('a hurry makes it hard, also one from before', async (t) => {
   }
 })
 
-test('so does the end of its time', async (t) => {
-  withTimers(t)
+test('so does the end of its time', async () => {
   const { ingester, state } = stopping()
   const outcome = shutDown(ingester, { limitMs: 1000, hurry: never })
-  t.mock.timers.tick(999)
+  vi.advanceTimersByTime(999)
   await settled()
   assert.equal(state.aborted, 0)
-  t.mock.timers.tick(1)
+  vi.advanceTimersByTime(1)
   assert.equal(await outcome, 3000)
 })

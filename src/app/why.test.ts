@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { CacheRecord } from '#core/cache.ts'
 import type { NamedKey } from '#core/pipeline.ts'
 import { scans } from '#pipeline/scans.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Config } from './config.ts'
 import { configOf } from './config.ts'
 import type { Environment } from './environment.ts'

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { afterAll, afterEach, beforeAll, describe, test } from 'vitest'
 import { loadConfig, loadDatabaseConfig, loadRedriveConfig, loadStoresConfig } from './config.ts'
 import { readSources } from './environment.ts'
 import { ConfigFault } from './fault.ts'
 import { loadScannerConfig } from './scanner.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ingester-config-'))
-after(() => rmSync(folder, { recursive: true }))
+afterAll(() => rmSync(folder, { recursive: true }))
 let files = 0
 
 function file(text: string): string {
@@ -27,9 +27,9 @@ function setEnvironment(values: NodeJS.ProcessEnv): void {
   Object.assign(process.env, values)
 }
 
-before(() => setEnvironment({}))
+beforeAll(() => setEnvironment({}))
 afterEach(() => setEnvironment({}))
-after(() => setEnvironment(outside))
+afterAll(() => setEnvironment(outside))
 
 const environmentOf = (envFile: string) => readSources(envFile).environment
 

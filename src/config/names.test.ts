@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { isGoogleProjectId, isHost, isPostgresName, isProjectId, isResourceId } from './names.ts'
 
 const unseen = ['\n', '\r', '\t', '\0', '\u{200b}', '\u{a0}', '\u{feff}', '\u{202e}', '\u{3164}']

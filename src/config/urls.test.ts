@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Environment } from './environment.ts'
 import { configOf } from './config.ts'
 import { ConfigFault } from './fault.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { messageOf } from './failure.ts'
 
 test('what a person reads of anything thrown', () => {

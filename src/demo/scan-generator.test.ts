@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { isDeepStrictEqual } from 'node:util'
 import { accepted } from '../../test/support/scan-message.ts'
 import { withSeed } from '../../test/support/seed.ts'

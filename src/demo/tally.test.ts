@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Settlement } from '#core/delivery.ts'
 import { settlements } from '#core/delivery.ts'
 import { delivery } from '../../test/support/scan-message.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { Oracle } from './oracle.ts'
 import type { Evidence } from './verdict.ts'
 import { differencesIn } from './verdict.ts'

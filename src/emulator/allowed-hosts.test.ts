@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { AllowedHosts } from './allowed-hosts.ts'
 
 const local = { host: 'localhost:8085', origin: undefined, localAddress: '127.0.0.1' }

@@ -1,7 +1,7 @@
 // Random walks of a backlog beside a model that is slow and plain: an array of messages, looked through each time.
 // Times are multiples of the wheel's 20 ms, so deadlines are exact.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { alwaysAsync } from '../../test/support/seed.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'

@@ -1,6 +1,6 @@
 // Through the wire: the look at what is about to be acked.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Kit } from '../../test/conformance/pubsub/kit.ts'
 import { connectKit, numbered, only, refused } from '../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../test/conformance/pubsub/stream.ts'
@@ -42,7 +42,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-describe('a look before the ack', { concurrency: 4 }, () => {
+describe('a look before the ack', { concurrent: true }, () => {
   test('sees what is acked while it is still leased; the ack waits for it', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription, states } = rig

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { codeOf, createPlace, createProject, Inbox } from '../../test/support/pubsub-library.ts'
 import { startEmulator } from './emulator.ts'
 import { statusCodes } from './status.ts'
@@ -8,11 +8,11 @@ const { NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT, UNIMPLEMENTED, FAILED_PRECO
 
 const emulator = await startEmulator({ port: 0 })
 const { emulatorHost } = emulator
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 const namesOf = (all: readonly { name: string }[]) => all.map(({ name }) => name.split('/').at(-1))
 
-await suite('the library administers', { concurrency: true }, () => {
+describe('the library administers', { concurrent: true }, () => {
   test('topics: created, got, listed, deleted', async () => {
     await using project = createProject(emulatorHost)
     const { pubsub } = project

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { protos } from '@google-cloud/pubsub'
 import { v1 } from '@google-cloud/pubsub'
 import type { PubsubClients } from '#pubsub/client.ts'
@@ -15,7 +15,7 @@ type Pulled = protos.google.pubsub.v1.IStreamingPullResponse
 
 const emulator = await startEmulator({ port: 0, history: true })
 const { emulatorHost } = emulator
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 interface Rig extends PubsubClients, AsyncDisposable {
   readonly project: string
@@ -37,7 +37,7 @@ const messages = (count: number, from = 0) =>
 
 const ackIdsOf = ({ receivedMessages }: Pulled) => (receivedMessages ?? []).map(({ ackId }) => ackId ?? '')
 
-await suite('the generated clients', { concurrency: true }, () => {
+describe('the generated clients', { concurrent: true }, () => {
   test('publish, pull, extend, nack and acknowledge', async () => {
     await using rig = await connect({ ackDeadlineSeconds: 60 })
     const { publisher, subscriber, topic, subscription } = rig

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { CallOptions, ServiceError } from '@grpc/grpc-js'
 import { Client, compressionAlgorithms, credentials, Metadata } from '@grpc/grpc-js'
 import { startEmulator } from './emulator.ts'
@@ -8,7 +8,7 @@ import { rpcs } from './schema.ts'
 import { statusCodes } from './status.ts'
 
 const emulator = await startEmulator({ port: 0 })
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 /** gRPC and nothing of Google's: bytes out, bytes in. */
 class BareClient extends Client implements Disposable {
@@ -49,7 +49,7 @@ const isServed = ({ path, name }: { readonly path: string; readonly name: string
   !/Snapshot|SchemaService/.test(path) ||
   /^(List|Get|Delete)(Topic)?(Snapshot|Schema)s?$|^ListSchemaRevisions$/.test(name)
 
-await suite('a gRPC client without the library', { concurrency: true }, () => {
+describe('a gRPC client without the library', { concurrent: true }, () => {
   test('creates, publishes, pulls and acknowledges', async () => {
     using client = new BareClient()
     const project = `projects/p-${randomUUID()}`

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { Message } from '@google-cloud/pubsub'
 import { createPlace, Inbox, numbers, publishNumbers } from '../../test/support/pubsub-library.ts'
 import { within } from '../../test/support/within.ts'
@@ -7,9 +7,9 @@ import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, history: true })
 const { emulatorHost } = emulator
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
-await suite('with the library', { concurrency: true }, () => {
+describe('with the library', { concurrent: true }, () => {
   test('many of one key come at once, not one for each ack', async () => {
     await using place = await createPlace(emulatorHost, { enableMessageOrdering: true })
     const { topic, subscription } = place

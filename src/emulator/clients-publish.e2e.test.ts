@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { promisify } from 'node:util'
 import { codeOf, createPlace, Inbox, numbers, publishNumbers } from '../../test/support/pubsub-library.ts'
 import { startEmulator } from './emulator.ts'
@@ -9,7 +9,7 @@ import { statusCodes } from './status.ts'
 
 const emulator = await startEmulator({ port: 0 })
 const { emulatorHost } = emulator
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 /** What somebody writes who has heard of the emulator's variable and of nothing else. */
 const program = `
@@ -31,7 +31,7 @@ const program = `
   console.log(JSON.stringify({ text, attributes, same: id === same }))
 `
 
-await suite('the library publishes', { concurrency: true }, () => {
+describe('the library publishes', { concurrent: true }, () => {
   test('ten thousand messages in batches; all come, each once', async () => {
     await using place = await createPlace(emulatorHost)
     const { topic, subscription } = place

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, history: true })
 const base = `http://${emulator.emulatorHost}`
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 interface Answer {
   readonly status: number
@@ -112,7 +112,7 @@ const everything = (call: Call) => async () => {
   })
 }
 
-await suite('by REST', { concurrency: true }, () => {
+describe('by REST', { concurrent: true }, () => {
   test('curl does everything', everything(curl))
   test('fetch does everything', everything(viaFetch))
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { connectPubsub } from '#pubsub/client.ts'
 import { codeOf, createPlace, createProject, Inbox } from '../../test/support/pubsub-library.ts'
 import type { Place } from '../../test/support/pubsub-library.ts'
@@ -28,7 +28,7 @@ async function createAgain({ pubsub }: Place, emulatorHost: string): Promise<voi
   await topic.createSubscription('the-subscription')
 }
 
-await suite('when the emulator goes away under the library', { concurrency: true }, () => {
+describe('when the emulator goes away under the library', { concurrent: true }, () => {
   test('a subscriber goes on by itself where its subscription is there again in time', async () => {
     await using first = await startEmulator({ port: 0 })
     // What the subscriber sees of the new one before the subscription is made is up to the proxy.

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { connectPubsub } from '#pubsub/client.ts'
 import { createPlace, createProject, Inbox } from '../../test/support/pubsub-library.ts'
@@ -12,7 +12,7 @@ import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0 })
 const { emulatorHost, port } = emulator
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -86,7 +86,7 @@ const garbage = {
   CONNECT: Buffer.from('CONNECT localhost:80 HTTP/1.1\r\nHost: x\r\n\r\n'),
 }
 
-await suite('on one port', { concurrency: true }, () => {
+describe('on one port', { concurrent: true }, () => {
   test('HTTP/1 that comes byte by byte is understood', async () => {
     for (const verb of ['PUT', 'POST', 'PATCH', 'GET']) {
       using socket = await open()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { Message, SubscriberOptions } from '@google-cloud/pubsub'
 import { Duration } from '@google-cloud/pubsub'
 import type { Place } from '../../test/support/pubsub-library.ts'
@@ -17,7 +17,7 @@ import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, history: true })
 const { emulatorHost } = emulator
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 /** The place's subscription, to be opened with these options. */
 const subscriptionOf = ({ pubsub }: Place, options?: SubscriberOptions) =>
@@ -51,7 +51,7 @@ async function mostHeld(place: Place, count: number, options: SubscriberOptions)
   return most
 }
 
-await suite('the library subscribes', { concurrency: true }, () => {
+describe('the library subscribes', { concurrent: true }, () => {
   test('with its default flow control: five streams of a thousand each', async () => {
     await using place = await createPlace(emulatorHost)
     await publishNumbers(place.topic, 6000)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Kit } from '../../test/conformance/pubsub/kit.ts'
 import { connectKit, numbered, refused, textsOf } from '../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../test/conformance/pubsub/stream.ts'
@@ -28,7 +28,7 @@ async function startRig(options: EmulatorOptions = {}): Promise<Rig> {
 
 const open = ({ kit, subscription }: Rig) => kit.stream({ subscription, streamAckDeadlineSeconds: 600 })
 
-describe('a look inside', { concurrency: 4 }, () => {
+describe('a look inside', { concurrent: true }, () => {
   test('tells of each message what it is, in which state, and what has happened to it', async () => {
     await using rig = await startRig({ history: true })
     const { emulator, kit, topic, subscription } = rig
@@ -84,7 +84,7 @@ describe('a look inside', { concurrency: 4 }, () => {
   })
 })
 
-describe('publishing in the process', { concurrency: 4 }, () => {
+describe('publishing in the process', { concurrent: true }, () => {
   test('is as by the RPC, without its limits', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
@@ -111,7 +111,7 @@ describe('publishing in the process', { concurrency: 4 }, () => {
   })
 })
 
-describe('start and end', { concurrency: 4 }, () => {
+describe('start and end', { concurrent: true }, () => {
   test('ids of messages, and of acks, are not used again by one that is started later', async () => {
     const ids: string[] = []
     let old: Received | undefined

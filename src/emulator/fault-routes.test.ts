@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { startEmulator } from './emulator.ts'
 
 const emulator = await startEmulator({ port: 0, faultRoutes: true, history: true })
-after(() => emulator.close())
+afterAll(() => emulator.close())
 const topic = 'projects/p/topics/t-1'
 const subscription = 'projects/p/subscriptions/s-1'
 await call('PUT', `/v1/${topic}`)

@@ -1,6 +1,6 @@
 // Through the wire: what callers see when calls go wrong on purpose, and what has become of what they asked for.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Kit } from '../../test/conformance/pubsub/kit.ts'
 import { connectKit, only, refused, textsOf } from '../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../test/conformance/pubsub/stream.ts'
@@ -50,7 +50,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-describe('faults of calls, as callers see them', { concurrency: 4 }, () => {
+describe('faults of calls, as callers see them', { concurrent: true }, () => {
   test('Acknowledge: a request that is lost is not executed, a reply that is lost is', async () => {
     await using rig = await startRig()
     const { emulator, kit, subscription } = rig

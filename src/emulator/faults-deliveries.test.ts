@@ -1,6 +1,6 @@
 // Through the wire: what subscribers see when deliveries go wrong on purpose.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Kit } from '../../test/conformance/pubsub/kit.ts'
 import { connectKit, numbered, refused, textsOf } from '../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../test/conformance/pubsub/stream.ts'
@@ -42,7 +42,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-describe('faults of deliveries, as subscribers see them', { concurrency: 4 }, () => {
+describe('faults of deliveries, as subscribers see them', { concurrent: true }, () => {
   test('duplicates: each message comes twice, and either ack settles it', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { JSONObject } from 'proto3-json-serializer'
 import { requestFrom } from './json-request.ts'
 import { rpcs } from './schema.ts'

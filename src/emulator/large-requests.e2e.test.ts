@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { RequestOptions } from 'node:http'
 import { request } from 'node:http'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { Client, credentials } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import { within } from '../../test/support/within.ts'
@@ -10,7 +10,7 @@ import { startEmulator } from './emulator.ts'
 import { statusCodes } from './status.ts'
 
 const emulator = await startEmulator({ port: 0, faultRoutes: true })
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 const call = (method: string, path: string, body?: string) =>
   fetch(`http://${emulator.emulatorHost}${path}`, { method, ...(body === undefined ? {} : { body }) })
@@ -53,7 +53,7 @@ async function sendWithoutEnd(path: string, headers: RequestOptions['headers'] =
   return { status, bytes, request: sent }
 }
 
-await suite('large requests', () => {
+describe('large requests', () => {
   test('a body without end is refused when it is too large, and its connection ended', async () => {
     const { topic } = await place()
     for (const path of [`/v1/${topic}:publish`, '/faults', '/nowhere']) {

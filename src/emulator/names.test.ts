@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { projectOf, validName, validProject } from './names.ts'
 
 const topic = (id: string, project = 'p') => `projects/${project}/topics/${id}`

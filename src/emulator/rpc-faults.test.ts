@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { withSeed } from '../../test/support/seed.ts'
 import { seededRandom } from './random.ts'
 import { RpcFaults } from './rpc-faults.ts'

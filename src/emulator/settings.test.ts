@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { SubscriptionConfig, TopicConfig } from './proto.ts'
 import { changedSubscription, changedTopic, subscriptionConfig, topicConfig } from './settings.ts'
 import type { StatusName } from './status.ts'

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { Client, credentials } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import type { Emulator } from './emulator.ts'
@@ -12,7 +12,7 @@ import { startEmulator } from './emulator.ts'
 import { statusCodes } from './status.ts'
 
 const emulator = await startEmulator({ port: 0, faultRoutes: true })
-after(() => emulator.close())
+afterAll(() => emulator.close())
 
 interface Sent {
   readonly method?: string
@@ -69,7 +69,7 @@ const pageRequests = ({ topic, subscription }: Awaited<ReturnType<typeof place>>
   { method: 'GET', path: '/' },
 ]
 
-await suite('requests', { concurrency: true }, () => {
+describe('requests', { concurrent: true }, () => {
   test('of web pages with a foreign origin or host are refused, whatever they ask for, and nothing of it is done', async () => {
     const there = await place()
     for (const foreign of [

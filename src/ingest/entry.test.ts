@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { arrivalOf, entryOf, textsOf } from '../../test/support/arrivals.ts'
 import { arrivalsOf, fold, join } from './entry.ts'
 

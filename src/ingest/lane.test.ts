@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { arrivalOf, textsOf } from '../../test/support/arrivals.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { Entry } from './entry.ts'

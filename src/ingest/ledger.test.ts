@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { Delivery } from '#core/delivery.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
 import { Tally } from '../../test/support/tally.ts'

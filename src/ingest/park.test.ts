@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
 import { entryOf } from '../../test/support/arrivals.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isIP, isIPv6 } from 'node:net'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import { canonicalIp } from './ip.ts'

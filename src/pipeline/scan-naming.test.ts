@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import type { NamedKey } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'

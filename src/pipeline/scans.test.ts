@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isIP } from 'node:net'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import type { Delivery } from '#core/delivery.ts'
 import { isRejection } from '#core/pipeline.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 
 test('strings are quoted, so that NULL, braces and commas are what they are', () => {

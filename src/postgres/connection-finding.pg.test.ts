@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { chown, copyFile, chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { pasteable } from '#app/pasteable.ts'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
@@ -14,9 +14,9 @@ import { checkPostgres } from './doctor-checks.ts'
 import type { PostgresOptions } from './pool.ts'
 
 const server = await startPostgres({ port: 0, superuser: true })
-after(() => server.stop())
+afterAll(() => server.stop())
 const database = await freshDatabase(server)
-after(() => database[Symbol.asyncDispose]())
+afterAll(() => database[Symbol.asyncDispose]())
 
 /** The first finding: whether it is reached. */
 async function reached(changes: Partial<PostgresOptions> = {}): Promise<Finding> {

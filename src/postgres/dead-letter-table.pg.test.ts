@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import type { DeadLetter } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'

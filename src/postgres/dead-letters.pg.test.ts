@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { DeadLetter } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'

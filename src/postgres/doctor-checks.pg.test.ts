@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
@@ -23,10 +23,11 @@ import type { PostgresOptions } from './pool.ts'
 import { connectionOptions, withConnection } from './pool.ts'
 import { versionFinding } from './server-findings.ts'
 import type { ServerFacts } from './server-facts.ts'
+import { atEnd } from '../../test/support/at-end.ts'
 
 // With nothing on its command line, where ALTER SYSTEM has no effect.
 const server = await startPostgres({ port: 0, superuser: true })
-after(() => server.stop())
+afterAll(() => server.stop())
 
 interface Changes extends Partial<Omit<PostgresCheckOptions, 'postgres'>> {
   readonly postgres?: Partial<PostgresOptions>
@@ -501,7 +502,7 @@ test('a server that freezes in between is given up, too', async () => {
 
 test('a server that is full: more connections, after a restart', async () => {
   const small = await startPostgres({ port: 0, superuser: true })
-  after(() => small.stop())
+  atEnd(() => small.stop())
   const database = await freshDatabase(small)
   await database.query('ALTER SYSTEM SET max_connections = 6')
   await database[Symbol.asyncDispose]()

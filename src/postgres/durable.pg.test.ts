@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type pg from 'pg'
 import { scans } from '#pipeline/scans.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type pg from 'pg'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'

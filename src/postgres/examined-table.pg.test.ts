@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { WriteFailure } from '#core/failure.ts'
 import { scans } from '#pipeline/scans.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'

@@ -1,6 +1,6 @@
 // What PgBouncer, as Debian has it, changes. Each test is skipped where it is not installed.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type pg from 'pg'
 import type { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
@@ -29,6 +29,7 @@ import { readRow, withReader } from './read-row.ts'
 import { isRefusedForGood } from './sqlstate.ts'
 import { TableWriter } from './table-writer.ts'
 import { rollingBackOf } from './transaction.ts'
+import { skippedFor } from '../../test/support/skip.ts'
 
 const server = await startTestServer()
 
@@ -55,7 +56,7 @@ async function pollute(pool: pg.Pool, text: string): Promise<void> {
   for (const client of clients) client.release()
 }
 
-describe('transaction mode', { skip: withoutPgbouncer }, async () => {
+describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
   const bouncer = await startPgbouncer(server, { pool_mode: 'transaction' })
 
   test('a pooler is recognised by its process ids, and its mode by what two clients meet', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type pg from 'pg'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'

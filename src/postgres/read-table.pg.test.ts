@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { scans } from '#pipeline/scans.ts'
 import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
 import { countRows, readNewest, readTable } from './read-table.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import type pg from 'pg'
 import { configOf } from '#config/config.ts'
 import { noLogger } from '#core/logger.ts'
@@ -13,7 +13,7 @@ import { asWriteFailure } from './sqlstate.ts'
 
 const server = await startTestServer()
 const folder = await mkdtemp(join(tmpdir(), 'rotation-'))
-after(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true }))
 
 const role = 'rotates'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { inspect } from 'node:util'
 import pg from 'pg'
 import { asWriteFailure } from './sqlstate.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { inspect } from 'node:util'
 import { WriteFailure } from '#core/failure.ts'
 import { scans } from '#pipeline/scans.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import pg from 'pg'
 import { asWriteFailure, breaksConnection, isConnectionFailure, isRefusedForGood } from './sqlstate.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type pg from 'pg'
 import type { WriteFailure } from '#core/failure.ts'
 import type { Fields } from '#core/logger.ts'

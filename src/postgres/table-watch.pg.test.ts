@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
 import { freshDatabase, startTestServer, until } from '../../test/support/postgres.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { compareRecords } from '#core/keyed-record.ts'
 import { scans } from '#pipeline/scans.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { scans } from '#pipeline/scans.ts'
 import { durable } from './durable.ts'

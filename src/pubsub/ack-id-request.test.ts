@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { encodedStatus } from '#emulator/error-details.ts'
 import { partialFailure } from '#emulator/ack-id-faults.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { startEmulator } from '../../test/support/pubsub.ts'
 import { ensureSubscription, ensureTopic } from './admin.ts'
 import { connectPubsub } from './client.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 
 const names = () => ({ topicId: `t-${randomUUID()}`, subscriptionId: `s-${randomUUID()}` })
 
@@ -20,7 +20,7 @@ async function connect() {
   return { clients, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-await suite('topics and subscriptions of an emulator', () => {
+describe('topics and subscriptions of an emulator', () => {
   test('what is missing is created, with its deadline; again is no error and changes nothing', async () => {
     await using connection = await connect()
     const { clients } = connection

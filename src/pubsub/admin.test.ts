@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { ConfigurationError } from '#core/failure.ts'
 import { ensureSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'

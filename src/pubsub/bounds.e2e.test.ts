@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { Delivery } from '#core/delivery.ts'
 import type { Rig } from '../../test/support/pubsub.ts'
 import { numbered, passDeadlines, start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 // The source's bounds have to hold with servers that ignore what it asks for, too, as the official emulator does.
 if ('emulator' in emulator) emulator.emulator?.faults.deliveries({ ignoreFlowControl: true })
 
@@ -18,7 +18,7 @@ function ackLater(deliveries: readonly Delivery[], rig: Rig): void {
   setImmediate(() => rig.ack(deliveries))
 }
 
-await suite('bounds with a server that ignores flow control', { concurrency: true }, () => {
+describe('bounds with a server that ignores flow control', { concurrent: true }, () => {
   test('messages: no more than the bound is held, and nothing held comes again', async (t) => {
     let acking = false
     const onReceive = (deliveries: readonly Delivery[], rig: Rig) => acking && ackLater(deliveries, rig)
@@ -29,7 +29,7 @@ await suite('bounds with a server that ignores flow control', { concurrency: tru
     await recorder.until('full', () => !rig.source.wantsMore && recorder.streamsAlive === 0)
     const held = recorder.deliveries.slice()
     assert.ok(held.length >= 450 && held.length <= 500, `${held.length} held`)
-    t.diagnostic(`held ${held.length}, refused ${recorder.refused}`)
+    void t.annotate(`held ${held.length}, refused ${recorder.refused}`)
     await passDeadlines(host, 2)
     assert.equal(recorder.deliveries.length, held.length)
     assert.deepEqual([recorder.lost, recorder.streamsAlive, recorder.streamsBegun], [0, 0, 4])
@@ -44,7 +44,7 @@ await suite('bounds with a server that ignores flow control', { concurrency: tru
     const came = Map.groupBy(recorder.deliveries, ({ messageId }) => messageId)
     for (const delivery of held) assert.deepEqual(came.get(delivery.messageId), [delivery])
     const spent = recorder.deliveries.reduce((sum, { deliveryAttempt }) => sum + deliveryAttempt - 1, 0)
-    t.diagnostic(`attempts ${spent}; refused ${recorder.refused}; streams begun ${recorder.streamsBegun}`)
+    void t.annotate(`attempts ${spent}; refused ${recorder.refused}; streams begun ${recorder.streamsBegun}`)
     assert.equal(spent, recorder.refused, 'only what was let go costs an attempt')
     assert.equal(recorder.deliveries.length, 5000, 'each came once')
     rig.ack(kept)
@@ -78,7 +78,7 @@ await suite('bounds with a server that ignores flow control', { concurrency: tru
     ack(recorder.deliveries.slice(), rig)
     await recorder.until('all 160', () => uniqueTexts(rig) === 160, 60_000)
     assert.ok(most <= bound, `${most} bytes held at once`)
-    t.diagnostic(`most ${most} bytes; attempts ${recorder.attempts.join()}; refused ${recorder.refused}`)
+    void t.annotate(`most ${most} bytes; attempts ${recorder.attempts.join()}; refused ${recorder.refused}`)
   })
 
   test('a message larger than the bound passes, alone', async () => {

@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, beforeEach, test } from 'node:test'
+import { afterAll, beforeAll, beforeEach, test } from 'vitest'
 import { ConfigurationError, UnreachableError } from '#core/failure.ts'
 import { connectPubsub } from './client.ts'
 
@@ -18,14 +18,14 @@ const metadataServer = createServer((request, response) => {
   answer(request, response)
 })
 let folder: string
-before(async () => {
+beforeAll(async () => {
   metadataServer.listen(0, '127.0.0.1')
   await once(metadataServer, 'listening')
   folder = await mkdtemp(join(tmpdir(), 'credentials-'))
   process.env['GCE_METADATA_HOST'] = `127.0.0.1:${(metadataServer.address() as AddressInfo).port}`
   process.env['HOME'] = folder
 })
-after(async () => {
+afterAll(async () => {
   metadataServer.closeAllConnections()
   metadataServer.close()
   await rm(folder, { recursive: true })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { assertEachOnce, passDeadlines, start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 
-await suite('deliveries of an emulator', { concurrency: true }, () => {
+describe('deliveries of an emulator', { concurrent: true }, () => {
   test('a delivery carries what was published', async () => {
     await using rig = await startRig(host)
     const begin = Date.now()

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { Finding } from '#core/finding.ts'
 import { startEmulator } from '#emulator/emulator.ts'
 import { findCommand } from '#stack/commands.ts'
@@ -19,11 +19,12 @@ import { connectPubsub } from './client.ts'
 import { checkPubsub } from './doctor-checks.ts'
 import type { SubscriptionPlace } from './subscription-findings.ts'
 import { subscriptionFindings } from './subscription-findings.ts'
+import { skippedFor } from '../../test/support/skip.ts'
 
 const emulator = await startEmulator({ port: 0 })
-after(() => emulator.close())
+afterAll(() => emulator.close())
 const clients = await connectPubsub({ projectId: 'test-project', emulatorHost: emulator.emulatorHost })
-after(() => clients.close())
+afterAll(() => clients.close())
 
 const freshPlace = (): SubscriptionPlace => ({
   projectId: 'test-project',
@@ -236,7 +237,7 @@ test('filter, ordering and exactly-once delivery are noted', () => {
 const gcloud = await findCommand('gcloud')
 const skip = gcloud === undefined && 'gcloud is not installed; it comes with the official emulator'
 
-test('the gcloud lines, with the gcloud of the official emulator', { skip }, async () => {
+test('the gcloud lines, with the gcloud of the official emulator', skippedFor(skip), async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gcloud-'))
   const env = {
     CLOUDSDK_CONFIG: folder,

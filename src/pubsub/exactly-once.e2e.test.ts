@@ -1,7 +1,7 @@
 // Acks and leases of a service that answers for each id, as it does where delivery is exactly-once. Run with
 // TEST_PUBSUB=official the last test has such a subscription of Google's emulator.
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { AckIdCall } from '#core/observer.ts'
 import type { FaultInjector } from '#emulator/fault-injector.ts'
 import {
@@ -12,10 +12,11 @@ import {
   startEmulator,
   startRig,
 } from '../../test/support/pubsub.ts'
+import { skippedFor } from '../../test/support/skip.ts'
 
 const server = await startEmulator()
 const { emulatorHost: host } = server
-after(() => server.stop())
+afterAll(() => server.stop())
 const faults = 'emulator' in server ? server.emulator?.faults : undefined
 const skip = faults ? false : 'the official emulator has no faults'
 const own = () => faults as FaultInjector
@@ -33,8 +34,8 @@ class RejectionRecorder extends Recorder {
   }
 }
 
-await suite('results for single ack ids', () => {
-  test('extensions: a rejected lease is lost alone, the others go on', { skip }, async () => {
+describe('results for single ack ids', () => {
+  test('extensions: a rejected lease is lost alone, the others go on', skippedFor(skip), async () => {
     const observer = new RejectionRecorder()
     await using rig = await startRig(host, { observer })
     await rig.publish(60)
@@ -51,31 +52,33 @@ await suite('results for single ack ids', () => {
     assert.match(rig.recorder.warnings[0]?.message ?? '', /no longer accepts some ack ids/)
   })
 
-  test('acks: a rejected one is redelivered, a transient one is sent again, the others are done', {
-    skip,
-  }, async () => {
-    const observer = new RejectionRecorder()
-    await using rig = await startRig(host, { observer })
-    await rig.publish(60)
-    start(rig)
-    await rig.recorder.untilReceived(60)
-    own().failAckIds('Acknowledge', permanent, { times: 1 })
-    own().failAckIds('Acknowledge', transient, { times: 2 })
-    rig.ack(rig.recorder.deliveries.slice(0, 60))
-    await rig.recorder.untilReceived(61)
-    await observer.until('the rejection', () => observer.rejected.length === 1)
-    assert.deepEqual(observer.rejected, [['ack', 1]])
-    await rig.recorder.until('the second try', () => rig.recorder.done('ack').length === 1)
-    assert.deepEqual(
-      rig.recorder.calls.filter(({ kind }) => kind === 'ack').map(({ ids }) => ids),
-      [60, 2],
-    )
-    rig.ack(rig.recorder.deliveries.slice(60))
-    await passDeadlines(host, 1)
-    assert.equal(rig.recorder.deliveries.length, 61)
-  })
+  test(
+    'acks: a rejected one is redelivered, a transient one is sent again, the others are done',
+    skippedFor(skip),
+    async () => {
+      const observer = new RejectionRecorder()
+      await using rig = await startRig(host, { observer })
+      await rig.publish(60)
+      start(rig)
+      await rig.recorder.untilReceived(60)
+      own().failAckIds('Acknowledge', permanent, { times: 1 })
+      own().failAckIds('Acknowledge', transient, { times: 2 })
+      rig.ack(rig.recorder.deliveries.slice(0, 60))
+      await rig.recorder.untilReceived(61)
+      await observer.until('the rejection', () => observer.rejected.length === 1)
+      assert.deepEqual(observer.rejected, [['ack', 1]])
+      await rig.recorder.until('the second try', () => rig.recorder.done('ack').length === 1)
+      assert.deepEqual(
+        rig.recorder.calls.filter(({ kind }) => kind === 'ack').map(({ ids }) => ids),
+        [60, 2],
+      )
+      rig.ack(rig.recorder.deliveries.slice(60))
+      await passDeadlines(host, 1)
+      assert.equal(rig.recorder.deliveries.length, 61)
+    },
+  )
 
-  test('nacks: a transient one is sent again', { skip }, async () => {
+  test('nacks: a transient one is sent again', skippedFor(skip), async () => {
     await using rig = await startRig(host)
     await rig.publish(10)
     start(rig)
@@ -88,47 +91,53 @@ await suite('results for single ack ids', () => {
     assert.deepEqual(nacks, [10, 1])
   })
 
-  test('more failures than an HTTP/2 header list holds are understood all the same', { skip }, async () => {
-    const observer = new RejectionRecorder()
-    await using rig = await startRig(host, { observer })
-    await rig.publish(2500)
-    start(rig)
-    await rig.recorder.untilReceived(2500)
-    own().failAckIds('Acknowledge', permanent, { share: 1 })
-    rig.ack(rig.recorder.deliveries.slice(0, 2500))
-    const rejected = () => observer.rejected.reduce((sum, [, count]) => sum + count, 0)
-    await observer.until('all rejections', () => rejected() === 2500)
-    own().clear()
-    await rig.recorder.untilReceived(5000)
-    rig.ack(rig.recorder.deliveries.slice(2500))
-  })
+  test(
+    'more failures than an HTTP/2 header list holds are understood all the same',
+    skippedFor(skip),
+    async () => {
+      const observer = new RejectionRecorder()
+      await using rig = await startRig(host, { observer })
+      await rig.publish(2500)
+      start(rig)
+      await rig.recorder.untilReceived(2500)
+      own().failAckIds('Acknowledge', permanent, { share: 1 })
+      rig.ack(rig.recorder.deliveries.slice(0, 2500))
+      const rejected = () => observer.rejected.reduce((sum, [, count]) => sum + count, 0)
+      await observer.until('all rejections', () => rejected() === 2500)
+      own().clear()
+      await rig.recorder.untilReceived(5000)
+      rig.ack(rig.recorder.deliveries.slice(2500))
+    },
+  )
 
-  test('a subscription with exactly-once delivery: one stale id hurts no other', {
-    skip: faults ? 'needs the official emulator' : false,
-  }, async () => {
-    const observer = new RejectionRecorder()
-    const id = `s-${Date.now()}`
-    await using maker = await startRig(host)
-    const subscription = `projects/test-project/subscriptions/${id}`
-    await maker.clients.subscriber.createSubscription({
-      name: subscription,
-      topic: maker.topic,
-      ackDeadlineSeconds: 10,
-      enableExactlyOnceDelivery: true,
-    })
-    await using rig = await startRig(host, { subscription, observer })
-    await maker.publish(60)
-    start(rig)
-    await rig.recorder.untilReceived(60)
-    const [stale] = rig.recorder.deliveries
-    // Another consumer of the same process acks one of them behind the source's back.
-    await maker.clients.subscriber.acknowledge({ subscription, ackIds: [stale?.ackId ?? ''] })
-    await passDeadlines(host, 2)
-    assertEachOnce(rig.recorder, 60)
-    assert.deepEqual(observer.rejected, [['extend', 1]])
-    rig.ack(rig.recorder.deliveries.slice(0, 60))
-    await observer.until('the ack of the stale one is rejected', () => observer.rejected.length === 2)
-    await passDeadlines(host, 2)
-    assertEachOnce(rig.recorder, 60)
-  })
+  test(
+    'a subscription with exactly-once delivery: one stale id hurts no other',
+    skippedFor(faults ? 'needs the official emulator' : false),
+    async () => {
+      const observer = new RejectionRecorder()
+      const id = `s-${Date.now()}`
+      await using maker = await startRig(host)
+      const subscription = `projects/test-project/subscriptions/${id}`
+      await maker.clients.subscriber.createSubscription({
+        name: subscription,
+        topic: maker.topic,
+        ackDeadlineSeconds: 10,
+        enableExactlyOnceDelivery: true,
+      })
+      await using rig = await startRig(host, { subscription, observer })
+      await maker.publish(60)
+      start(rig)
+      await rig.recorder.untilReceived(60)
+      const [stale] = rig.recorder.deliveries
+      // Another consumer of the same process acks one of them behind the source's back.
+      await maker.clients.subscriber.acknowledge({ subscription, ackIds: [stale?.ackId ?? ''] })
+      await passDeadlines(host, 2)
+      assertEachOnce(rig.recorder, 60)
+      assert.deepEqual(observer.rejected, [['extend', 1]])
+      rig.ack(rig.recorder.deliveries.slice(0, 60))
+      await observer.until('the ack of the stale one is rejected', () => observer.rejected.length === 2)
+      await passDeadlines(host, 2)
+      assertEachOnce(rig.recorder, 60)
+    },
+  )
 })

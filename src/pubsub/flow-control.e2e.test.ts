@@ -1,9 +1,9 @@
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import { start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 
 const messageBytes = 10_000
 const messages = Array.from({ length: 3000 }, () => ({ data: Buffer.alloc(messageBytes) }))

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { assertEachOnce, passDeadlines, start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host, port } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 
-await suite('leases on an emulator', { concurrency: true }, () => {
+describe('leases on an emulator', { concurrent: true }, () => {
   test('are kept as long as deliveries are held', async () => {
     await using rig = await startRig(host)
     await rig.publish(3000)

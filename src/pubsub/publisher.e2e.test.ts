@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import { startPubsub } from '#stack/pubsub.ts'
 import { ensureSubscription } from './admin.ts'
 import { connectPubsub } from './client.ts'
@@ -7,7 +7,7 @@ import { publish } from './publisher.ts'
 
 const server = await startPubsub({ port: 0 })
 const clients = await connectPubsub({ projectId: 'test-project', emulatorHost: server.emulatorHost })
-after(async () => {
+afterAll(async () => {
   await clients.close()
   await server.stop()
 })

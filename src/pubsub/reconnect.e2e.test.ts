@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import type { Rig } from '../../test/support/pubsub.ts'
 import {
   assertEachOnce,
@@ -14,7 +14,7 @@ import { connectPubsub, grpcStatus, statusOf } from './client.ts'
 
 const emulator = await startEmulator()
 const { emulatorHost: host, port } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 
 /**
  * Resolves when messages that are published now arrive. The official emulator keeps streams whose connection broke and
@@ -27,7 +27,7 @@ async function arrives(rig: Rig): Promise<void> {
   await rig.recorder.until('some of 30 messages', () => rig.recorder.deliveries.length > before, 5000)
 }
 
-await suite('reconnecting to an emulator', { concurrency: true }, () => {
+describe('reconnecting to an emulator', { concurrent: true }, () => {
   test('streams whose connection was cut are opened again', async () => {
     await using proxy = await TcpProxy.to(port)
     await using rig = await startRig(host, { through: proxy.address })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { FakeSubscriber } from '../../test/support/fake-subscriber.ts'
 import type { FakeStream } from '../../test/support/fake-subscriber.ts'
 import { Recorder } from '../../test/support/pubsub.ts'

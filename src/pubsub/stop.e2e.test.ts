@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import {
   assertEachOnce,
   numbered,
@@ -14,7 +14,7 @@ import {
 
 const emulator = await startEmulator()
 const { emulatorHost: host } = emulator
-after(() => emulator.stop())
+afterAll(() => emulator.stop())
 
 /** A process that holds ten messages, acks five of them, closes, says so, and has nothing left to do. */
 const program = `
@@ -39,7 +39,7 @@ const program = `
   })
 `
 
-await suite('stopping on an emulator', { concurrency: true }, () => {
+describe('stopping on an emulator', { concurrent: true }, () => {
   test('hold takes what is on its way and then no more; resume goes on; nothing is lost', async () => {
     await using rig = await startRig(host, { streams: 4 })
     const { recorder } = rig

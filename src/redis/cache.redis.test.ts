@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
 import { until } from '../../test/support/postgres.ts'
 import { startProgram } from '../../test/support/program.ts'
@@ -21,6 +21,7 @@ import {
 } from '../../test/support/redis-cache.ts'
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 import { Keyspace, markOf } from './encoding.ts'
+import { atEnd } from '../../test/support/at-end.ts'
 
 const password = 'planted-secret-57dd'
 /** Loads slowly, and says so while it does. */
@@ -735,7 +736,7 @@ async function pauseServer(ms = 1500): Promise<() => Promise<void>> {
 async function stopServer(): Promise<() => Promise<void>> {
   process.kill(server.pid, 'SIGSTOP')
   const thaw = async () => void process.kill(server.pid, 'SIGCONT')
-  after(thaw)
+  atEnd(thaw)
   return thaw
 }
 
@@ -752,7 +753,7 @@ async function startStub(connected: (socket: Socket) => void): Promise<{ host: s
   })
   stub.listen(0, '127.0.0.1')
   await once(stub, 'listening')
-  after(() => stub.close())
+  atEnd(() => stub.close())
   return { host: '127.0.0.1', port: (stub.address() as AddressInfo).port }
 }
 

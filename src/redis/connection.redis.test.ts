@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { inspect } from 'node:util'
 import { onFreePort } from '#stack/ports.ts'
 import { until } from '../../test/support/postgres.ts'
@@ -11,6 +11,7 @@ import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 import type { RedisOptions } from './connection.ts'
 import { RedisConnection } from './connection.ts'
 import type { RedisFailure } from './failure.ts'
+import { atEnd } from '../../test/support/at-end.ts'
 
 const server = await startTestRedis()
 const admin = adminOf(server)
@@ -23,7 +24,7 @@ const sha = createHash('sha1').update(script).digest('hex')
 async function connect(changes: Partial<RedisOptions> = {}): Promise<RedisConnection> {
   const { host, port } = server
   const connection = new RedisConnection({ host, port, db: 0, tls: false, ...changes })
-  after(() => connection.close())
+  atEnd(() => connection.close())
   await connection.attempted()
   return connection
 }
@@ -83,7 +84,7 @@ test('before the first connection calls fail, too', async () => {
   proxy.freeze()
   const { host } = server
   const connection = new RedisConnection({ host, port: proxy.port, db: 0, tls: false })
-  after(() => connection.close())
+  atEnd(() => connection.close())
   assert.equal(connection.away?.bypass, 'disconnected')
   assert.equal((await failed(connection.run([], ['release', '', 0, 0]))).bypass, 'disconnected')
   proxy.thaw()
@@ -223,7 +224,7 @@ test('a database that is not there: refused with the mend, and nothing gets into
   const few = await startTestRedis({ databases: '4' })
   const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false })
   connection.onOpened(() => assert.fail('it is not connected'))
-  after(() => connection.close())
+  atEnd(() => connection.close())
   await connection.attempted()
   for (let round = 0; round < 3; round += 1) {
     const { bypass, message } = connection.away ?? assert.fail('it is away')

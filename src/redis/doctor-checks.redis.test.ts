@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { Redis } from 'ioredis'
 import type { Finding } from '#core/finding.ts'
 import { onFreePort } from '#stack/ports.ts'
@@ -9,6 +9,7 @@ import { adminOf, startTestRedis } from '../../test/support/redis-cache.ts'
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
 import type { RedisOptions } from './connection.ts'
 import { checkRedis, versionFinding } from './doctor-checks.ts'
+import { atEnd } from '../../test/support/at-end.ts'
 
 const server = await startTestRedis()
 const { host, port } = server
@@ -52,7 +53,7 @@ test('nobody listens: it is started by the line that is printed', async () => {
   assert.equal((await pasteShell(text)).code, 0)
   const started = new Redis({ host, port: free, retryStrategy: () => 20 })
   started.on('error', () => {})
-  after(() => started.disconnect())
+  atEnd(() => started.disconnect())
   await new Promise((resolve) => started.once('ready', resolve))
   const then = await finding('redis', { port: free })
   await started.shutdown('NOSAVE').catch(() => {})

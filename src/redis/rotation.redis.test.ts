@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import { Redis } from 'ioredis'
 import { configOf } from '#config/config.ts'
 import { until } from '../../test/support/postgres.ts'
@@ -11,9 +11,9 @@ import { RedisConnection } from './connection.ts'
 
 const server = await startTestRedis({ requirepass: 'first' })
 const folder = await mkdtemp(join(tmpdir(), 'rotation-'))
-after(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true }))
 const admin = new Redis({ host: server.host, port: server.port, password: 'first' })
-after(() => admin.disconnect())
+afterAll(() => admin.disconnect())
 
 const needed = { INGESTER_PROJECTID: 'my-project', INGESTER_POSTGRES_URL: 'postgres://u:p@h/d' }
 

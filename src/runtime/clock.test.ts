@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { sleep, systemClock } from './clock.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { reconnectBackoff } from './backoff.ts'
 import { ConnectGate } from './connect-gate.ts'

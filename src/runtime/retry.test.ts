@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { RetryOptions } from './retry.ts'
 import { retry } from './retry.ts'

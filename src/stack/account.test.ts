@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { pickAccount, reachableByOthers, writableByOthers } from './account.ts'
 
 const root = 'root:x:0:0:root:/root:/bin/bash'

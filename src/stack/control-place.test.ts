@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, mkdtempDisposable, readdir, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { controlPlace, leavePlace, openPlace, PlaceError, placeIsThere } from './control-place.ts'
 
 const inTmp = /^\/tmp\/ingester-\d+-[\da-f]{12}$/
@@ -33,7 +33,9 @@ test('a runtime folder that is missing, relative, a file, or too long for a sock
 test('TMPDIR is not asked', async (t) => {
   await using own = await ownFolder()
   const { TMPDIR } = process.env
-  t.after(() => (TMPDIR === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = TMPDIR)))
+  t.onTestFinished(
+    () => void (TMPDIR === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = TMPDIR)),
+  )
   process.env['TMPDIR'] = own.path
   assert.match((await controlPlace('/a', 'stack', undefined)).folder, inTmp)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { freePort, host, onFreePort, reach } from './ports.ts'
 import { ServiceError } from './service.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { freePort, host, reach } from './ports.ts'
 import { startPubsub } from './pubsub.ts'
 

@@ -3,7 +3,7 @@ import promises, { mkdtempDisposable, readFile, stat, symlink, writeFile } from 
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { mock, test } from 'node:test'
+import { test, vi } from 'vitest'
 import { writeServiceFile } from './service-file.ts'
 
 const credentials = { user: 'scanner', password: 'secret', database: 'scanner_dev' }
@@ -24,7 +24,7 @@ test('a link that appears in its place is not followed', async () => {
   await writeFile(target, 'kept')
   // Whoever owns the folder may win the race between the two calls.
   const { rm } = promises
-  const racing = mock.method(promises, 'rm', async (...args: Parameters<typeof rm>) => {
+  const racing = vi.spyOn(promises, 'rm').mockImplementation(async (...args: Parameters<typeof rm>) => {
     await rm(...args)
     await symlink(target, file)
   })
@@ -32,7 +32,7 @@ test('a link that appears in its place is not followed', async () => {
   try {
     await assert.rejects(writeServiceFile(file, credentials, 5433), { code: 'EEXIST' })
   } finally {
-    racing.mock.restore()
+    racing.mockRestore()
     syncBuiltinESMExports()
   }
   assert.equal(await readFile(target, 'utf8'), 'kept')

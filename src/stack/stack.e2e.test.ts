@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { after, before, test } from 'node:test'
+import { afterAll, beforeAll, test } from 'vitest'
 import { leash } from '../../test/support/leash.ts'
 import { signalEach } from '../../test/support/signal-each.ts'
 import { freePort, host, reach } from './ports.ts'
@@ -20,11 +20,11 @@ const withoutPubsub = { pubsub: false, ports: { postgres: 0, redis: 0 } }
 
 // The stacks of other programs, started here, put their folders into one that must be empty in the end.
 let folders = ''
-before(async () => {
+beforeAll(async () => {
   folders = await mkdtemp(join(tmpdir(), 'ingester-test-'))
   await chmod(folders, 0o1777)
 })
-after(async () => await rm(folders, { recursive: true }))
+afterAll(async () => await rm(folders, { recursive: true }))
 
 const until = async (what: string, met: () => Promise<boolean>): Promise<void> => {
   const deadline = Date.now() + 20_000
@@ -203,7 +203,7 @@ for (const signal of ['SIGKILL', 'SIGINT'] as const) {
   test(`an owner ended by ${signal} leaves no process and no folder`, async (t) => {
     const program = runProgram(owner)
     const { pids, bystander } = await program.next<Report>()
-    t.after(() => process.kill(bystander))
+    t.onTestFinished(() => void process.kill(bystander))
     const all = (await Promise.all(pids.map(serverProcesses))).flat()
     assert.ok(all.length > 3)
     program.child.kill(signal)

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Fields, Logger } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import type { AdminServerOptions } from './admin-server.ts'
 import { startAdminServer } from './admin-server.ts'
 import { createMetrics } from './metrics.ts'
+import { skippedFor } from '../../test/support/skip.ts'
 
 const metrics = createMetrics({
   pipeline: 'scans',
@@ -167,7 +168,7 @@ describe('the admin server', () => {
     assert.equal((await fetch(`${server.url}/metrics`)).status, 200)
   })
 
-  test('the url of an IPv6 address has brackets', { skip: !hasIpv6() && 'no IPv6 here' }, async () => {
+  test('the url of an IPv6 address has brackets', skippedFor(!hasIpv6() && 'no IPv6 here'), async () => {
     await using server = await start({ host: '::1' })
     assert.match(server.url, /^http:\/\/\[::1\]:\d+$/)
     assert.equal((await fetch(`${server.url}/healthz`)).status, 200)
@@ -175,7 +176,7 @@ describe('the admin server', () => {
 
   test('a port that is taken is an error, not a silence', async (t) => {
     const other = createServer().listen(0, '127.0.0.1')
-    t.after(() => other.close())
+    t.onTestFinished(() => void other.close())
     await once(other, 'listening')
     const address = other.address()
     assert.ok(typeof address === 'object' && address)
@@ -185,7 +186,7 @@ describe('the admin server', () => {
   test('when disposed it is gone, and waits for no request', async (t) => {
     const asked = Promise.withResolvers<void>()
     const stuck = Promise.withResolvers<string>()
-    t.after(() => stuck.resolve(''))
+    t.onTestFinished(() => stuck.resolve(''))
     const endless = {
       ...metrics,
       text: () => {

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
-import { after, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { noLogger } from '#core/logger.ts'
 import { within } from '../../test/support/within.ts'
 import type { AdminServer } from './admin-server.ts'
@@ -33,7 +33,7 @@ const start = (text = () => metrics.text()) =>
   })
 
 const attackers = new Set<Socket>()
-after(() => attackers.forEach((socket) => socket.destroy()))
+afterAll(() => attackers.forEach((socket) => socket.destroy()))
 
 /** Says something, if anything, and reads nothing. */
 async function attack({ url }: AdminServer, words = ''): Promise<Socket> {
@@ -87,7 +87,7 @@ async function closed(socket: Socket): Promise<void> {
 
 const otherAddress = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
 
-await suite('an admin server with 1,000 connections', () => {
+describe('an admin server with 1,000 connections', () => {
   for (const [manner, attackBy] of Object.entries(manners)) {
     test(`that ${manner} answers every probe, and keeps few of them`, async () => {
       await using server = await start()
@@ -109,7 +109,7 @@ await suite('an admin server with 1,000 connections', () => {
   }
 })
 
-await suite('a connection that wastes time', { concurrency: true }, () => {
+describe('a connection that wastes time', { concurrent: true }, () => {
   for (const [manner, attackBy] of Object.entries(manners)) {
     test(`is closed within seconds if it and others ${manner}`, async () => {
       await using server = await start()

@@ -5,9 +5,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { after, describe, suite, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { within } from '../../test/support/within.ts'
 import { LogDestination, flushed } from './log-destination.ts'
+import { skippedFor } from '../../test/support/skip.ts'
 
 /** A stream whose reader takes a line each time it is told to, or fails. */
 function slowReader() {
@@ -100,7 +101,7 @@ describe('a log whose reader', () => {
 })
 
 const folder = await mkdtemp(join(tmpdir(), 'log-destination-'))
-after(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true }))
 const module = new URL('./log-destination.ts', import.meta.url).href
 
 /** Writes 4 MB of log, goes on with its work meanwhile, notes how that went, and ends. */
@@ -150,7 +151,7 @@ function endGroup(pid: number): void {
   }
 }
 
-await suite('a process whose log is not read goes on, and ends when it wants to', { concurrency: 2 }, () => {
+describe('a process whose log is not read goes on, and ends when it wants to', { concurrent: true }, () => {
   test('on a socket', async () => {
     // Nobody listens to its stderr, so nothing of it is read.
     const { code, note } = await run('a socket', 'exec $RUN')
@@ -163,7 +164,7 @@ await suite('a process whose log is not read goes on, and ends when it wants to'
     assert.ok(note.dropped > 1000 && note.turns === 40 && !note.isRead, JSON.stringify(note))
   })
 
-  test('on a terminal', { skip: process.platform !== 'linux' && 'script differs' }, async () => {
+  test('on a terminal', skippedFor(process.platform !== 'linux' && 'script differs'), async () => {
     // `script` is itself stopped by the reader that does not read, so it is the program's end that is waited for.
     const onTerminal = `$RUN; echo $? >"$NOTE.code"`
     const line = `script -qec '${onTerminal}' /dev/null & until [ -s "$NOTE.code" ]; do sleep 0.1; done; kill -9 0`

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { bypassCauses, verdicts } from '#core/cache.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { settlements } from '#core/delivery.ts'

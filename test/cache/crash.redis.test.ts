@@ -1,6 +1,6 @@
 // Who has claimed a key may fail for good or be gone: that delays others, and justifies nothing.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
 import { until, untilBlocked } from '../support/postgres.ts'
 import { Fleet, ask, startStores } from '../support/fleet.ts'
@@ -10,7 +10,7 @@ const { database, redis } = await startStores()
 /** Surely no lease was waited for. */
 const promptMs = claimLeaseMs / 2
 
-describe('a claim is no fact', { concurrency: true }, () => {
+describe('a claim is no fact', { concurrent: true }, () => {
   test('the older message of another replica is not acked on the claim of a newer one, and has its turn', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()

@@ -1,6 +1,6 @@
 // A watermark is about one state of the table. What the table has lost, the cache must not remember.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { bumpEpoch } from '#postgres/epoch.ts'
 import { until } from '../support/postgres.ts'
 import type { Replica } from '../support/replica.ts'
@@ -35,7 +35,7 @@ async function replay(fleet: Fleet, replicas: readonly Replica[]): Promise<void>
 
 const readAll = (replicas: readonly Replica[]) => Promise.all(replicas.map(({ watch }) => watch.read()))
 
-describe('published again', { concurrency: true }, () => {
+describe('published again', { concurrent: true }, () => {
   test('after TRUNCATE: all rows are back, as soon as the epoch was read', async () => {
     const { fleet, replicas } = await filled()
     await using _ = fleet
@@ -99,7 +99,7 @@ describe('published again', { concurrency: true }, () => {
   })
 })
 
-describe('a confirm of what the table has lost meanwhile', { concurrency: true }, () => {
+describe('a confirm of what the table has lost meanwhile', { concurrent: true }, () => {
   test('belongs to the table that was written: after the TRUNCATE the row is written again', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()

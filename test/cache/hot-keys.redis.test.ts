@@ -1,6 +1,6 @@
 // Several replicas that get the same keys at the same time, and of which some vanish.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { Random } from '#demo/random.ts'
 import { until } from '../support/postgres.ts'
 import type { Replica } from '../support/replica.ts'
@@ -63,11 +63,11 @@ async function run(claims: boolean, random: Random): Promise<Outcome> {
 }
 
 test('three replicas, of which some vanish: the table converges, and claims spare PostgreSQL work', async (t) => {
-  t.diagnostic(`TEST_SEED=${seed}`)
+  void t.annotate(`TEST_SEED=${seed}`)
   const without = await run(false, new Random(seed))
   const withClaims = await run(true, new Random(seed))
   for (const [name, { messages, kills, offered }] of Object.entries({ without, withClaims })) {
-    t.diagnostic(
+    void t.annotate(
       `${name}: ${messages} messages, ${kills} replicas killed, ${offered} records offered to PostgreSQL`,
     )
   }

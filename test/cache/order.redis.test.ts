@@ -1,6 +1,6 @@
 // Whatever comes in whatever order through whichever replica, and whenever a confirm arrives: the same row.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
 import { until } from '../support/postgres.ts'
 import type { Replica } from '../support/replica.ts'
@@ -18,7 +18,7 @@ async function offeredBy(replicas: readonly Replica[], happens: () => Promise<vo
   return count() - before
 }
 
-describe('through two replicas', { concurrency: true }, () => {
+describe('through two replicas', { concurrent: true }, () => {
   test('equal version and content: stale, and not offered to PostgreSQL', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
@@ -86,7 +86,7 @@ describe('through two replicas', { concurrency: true }, () => {
   })
 })
 
-describe('a confirm', { concurrency: true }, () => {
+describe('a confirm', { concurrent: true }, () => {
   test('late, when the next batch of the key is done: the watermark stays with the newer one', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()

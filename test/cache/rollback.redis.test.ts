@@ -1,6 +1,6 @@
 // A write that fails takes back its own claims: no watermark, and nobody else's claim.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
 import { until } from '../support/postgres.ts'
 import { Fleet, startStores } from '../support/fleet.ts'
@@ -10,7 +10,7 @@ const { database, redis } = await startStores()
 
 const promptMs = claimLeaseMs / 2
 
-describe('after a failed write', { concurrency: true }, () => {
+describe('after a failed write', { concurrent: true }, () => {
   test('what was committed is remembered, what was claimed is free: 8 stands, 10 fails, 7 is stale, 9 is written', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
@@ -118,7 +118,7 @@ describe('after a failed write', { concurrency: true }, () => {
   })
 })
 
-describe('an operation that was carried out though its reply is lost', { concurrency: true }, () => {
+describe('an operation that was carried out though its reply is lost', { concurrent: true }, () => {
   for (const operation of ['begin', 'confirm', 'release'] as const) {
     test(`${operation}: counted as timeout, and the result is the same`, async () => {
       await using fleet = await Fleet.of(database, redis)

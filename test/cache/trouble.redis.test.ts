@@ -1,7 +1,7 @@
 // Whatever befalls Redis, before, while and after: the table is what the messages say, all of them are acked, and
 // what went past the cache is counted by its cause.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { Redis } from 'ioredis'
 import type { BypassCause } from '#core/cache.ts'
 import { Random } from '#demo/random.ts'
@@ -227,10 +227,10 @@ async function cacheUsed(replicas: readonly Replica[], traffic: Traffic): Promis
 const causesOf = (replicas: readonly Replica[]) =>
   new Set(replicas.flatMap(({ tally }) => Object.keys(tally.bypassedCount)))
 
-describe('Redis is', { concurrency: 3 }, () => {
+describe('Redis is', { concurrent: true }, () => {
   for (const [name, { strike, cause, also = [], brief = false }] of Object.entries(faults)) {
     test(name, async (t) => {
-      t.diagnostic(`TEST_SEED=${seed}`)
+      void t.annotate(`TEST_SEED=${seed}`)
       await using redis = await startTestRedis({
         'enable-debug-command': 'local',
         'loading-process-events-interval-bytes': '1024',
@@ -272,7 +272,7 @@ describe('Redis is', { concurrency: 3 }, () => {
         [],
       )
       for (const { tally } of replicas) {
-        t.diagnostic(
+        void t.annotate(
           `bypassed ${JSON.stringify(tally.bypassedCount)}, judged ${JSON.stringify(tally.judgedCount)}`,
         )
       }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import type { Begun, Cache, CacheRecord, Verdict } from '#core/cache.ts'
 import { alwaysAsync } from '../support/seed.ts'

@@ -8,6 +8,7 @@ import { freshDatabase, startTestServer } from '../support/postgres.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
 import type { OpenTable } from './writer.ts'
 import { writerConformance } from './writer.ts'
+import { skippedFor } from '../support/skip.ts'
 
 const server = await startTestServer()
 
@@ -43,5 +44,5 @@ writerConformance('PostgreSQL', () => open({}))
 for (const mode of ['transaction', 'session']) {
   const name = `PostgreSQL through PgBouncer, ${mode} mode`
   const bouncer = withoutPgbouncer ? undefined : await startPgbouncer(server, { pool_mode: mode })
-  writerConformance(name, () => open({ port: bouncer?.port ?? 0 }), { skip: withoutPgbouncer })
+  writerConformance(name, () => open({ port: bouncer?.port ?? 0 }), skippedFor(withoutPgbouncer))
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestOptions } from 'node:test'
-import { describe, test } from 'node:test'
+import type { TestOptions } from 'vitest'
+import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import type { DeadLetterStore } from '#core/dead-letter.ts'
 import { WriteFailure } from '#core/failure.ts'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { DemoSummary } from '#app/demo.ts'
 import type { Scan } from '#demo/scan.ts'
 import { serverProcesses } from '#stack/processes.ts'
@@ -182,7 +182,7 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {}, as
 })
 
 test('Redis killed in the middle of a demo, and started again, empty: it converges', {}, async (t) => {
-  t.diagnostic(`TEST_SEED=${seed}`)
+  void t.annotate(`TEST_SEED=${seed}`)
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
   // It is found below this folder, which is nobody else's.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))

@@ -3,12 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { afterAll, describe, test } from 'vitest'
 import { projectDir, startIngesterProgram } from '../support/program.ts'
 import { openTerminal } from '../support/terminal.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'completion-'))
-after(() => rmSync(dir, { recursive: true }))
+afterAll(() => rmSync(dir, { recursive: true }))
 const script = { bash: join(dir, 'bash'), zsh: join(dir, 'zsh') }
 const shells = Object.keys(script) as (keyof typeof script)[]
 for (const shell of shells) writeFileSync(script[shell], ingester('completion', shell))

@@ -1,6 +1,6 @@
 // What people do about messages that could not be stored: find them, understand them, redrive or discard them.
 import assert from 'node:assert/strict'
-import { before, after, describe, test } from 'node:test'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { encodeScan } from '#demo/scan.ts'
 import type { Scan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
@@ -92,12 +92,12 @@ test('what fails again is a new letter, and a redrive of that one counts on', {}
   await run.ended
 })
 
-await describe('list, show and discard', async () => {
+describe('list, show and discard', async () => {
   let system: TestSystem
-  before(async () => {
+  beforeAll(async () => {
     system = await startSystem({}, { superuser: true })
   })
-  after(() => system[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   /** 1 and 2 bad-ip, 3 not-json and two hours old, 4 discarded, 5 of another pipeline. */
   async function fill(): Promise<void> {

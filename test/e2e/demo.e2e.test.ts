@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, mkdtempDisposable, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
 import type { DemoSummary } from '#app/demo.ts'
 import { connectPubsub } from '#pubsub/client.ts'
@@ -26,7 +26,7 @@ function assertIdentity(summary: DemoSummary): void {
 }
 
 test('demo --for proves that the table converges, and exits 0', async (t) => {
-  t.diagnostic(`TEST_SEED=${seed}`)
+  void t.annotate(`TEST_SEED=${seed}`)
   await using demo = startIngesterProgram([
     'demo',
     '--for',
@@ -48,7 +48,7 @@ test('demo --for proves that the table converges, and exits 0', async (t) => {
 })
 
 test('with a bug in the guard, demo --for says so and exits 4', async (t) => {
-  t.diagnostic(`TEST_SEED=${seed}`)
+  void t.annotate(`TEST_SEED=${seed}`)
   await using copy = await copyOfProject()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
   const source = await readFile(file, 'utf8')

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { DoctorReport, ReportedCheck } from '#app/doctor.ts'
 import { pasteShell } from '../support/paste.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -18,14 +18,14 @@ let system: TestSystem
 let folder: string
 /** With all that can be right made right. */
 let healthy: Env
-before(async () => {
+beforeAll(async () => {
   system = await startSystem()
   folder = await mkdtemp(join(tmpdir(), 'doctor-'))
   healthy = system.env
   const { warnings } = await outcome(healthy)
   assert.deepEqual([...warnings.keys()], ['subscription dead letters'])
 })
-after(async () => {
+afterAll(async () => {
   await system[Symbol.asyncDispose]()
   await rm(folder, { recursive: true })
 })

@@ -1,16 +1,16 @@
 // Where an emulator is, as people write it, and an environment that would send everything through a proxy.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { afterAll, beforeAll, test } from 'vitest'
 import { startEmulator } from '#emulator/emulator.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem } from '../support/system.ts'
 
 let system: TestSystem
-before(async () => {
+beforeAll(async () => {
   system = await startSystem()
 })
-after(() => system[Symbol.asyncDispose]())
+afterAll(() => system[Symbol.asyncDispose]())
 
 /** Nobody listens there; whatever is dialed through it fails. */
 const deadProxy = 'http://127.0.0.1:1'

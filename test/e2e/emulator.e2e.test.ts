@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { startIngesterProgram } from '../support/program.ts'
 
 test('the emulator alone: says where it is, serves, and ends with 0 at a signal', async () => {

@@ -2,7 +2,7 @@
 // the machine does (with claims 62% to 109% of the rows that are offered without); test/cache/hot-keys.redis.test.ts
 // decides it.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { Oracle } from '#demo/oracle.ts'
 import { Random } from '#demo/random.ts'
 import type { Scan } from '#demo/scan.ts'
@@ -29,7 +29,7 @@ describe('three replicas, 100 hot keys, every message twice, some replicas kille
 }, () => {
   for (const claims of ['true', 'false']) {
     test(`converge with INGESTER_REDIS_CLAIMS=${claims}`, async (t) => {
-      t.diagnostic(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
+      void t.annotate(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
       await using system = await startSystem({
         INGESTER_REDIS_CLAIMS: claims,
         INGESTER_FLUSH_INTERVAL: '0',
@@ -58,7 +58,7 @@ describe('three replicas, 100 hot keys, every message twice, some replicas kille
         `SELECT last_value::integer AS count FROM offered`,
       )
       const offered = rows[0]?.count ?? 0
-      t.diagnostic(`${hot.published} messages, ${offered} rows offered to PostgreSQL`)
+      void t.annotate(`${hot.published} messages, ${offered} rows offered to PostgreSQL`)
       assert.ok(offered < hot.published)
     })
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { freePort } from '#stack/ports.ts'
 import { projectDir, startIngesterProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
@@ -40,7 +40,7 @@ test('a wrong configuration is told as a line of the log, in the output that is 
   assert.match(String(lastLine(json.talk)['msg']), faults)
 
   const folder = await mkdtemp(join(tmpdir(), 'log-'))
-  t.after(() => rm(folder, { recursive: true }))
+  t.onTestFinished(() => rm(folder, { recursive: true }))
   const envFile = join(folder, '.env')
   await writeFile(envFile, 'INGESTER_LOG_OUTPUT=gcp\n')
   const gcp = await outcome(['run', '--env-file', envFile], wrong)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { startEmulator } from '#emulator/emulator.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -14,11 +14,11 @@ test('25 messages of 9 MB, two bytes a character in memory, while the table is l
   await using system = await startSystem()
   // Hard bounds have to hold with servers that ignore what they are asked for.
   const emulator = await startEmulator({ port: 0 })
-  t.after(() => emulator.close())
+  t.onTestFinished(() => emulator.close())
   emulator.faults.deliveries({ ignoreFlowControl: true })
   const emulatorHost = `127.0.0.1:${emulator.port}`
   const clients = await connectPubsub({ projectId, emulatorHost })
-  t.after(() => clients.close())
+  t.onTestFinished(() => clients.close())
   await clients.publisher.createTopic({ name: system.topic })
   await createSubscription(clients, system.topic, 'scan-sub')
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { startIngester } from '#app/ingester.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Scan } from '#demo/scan.ts'

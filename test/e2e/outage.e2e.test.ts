@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { Delivery } from '#core/delivery.ts'
 import { noLogger } from '#core/logger.ts'
 import { startIngester } from '#app/ingester.ts'
@@ -21,7 +21,7 @@ const rate = 1000
 test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, buried or lost, attempts stay 1, memory is bounded`, {
   timeout: 300_000,
 }, async (t) => {
-  t.diagnostic(`TEST_SEED=${seed} TEST_FROZEN_SECONDS=${frozenSeconds}`)
+  void t.annotate(`TEST_SEED=${seed} TEST_FROZEN_SECONDS=${frozenSeconds}`)
   await using system = await startSystem({
     INGESTER_POSTGRES_STATEMENT_TIMEOUT: '2s',
     INGESTER_MAX_OUTSTANDING_MESSAGES: String(bound),
@@ -92,7 +92,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, burie
   assert.equal(await watched.ended, 0, watched.stderr())
 
   const growthMiB = (memoryAtTheEnd - memoryWhenFull) / 2 ** 20
-  t.diagnostic(
+  void t.annotate(
     `${published} published, at most ${mostOutstanding} outstanding, memory +${growthMiB.toFixed(0)} MiB`,
   )
   assert.deepEqual(oracle.differences(await system.scans()), [])

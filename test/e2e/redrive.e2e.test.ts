@@ -1,7 +1,7 @@
 // Redriving: what is published, in which order, how often, and what happens when it is cut short.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
 import type { Letter } from '../support/dead-letters.ts'
 import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -12,12 +12,12 @@ import { connectSql, startSystem, topicId, until } from '../support/system.ts'
 /** One transaction of a redrive takes so many. */
 const batch = 500
 
-await describe('redrive', async () => {
+describe('redrive', async () => {
   let system: TestSystem
-  before(async () => {
+  beforeAll(async () => {
     system = await startSystem({ INGESTER_STARTUP_TIMEOUT: '5s' })
   })
-  after(() => system[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
   beforeEach(async () => {
     await system.sql.query('TRUNCATE dead_letters RESTART IDENTITY')
     emulator().faults.clear()

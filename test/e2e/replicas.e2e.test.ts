@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type pg from 'pg'
 import { migrate } from '#postgres/migrations.ts'
 import { migrationsDir } from '#app/project.ts'
@@ -15,7 +15,7 @@ const messages = Number(process.env['TEST_MESSAGES'] ?? 50_000)
 test(`three replicas, one killed with -9 while it holds deliveries, make of ${messages} messages the table that one makes`, {
   timeout: 300_000,
 }, async (t) => {
-  t.diagnostic(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
+  void t.annotate(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
   await using system = await startSystem({}, { superuser: true })
   const alone = await secondDatabase(system)
   await using single = startIngesterProgram(['run'], { env: alone.env })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { spec } from '#config/spec.ts'
 import { secretFiles } from '#config/secrets.ts'
 import { startProgram } from '../support/program.ts'
@@ -14,11 +14,11 @@ type Env = Readonly<Record<string, string>>
 const secret = 'planted7c1f'
 let system: TestSystem
 let folder: string
-before(async () => {
+beforeAll(async () => {
   system = await startSystem()
   folder = await mkdtemp(join(tmpdir(), 'secrets-'))
 })
-after(async () => {
+afterAll(async () => {
   await system[Symbol.asyncDispose]()
   await rm(folder, { recursive: true })
 })

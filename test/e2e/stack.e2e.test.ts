@@ -17,7 +17,7 @@ import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import { promisify } from 'node:util'
 import { serverProcesses } from '#stack/processes.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
@@ -31,7 +31,7 @@ const folder = await mkdtemp(join(tmpdir(), 'ingester-test-'))
 process.once('exit', () =>
   spawnSync(join(projectDir, 'bin/ingester'), ['stack', 'down'], { timeout: 10_000 }),
 )
-after(async () => {
+afterAll(async () => {
   await outcome('stack', 'down')
   await rm(folder, { recursive: true })
 })
@@ -171,7 +171,7 @@ async function hold(port: number): Promise<Server | undefined> {
 
 test('up in the background says which ports were taken', async (t) => {
   const server = await hold(5433)
-  t.after(() => server?.close())
+  t.onTestFinished(() => void server?.close())
   const up = await outcome('stack', 'up', '--detach')
   assert.match(up.talk, /^PostgreSQL on port \d+, since 5433 is taken/m)
   const again = await outcome('stack', 'up', '--detach')

@@ -1,6 +1,6 @@
 // `bin/ingester why` as a user meets it: one system, an ingester that runs, and a key for each thing to be found.
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Whereabouts } from '#app/why.ts'
 import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
@@ -9,6 +9,7 @@ import { startIngesterProgram } from '../support/program.ts'
 import { publishScans } from '../support/publish.ts'
 import { viewRedis } from '../support/redis.ts'
 import { metric, startSystem, until } from '../support/system.ts'
+import { atEnd } from '../support/at-end.ts'
 
 const resources = new AsyncDisposableStack()
 const system = resources.use(await startSystem({ INGESTER_FLUSH_INTERVAL: '0' }, { superuser: true }))
@@ -76,7 +77,7 @@ const bad = (scan: Scan) => encodeScan({ ...scan, timestamp: -1 }, 2)
 
 // A suite, so that this goes before what looks for programs that were left running.
 describe('bin/ingester why', () => {
-  after(() => resources.disposeAsync())
+  atEnd(() => resources.disposeAsync())
 
   test('stored: row, watermark, no claim, no dead letter', async () => {
     const scan = newScan()

@@ -1,6 +1,6 @@
 // When a batch is sealed, and that lanes never meet.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { World } from '../support/world.ts'
 
 const words = (count: number, version = 1) => Array.from({ length: count }, (_, i) => `k${i} ${version} x`)

@@ -1,6 +1,6 @@
 // Whatever the order of arrival, the newest record of a key stays, and the others share its fate.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
 import { World } from '../support/world.ts'
 

@@ -1,7 +1,7 @@
 // Whatever happens in whatever order: every delivery ends exactly once, the counts add up at every step, no ack is
 // without a fact (the world looks at each), and after a soft stop the table is what the deliveries say.
 import assert from 'node:assert/strict'
-import { mock, test } from 'node:test'
+import { test, vi } from 'vitest'
 import fc from 'fast-check'
 import { Random } from '#demo/random.ts'
 import { alwaysAsync } from '../support/seed.ts'
@@ -22,11 +22,11 @@ const options = fc.record({
 /** Jitter is drawn from the schedule's own dice, so that a counterexample stays one. */
 async function run(dice: number, body: (random: Random) => Promise<void>): Promise<void> {
   const random = new Random(dice)
-  const patched = mock.method(Math, 'random', () => random.next())
+  const patched = vi.spyOn(Math, 'random').mockImplementation(() => random.next())
   try {
     await body(new Random(dice + 1))
   } finally {
-    patched.mock.restore()
+    patched.mockRestore()
   }
 }
 

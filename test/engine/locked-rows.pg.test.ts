@@ -1,6 +1,6 @@
 // Rows that an application holds, on a real PostgreSQL: the others are fresh all the time, in every replica.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type pg from 'pg'
 import { Broker } from '../support/memory-broker.ts'
 import type { TestDatabase } from '../support/postgres.ts'

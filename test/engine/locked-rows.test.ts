@@ -1,6 +1,6 @@
 // Rows that an application holds: the others are written at once, these when they are free. Nothing is given up for them.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { WriteFailure } from '#core/failure.ts'
 import { World } from '../support/world.ts'
 

@@ -1,6 +1,6 @@
 // A refused row that no neighbour comes for: a row that stands in the table may show that the table is well.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { World } from '../support/world.ts'
 
 const minuteMs = 60_000

@@ -1,6 +1,6 @@
 // Only a committed fact may justify an ack, and the cache neither hurries nor hinders it.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { startUnixMs } from '../support/virtual-clock.ts'
 import { World } from '../support/world.ts'
 

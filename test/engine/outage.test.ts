@@ -1,6 +1,6 @@
 // However long a store is away, nothing is given up, little is tried, and all is written in the end.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { FailureClass } from '#core/failure.ts'
 import { World } from '../support/world.ts'
 

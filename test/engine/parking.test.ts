@@ -1,6 +1,6 @@
 // What another process is writing waits here a little: long enough to be spared a write, never to be acked for it.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { CacheRecord, Verdict } from '#core/cache.ts'
 import { claimLeaseMs } from '#core/cache.ts'
 import type { FailureClass } from '#core/failure.ts'

@@ -1,6 +1,6 @@
 // What cannot be a row is buried, and only that: a row is to blame if it fails alone where another one works.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { World } from '../support/world.ts'
 
 const good = (count: number) => Array.from({ length: count }, (_, i) => `good${i} 1 x`)

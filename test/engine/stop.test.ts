@@ -1,6 +1,6 @@
 // A soft stop settles everything in hand; a hard stop gives back exactly what remains.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { World } from '../support/world.ts'
 

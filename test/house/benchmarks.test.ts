@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { benches } from '../../bench/benches.ts'
 import { documentsOf, resultsFile } from '../../bench/documents.ts'
 import type { Results } from '../../bench/results.ts'

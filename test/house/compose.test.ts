@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { parseEnv } from 'node:util'
 import { parse } from 'yaml'
 import { configOf } from '#config/config.ts'

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { projectDir } from '../support/program.ts'
 
 const diagrams = join(projectDir, 'diagrams')
@@ -50,8 +50,8 @@ test('the pages show every diagram', () => {
 describe('the check', () => {
   const source = '// A title\n// and a description.\ndigraph d { a [pos="0,0" label="first\\nthe rest"] }\n'
   let folder: string
-  before(() => (folder = mkdtempSync(join(tmpdir(), 'diagrams-'))))
-  after(() => rmSync(folder, { recursive: true }))
+  beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'diagrams-'))))
+  afterAll(() => rmSync(folder, { recursive: true }))
 
   const one = (text: string) => writeFileSync(join(folder, 'one.dot'), text)
   /** What it says after a change to a folder that was in order. */

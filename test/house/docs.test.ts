@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { configOf } from '#config/config.ts'
 import { parseEnvFile } from '#config/env-file.ts'
 import { secretFiles } from '#config/secrets.ts'

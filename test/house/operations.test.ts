@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { everyCommand, ingesterProgram } from '../../cmd/ingester/program.ts'
 import { projectDir } from '../support/program.ts'

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { chmod, cp, mkdir, mkdtempDisposable, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { projectDir } from '../support/program.ts'
 
 /** What is at node_modules/.bin/node. */

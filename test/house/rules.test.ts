@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
 const configs = ['package.json', 'tsconfig.json', 'biome.json', 'knip.json', 'oxlint.config.ts']
@@ -32,7 +32,7 @@ const clean: Tree = {
   'src/app/start.ts': `import { scans } from '#pipeline/scans.ts'\nimport { pool } from '#postgres/pool.ts'\nimport { stack } from '#stack/stack.ts'\n\nexport const start = () => [pool(scans), stack()]\n`,
   'cmd/ingester/main.ts': `import { program } from 'commander'\nimport { start } from '#app/start.ts'\nimport { read } from '#config/config.ts'\n\nconsole.log(program.args, start(), read())\n`,
   'cmd/scanner/main.ts': `import { read } from '#config/config.ts'\n\nconsole.log(read())\n`,
-  'src/core/noun.test.ts': `import { test } from 'node:test'\nimport { pool } from '#postgres/pool.ts'\nimport { suite } from '../../test/suite.ts'\n\ntest('noun', () => suite(pool, process.env['HOME']))\n`,
+  'src/core/noun.test.ts': `import { test } from 'vitest'\nimport { pool } from '#postgres/pool.ts'\nimport { suite } from '../../test/suite.ts'\n\ntest('noun', () => suite(pool, process.env['HOME']))\n`,
   'test/suite.ts': `export const suite = (...parts: unknown[]) => console.log(parts)\n`,
 }
 
@@ -139,8 +139,8 @@ const reported = ({ output }: Outcome) => {
 
 describe('a tree that keeps the rules', () => {
   let folder: string
-  before(() => (folder = plant(clean)))
-  after(() => rmSync(folder, { recursive: true }))
+  beforeAll(() => (folder = plant(clean)))
+  afterAll(() => rmSync(folder, { recursive: true }))
 
   for (const name of ['tsc', 'oxlint', 'biome', 'knip'] as const) {
     test(`${name} reports nothing`, async () => {
@@ -153,7 +153,7 @@ describe('a tree that keeps the rules', () => {
 describe('a breach', () => {
   let folder: string
   let linted: Map<string, string[]>
-  before(async () => {
+  beforeAll(async () => {
     const breaches = Object.fromEntries(planted.map(([file, , text]) => [file, `${text}\n`]))
     folder = plant({
       ...clean,
@@ -164,7 +164,7 @@ describe('a breach', () => {
     })
     linted = reported(await check('oxlint', folder))
   })
-  after(() => rmSync(folder, { recursive: true }))
+  afterAll(() => rmSync(folder, { recursive: true }))
 
   for (const [file, rule, text] of planted) {
     test(`${file}: ${text.split('\n').at(0)}`, () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { scans } from '#pipeline/scans.ts'
 import { readTable } from '#postgres/read-table.ts'
 import { freshDatabase, startTestServer } from '../support/postgres.ts'

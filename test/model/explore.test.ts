@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Model, StepKind } from './explore.ts'
 import { explore } from './explore.ts'
 import { StateTable } from './state-table.ts'

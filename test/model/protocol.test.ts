@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { projectDir } from '../support/program.ts'
 import { flawed } from './designs.ts'
 import type { Run } from './runs.ts'

@@ -1,6 +1,6 @@
 // The model's cache is the code's: the same calls in any order give the same answers and leave the same keys.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import type { CacheRecord } from '#core/cache.ts'
 import { compareRecords } from '#core/keyed-record.ts'

@@ -1,6 +1,6 @@
 // The oracle tells right from wrong: each of its breaches is seen once.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { ackBreach } from './acks.ts'
 import { loadBreaches, statementBreaches, statementCountBreaches } from './bounds.ts'
 import { countBreaches, sumOf } from './counts.ts'

@@ -57,7 +57,7 @@ async function faultOfItsOwn(suite: SuiteName, { seed }: Finding): Promise<strin
 
 async function copyOfProject(edits: readonly Edit[]): Promise<AsyncDisposable & { readonly dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'ingester-mutation-'))
-  for (const part of ['bin', 'cmd', 'src', 'db', 'test', 'package.json']) {
+  for (const part of ['bin', 'cmd', 'src', 'db', 'test', 'tools', 'package.json', 'vitest.config.ts']) {
     await cp(join(projectDir, part), join(dir, part), { recursive: true })
   }
   await symlink(join(projectDir, 'node_modules'), join(dir, 'node_modules'))

@@ -1,6 +1,6 @@
 // A record is canonical: a message that is made of its values is that record again.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { isRejection } from '#core/pipeline.ts'
 import { accepted, base64, decode, json, latest, v1, v2 } from '../support/scan-message.ts'

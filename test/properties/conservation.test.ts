@@ -1,6 +1,6 @@
 // Whatever is coalesced, batched and tried again: no delivery is lost on the way, and none is there twice.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { compareRecords } from '#core/keyed-record.ts'
 import type { Arrival, Entry } from '#ingest/entry.ts'

@@ -1,6 +1,6 @@
 // Triggers and rules that discard rows: whatever they do, what counts as written or stale is in the table.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'

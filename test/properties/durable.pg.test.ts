@@ -1,7 +1,7 @@
 // Whatever relaxes synchronous_commit, whichever server connection a pooler picks and whenever the server is killed:
 // what was acknowledged is in the table afterwards.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { WriteFailure } from '#core/failure.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
@@ -13,6 +13,7 @@ import type { TestDatabase } from '../support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer, until } from '../support/postgres.ts'
 import { seed } from '../support/seed.ts'
 import { signalEach } from '../support/signal-each.ts'
+import { skippedFor } from '../support/skip.ts'
 
 // With fsync, and a WAL writer that leaves alone for a long time what no commit flushes.
 const server = await startTestServer({ fsync: 'on', wal_writer_delay: '10s' })
@@ -101,7 +102,7 @@ for (const [how, text] of Object.entries(relaxations)) {
   })
 }
 
-describe('through PgBouncer', { skip: withoutPgbouncer }, async () => {
+describe('through PgBouncer', skippedFor(withoutPgbouncer), async () => {
   for (const mode of ['transaction', 'session']) {
     // Two server connections for four writers: who is served next is served by another one.
     const size = mode === 'session' ? writers : 2

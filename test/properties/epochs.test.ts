@@ -2,7 +2,7 @@
 // and between any two of these the table becomes another one, or nobody knows which one it is. Whatever is said to be
 // stale was committed to the table as it is then, and what is noted was committed to the table that it is noted of.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import type { Begun, CacheRecord, Verdict } from '#core/cache.ts'
 import { noLogger } from '#core/logger.ts'

@@ -2,7 +2,7 @@
 // there, no connection that has failed holds anything up, and once the network is well all is written soon.
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { noLogger } from '#core/logger.ts'
@@ -20,7 +20,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts'
 
 const server = await startTestServer()
 const proxy = await TcpProxy.to(server.port)
-after(() => proxy[Symbol.asyncDispose]())
+afterAll(() => proxy[Symbol.asyncDispose]())
 
 /** So many attempts may fail after the network is well: each connection once, and each writer what it had begun. */
 const poolSize = 3

@@ -1,7 +1,7 @@
 // A row is buried for its own sake only: not for a few answers that nobody can explain, and not because the table was
 // changed, at whatever moment, so that it takes no row at all until it is changed back, at whatever moment.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { alwaysAsync } from '../support/seed.ts'
 import { World } from '../support/world.ts'

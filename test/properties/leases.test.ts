@@ -1,7 +1,7 @@
 // A delivery that is held keeps its lease, however long, whenever it came and whatever else comes and goes: as long as a
 // request that fails is followed by one that gets through.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import type { Delivery } from '#core/delivery.ts'
 import { noLogger } from '#core/logger.ts'

@@ -1,7 +1,7 @@
 // The real engine on a real PostgreSQL in which an application holds rows, or a row is refused: whatever is free and good
 // is written meanwhile, and nothing is dead-lettered for a lock, or without proof that the row itself is to blame.
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import fc from 'fast-check'
 import { Broker } from '../support/memory-broker.ts'
 import { freshDatabase, startTestServer, until } from '../support/postgres.ts'
@@ -11,7 +11,7 @@ import { wordPipeline } from '../support/word-pipeline.ts'
 
 const server = await startTestServer()
 const database = await freshDatabase(server)
-after(() => database[Symbol.asyncDispose]())
+afterAll(() => database[Symbol.asyncDispose]())
 /** A second of the engine is 20 ms. */
 const clock = fasterClock(50)
 /** So many failures take several times as long as a proof by a standing row. */

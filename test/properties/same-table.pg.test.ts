@@ -1,7 +1,7 @@
 // The same of the real table and the real pipeline: messages in any order, repeated, cut into any batches, written by
 // two writers at a time.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'

@@ -1,6 +1,6 @@
 // Messages in any order, any of them any number of times, in batches of any size: the same table.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import fc from 'fast-check'
 import { alwaysAsync } from '../support/seed.ts'
 import { World } from '../support/world.ts'

@@ -1,6 +1,6 @@
 // Plans that broke a promise once, cut down by the simulation. Each stays here under the name of what was wrong.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import type { Plan } from './plan.ts'
 import { simulate } from './simulate.ts'
 

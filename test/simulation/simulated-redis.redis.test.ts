@@ -1,6 +1,6 @@
 // The simulated Redis must not drift from protocol.lua: any calls have the same answers from both, and leave the same.
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { afterAll, test } from 'vitest'
 import fc from 'fast-check'
 import { RedisConnection } from '#redis/connection.ts'
 import { adminOf, startTestRedis } from '../support/redis-cache.ts'
@@ -17,7 +17,7 @@ const connection = new RedisConnection({
   tls: false,
   answerWithinMs: 30_000,
 })
-after(() => connection.close())
+afterAll(() => connection.close())
 await connection.attempted()
 
 const versions = ['0', '1', '9', '10', '9007199254740992', '9007199254740993', '9223372036854775807']

@@ -1,7 +1,7 @@
 // Some thousand schedules of the real engine, cache client and source on simulated servers, in virtual time. By the
 // date of the day, so that each day's are others; TEST_SEED brings back those of another day.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { drawPlan } from './draw-plan.ts'
 import { replayOf, tellFailure } from './failure.ts'
 import { runSeeds } from './run-seeds.ts'
@@ -13,7 +13,7 @@ const firstSeed = (day % 200_000) * 10_000
 
 test(`whatever fails in whatever order, all promises are kept (TEST_SEED=${day})`, async (t) => {
   const { totals, failedSeed, hangs } = await runSeeds(firstSeed, enoughForEveryKind)
-  t.diagnostic(`${totals.schedules} schedules from seed ${firstSeed} on`)
+  void t.annotate(`${totals.schedules} schedules from seed ${firstSeed} on`)
   if (failedSeed !== undefined) {
     assert.fail(hangs ? `does not end: ${replayOf(failedSeed)}` : await tellFailure(failedSeed))
   }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { after } from 'node:test'
 import { Redis } from 'ioredis'
 import type { Delivery } from '#core/delivery.ts'
 import type { Pipeline } from '#core/pipeline.ts'
@@ -12,6 +11,7 @@ import { startTestRedis } from './redis-cache.ts'
 import type { ReplicaOptions, Surroundings } from './replica.ts'
 import { Replica } from './replica.ts'
 import { wordPipeline } from './word-pipeline.ts'
+import { atEnd } from './at-end.ts'
 
 /** A row with this content is refused by every fleet's table. */
 const refusedContent = 'bad'
@@ -26,7 +26,7 @@ export async function startStores(): Promise<{
     startTestRedis(),
   ])
   const database = await freshDatabase(postgres)
-  after(async () => {
+  atEnd(async () => {
     await database[Symbol.asyncDispose]()
     await postgres.stop()
   })

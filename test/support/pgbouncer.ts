@@ -1,6 +1,5 @@
 import { chmod, chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after } from 'node:test'
 import pg from 'pg'
 import { serverAccount } from '#stack/account.ts'
 import { findCommand } from '#stack/commands.ts'
@@ -8,6 +7,7 @@ import { host, onFreePort } from '#stack/ports.ts'
 import type { PostgresServer } from '#stack/postgres.ts'
 import type { Service } from '#stack/service.ts'
 import { startService, temporaryFolder } from '#stack/service.ts'
+import { atEnd } from './at-end.ts'
 
 /** Undefined where it is not installed. Debian puts it where a user's PATH does not look. */
 const pgbouncer = (await findCommand('pgbouncer')) ?? (await findCommand('/usr/sbin/pgbouncer'))
@@ -60,7 +60,7 @@ export async function startPgbouncer(
       { ...run, stopSignal: 'TERM', graceSeconds: 1, ready: /process up/, readyWithinMs: 15_000 },
       () => {},
     )
-    after(() => service.stop())
+    atEnd(() => service.stop())
     return Object.assign(service, { host, port, admin: (command: string) => ask(server, port, command) })
   })
 }

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { chmod, cp, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { after } from 'node:test'
 import fc from 'fast-check'
 import pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
@@ -19,6 +18,7 @@ import { startPostgres } from '#stack/postgres.ts'
 import type { Service } from '#stack/service.ts'
 import { startService, temporaryFolder } from '#stack/service.ts'
 import { projectDir } from './program.ts'
+import { atEnd } from './at-end.ts'
 
 export const migrationsDir = `${projectDir}/db/migrations`
 
@@ -27,7 +27,7 @@ export async function startTestServer(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
   const server = await startPostgres({ port: 0, superuser: true, settings: { fsync: 'off', ...settings } })
-  after(() => server.stop())
+  atEnd(() => server.stop())
   return server
 }
 

@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { leash } from './leash.ts'
 
@@ -40,13 +39,6 @@ const killAll = () => {
   }
 }
 process.once('exit', killAll)
-// The benchmarks use this file, too.
-if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
-  after(() => {
-    killAll()
-    if (groups.size > 0) throw new Error(`left running: ${[...groups.values()].join(', ')}`)
-  })
-}
 
 /** Starts a program of the project, in a process group of its own. Disposing kills that group. */
 export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {

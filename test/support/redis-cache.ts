@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { after } from 'node:test'
 import { Redis } from 'ioredis'
 import type { BypassCause, CacheRecord, Verdict } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
@@ -11,12 +10,13 @@ import { RedisConnection } from '#redis/connection.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { RedisServer } from '#stack/redis.ts'
 import { startRedis } from '#stack/redis.ts'
+import { atEnd } from './at-end.ts'
 
 /** A server for the tests of one file, without a password unless the settings have one. */
 export async function startTestRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const server = await startRedis({ port: 0, settings: { requirepass: '', ...settings } })
   if (!server) throw new Error('redis-server is not on PATH')
-  after(() => server.stop())
+  atEnd(() => server.stop())
   return server
 }
 
@@ -28,7 +28,7 @@ export function adminOf(
   const client = new Redis({ host, port, ...options, retryStrategy: () => 20 })
   // A server that is restarted on purpose breaks its connections.
   client.on('error', () => {})
-  after(() => client.disconnect())
+  atEnd(() => client.disconnect())
   return client
 }
 

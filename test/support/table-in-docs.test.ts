@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { withTable } from './table-in-docs.ts'
 
 test('the table replaces what stood between the marks, and nothing else', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { completionScript, shells } from './script.ts'
 
 const hostile = `it's "a": $(echo b) \`echo c\` \\d %s * !e`

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { Argument, Command, Option } from 'commander'
 import { nodesOf } from './tree.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { status } from '@grpc/grpc-js'
 import type { Kit, OnServer } from './kit.ts'
 import { only, projectId, raw, refused, topicName } from './kit.ts'

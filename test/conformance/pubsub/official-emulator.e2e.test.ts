@@ -1,10 +1,11 @@
-import { test } from 'node:test'
+import { test } from 'vitest'
 import { startOfficialEmulator } from '../../support/official-emulator.ts'
 import { pubsubConformance } from './suite.ts'
+import { skippedFor } from '../../support/skip.ts'
 
 const emulator = await startOfficialEmulator()
 if (typeof emulator === 'string') {
-  test('the official emulator', { skip: emulator })
+  test('the official emulator', skippedFor(emulator))
 } else {
   pubsubConformance('the official emulator', async () => emulator, {
     updatesLabels: false,

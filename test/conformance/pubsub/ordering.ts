@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { PubsubFeatures } from './features.ts'
 import type { Kit, OnServer } from './kit.ts'
 import { numbered, textsOf } from './kit.ts'

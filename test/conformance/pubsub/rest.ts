@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import type { Kit, OnServer } from './kit.ts'
 import { newProject, only } from './kit.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, test } from 'vitest'
 import { status } from '@grpc/grpc-js'
 import type { PubsubFeatures } from './features.ts'
 import type { Kit, OnServer, Subscription } from './kit.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe } from 'node:test'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { deadLetterTests } from './dead-letters.ts'
 import type { PubsubFeatures } from './features.ts'
 import type { Kit, OnServer } from './kit.ts'
@@ -17,9 +17,6 @@ import { streamRequestTests } from './stream-requests.ts'
 import { subscriptionTests } from './subscriptions.ts'
 import { topicTests } from './topics.ts'
 
-/** Leases take their time, so tests run side by side. */
-const concurrency = 16
-
 /**
  * What every Pub/Sub server promises on `host:port`, by gRPC and by REST. Codes and texts are those of the official
  * emulator where the service's own are not documented.
@@ -29,15 +26,16 @@ export function pubsubConformance(
   start: () => Promise<{ readonly emulatorHost: string } & AsyncDisposable>,
   features: PubsubFeatures,
 ): void {
-  describe(`Pub/Sub server: ${name}`, { concurrency, timeout: 120_000 }, () => {
+  // Leases take their time, so tests run side by side.
+  describe(`Pub/Sub server: ${name}`, { concurrent: true, timeout: 120_000 }, () => {
     const resources = new AsyncDisposableStack()
     let kit: Kit | undefined
 
-    before(async () => {
+    beforeAll(async () => {
       const server = resources.use(await start())
       kit = resources.use(await connectKit(server.emulatorHost))
     })
-    after(() => resources.disposeAsync())
+    afterAll(() => resources.disposeAsync())
 
     const onServer: OnServer = (body) => async () => {
       assert.ok(kit)

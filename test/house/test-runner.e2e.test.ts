@@ -1,0 +1,175 @@
+// What `make test` and `npm test` run, tried on small projects of their own.
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtempDisposable, readFile, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { stripVTControlCharacters } from 'node:util'
+import { describe, test } from 'vitest'
+import { serverProcesses } from '#stack/processes.ts'
+import { leash } from '../support/leash.ts'
+import { projectDir } from '../support/program.ts'
+import { until } from '../support/system.ts'
+
+/** A project with this one's configuration, and its own tests: the text of each file. */
+async function projectOf(files: Readonly<Record<string, string>>) {
+  const folder = await mkdtempDisposable(join(tmpdir(), 'runner-'))
+  await mkdir(join(folder.path, 'test'))
+  await symlink(join(projectDir, 'node_modules'), join(folder.path, 'node_modules'))
+  for (const [name, source] of Object.entries(files)) await writeFile(join(folder.path, 'test', name), source)
+  return folder
+}
+
+/** Runs all tests of a project, in a process group of its own. */
+function startRun(folder: string, env: NodeJS.ProcessEnv = {}) {
+  const vitest = join(projectDir, 'node_modules/vitest/vitest.mjs')
+  const args = [vitest, 'run', '--root', folder, '--config', join(projectDir, 'vitest.config.ts')]
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|CI$|TEST$)/.test(name))
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...Object.fromEntries(inherited), NO_COLOR: '1', ...env },
+  })
+  const ended = once(child, 'exit') as Promise<[number | null]>
+  leash(child.pid as number, ended)
+  const outcome = Promise.all([ended, text(child.stdout), text(child.stderr)]).then(
+    ([[code], ...output]) => ({
+      code,
+      output: stripVTControlCharacters(output.join('')),
+      lastLine: stripVTControlCharacters(output[0]).trimEnd().split('\n').at(-1),
+    }),
+  )
+  return { pid: child.pid as number, outcome }
+}
+
+async function outcomeOf(source: string, env?: NodeJS.ProcessEnv, name = 'one.test.ts') {
+  await using folder = await projectOf({ [name]: `import { afterAll, test } from 'vitest'\n${source}` })
+  return await startRun(folder.path, env).outcome
+}
+
+/** Starts a program that does not end at a polite signal, and waits for it; so may a test that hangs. */
+const hanging = `
+import { writeFileSync } from 'node:fs'
+import { test } from 'vitest'
+import { startProgram } from '${projectDir}/test/support/program.ts'
+
+test('waits', async () => {
+  const script = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('ready')"
+  await using program = startProgram(process.execPath, ['-e', script])
+  await program.said(/ready/)
+  writeFileSync('pid', String(program.pid))
+  await program.ended
+})
+`
+
+describe('a signal to the process group of the tests ends what they started, soon', () => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
+    for (const name of ['waits.test.ts', 'waits.e2e.test.ts']) {
+      test(`${signal}, ${name}`, async () => {
+        await using folder = await projectOf({ [name]: hanging })
+        const run = startRun(folder.path)
+        const pid = await until(
+          () => readFile(join(folder.path, 'pid'), 'utf8').catch(() => ''),
+          (written) => written !== '',
+        )
+        process.kill(-run.pid, signal)
+        await run.outcome
+        await until(
+          () => serverProcesses(Number(pid)),
+          (pids) => pids.length === 0,
+          5000,
+        )
+      })
+    }
+  }
+})
+
+describe('the closing line, alone on its line', () => {
+  test('counts what passed, failed and was skipped', async () => {
+    const { code, lastLine } = await outcomeOf(`
+      test('a', () => {})
+      test('b', () => { throw new Error('no') })
+      test.skip('c', () => {})`)
+    assert.deepEqual([code, lastLine], [1, '1 passed, 1 failed, 1 skipped'])
+  })
+
+  test('a file that cannot be loaded, a hook that fails and a rejection that nobody handles count as failed', async () => {
+    const broken = await outcomeOf(`import './is-not-there.ts'`)
+    assert.deepEqual([broken.code, broken.lastLine], [1, '0 passed, 1 failed, 0 skipped'])
+    const hook = await outcomeOf(`afterAll(() => { throw new Error('no') }); test('a', () => {})`)
+    assert.deepEqual([hook.code, hook.lastLine], [1, '1 passed, 1 failed, 0 skipped'])
+    const rejected = await outcomeOf(`test('a', () => void Promise.reject(new Error('no')))`)
+    assert.deepEqual([rejected.code, rejected.lastLine], [1, '1 passed, 1 failed, 0 skipped'])
+  })
+})
+
+describe('a skipped test', () => {
+  const skipped = `test('a', () => {}); test.skip('needs a moon', () => {})`
+
+  test('is named, and fails the run under CI=true', async () => {
+    const here = await outcomeOf(skipped)
+    assert.equal(here.code, 0)
+    assert.match(here.output, /^Skipped:\n {2}test\/one\.test\.ts: needs a moon$/m)
+    const there = await outcomeOf(skipped, { CI: 'true' })
+    assert.equal(there.code, 1)
+    assert.match(
+      there.output,
+      /^Skipped under CI=true, which counts as failed:\n {2}test\/one\.test\.ts: needs a moon$/m,
+    )
+  })
+
+  test('fails nothing if only the official emulator is missing', async () => {
+    const { code, lastLine } = await outcomeOf(
+      `test('a', ({ skip }) => skip('needs the official emulator'))`,
+      { CI: 'true' },
+    )
+    assert.deepEqual([code, lastLine], [0, '0 passed, 0 failed, 1 skipped'])
+  })
+})
+
+test('a test alone (`.only`) is refused', async () => {
+  const { code, output } = await outcomeOf(`test.only('a', () => {})`)
+  assert.equal(code, 1)
+  assert.match(output, /Unexpected \.only modifier/)
+})
+
+describe('what a file leaves behind fails it, and not its neighbour', () => {
+  const neighbour = { 'z.test.ts': `import { test } from 'vitest'; test('z', () => {})` }
+  const leaving = {
+    'a listening port': `await new Promise<void>((done) => createServer().listen(0, () => done()))`,
+    'a file': `writeFileSync(join(tmpdir(), 'left'), '')`,
+    'a program': `spawn('sleep', ['60'], { stdio: 'ignore' })`,
+  }
+  for (const [what, statement] of Object.entries(leaving)) {
+    test(what, async () => {
+      const source = `
+        import { spawn } from 'node:child_process'
+        import { writeFileSync } from 'node:fs'
+        import { createServer } from 'node:net'
+        import { tmpdir } from 'node:os'
+        import { join } from 'node:path'
+        import { test } from 'vitest'
+        test('a', async () => { ${statement} })`
+      const name = what === 'a program' ? 'a.e2e.test.ts' : 'a.test.ts'
+      await using folder = await projectOf({ ...neighbour, [name]: source })
+      const { code, output, lastLine } = await startRun(folder.path).outcome
+      assert.deepEqual([code, lastLine], [1, '2 passed, 1 failed, 0 skipped'], output)
+      assert.match(output, /Error: left behind: /)
+    })
+  }
+})
+
+test('what follows `npm test --` chooses the files, as ARGS does', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  execFile(
+    'npm',
+    ['test', '--', 'ip', 'redis lane'],
+    // Make says what it would run.
+    { cwd: projectDir, env: { ...process.env, MAKEFLAGS: '--dry-run --always-make' } },
+    (_, stdout, stderr) => resolve(stdout + stderr),
+  )
+  assert.match(await promise, /vitest\.mjs run .*ip redis lane$/m)
+})
