@@ -13,7 +13,7 @@ import type {
   sendUnaryData,
 } from '@grpc/grpc-js'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
-import { rpcs } from '#emulator/schema.ts'
+import { rpcs } from '#emulator/wire/schema.ts'
 import { BareBacklog } from './bare-backlog.ts'
 import type { BacklogOptions } from './bare-backlog.ts'
 

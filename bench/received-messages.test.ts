@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
-import { rpcs } from '#emulator/schema.ts'
+import { rpcs } from '#emulator/wire/schema.ts'
 import { encodeRun, responseOf } from './received-messages.ts'
 
 const schema = rpcs.find(({ name }) => name === 'StreamingPull')

@@ -1,6 +1,6 @@
 // `StreamingPullResponse` as bytes: a run of its field 1, one a message, so that any part of a run of messages is a
 // response. https://protobuf.dev/programming-guides/encoding/
-import { fieldSize, varintSize } from '#emulator/wire.ts'
+import { fieldSize, varintSize } from '#emulator/wire/pull-response.ts'
 
 /** Consecutive messages, encoded: message `from + n` begins at `offsets[n]`; the last offset is the end. */
 export interface EncodedRun {

@@ -8,7 +8,7 @@ import { connectKit, numbered, refused, textsOf } from '../../test/conformance/p
 import type { Received } from '../../test/conformance/pubsub/stream.ts'
 import type { Emulator, EmulatorOptions } from './emulator.ts'
 import { startEmulator } from './emulator.ts'
-import { statusCodes } from './status.ts'
+import { statusCodes } from './broker/status.ts'
 
 interface Rig extends AsyncDisposable {
   readonly emulator: Emulator

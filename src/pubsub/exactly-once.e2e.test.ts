@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { afterAll, describe, test } from 'vitest'
 import type { AckIdCall } from '#core/observer.ts'
-import type { FaultInjector } from '#emulator/fault-injector.ts'
+import type { FaultInjector } from '#emulator/faults/fault-injector.ts'
 import {
   Recorder,
   assertEachOnce,
