@@ -68,7 +68,7 @@ describe('the command line', () => {
     assert.ok(isQuick && finished)
   })
 
-  test('no redis-server: said, with the mend', async () => {
+  test('no redis-server: said, with the fix', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1', PATH: '/nonexistent' })
     assert.equal(await program.ended, 1)
     assert.match(program.stderr(), /redis-server is not on PATH: .*apt-get install/)

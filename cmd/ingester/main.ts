@@ -11,7 +11,7 @@ program.hook('preAction', (_, command) => void (isService = command.name() === '
 await runProgram(program, async (exit, command) => {
   const { code, stack } = exit
   const isStart = isService && (code === exitCode.usage || code === exitCode.unreachable)
-  const next = isStart ? '\nwhat is wrong, and what mends it: bin/ingester doctor' : ''
+  const next = isStart ? '\nwhat is wrong, and what fixes it: bin/ingester doctor' : ''
   const envFile: string | undefined = command?.opts()['envFile']
   const message = withEnvFile(exit.message + next, envFile)
   const isOfService = isService || command?.parent?.name() === 'migrate'

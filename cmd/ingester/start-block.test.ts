@@ -71,11 +71,11 @@ test('an admin server on all addresses is told where a browser finds it', () => 
   }
 })
 
-test('demo: what it publishes, where everything is, and what is missing with its mend', () => {
+test('demo: what it publishes, where everything is, and what is missing with its fix', () => {
   const settings = { rate: 500, duplicates: 10, late: 20, poison: 1, seed: 7, forMs: 20_000 }
   const running = {
     config,
-    stack: { missing: [] as { why: string; mend: string }[] },
+    stack: { missing: [] as { why: string; fix: string }[] },
     psql: 'PGSERVICEFILE=/x/service psql service=scans',
     ingesters: [ingester, ingester],
     startSeconds: 2.7,
@@ -89,7 +89,7 @@ test('demo: what it publishes, where everything is, and what is missing with its
     demoBlock(running as unknown as RunningDemo, { ...settings, forMs: undefined }).join('\n'),
     /Ctrl-C {8}ends all of it/,
   )
-  running.stack.missing.push({ why: 'redis-server is not on PATH', mend: 'install it' })
+  running.stack.missing.push({ why: 'redis-server is not on PATH', fix: 'install it' })
   assert.match(
     demoBlock(running as unknown as RunningDemo, settings).join('\n'),
     /cache {9}none: redis-server is not on PATH \(install it\)$/m,

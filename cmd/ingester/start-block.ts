@@ -60,7 +60,7 @@ function block(startSeconds: number, facts: readonly Fact[]): string[] {
 }
 
 function cacheOf({ stack, ingesters }: RunningDemo): string {
-  const missing = stack.missing.map(({ why, mend }) => `none: ${why} (${mend})`)
+  const missing = stack.missing.map(({ why, fix }) => `none: ${why} (${fix})`)
   return missing[0] ?? ingesters[0]?.cache ?? ''
 }
 

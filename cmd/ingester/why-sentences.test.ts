@@ -134,7 +134,7 @@ test('dead letters: how many, the newest of them, and what can be done', () => {
     [
       '107 among the newest 100,000; older ones were not looked at, newest first; one in full: bin/ingester dead-letters show 12',
       '12  2026-11-21 09:59:03 UTC (1 min ago, 3 times)  bad-timestamp: "timestamp" is missing; its data cannot be read, but speak of this key',
-      '11  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing; the pipeline accepts it today: redrive it when the cause is mended; status redriven',
+      '11  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing; the pipeline accepts it today: redrive it when the cause is fixed; status redriven',
       ...[10, 9, 8].map(
         (id) => `${id}  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing`,
       ),

@@ -93,7 +93,7 @@ function deadLetterLines(answer: Told): string[] {
     const times = letter.timesSeen > 1 ? `, ${letter.timesSeen} times` : ''
     const notes = [
       ...(letter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
-      ...(letter.accepted ? ['the pipeline accepts it today: redrive it when the cause is mended'] : []),
+      ...(letter.accepted ? ['the pipeline accepts it today: redrive it when the cause is fixed'] : []),
       ...(letter.status === 'new' ? [] : [`status ${plain(letter.status, 'one line')}`]),
     ].map((note) => `; ${note}`)
     return [

@@ -44,7 +44,7 @@ test('somebody else has it: another port', async () => {
       `${found.status} ${found.detail}`,
       `warning 127.0.0.1:${port} is taken, and not by an ingester`,
     )
-    assert.equal(found.mends[0]?.kind, 'setting')
+    assert.equal(found.fixes[0]?.kind, 'setting')
     server.close()
   }
 })

@@ -27,9 +27,9 @@ function warns(
     const [found, ...others] = findings(configWith(environment)).filter(({ status }) => status !== 'ok')
     assert.equal(found?.status, 'warning', JSON.stringify(environment))
     assert.deepEqual(others, [])
-    const [mend] = found.mends
-    assert.equal(mend?.kind, 'setting')
-    const then = findings(configWith({ ...environment, ...mend.values }))
+    const [fix] = found.fixes
+    assert.equal(fix?.kind, 'setting')
+    const then = findings(configWith({ ...environment, ...fix.values }))
     assert.ok(then.every(({ status }) => status === 'ok'))
   }
 }

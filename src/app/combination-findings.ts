@@ -3,7 +3,7 @@ import { writeDuration } from '#config/values.ts'
 import type { Finding } from '#core/finding.ts'
 import { ok, skipped, warning } from '#core/finding.ts'
 import { isLoopback } from '#core/loopback.ts'
-import { setting } from '#core/mend.ts'
+import { setting } from '#core/fix.ts'
 import { askedShare } from '#pubsub/source.ts'
 
 /** Values that are right each for itself and dangerous together. */
@@ -47,25 +47,25 @@ const leastShutdownMs = 1000
 
 function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
   const name = 'shutdown timeout'
-  const mend = setting({ INGESTER_SHUTDOWN_TIMEOUT: '25s' })
+  const fix = setting({ INGESTER_SHUTDOWN_TIMEOUT: '25s' })
   if (shutdownTimeoutMs < leastShutdownMs) {
     const detail = `${writeDuration(shutdownTimeoutMs)} is no time to settle what is in hand: every stop is a hard one`
-    return warning(name, detail, mend)
+    return warning(name, detail, fix)
   }
   if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
   const detail = `${writeDuration(shutdownTimeoutMs)} is more than Kubernetes grants before it kills, unless told otherwise`
-  return warning(name, detail, mend)
+  return warning(name, detail, fix)
 }
 
 /** Rows and passwords on a network that others share. */
 export function postgresTlsFinding({ host, sslMode }: Config['postgres']): Finding {
   const name = 'postgres tls'
   if (isLoopback(host)) return ok(name, `${sslMode}; ${host} is this machine`)
-  const mend = setting({ INGESTER_POSTGRES_SSL_MODE: 'verify-full' })
+  const fix = setting({ INGESTER_POSTGRES_SSL_MODE: 'verify-full' })
   if (sslMode === 'disable')
-    return warning(name, `disable: rows and password to ${host} can be read on the network`, mend)
+    return warning(name, `disable: rows and password to ${host} can be read on the network`, fix)
   if (sslMode === 'require')
-    return warning(name, `require: encrypted, but to whoever says that it is ${host}`, mend)
+    return warning(name, `require: encrypted, but to whoever says that it is ${host}`, fix)
   return ok(name, sslMode)
 }
 

@@ -8,8 +8,8 @@ import { quoted } from '#config/shown.ts'
 import { rightValue, spec } from '#config/spec.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
-import type { Mend } from '#core/mend.ts'
-import { remark, secret, setting, shell, shellWord } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { remark, secret, setting, shell, shellWord } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import type { Surroundings } from './pasteable.ts'
 import { pipelineNamed, pipelineNames } from './pipelines.ts'
@@ -31,11 +31,11 @@ export function readConfig(envFile: string | undefined): ConfigReading {
     sources = readSources(envFile)
   } catch (error) {
     const [fault = ''] = faultsOf(error)
-    const mend = / ENOENT/.test(fault)
+    const fix = / ENOENT/.test(fault)
       ? shell(`cp -i .env.demo ${shellWord(envFile ?? '')}`)
       : remark(`make ${quoted(envFile ?? '')} a file of lines NAME=value, in UTF-8, that this user can read`)
     return {
-      findings: [failed(name, fault, mend)],
+      findings: [failed(name, fault, fix)],
       surroundings: { envFile, own, environment: own },
       usable: undefined,
     }
@@ -55,7 +55,7 @@ export function readConfig(envFile: string | undefined): ConfigReading {
   } catch (error) {
     const faults = faultsOf(error)
     const warnings = error instanceof ConfigFault ? error.warnings : []
-    const findings = faults.map((fault) => failed(name, fault, mendOf(fault, sources, surroundings)))
+    const findings = faults.map((fault) => failed(name, fault, fixOf(fault, sources, surroundings)))
     return { findings: [...findings, ...unknown(warnings)], surroundings, usable: undefined }
   }
 }
@@ -69,7 +69,7 @@ function faultsOf(error: unknown): readonly string[] {
 const variable = /\b(?:INGESTER|PUBSUB)_[A-Z_]+\b/g
 
 /** The value that the fault itself proposes, or the default: that of the first variable, if that is enough. */
-function mendOf(fault: string, sources: Sources, surroundings: Surroundings): Mend {
+function fixOf(fault: string, sources: Sources, surroundings: Surroundings): Fix {
   const { faults: ofFile, environment } = sources
   if (ofFile.includes(fault)) return remark(`change that line: ${fault.replace(/^[^;]*; /, '')}`)
   const [, missing, example] = /^(\w+) is not set; for example \w+=(.*)$/.exec(fault) ?? []

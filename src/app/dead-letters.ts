@@ -90,13 +90,13 @@ function nextFor({ id, status, reason, cut }: WholeLetter): string[] {
       `again from where it came from; then: bin/ingester dead-letters discard --ids ${id}`,
     ]
   }
-  const mend =
+  const fix =
     reason === refusedByDatabase
-      ? 'PostgreSQL refused its row. Mend what the detail names (a constraint, a trigger, a column), then:'
-      : 'The message itself is not as the pipeline wants it: mend its sender. Once the pipeline or its settings take it:'
+      ? 'PostgreSQL refused its row. Fix what the detail names (a constraint, a trigger, a column), then:'
+      : 'The message itself is not as the pipeline wants it: fix its sender. Once the pipeline or its settings take it:'
   const again = `bin/ingester dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}`
   const drop = `If nobody needs it: bin/ingester dead-letters discard --ids ${id}`
-  return [mend, `  ${again}`, ...(status === 'new' ? [drop] : [])]
+  return [fix, `  ${again}`, ...(status === 'new' ? [drop] : [])]
 }
 
 /** What `discard` did. */
@@ -225,8 +225,8 @@ export function onTable<T>(
     }).catch((error: unknown) => {
       const { class: failureClass, message } = asWriteFailure(error, 'table dead_letters')
       if (failureClass !== 'too-big') throw error
-      const mend = 'raise INGESTER_POSTGRES_STATEMENT_TIMEOUT, or wait until another redrive is done'
-      throw new ConfigurationError(`${message}; ${mend}`, { cause: error })
+      const fix = 'raise INGESTER_POSTGRES_STATEMENT_TIMEOUT, or wait until another redrive is done'
+      throw new ConfigurationError(`${message}; ${fix}`, { cause: error })
     }),
   )
 }

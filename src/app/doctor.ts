@@ -2,8 +2,8 @@ import type { Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
-import type { Mend } from '#core/mend.ts'
-import { ingester, shell } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { ingester, shell } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor-checks.ts'
 import { checkPubsub } from '#pubsub/doctor-checks.ts'
@@ -28,7 +28,7 @@ export interface ReportedCheck {
   readonly status: Finding['status']
   readonly detail: string
   /** Lines to paste. */
-  readonly mend?: string
+  readonly fix?: string
 }
 
 export interface DoctorReport {
@@ -55,11 +55,11 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
       ? await serviceFindings(usable.config, usable.pipeline)
       : skippedAll(['postgres', 'redis', 'pubsub', 'admin port'], 'the configuration is wrong')),
   ]
-  const checks = all.map(({ name, status, detail, mends }) => ({
+  const checks = all.map(({ name, status, detail, fixes }) => ({
     name,
     status,
-    detail: usable ? withOrigin(detail, mends, surroundings) : detail,
-    ...(mends.length > 0 ? { mend: pasteable(mends, surroundings) } : {}),
+    detail: usable ? withOrigin(detail, fixes, surroundings) : detail,
+    ...(fixes.length > 0 ? { fix: pasteable(fixes, surroundings) } : {}),
   }))
   const isOk = checks.every(({ status }) => status !== 'failed')
   const code = isOk ? exitCode.done : usable ? exitCode.checkFailed : exitCode.usage
@@ -67,8 +67,8 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
 }
 
 /** A server's refusal of a password says more with the place that it was read from. */
-function withOrigin(detail: string, mends: readonly Mend[], surroundings: Surroundings): string {
-  const [first] = mends
+function withOrigin(detail: string, fixes: readonly Fix[], surroundings: Surroundings): string {
+  const [first] = fixes
   return first?.kind === 'secret' ? `${detail}${secretOrigin(first.name, surroundings)}` : detail
 }
 

@@ -29,8 +29,8 @@ async function listening(options: EmulatorOptions) {
   try {
     return await startEmulator(options)
   } catch (error) {
-    const mend = 'check --host, or choose another --port; 0 is any free one'
-    throw new ConfigurationError(`the emulator cannot listen there: ${messageOf(error)}; ${mend}`, {
+    const fix = 'check --host, or choose another --port; 0 is any free one'
+    throw new ConfigurationError(`the emulator cannot listen there: ${messageOf(error)}; ${fix}`, {
       cause: error,
     })
   }

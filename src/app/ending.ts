@@ -25,7 +25,7 @@ export class Ending {
     return this.#reason === undefined ? [] : [this.#reason]
   }
 
-  /** Nothing that a retry mends. */
+  /** Nothing that a retry fixes. */
   cannotGoOn(reason: string): void {
     this.#reason = reason
     this.#logger.error({}, reason)

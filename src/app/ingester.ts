@@ -24,7 +24,7 @@ import { createMetrics } from '#telemetry/metrics.ts'
 import { openCache } from './cache.ts'
 import { Ending } from './ending.ts'
 import { pipelineNamed } from './pipelines.ts'
-import { placeOf, reachingMend } from './reaching-postgres.ts'
+import { placeOf, reachingFix } from './reaching-postgres.ts'
 import { reachClients, reachSubscription } from './reaching-pubsub.ts'
 import { Startup } from './startup.ts'
 import { version } from './version.ts'
@@ -179,7 +179,7 @@ export async function startIngester(
 }
 
 function reachPostgres<T>(startup: Startup, { postgres }: Config, check: () => Promise<T>): Promise<T> {
-  return startup.reach(placeOf(postgres), (error) => reachingMend(postgres, error), check, isRefusedForGood)
+  return startup.reach(placeOf(postgres), (error) => reachingFix(postgres, error), check, isRefusedForGood)
 }
 
 function reachAdminAddress(

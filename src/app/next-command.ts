@@ -1,4 +1,4 @@
-import { shellWord } from '#core/mend.ts'
+import { shellWord } from '#core/fix.ts'
 
 /** Those that read an env file, where a text of ours tells people to run them. */
 const commands =

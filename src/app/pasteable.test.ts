@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { parseEnvFile } from '#config/env-file.ts'
-import { asOwner, ingester, ownStack, remark, secret, setting, shellWord, sql } from '#core/mend.ts'
+import { asOwner, ingester, ownStack, remark, secret, setting, shellWord, sql } from '#core/fix.ts'
 import { pasteShell } from '../../test/support/paste.ts'
 import { pasteable, secretOrigin } from './pasteable.ts'
 
@@ -33,15 +33,15 @@ const inFolder = (environment: Readonly<Record<string, string>> = {}) => ({
 })
 
 test('a variable is set where it has an effect: the environment goes before the file', () => {
-  const mend = setting({ A: '3', B: '4' })
+  const fix = setting({ A: '3', B: '4' })
   assert.equal(pasteable([setting({ A: '3', B: "it's" })], fromShell), `export A=3\nexport B='it'\\''s'`)
-  assert.equal(pasteable([mend], fromFile), `export A=3\nprintf '%s\\n' '' B=4 >> 'my own.env'`)
+  assert.equal(pasteable([fix], fromFile), `export A=3\nprintf '%s\\n' '' B=4 >> 'my own.env'`)
 })
 
 test('an empty value takes one back where there is one', () => {
-  const mend = setting({ A: '', B: '', C: '' })
-  assert.equal(pasteable([mend], fromShell), 'unset A')
-  assert.equal(pasteable([mend], fromFile), `unset A\nsed -E -i.bak '/^ *(export +)?B *=/d' 'my own.env'`)
+  const fix = setting({ A: '', B: '', C: '' })
+  assert.equal(pasteable([fix], fromShell), 'unset A')
+  assert.equal(pasteable([fix], fromFile), `unset A\nsed -E -i.bak '/^ *(export +)?B *=/d' 'my own.env'`)
 })
 
 test('pasted into a shell, it changes the file: the last assignment holds, whatever the last line was', async () => {
@@ -65,18 +65,18 @@ test('commands of ours read the same file, or that of the owner', () => {
 })
 
 test('SQL says for whom it is, in a comment; what follows it, that it is for the shell', () => {
-  const mends = [sql('a superuser', 'SELECT 1;'), setting({ A: '2' })]
+  const fixes = [sql('a superuser', 'SELECT 1;'), setting({ A: '2' })]
   assert.equal(
-    pasteable(mends, fromShell),
+    pasteable(fixes, fromShell),
     '-- in psql, as a superuser\nSELECT 1;\n# then in the shell\nexport A=2',
   )
 })
 
 test('a remark says of each variable where it comes from', () => {
-  const text = pasteable([remark('mend', 'A', 'B', 'C')], fromFile)
+  const text = pasteable([remark('fix', 'A', 'B', 'C')], fromFile)
   assert.equal(
     text,
-    '# mend A (from the environment, which goes before my own.env) and B (in my own.env) and C (not set)',
+    '# fix A (from the environment, which goes before my own.env) and B (in my own.env) and C (not set)',
   )
 })
 

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Environment } from '#config/environment.ts'
 import { isPlainPath } from '#config/secrets.ts'
-import type { Mend } from '#core/mend.ts'
-import { shellWord } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { shellWord } from '#core/fix.ts'
 
-/** Where variables come from, and so where a mend has to go to take effect. */
+/** Where variables come from, and so where a fix has to go to take effect. */
 export interface Surroundings {
   readonly envFile: string | undefined
   /** The process's own, which goes before the file. */
@@ -29,42 +29,42 @@ export function secretOrigin(name: string, surroundings: Surroundings): string {
 }
 
 /** The text to paste into a shell: whole lines, below a comment where they are for something else. */
-export function pasteable(mends: readonly Mend[], surroundings: Surroundings): string {
+export function pasteable(fixes: readonly Fix[], surroundings: Surroundings): string {
   const lines: string[] = []
   let elsewhere = false
-  for (const mend of mends) {
-    if (elsewhere && !isElsewhere(mend)) lines.push('# then in the shell')
-    elsewhere = isElsewhere(mend)
-    lines.push(...linesOf(mend, surroundings))
+  for (const fix of fixes) {
+    if (elsewhere && !isElsewhere(fix)) lines.push('# then in the shell')
+    elsewhere = isElsewhere(fix)
+    lines.push(...linesOf(fix, surroundings))
   }
   return lines.join('\n')
 }
 
-const isElsewhere = ({ kind }: Mend) => kind === 'sql' || kind === 'file'
+const isElsewhere = ({ kind }: Fix) => kind === 'sql' || kind === 'file'
 
-function linesOf(mend: Mend, surroundings: Surroundings): readonly string[] {
+function linesOf(fix: Fix, surroundings: Surroundings): readonly string[] {
   const { envFile } = surroundings
-  switch (mend.kind) {
+  switch (fix.kind) {
     case 'shell':
-      return mend.lines
+      return fix.lines
     case 'ingester':
-      return mend.as === 'owner'
-        ? ["# as the tables' owner, whose variables are in owner.env", withFile(mend.command, 'owner.env')]
-        : [withFile(mend.command, envFile)]
+      return fix.as === 'owner'
+        ? ["# as the tables' owner, whose variables are in owner.env", withFile(fix.command, 'owner.env')]
+        : [withFile(fix.command, envFile)]
     case 'stack':
       return stackLines(surroundings)
     case 'remark':
       return [
-        `# ${[mend.text, mend.names.map((name) => origin(name, surroundings)).join(' and ')].join(' ')}`.trimEnd(),
+        `# ${[fix.text, fix.names.map((name) => origin(name, surroundings)).join(' and ')].join(' ')}`.trimEnd(),
       ]
     case 'sql':
-      return [`-- in psql, as ${mend.as}`, ...mend.lines]
+      return [`-- in psql, as ${fix.as}`, ...fix.lines]
     case 'file':
-      return [`# add to ${mend.file}:`, ...mend.lines]
+      return [`# add to ${fix.file}:`, ...fix.lines]
     case 'setting':
-      return settingLines(mend.values, surroundings)
+      return settingLines(fix.values, surroundings)
     case 'secret':
-      return secretLines(mend.name, surroundings)
+      return secretLines(fix.name, surroundings)
   }
 }
 

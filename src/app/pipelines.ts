@@ -33,14 +33,14 @@ export const keyUsages: readonly { pipeline: string; words: string; example: str
  */
 export function keyNamed(pipeline: Pipeline, words: readonly string[]): NamedKey {
   const usage = keyUsages.find((one) => one.pipeline === pipeline.name)
-  const mend = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for instance: ${usage?.example}`
+  const fix = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for instance: ${usage?.example}`
   const wanted = pipeline.sink.key.length
   if (words.length !== wanted) {
     throw new ConfigurationError(
-      `a key has ${wanted} words here, not ${words.length} (quote one that has spaces); ${mend}`,
+      `a key has ${wanted} words here, not ${words.length} (quote one that has spaces); ${fix}`,
     )
   }
   const key = pipeline.naming.keyOf(words)
-  if (isRejection(key)) throw new ConfigurationError(`${key.detail}; ${mend}`)
+  if (isRejection(key)) throw new ConfigurationError(`${key.detail}; ${fix}`)
   return key
 }

@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { addressOf, shellWord } from '#core/mend.ts'
+import { addressOf, shellWord } from '#core/fix.ts'
 import { serviceName } from '#stack/service-file.ts'
 
 /** A line for a shell that opens the database; psql asks for the password, which is nobody's to print. */

@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
-import { addressOf } from '#core/mend.ts'
+import { addressOf } from '#core/fix.ts'
 import { certificateAdvice } from '#core/tls-trouble.ts'
 import { refusedParameter, refusedParameterFix } from '#postgres/pooler-refusal.ts'
 import { isConnectionFailure, isRefusedForGood, isWithoutTls } from '#postgres/sqlstate.ts'
@@ -13,7 +13,7 @@ export function placeOf({ host, port, database }: Postgres): string {
 }
 
 /** What to look at where it does not let us in. */
-export function reachingMend({ host }: Postgres, error: unknown): string {
+export function reachingFix({ host }: Postgres, error: unknown): string {
   const advice = certificateAdvice(error)
   if (advice !== undefined) return advice
   const parameter = refusedParameter(error)
@@ -32,7 +32,7 @@ export async function reachingPostgres<T>(postgres: Postgres, work: () => Promis
     // What has been explained already may well speak of connections.
     if (error instanceof ConfigurationError || !isConnectionFailure(error)) throw error
     const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
-    const message = `${placeOf(postgres)}: ${messageOf(error)}; ${reachingMend(postgres, error)}`
+    const message = `${placeOf(postgres)}: ${messageOf(error)}; ${reachingFix(postgres, error)}`
     throw new Kind(message, { cause: error })
   }
 }

@@ -16,7 +16,7 @@ export function brokerOf({ emulatorHost }: PubsubPlace): string {
   return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
 }
 
-export const pubsubMend =
+export const pubsubFix =
   'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)'
 
 /**
@@ -48,7 +48,7 @@ export async function reachSubscription(
   const ackDeadlineSeconds = Math.round(pubsub.ackDeadlineMs / 1000)
   const { name, settings } = await startup.reach(
     brokerOf(pubsub),
-    pubsubMend,
+    pubsubFix,
     () => ensureSubscription(clients, names, ackDeadlineSeconds),
     isPermanent,
   )

@@ -1,4 +1,4 @@
-// Publishing dead letters again, once their cause is mended.
+// Publishing dead letters again, once their cause is fixed.
 //
 // A letter is marked only after the broker has confirmed its message, and the subscription is then still attached to the
 // topic: marked before, a crash in between would lose it, and what goes to a topic without the subscription reaches nobody.
@@ -188,7 +188,7 @@ export class PublishTrouble extends Error {
   }
 }
 
-/** Somebody has to act: waiting mends none of these. */
+/** Somebody has to act: waiting fixes none of these. */
 export function isHopeless(error: unknown): boolean {
   const status = statusOf(error)
   return (

@@ -8,7 +8,7 @@ import { attachedTopic } from '#pubsub/subscription-topic.ts'
 import type { Preview, Selection } from './dead-letters.ts'
 import { fixLetters, onTable, previewLetters, writing } from './dead-letters.ts'
 import { pipelineNamed } from './pipelines.ts'
-import { brokerOf, pubsubMend, reachClients } from './reaching-pubsub.ts'
+import { brokerOf, pubsubFix, reachClients } from './reaching-pubsub.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
 import { PublishTrouble, isHopeless, redriveBatch } from './redrive-batch.ts'
 import { Startup } from './startup.ts'
@@ -183,7 +183,7 @@ async function reachTopic(
 ): Promise<string> {
   const topic = await startup.reach(
     brokerOf(pubsub),
-    pubsubMend,
+    pubsubFix,
     () => attachedTopic(clients, target),
     isHopeless,
   )
@@ -225,13 +225,12 @@ function explained(error: unknown, { pubsub }: RedriveConfig, topic: string): Er
   if (cause instanceof ConfigurationError) return cause
   const where = `${brokerOf(pubsub)}: ${error.message}`
   if (statusOf(cause) === grpcStatus.notFound) {
-    const mend =
-      'run bin/ingester doctor, which has the lines that replace a subscription whose topic is gone'
-    return new ConfigurationError(`there is no topic ${topic} any more: ${mend}`, { cause })
+    const fix = 'run bin/ingester doctor, which has the lines that replace a subscription whose topic is gone'
+    return new ConfigurationError(`there is no topic ${topic} any more: ${fix}`, { cause })
   }
   if (isHopeless(cause)) {
-    const mend = `check that the credentials may publish to ${topic} (roles/pubsub.publisher)`
-    return new ConfigurationError(`${where}; ${mend}`, { cause })
+    const fix = `check that the credentials may publish to ${topic} (roles/pubsub.publisher)`
+    return new ConfigurationError(`${where}; ${fix}`, { cause })
   }
-  return new UnreachableError(`${where}; ${pubsubMend}`, { cause })
+  return new UnreachableError(`${where}; ${pubsubFix}`, { cause })
 }

@@ -11,7 +11,7 @@ export function placeFor(who: 'stack' | 'demo', environment: Environment): Promi
   return placing(() => controlPlace(projectDir, who, environment['XDG_RUNTIME_DIR']))
 }
 
-/** A place that cannot be used is for the user to mend. */
+/** A place that cannot be used is for the user to fix. */
 export async function placing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -22,13 +22,13 @@ export class Startup {
   /**
    * Tries until it works, saying each time why it does not.
    *
-   * @param mend what a person should look at
-   * @param hopeless errors that waiting cannot mend, besides ConfigurationError
+   * @param fix what a person should look at
+   * @param hopeless errors that waiting cannot fix, besides ConfigurationError
    * @throws UnreachableError after the time limit; ConfigurationError and hopeless ones at once
    */
   async reach<T>(
     what: string,
-    mend: string | ((error: unknown) => string),
+    fix: string | ((error: unknown) => string),
     attempt: () => Promise<T>,
     hopeless: (error: unknown) => boolean = () => false,
   ): Promise<T> {
@@ -47,7 +47,7 @@ export class Startup {
       })
     } catch (error) {
       if (error instanceof ConfigurationError) throw error
-      const look = typeof mend === 'string' ? mend : mend(error)
+      const look = typeof fix === 'string' ? fix : fix(error)
       if (hopeless(error))
         throw new ConfigurationError(`${what}: ${messageOf(error)}; ${look}`, { cause: error })
       const limit = `INGESTER_STARTUP_TIMEOUT, ${writeDuration(this.#limitMs)}`

@@ -329,7 +329,7 @@ describe('faults', () => {
     'user@localhost:6379:1',
   ]
   const notFlags = ['TRUE', 'False', '1', '0', 'yes', 'no', 'on', 't', ' true', 'false ', ' ']
-  const wrong: readonly (readonly [name: string, value: string, mend: RegExp])[] = [
+  const wrong: readonly (readonly [name: string, value: string, fix: RegExp])[] = [
     ['INGESTER_PROJECTID', 'my-project\n', /not "my-project\\n"$/],
     ['INGESTER_PROJECTID', '"my-project"', /not "\\"my-project\\""; leave out the quotes/],
     ['INGESTER_PROJECTID', 'my-pro\u{200b}ject', /not "my-pro\\u\{200b\}ject"$/],
@@ -369,13 +369,13 @@ describe('faults', () => {
     ['INGESTER_REDIS_TTL', '0', /from 1s to 8760h/],
     ['INGESTER_REDIS_TTL', '259200', /10s, 100ms or 72h/],
   ]
-  for (const [name, value, mend] of wrong) {
-    test(`${name}=${shown(value)} is one, with its mend`, () => {
+  for (const [name, value, fix] of wrong) {
+    test(`${name}=${shown(value)} is one, with its fix`, () => {
       const faults = faultsOf({ ...needed, [name]: value })
       assert.equal(faults.length, 1, faults.join('\n'))
       const [fault = ''] = faults
       assert.ok(fault.startsWith(`${name}: must `), fault)
-      assert.match(fault, mend)
+      assert.match(fault, fix)
     })
   }
 

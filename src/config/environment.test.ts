@@ -140,7 +140,7 @@ describe('a secret in a file', () => {
     })
   }
 
-  const wrong: readonly (readonly [what: string, environment: () => NodeJS.ProcessEnv, mend: RegExp])[] = [
+  const wrong: readonly (readonly [what: string, environment: () => NodeJS.ProcessEnv, fix: RegExp])[] = [
     [
       'set beside the variable',
       () => ({ [password]: 'hunter2', [`${password}_FILE`]: file('hunter3') }),
@@ -154,13 +154,13 @@ describe('a secret in a file', () => {
     ['that is a folder', () => ({ [`${password}_FILE`]: folder }), /cannot be read: EISDIR/],
     ['that is empty', () => ({ [`${password}_FILE`]: file('\n') }), /is empty; it must hold the secret/],
   ]
-  for (const [what, environment, mend] of wrong) {
+  for (const [what, environment, fix] of wrong) {
     test(`${what} is a fault, told once and together with all others`, () => {
       setEnvironment({ ...environment(), INGESTER_PROJECTID: 'my-project', INGESTER_POSTGRES_PORT: 'x' })
       const faults = faultsOf(() => loadConfig())
       const about = faults.filter((fault) => fault.startsWith(password))
       assert.equal(about.length, 1, faults.join('\n'))
-      assert.match(about[0] ?? '', mend)
+      assert.match(about[0] ?? '', fix)
       assert.deepEqual(
         faults
           .map((fault) => /^\w+/.exec(fault)?.[0] ?? '')
@@ -193,7 +193,7 @@ describe("Redis's password", () => {
   })
 
   test('is a fault where it is set twice, or its file is empty or not there', () => {
-    for (const [wrong, mend] of [
+    for (const [wrong, fix] of [
       [{ [redisPassword]: 'hunter2', [`${redisPassword}_FILE`]: file('hunter3') }, /both set; keep one/],
       [{ [`${redisPassword}_FILE`]: file('\n') }, /is empty; it must hold the secret/],
       [{ [`${redisPassword}_FILE`]: join(folder, 'no-such') }, /cannot be read: ENOENT/],
@@ -202,7 +202,7 @@ describe("Redis's password", () => {
       const faults = faultsOf(() => loadConfig())
       assert.equal(faults.length, 1, faults.join('\n'))
       assert.ok(faults[0]?.startsWith(redisPassword))
-      assert.match(faults[0] ?? '', mend)
+      assert.match(faults[0] ?? '', fix)
       assert.ok(!faults.join().includes('hunter'))
     }
   })

@@ -1,4 +1,4 @@
-/** The configuration is wrong: everything that is, each with its mend. The command ends with exit code 2. */
+/** The configuration is wrong: everything that is, each with its fix. The command ends with exit code 2. */
 export class ConfigFault extends Error {
   readonly faults: readonly string[]
   /** What is no fault, and perhaps the reason of one: names that are set and do nothing. */

@@ -43,8 +43,8 @@ export function redisParts(text: string, name: string): UrlParts {
   parametersOf(url, name, [])
   const user = decoded(url.username, name, 'user')
   if (user !== '' && user !== 'default') {
-    const mend = `write ${url.protocol}//:password@host: a password alone stands behind a colon`
-    throw new ConfigFault([`${name}: its user must be "default", or left out; ${mend}`])
+    const fix = `write ${url.protocol}//:password@host: a password alone stands behind a colon`
+    throw new ConfigFault([`${name}: its user must be "default", or left out; ${fix}`])
   }
   const host = hostOf(url, name)
   return present(

@@ -2,12 +2,12 @@
  * What a failed write means to the engine: what to do next, not what went wrong.
  *
  * - `bad-row`: a row that the database refuses; find it
- * - `schema-drift`: the table is not what the pipeline expects; hold until somebody mends it
+ * - `schema-drift`: the table is not what the pipeline expects; hold until somebody fixes it
  * - `conflict`: again at once
  * - `locked`: other transactions hold some of the rows; write the others, and these when they are free
  * - `too-big`: the statement ran out of time; halve the batch
  * - `infrastructure`: hold and retry until it works
- * - `no-rights`: hold until somebody mends it
+ * - `no-rights`: hold until somebody fixes it
  * - `unknown`: as infrastructure, but a record that alone fails so three times while others commit is buried
  */
 export const failureClasses = [
@@ -26,7 +26,7 @@ export interface WriteFailureOptions extends ErrorOptions {
   readonly ownFault?: boolean
 }
 
-/** A store did not take what it was given. The message says what, where and how to mend it; no payload, no secret. */
+/** A store did not take what it was given. The message says what, where and how to fix it; no payload, no secret. */
 export class WriteFailure extends Error {
   readonly class: FailureClass
   /** SQLSTATE or a socket error's code, where there is one. */

@@ -1,4 +1,4 @@
-import type { Mend } from './mend.ts'
+import type { Fix } from './fix.ts'
 
 /**
  * What a check found. `failed`: something that is configured does not work, or data would be lost. `warning`: it
@@ -11,33 +11,33 @@ export interface Finding {
   /** One line for people. */
   readonly detail: string
   /** What to paste, in this order; empty unless it is a warning or a failure. */
-  readonly mends: readonly Mend[]
+  readonly fixes: readonly Fix[]
 }
 
-/** A warning or a failure without a mend would leave its reader alone with it. */
-type Mends = readonly [Mend, ...Mend[]]
+/** A warning or a failure without a fix would leave its reader alone with it. */
+type Fixes = readonly [Fix, ...Fix[]]
 
-export const ok = (name: string, detail: string): Finding => ({ name, status: 'ok', detail, mends: [] })
+export const ok = (name: string, detail: string): Finding => ({ name, status: 'ok', detail, fixes: [] })
 
 export const skipped = (name: string, detail: string): Finding => ({
   name,
   status: 'skipped',
   detail,
-  mends: [],
+  fixes: [],
 })
 
-export const warning = (name: string, detail: string, ...mends: Mends): Finding => ({
+export const warning = (name: string, detail: string, ...fixes: Fixes): Finding => ({
   name,
   status: 'warning',
   detail,
-  mends,
+  fixes,
 })
 
-export const failed = (name: string, detail: string, ...mends: Mends): Finding => ({
+export const failed = (name: string, detail: string, ...fixes: Fixes): Finding => ({
   name,
   status: 'failed',
   detail,
-  mends,
+  fixes,
 })
 
 /** Some checks that are made together, one after the other. */

@@ -87,7 +87,7 @@ export interface Column {
   readonly from?: 'unix-seconds'
 }
 
-/** Why a message cannot be stored: `reason` for counting (few, fixed), `detail` for the person who mends it. */
+/** Why a message cannot be stored: `reason` for counting (few, fixed), `detail` for the person who fixes it. */
 export interface Rejection {
   readonly reason: string
   readonly detail: string

@@ -1,10 +1,10 @@
-import type { Mend } from './mend.ts'
-import { remark, shell } from './mend.ts'
+import type { Fix } from './fix.ts'
+import { remark, shell } from './fix.ts'
 
 /** Why a certificate is not believed, and what to do; undefined where the error is about something else. */
 export interface CertificateTrouble {
   readonly detail: string
-  readonly mend: Mend
+  readonly fix: Fix
 }
 
 const untrusted = [
@@ -16,24 +16,24 @@ const untrusted = [
 ]
 
 /**
- * @param otherHost the mend where the certificate is that of another host, whose name it has
+ * @param otherHost the fix where the certificate is that of another host, whose name it has
  */
 export function certificateTrouble(
   error: unknown,
-  otherHost: (name: string) => Mend,
+  otherHost: (name: string) => Fix,
 ): CertificateTrouble | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const name = firstNameIn(error) ?? 'the.name.in.the.certificate'
-    return { detail: error.message, mend: otherHost(name) }
+    return { detail: error.message, fix: otherHost(name) }
   }
   const advice = certificateAdvice(error)
-  if (advice !== undefined) return { detail: error.message, mend: remark(advice) }
+  if (advice !== undefined) return { detail: error.message, fix: remark(advice) }
   if (!untrusted.includes(String(error.code))) return undefined
   return {
     detail: `${error.message}: its authority is not known here; name its certificate, a PEM file`,
     // Node.js reads it when it starts: in an env file it would come too late.
-    mend: shell('export NODE_EXTRA_CA_CERTS=ca.crt'),
+    fix: shell('export NODE_EXTRA_CA_CERTS=ca.crt'),
   }
 }
 

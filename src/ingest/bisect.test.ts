@@ -66,7 +66,7 @@ test('a single entry is tried alone', async () => {
   assert.deepEqual(outcome, { refused: [{ entry, failure: bad, isProven: false }], neighbour: undefined })
 })
 
-test('who was refused before a commit is tried again after it: the table may have been mended meanwhile', async () => {
+test('who was refused before a commit is tried again after it: the table may have been fixed meanwhile', async () => {
   let refusals = 3
   const statements: string[][] = []
   const { refused, neighbour } = await bisect(

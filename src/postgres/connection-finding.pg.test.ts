@@ -61,7 +61,7 @@ test('nobody listens here: it is started, or its address put right; or the serve
   const [own, ...stack] = printed(here).split('\n')
   assert.match(
     own ?? '',
-    /^# start the server that should listen at 127\.0\.0\.1:1, or mend INGESTER_POSTGRES_HOST /,
+    /^# start the server that should listen at 127\.0\.0\.1:1, or fix INGESTER_POSTGRES_HOST /,
   )
   assert.match(
     stack.join('\n'),
@@ -75,15 +75,15 @@ test('another machine is not reached: where its address comes from, and not the 
   const environment = { INGESTER_POSTGRES_HOST: 'db.example', INGESTER_POSTGRES_PORT: '5432' }
   const own = { INGESTER_POSTGRES_PORT: '5432' }
   assert.match(
-    pasteable(there.mends, { envFile: 'x.env', own, environment }),
+    pasteable(there.fixes, { envFile: 'x.env', own, environment }),
     /^# look that db\.example:5432 is right, .*_HOST \(in x\.env\) and \w+_PORT \(from the environment, which goes before x\.env\)$/,
   )
 })
 
-describe('turned away: found, and let in after the mend', () => {
+describe('turned away: found, and let in after the fix', () => {
   const superuser = { user: 'scanner', password: server.password }
 
-  async function mended(changes: Partial<PostgresOptions>, detail: RegExp): Promise<void> {
+  async function fixed(changes: Partial<PostgresOptions>, detail: RegExp): Promise<void> {
     const found = await reached(changes)
     assert.equal(found.status, 'failed')
     assert.match(found.detail, detail)
@@ -92,7 +92,7 @@ describe('turned away: found, and let in after the mend', () => {
   }
 
   test('there is no such database', async () => {
-    await mended({ database: 'Not there yet' }, /database "Not there yet" does not exist/)
+    await fixed({ database: 'Not there yet' }, /database "Not there yet" does not exist/)
     const next = await checkPostgres({
       postgres: { ...database.options, database: 'Not there yet' },
       poolSize: 2,
@@ -108,21 +108,21 @@ describe('turned away: found, and let in after the mend', () => {
 
   test('the role may not log in', async () => {
     await database.query(`CREATE ROLE "no login" NOLOGIN PASSWORD '${server.password}'`)
-    await mended({ user: 'no login' }, /not permitted to log in/)
+    await fixed({ user: 'no login' }, /not permitted to log in/)
     await database.query('DROP ROLE "no login"')
   })
 
   test('the role may not connect to the database', async () => {
     await database.query(`CREATE ROLE stranger LOGIN PASSWORD '${server.password}'`)
     await database.query('REVOKE CONNECT ON DATABASE scanner_dev FROM PUBLIC')
-    await mended({ user: 'stranger' }, /permission denied for database/)
+    await fixed({ user: 'stranger' }, /permission denied for database/)
     await database.query('DROP OWNED BY stranger; DROP ROLE stranger')
     await database.query('GRANT CONNECT ON DATABASE scanner_dev TO PUBLIC')
   })
 
   test('the role has all the connections that it may have', async () => {
     await database.query(`CREATE ROLE busy LOGIN PASSWORD '${server.password}' CONNECTION LIMIT 0`)
-    await mended({ user: 'busy' }, /too many connections for role/)
+    await fixed({ user: 'busy' }, /too many connections for role/)
     await database.query('DROP ROLE busy')
   })
 
@@ -166,10 +166,10 @@ describe('TLS', () => {
       import { printed } from './test/support/paste.ts'
       const [first] = await checkPostgres({ postgres: ${JSON.stringify(options)}, poolSize: 2, workers: 1,
         table: scans.sink, pipeline: 'scans', migrationsDir: ${JSON.stringify(migrationsDir)}, withCache: true })
-      console.log(JSON.stringify({ ...first, mend: printed(first) }))`
+      console.log(JSON.stringify({ ...first, fix: printed(first) }))`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })
     assert.equal(await program.ended, 0, program.stderr())
-    return JSON.parse(program.stdout()) as { status: string; detail: string; mend: string }
+    return JSON.parse(program.stdout()) as { status: string; detail: string; fix: string }
   }
 
   test('a server without it is reached without it, on this machine', async () => {
@@ -195,24 +195,24 @@ describe('TLS', () => {
     await database.query('SELECT pg_reload_conf()')
   }
 
-  test('an unknown authority, a certificate of another host: each with its mend', async () => {
+  test('an unknown authority, a certificate of another host: each with its fix', async () => {
     await install('server.crt', 'server.key')
     await until(async () => (await reached({ sslMode: 'require' })).status === 'ok')
 
     const unknown = await outcome({}, { sslMode: 'verify-full' })
     assert.equal(unknown.status, 'failed')
-    assert.equal(unknown.mend, 'export NODE_EXTRA_CA_CERTS=ca.crt')
+    assert.equal(unknown.fix, 'export NODE_EXTRA_CA_CERTS=ca.crt')
     const trusted = { NODE_EXTRA_CA_CERTS: file('ca.crt') }
     const known = await outcome(trusted, { sslMode: 'verify-full' })
     assert.match(`${known.status} ${known.detail}`, /^ok .*TLSv1\.[23], verify-full/)
 
     const other = await outcome(trusted, { sslMode: 'verify-full', host: '127.1' })
     assert.equal(other.status, 'failed')
-    assert.equal(other.mend, 'export INGESTER_POSTGRES_HOST=localhost')
+    assert.equal(other.fix, 'export INGESTER_POSTGRES_HOST=localhost')
     assert.equal((await outcome(trusted, { sslMode: 'verify-full', host: 'localhost' })).status, 'ok')
   })
 
-  for (const [name, detail, mend] of [
+  for (const [name, detail, fix] of [
     ['expired', /certificate has expired/, /^# renew the server's certificate/],
     ['not-yet-valid', /certificate is not yet valid/, /^# set the clocks/],
   ] as const) {
@@ -224,8 +224,8 @@ describe('TLS', () => {
       for (let tries = 0; tries < 20 && !detail.test(found.detail); tries++)
         found = await outcome(trusted, { sslMode: 'verify-full' })
       assert.match(found.detail, detail)
-      assert.match(found.mend, mend)
-      assert.doesNotMatch(found.mend, /start the server|stack up/)
+      assert.match(found.fix, fix)
+      assert.doesNotMatch(found.fix, /start the server|stack up/)
     })
   }
 })

@@ -3,8 +3,8 @@ import type { Finding } from '#core/finding.ts'
 import { failed } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
-import type { Mend } from '#core/mend.ts'
-import { addressOf, inFile, ingester, ownStack, remark, secret, setting, shell, sql } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { addressOf, inFile, ingester, ownStack, remark, secret, setting, shell, sql } from '#core/fix.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
 import type { PostgresOptions } from './pool.ts'
 import { ignoringLine, refusedParameter } from './pooler-refusal.ts'
@@ -12,17 +12,17 @@ import { isConnectionFailure, isWithoutTls } from './sqlstate.ts'
 
 const superuser = 'a superuser'
 
-/** Why there is no connection, and the mend that fits the reason. */
+/** Why there is no connection, and the fix that fits the reason. */
 export function connectionFinding(name: string, error: unknown, options: PostgresOptions): Finding {
   const where = `${addressOf(options.host, options.port)}/${options.database}`
   const trouble = certificateTrouble(error, (host) => setting({ INGESTER_POSTGRES_HOST: host }))
-  if (trouble) return failed(name, `${where}: ${trouble.detail}`, trouble.mend)
-  return failed(name, `${where}: ${messageOf(error)}`, ...refusalMends(error, options))
+  if (trouble) return failed(name, `${where}: ${trouble.detail}`, trouble.fix)
+  return failed(name, `${where}: ${messageOf(error)}`, ...refusalFixes(error, options))
 }
 
-type Mends = [Mend, ...Mend[]]
+type Fixes = [Fix, ...Fix[]]
 
-function refusalMends(error: unknown, options: PostgresOptions): Mends {
+function refusalFixes(error: unknown, options: PostgresOptions): Fixes {
   const code = error instanceof pg.DatabaseError ? error.code : undefined
   const message = messageOf(error)
   const role = quoted(options.user)
@@ -54,7 +54,7 @@ function refusalMends(error: unknown, options: PostgresOptions): Mends {
 const reload = 'SELECT pg_reload_conf();'
 
 /** By `pg_hba.conf`, or by the role itself. */
-function notLetIn(message: string, role: string, { sslMode }: PostgresOptions): Mend {
+function notLetIn(message: string, role: string, { sslMode }: PostgresOptions): Fix {
   const [, host, user, database] = /host "([^"]+)", user "([^"]+)", database "([^"]+)"/.exec(message) ?? []
   if (host === undefined) {
     return /does not exist/.test(message)
@@ -70,22 +70,22 @@ function notLetIn(message: string, role: string, { sslMode }: PostgresOptions): 
   )
 }
 
-function tooMany(message: string, role: string, database: string): Mend {
+function tooMany(message: string, role: string, database: string): Fix {
   if (/for role/.test(message)) return sql(superuser, `ALTER ROLE ${role} CONNECTION LIMIT -1;`)
   if (/for database/.test(message)) return sql(superuser, `ALTER DATABASE ${database} CONNECTION LIMIT -1;`)
   return sql(`${superuser}; it needs a restart`, 'ALTER SYSTEM SET max_connections = 200;')
 }
 
 /** Nobody can tell from here what is wrong; where the address comes from is what one has to know. */
-function unreachable({ host, port }: PostgresOptions): Mends {
+function unreachable({ host, port }: PostgresOptions): Fixes {
   const names = ['INGESTER_POSTGRES_HOST', 'INGESTER_POSTGRES_PORT'] as const
   if (isLoopback(host)) {
     return [
-      remark(`start the server that should listen at ${addressOf(host, port)}, or mend`, ...names),
+      remark(`start the server that should listen at ${addressOf(host, port)}, or fix`, ...names),
       ownStack,
     ]
   }
-  const paths = 'that its name is known here, that it runs, and that no firewall is in between; else mend'
+  const paths = 'that its name is known here, that it runs, and that no firewall is in between; else fix'
   return [remark(`look that ${addressOf(host, port)} is right, ${paths}`, ...names)]
 }
 

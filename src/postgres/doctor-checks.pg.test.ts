@@ -52,8 +52,8 @@ async function finding(database: TestDatabase, name: string, changes: Changes = 
   return found
 }
 
-/** It is found, and green again after its mend was pasted as it is printed. */
-async function mended(
+/** It is found, and green again after its fix was pasted as it is printed. */
+async function fixed(
   database: TestDatabase,
   name: string,
   status: Finding['status'],
@@ -81,7 +81,7 @@ test('a migrated database: nothing but the role is to be said, and nothing is sk
   assert.ok(findings.length > 20)
 })
 
-describe('tables: found, and green after the mend', () => {
+describe('tables: found, and green after the fix', () => {
   const cases: readonly [what: string, broken: string, name: string, Finding['status'], detail: RegExp][] = [
     ['dropped by hand', 'DROP TABLE scan_results', 'table scan_results', 'failed', /dropped by hand/],
     ['dead letters dropped by hand', 'DROP TABLE dead_letters', 'table dead_letters', 'failed', /by hand/],
@@ -178,7 +178,7 @@ describe('tables: found, and green after the mend', () => {
     test(what, async () => {
       await using database = await freshDatabase(server)
       await database.query(broken)
-      await mended(database, name, status, detail)
+      await fixed(database, name, status, detail)
     })
   }
 
@@ -196,7 +196,7 @@ describe('tables: found, and green after the mend', () => {
     assert.match(found.detail, /a view/)
     await pasteSql(printed(found), database.query)
     await database.query('ALTER INDEX scan_results_pkey RENAME TO kept_pkey')
-    await mended(database, name, 'failed', /not there/)
+    await fixed(database, name, 'failed', /not there/)
   })
 
   test('partitioned: the cache is of no use to it, and nothing else is', async () => {
@@ -241,7 +241,7 @@ describe('a role', () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'Only connects')
     for (const table of ['scan_results', 'dead_letters', 'cache_epochs'])
-      await mended(database, `rights on ${table}`, 'failed', /has not the rights/, changes)
+      await fixed(database, `rights on ${table}`, 'failed', /has not the rights/, changes)
     const findings = await check(database, changes)
     const bad = findings.filter(({ status }) => status !== 'ok')
     assert.deepEqual(
@@ -284,7 +284,7 @@ describe('a role', () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'no_usage')
     await database.query(`REVOKE USAGE ON SCHEMA public FROM PUBLIC`)
-    await mended(database, 'table scan_results', 'failed', /may not use the schema public/, changes)
+    await fixed(database, 'table scan_results', 'failed', /may not use the schema public/, changes)
     await database.query('DROP OWNED BY no_usage; DROP ROLE no_usage')
   })
 
@@ -292,7 +292,7 @@ describe('a role', () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'elsewhere')
     await database.query('ALTER ROLE elsewhere SET search_path = nowhere')
-    await mended(
+    await fixed(
       database,
       'table scan_results',
       'failed',
@@ -307,7 +307,7 @@ describe('a role', () => {
     const changes = await roleOf(database, 'no_control')
     await database.query('GRANT SELECT ON cache_epochs TO no_control')
     await database.query('REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC')
-    await mended(database, 'epoch', 'failed', /may not call pg_control_system\(\)/, changes)
+    await fixed(database, 'epoch', 'failed', /may not call pg_control_system\(\)/, changes)
     await database.query('GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC')
     await database.query('DROP OWNED BY no_control; DROP ROLE no_control')
   })
@@ -391,7 +391,7 @@ describe('the server', () => {
     ],
   ]
   for (const [name, broken, status, detail] of settings) {
-    test(`${broken}: found, and green after the mend`, async () => {
+    test(`${broken}: found, and green after the fix`, async () => {
       await using database = await freshDatabase(server)
       await database.query(broken)
       await database.query('SELECT pg_reload_conf()')
@@ -411,7 +411,7 @@ describe('the server', () => {
     return look()
   }
 
-  test('a setting on the command line is mended there', async () => {
+  test('a setting on the command line is fixed there', async () => {
     const careless = await startTestServer()
     await using database = await freshDatabase(careless)
     const found = await finding(database, 'postgres fsync')
@@ -436,8 +436,8 @@ describe('the server', () => {
     const found = await finding(database, 'postgres writable')
     assert.equal(found.status, 'failed')
     assert.match(found.detail, /standby/)
-    const mend = `export INGESTER_POSTGRES_HOST=127.0.0.1\nexport INGESTER_POSTGRES_PORT=${server.port}`
-    assert.equal(printed(found), mend)
+    const fix = `export INGESTER_POSTGRES_HOST=127.0.0.1\nexport INGESTER_POSTGRES_PORT=${server.port}`
+    assert.equal(printed(found), fix)
     await using primary = await freshDatabase(server)
     assert.equal((await finding(primary, 'postgres writable')).status, 'ok')
     await withConnection(database.options, (client) => client.query('SELECT pg_promote()'))

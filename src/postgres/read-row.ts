@@ -25,8 +25,8 @@ export function withReader<T>(options: PostgresOptions, work: (read: Read) => Pr
     } catch (error) {
       if (!(error instanceof pg.DatabaseError) || error.code !== lockNotAvailable) throw error
       const what = `PostgreSQL: somebody has had a table locked for ${lockTimeoutSeconds} s and more`
-      const mend = 'see who: SELECT pid, state, query FROM pg_stat_activity; then ask again'
-      throw new UnreachableError(`${what} (a migration, a VACUUM FULL?); ${mend}`, { cause: error })
+      const fix = 'see who: SELECT pid, state, query FROM pg_stat_activity; then ask again'
+      throw new UnreachableError(`${what} (a migration, a VACUUM FULL?); ${fix}`, { cause: error })
     }
   })
 }

@@ -1,8 +1,8 @@
 import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
-import type { Mend } from '#core/mend.ts'
-import { setting, shell, sql } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { setting, shell, sql } from '#core/fix.ts'
 import { encodingFault, encodingWarning, isEncodingFit } from './encoding.ts'
 import type { ServerFacts, SettingFacts } from './server-facts.ts'
 import type { NeededTable } from './needed-tables.ts'
@@ -86,7 +86,7 @@ function writableFinding({ isStandby, primaryConninfo, settings, ...facts }: Ser
 }
 
 /** Where the standby gets its data from, as far as we may see that; else what is set, to be put right. */
-function primary(conninfo: string | null): Mend {
+function primary(conninfo: string | null): Fix {
   const part = (key: string) => new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(conninfo ?? '')?.[1]
   const port = part('port')
   return setting({
@@ -127,7 +127,7 @@ function changed(
   { name, source }: SettingFacts,
   wanted: string,
   { role, database }: Pick<ServerFacts, 'role' | 'database'>,
-): Mend {
+): Fix {
   switch (source) {
     case 'user':
       return sql(superuser, `ALTER ROLE ${role} RESET ${name};`)
@@ -159,7 +159,7 @@ function connectionsFinding({ connectionLimit, freeConnections: free }: ServerFa
 }
 
 /** Each worker writes on its own connection. One is free at least: that on which we ask. */
-function smallerPool(size: number, workers: number): Mend {
+function smallerPool(size: number, workers: number): Fix {
   return setting({
     INGESTER_POSTGRES_POOL_SIZE: size,
     ...(workers > size ? { INGESTER_WORKER_COUNT: size } : {}),

@@ -183,7 +183,7 @@ test('42P01: no table, before and after the statement was prepared; then works a
   assert.equal(await write(), 0)
 })
 
-test('42703: no such column, named, with the mend', async () => {
+test('42703: no such column, named, with the fix', async () => {
   await using database = await freshDatabase(server)
   await database.query('ALTER TABLE scan_results RENAME COLUMN response TO answer')
   const failure = await failureOf(database)
@@ -213,7 +213,7 @@ test('42P10: the key is not unique, with the fix', async () => {
   )
 })
 
-test('42501, 28P01, 28000, 3D000: no rights, with the mend', async () => {
+test('42501, 28P01, 28000, 3D000: no rights, with the fix', async () => {
   await using database = await freshDatabase(server)
   const readOnly = await createRole(database, 'LOGIN', 'SELECT')
   for (const [changes, code] of [

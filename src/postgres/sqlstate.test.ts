@@ -91,7 +91,7 @@ test('socket errors keep their code', () => {
   assert.equal(failure.message, 'table t: connect ECONNREFUSED 127.0.0.1:1 [ECONNREFUSED]')
 })
 
-test('the message names place, SQLSTATE, column, constraint and mend', () => {
+test('the message names place, SQLSTATE, column, constraint and fix', () => {
   assert.equal(
     failureOf(serverError('42703', 'column "x" of relation "t" does not exist', { position: '1' })).message,
     'table t: column "x" of relation "t" does not exist [42703]; ' +
@@ -115,7 +115,7 @@ test('which failures cost the connection', () => {
   assert.ok(breaksConnection(failureOf(new Error('Query read timeout'))))
 })
 
-test('what no waiting mends at start', () => {
+test('what no waiting fixes at start', () => {
   const [password, away, table] = [
     serverError('28P01', 'no'),
     serverError('57P03', 'no'),

@@ -41,14 +41,14 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 
 const maxMessageLength = 300
 
-const mends: Partial<Record<FailureClass, string>> = {
+const fixes: Partial<Record<FailureClass, string>> = {
   'schema-drift':
     'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
   'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/OPERATIONS.md',
 }
 
 /**
- * What an error of node-postgres means to the engine. The message names the place and the mend, and no values
+ * What an error of node-postgres means to the engine. The message names the place and the fix, and no values
  * ({@link textOf}); the server's error, which may hold them, does not become the cause.
  *
  * @param table the one that is written to, where a row of it may be to blame
@@ -58,8 +58,8 @@ export function asWriteFailure(error: unknown, where: string, table?: string): W
   const fromServer = error instanceof pg.DatabaseError
   const what = fromServer ? textOf(error) : plainLine(messageOf(error), maxMessageLength)
   const names = fromServer ? namesIn(error, where) : ''
-  const mend = mends[failureClass]
-  const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}${mend ? `; ${mend}` : ''}`
+  const fix = fixes[failureClass]
+  const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}${fix ? `; ${fix}` : ''}`
   if (!fromServer) return new WriteFailure(failureClass, message, code, { cause: error })
   return new WriteFailure(failureClass, message, code, { ownFault: isOwnFault(error, table) })
 }
@@ -133,7 +133,7 @@ function isConnectionTrouble(error: unknown): boolean {
 }
 
 /**
- * At start, no waiting mends these: wrong password, no such role or database, no TLS, a certificate of others, a pooler
+ * At start, no waiting fixes these: wrong password, no such role or database, no TLS, a certificate of others, a pooler
  * that does not take what we ask for.
  */
 export function isRefusedForGood(error: unknown): boolean {

@@ -83,20 +83,20 @@ test('each of the rights is missed', async () => {
   await checkTables(pool, scans.sink, false)
 })
 
-test('a role that may read only: the mend is a statement that works', async () => {
+test('a role that may read only: the fix is a statement that works', async () => {
   await using database = await freshDatabase(server)
   const role = { user: 'only_reads' }
   await database.query(`
     CREATE ROLE only_reads LOGIN PASSWORD '${server.password}';
     GRANT SELECT ON scan_results, dead_letters, cache_epochs TO only_reads`)
   for (const table of ['scan_results', 'dead_letters']) {
-    const mend = `GRANT SELECT, INSERT, UPDATE ON ${table} TO only_reads`
+    const fix = `GRANT SELECT, INSERT, UPDATE ON ${table} TO only_reads`
     await refused(
       database,
-      new RegExp(`role only_reads has not the rights it needs on the table ${table};.*${mend}$`),
+      new RegExp(`role only_reads has not the rights it needs on the table ${table};.*${fix}$`),
       role,
     )
-    await database.query(mend)
+    await database.query(fix)
   }
   const pool = database.pool(role)
   await checkTables(pool, scans.sink, true)

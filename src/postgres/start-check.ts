@@ -63,12 +63,12 @@ export function checkEpochTable(connection: Queryable, rights: readonly string[]
 async function checkTable(connection: Queryable, needed: NeededTable): Promise<void> {
   const [fault] = await tableFaults(connection, needed)
   if (!fault) return
-  const mends = {
+  const fixes = {
     absent: 'create it: bin/ingester migrate up',
     columns: 'bring it up to date: bin/ingester migrate up',
     rights: `as its owner: ${fault.grant}`,
   }
-  throw new ConfigurationError(`${fault.what}; ${mends[fault.kind]}`)
+  throw new ConfigurationError(`${fault.what}; ${fixes[fault.kind]}`)
 }
 
 async function checkFitness(connection: Queryable, needed: NeededTable): Promise<void> {

@@ -1,8 +1,8 @@
 import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll, warning } from '#core/finding.ts'
-import type { Mend } from '#core/mend.ts'
-import { asOwner, ingester, remark, setting, sql } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { asOwner, ingester, remark, setting, sql } from '#core/fix.ts'
 import { creationOf } from './migrations.ts'
 import type { NeededTable, Queryable } from './needed-tables.ts'
 import { tableFaults } from './start-check.ts'
@@ -99,7 +99,7 @@ async function absence(
 }
 
 /** The owner's doctor sees whether a migration is pending or something was dropped by hand. */
-function migrating({ state, mayMigrate }: Migrations): [Mend, ...Mend[]] {
+function migrating({ state, mayMigrate }: Migrations): [Fix, ...Fix[]] {
   if (state === 'unknown') return [asOwner('migrate up'), asOwner('doctor')]
   return [(mayMigrate ? ingester : asOwner)('migrate up')]
 }

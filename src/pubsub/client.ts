@@ -111,7 +111,7 @@ export function statusOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined
 }
 
-/** No retry mends these; somebody has to act. */
+/** No retry fixes these; somebody has to act. */
 export function isPermanent(error: unknown): boolean {
   const status = statusOf(error)
   return status === grpcStatus.notFound || status === grpcStatus.permissionDenied

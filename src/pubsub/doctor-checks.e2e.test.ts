@@ -81,8 +81,8 @@ test('not there yet, on an emulator: run creates them, the doctor does not', asy
   assert.equal((await finding(place, 'subscription')).status, 'ok')
 })
 
-describe('on an emulator: found, and green after the mend', () => {
-  async function mended(place: SubscriptionPlace, name: string, status: Finding['status'], detail: RegExp) {
+describe('on an emulator: found, and green after the fix', () => {
+  async function fixed(place: SubscriptionPlace, name: string, status: Finding['status'], detail: RegExp) {
     const found = await finding(place, name)
     assert.equal(found.status, status)
     assert.match(found.detail, detail)
@@ -101,19 +101,19 @@ describe('on an emulator: found, and green after the mend', () => {
     const topic = await ensureTopic(clients, place.topicId)
     const deadLetterPolicy = { deadLetterTopic: topic, maxDeliveryAttempts: 5 }
     await clients.subscriber.createSubscription({ name: subscriptionOf(place), topic, deadLetterPolicy })
-    await mended(place, 'subscription dead letters', 'warning', /after 5 attempts to t-.*without a retry/)
+    await fixed(place, 'subscription dead letters', 'warning', /after 5 attempts to t-.*without a retry/)
   })
 
   test('detached', async () => {
     const place = await readyPlace()
     await clients.publisher.detachSubscription({ subscription: subscriptionOf(place) })
-    await mended(place, 'subscription delivery', 'failed', /detached/)
+    await fixed(place, 'subscription delivery', 'failed', /detached/)
   })
 
   test('its topic was deleted', async () => {
     const place = await readyPlace()
     await clients.publisher.deleteTopic({ topic: topicOf(place) })
-    await mended(place, 'subscription topic', 'failed', /its topic was deleted/)
+    await fixed(place, 'subscription topic', 'failed', /its topic was deleted/)
   })
 })
 
@@ -194,7 +194,7 @@ describe('no emulator there', () => {
     other.close()
     assert.match(found.detail, new RegExp(`^what listens at 127.0.0.1:${port} is no Pub/Sub emulator`))
     const [look = '', start = '', set] = printed(found).split('\n')
-    assert.match(look, /^# if an emulator runs elsewhere, mend PUBSUB_EMULATOR_HOST/)
+    assert.match(look, /^# if an emulator runs elsewhere, fix PUBSUB_EMULATOR_HOST/)
     const [, next] = /^bin\/ingester emulator --port (\d+) &$/.exec(start) ?? []
     assert.ok(Number(next) > port)
     assert.equal(set, `export PUBSUB_EMULATOR_HOST=127.0.0.1:${next}`)

@@ -5,8 +5,8 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, skipped, skippedAll, warning } from '#core/finding.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
-import type { Mend } from '#core/mend.ts'
-import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/fix.ts'
 import { creationLine } from './admin.ts'
 import type { PubsubClients } from './client.ts'
 import { connectPubsub, grpcStatus, statusOf } from './client.ts'
@@ -35,8 +35,8 @@ export async function checkPubsub(place: SubscriptionPlace): Promise<PubsubFindi
   } catch (error) {
     const isCredentials = error instanceof ConfigurationError || error instanceof UnreachableError
     const detail = messageOf(error).split('\n', 1)[0] as string
-    const mend = isCredentials ? signIn : setting({ PUBSUB_EMULATOR_HOST: '' })
-    return unreached(failed(reachable, detail, mend), 'Pub/Sub was not reached')
+    const fix = isCredentials ? signIn : setting({ PUBSUB_EMULATOR_HOST: '' })
+    return unreached(failed(reachable, detail, fix), 'Pub/Sub was not reached')
   }
   try {
     return await askFor(clients, place)
@@ -118,14 +118,14 @@ const unauthenticated = 16
 async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlace): Promise<Finding> {
   const why = messageOf(error)
   if (emulatorHost === undefined) {
-    const mend =
+    const fix =
       statusOf(error) === unauthenticated ? signIn : shell('curl -sS https://pubsub.googleapis.com/')
-    return failed(reachable, `Google Cloud: ${why}`, mend)
+    return failed(reachable, `Google Cloud: ${why}`, fix)
   }
   const { host, port } = splitAddress(emulatorHost)
   const nobody = `nobody answers at ${emulatorHost}: ${why}`
   if (!isLoopback(host)) {
-    const look = 'look that its name is known here and that it runs; else mend'
+    const look = 'look that its name is known here and that it runs; else fix'
     return failed(reachable, nobody, remark(look, 'PUBSUB_EMULATOR_HOST'))
   }
   const isSilent = statusOf(error) === deadlineExceeded
@@ -135,7 +135,7 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
   return failed(
     reachable,
     isSilent ? nobody : other,
-    remark('if an emulator runs elsewhere, mend', 'PUBSUB_EMULATOR_HOST'),
+    remark('if an emulator runs elsewhere, fix', 'PUBSUB_EMULATOR_HOST'),
     emulatorAt(host, next),
     setting({ PUBSUB_EMULATOR_HOST: addressOf(host, next) }),
   )
@@ -159,7 +159,7 @@ async function nextFree(host: string, taken: number): Promise<number> {
   return port
 }
 
-function emulatorAt(host: string, port: number): Mend {
+function emulatorAt(host: string, port: number): Fix {
   const address = host === '127.0.0.1' || host === 'localhost' ? '' : ` --host ${shellWord(host)}`
   return shell(`bin/ingester emulator --port ${port}${address} &`)
 }

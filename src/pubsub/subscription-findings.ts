@@ -1,7 +1,7 @@
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
-import type { Mend } from '#core/mend.ts'
-import { setting, shell } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { setting, shell } from '#core/fix.ts'
 import { creationLine } from './admin.ts'
 import type { ConfiguredTopic, Subscription } from './subscription-topic.ts'
 import { deletedTopic, detachment, differingTopic } from './subscription-topic.ts'
@@ -118,10 +118,10 @@ function deadLetterFinding(
   const policy = `after ${attempts} attempts to ${deadLetterPolicy.deadLetterTopic.replace(/.*\//, '')}`
   if (retryPolicy) return ok(name, `${policy}, with a retry policy`)
   const detail = `${policy}, without a retry policy: a few restarts in a row use up the attempts of good messages`
-  return warning(name, detail, retryPolicyMend(place))
+  return warning(name, detail, retryPolicyFix(place))
 }
 
-function retryPolicyMend({ projectId, subscriptionId, emulatorHost }: SubscriptionPlace): Mend {
+function retryPolicyFix({ projectId, subscriptionId, emulatorHost }: SubscriptionPlace): Fix {
   if (emulatorHost === undefined) {
     const delays = '--min-retry-delay=10s --max-retry-delay=600s'
     return shell(`gcloud pubsub subscriptions update ${subscriptionId} ${delays} --project=${projectId}`)
@@ -142,7 +142,7 @@ function retentionFinding(subscription: Subscription): Finding {
 function renewal(
   subscription: Subscription,
   { projectId, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
-): Mend {
+): Fix {
   const standing = topicOf(subscription, projectId)
   if (emulatorHost === undefined) {
     return shell(

@@ -370,7 +370,7 @@ describe('trouble', () => {
     assert.deepEqual(await verdictsOf(opened, known), ['stale'])
   })
 
-  test('passwords: no-rights and the mend where it is wrong or missing, and no log line has it', async () => {
+  test('passwords: no-rights and the fix where it is wrong or missing, and no log line has it', async () => {
     const locked = await startTestRedis({ requirepass: password })
     const wrong = 'planted-wrong-11c3'
     for (const given of [{}, { password: wrong }]) {
@@ -429,7 +429,7 @@ describe('garbage in our keys', () => {
   }
 
   for (const [what, garbage] of Object.entries(watermarks)) {
-    test(`for a watermark, ${what}: fresh, counted as garbage, and mended by confirm`, async () => {
+    test(`for a watermark, ${what}: fresh, counted as garbage, and fixed by confirm`, async () => {
       for (const claims of [true, false]) {
         await using opened = await openEmpty({ claims })
         await admin.set(watermark('known'), garbage)
@@ -473,7 +473,7 @@ describe('garbage in our keys', () => {
   })
 
   for (const type of ['list', 'hash', 'set', 'stream'] as const) {
-    test(`a ${type} in place of every key: fresh, and mended by confirm`, async () => {
+    test(`a ${type} in place of every key: fresh, and fixed by confirm`, async () => {
       await using opened = await openEmpty()
       const record = cacheRecord('a', 1)
       await opened.cache.begin([record], 'other')

@@ -220,7 +220,7 @@ test('a server that is killed and comes back, empty, is used again', async () =>
   await confirm(connection)
 })
 
-test('a database that is not there: refused with the mend, and nothing gets into another one', async () => {
+test('a database that is not there: refused with the fix, and nothing gets into another one', async () => {
   const few = await startTestRedis({ databases: '4' })
   const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false })
   connection.onOpened(() => assert.fail('it is not connected'))
@@ -259,7 +259,7 @@ for (const [given, reply] of [
   [undefined, /NOAUTH/],
   ['planted-wrong-93ab', /WRONGPASS/],
 ] as const) {
-  test(`${given ? 'a wrong' : 'no'} password: no-rights, with the mend and without the password`, async () => {
+  test(`${given ? 'a wrong' : 'no'} password: no-rights, with the fix and without the password`, async () => {
     const connection = await connect({ port: locked.port, ...(given ? { password: given } : {}) })
     const { away } = connection
     assert.equal(away?.bypass, 'no-rights')
@@ -362,7 +362,7 @@ describe('TLS', async () => {
     ['TLS with a server that has none', { port: secure.plainPort }],
     ['no TLS with a server that wants it', { tls: false }],
   ] as const) {
-    test(`${what}: disconnected, with the mend`, async () => {
+    test(`${what}: disconnected, with the fix`, async () => {
       const { bypass, message } = await outcome(trusted, changes)
       assert.equal(bypass, 'disconnected')
       assert.match(message ?? '', /check INGESTER_REDIS_ADDR and INGESTER_REDIS_TLS/)

@@ -94,7 +94,7 @@ describe('a password', async () => {
   test('that nobody asked for', async () => {
     const found = await finding('redis password', { password: 'secret' })
     assert.equal(found.status, 'warning')
-    assert.deepEqual(found.mends, [
+    assert.deepEqual(found.fixes, [
       { kind: 'setting', values: { INGESTER_REDIS_PASSWORD: '', INGESTER_REDIS_PASSWORD_FILE: '' } },
     ])
   })
@@ -110,7 +110,7 @@ describe('a password', async () => {
   })
 })
 
-test('a memory limit at which writes end: found, and green after the mend', async () => {
+test('a memory limit at which writes end: found, and green after the fix', async () => {
   const admin = adminOf(server)
   await admin.config('SET', 'maxmemory', '100mb')
   const found = await finding('redis memory')
@@ -121,7 +121,7 @@ test('a memory limit at which writes end: found, and green after the mend', asyn
   await admin.config('SET', 'maxmemory', '0')
 })
 
-test('scripts that are forbidden: found, and green after the mend', async () => {
+test('scripts that are forbidden: found, and green after the fix', async () => {
   const admin = adminOf(server)
   await admin.call('ACL', 'SETUSER', 'default', '-eval', 'resetkeys', '~other:*')
   const found = await finding('redis scripts')
@@ -188,22 +188,22 @@ describe('TLS', async () => {
       import { checkRedis } from '#redis/doctor-checks.ts'
       import { printed } from './test/support/paste.ts'
       const [first] = await checkRedis(${JSON.stringify(options)}, 'scans')
-      console.log(JSON.stringify({ ...first, mend: printed(first) }))`
+      console.log(JSON.stringify({ ...first, fix: printed(first) }))`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })
     assert.equal(await program.ended, 0, program.stderr())
-    return JSON.parse(program.stdout()) as { status: string; detail: string; mend: string }
+    return JSON.parse(program.stdout()) as { status: string; detail: string; fix: string }
   }
 
-  test('an unknown authority, a certificate of another host: each with its mend', async () => {
-    assert.equal((await outcome({}, {})).mend, 'export NODE_EXTRA_CA_CERTS=ca.crt')
+  test('an unknown authority, a certificate of another host: each with its fix', async () => {
+    assert.equal((await outcome({}, {})).fix, 'export NODE_EXTRA_CA_CERTS=ca.crt')
     const trusted = { NODE_EXTRA_CA_CERTS: file('ca.crt') }
     assert.equal((await outcome(trusted, {})).status, 'ok')
     const other = await outcome(trusted, { host: '127.1' })
-    assert.equal(other.mend, `export INGESTER_REDIS_ADDR=localhost:${secure.port}`)
+    assert.equal(other.fix, `export INGESTER_REDIS_ADDR=localhost:${secure.port}`)
     assert.equal((await outcome(trusted, { host: 'localhost' })).status, 'ok')
   })
 
-  for (const [name, detail, mend] of [
+  for (const [name, detail, fix] of [
     ['expired', /certificate has expired/, /^# renew the server's certificate/],
     ['not-yet-valid', /certificate is not yet valid/, /^# set the clocks/],
   ] as const) {
@@ -220,8 +220,8 @@ describe('TLS', async () => {
       })
       const found = await outcome({ NODE_EXTRA_CA_CERTS: file(`${name}.crt`) }, { port })
       assert.match(found.detail, detail)
-      assert.match(found.mend, mend)
-      assert.doesNotMatch(found.mend, /redis-server|ENABLED/)
+      assert.match(found.fix, fix)
+      assert.doesNotMatch(found.fix, /redis-server|ENABLED/)
     })
   }
 })

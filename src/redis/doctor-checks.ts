@@ -4,8 +4,8 @@ import type { Check, Finding } from '#core/finding.ts'
 import { failed, inTurn, ok, skipped, skippedAll, warning } from '#core/finding.ts'
 import { messageOf } from '#core/failure.ts'
 import { isLoopback } from '#core/loopback.ts'
-import type { Mend } from '#core/mend.ts'
-import { addressOf, ingester, secret, setting, shell, shellWord } from '#core/mend.ts'
+import type { Fix } from '#core/fix.ts'
+import { addressOf, ingester, secret, setting, shell, shellWord } from '#core/fix.ts'
 import { reveal } from '#core/secret.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
 import type { RedisOptions } from './connection.ts'
@@ -174,12 +174,12 @@ async function unreachedFinding(options: RedisOptions, error: unknown): Promise<
   const where = addressOf(options.host, options.port)
   const otherHost = (name: string) => setting({ INGESTER_REDIS_ADDR: addressOf(name, options.port) })
   const trouble = certificateTrouble(error, otherHost)
-  if (trouble) return failed(reachable, `${where}: ${trouble.detail}; ${without}`, trouble.mend)
+  if (trouble) return failed(reachable, `${where}: ${trouble.detail}; ${without}`, trouble.fix)
   const detail = `${where}: ${messageOf(error)}; ${without}`
-  return failed(reachable, detail, await unreachedMend(options, error))
+  return failed(reachable, detail, await unreachedFix(options, error))
 }
 
-async function unreachedMend(options: RedisOptions, error: unknown): Promise<Mend> {
+async function unreachedFix(options: RedisOptions, error: unknown): Promise<Fix> {
   const isRefused = (error as { code?: string }).code === 'ECONNREFUSED'
   // A port where somebody listens may want TLS, or not know it.
   if (!isRefused && (await answers({ ...options, tls: !options.tls }))) {

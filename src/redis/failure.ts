@@ -2,18 +2,18 @@ import { ReplyError } from 'ioredis'
 import type { BypassCause } from '#core/cache.ts'
 import { messageOf } from '#core/failure.ts'
 
-/** A call to Redis that came to nothing; it may have been carried out all the same. The message has the mend. */
+/** A call to Redis that came to nothing; it may have been carried out all the same. The message has the fix. */
 export class RedisFailure extends Error {
   readonly bypass: BypassCause
 
-  constructor(bypass: BypassCause, what: string, mend = mends[bypass]) {
-    super(mend ? `${what}; ${mend}` : what)
+  constructor(bypass: BypassCause, what: string, fix = fixes[bypass]) {
+    super(fix ? `${what}; ${fix}` : what)
     this.name = 'RedisFailure'
     this.bypass = bypass
   }
 }
 
-const mends: Partial<Record<BypassCause, string>> = {
+const fixes: Partial<Record<BypassCause, string>> = {
   disconnected: 'check INGESTER_REDIS_ADDR and INGESTER_REDIS_TLS',
   timeout: 'is it overloaded, or INGESTER_REDIS_ADDR that of something else?',
   'no-rights': 'check INGESTER_REDIS_PASSWORD',
@@ -22,7 +22,7 @@ const mends: Partial<Record<BypassCause, string>> = {
 }
 
 /** Of messages that say more than their cause does. */
-const ownMends: readonly [RegExp, string][] = [
+const ownFixes: readonly [RegExp, string][] = [
   [/DB index is out of range/, 'check INGESTER_REDIS_DB'],
   [/certificate has expired/, "renew the server's certificate"],
   [/certificate is not yet valid/, 'set the clocks of this machine and of the server'],
@@ -44,7 +44,7 @@ export function asRedisFailure(error: unknown): RedisFailure {
   return new RedisFailure(
     bypassOf(error, message),
     message,
-    ownMends.find(([what]) => what.test(message))?.[1],
+    ownFixes.find(([what]) => what.test(message))?.[1],
   )
 }
 

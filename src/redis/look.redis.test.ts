@@ -74,7 +74,7 @@ test('what is not of our making is no watermark and no claim', async () => {
   assert.deepEqual(await look('endless'), { watermark: undefined, claim: undefined })
 })
 
-test('a Redis that is away, or turns us away, is told with the mend', async () => {
+test('a Redis that is away, or turns us away, is told with the fix', async () => {
   const failed = (changes: object) =>
     lookAt({ ...options, ...changes }, pipeline, 'first', { key: 'a' }).then(
       () => assert.fail('it was answered'),

@@ -34,7 +34,7 @@ test('while all is well there is no reason, and nothing is told', async () => {
   assert.deepEqual(told, [])
 })
 
-test('is told once a cause, with its mend, however often it comes', async () => {
+test('is told once a cause, with its fix, however often it comes', async () => {
   const { trouble, clock, told } = await newTrouble()
   for (let i = 0; i < 1000; i++) {
     trouble.had(full)
@@ -118,20 +118,20 @@ test('trouble that comes back after it was over is told again', async () => {
   assert.deepEqual(told, [warned, over, warned, over])
 })
 
-const mendedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
+const fixedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
 const others: readonly BypassCause[] = ['loading', 'read-only', 'out-of-memory', 'refused', 'garbage']
 
-for (const cause of [...mendedByConnecting, ...others]) {
-  const mends = mendedByConnecting.includes(cause)
-  test(`a connection ${mends ? 'ends' : 'says nothing about'} this: ${cause}`, async () => {
+for (const cause of [...fixedByConnecting, ...others]) {
+  const fixes = fixedByConnecting.includes(cause)
+  test(`a connection ${fixes ? 'ends' : 'says nothing about'} this: ${cause}`, async () => {
     const { trouble, clock, told } = await newTrouble()
     trouble.had(new RedisFailure(cause, 'no'))
     trouble.connected()
     await clock.advance(calmMs - 1)
     assert.equal(told.length, 1, 'not at once')
     await clock.advance(1)
-    assert.deepEqual(told.slice(1), mends ? [over] : [])
-    assert.equal(trouble.reason === undefined, mends)
+    assert.deepEqual(told.slice(1), fixes ? [over] : [])
+    assert.equal(trouble.reason === undefined, fixes)
   })
 }
 

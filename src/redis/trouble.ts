@@ -6,7 +6,7 @@ import type { RedisFailure } from './failure.ts'
 /** Trouble that comes and goes is over when there was none for so long. */
 const calmMs = 1000
 
-const mendedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
+const fixedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
 
 /** Tells people that the cache is bypassed and why, and that it is used again: once each, not with every batch. */
 export class Trouble implements Disposable {
@@ -34,9 +34,9 @@ export class Trouble implements Disposable {
     this.#last = failure
   }
 
-  /** It is connected, which mends some kinds of trouble and says nothing about others. */
+  /** It is connected, which fixes some kinds of trouble and says nothing about others. */
   connected(): void {
-    if (this.#last && mendedByConnecting.includes(this.#last.bypass)) this.none()
+    if (this.#last && fixedByConnecting.includes(this.#last.bypass)) this.none()
   }
 
   /** A call went well. */

@@ -68,7 +68,7 @@ describe('retry', () => {
     assert.equal(await trying(0, { withinMs: 0 }).outcome, 'attempt 1')
   })
 
-  test('gives up at once where waiting cannot mend it', async () => {
+  test('gives up at once where waiting cannot fix it', async () => {
     const retryable = (error: unknown) => error instanceof Error && error.message !== 'failure 2'
     const { clock, outcome, retried, attempts } = trying(Infinity, { retryable })
     await clock.advance(100)

@@ -50,7 +50,7 @@ test('it is opened for this user alone, twice if need be, and left without a tra
   assert.deepEqual(await readdir(own.path), [])
 })
 
-test('a place that others can use, or that is no folder, is refused with the mend', async () => {
+test('a place that others can use, or that is no folder, is refused with the fix', async () => {
   await using own = await ownFolder()
   const place = await controlPlace('/a', 'stack', own.path)
   const refused = async (why: RegExp) => {

@@ -45,7 +45,7 @@ const useGiven = async (emulatorHost: string): Promise<PubsubServer> => {
 /**
  * The emulator that `emulatorHost` names, else our own, started here.
  *
- * @throws Error that says how to mend it: the given one does not answer
+ * @throws Error that says how to fix it: the given one does not answer
  */
 export const startPubsub = async (options: PubsubOptions = {}): Promise<PubsubServer> => {
   const { port: preferred = 8085, emulatorHost } = options

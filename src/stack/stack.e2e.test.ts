@@ -176,15 +176,15 @@ test('when one service fails, the others are stopped', async () => {
   assert.ok(await noFolder())
 })
 
-test('no redis-server on PATH: it is missing, with the mend', async () => {
+test('no redis-server on PATH: it is missing, with the fix', async () => {
   const program = runProgram(
     `const stack = await startStack({ postgres: false, pubsub: false })
      console.log(JSON.stringify(stack.missing))`,
     { PATH: '/nowhere' },
   )
-  const [missing] = await program.next<{ service: string; why: string; mend: string }[]>()
+  const [missing] = await program.next<{ service: string; why: string; fix: string }[]>()
   assert.equal(missing?.service, 'redis')
-  assert.match(missing.mend, /apt-get install redis-server.*brew install redis/)
+  assert.match(missing.fix, /apt-get install redis-server.*brew install redis/)
 })
 
 interface Report {

@@ -30,7 +30,7 @@ export interface Missing {
   readonly service: 'redis'
   readonly why: string
   /** What to do about it. */
-  readonly mend: string
+  readonly fix: string
 }
 
 /** What is running. `stop()` and disposal end all of it. */
@@ -48,7 +48,7 @@ const defaultPorts = { postgres: 5433, redis: 6379, pubsub: 8085 }
 const noRedis: Missing = {
   service: 'redis',
   why: 'redis-server is not on PATH',
-  mend: 'Debian: apt-get install redis-server, macOS: brew install redis',
+  fix: 'Debian: apt-get install redis-server, macOS: brew install redis',
 }
 
 type Start<T> = (port: number) => Promise<T>
@@ -128,7 +128,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   await allOrNone(starting, signal)
   const [postgresServer, redisServer, pubsubServer] = await Promise.all(starting)
   const missing = redis && redisServer === undefined ? [noRedis] : []
-  for (const { service, why, mend } of missing) log(`no ${service}: ${why} (${mend})`)
+  for (const { service, why, fix } of missing) log(`no ${service}: ${why} (${fix})`)
 
   const stop = async (): Promise<void> => {
     await Promise.all([postgresServer?.stop(), redisServer?.stop(), pubsubServer?.stop()])

@@ -30,7 +30,7 @@ describe('after a failed write', { concurrent: true }, () => {
     assert.equal(second.tally.ended.written, 1)
 
     assert.equal(fleet.isAcked('k 10 x'), false)
-    first.writer.mend()
+    first.writer.fix()
     await fleet.settled()
     await fleet.assertConverged()
   })
@@ -50,7 +50,7 @@ describe('after a failed write', { concurrent: true }, () => {
     release()
     await until(async () => (await fleet.stored('c')).length === 0, promptMs)
     assert.deepEqual(await fleet.stored('w'), watermarks)
-    replica.writer.mend()
+    replica.writer.fix()
     await fleet.settled()
     await fleet.assertConverged()
   })

@@ -153,7 +153,7 @@ test('Redis not there at start: it goes on without, says so once, and uses it wh
   assert.match(run.stderr(), /the cache is used again/)
 })
 
-test('a wrong password for Redis: it goes on without, with the mend and no secret in the log', {}, async () => {
+test('a wrong password for Redis: it goes on without, with the fix and no secret in the log', {}, async () => {
   await using redis = await startRedis({ port: 0, settings: { requirepass: 'right' } })
   const secret = 'planted-secret-55ab'
   await using system = await startSystem({

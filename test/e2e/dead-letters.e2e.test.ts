@@ -38,7 +38,7 @@ test('a row that a constraint refused: found, explained, the constraint dropped,
   assert.match(show.out, /^detail +table scan_results: .*\[23514\] \(constraint no_telnet\)/m)
   assert.match(show.out, /^ {2}source +test$/m)
   assert.match(show.out, /^ {2}"service": "TELNET",$/m)
-  assert.match(show.out, /Mend what the detail names.*\n {2}bin\/ingester dead-letters redrive --ids 1$/m)
+  assert.match(show.out, /Fix what the detail names.*\n {2}bin\/ingester dead-letters redrive --ids 1$/m)
 
   await system.sql.query('ALTER TABLE scan_results DROP CONSTRAINT no_telnet')
   const redrive = await deadLetters(system, ['redrive', '--ids', '1', '--yes', '--json'])
@@ -300,7 +300,7 @@ describe('list, show and discard', async () => {
     }
   })
 
-  test('a table that answers too late: exit 2 with the mend', async () => {
+  test('a table that answers too late: exit 2 with the fix', async () => {
     await fill()
     await system.sql.query('BEGIN; LOCK TABLE dead_letters')
     const { code, talk } = await deadLetters(system, ['list'], {

@@ -65,16 +65,16 @@ test('all is well: exit 0; JSON on stdout and nothing else anywhere', async () =
   assert.equal(report.ok, true)
   assert.equal(stdout, `${JSON.stringify(report)}\n`)
   assert.equal(stderr, '')
-  for (const { name, status, detail, mend } of report.checks) {
+  for (const { name, status, detail, fix } of report.checks) {
     assert.ok(name !== '' && detail !== '')
-    assert.equal(mend !== undefined, status === 'warning' || status === 'failed', name)
+    assert.equal(fix !== undefined, status === 'warning' || status === 'failed', name)
   }
 })
 
 describe('for people', () => {
   const text = async (env: Env) => pasteShell('exec bin/ingester doctor', env)
 
-  test('one aligned line a check, its mend below it, the sum beside it', async () => {
+  test('one aligned line a check, its fix below it, the sum beside it', async () => {
     const { code, stdout, stderr } = await text({
       ...healthy,
       INGESTER_HTTP_PORT: '9',
@@ -123,7 +123,7 @@ test('a wrong configuration: all faults, exit 2; what is printed puts each of th
     report.checks.filter(({ status }) => status === 'skipped').map(({ name }) => name),
     ['postgres', 'redis', 'pubsub', 'admin port'],
   )
-  const pasted = faults.map(({ mend }) => mend).join('\n')
+  const pasted = faults.map(({ fix }) => fix).join('\n')
   assert.match(pasted, /^unset INGESTER_POSTGRES_POOL_SIZE$/m)
   assert.doesNotMatch(pasted, /WORKER_COUNT/)
   const { postgres } = system
@@ -139,20 +139,20 @@ test('a secret that is not in its file, an unknown pipeline, an env file that is
   const missing = { ...healthy, INGESTER_POSTGRES_PASSWORD: '', INGESTER_POSTGRES_PASSWORD_FILE: file }
   const found = await outcome(missing)
   assert.equal(found.code, 2)
-  const { mend } = found.check('configuration')
-  const then = await outcome(missing, mend, { input: `${system.postgres.password}\n` })
+  const { fix } = found.check('configuration')
+  const then = await outcome(missing, fix, { input: `${system.postgres.password}\n` })
   assert.equal(then.check('postgres').status, 'ok')
 
   const unknown = { ...healthy, INGESTER_PIPELINE: 'scanz' }
   const pipeline = await outcome(unknown)
   assert.equal(pipeline.code, 2)
-  assert.equal((await outcome(unknown, pipeline.check('configuration').mend)).code, 0)
+  assert.equal((await outcome(unknown, pipeline.check('configuration').fix)).code, 0)
 
   const envFile = join(folder, 'copied.env')
   const args = `--env-file ${envFile}`
   const gone = await outcome({}, '', { args })
   assert.equal(gone.code, 2)
-  const copied = await outcome({}, gone.check('configuration').mend, { args })
+  const copied = await outcome({}, gone.check('configuration').fix, { args })
   assert.equal(copied.check('configuration').status, 'ok')
 })
 
@@ -162,7 +162,7 @@ test('names that nobody knows: renamed or removed, in the environment and in the
   const unknown = own.report.checks.filter(({ name }) => name === 'unknown variable')
   assert.equal(unknown.length, 2)
   assert.equal(own.code, 0)
-  const then = await outcome({ ...healthy, ...wrong }, unknown.map(({ mend }) => mend).join('\n'))
+  const then = await outcome({ ...healthy, ...wrong }, unknown.map(({ fix }) => fix).join('\n'))
   assert.ok(!then.warnings.has('unknown variable'))
   assert.match(then.check('flush interval').detail, /^50ms/)
 
@@ -180,9 +180,9 @@ test('names that nobody knows: renamed or removed, in the environment and in the
   const inFile = await outcome({}, '', { args })
   const pasted = inFile.report.checks.filter(({ name }) => name === 'unknown variable')
   assert.equal(pasted.length, 3)
-  const mended = await outcome({}, pasted.map(({ mend }) => mend).join('\n'), { args })
-  assert.ok(!mended.warnings.has('unknown variable'), mended.stdout)
-  assert.match(mended.check('flush interval').detail, /^50ms/)
+  const fixed = await outcome({}, pasted.map(({ fix }) => fix).join('\n'), { args })
+  assert.ok(!fixed.warnings.has('unknown variable'), fixed.stdout)
+  assert.match(fixed.check('flush interval').detail, /^50ms/)
   assert.match(await readFile(envFile, 'utf8'), /^INGESTER_REDIS_TTL=168h$/m)
 })
 
@@ -205,10 +205,10 @@ describe('a setting that is pasted puts it right', () => {
     test(`${name}: ${JSON.stringify(changes)}`, async () => {
       const env = { ...healthy, ...changes }
       const found = await outcome(env)
-      const { status, mend = '' } = found.check(name)
+      const { status, fix = '' } = found.check(name)
       assert.ok(status === 'warning' || status === 'failed')
       assert.equal(found.code, found.failures.size > 0 ? 4 : 0)
-      assert.equal((await outcome(env, mend)).check(name).status, 'ok', mend)
+      assert.equal((await outcome(env, fix)).check(name).status, 'ok', fix)
 
       const envFile = join(folder, 'pasted.env')
       const args = `--env-file ${envFile}`
@@ -218,7 +218,7 @@ describe('a setting that is pasted puts it right', () => {
           .map((one) => `${one.join('=')}\n`)
           .join(''),
       )
-      const inFile = (await outcome({}, '', { args })).check(name).mend ?? ''
+      const inFile = (await outcome({}, '', { args })).check(name).fix ?? ''
       assert.match(inFile, /^printf .* >> .*pasted\.env$/m)
       assert.equal((await outcome({}, inFile, { args })).check(name).status, 'ok', inFile)
     })
@@ -228,9 +228,9 @@ describe('a setting that is pasted puts it right', () => {
 test('an option of the PostgreSQL client in the environment', async () => {
   const env = { ...healthy, PGOPTIONS: '-c synchronous_commit=off' }
   const found = await outcome(env)
-  const { detail, mend = '' } = found.check('postgres synchronous_commit')
+  const { detail, fix = '' } = found.check('postgres synchronous_commit')
   assert.match(detail, /^off by PGOPTIONS/)
-  assert.equal((await outcome(env, mend)).check('postgres synchronous_commit').status, 'ok')
+  assert.equal((await outcome(env, fix)).check('postgres synchronous_commit').status, 'ok')
 })
 
 test('the admin port is taken: the next free one', async () => {
@@ -240,7 +240,7 @@ test('the admin port is taken: the next free one', async () => {
   const found = await outcome(env)
   assert.equal(found.code, 0)
   assert.equal(found.check('admin port').status, 'warning')
-  assert.equal((await outcome(env, found.check('admin port').mend)).check('admin port').status, 'ok')
+  assert.equal((await outcome(env, found.check('admin port').fix)).check('admin port').status, 'ok')
   taken.close()
 })
 
@@ -249,7 +249,7 @@ test('no credentials for Google Cloud: how to get some', async () => {
   const env = { ...healthy, PUBSUB_EMULATOR_HOST: '', METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
   const found = await outcome(env)
   assert.equal(found.code, 4)
-  assert.equal(found.check('pubsub').mend, 'gcloud auth application-default login')
+  assert.equal(found.check('pubsub').fix, 'gcloud auth application-default login')
 })
 
 test('all is frozen: an answer within ten seconds, and every check is in it', async () => {
@@ -286,10 +286,10 @@ test('nothing made yet: migrate up and run are what is printed, and they suffice
   await system.clients.publisher.deleteTopic({ topic: system.topic })
   const found = await outcome(healthy)
   assert.equal(found.code, 4)
-  const migrate = new Set([...found.failures.values()].map(({ mend }) => mend))
+  const migrate = new Set([...found.failures.values()].map(({ fix }) => fix))
   assert.deepEqual([...migrate], ['bin/ingester migrate up'])
   for (const name of ['topic', 'subscription'])
-    assert.equal(found.warnings.get(name)?.mend, 'bin/ingester run')
+    assert.equal(found.warnings.get(name)?.fix, 'bin/ingester run')
 
   assert.equal((await pasteShell([...migrate].join('\n'), healthy)).code, 0)
   await using run = startIngesterProgram(['run'], { env: healthy })

@@ -49,7 +49,7 @@ test('--allow-host names the hosts and pages that it serves besides loopback', a
   }
 })
 
-test('a port that is taken, or none: exit 2 with the mend', async () => {
+test('a port that is taken, or none: exit 2 with the fix', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const taken = String((server.address() as AddressInfo).port)

@@ -319,7 +319,7 @@ describe('redrive', async () => {
     assert.deepEqual(await statuses(system), ['new', 'redriven'])
   })
 
-  test('a broker that is not there: exit 3 within the limit, with the mend; nothing is marked', {}, async () => {
+  test('a broker that is not there: exit 3 within the limit, with the fix; nothing is marked', {}, async () => {
     await storeLetters(system, plainOnes(3))
     const nowhere = { PUBSUB_EMULATOR_HOST: '127.0.0.1:1', INGESTER_STARTUP_TIMEOUT: '1s' }
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'], nowhere)
@@ -338,7 +338,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 3)
   })
 
-  test('no right to publish: exit 2 with the mend', {}, async () => {
+  test('no right to publish: exit 2 with the fix', {}, async () => {
     await storeLetters(system, plainOnes(1))
     emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'])
@@ -446,7 +446,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), ['ours', 'data 1'])
   })
 
-  test('a topic that goes away in the middle: exit 2 with the mend; what was published stays marked', {}, async () => {
+  test('a topic that goes away in the middle: exit 2 with the fix; what was published stays marked', {}, async () => {
     await storeLetters(system, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
     await using program = start()

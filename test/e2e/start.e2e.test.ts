@@ -31,7 +31,7 @@ async function outcome(args: readonly string[], env: Readonly<Record<string, str
   return { code, out: program.stdout(), talk: program.stderr() }
 }
 
-test('wrong configuration: all faults at once, each with its mend, exit 2', async () => {
+test('wrong configuration: all faults at once, each with its fix, exit 2', async () => {
   const { code, talk } = await outcome(['run'], {
     ...forPeople,
     INGESTER_PIPELINE: 'nope',
@@ -84,7 +84,7 @@ test('the env file is read by the program, and its faults are told: exit 2', asy
   assert.match(talk, /the env file "\/nowhere\/at-all.env" cannot be read/)
 })
 
-test('no credentials for Google Cloud: exit 2 with the mend, in the service and in the scanner', async () => {
+test('no credentials for Google Cloud: exit 2 with the fix, in the service and in the scanner', async () => {
   await using postgres = await startPostgres({ port: 0 })
   // No metadata server is looked for: that would go out to the network.
   const env = { METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
@@ -190,7 +190,7 @@ test('people see the block when it runs, unless they want less than that; machin
   assert.doesNotMatch(await talk({}), block)
 })
 
-test('PostgreSQL that comes late is waited for; then a missing table is told with its mend, exit 2', async () => {
+test('PostgreSQL that comes late is waited for; then a missing table is told with its fix, exit 2', async () => {
   const postgres = await startPostgres({ port: 0 })
   await using _ = postgres
   for (const pid of [postgres.pid]) process.kill(pid, 'SIGSTOP')
@@ -249,7 +249,7 @@ test('what ends a start names the doctor, once, with the env file that it is to 
     const run = await outcome(['run', '--env-file', envFile], forPeople)
     assert.equal(run.code, code)
     assert.ok(
-      run.talk.endsWith(`\nwhat is wrong, and what mends it: bin/ingester doctor --env-file ${envFile}\n`),
+      run.talk.endsWith(`\nwhat is wrong, and what fixes it: bin/ingester doctor --env-file ${envFile}\n`),
     )
     assert.equal(run.talk.split('bin/ingester doctor').length, 2)
   }
@@ -270,7 +270,7 @@ test('Pub/Sub not there: exit 3 after the limit', async () => {
   assert.match(talk, /the Pub\/Sub emulator at 127.0.0.1:1 was not reachable within/)
 })
 
-test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the mend', {}, async () => {
+test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the fix', {}, async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const [, url] = await run.said(/"admin":"(http[^"]+)"/)

@@ -38,10 +38,10 @@ async function play(world: World, steps: readonly Step[], random: Random): Promi
   }
 }
 
-function mendEverything({ table, letters }: World): void {
-  table.mendAll()
+function fixEverything({ table, letters }: World): void {
+  table.fixAll()
   table.unblock()
-  letters.mend()
+  letters.fix()
 }
 
 /** Each delivery was acked or nacked, once (twice is a breach that the world reports). */
@@ -57,10 +57,10 @@ test('a soft stop, after whatever happened, leaves what the deliveries say', asy
       await run(dice, async (random) => {
         const world = new World(chosen)
         await play(world, steps, random)
-        if (!early) mendEverything(world)
+        if (!early) fixEverything(world)
         const stop = world.beginStop()
         await world.advance(7000)
-        mendEverything(world)
+        fixEverything(world)
         await world.advance(amplyMs)
         assert.ok(stop.done, 'the soft stop has not ended')
         assertAllEnded(world)
@@ -88,7 +88,7 @@ test('a hard stop, at whatever moment, gives back exactly what remains', async (
         const stopped = stop ?? world.beginStop()
         await world.advance(0)
         assert.ok(stopped.done, 'stop() has not ended')
-        mendEverything(world)
+        fixEverything(world)
         await world.advance(amplyMs)
         assertAllEnded(world)
         assert.equal(world.clock.timers, 0)
@@ -105,7 +105,7 @@ test("what is nobody's fault buries nobody", async () => {
         const world = new World(chosen)
         await play(world, steps, random)
         await world.advance(amplyMs)
-        mendEverything(world)
+        fixEverything(world)
         await world.advance(amplyMs)
         assert.equal(world.engine.outstanding, 0, 'something waits that nothing keeps waiting')
         assert.equal(world.clock.timers, 0)

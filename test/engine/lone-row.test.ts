@@ -77,14 +77,14 @@ test('what others may be to blame for waits for a new row that is written', asyn
 
 test('a neighbour that stands there already shows nothing to it, however often it comes', async () => {
   const world = await settledWorld()
-  const mend = world.table.refuse(['bad0'], { code: '23503' })
+  const fix = world.table.refuse(['bad0'], { code: '23503' })
   await world.publish(...bad(1))
   for (let times = 0; times < 10; times++) {
     await world.publish('standing 1 x')
     await world.advance(5000)
   }
   assert.deepEqual(world.letters.texts, [])
-  mend()
+  fix()
   await world.advance(5000)
   assert.deepEqual(world.table.contents, ['bad0 1 x', 'standing 1 x'])
 })
@@ -108,7 +108,7 @@ for (const [when, rewritesBefore] of [
   test(`a table that does not accept what it has (${when} the row is refused again) proves nothing`, async () => {
     const world = await settledWorld()
     let rewrites = 0
-    const mend = world.table.fail({
+    const fix = world.table.fail({
       class: 'bad-row',
       code: '23514',
       ownFault: true,
@@ -120,7 +120,7 @@ for (const [when, rewritesBefore] of [
     assert.ok(rewrites > 10)
     assert.deepEqual(world.letters.texts, [])
     assert.ok(world.table.attempts.length < 2500, `${world.table.attempts.length} statements in ten minutes`)
-    mend()
+    fix()
     await world.advance(5000)
     assert.deepEqual(world.tally.ended, { written: 2 })
   })
@@ -173,11 +173,11 @@ test('while the table is in doubt a row that it refuses proves nothing', async (
 test('twenty that wait for one cause, in whatever lanes, may be the fault of the table: none is dead-lettered', async () => {
   const world = await settledWorld(4)
   const keys = bad(24).map((_, i) => `bad${i}`)
-  const mend = world.table.refuse(keys, own)
+  const fix = world.table.refuse(keys, own)
   await world.publish(...bad(24))
   await world.advance(minuteMs)
   assert.deepEqual(world.letters.texts, [])
-  mend()
+  fix()
   await world.advance(minuteMs)
   assert.equal(world.table.rows.size, 25)
 })

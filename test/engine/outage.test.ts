@@ -12,7 +12,7 @@ const holding: readonly FailureClass[] = ['infrastructure', 'no-rights', 'schema
 for (const failureClass of holding) {
   test(`${failureClass} for a day: held, probed seldom, then everything is written`, async () => {
     const world = new World({ workers: 4 })
-    const mend = world.table.fail({ class: failureClass })
+    const fix = world.table.fail({ class: failureClass })
     await world.publish(...good(100))
     assert.ok(world.source.held)
     assert.match(world.engine.heldBecause.join(), new RegExp(`words: the table says ${failureClass}`))
@@ -25,7 +25,7 @@ for (const failureClass of holding) {
     assert.ok(perHour < 1500, `${perHour} statements an hour`)
     assert.equal(world.source.holds, 1)
 
-    mend()
+    fix()
     await world.advance(5000)
     assert.ok(!world.source.held)
     assert.deepEqual(world.engine.heldBecause, [])
@@ -73,12 +73,12 @@ test('a probe that only finds a row refused does not lift the hold', async () =>
 for (const refusal of ['bad-row', 'unknown'] as const) {
   test(`a refused row (${refusal}) that is all that is left in hand does not prolong the outage`, async () => {
     const world = new World()
-    const mend = world.table.fail({ class: 'infrastructure' })
+    const fix = world.table.fail({ class: 'infrastructure' })
     world.table.refuse(['bad'], { class: refusal, code: 'XX000' })
     await world.publish('bad 1 x')
     await world.advance(60_000)
     assert.ok(world.source.held)
-    mend()
+    fix()
     await world.advance(30_000)
     assert.ok(!world.source.held, 'nothing comes that could show that the table works')
     for (let i = 0; i < 3; i++) {
@@ -92,11 +92,11 @@ for (const refusal of ['bad-row', 'unknown'] as const) {
 test('a row that fails with an unknown error is no outage once it is all that is left in hand', async () => {
   const world = new World({ maxBatchRecords: 2 })
   world.table.refuse(['odd'], { class: 'unknown', code: 'XX000' })
-  const mend = world.table.refuse(['z'], { class: 'unknown', code: 'XX000' })
+  const fix = world.table.refuse(['z'], { class: 'unknown', code: 'XX000' })
   await world.publish('odd 1 x', 'z 1 x')
   await world.advance(5000)
   assert.ok(world.source.held)
-  mend()
+  fix()
   world.rival('z 1 x')
   world.cache.verdict = ({ key }) => (key === 'z' ? 'stale' : 'fresh')
   await world.advance(60_000)
@@ -158,10 +158,10 @@ test('the pauses between probes grow to five seconds, no further', async () => {
 
 test('what the outage kept waiting goes on at once in every lane', async () => {
   const world = new World({ workers: 4, flushIntervalMs: 1000 })
-  const mend = world.table.fail({ class: 'infrastructure' })
+  const fix = world.table.fail({ class: 'infrastructure' })
   await world.publish(...good(40))
   await world.advance(60_000)
-  mend()
+  fix()
   await world.advance(5000)
   assert.deepEqual(world.tally.ended, { written: 40 })
   const last = world.table.attempts.slice(-4).map(({ atMs }) => atMs)
@@ -172,12 +172,12 @@ test('an outage in the middle of a search for bad rows buries nothing for it', a
   const world = new World()
   world.table.refuse(['bad'])
   let statements = 0
-  const mend = world.table.fail({ class: 'infrastructure', when: () => (statements += 1) > 3 })
+  const fix = world.table.fail({ class: 'infrastructure', when: () => (statements += 1) > 3 })
   await world.publish(...good(16), 'bad 1 x')
   await world.advance(hourMs)
   assert.deepEqual(world.letters.stored, [])
   assert.ok(world.source.held)
-  mend()
+  fix()
   await world.advance(10_000)
   await world.publish('z 1 x')
   assert.deepEqual(world.letters.texts, ['bad 1 x'])
@@ -187,7 +187,7 @@ test('an outage in the middle of a search for bad rows buries nothing for it', a
 for (const failureClass of ['infrastructure', 'bad-row', 'unknown'] as const) {
   test(`a dead-letter store that fails (${failureClass}) holds; nothing is acked, nothing lost`, async () => {
     const world = new World()
-    const mend = world.letters.fail(failureClass)
+    const fix = world.letters.fail(failureClass)
     await world.publish('nonsense', 'a 1 x')
     assert.ok(world.source.held)
     assert.match(world.engine.heldBecause.join(), /^dead letters: /)
@@ -195,7 +195,7 @@ for (const failureClass of ['infrastructure', 'bad-row', 'unknown'] as const) {
     assert.deepEqual(world.tally.ended, { written: 1 }, 'the table is not held up')
     assert.deepEqual(world.source.unacked, ['nonsense'])
     assert.ok(world.letters.attempts < 24 * 1500, `${world.letters.attempts} attempts in a day`)
-    mend()
+    fix()
     await world.advance(5000)
     assert.deepEqual(world.letters.texts, ['nonsense'])
     assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })
@@ -205,16 +205,16 @@ for (const failureClass of ['infrastructure', 'bad-row', 'unknown'] as const) {
 
 test('the hold of one store does not lift that of the other', async () => {
   const world = new World()
-  const mendTable = world.table.fail({ class: 'infrastructure' })
-  const mendLetters = world.letters.fail('infrastructure')
+  const fixTable = world.table.fail({ class: 'infrastructure' })
+  const fixLetters = world.letters.fail('infrastructure')
   await world.publish('a 1 x', 'nonsense')
   assert.equal(world.engine.heldBecause.length, 2)
-  mendTable()
+  fixTable()
   await world.advance(10_000)
   assert.deepEqual(world.tally.ended, { written: 1 })
   assert.equal(world.engine.heldBecause.length, 1)
   assert.ok(world.source.held, 'the dead-letter store is still away')
-  mendLetters()
+  fixLetters()
   await world.advance(10_000)
   assert.ok(!world.source.held)
   assert.equal(world.source.holds, 1)
@@ -237,12 +237,12 @@ test('a conflict is tried again at once, and holds nobody', async () => {
 
 test('a conflict that does not end is an outage: held, probed seldom, nothing lost', async () => {
   const world = new World()
-  const mend = world.table.fail({ class: 'conflict', code: '0A000' })
+  const fix = world.table.fail({ class: 'conflict', code: '0A000' })
   await world.publish('a 1 x')
   await world.advance(60_000)
   assert.match(world.engine.heldBecause.join(), /words/)
   assert.ok(world.table.attempts.length < 60, `${world.table.attempts.length} statements in a minute`)
-  mend()
+  fix()
   await world.advance(10_000)
   assert.deepEqual(world.tally.ended, { written: 1 })
 })
@@ -262,13 +262,13 @@ test('a statement that is too big is halved until it fits, and holds nobody', as
 
 test('a single row that takes too long is an outage, not a bad row', async () => {
   const world = new World()
-  const mend = world.table.fail({ class: 'too-big' })
+  const fix = world.table.fail({ class: 'too-big' })
   await world.publish(...good(3))
   await world.advance(hourMs)
   assert.deepEqual(world.tally.ended, {})
   assert.ok(world.source.held)
   assert.ok(world.table.attempts.length < 1500)
-  mend()
+  fix()
   await world.advance(10_000)
   assert.deepEqual(world.tally.ended, { written: 3 })
 })

@@ -383,7 +383,7 @@ test('what comes for a key that was parked in the middle of a search is not acke
 
 test('in an outage it is kept: nothing nacked, nothing acked, and the cache is not asked all the time', async () => {
   const world = new World()
-  const mend = world.table.fail({ class: 'infrastructure' })
+  const fix = world.table.fail({ class: 'infrastructure' })
   world.cache.verdict = only('busy', 'a', 'c')
   await world.publish('a 1 x', 'b 1 x', 'c 1 x')
   await world.advance(hourMs)
@@ -391,7 +391,7 @@ test('in an outage it is kept: nothing nacked, nothing acked, and the cache is n
   assert.ok(world.source.held)
   assert.ok(questionsOf(world).length < 1500, `${questionsOf(world).length} questions in an hour`)
   assert.ok(world.table.attempts.every(({ records }) => records.map(({ key }) => key).join() === 'b'))
-  mend()
+  fix()
   await world.advance(10_000 + claimLeaseMs)
   assert.deepEqual(world.tally.ended, { written: 3 })
   assert.equal(world.source.nacked.length, 0)
@@ -410,7 +410,7 @@ async function keysApart(): Promise<[string, string]> {
 test('a probe that finds everything busy does not lift the hold, and lets another one try', async () => {
   const [away, busy] = await keysApart()
   const world = new World({ workers: 2 })
-  const mend = world.table.refuse([away], { class: 'infrastructure' })
+  const fix = world.table.refuse([away], { class: 'infrastructure' })
   await world.publish(`${away} 1 x`)
   world.cache.verdict = only('busy', busy)
   world.source.held = false
@@ -419,7 +419,7 @@ test('a probe that finds everything busy does not lift the hold, and lets anothe
   assert.ok(questionsOf(world).filter((names) => names.startsWith(busy)).length > 1, 'it was a probe')
   assert.deepEqual(world.engine.heldBecause.length, 1)
   assert.ok(!world.tally.reasons.includes(undefined))
-  mend()
+  fix()
   await world.advance(minuteMs)
   assert.deepEqual(world.tally.ended, { written: 2 })
   assert.equal(world.clock.timers, 0)

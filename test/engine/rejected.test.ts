@@ -22,15 +22,15 @@ test('more dead letters than one statement takes: only those that are stored are
   const world = new World()
   const texts = Array.from({ length: 700 }, (_, i) => `undecodable${i}`)
   const store = world.letters.store.bind(world.letters)
-  let mend: (() => void) | undefined
+  let fix: (() => void) | undefined
   world.letters.store = async (letters) => {
     await store(letters)
-    mend ??= world.letters.fail('infrastructure')
+    fix ??= world.letters.fail('infrastructure')
   }
   await world.publish(...texts)
   assert.equal(world.letters.stored.length, 500)
   assert.deepEqual(world.tally.ended, { 'dead-lettered': 500 })
-  mend?.()
+  fix?.()
   await world.advance(60_000)
   assert.deepEqual(world.letters.texts, texts)
   assert.deepEqual(world.tally.ended, { 'dead-lettered': 700 })
@@ -59,7 +59,7 @@ test('a row that fails alone is buried while its neighbours are written', async 
   assert.deepEqual(world.tally.reasons, [], 'one bad row holds nobody up')
 })
 
-test('a table that is mended in the middle of a search: nobody is buried for what it was before', async () => {
+test('a table that is fixed in the middle of a search: nobody is buried for what it was before', async () => {
   for (let times = 1; times < 12; times++) {
     const world = new World()
     world.table.fail({ class: 'bad-row', code: '23502', times })
@@ -74,12 +74,12 @@ test('a table that is spoilt in the middle of a search: nobody is buried for wha
     const world = new World()
     world.table.refuse(['bad0'])
     const { attempts } = world.table
-    const mend = world.table.fail({ class: 'bad-row', code: '23502', when: () => attempts.length > before })
+    const fix = world.table.fail({ class: 'bad-row', code: '23502', when: () => attempts.length > before })
     await world.publish(...good(8), ...bad(1))
     await world.advance(60_000)
     const innocent = world.letters.texts.filter((text) => text.startsWith('good'))
     assert.deepEqual(innocent, [], `after ${before} statements`)
-    mend()
+    fix()
     await world.publish('neighbour 1 x')
     await world.advance(60_000)
     assert.deepEqual(world.letters.texts, ['bad0 1 x'], `after ${before} statements`)
@@ -144,15 +144,15 @@ test('a newer version that works supersedes the bad row that waits', async () =>
   assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
 })
 
-test('twenty refused in a row: schema drift. Nothing is buried, and all is written when it is mended', async () => {
+test('twenty refused in a row: schema drift. Nothing is buried, and all is written when it is fixed', async () => {
   const world = new World()
-  const mend = world.table.refuse(bad(30).map((_, i) => `bad${i}`))
+  const fix = world.table.refuse(bad(30).map((_, i) => `bad${i}`))
   await world.publish(...bad(30))
   await world.advance(3_600_000)
   assert.deepEqual(world.tally.ended, {})
   assert.match(world.engine.heldBecause.join(), /words: 20 rows in a row were refused/)
   assert.ok(world.source.held)
-  mend()
+  fix()
   await world.advance(10_000)
   assert.equal(world.table.rows.size, 30)
   assert.deepEqual(world.tally.ended, { written: 30 })
@@ -162,11 +162,11 @@ test('twenty refused in a row: schema drift. Nothing is buried, and all is writt
 
 test('drift that comes a few rows at a time is drift as well', async () => {
   const world = new World({ maxBatchRecords: 8 })
-  const mend = world.table.fail({ class: 'bad-row', code: '23502' })
+  const fix = world.table.fail({ class: 'bad-row', code: '23502' })
   for (const text of good(24)) await world.publish(text)
   await world.advance(60_000)
   assert.match(world.engine.heldBecause.join(), /20 rows in a row/)
-  mend()
+  fix()
   await world.advance(10_000)
   assert.deepEqual(world.tally.ended, { written: 24 })
 })
@@ -203,13 +203,13 @@ test('an unknown failure buries a row only at the third time alone while others 
 
 test('an unknown failure that strikes everyone is an outage: nothing is buried', async () => {
   const world = new World()
-  const mend = world.table.fail({ class: 'unknown', code: 'XX000' })
+  const fix = world.table.fail({ class: 'unknown', code: 'XX000' })
   await world.publish(...good(5))
   await world.advance(3_600_000)
   assert.ok(world.source.held)
   assert.deepEqual(world.tally.ended, {})
   assert.ok(world.table.attempts.length < 15_000, `${world.table.attempts.length} statements in an hour`)
-  mend()
+  fix()
   await world.advance(10_000)
   assert.deepEqual(world.tally.ended, { written: 5 })
   assert.ok(!world.source.held)

@@ -86,9 +86,9 @@ const others = fc.constantFrom(
   slow(70),
   step('block the table', (world) => world.table.block()),
   step('unblock the table', (world) => world.table.unblock()),
-  step('mend the table', (world) => world.table.mendAll()),
+  step('fix the table', (world) => world.table.fixAll()),
   step('dead letters fail', (world) => world.letters.fail('infrastructure')),
-  step('dead letters work', (world) => world.letters.mend()),
+  step('dead letters work', (world) => world.letters.fix()),
   step('confirms get lost', (world) => (world.cache.confirmReturns = false)),
   step('confirms come back', (world) => (world.cache.confirmReturns = true)),
 )

@@ -56,14 +56,14 @@ test('what a source still delivers while it stops is written too', async () => {
 for (const store of ['table', 'letters'] as const) {
   test(`a soft stop waits for the ${store} to come back`, async () => {
     const world = new World({ workers: 2, flushIntervalMs: 1000 })
-    const mend =
+    const fix =
       store === 'table' ? world.table.fail({ class: 'infrastructure' }) : world.letters.fail('infrastructure')
     await world.publish(...words(20), 'nonsense')
     const stop = world.beginStop()
     await world.advance(3_600_000)
     assert.ok(!stop.done)
     assert.ok(!('nacked' in world.tally.ended))
-    mend()
+    fix()
     await world.advance(5000)
     assert.ok(stop.done)
     assert.deepEqual(world.tally.ended, { written: 20, 'dead-lettered': 1 })
@@ -83,7 +83,7 @@ test('a hard stop nacks exactly what remains; the batch in flight may commit, to
   const world = new World({ maxBatchRecords: 2 })
   await world.publish('done 1 x')
   const release = world.table.block()
-  const mend = world.letters.fail('infrastructure')
+  const fix = world.letters.fail('infrastructure')
   await world.publish('a 1 x', 'b 1 x', 'c 1 x', 'nonsense')
   const stop = world.beginStop()
   await world.advance(1000)
@@ -93,7 +93,7 @@ test('a hard stop nacks exactly what remains; the batch in flight may commit, to
   assert.deepEqual(world.tally.ended, { written: 1, nacked: 4 })
 
   release()
-  mend()
+  fix()
   await world.advance(60_000)
   assert.deepEqual(world.table.contents, ['a 1 x', 'b 1 x', 'done 1 x'])
   assert.deepEqual(world.letters.texts, [], 'what was given back is not buried as well')

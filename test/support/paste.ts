@@ -4,12 +4,12 @@ import { pasteable } from '#app/pasteable.ts'
 import type { Finding } from '#core/finding.ts'
 import { projectDir } from './program.ts'
 
-/** A finding's mend as it is printed where all variables come from the environment. */
-export function printed({ mends }: Finding): string {
-  return pasteable(mends, { envFile: undefined, own: {}, environment: {} })
+/** A finding's fix as it is printed where all variables come from the environment. */
+export function printed({ fixes }: Finding): string {
+  return pasteable(fixes, { envFile: undefined, own: {}, environment: {} })
 }
 
-/** Types a mend's lines for psql into it: comments do nothing, a statement ends with its line. */
+/** Types a fix's lines for psql into it: comments do nothing, a statement ends with its line. */
 export async function pasteSql(text: string, run: (statement: string) => Promise<unknown>): Promise<void> {
   const [forPsql = ''] = text.split('\n# then in the shell\n', 1)
   const lines = forPsql.split('\n').filter((line) => !line.startsWith('--'))

@@ -22,13 +22,13 @@ export class SimulatedDeadLetters implements DeadLetterStore {
     this.#guard = new HotLoopGuard('the dead-letter store', clock, journal)
   }
 
-  /** From now on it fails so; the returned function mends it. */
+  /** From now on it fails so; the returned function fixes it. */
   fail(failureClass: FailureClass): () => void {
     this.#failure = new WriteFailure(failureClass, `the dead-letter store says ${failureClass}`)
-    return () => this.mend()
+    return () => this.fix()
   }
 
-  mend(): void {
+  fix(): void {
     this.#failure = undefined
   }
 

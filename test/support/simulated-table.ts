@@ -14,7 +14,7 @@ export interface Fault {
   readonly code?: string
   /** Whether it strikes this statement; by default it strikes every one. */
   readonly when?: (records: readonly KeyedRecord[]) => boolean
-  /** Strikes so often, then is gone; by default until it is mended. */
+  /** Strikes so often, then is gone; by default until it is fixed. */
   readonly times?: number
   /** The reply is lost, not the statement. */
   readonly commits?: boolean
@@ -50,7 +50,7 @@ export class SimulatedTable implements Writer {
     this.#guard = new HotLoopGuard('the table', clock, journal)
   }
 
-  /** From now on it fails so; the returned function mends it. */
+  /** From now on it fails so; the returned function fixes it. */
   fail(fault: Fault): () => void {
     const id = Symbol(fault.class)
     this.#faults.set(id, { fault, left: fault.times ?? Infinity })
@@ -63,7 +63,7 @@ export class SimulatedTable implements Writer {
     return this.fail({ class: 'bad-row', code: '23514', when, ...fault })
   }
 
-  mendAll(): void {
+  fixAll(): void {
     this.#faults.clear()
   }
 

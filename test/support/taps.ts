@@ -41,7 +41,7 @@ export class TappedWriter implements Writer {
     this.#fault = { ...fault }
   }
 
-  mend(): void {
+  fix(): void {
     this.#fault.times = 0
   }
 

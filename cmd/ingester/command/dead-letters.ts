@@ -81,7 +81,7 @@ function showCommand(): Command {
 function redriveCommand(): Command {
   return changing(
     'redrive',
-    "publish them to the subscription's topic again, once the cause is mended",
+    "publish them to the subscription's topic again, once the cause is fixed",
     statuses,
   )
     .option('--any-subscription', 'include those of other subscriptions')

@@ -9,10 +9,10 @@ interface Options {
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .summary('what is wrong, and how to mend it')
-    .description('Look at all that the service needs, and say how to mend what is wrong. It changes nothing.')
+    .summary('what is wrong, and how to fix it')
+    .description('Look at all that the service needs, and say how to fix what is wrong. It changes nothing.')
     .option('--env-file <file>', 'read variables from a file; the environment goes before it')
-    .option('--json', 'print one JSON object: {checks: [{name, status, detail, mend?}], ok}')
+    .option('--json', 'print one JSON object: {checks: [{name, status, detail, fix?}], ok}')
     .addHelpText(
       'before',
       `Examples:
@@ -48,10 +48,10 @@ function rendered({ checks }: DoctorReport): string {
   return checks.flatMap((check) => linesOf(check, width)).join('\n')
 }
 
-function linesOf({ name, status, detail, mend }: ReportedCheck, width: number): string[] {
+function linesOf({ name, status, detail, fix }: ReportedCheck, width: number): string[] {
   const { mark, style } = marks[status]
   const line = `${styleText(style, mark)} ${name.padEnd(width)}  ${detail.replaceAll(/\s*\n\s*/g, ' ')}`
-  return [line, ...(mend?.split('\n').map((one) => `    ${styleText('cyan', one)}`) ?? [])]
+  return [line, ...(fix?.split('\n').map((one) => `    ${styleText('cyan', one)}`) ?? [])]
 }
 
 function summary({ checks }: DoctorReport): string {

@@ -106,11 +106,11 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
   const ended = endedServices(found)
   if (ended.length > 0) {
     const names = ended.map(({ name }) => name).join(' and ')
-    const mend =
+    const fix =
       found.who === 'demo'
         ? 'end the demo with Ctrl-C'
         : 'end it with `bin/ingester stack down`, then start it again, or let `stack up --detach` do both'
-    console.error(`${names} of ${whose(found)} ended by itself: ${mend}`)
+    console.error(`${names} of ${whose(found)} ended by itself: ${fix}`)
     process.exitCode = exitCode.checkFailed
   }
   if (write) {

@@ -1,5 +1,5 @@
 /** What a person pastes to put something right; the doctor makes text of it that works where it is pasted. */
-export type Mend =
+export type Fix =
   /** Commands for a shell. */
   | { readonly kind: 'shell'; readonly lines: readonly string[] }
   /** Arguments of `bin/ingester`, which are to read the same variables, or those of the tables' owner. */
@@ -17,18 +17,18 @@ export type Mend =
   /** Lines for a file of a server's. */
   | { readonly kind: 'file'; readonly file: string; readonly lines: readonly string[] }
 
-export const shell = (...lines: readonly string[]): Mend => ({ kind: 'shell', lines })
-export const ingester = (command: string): Mend => ({ kind: 'ingester', command })
-export const asOwner = (command: string): Mend => ({ kind: 'ingester', command, as: 'owner' })
-export const ownStack: Mend = { kind: 'stack' }
-export const remark = (text: string, ...names: readonly string[]): Mend => ({ kind: 'remark', text, names })
-export const sql = (as: string, ...lines: readonly string[]): Mend => ({ kind: 'sql', as, lines })
-export const setting = (values: Readonly<Record<string, string | number>>): Mend => ({
+export const shell = (...lines: readonly string[]): Fix => ({ kind: 'shell', lines })
+export const ingester = (command: string): Fix => ({ kind: 'ingester', command })
+export const asOwner = (command: string): Fix => ({ kind: 'ingester', command, as: 'owner' })
+export const ownStack: Fix = { kind: 'stack' }
+export const remark = (text: string, ...names: readonly string[]): Fix => ({ kind: 'remark', text, names })
+export const sql = (as: string, ...lines: readonly string[]): Fix => ({ kind: 'sql', as, lines })
+export const setting = (values: Readonly<Record<string, string | number>>): Fix => ({
   kind: 'setting',
   values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])),
 })
-export const secret = (name: string): Mend => ({ kind: 'secret', name })
-export const inFile = (file: string, ...lines: readonly string[]): Mend => ({ kind: 'file', file, lines })
+export const secret = (name: string): Fix => ({ kind: 'secret', name })
+export const inFile = (file: string, ...lines: readonly string[]): Fix => ({ kind: 'file', file, lines })
 
 /** A word that a shell takes as it is. */
 export function shellWord(text: string): string {
