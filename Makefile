@@ -95,6 +95,16 @@ check: $(STAMP) ## types, lint and room boundaries, format, dead code
 format: $(STAMP) ## rewrite the files in the project's format
 	@$(NODE) node_modules/@biomejs/biome/bin/biome format --write
 
+.PHONY: build
+build: $(STAMP) ## compile to dist/, which `npm pack` packs
+	@$(NODE) tools/build.ts
+
+.PHONY: image
+image: ## the container image `ingester`, with Docker (ARGS="--tag ingester:test")
+	@command -v docker >/dev/null 2>&1 || { \
+	  echo 'Needs Docker: https://docs.docker.com/get-started/get-docker/' >&2; exit 1; }
+	@exec docker build --tag ingester $(ARGS) .
+
 .PHONY: diagrams
 diagrams: $(STAMP) ## render diagrams/*.dot to SVG; commit both
 	@$(NODE) tools/diagrams.mjs

@@ -80,7 +80,7 @@ export default defineConfig({
   plugins: ['typescript', 'import', 'unicorn', 'oxc'],
   categories: { correctness: 'error', suspicious: 'error' },
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
-  ignorePatterns: ['node_modules', '.tmp', 'coverage'],
+  ignorePatterns: ['node_modules', '.tmp', 'coverage', 'dist'],
   rules: {
     'import/no-cycle': ['error', { ignoreTypes: false }],
     'import/consistent-type-specifier-style': ['error', 'prefer-top-level'],
@@ -120,7 +120,7 @@ export default defineConfig({
     ...withoutRow,
     ...rooms,
     { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
-    { files: ['cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
+    { files: ['bin/**', 'cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
     { files: ['tools/**'], rules: { 'no-restricted-properties': 'off' } },
     {
       files: tests,

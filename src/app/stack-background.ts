@@ -10,7 +10,6 @@ import { UnreachableError } from '#core/failure.ts'
 import { askStatus, askToStop } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import { openPlace } from '#stack/control-place.ts'
-import { projectDir } from './project.ts'
 import { logOf, placeFor, placing } from './stack-place.ts'
 import type { StackStatus } from './stack-status.ts'
 import { endedServices } from './stack-status.ts'
@@ -62,7 +61,9 @@ async function startInBackground(place: ControlPlace, tell: (line: string) => vo
   // Two may start at once, and only one of them gets the place: each has a log of its own until it is known which.
   const ownLog = join(place.folder, `stack-${process.pid}.log`)
   const log = openSync(ownLog, 'w', 0o600)
-  const child = spawn(join(projectDir, 'bin/ingester'), ['stack', 'up', '--json'], {
+  // The program that runs, as it was started: from sources as well as from an installed package.
+  const [node, program] = process.argv as [string, string]
+  const child = spawn(node, [...process.execArgv, program, 'stack', 'up', '--json'], {
     detached: true,
     stdio: ['ignore', 'pipe', log],
   })

