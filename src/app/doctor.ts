@@ -5,9 +5,9 @@ import { messageOf } from '#core/failure.ts'
 import type { Fix } from '#core/fix.ts'
 import { ingester, shell } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'
-import { checkPostgres } from '#postgres/doctor-checks.ts'
-import { checkPubsub } from '#pubsub/doctor-checks.ts'
-import { checkRedis, redisOff } from '#redis/doctor-checks.ts'
+import { checkPostgres } from '#postgres/doctor/checks.ts'
+import { checkPubsub } from '#pubsub/doctor/checks.ts'
+import { checkRedis, redisOff } from '#redis/doctor/checks.ts'
 import { adminFinding } from './admin-finding.ts'
 import {
   combinationFindings,

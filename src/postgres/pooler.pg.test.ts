@@ -18,7 +18,7 @@ import {
   until,
 } from '../../test/support/postgres.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
-import { checkPostgres } from './doctor-checks.ts'
+import { checkPostgres } from './doctor/checks.ts'
 import { EpochWatch } from './epoch-watch.ts'
 import { bumpEpoch } from './epoch.ts'
 import { migrate, migrationStatus } from './migrations.ts'

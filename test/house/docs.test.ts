@@ -69,7 +69,7 @@ function warningsIn(source: string): string[] {
 test('docs/CONFIGURATION.md lists what the doctor finds dangerous together', () => {
   const files = readdirSync(join(projectDir, 'src'), { recursive: true, encoding: 'utf8' })
   const warned = files
-    .filter((file) => /(?:doctor-checks|findings?)\.ts$/.test(file))
+    .filter((file) => /(?:doctor\/checks|findings?)\.ts$/.test(file))
     .flatMap((file) => warningsIn(read(join('src', file))))
   const together = new Set(warned).difference(ofOneThing)
   const [, table = ''] = /dangerous together.*?\n\n(.*?)(?:\n\n|$)/s.exec(read('docs/CONFIGURATION.md')) ?? []

@@ -7,13 +7,13 @@ import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.t
 import { isLoopback } from '#core/loopback.ts'
 import type { Fix } from '#core/fix.ts'
 import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/fix.ts'
-import { creationLine } from './admin.ts'
-import type { PubsubClients } from './client.ts'
-import { connectPubsub, grpcStatus, statusOf } from './client.ts'
+import { creationLine } from '../admin.ts'
+import type { PubsubClients } from '../client.ts'
+import { connectPubsub, grpcStatus, statusOf } from '../client.ts'
 import type { SubscriptionPlace } from './subscription-findings.ts'
 import { retentionMs, subscriptionFindings, subscriptionNames } from './subscription-findings.ts'
-import type { Subscription } from './subscription-topic.ts'
-import { deletedTopic } from './subscription-topic.ts'
+import type { Subscription } from '../subscription-topic.ts'
+import { deletedTopic } from '../subscription-topic.ts'
 
 const reachable = 'pubsub'
 const others = ['topic', 'subscription', ...subscriptionNames]

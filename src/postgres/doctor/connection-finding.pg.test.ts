@@ -6,12 +6,12 @@ import { pasteable } from '#app/pasteable.ts'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
 import { startPostgres } from '#stack/postgres.ts'
-import { pasteSql, printed } from '../../test/support/paste.ts'
-import { startProgram } from '../../test/support/program.ts'
-import { freshDatabase, migrationsDir, until } from '../../test/support/postgres.ts'
+import { pasteSql, printed } from '../../../test/support/paste.ts'
+import { startProgram } from '../../../test/support/program.ts'
+import { freshDatabase, migrationsDir, until } from '../../../test/support/postgres.ts'
 import { connectionFinding } from './connection-finding.ts'
-import { checkPostgres } from './doctor-checks.ts'
-import type { PostgresOptions } from './pool.ts'
+import { checkPostgres } from './checks.ts'
+import type { PostgresOptions } from '../pool.ts'
 
 const server = await startPostgres({ port: 0, superuser: true })
 afterAll(() => server.stop())
@@ -155,13 +155,13 @@ describe('turned away: found, and let in after the fix', () => {
 })
 
 describe('TLS', () => {
-  const file = (name: string) => new URL(`../../test/support/tls/${name}`, import.meta.url).pathname
+  const file = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname
 
   /** What a process with these certificates finds. */
   async function outcome(env: Readonly<Record<string, string>>, changes: Partial<PostgresOptions>) {
     const options = { ...database.options, ...changes }
     const code = `
-      import { checkPostgres } from '#postgres/doctor-checks.ts'
+      import { checkPostgres } from './checks.ts'
       import { scans } from '#pipeline/scans.ts'
       import { printed } from './test/support/paste.ts'
       const [first] = await checkPostgres({ postgres: ${JSON.stringify(options)}, poolSize: 2, workers: 1,

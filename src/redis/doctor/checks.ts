@@ -8,8 +8,8 @@ import type { Fix } from '#core/fix.ts'
 import { addressOf, ingester, secret, setting, shell, shellWord } from '#core/fix.ts'
 import { reveal } from '#core/secret.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
-import type { RedisOptions } from './connection.ts'
-import { askOnce } from './ask-once.ts'
+import type { RedisOptions } from '../connection.ts'
+import { withTemporaryClient } from './temporary-client.ts'
 
 const reachable = 'redis'
 const others = [
@@ -35,7 +35,7 @@ export const redisOff: Finding = ok(
 export async function checkRedis(options: RedisOptions, pipeline: string): Promise<Finding[]> {
   const startMs = performance.now()
   try {
-    return await askOnce(options, async (client) => {
+    return await withTemporaryClient(options, async (client) => {
       // A server that speaks another language takes the connection, too: reached is one that answers.
       const { error } = await reply(client, 'PING')
       const elapsedMs = (performance.now() - startMs).toFixed()
@@ -146,7 +146,7 @@ function memoryFinding(info: Readonly<Record<string, string>>, options: RedisOpt
   return warning(name, detail, shell(`${redisCli(options)} CONFIG SET maxmemory-policy allkeys-lru`))
 }
 
-const protocol = readFileSync(new URL('protocol.lua', import.meta.url), 'utf8')
+const protocol = readFileSync(new URL('../protocol.lua', import.meta.url), 'utf8')
 
 /** Lets go a claim that nobody has, which reads and writes nothing else. */
 async function scriptsFinding(client: Redis, options: RedisOptions, pipeline: string): Promise<Finding> {
@@ -191,7 +191,7 @@ async function unreachedFix(options: RedisOptions, error: unknown): Promise<Fix>
 
 async function answers(options: RedisOptions): Promise<boolean> {
   try {
-    await askOnce(options, (client) => reply(client, 'PING'))
+    await withTemporaryClient(options, (client) => reply(client, 'PING'))
     return true
   } catch (error) {
     return certificateTrouble(error, () => off) !== undefined

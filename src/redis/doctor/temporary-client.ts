@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
-import type { RedisOptions } from './connection.ts'
-import { tlsOptions } from './connection.ts'
+import type { RedisOptions } from '../connection.ts'
+import { tlsOptions } from '../connection.ts'
 
 /** Patience with a server that does not answer. */
 const connectTimeoutMs = 2000
@@ -12,7 +12,10 @@ const commandTimeoutMs = 1500
  *
  * @throws why there is no connection, or whatever `ask` throws
  */
-export async function askOnce<T>(options: RedisOptions, ask: (client: Redis) => Promise<T>): Promise<T> {
+export async function withTemporaryClient<T>(
+  options: RedisOptions,
+  ask: (client: Redis) => Promise<T>,
+): Promise<T> {
   const client = new Redis({
     host: options.host,
     port: options.port,

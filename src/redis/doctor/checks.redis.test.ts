@@ -3,13 +3,13 @@ import { describe, test } from 'vitest'
 import { Redis } from 'ioredis'
 import type { Finding } from '#core/finding.ts'
 import { onFreePort } from '#stack/ports.ts'
-import { pasteShell, printed } from '../../test/support/paste.ts'
-import { startProgram } from '../../test/support/program.ts'
-import { adminOf, startTestRedis } from '../../test/support/redis-cache.ts'
-import { TcpProxy } from '../../test/support/tcp-proxy.ts'
-import type { RedisOptions } from './connection.ts'
-import { checkRedis, versionFinding } from './doctor-checks.ts'
-import { atEnd } from '../../test/support/at-end.ts'
+import { pasteShell, printed } from '../../../test/support/paste.ts'
+import { startProgram } from '../../../test/support/program.ts'
+import { adminOf, startTestRedis } from '../../../test/support/redis-cache.ts'
+import { TcpProxy } from '../../../test/support/tcp-proxy.ts'
+import type { RedisOptions } from '../connection.ts'
+import { checkRedis, versionFinding } from './checks.ts'
+import { atEnd } from '../../../test/support/at-end.ts'
 
 const server = await startTestRedis()
 const { host, port } = server
@@ -162,7 +162,7 @@ test('versions before 6', () => {
 })
 
 describe('TLS', async () => {
-  const file = (name: string) => new URL(`../../test/support/tls/${name}`, import.meta.url).pathname
+  const file = (name: string) => new URL(`../../../test/support/tls/${name}`, import.meta.url).pathname
   const secure = await onFreePort(0, async (one) => {
     const plain = await startTestRedis({
       'tls-port': String(one),
@@ -185,7 +185,7 @@ describe('TLS', async () => {
   async function outcome(env: Readonly<Record<string, string>>, changes: Partial<RedisOptions>) {
     const options = { host, port: secure.port, db: 0, tls: true, ...changes }
     const code = `
-      import { checkRedis } from '#redis/doctor-checks.ts'
+      import { checkRedis } from '#redis/doctor/checks.ts'
       import { printed } from './test/support/paste.ts'
       const [first] = await checkRedis(${JSON.stringify(options)}, 'scans')
       console.log(JSON.stringify({ ...first, fix: printed(first) }))`

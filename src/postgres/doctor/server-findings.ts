@@ -3,9 +3,9 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { setting, shell, sql } from '#core/fix.ts'
-import { encodingFault, encodingWarning, isEncodingFit } from './encoding.ts'
+import { encodingFault, encodingWarning, isEncodingFit } from '../encoding.ts'
 import type { ServerFacts, SettingFacts } from './server-facts.ts'
-import type { NeededTable } from './needed-tables.ts'
+import type { NeededTable } from '../needed-tables.ts'
 
 const superuser = 'a superuser'
 

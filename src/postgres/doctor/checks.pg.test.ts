@@ -6,24 +6,24 @@ import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
 import { startPostgres } from '#stack/postgres.ts'
-import { pasteSql, printed } from '../../test/support/paste.ts'
-import type { TestDatabase } from '../../test/support/postgres.ts'
+import { pasteSql, printed } from '../../../test/support/paste.ts'
+import type { TestDatabase } from '../../../test/support/postgres.ts'
 import {
   freshDatabase,
   migrationsDir,
   startTestServer,
   until,
   untilBlocked,
-} from '../../test/support/postgres.ts'
-import { TcpProxy } from '../../test/support/tcp-proxy.ts'
-import type { PostgresCheckOptions } from './doctor-checks.ts'
-import { checkPostgres } from './doctor-checks.ts'
-import { migrate } from './migrations.ts'
-import type { PostgresOptions } from './pool.ts'
-import { connectionOptions, withConnection } from './pool.ts'
+} from '../../../test/support/postgres.ts'
+import { TcpProxy } from '../../../test/support/tcp-proxy.ts'
+import type { PostgresCheckOptions } from './checks.ts'
+import { checkPostgres } from './checks.ts'
+import { migrate } from '../migrations.ts'
+import type { PostgresOptions } from '../pool.ts'
+import { connectionOptions, withConnection } from '../pool.ts'
 import { versionFinding } from './server-findings.ts'
 import type { ServerFacts } from './server-facts.ts'
-import { atEnd } from '../../test/support/at-end.ts'
+import { atEnd } from '../../../test/support/at-end.ts'
 
 // With nothing on its command line, where ALTER SYSTEM has no effect.
 const server = await startPostgres({ port: 0, superuser: true })

@@ -6,9 +6,9 @@ import { isLoopback } from '#core/loopback.ts'
 import type { Fix } from '#core/fix.ts'
 import { addressOf, inFile, ingester, ownStack, remark, secret, setting, shell, sql } from '#core/fix.ts'
 import { certificateTrouble } from '#core/tls-trouble.ts'
-import type { PostgresOptions } from './pool.ts'
-import { ignoringLine, refusedParameter } from './pooler-refusal.ts'
-import { isConnectionFailure, isWithoutTls } from './sqlstate.ts'
+import type { PostgresOptions } from '../pool.ts'
+import { ignoringLine, refusedParameter } from '../pooler-refusal.ts'
+import { isConnectionFailure, isWithoutTls } from '../sqlstate.ts'
 
 const superuser = 'a superuser'
 

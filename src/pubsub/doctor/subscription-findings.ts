@@ -2,9 +2,9 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { setting, shell } from '#core/fix.ts'
-import { creationLine } from './admin.ts'
-import type { ConfiguredTopic, Subscription } from './subscription-topic.ts'
-import { deletedTopic, detachment, differingTopic } from './subscription-topic.ts'
+import { creationLine } from '../admin.ts'
+import type { ConfiguredTopic, Subscription } from '../subscription-topic.ts'
+import { deletedTopic, detachment, differingTopic } from '../subscription-topic.ts'
 
 export interface SubscriptionPlace extends ConfiguredTopic {
   readonly emulatorHost: string | undefined
