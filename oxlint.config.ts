@@ -37,11 +37,13 @@ const src: Record<string, Room> = {
 
 const folders: Record<string, Room> = {
   ...Object.fromEntries(Object.entries(src).map(([name, room]) => [`src/${name}`, room])),
-  'src/app': { may: Object.keys(src), npm: [] },
+  // The configured pipeline and servers, for all that follows.
+  'src/connect': { may: [...foundation, 'config', 'pipeline', 'pubsub', 'postgres'], npm: [] },
+  'src/app': { may: [...Object.keys(src), 'connect'], npm: [] },
   // What the command lines of both programs have in common.
   'cmd/argv': { may: ['app', 'config'], npm: ['commander'] },
   'cmd/ingester': {
-    may: ['app', 'argv', 'config'],
+    may: ['core', 'runtime', 'config', 'connect', 'app', 'argv'],
     npm: ['commander', 'cli-table3', '@clack/prompts'],
   },
   'cmd/scanner': { may: ['app', 'argv', 'config'], npm: ['commander'] },

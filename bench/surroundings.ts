@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { migrationsDir } from '#app/project.ts'
+import { migrationsDir } from '#runtime/project.ts'
 import { arrayLiteral } from '#postgres/array-literal.ts'
 import { migrate } from '#postgres/migrations.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { LetterSummary, Listing, ShownLetter } from '#app/dead-letters.ts'
-import { plain } from '#app/plain.ts'
+import { plain } from '#core/plain.ts'
 import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'
 import { utc } from './wording.ts'

@@ -1,5 +1,5 @@
 import { exitCode } from '#app/exit-code.ts'
-import { withEnvFile } from '#app/next-command.ts'
+import { withEnvFile } from './next-command.ts'
 import { runProgram } from '#argv/run-program.ts'
 import { ingesterProgram } from './program.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
-import { plain } from '#app/plain.ts'
+import { plain } from '#core/plain.ts'
 import { prettyJson } from './plain-text.ts'
 
 test('what could draw on a terminal is written out; other text stays', () => {

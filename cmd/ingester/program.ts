@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { version } from '#app/version.ts'
+import { version } from '#runtime/version.ts'
 import { cacheCommand } from './command/cache.ts'
 import { completionCommand } from './command/completion.ts'
 import { deadLettersCommand } from './command/dead-letters.ts'

@@ -1,7 +1,7 @@
 import type { DemoOptions, RunningDemo } from '#app/demo.ts'
 import type { RunningService } from '#app/serve.ts'
 import { writeDuration } from '#config/values.ts'
-import { version } from '#app/version.ts'
+import { version } from '#runtime/version.ts'
 
 /** What people see when it runs: one aligned block, everything in it can be pasted. */
 

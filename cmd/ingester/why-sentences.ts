@@ -1,6 +1,6 @@
-import { withEnvFile } from '#app/next-command.ts'
+import { withEnvFile } from './next-command.ts'
 import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#app/why.ts'
-import { plain } from '#app/plain.ts'
+import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 
 /** An answer, and the env file that commands in its sentences are to read. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { plain } from '#app/plain.ts'
+import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 
 const one = (text: string) => plain(text, 'one line')

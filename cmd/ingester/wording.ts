@@ -1,4 +1,4 @@
-import { plain } from '#app/plain.ts'
+import { plain } from '#core/plain.ts'
 
 /** Times and texts for people. Texts may come from strangers. */
 

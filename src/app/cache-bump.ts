@@ -1,8 +1,8 @@
 import type { Config } from '#config/config.ts'
 import { bumpEpoch } from '#postgres/epoch.ts'
 import { epochValidMs } from '#postgres/epoch-watch.ts'
-import { pipelineNamed } from './pipelines.ts'
-import { reachingPostgres } from './reaching-postgres.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
+import { withConnectionErrors } from '#connect/postgres.ts'
 
 /** What `cache bump` did. */
 export interface CacheBump {
@@ -23,6 +23,6 @@ export async function bumpCache({
   postgres,
 }: Pick<Config, 'pipeline' | 'postgres'>): Promise<CacheBump> {
   const { name } = pipelineNamed(pipeline)
-  const epoch = await reachingPostgres(postgres, () => bumpEpoch(postgres, name))
+  const epoch = await withConnectionErrors(postgres, () => bumpEpoch(postgres, name))
   return { pipeline: name, epoch, effectiveWithinSeconds: epochValidMs / 1000 }
 }

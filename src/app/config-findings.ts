@@ -12,7 +12,7 @@ import type { Fix } from '#core/fix.ts'
 import { remark, secret, setting, shell, shellWord } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import type { Surroundings } from './pasteable.ts'
-import { pipelineNamed, pipelineNames } from './pipelines.ts'
+import { pipelineNamed, pipelineNames } from '#connect/pipelines.ts'
 
 const name = 'configuration'
 

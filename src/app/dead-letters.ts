@@ -22,7 +22,7 @@ import { asWriteFailure } from '#postgres/sqlstate.ts'
 import { checkDeadLetterTable } from '#postgres/start-check.ts'
 import type { Transactional } from '#postgres/transaction.ts'
 import { inTransaction, rollingBack } from '#postgres/transaction.ts'
-import { reachingPostgres } from './reaching-postgres.ts'
+import { withConnectionErrors } from '#connect/postgres.ts'
 
 export type { DeadLetterStatus } from '#core/dead-letter.ts'
 export type { DeadLetterFilter, LetterSummary, ReasonGroup, WholeLetter } from '#postgres/dead-letters.ts'
@@ -218,7 +218,7 @@ export function onTable<T>(
   rights: readonly string[],
   work: (client: Transactional) => Promise<T>,
 ): Promise<T> {
-  return reachingPostgres(postgres, () =>
+  return withConnectionErrors(postgres, () =>
     withConnection(postgres, async (client) => {
       await rollingBack(client, () => checkDeadLetterTable(client, rights))
       return work(client)

@@ -3,7 +3,7 @@ import type { Row } from '#core/pipeline.ts'
 import type { Scan } from '#demo/scan.ts'
 import type { Evidence } from '#demo/verdict.ts'
 import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
-import { pipelineNamed } from './pipelines.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
 
 /** What the demo's tables hold; undefined for whoever does not wait, perhaps because the database does not answer. */
 export async function readWhatIsThere(config: Config, hurry: AbortSignal): Promise<Evidence['found']> {

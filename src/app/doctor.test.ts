@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { programFindings, within } from './doctor.ts'
-import { version } from './version.ts'
+import { version } from '#runtime/version.ts'
 
 test('the versions of the ingester and of Node.js; one that is too old is a failure', () => {
   assert.deepEqual(

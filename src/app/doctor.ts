@@ -19,8 +19,8 @@ import { readConfig } from './config-findings.ts'
 import { exitCode } from './exit-code.ts'
 import type { Surroundings } from './pasteable.ts'
 import { pasteable, secretOrigin } from './pasteable.ts'
-import { migrationsDir } from './project.ts'
-import { version } from './version.ts'
+import { migrationsDir } from '#runtime/project.ts'
+import { version } from '#runtime/version.ts'
 
 /** A finding as it is printed. */
 export interface ReportedCheck {

@@ -23,11 +23,11 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { openCache } from './cache.ts'
 import { Ending } from './ending.ts'
-import { pipelineNamed } from './pipelines.ts'
-import { placeOf, reachingFix } from './reaching-postgres.ts'
-import { reachClients, reachSubscription } from './reaching-pubsub.ts'
-import { Startup } from './startup.ts'
-import { version } from './version.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
+import { postgresPlace, connectionHint } from '#connect/postgres.ts'
+import { reachClients, reachSubscription } from '#connect/pubsub.ts'
+import { Startup } from '#connect/startup.ts'
+import { version } from '#runtime/version.ts'
 
 /** A running ingester. Disposing it stops it softly. */
 export interface Ingester extends AsyncDisposable {
@@ -179,7 +179,12 @@ export async function startIngester(
 }
 
 function reachPostgres<T>(startup: Startup, { postgres }: Config, check: () => Promise<T>): Promise<T> {
-  return startup.reach(placeOf(postgres), (error) => reachingFix(postgres, error), check, isRefusedForGood)
+  return startup.reach(
+    postgresPlace(postgres),
+    (error) => connectionHint(postgres, error),
+    check,
+    isRefusedForGood,
+  )
 }
 
 function reachAdminAddress(

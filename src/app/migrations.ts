@@ -3,8 +3,8 @@ import type { LastMigration } from '#postgres/last-migration.ts'
 import { lastMigration } from '#postgres/last-migration.ts'
 import type { MigrationStatus } from '#postgres/migrations.ts'
 import { migrate, migrationStatus } from '#postgres/migrations.ts'
-import { migrationsDir } from './project.ts'
-import { reachingPostgres } from './reaching-postgres.ts'
+import { migrationsDir } from '#runtime/project.ts'
+import { withConnectionErrors } from '#connect/postgres.ts'
 
 type Postgres = Config['postgres']
 
@@ -14,14 +14,14 @@ export function runMigrations(
   direction: 'up' | 'down',
   warn: (message: string) => void,
 ): Promise<string[]> {
-  return reachingPostgres(postgres, () => migrate(postgres, migrationsDir, direction, warn))
+  return withConnectionErrors(postgres, () => migrate(postgres, migrationsDir, direction, warn))
 }
 
 /** What {@link runMigrations} would revert. */
 export function nextToRevert(postgres: Postgres): Promise<LastMigration | undefined> {
-  return reachingPostgres(postgres, () => lastMigration(postgres, migrationsDir))
+  return withConnectionErrors(postgres, () => lastMigration(postgres, migrationsDir))
 }
 
 export function listMigrations(postgres: Postgres): Promise<MigrationStatus[]> {
-  return reachingPostgres(postgres, () => migrationStatus(postgres, migrationsDir))
+  return withConnectionErrors(postgres, () => migrationStatus(postgres, migrationsDir))
 }

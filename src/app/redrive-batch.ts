@@ -88,7 +88,7 @@ export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
     backoff: reconnectBackoff(),
     withinMs: run.patienceMs,
     signal: run.user.stop,
-    retryable: (error) => error instanceof PublishTrouble && !isHopeless(error.cause),
+    retryable: (error) => error instanceof PublishTrouble && !isNonRetryable(error.cause),
     onRetry: (error) => run.user.tell(`waiting for ${run.broker}: ${messageOf(error)}`),
   })
 }
@@ -189,7 +189,7 @@ export class PublishTrouble extends Error {
 }
 
 /** Somebody has to act: waiting fixes none of these. */
-export function isHopeless(error: unknown): boolean {
+export function isNonRetryable(error: unknown): boolean {
   const status = statusOf(error)
   return (
     error instanceof ConfigurationError ||

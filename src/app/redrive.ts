@@ -7,11 +7,11 @@ import { grpcStatus, statusOf } from '#pubsub/client.ts'
 import { attachedTopic } from '#pubsub/subscription-topic.ts'
 import type { Preview, Selection } from './dead-letters.ts'
 import { fixLetters, onTable, previewLetters, writing } from './dead-letters.ts'
-import { pipelineNamed } from './pipelines.ts'
-import { brokerOf, pubsubFix, reachClients } from './reaching-pubsub.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
+import { brokerName, pubsubHint, reachClients } from '#connect/pubsub.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
-import { PublishTrouble, isHopeless, redriveBatch } from './redrive-batch.ts'
-import { Startup } from './startup.ts'
+import { PublishTrouble, isNonRetryable, redriveBatch } from './redrive-batch.ts'
+import { Startup } from '#connect/startup.ts'
 
 type RedriveConfig = ReturnType<typeof loadRedriveConfig>
 
@@ -88,7 +88,7 @@ export async function redriveLetters(
   if (publishable.length === 0) return { topic, summary }
   if (!(await user.agree(publishable.length, topic))) return undefined
   const run: Omit<Run, 'client'> = {
-    broker: brokerOf(config.pubsub),
+    broker: brokerName(config.pubsub),
     patienceMs: config.startupTimeoutMs,
     topic,
     summary,
@@ -182,10 +182,10 @@ async function reachTopic(
   user: Pick<RedriveUser, 'tell'>,
 ): Promise<string> {
   const topic = await startup.reach(
-    brokerOf(pubsub),
-    pubsubFix,
+    brokerName(pubsub),
+    pubsubHint,
     () => attachedTopic(clients, target),
-    isHopeless,
+    isNonRetryable,
   )
   const { topicId, topicIsSet, subscriptionId } = target
   if (topicIsSet && topic !== `projects/${pubsub.projectId}/topics/${topicId}`)
@@ -223,14 +223,14 @@ function explained(error: unknown, { pubsub }: RedriveConfig, topic: string): Er
   if (!(error instanceof PublishTrouble)) return error instanceof Error ? error : new Error(messageOf(error))
   const { cause } = error
   if (cause instanceof ConfigurationError) return cause
-  const where = `${brokerOf(pubsub)}: ${error.message}`
+  const where = `${brokerName(pubsub)}: ${error.message}`
   if (statusOf(cause) === grpcStatus.notFound) {
     const fix = 'run bin/ingester doctor, which has the lines that replace a subscription whose topic is gone'
     return new ConfigurationError(`there is no topic ${topic} any more: ${fix}`, { cause })
   }
-  if (isHopeless(cause)) {
+  if (isNonRetryable(cause)) {
     const fix = `check that the credentials may publish to ${topic} (roles/pubsub.publisher)`
     return new ConfigurationError(`${where}; ${fix}`, { cause })
   }
-  return new UnreachableError(`${where}; ${pubsubFix}`, { cause })
+  return new UnreachableError(`${where}; ${pubsubHint}`, { cause })
 }

@@ -11,7 +11,7 @@ import { psqlLine } from './psql-line.ts'
 import type { ServiceLog } from './service-log.ts'
 import { openServiceLog } from './service-log.ts'
 import { shutDown } from './shutdown.ts'
-import { version } from './version.ts'
+import { version } from '#runtime/version.ts'
 
 /** When to end, and whom to tell: see {@link serve}. */
 export interface ServeOptions {

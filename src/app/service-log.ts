@@ -4,7 +4,7 @@ import type { Logger } from '#core/logger.ts'
 import { LogDestination, flushed } from '#telemetry/log-destination.ts'
 import { createLogger, fatalLine } from '#telemetry/logger.ts'
 import type { Exit } from './exit-code.ts'
-import { version } from './version.ts'
+import { version } from '#runtime/version.ts'
 
 const service = { name: 'ingester', version }
 

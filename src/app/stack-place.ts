@@ -4,7 +4,7 @@ import type { Environment } from '#config/environment.ts'
 import { ConfigurationError } from '#core/failure.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import { controlPlace, PlaceError } from '#stack/control-place.ts'
-import { projectDir } from './project.ts'
+import { projectDir } from '#runtime/project.ts'
 
 /** Where the one of this folder is found. */
 export function placeFor(who: 'stack' | 'demo', environment: Environment): Promise<ControlPlace> {

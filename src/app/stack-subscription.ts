@@ -2,7 +2,7 @@ import type { Config } from '#config/config.ts'
 import type { Stack } from '#stack/stack.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'
 import { connectPubsub } from '#pubsub/client.ts'
-import { pipelineNamed } from './pipelines.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
 
 /**
  * Creates topic and subscription on the emulator of a stack that has just started: what is published before the first

@@ -7,7 +7,7 @@ import type { StoredDeadLetter } from '#postgres/read-dead-letters.ts'
 import { json, limits, nested } from '../../test/support/scan-message.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { deadLettersOf } from './dead-letters-of-key.ts'
-import { keyNamed } from './pipelines.ts'
+import { keyNamed } from '#connect/pipelines.ts'
 import { answer } from './why.ts'
 
 const key = scans.naming.keyOf(['1.1.1.7', '443', 'HTTP']) as NamedKey

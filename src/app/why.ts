@@ -11,8 +11,8 @@ import type { RedisLook } from '#redis/look.ts'
 import { lookAt } from '#redis/look.ts'
 import type { DeadLettersOfKey } from './dead-letters-of-key.ts'
 import { deadLettersOf } from './dead-letters-of-key.ts'
-import { keyNamed, pipelineNamed } from './pipelines.ts'
-import { reachingPostgres } from './reaching-postgres.ts'
+import { keyNamed, pipelineNamed } from '#connect/pipelines.ts'
+import { withConnectionErrors } from '#connect/postgres.ts'
 
 /** Where one record is; what `why --json` prints. Times are ISO 8601, versions are digits. */
 export interface Whereabouts {
@@ -94,7 +94,7 @@ type RowRecord = NonNullable<ReturnType<Naming['recordOf']>>
 export async function why(config: WhyConfig, words: readonly string[]): Promise<Answer> {
   const pipeline = pipelineNamed(config.pipeline)
   const key = keyNamed(pipeline, words)
-  return reachingPostgres(config.postgres, () =>
+  return withConnectionErrors(config.postgres, () =>
     withReader(config.postgres, async (read) => {
       await read((connection) => checkReadableTables(connection, pipeline.sink, config.redis.enabled))
       // The cache before the row: what a watermark says was committed before, so the row must have it.

@@ -9,7 +9,7 @@ import { connectPubsub } from '#pubsub/client.ts'
 import type { Scan } from '#demo/scan.ts'
 import type { Stack, StackOptions } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
-import { migrationsDir } from '#app/project.ts'
+import { migrationsDir } from '#runtime/project.ts'
 
 /** PostgreSQL with its tables, Redis, and a Pub/Sub emulator: what an ingester needs around it. */
 export interface TestSystem extends AsyncDisposable {

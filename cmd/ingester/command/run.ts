@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { pipelineNames } from '#app/pipelines.ts'
+import { pipelineNames } from '#connect/pipelines.ts'
 import { loadConfig } from '#config/config.ts'
 import { stopSignals } from '../stop-signals.ts'
 

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { Command } from 'commander'
-import { keyUsages } from '#app/pipelines.ts'
+import { keyUsages } from '#connect/pipelines.ts'
 import { loadStoresConfig } from '#config/config.ts'
 import { sentences } from '../why-sentences.ts'
 

@@ -22,15 +22,15 @@ export class Startup {
   /**
    * Tries until it works, saying each time why it does not.
    *
-   * @param fix what a person should look at
-   * @param hopeless errors that waiting cannot fix, besides ConfigurationError
-   * @throws UnreachableError after the time limit; ConfigurationError and hopeless ones at once
+   * @param hint what a person should look at
+   * @param isNonRetryable errors that waiting cannot fix, besides ConfigurationError
+   * @throws UnreachableError after the time limit; ConfigurationError and non-retryable ones at once
    */
   async reach<T>(
     what: string,
-    fix: string | ((error: unknown) => string),
+    hint: string | ((error: unknown) => string),
     attempt: () => Promise<T>,
-    hopeless: (error: unknown) => boolean = () => false,
+    isNonRetryable: (error: unknown) => boolean = () => false,
   ): Promise<T> {
     let asked = false
     try {
@@ -39,7 +39,7 @@ export class Startup {
         backoff: reconnectBackoff(),
         withinMs: Math.max(0, this.#endMs - systemClock.now()),
         ...(this.#signal ? { signal: this.#signal } : {}),
-        retryable: (error) => !(error instanceof ConfigurationError) && !hopeless(error),
+        retryable: (error) => !(error instanceof ConfigurationError) && !isNonRetryable(error),
         onRetry: (error) => {
           asked = true
           this.#logger.warn({ error: messageOf(error) }, `waiting for ${what}`)
@@ -47,8 +47,8 @@ export class Startup {
       })
     } catch (error) {
       if (error instanceof ConfigurationError) throw error
-      const look = typeof fix === 'string' ? fix : fix(error)
-      if (hopeless(error))
+      const look = typeof hint === 'string' ? hint : hint(error)
+      if (isNonRetryable(error))
         throw new ConfigurationError(`${what}: ${messageOf(error)}; ${look}`, { cause: error })
       const limit = `INGESTER_STARTUP_TIMEOUT, ${writeDuration(this.#limitMs)}`
       const reason = asked ? `was not reachable within ${limit}` : 'is not reachable'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { everyCommand, ingesterProgram } from '../../cmd/ingester/program.ts'
+import { everyCommand, ingesterProgram } from './program.ts'
 import { withEnvFile } from './next-command.ts'
 
 test('every command that reads an env file is told to read the same one', () => {

@@ -7,7 +7,7 @@ import { ConfigurationError } from '#core/failure.ts'
 import { noLogger } from '#core/logger.ts'
 import { startEmulator } from '#emulator/emulator.ts'
 import { connectPubsub } from '#pubsub/client.ts'
-import { reachSubscription } from './reaching-pubsub.ts'
+import { reachSubscription } from './pubsub.ts'
 import { Startup } from './startup.ts'
 
 const emulator = await startEmulator({ port: 0 })

@@ -8,12 +8,12 @@ import { isConnectionFailure, isRefusedForGood, isWithoutTls } from '#postgres/s
 
 type Postgres = Config['postgres']
 
-export function placeOf({ host, port, database }: Postgres): string {
+export function postgresPlace({ host, port, database }: Postgres): string {
   return `PostgreSQL at ${addressOf(host, port)}/${database}`
 }
 
 /** What to look at where it does not let us in. */
-export function reachingFix({ host }: Postgres, error: unknown): string {
+export function connectionHint({ host }: Postgres, error: unknown): string {
   const advice = certificateAdvice(error)
   if (advice !== undefined) return advice
   const parameter = refusedParameter(error)
@@ -25,14 +25,14 @@ export function reachingFix({ host }: Postgres, error: unknown): string {
 }
 
 /** Says which database it was, and what to look at, where it cannot be reached. */
-export async function reachingPostgres<T>(postgres: Postgres, work: () => Promise<T>): Promise<T> {
+export async function withConnectionErrors<T>(postgres: Postgres, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     // What has been explained already may well speak of connections.
     if (error instanceof ConfigurationError || !isConnectionFailure(error)) throw error
     const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
-    const message = `${placeOf(postgres)}: ${messageOf(error)}; ${reachingFix(postgres, error)}`
+    const message = `${postgresPlace(postgres)}: ${messageOf(error)}; ${connectionHint(postgres, error)}`
     throw new Kind(message, { cause: error })
   }
 }

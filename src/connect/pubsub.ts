@@ -12,11 +12,11 @@ import type { Startup } from './startup.ts'
 type PubsubPlace = Pick<Config['pubsub'], 'projectId' | 'emulatorHost'>
 
 /** The broker, for people. */
-export function brokerOf({ emulatorHost }: PubsubPlace): string {
+export function brokerName({ emulatorHost }: PubsubPlace): string {
   return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
 }
 
-export const pubsubFix =
+export const pubsubHint =
   'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)'
 
 /**
@@ -25,7 +25,7 @@ export const pubsubFix =
  * @throws ConfigurationError where a key is named and wrong; UnreachableError
  */
 export async function reachClients(startup: Startup, pubsub: PubsubPlace): Promise<PubsubClients> {
-  return startup.reach(brokerOf(pubsub), credentialsFix, () => connectPubsub(pubsub))
+  return startup.reach(brokerName(pubsub), credentialsFix, () => connectPubsub(pubsub))
 }
 
 /**
@@ -47,8 +47,8 @@ export async function reachSubscription(
   }
   const ackDeadlineSeconds = Math.round(pubsub.ackDeadlineMs / 1000)
   const { name, settings } = await startup.reach(
-    brokerOf(pubsub),
-    pubsubFix,
+    brokerName(pubsub),
+    pubsubHint,
     () => ensureSubscription(clients, names, ackDeadlineSeconds),
     isPermanent,
   )
