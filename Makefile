@@ -44,7 +44,7 @@ psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_
 
 .PHONY: test
 test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="lane bisect": the files whose path has such a part)
-	@exec $(VITEST) run --project unit --project servers $(ARGS)
+	@exec $(VITEST) run --project '!long' $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(STAMP) ## run what needs no server, in half a minute (ARGS="lane bisect")
@@ -52,15 +52,16 @@ test-unit: $(STAMP) ## run what needs no server, in half a minute (ARGS="lane bi
 
 .PHONY: test-long
 test-long: $(STAMP) redis ## run what a night may take: the whole model, long simulations
-	@exec $(VITEST) run --project long $(ARGS)
+	@$(VITEST) run --project long $(ARGS)
+	@TEST_EFFORT=20 exec $(VITEST) run --project unit --project suites --testTimeout=3600000 $(ARGS)
 
 .PHONY: watch
 watch: $(STAMP) redis ## run the tests of what is changed, as it is changed (ARGS="lane bisect")
-	@exec $(VITEST) watch --project unit --project servers --changed $(ARGS)
+	@exec $(VITEST) watch --project '!long' $(ARGS)
 
 .PHONY: cover-html
 cover-html: $(STAMP) redis pgbouncer-if-possible ## lines and branches that tests run, per module; opens coverage/index.html
-	@$(VITEST) run --project unit --project servers --coverage $(ARGS)
+	@$(VITEST) run --project '!long' --coverage $(ARGS)
 	@for open in xdg-open open; do command -v $$open >/dev/null 2>&1 && exec $$open coverage/index.html; done; \
 	echo 'Look at coverage/index.html' >&2
 

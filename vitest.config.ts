@@ -2,9 +2,13 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { TestReporter } from './tools/test-reporter.ts'
 
-/** A file's suffix says what must be up for it (docs/ARCHITECTURE.md); without one it needs nothing. */
+// A file's suffix says what must be up for it (docs/ARCHITECTURE.md); without one it needs nothing.
 const needsServers = '**/*.{pg,redis,e2e}.test.ts'
 const takesLong = '**/*.long.test.ts'
+
+const sharedWorkers = { pool: 'threads', isolate: false, maxWorkers: 2, testTimeout: 30_000 } as const
+/** Of two processors; much of the time a file waits. */
+const ownProcess = { pool: 'forks', maxWorkers: 3, hookTimeout: 180_000 } as const
 
 export default defineConfig({
   test: {
@@ -25,12 +29,21 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{src,cmd,test,bench}/**/*.test.ts'],
+          include: ['{src,cmd,bench}/**/*.test.ts'],
           exclude: [needsServers, takesLong],
-          pool: 'threads',
-          isolate: false,
-          maxWorkers: 2,
-          testTimeout: 30_000,
+          ...sharedWorkers,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'suites',
+          include: ['test/**/*.test.ts'],
+          exclude: [needsServers, takesLong],
+          ...sharedWorkers,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -38,11 +51,9 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: [`{src,cmd,test,bench}/${needsServers}`],
-          pool: 'forks',
-          // Two processors; much of the time a file waits.
-          maxWorkers: 3,
+          ...ownProcess,
           testTimeout: 180_000,
-          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -50,10 +61,9 @@ export default defineConfig({
         test: {
           name: 'long',
           include: [`{src,cmd,test,bench}/${takesLong}`],
-          pool: 'forks',
-          maxWorkers: 2,
+          ...ownProcess,
           testTimeout: 4 * 3_600_000,
-          hookTimeout: 180_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

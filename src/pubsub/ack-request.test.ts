@@ -18,6 +18,6 @@ test('the generated code reads of a request what was written, ids of any length 
       )
       assert.deepEqual({ subscription: read.subscription, ackIds: read.ackIds }, { subscription, ackIds })
     }),
-    500,
+    100,
   )
 })

@@ -4,11 +4,14 @@ import fc from 'fast-check'
 /** Of every random test in this run: TEST_SEED where it is set, else a new one. */
 export const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
+/** How many times as many inputs as usual: a night has time for more. */
+const effort = Number(process.env['TEST_EFFORT'] ?? 1)
+
 const again = `found again by TEST_SEED=${seed}`
 
 /** Holds for every input that fast-check thinks of; a counterexample comes with the seed that finds it again. */
 export function always<Ts>(property: fc.IRawProperty<Ts, false>, runs = 200): void {
-  judge(fc.check(property, { seed, numRuns: runs }))
+  judge(fc.check(property, { seed, numRuns: runs * effort }))
 }
 
 /**
@@ -21,7 +24,7 @@ export async function alwaysAsync<Ts>(
   runs = 200,
   endOnFailure = false,
 ): Promise<void> {
-  judge(await fc.check(property, { seed, numRuns: runs, endOnFailure }))
+  judge(await fc.check(property, { seed, numRuns: runs * effort, endOnFailure }))
 }
 
 function judge<Ts>(outcome: RunDetails<Ts>): void {
