@@ -14,7 +14,9 @@ export default defineConfig({
   test: {
     // Node.js runs the sources as they are, here as everywhere: nothing is transformed, and nothing needs to be.
     experimental: { viteModuleRunner: false, nodeLoader: false },
-    setupFiles: [join(import.meta.dirname, 'test/support/leftovers.ts')],
+    setupFiles: ['leftovers.ts', 'matchers.ts'].map((file) =>
+      join(import.meta.dirname, 'test/support', file),
+    ),
     reporters: ['default', new TestReporter()],
     allowOnly: false,
     maxConcurrency: 8,

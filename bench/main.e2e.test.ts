@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import pg from 'pg'
 import { serverProcesses } from '#stack/processes.ts'
 import type { Program } from '../test/support/program.ts'
@@ -35,7 +35,7 @@ const bench = (args: readonly string[], env: Readonly<Record<string, string>> = 
 describe('the command line', () => {
   test('an unknown bench: exit 2, and those that there are', async () => {
     await using program = bench([], { BENCH: 'fastest' })
-    assert.equal(await program.ended, 2)
+    await expect(program).toEndWith(2)
     assert.match(program.stderr(), /no bench fastest[^]*new-keys[^]*memory/)
     assert.equal(program.stdout(), '')
   })
@@ -43,7 +43,7 @@ describe('the command line', () => {
   test('--help: how it is used, and exit 0', async () => {
     for (const file of ['bench/main.ts', 'bench/profile.ts']) {
       await using program = startProgram(process.execPath, [file, '-h'], { env: { PATH } })
-      assert.equal(await program.ended, 0)
+      await expect(program).toEndWith(0)
       assert.match(program.stdout(), /^Examples:\n  make [^]*new-keys[^]*--quick/m)
       assert.equal(program.stderr(), '')
     }
@@ -51,16 +51,16 @@ describe('the command line', () => {
 
   test('results of a file: the tables, and nothing is measured', async () => {
     await using program = bench(['--from', 'docs/benchmarks/results.json'], { PATH: '/nonexistent' })
-    assert.equal(await program.ended, 0, program.stderr())
+    await expect(program).toEndWith(0)
     assert.match(program.stdout(), /New keys[^]*messages\/s/)
     await using wrong = bench(['--from', 'package.json', '--write'])
-    assert.equal(await wrong.ended, 2)
+    await expect(wrong).toEndWith(2)
     assert.match(wrong.stderr(), /--from package\.json: these are no results/)
   })
 
   test('a quick run: tables that say nothing, and results that take the place of no others', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1' })
-    assert.equal(await program.ended, 0, program.stderr())
+    await expect(program).toEndWith(0)
     assert.match(program.stdout(), /first ack, s[^]*these figures say nothing/)
     const [, file = ''] = /Results: (.*)/.exec(program.stderr()) ?? []
     assert.match(file, /\/\.tmp\/bench\/results-quick\.json$/)
@@ -70,7 +70,7 @@ describe('the command line', () => {
 
   test('no redis-server: said, with the fix', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1', PATH: '/nonexistent' })
-    assert.equal(await program.ended, 1)
+    await expect(program).toEndWith(1)
     assert.match(program.stderr(), /redis-server is not on PATH: .*apt-get install/)
   })
 
@@ -85,7 +85,7 @@ describe('the command line', () => {
     assert.deepEqual(made.sort(), ['ingester-postgres', 'ingester-redis'])
     const asked = performance.now()
     program.signal('SIGINT')
-    assert.equal(await program.ended, 130)
+    await expect(program).toEndWith(130)
     assert.ok(performance.now() - asked < stopLimitMs, 'it waited for a run that nobody wants any more')
     const left = async () => [...running.filter(isAlive), ...(await readdir(folder))]
     await until(left, (remains) => remains.length === 0, 15_000)
@@ -104,7 +104,7 @@ describe('the command line', () => {
       },
       (ended) => ended,
     )
-    assert.equal(await program.ended, 130)
+    await expect(program).toEndWith(130)
     await allGone(running)
   })
 
@@ -163,7 +163,7 @@ function isAlive(pid: number): boolean {
 test('a profile: whose functions the time goes to', async () => {
   const env = { PATH, BENCH: 'new-keys' }
   await using program = startProgram(process.execPath, ['bench/profile.ts', '--quick', '--json'], { env })
-  assert.equal(await program.ended, 0, program.stderr())
+  await expect(program).toEndWith(0)
   const { packages, functions } = JSON.parse(program.stdout())
   const owners = packages.rows.map(([owner]: string[]) => owner)
   // In a blink not every function is seen.
@@ -175,7 +175,7 @@ test('a profile: whose functions the time goes to', async () => {
   await using failing = startProgram(process.execPath, ['bench/profile.ts', '--quick'], {
     env: { PATH: '/nonexistent' },
   })
-  assert.equal(await failing.ended, 1)
+  await expect(failing).toEndWith(1)
   assert.ok(existsSync(file), file)
 })
 

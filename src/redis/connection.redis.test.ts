@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { inspect } from 'node:util'
 import { onFreePort } from '#stack/ports.ts'
 import { until } from '../../test/support/postgres.ts'
@@ -324,7 +324,7 @@ describe('TLS', async () => {
       console.log(JSON.stringify({ bypass: away?.bypass, message: away?.message, answer }))
       connection.close()`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })
-    assert.equal(await program.ended, 0, program.stderr())
+    await expect(program).toEndWith(0)
     return JSON.parse(program.stdout()) as { bypass?: string; message?: string; answer?: unknown }
   }
 

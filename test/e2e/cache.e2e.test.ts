@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { DemoSummary } from '#app/demo.ts'
 import type { Scan } from '#demo/scan.ts'
 import { serverProcesses } from '#stack/processes.ts'
@@ -51,7 +51,7 @@ test('kill -9 between begin and commit: what comes again is stored, not taken fo
     (claims) => claims > 0,
   )
   victim.signal('SIGKILL')
-  assert.equal(await victim.ended, 'SIGKILL')
+  await expect(victim).toEndWith('SIGKILL')
   // Its statement waits for the lock and could still land.
   await system.sql.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingester'`,
@@ -90,7 +90,7 @@ test('rows deleted, `cache bump`, the same messages again: all rows are back', {
   await system.sql.query('DELETE FROM scan_results')
 
   await using bump = startIngesterProgram(['cache', 'bump', '--json'], { env: system.env })
-  assert.equal(await bump.ended, 0, bump.stderr())
+  await expect(bump).toEndWith(0)
   const { pipeline, epoch, effectiveWithinSeconds } = JSON.parse(bump.stdout())
   assert.deepEqual([pipeline, effectiveWithinSeconds], ['scans', 10])
   await run.said(new RegExp(`"epoch":"[^"]*${epoch}".*scan_results has a new epoch`))
@@ -101,21 +101,21 @@ test('rows deleted, `cache bump`, the same messages again: all rows are back', {
 test('`cache bump` says what it did, or what is missing', async () => {
   await using system = await startSystem()
   await using bump = startIngesterProgram(['cache', 'bump'], { env: system.env })
-  assert.equal(await bump.ended, 0, bump.stderr())
+  await expect(bump).toEndWith(0)
   assert.match(bump.stdout(), /^scans: new epoch [\da-f-]{36}\nrunning ingesters take it up within 10 s/)
   await using unknown = startIngesterProgram(['cache', 'bump'], {
     env: { ...system.env, INGESTER_PIPELINE: 'scan' },
   })
-  assert.equal(await unknown.ended, 2)
+  await expect(unknown).toEndWith(2)
   assert.match(unknown.stderr(), /there is no pipeline "scan"; there are: scans/)
   await using away = startIngesterProgram(['cache', 'bump'], {
     env: { ...system.env, INGESTER_POSTGRES_PORT: '1' },
   })
-  assert.equal(await away.ended, 3)
+  await expect(away).toEndWith(3)
   await system.sql.query('DROP TABLE cache_epochs')
   for (const args of [['cache', 'bump'], ['run']]) {
     await using tableless = startIngesterProgram(args, { env: system.env })
-    assert.equal(await tableless.ended, 2, tableless.stderr())
+    await expect(tableless).toEndWith(2)
     assert.match(tableless.stderr(), /the table cache_epochs is not there.*bin\/ingester migrate up/)
   }
 })
@@ -194,7 +194,7 @@ test('Redis killed in the middle of a demo, and started again, empty: it converg
   const [, port] = await demo.said(/cache\s+redis:\/\/127\.0\.0\.1:(\d+)\/0, watermarks and claims/)
   await demo.said(/ready after/)
   await using status = startIngesterProgram(['stack', 'status', '--json'], { env })
-  assert.equal(await status.ended, 0, status.stderr())
+  await expect(status).toEndWith(0)
   const password: string = JSON.parse(status.stdout()).env.INGESTER_REDIS_PASSWORD
   await using view = viewRedis({ host: '127.0.0.1', port: Number(port), password })
   await until(
@@ -209,7 +209,7 @@ test('Redis killed in the middle of a demo, and started again, empty: it converg
   await using redis = await startRedis({ port: Number(port), settings: { requirepass: password } })
   assert.equal(redis?.port, Number(port))
   await demo.said(/the cache is used again/)
-  assert.equal(await demo.ended, 0, demo.stderr())
+  await expect(demo).toEndWith(0)
   const summary: DemoSummary = JSON.parse(demo.stdout().trimEnd().split('\n').at(-1) as string)
   assert.equal(summary.converged, true)
   assert.ok(summary.offered < summary.received, JSON.stringify(summary))

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { projectDir, startIngesterProgram } from '../support/program.ts'
 import { openTerminal } from '../support/terminal.ts'
 
@@ -157,7 +157,7 @@ test('zsh is told what to offer by the very code that tells bash, which needs no
 
 test('a shell that is not known: exit 2 and the list', async () => {
   await using program = startIngesterProgram(['completion', 'fish'])
-  assert.equal(await program.ended, 2)
+  await expect(program).toEndWith(2)
   assert.match(program.stderr(), /'fish' is invalid.*choices are bash, zsh/)
   assert.equal(program.stdout(), '')
 })

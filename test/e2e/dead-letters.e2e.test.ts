@@ -1,6 +1,6 @@
 // What people do about messages that could not be stored: find them, understand them, redrive or discard them.
 import assert from 'node:assert/strict'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeScan } from '#demo/scan.ts'
 import type { Scan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
@@ -65,7 +65,7 @@ test('a row that a constraint refused: found, explained, the constraint dropped,
   assert.match(after.talk, /^no dead letters that are new$/m)
   assert.match((await deadLetters(system, ['show', '1'])).out, /^dead letter 1, redriven\n/)
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0)
+  await expect(run).toEndWith(0)
   assert.equal((await statuses(system)).length, 1, 'nothing new was buried')
 })
 
@@ -286,12 +286,12 @@ describe('list, show and discard', async () => {
 
   test('what they need of the environment: exit 2 with every fault; a database that is away: exit 3', async () => {
     await using without = startIngesterProgram(['dead-letters', 'list'])
-    assert.equal(await without.ended, 2)
+    await expect(without).toEndWith(2)
     assert.match(without.stderr(), /INGESTER_POSTGRES_USER is not set/)
     assert.doesNotMatch(without.stderr(), /INGESTER_PROJECTID/)
     const { INGESTER_PROJECTID: _, ...rest } = system.env
     await using redrive = startIngesterProgram(['dead-letters', 'redrive', '--dry-run'], { env: rest })
-    assert.equal(await redrive.ended, 2)
+    await expect(redrive).toEndWith(2)
     assert.match(redrive.stderr(), /INGESTER_PROJECTID is not set; for example/)
     for (const args of [['list'], ['show', '1'], ['discard', '--yes'], ['redrive', '--yes']]) {
       const { code, talk } = await deadLetters(system, args, { INGESTER_POSTGRES_PORT: '1' })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, mkdtempDisposable, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
 import type { DemoSummary } from '#app/demo.ts'
 import { connectPubsub } from '#pubsub/client.ts'
@@ -37,7 +37,7 @@ test('demo --for proves that the table converges, and exits 0', async (t) => {
     '2',
     ...mixture,
   ])
-  assert.equal(await demo.ended, 0, demo.stderr())
+  await expect(demo).toEndWith(0)
   const summary = summaryOf(demo.stdout())
   assertIdentity(summary)
   assert.equal(summary.converged, true)
@@ -59,7 +59,7 @@ test('with a bug in the guard, demo --for says so and exits 4', async (t) => {
   await using demo = startIngesterProgram(['demo', '--for', '3s', '--rate', '1000', ...mixture], {
     cwd: copy.dir,
   })
-  assert.equal(await demo.ended, 4, demo.stderr())
+  await expect(demo).toEndWith(4)
   assert.equal(summaryOf(demo.stdout()).converged, false)
   assert.match(demo.stderr(), /NOT converged:\n {2}\[.*\] should be ".*" of \d+, but is/)
 })
@@ -68,7 +68,7 @@ test('a demo that is cut short proves nothing, and says so', async () => {
   await using demo = startIngesterProgram(['demo', '--for', '60s', ...mixture])
   await demo.said(/ready after/)
   demo.signal('SIGINT')
-  assert.equal(await demo.ended, 4, demo.stderr())
+  await expect(demo).toEndWith(4)
   assert.equal(summaryOf(demo.stdout()).converged, false)
   assert.match(demo.stderr(), /it was stopped before its time/)
 })
@@ -82,7 +82,7 @@ test('a demo whose subscription is deleted ends with the reason', async () => {
     subscription: `projects/${projectId}/subscriptions/scan-sub`,
   })
   await clients.close()
-  assert.equal(await demo.ended, 1, demo.stderr())
+  await expect(demo).toEndWith(1)
   assert.match(demo.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
 })
 
@@ -93,7 +93,7 @@ const onTerminal = (args: string, env = {}) =>
 
 test('on a terminal: a live view in place of the log, then the summary as a table', async () => {
   await using demo = onTerminal('--for 4s --rate 500')
-  assert.equal(await demo.ended, 0, demo.stdout())
+  await expect(demo).toEndWith(0)
   assert.ok(!demo.stdout().includes('\u001b[?25l'), 'a hidden cursor would stay hidden after a kill -9')
   const screen = stripVTControlCharacters(demo.stdout())
   assert.match(screen, /publishing · \d of 4 s/)
@@ -110,7 +110,7 @@ test('on a terminal: a live view in place of the log, then the summary as a tabl
 
 test('on a terminal with --logs: the log, and no live view', async () => {
   await using demo = onTerminal('--for 1s --rate 500 --poison 50 --logs', { NO_COLOR: '1' })
-  assert.equal(await demo.ended, 0, demo.stdout())
+  await expect(demo).toEndWith(0)
   assert.match(demo.stdout(), /WARN: messages were dead-lettered/)
   assert.doesNotMatch(demo.stdout(), /publishing ·/)
 })
@@ -120,7 +120,7 @@ const onBareTerminal = (args: string, TERM: string) =>
 
 test('a terminal that does not tell its size has the live view, too', async () => {
   await using demo = onBareTerminal('--for 3s --rate 100', 'xterm')
-  assert.equal(await demo.ended, 0, demo.stdout())
+  await expect(demo).toEndWith(0)
   assert.match(
     stripVTControlCharacters(demo.stdout()),
     /publishing · \d of 3 s\r\n[^]*published +[\d,]+ [^]*converged:/,
@@ -129,7 +129,7 @@ test('a terminal that does not tell its size has the live view, too', async () =
 
 test('a terminal that cannot move its cursor has the log, and no escape', async () => {
   await using demo = onBareTerminal('--for 1s --rate 100 --poison 50', 'dumb')
-  assert.equal(await demo.ended, 0, demo.stdout())
+  await expect(demo).toEndWith(0)
   assert.match(demo.stdout(), /ready after[^]*WARN: messages were dead-lettered[^]*converged:/)
   assert.ok(!demo.stdout().includes('\u001b'), JSON.stringify(demo.stdout()))
 })
@@ -145,7 +145,7 @@ test('the live view says what is wrong, and goes on when it is right again', asy
   await client.end()
   const [, ingester] = await serverProcesses(demo.pid)
   process.kill(ingester as number, 'SIGINT')
-  assert.equal(await demo.ended, 0, demo.stdout())
+  await expect(demo).toEndWith(0)
   assert.match(demo.stdout(), /stopping: settling what is in hand[^]*outstanding +0/)
 })
 
@@ -156,30 +156,30 @@ test('while it runs, `stack status` tells where it is, and psql finds it', async
   await using demo = startIngesterProgram(['demo'], { env })
   const [, line, file] = await demo.said(/(PGSERVICEFILE=(\S+) psql service=scans)\n/)
   await using status = startIngesterProgram(['stack', 'status', '--service-file'], { env })
-  assert.equal(await status.ended, 0, status.stderr())
+  await expect(status).toEndWith(0)
   assert.equal(status.stdout(), `${file}\n`)
   assert.equal(status.stderr(), 'the database of the running demo\n')
   await using second = startIngesterProgram(['demo', '--for', '1s'], { env })
-  assert.equal(await second.ended, 0, second.stderr())
+  await expect(second).toEndWith(0)
   assert.match(second.stderr(), /will not find this demo: another demo of this folder was first/)
   await using told = startIngesterProgram(['stack', 'status'], { env })
-  assert.equal(await told.ended, 0)
+  await expect(told).toEndWith(0)
   assert.match(told.stdout(), /^of a running demo, running since/)
   assert.ok(told.stdout().endsWith(`${line}\n`), told.stdout())
   await using down = startIngesterProgram(['stack', 'down'], { env })
-  assert.equal(await down.ended, 0)
+  await expect(down).toEndWith(0)
   assert.match(down.stderr(), /there is no stack/, 'it is not for others to end')
   demo.signalGroup('SIGINT')
-  assert.equal(await demo.ended, 0, demo.stderr())
+  await expect(demo).toEndWith(0)
   await using gone = startIngesterProgram(['stack', 'status'], { env })
-  assert.equal(await gone.ended, 4)
+  await expect(gone).toEndWith(4)
 })
 
 test('Ctrl-C while it starts ends the start, without a table; a second one leaves at once', async () => {
   await using first = startIngesterProgram(['demo'])
   await first.said(/^starting/)
   first.signalGroup('SIGINT')
-  assert.equal(await first.ended, 0, first.stderr())
+  await expect(first).toEndWith(0)
   assert.match(first.stderr(), /ending the start[^]*\nstopped before it had started\n$/)
   assert.doesNotMatch(first.stderr(), /PostgreSQL on port|published/)
 
@@ -222,7 +222,7 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
     demo.signalGroup('SIGINT')
     const beganMs = performance.now()
     const json = args.includes('--json')
-    assert.equal(await demo.ended, json ? 4 : 5, demo.stderr())
+    await expect(demo).toEndWith(json ? 4 : 5)
     assert.ok(performance.now() - beganMs < 15_000, 'no statement that waits is waited for')
     if (json) {
       const summary = summaryOf(demo.stdout())
@@ -256,7 +256,7 @@ test('on an emulator that others use, nothing of the demo stays, not even when i
     `${project}/topics/scan-topic-demo-${demo.pid}`,
     `${project}/subscriptions/scan-sub-demo-${demo.pid}`,
   ])
-  assert.equal(await demo.ended, 0, demo.stderr())
+  await expect(demo).toEndWith(0)
   assert.deepEqual(await left(), [others[0].name])
 
   await using failing = startIngesterProgram(['demo'], { env })
@@ -264,7 +264,7 @@ test('on an emulator that others use, nothing of the demo stays, not even when i
   await clients.subscriber.deleteSubscription({
     subscription: `${project}/subscriptions/scan-sub-demo-${failing.pid}`,
   })
-  assert.equal(await failing.ended, 1, failing.stderr())
+  await expect(failing).toEndWith(1)
   assert.deepEqual(await left(), [others[0].name])
 })
 

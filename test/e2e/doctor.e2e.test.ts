@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DoctorReport, ReportedCheck } from '#app/doctor.ts'
 import { pasteShell } from '../support/paste.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -295,7 +295,7 @@ test('nothing made yet: migrate up and run are what is printed, and they suffice
   await using run = startIngesterProgram(['run'], { env: healthy })
   await run.said(/consuming/)
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0)
+  await expect(run).toEndWith(0)
   const then = await outcome(healthy)
   assert.equal(then.code, 0)
   assert.deepEqual([...then.warnings.keys()], [])

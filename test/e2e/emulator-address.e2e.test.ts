@@ -1,6 +1,6 @@
 // Where an emulator is, as people write it, and an environment that would send everything through a proxy.
 import assert from 'node:assert/strict'
-import { afterAll, beforeAll, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startEmulator } from '#emulator/emulator.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -25,7 +25,7 @@ async function consumes(env: Readonly<Record<string, string>>): Promise<void> {
   await using run = startIngesterProgram(['run'], { env: { ...system.env, ...env } })
   await run.said(/"msg":"consuming"/)
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0, run.stderr())
+  await expect(run).toEndWith(0)
 }
 
 async function pubsubCheck(env: Readonly<Record<string, string>>) {
@@ -48,7 +48,7 @@ test('without a port: exit 2 at once with the right form, in every command that 
   const env = { ...system.env, PUBSUB_EMULATOR_HOST: '127.0.0.1' }
   for (const args of [['run'], ['doctor'], ['dead-letters', 'redrive', '--yes'], ['demo'], ['stack', 'up']]) {
     await using program = startIngesterProgram(args, { env })
-    assert.equal(await program.ended, 2, args.join(' '))
+    await expect(program).toEndWith(2)
     assert.match(
       program.stdout() + program.stderr(),
       /PUBSUB_EMULATOR_HOST: must be host:port, for example 127\.0\.0\.1:8085 .* the port is missing/,
@@ -61,5 +61,5 @@ test('whatever proxies the environment names, an emulator is dialed directly', a
   const check = await pubsubCheck(proxies)
   assert.equal(check.status, 'ok', check.detail)
   await using demo = startIngesterProgram(['demo', '--for', '1s', '--json'], { env: proxies })
-  assert.equal(await demo.ended, 0, demo.stderr())
+  await expect(demo).toEndWith(0)
 })

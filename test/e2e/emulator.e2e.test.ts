@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { startIngesterProgram } from '../support/program.ts'
 
 test('the emulator alone: says where it is, serves, and ends with 0 at a signal', async () => {
@@ -12,7 +12,7 @@ test('the emulator alone: says where it is, serves, and ends with 0 at a signal'
   assert.equal(response.status, 200)
   assert.equal((await fetch(`http://${address}/faults`, { method: 'POST' })).status, 404)
   emulator.signal('SIGINT')
-  assert.equal(await emulator.ended, 0)
+  await expect(emulator).toEndWith(0)
   assert.equal(emulator.stderr(), 'stopping\n')
 })
 
@@ -44,7 +44,7 @@ test('--allow-host names the hosts and pages that it serves besides loopback', a
 
   for (const wrong of ['http://pubsub', 'pubsub:8085', '*', '']) {
     await using refused = startIngesterProgram(['emulator', '--port=0', `--allow-host=${wrong}`])
-    assert.equal(await refused.ended, 2, wrong)
+    await expect(refused).toEndWith(2)
     assert.match(refused.stderr(), /--allow-host.*a host name or an address, without a port/)
   }
 })
@@ -59,7 +59,7 @@ test('a port that is taken, or none: exit 2 with the fix', async () => {
     ['x', /--port/],
   ] as const) {
     await using emulator = startIngesterProgram(['emulator', '--port', port])
-    assert.equal(await emulator.ended, 2, port)
+    await expect(emulator).toEndWith(2)
     assert.match(emulator.stderr(), why)
   }
   server.close()

@@ -2,7 +2,7 @@
 // the machine does (with claims 62% to 109% of the rows that are offered without); test/cache/hot-keys.redis.test.ts
 // decides it.
 import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Oracle } from '#demo/oracle.ts'
 import { Random } from '#demo/random.ts'
 import type { Scan } from '#demo/scan.ts'
@@ -133,7 +133,7 @@ async function killOne(system: TestSystem, running: Replica[], index: number, ho
     (held) => held > 0,
   )
   program.signal('SIGKILL')
-  assert.equal(await program.ended, 'SIGKILL')
+  await expect(program).toEndWith('SIGKILL')
   running.splice(index, 1)
   await system.sql.query('COMMIT')
 }
@@ -145,5 +145,5 @@ async function heldBy(running: readonly Replica[]): Promise<number> {
 
 async function endAll(running: readonly Replica[]): Promise<void> {
   for (const { program } of running) program.signal('SIGTERM')
-  for (const { program } of running) assert.equal(await program.ended, 0, program.stderr())
+  for (const { program } of running) await expect(program).toEndWith(0)
 }

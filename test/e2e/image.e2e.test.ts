@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { freePort } from '#stack/ports.ts'
 import type { Stage } from '../support/dockerfile.ts'
 import { copiedFromContext, execForm, pairs, readIgnored, readStages } from '../support/dockerfile.ts'
@@ -48,7 +48,7 @@ test('what the image holds is enough to migrate, scan and ingest; healthy while 
   }
 
   await using migrate = startIn(image.app, [...entrypoint, 'migrate', 'status', '--json'], env)
-  assert.equal(await migrate.ended, 0, migrate.stderr())
+  await expect(migrate).toEndWith(0)
   assert.match(migrate.stdout(), /create_scan_results_table/)
   assert.equal(await isHealthy(), false)
 
@@ -58,14 +58,14 @@ test('what the image holds is enough to migrate, scan and ingest; healthy while 
 
   const scan = ['node', '--', 'cmd/scanner/main.ts', '--count', '50', '--rate', '0']
   await using scanner = startIn(image.app, scan, env)
-  assert.equal(await scanner.ended, 0, scanner.stderr())
+  await expect(scanner).toEndWith(0)
   await until(
     () => system.scans(),
     (rows) => rows.length > 0,
   )
 
   ingester.signal('SIGTERM')
-  assert.equal(await ingester.ended, 0, ingester.stderr())
+  await expect(ingester).toEndWith(0)
   assert.equal(await isHealthy(), false)
   assert.deepEqual(await files(), before)
 })

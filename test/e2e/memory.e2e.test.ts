@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { startEmulator } from '#emulator/emulator.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -52,5 +52,5 @@ test('25 messages of 9 MB, two bytes a character in memory, while the table is l
   }
   await until(stored, (count) => count === messages, 180_000)
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0, run.stderr())
+  await expect(run).toEndWith(0)
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Delivery } from '#core/delivery.ts'
 import { noLogger } from '#core/logger.ts'
 import { startIngester } from '#app/ingester.ts'
@@ -89,7 +89,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, burie
   await tally.drained(published)
   await ingester.stop()
   watched.signal('SIGTERM')
-  assert.equal(await watched.ended, 0, watched.stderr())
+  await expect(watched).toEndWith(0)
 
   const growthMiB = (memoryAtTheEnd - memoryWhenFull) / 2 ** 20
   void t.annotate(
@@ -116,7 +116,7 @@ test('with default settings, too, a database that does not answer makes it not r
   await system.sql.query('COMMIT')
   await until(readiness, (text) => text.includes('"ready"'))
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0)
+  await expect(run).toEndWith(0)
 })
 
 /** An outage has a length: this is the one place where a test waits for time. */

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdtempDisposable, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { storeLetters } from '../support/dead-letters.ts'
 import type { Program } from '../support/program.ts'
 import { projectDir, startProgram } from '../support/program.ts'
@@ -228,7 +228,7 @@ class Services implements AsyncDisposable {
       await program.said(ready)
     } catch (error) {
       if (!orPortTaken) throw error
-      assert.equal(await program.ended, 2, line)
+      await expect(program).toEndWith(2)
       assert.match(program.stderr(), orPortTaken, line)
       this.#running.pop()
     }
@@ -240,7 +240,7 @@ class Services implements AsyncDisposable {
       program.signalGroup('SIGINT')
       // Make waits for what it runs, and then ends as somebody whom Ctrl-C has ended.
       const end = line.startsWith('make ') ? 'SIGINT' : 0
-      assert.equal(await program.ended, end, `${line}\n${program.stderr()}`)
+      await expect(program).toEndWith(end)
     }
   }
 

@@ -1,7 +1,7 @@
 // Redriving: what is published, in which order, how often, and what happens when it is cut short.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Letter } from '../support/dead-letters.ts'
 import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -142,7 +142,7 @@ describe('redrive', async () => {
     await blocked(1)
     await storeLetters(system, [{ messageId: 'came later' }])
     await held.release()
-    assert.equal(await program.ended, 0)
+    await expect(program).toEndWith(0)
     assert.equal(await count('new'), 1)
   })
 
@@ -227,7 +227,7 @@ describe('redrive', async () => {
     const discarding = deadLetters(system, ['discard', '--yes', '--json'])
     await blocked(2)
     await held.release()
-    assert.equal(await redrive.ended, 0)
+    await expect(redrive).toEndWith(0)
     const { discarded, skipped } = JSON.parse((await discarding).out)
     assert.equal(summaryIn(redrive.stdout()).published, texts().length)
     assert.deepEqual([discarded + texts().length, discarded + skipped], [10, 10])
@@ -249,14 +249,14 @@ describe('redrive', async () => {
     await blocked(1)
     assert.equal(texts().length, total, 'all of it is published')
     victim.signal('SIGKILL')
-    assert.equal(await victim.ended, 'SIGKILL')
+    await expect(victim).toEndWith('SIGKILL')
     await holder.end()
     await system.sql.query('DROP FUNCTION wait_for_test CASCADE')
     assert.equal(await count('redriven'), batch)
     assert.equal(await count('new'), 100)
 
     await using again = start()
-    assert.equal(await again.ended, 0)
+    await expect(again).toEndWith(0)
     assert.deepEqual(summaryIn(again.stdout()), {
       selected: 100,
       published: 100,
@@ -277,7 +277,7 @@ describe('redrive', async () => {
     program.signal('SIGINT')
     await program.said(/stopping: finishing the batch in hand; once more to leave now/)
     await held.release()
-    assert.equal(await program.ended, 4)
+    await expect(program).toEndWith(4)
     assert.deepEqual(summaryIn(program.stdout()), {
       selected: 3 * batch,
       published: 2 * batch,
@@ -293,7 +293,7 @@ describe('redrive', async () => {
     hurried.signal('SIGTERM')
     await hurried.said(/stopping/)
     hurried.signal('SIGTERM')
-    assert.equal(await hurried.ended, 5)
+    await expect(hurried).toEndWith(5)
     await stillHeld.release()
     assert.equal(await count('redriven'), 2 * batch)
   })
@@ -421,7 +421,7 @@ describe('redrive', async () => {
     await blocked(1)
     await system.clients.publisher.detachSubscription({ subscription })
     await held.release()
-    assert.equal(await program.ended, 2)
+    await expect(program).toEndWith(2)
     assert.equal(JSON.parse(program.stdout()).published, batch)
     assert.match(program.stderr(), /it is detached from its topic/)
     assert.equal(await count('redriven'), batch)
@@ -453,7 +453,7 @@ describe('redrive', async () => {
     await blocked(1)
     emulator().faults.refuse('Publish', 'NOT_FOUND', { share: 1 })
     await held.release()
-    assert.equal(await program.ended, 2)
+    await expect(program).toEndWith(2)
     assert.deepEqual(summaryIn(program.stdout()), {
       selected: 2 * batch,
       published: batch,
@@ -477,7 +477,7 @@ describe('redrive', async () => {
     await blocked(1)
     await proxy.refuse()
     await held.release()
-    assert.equal(await program.ended, 3)
+    await expect(program).toEndWith(3)
     assert.equal(summaryIn(program.stdout()).published, batch)
     assert.match(program.stderr(), /ingester: the Pub\/Sub emulator at .*check INGESTER_PROJECTID/)
     assert.doesNotMatch(program.stderr(), /PostgreSQL/)
@@ -492,7 +492,7 @@ describe('redrive', async () => {
     await system.sql.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
     )
-    assert.equal(await program.ended, 3)
+    await expect(program).toEndWith(3)
     assert.equal(summaryIn(program.stdout()).published, batch)
     assert.match(program.stderr(), /PostgreSQL at .*terminat.*check INGESTER_POSTGRES_HOST/)
     await held.release()

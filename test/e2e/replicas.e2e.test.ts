@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import type pg from 'pg'
 import { migrate } from '#postgres/migrations.ts'
 import { migrationsDir } from '#runtime/project.ts'
@@ -33,7 +32,7 @@ test(`three replicas, one killed with -9 while it holds deliveries, make of ${me
     (held) => held >= 1000,
   )
   victim.signal('SIGKILL')
-  assert.equal(await victim.ended, 'SIGKILL')
+  await expect(victim).toEndWith('SIGKILL')
   await system.sql.query('COMMIT')
 
   const { oracle } = await publishing
@@ -46,7 +45,7 @@ test(`three replicas, one killed with -9 while it holds deliveries, make of ${me
   await until(sameAsAlone, (same) => same, 200_000)
 
   for (const program of [single, first, second]) program.signal('SIGTERM')
-  for (const program of [single, first, second]) assert.equal(await program.ended, 0, program.stderr())
+  for (const program of [single, first, second]) await expect(program).toEndWith(0)
   await alone.sql.end()
 })
 

@@ -17,7 +17,7 @@ import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { promisify } from 'node:util'
 import { serverProcesses } from '#stack/processes.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
@@ -98,7 +98,7 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   )
   for (const line of written.filter(secret)) assert.ok(!block.includes(line.split('=')[1] as string))
   await using scanner = startProgram('bin/scanner', ['--env-file', file, '--count', '50', '--rate', '0'])
-  assert.equal(await scanner.ended, 0, scanner.stderr())
+  await expect(scanner).toEndWith(0)
   const { out: serviceFile } = await outcome('stack', 'status', '--service-file')
   const client = await connectByServiceFile(serviceFile.trim())
   for (let rows = 0; rows === 0; ) {
@@ -107,7 +107,7 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   }
   await client.end()
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0, run.stderr())
+  await expect(run).toEndWith(0)
 
   assert.deepEqual(await outcome('stack', 'down'), { code: 0, out: '', talk: 'ended\n' })
   // It said so with its last breath.
@@ -269,7 +269,7 @@ test('in the foreground: Ctrl-C ends it; a second one says that there is one', a
   assert.equal(second.code, 2)
   assert.match(second.talk, /running already.*stack down/)
   first.signalGroup('SIGINT')
-  assert.equal(await first.ended, 0, first.stderr())
+  await expect(first).toEndWith(0)
 })
 
 test('Ctrl-C while it starts ends the start and leaves nothing; a second one leaves at once', async () => {
@@ -291,7 +291,7 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
   // Frozen it would never end by itself.
   signalEach(await begun(first.pid), 'SIGSTOP')
   first.signalGroup('SIGINT')
-  assert.equal(await first.ended, 0, first.stderr())
+  await expect(first).toEndWith(0)
   assert.doesNotMatch(first.stderr(), /PostgreSQL on port/)
   assert.equal(first.stdout(), '')
   assert.deepEqual(await readdir(temporary), [])
@@ -318,14 +318,14 @@ test('killed with -9 it is in nobody’s way', async () => {
   await using second = startIngesterProgram(['stack', 'up', '--json'])
   await second.said(/"pid":/)
   assert.equal((await outcome('stack', 'down')).code, 0)
-  assert.equal(await second.ended, 0)
+  await expect(second).toEndWith(0)
 })
 
 test('one that does not come up says why, and leaves nothing', async () => {
   await using failed = startIngesterProgram(['stack', 'up', '--detach'], {
     env: { PUBSUB_EMULATOR_HOST: '127.0.0.1:1' },
   })
-  assert.equal(await failed.ended, 3)
+  await expect(failed).toEndWith(3)
   assert.match(failed.stderr(), /did not come up; its last words:\n.*nobody answers at PUBSUB_EMULATOR_HOST/s)
   const [, log = ''] = /all of them: (.*)$/m.exec(failed.stderr()) ?? []
   assert.match(await readFile(log, 'utf8'), /nobody answers at PUBSUB_EMULATOR_HOST/)

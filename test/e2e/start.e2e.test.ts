@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { freePort } from '#stack/ports.ts'
 import { startPostgres } from '#stack/postgres.ts'
 import { startIngesterProgram, startProgram } from '../support/program.ts'
@@ -89,7 +89,7 @@ test('no credentials for Google Cloud: exit 2 with the fix, in the service and i
   // No metadata server is looked for: that would go out to the network.
   const env = { METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
   await using scanner = startProgram('bin/scanner', [], { env })
-  assert.equal(await scanner.ended, 2)
+  await expect(scanner).toEndWith(2)
   assert.match(scanner.stderr(), /no credentials for Google Cloud.*\n.*gcloud auth application-default login/)
 
   const own = {
@@ -110,7 +110,7 @@ test('the scanner publishes what it says, and tells when nobody takes it', {}, a
   await using system = await startSystem()
   const args = ['--count', '500', '--rate', '0', '--seed', '7', '--json']
   await using scanner = startProgram('bin/scanner', args, { env: system.env })
-  assert.equal(await scanner.ended, 0, scanner.stderr())
+  await expect(scanner).toEndWith(0)
   assert.deepEqual(JSON.parse(scanner.stdout()), { published: 500, seed: 7 })
   await using run = startIngesterProgram(['run'], { env: system.env })
   await until(
@@ -118,10 +118,10 @@ test('the scanner publishes what it says, and tells when nobody takes it', {}, a
     (rows) => rows > 490,
   )
   run.signal('SIGTERM')
-  assert.equal(await run.ended, 0)
+  await expect(run).toEndWith(0)
 
   await using refused = startProgram('bin/scanner', [], { env: { PUBSUB_EMULATOR_HOST: nowhere } })
-  assert.equal(await refused.ended, 3)
+  await expect(refused).toEndWith(3)
   assert.match(refused.stderr(), /Pub\/Sub did not take what was published/)
 })
 
@@ -181,7 +181,7 @@ test('people see the block when it runs, unless they want less than that; machin
       (status) => status === 200,
     )
     run.signal('SIGTERM')
-    assert.equal(await run.ended, 0)
+    await expect(run).toEndWith(0)
     return run.stderr()
   }
   const block = /ready after[^]*Ctrl-C {8}settles/
@@ -204,7 +204,7 @@ test('PostgreSQL that comes late is waited for; then a missing table is told wit
   })
   await run.said(/waiting for PostgreSQL/)
   process.kill(postgres.pid, 'SIGCONT')
-  assert.equal(await run.ended, 2)
+  await expect(run).toEndWith(2)
   assert.match(run.stderr(), /the table scan_results is not there; create it: bin\/ingester migrate up/)
 })
 
@@ -291,7 +291,7 @@ test('subscription deleted while running: not ready for 2 s, then a non-zero exi
     (text) => text.includes('scan-sub'),
   )
   assert.match(reason, /"not ready"/)
-  assert.equal(await run.ended, 1)
+  await expect(run).toEndWith(1)
   assert.match(run.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
 })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { serverProcesses } from '#stack/processes.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
@@ -19,7 +19,7 @@ test('Ctrl-C on the demo settles what is in hand and leaves no process', {}, asy
   assert.ok(family.length > 3, 'PostgreSQL, Redis and the emulator are its children')
 
   demo.signalGroup('SIGINT')
-  assert.equal(await demo.ended, 0, demo.stderr())
+  await expect(demo).toEndWith(0)
   assert.match(demo.stderr(), /stopping: settling what is in hand/)
   const [, outstanding] = /outstanding +(\d+)/.exec(demo.stderr()) ?? []
   const [, nacked] = /nacked +(\d+)/.exec(demo.stderr()) ?? []
@@ -42,7 +42,7 @@ test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {}, asy
   )
 
   ingester.signal('SIGTERM')
-  assert.equal(await ingester.ended, 0, ingester.stderr())
+  await expect(ingester).toEndWith(0)
   assert.match(
     ingester.stderr(),
     /"outstanding":3000,"msg":"stopping: settling what is in hand, for 25s at most/,
@@ -66,7 +66,7 @@ test('a second signal gives back what is in hand and exits 5; the next one to co
   await first.said(/once more to leave now/)
   first.signal('SIGINT')
   const beganMs = performance.now()
-  assert.equal(await first.ended, 5, first.stderr())
+  await expect(first).toEndWith(5)
   assert.ok(performance.now() - beganMs < 10_000, 'the statement that waits for the lock is not waited for')
   assert.match(first.stderr(), /"nacked":3000/)
   await system.sql.query('COMMIT')
@@ -82,7 +82,7 @@ test('a second signal gives back what is in hand and exits 5; the next one to co
     (n) => n === 0,
   )
   second.signal('SIGTERM')
-  assert.equal(await second.ended, 0, second.stderr())
+  await expect(second).toEndWith(0)
 })
 
 test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a hard one', {}, async () => {
@@ -96,5 +96,5 @@ test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a har
     (n) => n === 100,
   )
   ingester.signal('SIGTERM')
-  assert.equal(await ingester.ended, 5, ingester.stderr())
+  await expect(ingester).toEndWith(5)
 })

@@ -1,6 +1,6 @@
 // `bin/ingester why` as a user meets it: one system, an ingester that runs, and a key for each thing to be found.
 import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Whereabouts } from '#app/why.ts'
 import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
@@ -184,7 +184,7 @@ $`,
     )
     await publishUntil('stale', [scan])
     await using bump = startIngesterProgram(['cache', 'bump'], { env })
-    assert.equal(await bump.ended, 0, bump.stderr())
+    await expect(bump).toEndWith(0)
     const after = await found(keyOf(scan))
     assert.deepEqual([after.verdict, after.watermark], ['unknown', { state: 'none' }])
     await run.said(/has a new epoch/)

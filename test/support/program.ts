@@ -10,6 +10,8 @@ export const projectDir = fileURLToPath(new URL('../..', import.meta.url))
 /** A program under test: what it has said so far, and how it ends. */
 export interface Program extends AsyncDisposable {
   readonly pid: number
+  /** As it was called. */
+  readonly command: string
   readonly stdout: () => string
   readonly stderr: () => string
   /** Resolves when its output matches; rejects when it ends without. */
@@ -51,12 +53,14 @@ export function startProgram(file: string, args: readonly string[], options: Pro
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
   const pid = child.pid as number
-  groups.set(pid, [file, ...args].join(' '))
+  const command = [file, ...args].join(' ')
+  groups.set(pid, command)
   child.once('exit', () => groups.delete(pid))
   // This process may be killed, or ended by a signal, and then no hook runs.
   leash(pid, once(child, 'exit'))
   return {
     pid,
+    command,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     said: (pattern) => said(child, output, pattern),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { chown, copyFile, chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { pasteable } from '#app/pasteable.ts'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
@@ -168,7 +168,7 @@ describe('TLS', () => {
         table: scans.sink, pipeline: 'scans', migrationsDir: ${JSON.stringify(migrationsDir)}, withCache: true })
       console.log(JSON.stringify({ ...first, fix: printed(first) }))`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })
-    assert.equal(await program.ended, 0, program.stderr())
+    await expect(program).toEndWith(0)
     return JSON.parse(program.stdout()) as { status: string; detail: string; fix: string }
   }
 

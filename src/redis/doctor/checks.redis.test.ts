@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Redis } from 'ioredis'
 import type { Finding } from '#core/finding.ts'
 import { onFreePort } from '#stack/ports.ts'
@@ -190,7 +190,7 @@ describe('TLS', async () => {
       const [first] = await checkRedis(${JSON.stringify(options)}, 'scans')
       console.log(JSON.stringify({ ...first, fix: printed(first) }))`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })
-    assert.equal(await program.ended, 0, program.stderr())
+    await expect(program).toEndWith(0)
     return JSON.parse(program.stdout()) as { status: string; detail: string; fix: string }
   }
 
