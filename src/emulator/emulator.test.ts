@@ -6,9 +6,9 @@ import { describe, test } from 'vitest'
 import type { Kit } from '../../test/conformance/pubsub/kit.ts'
 import { connectKit, numbered, refused, textsOf } from '../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../test/conformance/pubsub/stream.ts'
+import { statusCodes } from './broker/status.ts'
 import type { Emulator, EmulatorOptions } from './emulator.ts'
 import { startEmulator } from './emulator.ts'
-import { statusCodes } from './broker/status.ts'
 
 interface Rig extends AsyncDisposable {
   readonly emulator: Emulator

@@ -1,20 +1,20 @@
-import type { Clock } from '#runtime/clock.ts'
-import { systemClock } from '#runtime/clock.ts'
-import { AckIdFaults } from './faults/ack-id-faults.ts'
-import { AllowedHosts } from './wire/allowed-hosts.ts'
 import { Broker } from './broker/broker.ts'
-import { DeliveryFaults } from './faults/delivery-faults.ts'
-import { FaultRoutes } from './wire/fault-routes.ts'
-import { FaultInjector } from './faults/fault-injector.ts'
-import { GrpcServer } from './wire/grpc.ts'
-import { handlersOf } from './wire/handlers.ts'
+import type { Clock } from './broker/clock.ts'
+import { systemClock } from './broker/clock.ts'
 import type { SubscriptionView } from './broker/inspection.ts'
 import { viewOf } from './broker/inspection.ts'
-import { listen } from './wire/listener.ts'
 import type { Outgoing } from './broker/message.ts'
+import { AckIdFaults } from './faults/ack-id-faults.ts'
+import { RandomDeliveryFaults } from './faults/delivery-faults.ts'
+import { FaultInjector } from './faults/fault-injector.ts'
 import { seededRandom } from './faults/random.ts'
-import { RestServer } from './wire/rest.ts'
 import { RpcFaults } from './faults/rpc-faults.ts'
+import { AllowedHosts } from './wire/allowed-hosts.ts'
+import { FaultRoutes } from './wire/fault-routes.ts'
+import { GrpcServer } from './wire/grpc.ts'
+import { handlersOf } from './wire/handlers.ts'
+import { listen } from './wire/listener.ts'
+import { RestServer } from './wire/rest.ts'
 import { Rpcs } from './wire/rpcs.ts'
 import { StreamingPull } from './wire/streaming-pull.ts'
 
@@ -61,7 +61,7 @@ export interface Emulator extends AsyncDisposable {
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 8085, host = '127.0.0.1', clock = systemClock, seed = 1, history = false } = options
   const random = seededRandom(seed)
-  const deliveryFaults = new DeliveryFaults(random)
+  const deliveryFaults = new RandomDeliveryFaults(random)
   const rpcFaults = new RpcFaults(random)
   const ackIdFaults = new AckIdFaults(random)
   const broker = new Broker({

@@ -1,6 +1,6 @@
 import { Backlog } from '#emulator/broker/backlog.ts'
 import type { Delivery } from '#emulator/broker/backlog.ts'
-import { DeliveryFaults } from '#emulator/faults/delivery-faults.ts'
+import { RandomDeliveryFaults } from '#emulator/faults/delivery-faults.ts'
 import type { Consumer } from '#emulator/broker/dispatcher.ts'
 import { Dispatcher } from '#emulator/broker/dispatcher.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -42,7 +42,7 @@ const onTheWayMs = 1000
 export class SimulatedBroker {
   readonly wire: Wire
   readonly story: Story
-  readonly faults: DeliveryFaults
+  readonly faults: RandomDeliveryFaults
   readonly subscribers = new Set<Connected>()
   /** Of responses on streams. */
   responsesLost = 0
@@ -65,7 +65,7 @@ export class SimulatedBroker {
     this.#options = options
     this.wire = options.wire
     this.story = options.story
-    this.faults = new DeliveryFaults(options.random)
+    this.faults = new RandomDeliveryFaults(options.random)
     this.#backlog = new Backlog({
       clock: options.clock,
       number: 1,

@@ -5,8 +5,8 @@ import { test } from 'vitest'
 import fc from 'fast-check'
 import { alwaysAsync } from '../../../test/support/seed.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { RandomDeliveryFaults } from '../faults/delivery-faults.ts'
 import { Backlog } from './backlog.ts'
-import { DeliveryFaults } from '../faults/delivery-faults.ts'
 import type { Holder } from './entry.ts'
 import type { Message } from './message.ts'
 import { newMessage } from './message.ts'
@@ -165,7 +165,7 @@ class Walk {
         backoffMs: (failures) => this.#model.rest(failures),
         deadLetter: ({ id }, failures) => failures >= mostFailures && this.#dead.push(id) > 0,
       },
-      faults: new DeliveryFaults(() => 0),
+      faults: new RandomDeliveryFaults(() => 0),
       history: false,
       onAvailable: () => {},
     })

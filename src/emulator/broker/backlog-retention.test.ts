@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { RandomDeliveryFaults } from '../faults/delivery-faults.ts'
 import type { BacklogRules, Delivery } from './backlog.ts'
 import { Backlog } from './backlog.ts'
-import { DeliveryFaults } from '../faults/delivery-faults.ts'
 import type { Entry } from './entry.ts'
 import { newMessage } from './message.ts'
 
@@ -25,7 +25,7 @@ async function newBacklog(texts: readonly string[], rules: Partial<BacklogRules>
     clock,
     number: 1,
     rules: { ...plain, ...rules },
-    faults: new DeliveryFaults(() => 0),
+    faults: new RandomDeliveryFaults(() => 0),
     history,
     onAvailable: () => {},
   })

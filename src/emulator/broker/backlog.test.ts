@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { RandomDeliveryFaults } from '../faults/delivery-faults.ts'
 import type { BacklogRules, Delivery, TakeLimits } from './backlog.ts'
 import { Backlog } from './backlog.ts'
-import { DeliveryFaults } from '../faults/delivery-faults.ts'
 import type { Entry } from './entry.ts'
 import type { Message } from './message.ts'
 import { newMessage } from './message.ts'
@@ -26,7 +26,7 @@ function newBacklog(count = 0, rules: Partial<BacklogRules> = {}) {
     clock,
     number: 7,
     rules: { ...plain, ...rules },
-    faults: new DeliveryFaults(() => 0),
+    faults: new RandomDeliveryFaults(() => 0),
     history: false,
     onAvailable: () => (told.available += 1),
   })

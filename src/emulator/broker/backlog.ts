@@ -8,10 +8,9 @@
 //
 // Every step takes constant time, whatever the number of messages: a service that slows down with its backlog would
 // hide what its clients do then.
-import type { Clock } from '#runtime/clock.ts'
 import { AckIds } from './ack-ids.ts'
+import type { Clock } from './clock.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
-import type { DeliveryFaults } from '../faults/delivery-faults.ts'
 import type { Holder } from './entry.ts'
 import { Entry, EntryList } from './entry.ts'
 import type { Message } from './message.ts'
@@ -34,6 +33,16 @@ export interface BacklogRules {
   backoffMs(failures: number): number
   /** Takes over a message that has failed so often; false: it stays here. */
   deadLetter(message: Message, failures: number): boolean
+}
+
+/** What goes wrong with deliveries on purpose; asked at each. */
+export interface DeliveryFaults {
+  /** Whether this delivery is made twice. */
+  duplicates(): boolean
+  /** How many of those that wait before it a message overtakes. */
+  shufflePlaces(): number
+  /** How long it becomes available late. */
+  delayMs(): number
 }
 
 export interface BacklogOptions {

@@ -1,5 +1,5 @@
-import type { Clock } from '#runtime/clock.ts'
-import type { DeliveryFaults } from '../faults/delivery-faults.ts'
+import type { DeliveryFaults } from './backlog.ts'
+import type { Clock } from './clock.ts'
 import type { Entry } from './entry.ts'
 import type { Message, Outgoing } from './message.ts'
 import { contentOf, newMessage } from './message.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '#runtime/clock.ts'
+import type { Clock } from './clock.ts'
 import type { Entry } from './entry.ts'
 import { EntryList } from './entry.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
+import { RandomDeliveryFaults } from '../faults/delivery-faults.ts'
 import type { Delivery } from './backlog.ts'
 import { Backlog } from './backlog.ts'
-import { DeliveryFaults } from '../faults/delivery-faults.ts'
 import type { Consumer } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { Message } from './message.ts'
@@ -76,7 +76,7 @@ class FakeConsumer implements Consumer {
 
 function newDispatcher(...consumers: readonly FakeConsumer[]) {
   const clock = new VirtualClock()
-  const faults = new DeliveryFaults(() => 0)
+  const faults = new RandomDeliveryFaults(() => 0)
   const onAvailable = () => dispatcher.wake()
   const backlog = new Backlog({ clock, number: 1, rules, faults, history: false, onAvailable })
   const dispatcher = new Dispatcher(backlog)

@@ -1,5 +1,5 @@
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
-import { types } from '../wire/schema.ts'
+import { PubsubMessage } from './proto.ts'
 
 /** A published message, encoded once for all its deliveries to all subscriptions. */
 export interface Message {
@@ -42,12 +42,12 @@ export function newMessage(
     messageId: id,
     publishTime: { seconds, nanos },
   }
-  const encoded = types.PubsubMessage.encode(fields).finish()
+  const encoded = PubsubMessage.encode(fields).finish()
   return { id, publishMs, orderingKey: orderingKey ?? '', encoded, size: encoded.length }
 }
 
 export function contentOf({ id, publishMs, orderingKey, encoded }: Message): MessageContent {
-  const { data, attributes } = types.PubsubMessage.decode(encoded) as google.pubsub.v1.IPubsubMessage
+  const { data, attributes } = PubsubMessage.decode(encoded) as google.pubsub.v1.IPubsubMessage
   return {
     messageId: id,
     publishMs,

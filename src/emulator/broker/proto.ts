@@ -1,5 +1,15 @@
-// The shapes of requests and resources, from the client library's own declarations.
+// The service's own proto files, as the client library brings them: in JSON, and as declarations of their messages.
+import { createRequire } from 'node:module'
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
+import type { INamespace } from 'protobufjs'
+import protobuf from 'protobufjs'
+
+const json = createRequire(import.meta.url)('@google-cloud/pubsub/build/protos/protos.json') as INamespace
+
+/** All messages and services, resolved. */
+export const protoRoot = protobuf.Root.fromJSON(json).resolveAll()
+
+export const PubsubMessage = protoRoot.lookupType('google.pubsub.v1.PubsubMessage')
 
 export type TopicConfig = google.pubsub.v1.ITopic
 export type SubscriptionConfig = google.pubsub.v1.ISubscription

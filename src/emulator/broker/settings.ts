@@ -1,6 +1,6 @@
+import { validName } from './names.ts'
 import type { Duration, FieldMask, SubscriptionConfig, TopicConfig } from './proto.ts'
 import { msOf } from './proto.ts'
-import { validName } from './names.ts'
 import { StatusError, invalidArgument, unimplemented } from './status.ts'
 
 const minRetentionSeconds = 10 * 60

@@ -1,6 +1,6 @@
-import type { Clock } from '#runtime/clock.ts'
+import type { DeliveryFaults } from './backlog.ts'
 import { Backlog } from './backlog.ts'
-import type { DeliveryFaults } from '../faults/delivery-faults.ts'
+import type { Clock } from './clock.ts'
 import type { Consumer } from './dispatcher.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { Entry } from './entry.ts'

@@ -1,6 +1,6 @@
-import type { Extent } from './rpc-faults.ts'
 import type { ErrorInfo } from '../broker/status.ts'
 import { StatusError } from '../broker/status.ts'
+import type { Extent } from './rpc-faults.ts'
 
 /** What subscriptions with exactly-once delivery say of single ack ids. */
 export const ackIdFailures = [

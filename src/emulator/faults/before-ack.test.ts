@@ -4,10 +4,10 @@ import { describe, test } from 'vitest'
 import type { Kit } from '../../../test/conformance/pubsub/kit.ts'
 import { connectKit, numbered, only, refused } from '../../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../../test/conformance/pubsub/stream.ts'
+import { statusCodes } from '../broker/status.ts'
 import type { Emulator } from '../emulator.ts'
 import { startEmulator } from '../emulator.ts'
 import type { PendingAck } from './fault-injector.ts'
-import { statusCodes } from '../broker/status.ts'
 
 interface Rig extends AsyncDisposable {
   readonly emulator: Emulator

@@ -4,14 +4,14 @@ import { withSeed } from '../../../test/support/seed.ts'
 import { VirtualClock } from '../../../test/support/virtual-clock.ts'
 import type { Delivery } from '../broker/backlog.ts'
 import { Backlog } from '../broker/backlog.ts'
-import { DeliveryFaults } from './delivery-faults.ts'
 import type { Entry } from '../broker/entry.ts'
 import { newMessage } from '../broker/message.ts'
+import { RandomDeliveryFaults } from './delivery-faults.ts'
 import { seededRandom } from './random.ts'
 
-function newBacklog(trouble: Partial<DeliveryFaults>, { ordered = false, seed = 1 } = {}) {
+function newBacklog(options: Partial<RandomDeliveryFaults>, { ordered = false, seed = 1 } = {}) {
   const clock = new VirtualClock()
-  const faults = Object.assign(new DeliveryFaults(seededRandom(seed)), trouble)
+  const faults = Object.assign(new RandomDeliveryFaults(seededRandom(seed)), options)
   const released: string[] = []
   const rules = {
     ordered,

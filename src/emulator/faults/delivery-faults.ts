@@ -1,5 +1,7 @@
-/** What goes wrong with deliveries on purpose; nothing, unless a test asks for it. */
-export class DeliveryFaults {
+import type { DeliveryFaults } from '../broker/backlog.ts'
+
+/** Delivery faults that are drawn at random; none, unless a test asks for them. */
+export class RandomDeliveryFaults implements DeliveryFaults {
   readonly #random: () => number
   /** Of deliveries, how many are made twice: 0 to 1. */
   duplicateShare = 0

@@ -1,13 +1,13 @@
-import type { AckIdFailure, AckIdFaults, AckIdRpc } from './ack-id-faults.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { DeliveryFaults } from './delivery-faults.ts'
 import type { Entry } from '../broker/entry.ts'
 import type { MessageContent } from '../broker/message.ts'
 import { contentOf } from '../broker/message.ts'
-import type { Extent, RpcFaults } from './rpc-faults.ts'
 import type { StatusName } from '../broker/status.ts'
 import { StatusError } from '../broker/status.ts'
 import type { Subscription } from '../broker/subscription.ts'
+import type { AckIdFailure, AckIdFaults, AckIdRpc } from './ack-id-faults.ts'
+import type { RandomDeliveryFaults } from './delivery-faults.ts'
+import type { Extent, RpcFaults } from './rpc-faults.ts'
 
 /** An ack that is about to be accepted. */
 export interface PendingAck {
@@ -15,7 +15,7 @@ export interface PendingAck {
   readonly messages: readonly MessageContent[]
 }
 
-export interface DeliveryTrouble {
+export interface DeliveryFaultOptions {
   /** Of deliveries, how many are made twice: 0 to 1. */
   readonly duplicateShare?: number
   /** Messages that wait for delivery overtake up to so many others. */
@@ -28,7 +28,7 @@ export interface DeliveryTrouble {
 
 interface Parts {
   readonly broker: Broker
-  readonly deliveryFaults: DeliveryFaults
+  readonly deliveryFaults: RandomDeliveryFaults
   readonly rpcFaults: RpcFaults
   readonly ackIdFaults: AckIdFaults
   readonly random: () => number
@@ -45,12 +45,12 @@ export class FaultInjector {
   }
 
   /** From now on, for messages that become available; what is not named is not done any more. */
-  deliveries(trouble: DeliveryTrouble): void {
+  deliveries(options: DeliveryFaultOptions): void {
     Object.assign(this.#parts.deliveryFaults, {
-      duplicateShare: trouble.duplicateShare ?? 0,
-      shuffleWindow: trouble.shuffleWindow ?? 0,
-      maxDelayMs: trouble.maxDelayMs ?? 0,
-      ignoreFlowControl: trouble.ignoreFlowControl ?? false,
+      duplicateShare: options.duplicateShare ?? 0,
+      shuffleWindow: options.shuffleWindow ?? 0,
+      maxDelayMs: options.maxDelayMs ?? 0,
+      ignoreFlowControl: options.ignoreFlowControl ?? false,
     })
   }
 

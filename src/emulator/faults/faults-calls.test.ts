@@ -4,9 +4,9 @@ import { describe, test } from 'vitest'
 import type { Kit } from '../../../test/conformance/pubsub/kit.ts'
 import { connectKit, only, refused, textsOf } from '../../../test/conformance/pubsub/kit.ts'
 import type { Received } from '../../../test/conformance/pubsub/stream.ts'
+import { statusCodes } from '../broker/status.ts'
 import type { Emulator } from '../emulator.ts'
 import { startEmulator } from '../emulator.ts'
-import { statusCodes } from '../broker/status.ts'
 
 /** How long a caller waits for an answer that never comes. */
 const impatient = { timeout: 300, retry: null }

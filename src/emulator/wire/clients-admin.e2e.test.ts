@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterAll, describe, test } from 'vitest'
 import { codeOf, createPlace, createProject, Inbox } from '../../../test/support/pubsub-library.ts'
-import { startEmulator } from '../emulator.ts'
 import { statusCodes } from '../broker/status.ts'
+import { startEmulator } from '../emulator.ts'
 
 const { NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT, UNIMPLEMENTED, FAILED_PRECONDITION } = statusCodes
 

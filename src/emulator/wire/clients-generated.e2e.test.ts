@@ -8,8 +8,8 @@ import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { codeOf } from '../../../test/support/pubsub-library.ts'
 import { within } from '../../../test/support/within.ts'
-import { startEmulator } from '../emulator.ts'
 import { statusCodes } from '../broker/status.ts'
+import { startEmulator } from '../emulator.ts'
 
 type Pulled = protos.google.pubsub.v1.IStreamingPullResponse
 

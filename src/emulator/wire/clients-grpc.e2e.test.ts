@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, describe, test } from 'vitest'
 import type { CallOptions, ServiceError } from '@grpc/grpc-js'
 import { Client, compressionAlgorithms, credentials, Metadata } from '@grpc/grpc-js'
+import { statusCodes } from '../broker/status.ts'
 import { startEmulator } from '../emulator.ts'
 import { rpcs } from './schema.ts'
-import { statusCodes } from '../broker/status.ts'
 
 const emulator = await startEmulator({ port: 0 })
 afterAll(() => emulator.close())

@@ -4,8 +4,8 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, describe, test } from 'vitest'
 import { promisify } from 'node:util'
 import { codeOf, createPlace, Inbox, numbers, publishNumbers } from '../../../test/support/pubsub-library.ts'
-import { startEmulator } from '../emulator.ts'
 import { statusCodes } from '../broker/status.ts'
+import { startEmulator } from '../emulator.ts'
 
 const emulator = await startEmulator({ port: 0 })
 const { emulatorHost } = emulator

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { connectPubsub } from '#pubsub/client.ts'
-import { codeOf, createPlace, createProject, Inbox } from '../../../test/support/pubsub-library.ts'
 import type { Place } from '../../../test/support/pubsub-library.ts'
+import { codeOf, createPlace, createProject, Inbox } from '../../../test/support/pubsub-library.ts'
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts'
+import { statusCodes } from '../broker/status.ts'
 import type { Emulator } from '../emulator.ts'
 import { startEmulator } from '../emulator.ts'
-import { statusCodes } from '../broker/status.ts'
 
 /** Another one where the first one was. Nothing is kept: not a message, not even the topics. */
 async function restart(emulator: Emulator): Promise<Emulator> {

@@ -1,10 +1,10 @@
-import { ackIdFailures, ackIdRpcs } from '../faults/ack-id-faults.ts'
-import type { DeliveryTrouble, FaultInjector } from '../faults/fault-injector.ts'
 import type { SubscriptionView } from '../broker/inspection.ts'
-import type { Extent } from '../faults/rpc-faults.ts'
-import { rpcs as schemas } from './schema.ts'
 import type { StatusName } from '../broker/status.ts'
 import { invalidArgument, statusCodes } from '../broker/status.ts'
+import { ackIdFailures, ackIdRpcs } from '../faults/ack-id-faults.ts'
+import type { DeliveryFaultOptions, FaultInjector } from '../faults/fault-injector.ts'
+import type { Extent } from '../faults/rpc-faults.ts'
+import { rpcs as schemas } from './schema.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -37,8 +37,8 @@ export class FaultRoutes {
     // Each looks at its value first, and says what is then to be done: all of it is done, or nothing.
     const known: Readonly<Record<string, (value: unknown) => () => void>> = {
       deliveries: (value) => {
-        const trouble = deliveryTrouble(value)
-        return () => faults.deliveries(trouble)
+        const options = deliveryFaultOptions(value)
+        return () => faults.deliveries(options)
       },
       dropRequests: (value) => {
         const lost = strike('dropRequests', value)
@@ -143,7 +143,7 @@ function wish(fault: string, doing: () => void): (value: unknown) => () => void 
   }
 }
 
-function deliveryTrouble(value: unknown): DeliveryTrouble {
+function deliveryFaultOptions(value: unknown): DeliveryFaultOptions {
   const count = (name: string, given: unknown) => {
     if (typeof given === 'number' && given >= 0) return given
     throw invalidArgument(`deliveries.${name} must be a number, 0 or more.`)
@@ -159,5 +159,5 @@ function deliveryTrouble(value: unknown): DeliveryTrouble {
     if (check) return [name, check(name, given)]
     throw invalidArgument(`deliveries has no "${name}"; it has: ${Object.keys(checks).join(', ')}.`)
   })
-  return Object.fromEntries(checked) as DeliveryTrouble
+  return Object.fromEntries(checked) as DeliveryFaultOptions
 }

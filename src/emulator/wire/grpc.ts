@@ -12,6 +12,7 @@ import {
   status as grpcStatus,
 } from '@grpc/grpc-js'
 import type { Socket } from 'node:net'
+import { asStatusError } from '../broker/status.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import { Connections } from './connections.ts'
 import { encodedStatus } from './error-details.ts'
@@ -20,7 +21,6 @@ import { payloadTooLarge } from './request-limits.ts'
 import type { Rpcs } from './rpcs.ts'
 import type { RpcSchema } from './schema.ts'
 import { rpcs as schemas } from './schema.ts'
-import { asStatusError } from '../broker/status.ts'
 import type { StreamingPullCall } from './streaming-pull.ts'
 
 /** Of a publish request with all that is not counted: tags and lengths of 100,000 attributes, 1,000 ordering keys. */

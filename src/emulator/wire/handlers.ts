@@ -1,16 +1,16 @@
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
-import type { Clock } from '#runtime/clock.ts'
-import type { AckIdFailure, AckIdFaults } from '../faults/ack-id-faults.ts'
-import { partialFailure } from '../faults/ack-id-faults.ts'
 import type { Broker } from '../broker/broker.ts'
+import type { Clock } from '../broker/clock.ts'
 import { validName, validProject } from '../broker/names.ts'
-import { pageOf } from './pages.ts'
 import { msOf } from '../broker/proto.ts'
-import { checkAckIds, checkPublish } from './request-limits.ts'
-import { pull } from './pull.ts'
 import { changedSubscription, changedTopic, subscriptionConfig, topicConfig } from '../broker/settings.ts'
 import { invalidArgument, notFound, unimplemented } from '../broker/status.ts'
 import type { Subscription } from '../broker/subscription.ts'
+import type { AckIdFailure, AckIdFaults } from '../faults/ack-id-faults.ts'
+import { partialFailure } from '../faults/ack-id-faults.ts'
+import { pageOf } from './pages.ts'
+import { pull } from './pull.ts'
+import { checkAckIds, checkPublish } from './request-limits.ts'
 
 type v1 = typeof google.pubsub.v1
 /** The request of a method of the client library's services, by name. */

@@ -6,8 +6,8 @@ import { afterAll, describe, test } from 'vitest'
 import { Client, credentials } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import { within } from '../../../test/support/within.ts'
-import { startEmulator } from '../emulator.ts'
 import { statusCodes } from '../broker/status.ts'
+import { startEmulator } from '../emulator.ts'
 
 const emulator = await startEmulator({ port: 0, faultRoutes: true })
 afterAll(() => emulator.close())

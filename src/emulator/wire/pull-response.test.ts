@@ -6,8 +6,10 @@ import { always } from '../../../test/support/seed.ts'
 import type { Delivery } from '../broker/backlog.ts'
 import type { Outgoing } from '../broker/message.ts'
 import { newMessage } from '../broker/message.ts'
-import { types } from './schema.ts'
+import { protoRoot } from '../broker/proto.ts'
 import { encodeDeliveries } from './pull-response.ts'
+
+const PullResponse = protoRoot.lookupType('google.pubsub.v1.PullResponse')
 
 /** The client's own reader: what it makes of a response is what subscribers see. */
 const { StreamingPullResponse } = protos.google.pubsub.v1
@@ -27,7 +29,7 @@ interface Read {
 }
 
 function decoded(bytes: Buffer): Read[] {
-  const { receivedMessages } = types.PullResponse.toObject(types.PullResponse.decode(bytes), {
+  const { receivedMessages } = PullResponse.toObject(PullResponse.decode(bytes), {
     defaults: true,
     arrays: true,
     objects: true,

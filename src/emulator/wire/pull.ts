@@ -1,5 +1,5 @@
-import type { Clock } from '#runtime/clock.ts'
 import type { Delivery } from '../broker/backlog.ts'
+import type { Clock } from '../broker/clock.ts'
 import type { Consumer } from '../broker/dispatcher.ts'
 import type { StatusError } from '../broker/status.ts'
 import { invalidArgument } from '../broker/status.ts'

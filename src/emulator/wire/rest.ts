@@ -5,6 +5,8 @@ import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import type { JSONObject, JSONValue } from 'proto3-json-serializer'
 import { toProto3JSON } from 'proto3-json-serializer'
+import type { StatusName } from '../broker/status.ts'
+import { StatusError, asStatusError, invalidArgument } from '../broker/status.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import { Connections } from './connections.ts'
 import { detailsInJson } from './error-details.ts'
@@ -15,8 +17,6 @@ import { BodyReader, discardRest } from './request-body.ts'
 import type { Rpcs } from './rpcs.ts'
 import type { RpcSchema } from './schema.ts'
 import { rpcs as schemas } from './schema.ts'
-import type { StatusName } from '../broker/status.ts'
-import { StatusError, asStatusError, invalidArgument } from '../broker/status.ts'
 
 /** https://cloud.google.com/apis/design/errors#handling_errors */
 const httpCodes: Partial<Record<StatusName, number>> = {

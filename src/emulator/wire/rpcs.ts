@@ -1,6 +1,6 @@
-import type { Answer, Handler } from './handlers.ts'
-import type { RpcFaults } from '../faults/rpc-faults.ts'
 import { shuttingDown, unimplemented } from '../broker/status.ts'
+import type { RpcFaults } from '../faults/rpc-faults.ts'
+import type { Answer, Handler } from './handlers.ts'
 
 /** The unary RPCs, whichever way a call comes in. */
 export class Rpcs {

@@ -1,20 +1,6 @@
-// The service as its own proto files describe it. They come with the client library, as JSON: messages, services, and
-// the paths that each RPC has in the REST API.
-import { createRequire } from 'node:module'
-import type { INamespace, Method, Service } from 'protobufjs'
-import protobuf from 'protobufjs'
-
-const protos = createRequire(import.meta.url)('@google-cloud/pubsub/build/protos/protos.json') as INamespace
-const root = protobuf.Root.fromJSON(protos).resolveAll()
-const v1 = 'google.pubsub.v1'
-
-/** The messages that are encoded or decoded by name. */
-export const types = {
-  PubsubMessage: root.lookupType(`${v1}.PubsubMessage`),
-  PullResponse: root.lookupType(`${v1}.PullResponse`),
-  Subscription: root.lookupType(`${v1}.Subscription`),
-  Topic: root.lookupType(`${v1}.Topic`),
-}
+// The RPCs as the service's own proto files describe them, with the paths that they have in the REST API.
+import type { Method, Service, Type } from 'protobufjs'
+import { protoRoot } from '../broker/proto.ts'
 
 /** How an RPC is reached by REST; https://google.aip.dev/127 */
 export interface HttpRule {
@@ -31,15 +17,15 @@ export interface RpcSchema {
   readonly path: string
   /** `Publish` */
   readonly name: string
-  readonly request: protobuf.Type
-  readonly response: protobuf.Type
+  readonly request: Type
+  readonly response: Type
   readonly streaming: boolean
   readonly http: HttpRule | undefined
 }
 
 /** Of the services `Publisher`, `Subscriber` and `SchemaService`: all RPCs, whether we serve them or not. */
 export const rpcs: readonly RpcSchema[] = ['Publisher', 'Subscriber', 'SchemaService'].flatMap((name) => {
-  const service = root.lookupService(`${v1}.${name}`)
+  const service = protoRoot.lookupService(`google.pubsub.v1.${name}`)
   return service.methodsArray.map((method) => rpcSchema(service, method))
 })
 
@@ -47,8 +33,8 @@ function rpcSchema(service: Service, method: Method): RpcSchema {
   return {
     path: `/${service.fullName.slice(1)}/${method.name}`,
     name: method.name,
-    request: method.resolvedRequestType as protobuf.Type,
-    response: method.resolvedResponseType as protobuf.Type,
+    request: method.resolvedRequestType as Type,
+    response: method.resolvedResponseType as Type,
     streaming: method.requestStream === true,
     http: httpRule(method),
   }

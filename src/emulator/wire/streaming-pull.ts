@@ -1,17 +1,17 @@
 import type { google } from '@google-cloud/pubsub/build/protos/protos.js'
 import type { ServerDuplexStream } from '@grpc/grpc-js'
-import type { Broker } from '../broker/broker.ts'
 import type { Delivery } from '../broker/backlog.ts'
-import type { DeliveryFaults } from '../faults/delivery-faults.ts'
+import type { Broker } from '../broker/broker.ts'
 import type { Consumer } from '../broker/dispatcher.ts'
 import type { Message } from '../broker/message.ts'
 import { validName } from '../broker/names.ts'
-import { checkAckIds } from './request-limits.ts'
-import type { RpcFaults } from '../faults/rpc-faults.ts'
 import type { StatusError } from '../broker/status.ts'
 import { asStatusError, invalidArgument, statusCodes } from '../broker/status.ts'
 import type { Subscription } from '../broker/subscription.ts'
+import type { RandomDeliveryFaults } from '../faults/delivery-faults.ts'
+import type { RpcFaults } from '../faults/rpc-faults.ts'
 import { encodeDeliveries } from './pull-response.ts'
+import { checkAckIds } from './request-limits.ts'
 
 type Request = google.pubsub.v1.IStreamingPullRequest
 export type StreamingPullCall = ServerDuplexStream<Request, Uint8Array>
@@ -19,7 +19,7 @@ export type StreamingPullCall = ServerDuplexStream<Request, Uint8Array>
 interface StreamingPullParts {
   readonly broker: Broker
   readonly rpcFaults: RpcFaults
-  readonly deliveryFaults: DeliveryFaults
+  readonly deliveryFaults: RandomDeliveryFaults
 }
 
 /** One StreamingPull: first who it is, then acks, changed deadlines and signs of life, while messages flow. */
@@ -27,7 +27,7 @@ export class StreamingPull implements Consumer {
   readonly #call: StreamingPullCall
   readonly #broker: Broker
   readonly #rpcFaults: RpcFaults
-  readonly #deliveryFaults: DeliveryFaults
+  readonly #deliveryFaults: RandomDeliveryFaults
   #subscription: Subscription | undefined
   #leaseSeconds = 0
   /** From version 1 of the protocol on, a request that asks for nothing is a ping, and is answered. */

@@ -7,9 +7,9 @@ import { text } from 'node:stream/consumers'
 import { afterAll, describe, test } from 'vitest'
 import { Client, credentials } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
+import { statusCodes } from '../broker/status.ts'
 import type { Emulator } from '../emulator.ts'
 import { startEmulator } from '../emulator.ts'
-import { statusCodes } from '../broker/status.ts'
 
 const emulator = await startEmulator({ port: 0, faultRoutes: true })
 afterAll(() => emulator.close())
