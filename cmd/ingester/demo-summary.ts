@@ -1,4 +1,4 @@
-import type { DemoResult } from '#app/demo.ts'
+import type { DemoResult } from '#demo/run.ts'
 import type { Count } from './demo-counts.ts'
 import { meanings, share } from './demo-counts.ts'
 import { table } from './table.ts'

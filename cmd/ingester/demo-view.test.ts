@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
-import type { DemoProgress } from '#app/demo.ts'
+import type { DemoProgress } from '#demo/run.ts'
 import type { Look } from './demo-view.ts'
 import { liveView } from './demo-view.ts'
 

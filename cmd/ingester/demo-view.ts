@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { DemoProgress, RunningDemo } from '#app/demo.ts'
+import type { DemoProgress, RunningDemo } from '#demo/run.ts'
 import type { Count } from './demo-counts.ts'
 import { meanings, share } from './demo-counts.ts'
 import type { Line } from './fit.ts'

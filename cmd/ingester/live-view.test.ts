@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { onTestFinished, test, vi } from 'vitest'
-import type { DemoProgress } from '#app/demo.ts'
+import type { DemoProgress } from '#demo/run.ts'
 import { LiveView } from './live-view.ts'
 import type { View } from './screen.ts'
 

@@ -1,4 +1,4 @@
-import type { DemoProgress, RunningDemo } from '#app/demo.ts'
+import type { DemoProgress, RunningDemo } from '#demo/run.ts'
 import { liveView } from './demo-view.ts'
 import type { Talk } from './talk.ts'
 

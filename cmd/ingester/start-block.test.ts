@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import type { RunningDemo } from '#app/demo.ts'
+import type { RunningDemo } from '#demo/run.ts'
 import type { RunningService } from '#app/serve.ts'
 import { configOf } from '#config/config.ts'
 import { demoBlock, runBlock } from './start-block.ts'

@@ -1,4 +1,4 @@
-import type { DemoOptions, RunningDemo } from '#app/demo.ts'
+import type { DemoOptions, RunningDemo } from '#demo/run.ts'
 import type { RunningService } from '#app/serve.ts'
 import { writeDuration } from '#config/values.ts'
 import { version } from '#runtime/version.ts'

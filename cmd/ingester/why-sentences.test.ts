@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import type { Answer, WatermarkFound, Whereabouts } from '#app/why.ts'
+import type { Answer, WatermarkFound, Whereabouts } from '#dead-letters/why.ts'
 import { sentences } from './why-sentences.ts'
 
 const nowMs = Date.UTC(2026, 10, 21, 10, 0, 3)

@@ -1,5 +1,5 @@
 import { withEnvFile } from './next-command.ts'
-import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#app/why.ts'
+import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#dead-letters/why.ts'
 import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 

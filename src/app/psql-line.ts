@@ -1,14 +1,8 @@
 import type { Config } from '#config/config.ts'
 import { addressOf, shellWord } from '#core/fix.ts'
-import { serviceName } from '#stack/service-file.ts'
 
 /** A line for a shell that opens the database; psql asks for the password, which is nobody's to print. */
 export function psqlLine({ host, port, user, database, sslMode }: Config['postgres']): string {
   const where = `${addressOf(host, port)}/${encodeURIComponent(database)}?sslmode=${sslMode}`
   return `psql ${shellWord(`postgres://${encodeURIComponent(user)}@${where}`)}`
-}
-
-/** One that opens a stack's database. The password is in a file: every user of the machine can list arguments. */
-export function stackPsqlLine(serviceFile: string): string {
-  return `PGSERVICEFILE=${shellWord(serviceFile)} psql service=${serviceName}`
 }

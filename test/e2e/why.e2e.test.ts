@@ -1,7 +1,7 @@
 // `bin/ingester why` as a user meets it: one system, an ingester that runs, and a key for each thing to be found.
 import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
-import type { Whereabouts } from '#app/why.ts'
+import type { Whereabouts } from '#dead-letters/why.ts'
 import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { pasteable } from '#app/pasteable.ts'
+import { renderFixes } from '#doctor/render-fixes.ts'
 import type { Finding } from '#core/finding.ts'
 import { projectDir } from './program.ts'
 
 /** A finding's fix as it is printed where all variables come from the environment. */
 export function printed({ fixes }: Finding): string {
-  return pasteable(fixes, { envFile: undefined, own: {}, environment: {} })
+  return renderFixes(fixes, { envFile: undefined, own: {}, environment: {} })
 }
 
 /** Types a fix's lines for psql into it: comments do nothing, a statement ends with its line. */

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import type { DeadLetterStatus, Preview, Selection } from '#app/dead-letters.ts'
+import type { DeadLetterStatus, Preview, Selection } from '#dead-letters/dead-letters.ts'
 import { loadDatabaseConfig, loadRedriveConfig } from '#config/config.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
@@ -144,7 +144,7 @@ function selectionOf({ pipeline, reason: reasons, status, since: sinceMs, ids, l
 }
 
 async function list({ status, limit = shown, json, envFile, ...rest }: Filters): Promise<void> {
-  const { listLetters } = await import('#app/dead-letters.ts')
+  const { listLetters } = await import('#dead-letters/dead-letters.ts')
   const { pipeline, reason: reasons, since: sinceMs, ids } = rest
   const wanted = status === 'all' ? undefined : status
   const filter = { pipeline, reasons, status: wanted, sinceMs, ids }
@@ -158,7 +158,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
 }
 
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
-  const { showLetter } = await import('#app/dead-letters.ts')
+  const { showLetter } = await import('#dead-letters/dead-letters.ts')
   const shownLetter = await showLetter(loadDatabaseConfig(envFile), id)
   const letter = { ...shownLetter, next: shownLetter.next.map((line) => withEnvFile(line, envFile)) }
   const { dataAsText, letterView } = await import('../dead-letter-view.ts')
@@ -169,7 +169,7 @@ async function show(id: number, { envFile, json }: Filters): Promise<void> {
 
 async function redrive(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
-  const { previewRedrive, redriveLetters } = await import('#app/redrive.ts')
+  const { previewRedrive, redriveLetters } = await import('#dead-letters/redrive.ts')
   const config = loadRedriveConfig(options.envFile)
   const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
   const { Talk } = await import('../talk.ts')
@@ -217,7 +217,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
 
 async function discard(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
-  const { discardLetters, previewLetters } = await import('#app/dead-letters.ts')
+  const { discardLetters, previewLetters } = await import('#dead-letters/dead-letters.ts')
   const config = loadDatabaseConfig(options.envFile)
   const selection = selectionOf(options)
   const { Talk } = await import('../talk.ts')

@@ -55,7 +55,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(options: Options): Promise<number> {
-  const { runDemo } = await import('#app/demo.ts')
+  const { runDemo } = await import('#demo/run.ts')
   const { summaryView, verdictLines } = await import('../demo-summary.ts')
   const { demoBlock } = await import('../start-block.ts')
   const { LiveView } = await import('../live-view.ts')

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { Command } from 'commander'
-import type { DoctorReport, ReportedCheck } from '#app/doctor.ts'
+import { exitCode } from '#app/exit-code.ts'
+import type { DoctorReport, ReportedCheck } from '#doctor/diagnose.ts'
 
 interface Options {
   readonly envFile?: string
@@ -27,12 +28,13 @@ Below each ! and ✗ stands what to paste. Exit 0 without ✗, else 4; 2 where t
 }
 
 async function doctor({ envFile, json }: Options): Promise<void> {
-  const { diagnose } = await import('#app/doctor.ts')
-  const { report, exitCode } = await diagnose(envFile)
+  const { diagnose } = await import('#doctor/diagnose.ts')
+  const { report, isConfigured } = await diagnose(envFile)
   const text = json ? JSON.stringify(report) : rendered(report)
   if (!json) console.error(summary(report))
   // What is frozen may still hold connections, which nobody waits for.
-  process.stdout.write(`${text}\n`, () => process.exit(exitCode))
+  const code = report.ok ? exitCode.done : isConfigured ? exitCode.checkFailed : exitCode.usage
+  process.stdout.write(`${text}\n`, () => process.exit(code))
 }
 
 const marks = {

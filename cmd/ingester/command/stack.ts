@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
-import type { StackStatus } from '#app/stack-status.ts'
+import type { StackStatus } from '#dev-stack/status.ts'
 import { processEnvironment } from '#config/environment.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -52,7 +52,7 @@ export function stackCommand(): Command {
 }
 
 async function up({ detach, write, json }: UpOptions): Promise<void> {
-  const { checkEnvFile, envLines, withoutPasswords, writeEnvFile } = await import('#app/env-file.ts')
+  const { checkEnvFile, envLines, withoutPasswords, writeEnvFile } = await import('#dev-stack/env-file.ts')
   const environment = processEnvironment()
   const say = (line: string) => console.error(line)
   const tell = (status: StackStatus) => {
@@ -62,12 +62,12 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
   }
   if (write) await checkEnvFile(write)
   if (detach) {
-    const { stackUpDetached } = await import('#app/stack-background.ts')
+    const { stackUpDetached } = await import('#dev-stack/background.ts')
     const status = await stackUpDetached(environment, say)
     if (write) await writeEnvFile(write, status.env)
     return tell(status)
   }
-  const { stackUp } = await import('#app/stack.ts')
+  const { stackUp } = await import('#dev-stack/up.ts')
   // What it started is ended by the end of this process, however that comes.
   using signals = stopSignals(
     () => say('stopping; once more to leave now'),
@@ -87,7 +87,7 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
 }
 
 async function down(): Promise<void> {
-  const { stackDown } = await import('#app/stack-background.ts')
+  const { stackDown } = await import('#dev-stack/background.ts')
   const there = await stackDown(processEnvironment())
   console.error(there ? 'ended' : 'there is no stack of this folder in the background')
 }
@@ -95,8 +95,8 @@ async function down(): Promise<void> {
 async function status({ serviceFile, write, owner, json }: StatusOptions, command: Command): Promise<void> {
   if (owner && !write)
     command.error('error: --owner needs --write <file>: it says whose variables are written there')
-  const { stacksOf } = await import('#app/stack-background.ts')
-  const { endedServices } = await import('#app/stack-status.ts')
+  const { stacksOf } = await import('#dev-stack/background.ts')
+  const { endedServices } = await import('#dev-stack/status.ts')
   const [found, other] = await stacksOf(processEnvironment())
   if (!found) {
     console.error('no stack of this folder is running: start one with `bin/ingester stack up --detach`')
@@ -114,7 +114,7 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
     process.exitCode = exitCode.checkFailed
   }
   if (write) {
-    const { writeEnvFile } = await import('#app/env-file.ts')
+    const { writeEnvFile } = await import('#dev-stack/env-file.ts')
     await writeEnvFile(write, owner ? found.ownerEnv : found.env)
     console.error(`the variables of ${whose(found)} are written to ${write}`)
   }

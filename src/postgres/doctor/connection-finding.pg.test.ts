@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chown, copyFile, chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { pasteable } from '#app/pasteable.ts'
+import { renderFixes } from '#doctor/render-fixes.ts'
 import type { Finding } from '#core/finding.ts'
 import { scans } from '#pipeline/scans.ts'
 import { startPostgres } from '#stack/postgres.ts'
@@ -75,7 +75,7 @@ test('another machine is not reached: where its address comes from, and not the 
   const environment = { INGESTER_POSTGRES_HOST: 'db.example', INGESTER_POSTGRES_PORT: '5432' }
   const own = { INGESTER_POSTGRES_PORT: '5432' }
   assert.match(
-    pasteable(there.fixes, { envFile: 'x.env', own, environment }),
+    renderFixes(there.fixes, { envFile: 'x.env', own, environment }),
     /^# look that db\.example:5432 is right, .*_HOST \(in x\.env\) and \w+_PORT \(from the environment, which goes before x\.env\)$/,
   )
 })

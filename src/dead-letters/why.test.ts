@@ -6,7 +6,7 @@ import { scans } from '#pipeline/scans.ts'
 import type { StoredDeadLetter } from '#postgres/read-dead-letters.ts'
 import { json, limits, nested } from '../../test/support/scan-message.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
-import { deadLettersOf } from './dead-letters-of-key.ts'
+import { deadLettersOf } from './search-by-key.ts'
 import { keyNamed } from '#connect/pipelines.ts'
 import { answer } from './why.ts'
 

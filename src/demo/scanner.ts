@@ -3,8 +3,8 @@ import { sleep, systemClock } from '#runtime/clock.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { ensureTopic } from '#pubsub/admin.ts'
 import { publish } from '#pubsub/publisher.ts'
-import type { GeneratedMessage, Mixture } from '#demo/scan-generator.ts'
-import { ScanGenerator } from '#demo/scan-generator.ts'
+import type { GeneratedMessage, Mixture } from './scan-generator.ts'
+import { ScanGenerator } from './scan-generator.ts'
 
 export interface ScannerOptions extends Mixture {
   readonly projectId: string

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
-import type { StackStatus } from './stack-status.ts'
+import type { StackStatus } from './status.ts'
 
 export function envLines(env: StackStatus['env']): string[] {
   return Object.entries(env).map(([name, value]) => `${name}=${value}`)

@@ -6,7 +6,7 @@ import type { Fix } from '#core/fix.ts'
 import { shellWord } from '#core/fix.ts'
 
 /** Where variables come from, and so where a fix has to go to take effect. */
-export interface Surroundings {
+export interface ConfigOrigins {
   readonly envFile: string | undefined
   /** The process's own, which goes before the file. */
   readonly own: Environment
@@ -18,32 +18,32 @@ export interface Surroundings {
  * Where a secret that a server refuses was read, since that may not be the place that was changed; empty where none is
  * set. The file's time tells whether a rotation has reached this machine.
  */
-export function secretOrigin(name: string, surroundings: Surroundings): string {
-  const { environment } = surroundings
+export function secretOrigin(name: string, origins: ConfigOrigins): string {
+  const { environment } = origins
   const url = name.replace(/_PASSWORD$/, '_URL')
   const from = [name, `${name}_FILE`, url, `${url}_FILE`].find((one) => environment[one] !== undefined)
   if (from === undefined) return ''
   const path = from.endsWith('_FILE') ? environment[from] : undefined
   const changedAt = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mtime
-  return `; it was read from ${origin(from, surroundings)}${changedAt ? `, a file last changed ${changedAt.toISOString()}` : ''}`
+  return `; it was read from ${origin(from, origins)}${changedAt ? `, a file last changed ${changedAt.toISOString()}` : ''}`
 }
 
 /** The text to paste into a shell: whole lines, below a comment where they are for something else. */
-export function pasteable(fixes: readonly Fix[], surroundings: Surroundings): string {
+export function renderFixes(fixes: readonly Fix[], origins: ConfigOrigins): string {
   const lines: string[] = []
   let elsewhere = false
   for (const fix of fixes) {
     if (elsewhere && !isElsewhere(fix)) lines.push('# then in the shell')
     elsewhere = isElsewhere(fix)
-    lines.push(...linesOf(fix, surroundings))
+    lines.push(...linesOf(fix, origins))
   }
   return lines.join('\n')
 }
 
 const isElsewhere = ({ kind }: Fix) => kind === 'sql' || kind === 'file'
 
-function linesOf(fix: Fix, surroundings: Surroundings): readonly string[] {
-  const { envFile } = surroundings
+function linesOf(fix: Fix, origins: ConfigOrigins): readonly string[] {
+  const { envFile } = origins
   switch (fix.kind) {
     case 'shell':
       return fix.lines
@@ -52,19 +52,19 @@ function linesOf(fix: Fix, surroundings: Surroundings): readonly string[] {
         ? ["# as the tables' owner, whose variables are in owner.env", withFile(fix.command, 'owner.env')]
         : [withFile(fix.command, envFile)]
     case 'stack':
-      return stackLines(surroundings)
+      return stackLines(origins)
     case 'remark':
       return [
-        `# ${[fix.text, fix.names.map((name) => origin(name, surroundings)).join(' and ')].join(' ')}`.trimEnd(),
+        `# ${[fix.text, fix.names.map((name) => origin(name, origins)).join(' and ')].join(' ')}`.trimEnd(),
       ]
     case 'sql':
       return [`-- in psql, as ${fix.as}`, ...fix.lines]
     case 'file':
       return [`# add to ${fix.file}:`, ...fix.lines]
     case 'setting':
-      return settingLines(fix.values, surroundings)
+      return settingLines(fix.values, origins)
     case 'secret':
-      return secretLines(fix.name, surroundings)
+      return secretLines(fix.name, origins)
   }
 }
 
@@ -72,10 +72,10 @@ function withFile(command: string, envFile: string | undefined): string {
   return `bin/ingester ${command}${envFile === undefined ? '' : ` --env-file ${shellWord(envFile)}`}`
 }
 
-const isOwn = (name: string, { envFile, own }: Surroundings) =>
+const isOwn = (name: string, { envFile, own }: ConfigOrigins) =>
   envFile === undefined || own[name] !== undefined
 
-function origin(name: string, { envFile, own, environment }: Surroundings): string {
+function origin(name: string, { envFile, own, environment }: ConfigOrigins): string {
   if (environment[name] === undefined) return `${name} (not set)`
   if (own[name] === undefined) return `${name} (in ${envFile})`
   return `${name} (from the environment${envFile === undefined ? '' : `, which goes before ${envFile}`})`
@@ -98,8 +98,8 @@ const contradicting = Object.fromEntries(
 )
 
 /** They are added to the file that is in use, where the last assignment holds: `--write` would replace all of it. */
-function stackLines(surroundings: Surroundings): string[] {
-  const { envFile, own } = surroundings
+function stackLines(origins: ConfigOrigins): string[] {
+  const { envFile, own } = origins
   const inTheWay = Object.keys(own).filter((name) => ofStack.test(name))
   const unset = inTheWay.length > 0 ? [`unset ${inTheWay.join(' ')}`] : []
   const head = (file: string) =>
@@ -112,12 +112,12 @@ function stackLines(surroundings: Surroundings): string[] {
     head(envFile),
     `(echo; bin/ingester stack up --detach) >> ${shellWord(envFile)}`,
     ...unset,
-    ...settingLines(contradicting, { ...surroundings, own: {} }),
+    ...settingLines(contradicting, { ...origins, own: {} }),
   ]
 }
 
-function settingLines(values: Readonly<Record<string, string>>, surroundings: Surroundings): string[] {
-  const { envFile, environment } = surroundings
+function settingLines(values: Readonly<Record<string, string>>, origins: ConfigOrigins): string[] {
+  const { envFile, environment } = origins
   const file = shellWord(envFile ?? '')
   const wanted = Object.entries(values)
   const set = wanted.filter(([, value]) => value !== '')
@@ -125,7 +125,7 @@ function settingLines(values: Readonly<Record<string, string>>, surroundings: Su
   const removed = wanted
     .filter(([name, value]) => value === '' && environment[name] !== undefined)
     .map(([name]) => name)
-  const isHere = (name: string) => isOwn(name, surroundings)
+  const isHere = (name: string) => isOwn(name, origins)
   const assignments = set
     .filter(([name]) => !isHere(name))
     .map(([name, value]) => shellWord(`${name}=${inQuotes(value)}`))
@@ -151,27 +151,27 @@ function inQuotes(value: string): string {
 }
 
 /** A path that may be the secret itself is given up in favour of the variable. */
-function secretLines(name: string, surroundings: Surroundings): string[] {
+function secretLines(name: string, origins: ConfigOrigins): string[] {
   const variable = `${name}_FILE`
-  const { [variable]: path, ...environment } = surroundings.environment
-  if (path === undefined || isPlainPath(path)) return [secretLine(name, surroundings)]
-  const removed = settingLines({ [variable]: '' }, surroundings)
-  return [...removed, secretLine(name, { ...surroundings, environment })]
+  const { [variable]: path, ...environment } = origins.environment
+  if (path === undefined || isPlainPath(path)) return [secretLine(name, origins)]
+  const removed = settingLines({ [variable]: '' }, origins)
+  return [...removed, secretLine(name, { ...origins, environment })]
 }
 
 /**
  * Asks for it without showing it, in bash and zsh alike, and puts it where it is looked for. All in one line: what is
  * pasted below would be read as the secret.
  */
-function secretLine(name: string, surroundings: Surroundings): string {
-  const { envFile, environment } = surroundings
+function secretLine(name: string, origins: ConfigOrigins): string {
+  const { envFile, environment } = origins
   const ask = (variable: string) => `printf '${name}: '; read -rs ${variable}`
   const file = environment[`${name}_FILE`]
   if (file !== undefined) {
     const write = `mkdir -p ${shellWord(dirname(file))} && printf %s "$SECRET" > ${shellWord(file)}`
     return `${ask('SECRET')}; (umask 077; ${write}); unset SECRET`
   }
-  if (isOwn(name, surroundings) || envFile === undefined) return `${ask(name)}; export ${name}`
+  if (isOwn(name, origins) || envFile === undefined) return `${ask(name)}; export ${name}`
   // `[^`: an interactive bash takes `[!A` for a command of its history.
   const quote = `case $SECRET in *\\'*\\\`*|*\\\`*\\'*) Q='"' ;; *\\'*) Q='\`' ;; *[^A-Za-z0-9_@%+=:,./-]*) Q="'" ;; *) Q= ;; esac`
   const others = `REST=$(sed -E '${assignmentOf(name)}d' ${shellWord(envFile)})`

@@ -7,11 +7,11 @@ import { serveControl } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import type { Stack, StackOptions } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
-import { clearLog, placeFor, placing } from './stack-place.ts'
-import type { StackStatus } from './stack-status.ts'
-import { statusTeller } from './stack-status.ts'
-import { makeSubscription } from './stack-subscription.ts'
-import { makeTables } from './stack-tables.ts'
+import { clearLog, placeFor, placing } from './place.ts'
+import type { StackStatus } from './status.ts'
+import { statusTeller } from './status.ts'
+import { makeSubscription } from './subscription.ts'
+import { makeTables } from './tables.ts'
 
 export interface StackUpOptions {
   readonly environment: Environment

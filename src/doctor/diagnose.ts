@@ -16,9 +16,8 @@ import {
   redisTtlFinding,
 } from './combination-findings.ts'
 import { readConfig } from './config-findings.ts'
-import { exitCode } from './exit-code.ts'
-import type { Surroundings } from './pasteable.ts'
-import { pasteable, secretOrigin } from './pasteable.ts'
+import type { ConfigOrigins } from './render-fixes.ts'
+import { renderFixes, secretOrigin } from './render-fixes.ts'
 import { migrationsDir } from '#runtime/project.ts'
 import { version } from '#runtime/version.ts'
 
@@ -39,7 +38,8 @@ export interface DoctorReport {
 
 export interface Diagnosis {
   readonly report: DoctorReport
-  readonly exitCode: number
+  /** The configuration can be used: the rest has been looked at. */
+  readonly isConfigured: boolean
 }
 
 /** Each server's checks have time limits of their own; this is for what they do not foresee. */
@@ -47,7 +47,7 @@ const limitMs = 8000
 
 /** Looks at all that the service needs and changes nothing. It takes less than ten seconds, whatever is frozen. */
 export async function diagnose(envFile: string | undefined): Promise<Diagnosis> {
-  const { findings, surroundings, usable } = readConfig(envFile)
+  const { findings, origins, usable } = readConfig(envFile)
   const all = [
     ...programFindings(process.versions.node),
     ...findings,
@@ -58,18 +58,17 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
   const checks = all.map(({ name, status, detail, fixes }) => ({
     name,
     status,
-    detail: usable ? withOrigin(detail, fixes, surroundings) : detail,
-    ...(fixes.length > 0 ? { fix: pasteable(fixes, surroundings) } : {}),
+    detail: usable ? withOrigin(detail, fixes, origins) : detail,
+    ...(fixes.length > 0 ? { fix: renderFixes(fixes, origins) } : {}),
   }))
   const isOk = checks.every(({ status }) => status !== 'failed')
-  const code = isOk ? exitCode.done : usable ? exitCode.checkFailed : exitCode.usage
-  return { report: { checks, ok: isOk }, exitCode: code }
+  return { report: { checks, ok: isOk }, isConfigured: usable !== undefined }
 }
 
 /** A server's refusal of a password says more with the place that it was read from. */
-function withOrigin(detail: string, fixes: readonly Fix[], surroundings: Surroundings): string {
+function withOrigin(detail: string, fixes: readonly Fix[], origins: ConfigOrigins): string {
   const [first] = fixes
-  return first?.kind === 'secret' ? `${detail}${secretOrigin(first.name, surroundings)}` : detail
+  return first?.kind === 'secret' ? `${detail}${secretOrigin(first.name, origins)}` : detail
 }
 
 const leastNodeMajor = 24

@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
 import type { Row } from '#core/pipeline.ts'
-import type { Scan } from '#demo/scan.ts'
-import type { Evidence } from '#demo/verdict.ts'
+import type { Scan } from './scan.ts'
+import type { Evidence } from './verdict.ts'
 import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import { pipelineNamed } from '#connect/pipelines.ts'
 

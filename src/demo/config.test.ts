@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { demoConfig } from './demo-config.ts'
+import { demoConfig } from './config.ts'
 
 const addresses = {
   emulatorHost: '127.0.0.1:8085',

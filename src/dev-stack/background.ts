@@ -10,9 +10,9 @@ import { UnreachableError } from '#core/failure.ts'
 import { askStatus, askToStop } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import { openPlace } from '#stack/control-place.ts'
-import { logOf, placeFor, placing } from './stack-place.ts'
-import type { StackStatus } from './stack-status.ts'
-import { endedServices } from './stack-status.ts'
+import { logOf, placeFor, placing } from './place.ts'
+import type { StackStatus } from './status.ts'
+import { endedServices } from './status.ts'
 
 /**
  * Starts a stack in the background, or finds the one that runs; one that has lost a service is replaced. It goes on

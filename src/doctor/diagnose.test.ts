@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { programFindings, within } from './doctor.ts'
+import { programFindings, within } from './diagnose.ts'
 import { version } from '#runtime/version.ts'
 
 test('the versions of the ingester and of Node.js; one that is too old is a failure', () => {

@@ -11,14 +11,14 @@ import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { remark, secret, setting, shell, shellWord } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'
-import type { Surroundings } from './pasteable.ts'
+import type { ConfigOrigins } from './render-fixes.ts'
 import { pipelineNamed, pipelineNames } from '#connect/pipelines.ts'
 
 const name = 'configuration'
 
 export interface ConfigReading {
   readonly findings: readonly Finding[]
-  readonly surroundings: Surroundings
+  readonly origins: ConfigOrigins
   /** Undefined where it is wrong. */
   readonly usable: { readonly config: Config; readonly pipeline: Pipeline } | undefined
 }
@@ -36,27 +36,27 @@ export function readConfig(envFile: string | undefined): ConfigReading {
       : remark(`make ${quoted(envFile ?? '')} a file of lines NAME=value, in UTF-8, that this user can read`)
     return {
       findings: [failed(name, fault, fix)],
-      surroundings: { envFile, own, environment: own },
+      origins: { envFile, own, environment: own },
       usable: undefined,
     }
   }
   const { environment, ...circumstances } = sources
-  const surroundings = { envFile, own, environment }
-  const unknown = (warnings: readonly string[]) => warnings.map((one) => unknownFinding(one, surroundings))
+  const origins = { envFile, own, environment }
+  const unknown = (warnings: readonly string[]) => warnings.map((one) => unknownFinding(one, origins))
   try {
     const { config, warnings } = configOf(environment, { ...circumstances, pipelines: pipelineNames })
     const pipeline = pipelineNamed(config.pipeline)
     const from = envFile === undefined ? 'from the environment' : `from the environment and ${envFile}`
     return {
       findings: [ok(name, `every variable is right, ${from}`), ...unknown(warnings)],
-      surroundings,
+      origins,
       usable: { config, pipeline },
     }
   } catch (error) {
     const faults = faultsOf(error)
     const warnings = error instanceof ConfigFault ? error.warnings : []
-    const findings = faults.map((fault) => failed(name, fault, fixOf(fault, sources, surroundings)))
-    return { findings: [...findings, ...unknown(warnings)], surroundings, usable: undefined }
+    const findings = faults.map((fault) => failed(name, fault, fixOf(fault, sources, origins)))
+    return { findings: [...findings, ...unknown(warnings)], origins, usable: undefined }
   }
 }
 
@@ -69,7 +69,7 @@ function faultsOf(error: unknown): readonly string[] {
 const variable = /\b(?:INGESTER|PUBSUB)_[A-Z_]+\b/g
 
 /** The value that the fault itself proposes, or the default: that of the first variable, if that is enough. */
-function fixOf(fault: string, sources: Sources, surroundings: Surroundings): Fix {
+function fixOf(fault: string, sources: Sources, origins: ConfigOrigins): Fix {
   const { faults: ofFile, environment } = sources
   if (ofFile.includes(fault)) return remark(`change that line: ${fault.replace(/^[^;]*; /, '')}`)
   const [, missing, example] = /^(\w+) is not set; for example \w+=(.*)$/.exec(fault) ?? []
@@ -79,7 +79,7 @@ function fixOf(fault: string, sources: Sources, surroundings: Surroundings): Fix
   const [, ofSecret] = /^(INGESTER_(?:POSTGRES|REDIS)_(?:PASSWORD|URL))(?:_FILE|:| has)/.exec(fault) ?? []
   if (ofSecret !== undefined) return secret(ofSecret)
   const [, wrong, meant] = /^(\w+): .*; a URL belongs in (\w+)/.exec(fault) ?? []
-  if (wrong !== undefined && meant !== undefined) return shell(renamed(wrong, meant, surroundings))
+  if (wrong !== undefined && meant !== undefined) return shell(renamed(wrong, meant, origins))
   const [first = '', ...more] = new Set(fault.match(variable))
   const candidates = [[first], [first, ...more]].map((names) =>
     Object.fromEntries(names.map((one) => [one, (isVariable(one) && rightValue(one)) || ''])),
@@ -100,16 +100,16 @@ function isStill(fault: string, environment: Environment, { places }: Sources): 
 }
 
 /** Perhaps a slip of the pen: then it is renamed where it stands. Else it goes. */
-function unknownFinding(text: string, surroundings: Surroundings): Finding {
+function unknownFinding(text: string, origins: ConfigOrigins): Finding {
   const [wrong] = /^\w+/.exec(text) ?? []
   if (wrong === undefined) return warning('unknown variable', text, remark('take it out of the environment'))
   const meant = nearest(wrong)
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`
-  return warning('unknown variable', `${text}${hint}`, shell(renamed(wrong, meant, surroundings)))
+  return warning('unknown variable', `${text}${hint}`, shell(renamed(wrong, meant, origins)))
 }
 
 /** Gives a variable its right name where it stands; without one it is removed. */
-function renamed(wrong: string, meant: string | undefined, { envFile, own }: Surroundings): string {
+function renamed(wrong: string, meant: string | undefined, { envFile, own }: ConfigOrigins): string {
   const inShell = meant === undefined ? `unset ${wrong}` : `export ${meant}="$${wrong}"; unset ${wrong}`
   const change = meant === undefined ? `/${wrong} *=/d` : `s/${wrong} *=/${meant}=/`
   const isOwn = own[wrong] !== undefined || envFile === undefined

@@ -3,7 +3,7 @@ import { test } from 'vitest'
 import { freePort, host, reach } from '#stack/ports.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { startSystem } from '../../test/support/system.ts'
-import { DemoFleet } from './demo-fleet.ts'
+import { DemoFleet } from './fleet.ts'
 
 test('when one ingester does not start, those that did are stopped', async () => {
   await using system = await startSystem()
