@@ -5,6 +5,7 @@ import { test } from 'vitest'
 import { projectDir } from '../support/program.ts'
 
 interface Entry {
+  readonly version?: string
   readonly integrity?: string
   readonly resolved?: string
   readonly optionalDependencies?: Readonly<Record<string, string>>
@@ -42,4 +43,12 @@ test('the lock file names no registry: each machine takes packages from its own'
     entries.filter(([, { resolved }]) => resolved !== undefined),
     [],
   )
+})
+
+// Vitest would take Vite 8 as well, whose optional packages npm 10 does not find in a lock file of npm 11.
+test('Vite is of version 7, everywhere', () => {
+  const versions = entries
+    .filter(([path]) => /(^|\/)node_modules\/vite$/.test(path))
+    .map(([, one]) => one.version)
+  assert.match(versions.join(), /^7\.\d+\.\d+$/)
 })
