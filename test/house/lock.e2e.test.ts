@@ -1,5 +1,5 @@
-// What only npm can say of the lock file. npm 10 completes optional packages and peers by rules of its own, and refuses
-// a lock file in which it misses one, as npm 11 writes it for Vite 8.
+// What only npm can say of the lock file: npm 10 completes optional packages and peers by rules of its own, and refuses
+// a lock file of npm 11 in which it misses one.
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -45,7 +45,7 @@ test('the lock file names no registry: each machine takes packages from its own'
   )
 })
 
-// Vitest would take Vite 8 as well, whose optional packages npm 10 does not find in a lock file of npm 11.
+// Vitest would take Vite 8 as well, with which npm 10 has refused the lock file that npm 11 wrote.
 test('Vite is of version 7, everywhere', () => {
   const versions = entries
     .filter(([path]) => /(^|\/)node_modules\/vite$/.test(path))

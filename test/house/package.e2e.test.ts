@@ -1,0 +1,116 @@
+// The package as its users get it: packed, laid out in an empty folder as npm does, and run from there. Beside it lie
+// only what its package.json depends on, as links to this project's own copies: nothing is fetched.
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Program } from '../support/program.ts'
+import { projectDir, startProgram } from '../support/program.ts'
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly bin: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly optionalDependencies: Readonly<Record<string, string>>
+}
+
+const run = promisify(execFile)
+const folder = await mkdtemp(join(tmpdir(), 'package-'))
+const modules = join(folder, 'node_modules')
+const command = join(modules, '.bin/ingester')
+let installed: string
+let manifest: Manifest
+
+beforeAll(async () => {
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: projectDir })
+  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [{ filename: string }]
+  manifest = JSON.parse(await readFile(join(projectDir, 'package.json'), 'utf8')) as Manifest
+  installed = join(modules, manifest.name)
+  await mkdir(installed, { recursive: true })
+  await run('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed])
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
+    await link(join(projectDir, 'node_modules', name), join(modules, name))
+  }
+  await link(join(installed, manifest.bin['ingester'] ?? ''), command)
+  // For whoever of Node.js's versions runs this, PATH has it as `node`.
+  await link(process.execPath, join(folder, 'bin/node'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function link(to: string, from: string): Promise<void> {
+  await mkdir(dirname(from), { recursive: true })
+  await symlink(to, from)
+}
+
+/** Starts the installed command in the user's folder. */
+function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  const PATH = `${join(folder, 'bin')}:${process.env['PATH']}`
+  return startProgram(command, args, { cwd: folder, env: { PATH, XDG_RUNTIME_DIR: folder, ...env } })
+}
+
+async function outcome(args: readonly string[], env?: Readonly<Record<string, string>>) {
+  await using program = start(args, env)
+  return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
+}
+
+test('it holds what users need: JavaScript with types and source maps, migrations, README and licence', async () => {
+  const entries = await readdir(installed, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1))
+  const compiled = files.filter((file) => file.startsWith('dist/') && file.endsWith('.js'))
+  expect(compiled).toContain('dist/cmd/ingester/main.js')
+  const ofCompiled = compiled.flatMap((file) => [file, `${file}.map`, file.replace(/\.js$/, '.d.ts')])
+  const others = files.filter((file) => !ofCompiled.includes(file)).sort()
+  const migrations = await readdir(join(projectDir, 'db/migrations'))
+  expect(others).toEqual([
+    'LICENSE',
+    'README.md',
+    'bin/ingester.cjs',
+    ...['bash', 'lookup', 'zsh'].map((name) => `dist/cmd/ingester/completion/${name}.sh`),
+    ...migrations.sort().map((name) => `dist/db/migrations/${name}`),
+    'dist/package.json',
+    'dist/src/redis/protocol.lua',
+    'package.json',
+  ])
+  expect(files.filter((file) => /(^|\/)(test|bench|tools)\/|\.test\./.test(file))).toEqual([])
+})
+
+test('the demo converges', async () => {
+  const { code, out, talk } = await outcome(['demo', '--for', '3s', '--json'])
+  expect(code, talk).toBe(0)
+  const [summary] = out.trim().split('\n').slice(-1)
+  expect(JSON.parse(summary ?? '')).toMatchObject({ converged: true, outstanding: 0 })
+})
+
+test('what it reads by its path is there: version, migrations, completion scripts, itself for a stack in the background', async () => {
+  expect(await outcome(['--version'])).toMatchObject({ code: 0, out: `${manifest.version}\n` })
+  expect(await outcome(['completion', 'zsh'])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^#compdef ingester/),
+  })
+  try {
+    const up = await outcome(['stack', 'up', '--detach'])
+    expect(up.code, up.talk).toBe(0)
+    await outcome(['stack', 'status', '--write', 'owner.env', '--owner'])
+    const { code, out, talk } = await outcome(['migrate', 'status', '--json', '--env-file', 'owner.env'])
+    expect(code, talk).toBe(0)
+    expect(out).toContain('create_scan_results_table')
+  } finally {
+    expect((await outcome(['stack', 'down'])).code).toBe(0)
+  }
+})
+
+test('a Node.js that is too old is told which one is needed, in syntax that it can read', async () => {
+  const entry = join(installed, manifest.bin['ingester'] ?? '')
+  const code = (await readFile(entry, 'utf8')).replaceAll(/^\/\/.*$/gm, '')
+  expect(code).not.toMatch(/=>|`|\?\?|\?\.|^(const|let|import .* from) /m)
+  const old = join(folder, 'old-node.cjs')
+  await writeFile(old, `Object.defineProperty(process.versions, 'node', { value: '20.20.2' })`)
+  const told = await outcome(['--help'], { NODE_OPTIONS: `--require=${old}` })
+  expect([told.code, told.out]).toEqual([2, ''])
+  expect(told.talk).toMatch(/^ingester: needs Node\.js 24 or newer; this is v\S+ \(\/.*\)\n$/)
+})
