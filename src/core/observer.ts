@@ -15,12 +15,12 @@ export interface Observer {
   received?(deliveries: readonly Delivery[]): void
   settled?(settlement: Settlement, count: number): void
   /** The cache was asked about so many records, and said this. */
-  judged?(verdict: Verdict, count: number): void
+  cacheVerdicts?(verdict: Verdict, count: number): void
   /** So many records went past the cache, on their way there or back. */
   cacheBypassed?(cause: BypassCause, count: number): void
   /** A batch is about to be written. */
-  sealed?(records: number): void
-  stepped?(step: Step, seconds: number): void
+  batchSealed?(records: number): void
+  stepTimed?(step: Step, seconds: number): void
   /** Age at commit of the batch's oldest message, from its publish time. */
   committed?(publishToCommitSeconds: number): void
   deadLettered?(reason: string, count: number): void
@@ -42,10 +42,10 @@ export function observers(...all: readonly Observer[]): Observer {
   return {
     received: (deliveries) => all.forEach((one) => one.received?.(deliveries)),
     settled: (settlement, count) => all.forEach((one) => one.settled?.(settlement, count)),
-    judged: (verdict, count) => all.forEach((one) => one.judged?.(verdict, count)),
+    cacheVerdicts: (verdict, count) => all.forEach((one) => one.cacheVerdicts?.(verdict, count)),
     cacheBypassed: (cause, count) => all.forEach((one) => one.cacheBypassed?.(cause, count)),
-    sealed: (records) => all.forEach((one) => one.sealed?.(records)),
-    stepped: (step, seconds) => all.forEach((one) => one.stepped?.(step, seconds)),
+    batchSealed: (records) => all.forEach((one) => one.batchSealed?.(records)),
+    stepTimed: (step, seconds) => all.forEach((one) => one.stepTimed?.(step, seconds)),
     committed: (seconds) => all.forEach((one) => one.committed?.(seconds)),
     deadLettered: (reason, count) => all.forEach((one) => one.deadLettered?.(reason, count)),
     writeFailed: (failureClass) => all.forEach((one) => one.writeFailed?.(failureClass)),

@@ -47,7 +47,7 @@ describe('the tally', () => {
     receive('1', '2', '3')
     settle('written', 3)
     assert.equal(tally.offered, 0, 'what was received or settled need not have been sent')
-    for (const records of [3, 2, 2]) tally.observer.sealed?.(records)
+    for (const records of [3, 2, 2]) tally.observer.batchSealed?.(records)
     assert.equal(tally.offered, 7)
     assert.deepEqual([tally.received, tally.settled.written], [3, 3])
   })
@@ -103,7 +103,8 @@ describe('the tally', () => {
 
   test('adds up what the cache said of how many records', () => {
     const { tally } = counting()
-    for (const verdict of ['fresh', 'stale', 'stale', 'busy'] as const) tally.observer.judged?.(verdict, 10)
+    for (const verdict of ['fresh', 'stale', 'stale', 'busy'] as const)
+      tally.observer.cacheVerdicts?.(verdict, 10)
     assert.deepEqual(tally.judged, { fresh: 10, stale: 20, busy: 10 })
   })
 

@@ -30,8 +30,8 @@ export class Tally {
 
   readonly observer: Observer = {
     received: (deliveries) => this.#receive(deliveries),
-    sealed: (records) => void (this.offered += records),
-    judged: (verdict, count) => void (this.judged[verdict] += count),
+    batchSealed: (records) => void (this.offered += records),
+    cacheVerdicts: (verdict, count) => void (this.judged[verdict] += count),
     committed: (seconds) =>
       void (this.#slowestCommitSeconds = Math.max(seconds, this.#slowestCommitSeconds ?? 0)),
     settled: (settlement, count) => {

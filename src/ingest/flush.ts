@@ -57,7 +57,7 @@ export async function flush(
   if (due.length === 0) return { entries: [], placed: 0 }
 
   const records = due.map(recordOf)
-  observer.sealed?.(records.length)
+  observer.batchSealed?.(records.length)
   let placed: number
   try {
     placed = await writer.write(records, wait)
@@ -122,7 +122,7 @@ function stopwatch({ clock, observer }: FlushPorts): (step: Step) => void {
   let since = clock.now()
   return (step) => {
     const now = clock.now()
-    observer.stepped?.(step, (now - since) / 1000)
+    observer.stepTimed?.(step, (now - since) / 1000)
     since = now
   }
 }

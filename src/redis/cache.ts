@@ -136,7 +136,7 @@ export class RedisCache implements Cache, AsyncDisposable {
 
   #count({ counts, garbage }: Answer): void {
     for (const verdict of verdicts) {
-      if (counts[verdict] > 0) this.#options.observer.judged?.(verdict, counts[verdict])
+      if (counts[verdict] > 0) this.#options.observer.cacheVerdicts?.(verdict, counts[verdict])
     }
     if (garbage > 0) this.#failed(new RedisFailure('garbage', 'our keys hold what we did not write'), garbage)
   }

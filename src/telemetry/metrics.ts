@@ -174,10 +174,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const observer: Observer = {
     received: (deliveries) => received.inc(deliveries.length),
     settled: (settlement, count) => settled.inc({ reason: labelOf(settlement) }, count),
-    judged: (verdict, count) => cacheVerdicts.inc({ verdict }, count),
+    cacheVerdicts: (verdict, count) => cacheVerdicts.inc({ verdict }, count),
     cacheBypassed: (cause, count) => cacheBypassed.inc({ cause }, count),
-    sealed: (records) => batchRecords.observe(records),
-    stepped: (step, seconds) => flushSeconds.observe({ step }, seconds),
+    batchSealed: (records) => batchRecords.observe(records),
+    stepTimed: (step, seconds) => flushSeconds.observe({ step }, seconds),
     committed: (seconds) => publishToCommit.observe(seconds),
     deadLettered: (reason, count) => deadLetters.inc({ reason }, count),
     writeFailed: (failureClass) => writeFailures.inc({ class: failureClass }),

@@ -18,8 +18,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: flush,
-        before: '  observer.sealed?.(records.length)\n',
-        after: '  observer.sealed?.(records.length)\n  settleCommitted(due, due.length, ledger)\n',
+        before: '  observer.batchSealed?.(records.length)\n',
+        after: '  observer.batchSealed?.(records.length)\n  settleCommitted(due, due.length, ledger)\n',
       },
     ],
     suites: ['simulation', 'every delivery'],

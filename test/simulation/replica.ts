@@ -283,7 +283,7 @@ export class Replica implements Watched {
         story.count(`settled: ${settlement}`, count)
         story.tell(this.name, () => `settles ${count} as ${settlement}`)
       },
-      judged: (verdict, count) => story.count(`verdict: ${verdict}`, count),
+      cacheVerdicts: (verdict, count) => story.count(`verdict: ${verdict}`, count),
       cacheBypassed: (cause, count) => story.count(`bypass: ${cause}`, count),
       writeFailed: (failureClass) => {
         story.count(`write failed: ${failureClass}`)

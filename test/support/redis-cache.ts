@@ -37,7 +37,7 @@ export class CacheTally implements Observer {
   readonly said: Partial<Record<Verdict, number>> = {}
   readonly bypasses: Partial<Record<BypassCause, number>> = {}
 
-  judged(verdict: Verdict, count: number): void {
+  cacheVerdicts(verdict: Verdict, count: number): void {
     this.said[verdict] = (this.said[verdict] ?? 0) + count
   }
 

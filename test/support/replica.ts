@@ -25,7 +25,7 @@ class ReplicaTally extends Tally {
   readonly judgedCount: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
   readonly bypassedCount: Partial<Record<BypassCause, number>> = {}
 
-  judged(verdict: Verdict, count: number): void {
+  cacheVerdicts(verdict: Verdict, count: number): void {
     this.judgedCount[verdict] += count
   }
 

@@ -31,11 +31,11 @@ export class Tally implements Observer {
     this.settledCount[settlement] += count
   }
 
-  sealed(records: number): void {
+  batchSealed(records: number): void {
     this.batches.push(records)
   }
 
-  stepped(step: Step): void {
+  stepTimed(step: Step): void {
     this.steps.push(step)
   }
 
