@@ -137,7 +137,7 @@ export async function startIngester(
     return [
       ...ending.reasons,
       // Who holds has looked at the table more recently.
-      ...(engine.heldBecause.length > 0 ? engine.heldBecause : tableWatch.unfit),
+      ...(engine.pausedBecause.length > 0 ? engine.pausedBecause : tableWatch.unfit),
       ...(waited > stalledAfterSeconds
         ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
         : []),

@@ -3,17 +3,40 @@ import { WriteFailure, messageOf } from '#core/failure.ts'
 import type { LockWait } from '#core/writer.ts'
 import { sleep } from '#runtime/clock.ts'
 import { isLocked } from './bisect.ts'
-import type { Entry } from './entry.ts'
+import type { Arrival, Entry } from './entry.ts'
 import type { FlushPorts, Written } from './flush.ts'
 import { flush } from './flush.ts'
 import type { IsolationPorts } from './isolate.ts'
 import { isolate } from './isolate.ts'
+import type { Evidence } from './store-gate.ts'
+import { noEvidence, notAttempted, works } from './store-gate.ts'
 
 export interface BatchPorts extends FlushPorts, IsolationPorts {
-  /** Takes in an entry whose row another transaction holds. */
-  readonly parkLocked: (entry: Entry) => void
   /** A hard stop. */
   readonly aborted: AbortSignal
+}
+
+/** What a lane hands over to be written. */
+export interface Batch {
+  readonly entries: readonly Entry[]
+  /** Their rows were locked by other transactions, and may still be. */
+  readonly wereLocked: boolean
+  /** Whether an entry that another process is writing may wait for it, `ahead` others of the batch being parked already. */
+  readonly mayPark: (entry: Entry, ahead: number) => boolean
+}
+
+/** What comes back to the lane. All else is settled, or on its way to the dead letters. */
+export interface BatchResult {
+  /** Refused by the store without a proof that it is their own fault. They wait for one. */
+  readonly refused: readonly Entry[]
+  /** Being written by another process. */
+  readonly parked: readonly Entry[]
+  /** When the first of these was; ms of the monotonic clock. */
+  readonly parkedAtMs: number
+  /** Their rows are locked by other transactions. */
+  readonly locked: readonly Entry[]
+  /** Arrivals whose winner was dead-lettered: it is their turn. */
+  readonly readmitted: readonly Arrival[]
 }
 
 /** A conflict that comes so often is none: something refuses every time, and people should hear of it. */
@@ -24,134 +47,205 @@ const conflictPauseMs = () => 5 + Math.random() * 45
 /** Locked for so long, it may be held by writers like ourselves, one after the other: it waits in their line. */
 const starvedMs = 30_000
 
-/**
- * Flushes a batch until every entry is settled, dead-lettered or parked, whatever fails and however long that takes.
- * Returns early only at a hard stop.
- *
- * @param wereLocked their rows were held by other transactions, and may still be
- * @returns entries that the store refused without a proof that it is their own fault. They wait for one
- */
-export async function writeBatch(
-  entries: readonly Entry[],
-  ports: BatchPorts,
-  wereLocked = false,
-): Promise<readonly Entry[]> {
-  const { hold, ledger, clock, aborted } = ports
-  const token = randomUUID()
-  const parked = new Set<Entry>()
-  const noting: BatchPorts = {
-    ...ports,
-    park: (entry) => ports.park(entry) && Boolean(parked.add(entry)),
-    parkLocked: (entry) => {
-      parked.add(entry)
-      ports.parkLocked(entry)
-    },
-  }
-  const isLeft = (entry: Entry) => ledger.isOpen(entry.winner.delivery) && !parked.has(entry)
-  // What a hard stop has given back, or another part of the search has parked, is no longer ours to write.
-  const attempt = async (part: readonly Entry[]) => {
-    const left = part.filter(isLeft)
-    return left.length > 0 ? writeOrPark(left, token, noting) : nothing
-  }
-  let rest = entries
-  let looking = wereLocked
-  let wasBlocked = false
-  let searching = false
-  let conflicts = 0
-
-  while (await hold.admission()) {
-    try {
-      if (looking) {
-        looking = false
-        const starved = wasBlocked ? undefined : starvedOf(rest, clock.now())
-        if (starved) await writeOrPark([starved], token, noting, 'usual')
-        rest = rest.filter(isLeft)
-        const isNoneSeen = (await parkLocked(rest, noting)) === 0
-        // A row that is being inserted is not seen, but found by halves.
-        searching ||= wasBlocked && isNoneSeen
-        rest = rest.filter(isLeft)
-        hold.inconclusive()
-        if (rest.length === 0) return []
-      }
-      if (searching) return await isolate(rest, attempt, noting)
-      await flushAndTell(rest, token, noting, wereLocked ? 'brief' : 'usual')
-      return []
-    } catch (error) {
-      const failure = asWriteFailure(error)
-      ports.observer.writeFailed?.(failure.class)
-      rest = rest.filter(isLeft)
-      switch (failure.class) {
-        case 'conflict':
-          conflicts += 1
-          if (conflicts > conflictsTolerated) {
-            hold.failed(failure)
-            break
-          }
-          hold.inconclusive()
-          await sleep(clock, conflictPauseMs(), aborted)
-          break
-        case 'locked':
-          looking = true
-          wasBlocked = true
-          hold.inconclusive()
-          break
-        case 'too-big':
-          if (rest.length > 1) {
-            hold.inconclusive()
-            return await writeHalves(rest, ports)
-          }
-          hold.failed(failure)
-          break
-        case 'bad-row':
-          searching = true
-          if (rest.length > 1) hold.inconclusive()
-          else hold.refused(failure)
-          break
-        case 'unknown':
-          searching = true
-          if (rest.length > 1) hold.failed(failure)
-          else hold.refused(failure)
-          break
-        case 'infrastructure':
-        case 'schema-drift':
-        case 'no-rights':
-          searching = false
-          hold.failed(failure)
-      }
-    }
-  }
-  return []
-}
-
 const nothing: Written = { entries: [], placed: 0 }
 
-async function flushAndTell(
-  entries: readonly Entry[],
-  token: string,
-  ports: BatchPorts,
-  wait: LockWait,
-): Promise<Written> {
-  const written = await flush(entries, token, ports, wait)
-  if (written.entries.length > 0) ports.hold.succeeded()
-  else ports.hold.untried()
-  return written
+/**
+ * Flushes a batch until every entry is settled, dead-lettered or set aside, whatever fails and however long that takes.
+ * Returns early only at a hard stop.
+ */
+export function writeBatch(batch: Batch, ports: BatchPorts): Promise<BatchResult> {
+  return new BatchWrite(batch, ports).run()
 }
 
-/** An entry that is alone in its statement and locked is parked. In a search nobody is waited for. */
-async function writeOrPark(
-  entries: readonly Entry[],
-  token: string,
-  ports: BatchPorts,
-  wait: LockWait = 'brief',
-): Promise<Written> {
-  try {
-    return await flushAndTell(entries, token, ports, wait)
-  } catch (error) {
-    const [entry, ...others] = entries
-    if (!entry || others.length > 0 || !isLocked(error)) throw error
-    ports.parkLocked(entry)
-    ports.hold.inconclusive()
-    return nothing
+/** A batch on its way. */
+class BatchWrite {
+  readonly #batch: Batch
+  readonly #ports: BatchPorts
+  readonly #token = randomUUID()
+  readonly #refused: Entry[] = []
+  readonly #parked: Entry[] = []
+  #parkedAtMs = Infinity
+  readonly #locked: Entry[] = []
+  /** The parked and the locked. */
+  readonly #setAside = new Set<Entry>()
+  readonly #readmitted: Arrival[] = []
+  #rest: readonly Entry[]
+  /** Which rows are locked is to be asked before the next attempt. */
+  #looking: boolean
+  #wasBlocked = false
+  #searching = false
+  #conflicts = 0
+  #pauseMs = 0
+  #isTooBig = false
+  /** By the present attempt so far. */
+  #shown: Evidence = notAttempted
+
+  constructor(batch: Batch, ports: BatchPorts) {
+    this.#batch = batch
+    this.#ports = ports
+    this.#rest = batch.entries
+    this.#looking = batch.wereLocked
+  }
+
+  async run(): Promise<BatchResult> {
+    const { gate, clock, aborted } = this.#ports
+    let isAdmitted = true
+    while (isAdmitted && this.#rest.length > 0) {
+      isAdmitted = await gate.run((open) => this.#attempt(open))
+      if (this.#pauseMs > 0) await sleep(clock, this.#pauseMs, aborted)
+      this.#pauseMs = 0
+      if (this.#isTooBig) await this.#writeHalves()
+    }
+    return {
+      refused: this.#refused,
+      parked: this.#parked,
+      parkedAtMs: this.#parkedAtMs,
+      locked: this.#locked,
+      readmitted: this.#readmitted,
+    }
+  }
+
+  async #attempt(open: () => void): Promise<Evidence> {
+    this.#shown = notAttempted
+    try {
+      if (this.#looking) await this.#look(open)
+      if (this.#rest.length === 0) return this.#shown
+      if (this.#searching) return await this.#search(open)
+      const { entries } = await this.#flush(this.#rest, this.#batch.wereLocked ? 'brief' : 'usual')
+      this.#rest = []
+      return entries.length > 0 ? works : notAttempted
+    } catch (error) {
+      const failure = asWriteFailure(error)
+      this.#ports.observer.writeFailed?.(failure.class)
+      this.#rest = this.#left(this.#rest)
+      return this.#evidenceOf(failure)
+    }
+  }
+
+  /** What the failure shows; and what is to be done next. */
+  #evidenceOf(failure: WriteFailure): Evidence {
+    const failed: Evidence = { shows: 'failed', failure }
+    const isAlone = this.#rest.length <= 1
+    switch (failure.class) {
+      case 'conflict':
+        this.#conflicts += 1
+        if (this.#conflicts > conflictsTolerated) return failed
+        this.#pauseMs = conflictPauseMs()
+        return noEvidence
+      case 'locked':
+        this.#looking = true
+        this.#wasBlocked = true
+        return noEvidence
+      case 'too-big':
+        this.#isTooBig = !isAlone
+        return isAlone ? failed : noEvidence
+      case 'bad-row':
+        this.#searching = true
+        return isAlone ? { shows: 'refused', failure } : noEvidence
+      case 'unknown':
+        this.#searching = true
+        return isAlone ? { shows: 'refused', failure } : failed
+      case 'infrastructure':
+      case 'schema-drift':
+      case 'no-rights':
+        this.#searching = false
+        return failed
+    }
+  }
+
+  /** Sets aside what is seen to be locked. */
+  async #look(open: () => void): Promise<void> {
+    const { clock, writer } = this.#ports
+    this.#looking = false
+    const starved = this.#wasBlocked ? undefined : starvedOf(this.#rest, clock.now())
+    if (starved) await this.#writeOrSetAside([starved], open, 'usual')
+    this.#rest = this.#left(this.#rest)
+    const locked =
+      this.#rest.length > 0 ? await writer.locked(this.#rest.map(({ winner }) => winner.record)) : []
+    const records = new Set(locked)
+    for (const entry of this.#rest) if (records.has(entry.winner.record)) this.#lockedOut(entry)
+    // A row that is being inserted is not seen, but found by halves.
+    this.#searching ||= this.#wasBlocked && locked.length === 0
+    this.#rest = this.#left(this.#rest)
+    this.#note(noEvidence)
+  }
+
+  /** Finds the rows that are refused alone, or locked. */
+  async #search(open: () => void): Promise<Evidence> {
+    // What a hard stop has given back, or another part of the search has set aside, is no longer ours to write.
+    const attempt = async (part: readonly Entry[]) => {
+      const left = this.#left(part)
+      return left.length > 0 ? this.#writeOrSetAside(left, open) : nothing
+    }
+    const { refused, readmitted, refusal } = await isolate(this.#rest, attempt, this.#ports)
+    this.#refused.push(...refused)
+    this.#readmitted.push(...readmitted)
+    this.#rest = []
+    return refusal ? { shows: 'refused', failure: refusal } : this.#shown
+  }
+
+  /** An entry that is alone in its statement and locked is set aside. In a search nobody is waited for. */
+  async #writeOrSetAside(
+    entries: readonly Entry[],
+    open: () => void,
+    wait: LockWait = 'brief',
+  ): Promise<Written> {
+    try {
+      const written = await this.#flush(entries, wait)
+      if (written.entries.length === 0) return written
+      this.#note(works)
+      open()
+      return written
+    } catch (error) {
+      const [entry, ...others] = entries
+      if (!entry || others.length > 0 || !isLocked(error)) throw error
+      this.#lockedOut(entry)
+      this.#note(noEvidence)
+      return nothing
+    }
+  }
+
+  #flush(entries: readonly Entry[], wait: LockWait): Promise<Written> {
+    return flush(entries, this.#token, this.#park, this.#ports, wait)
+  }
+
+  readonly #park = (entry: Entry): boolean => {
+    if (!this.#batch.mayPark(entry, this.#parked.length)) return false
+    this.#parkedAtMs = Math.min(this.#parkedAtMs, this.#ports.clock.now())
+    this.#parked.push(entry)
+    this.#setAside.add(entry)
+    return true
+  }
+
+  #lockedOut(entry: Entry): void {
+    entry.lockedSinceMs ??= this.#ports.clock.now()
+    this.#locked.push(entry)
+    this.#setAside.add(entry)
+  }
+
+  #left(entries: readonly Entry[]): readonly Entry[] {
+    const { ledger } = this.#ports
+    return entries.filter((entry) => ledger.isOpen(entry.winner.delivery) && !this.#setAside.has(entry))
+  }
+
+  /** That the store works outweighs all else. */
+  #note(evidence: Evidence): void {
+    if (this.#shown !== works) this.#shown = evidence
+  }
+
+  /** Each a batch of its own. */
+  async #writeHalves(): Promise<void> {
+    const mayPark = (entry: Entry, ahead: number) => this.#batch.mayPark(entry, this.#parked.length + ahead)
+    const half = Math.ceil(this.#rest.length / 2)
+    for (const entries of [this.#rest.slice(0, half), this.#rest.slice(half)]) {
+      const result = await writeBatch({ entries, wereLocked: false, mayPark }, this.#ports)
+      this.#refused.push(...result.refused)
+      this.#parked.push(...result.parked)
+      this.#parkedAtMs = Math.min(this.#parkedAtMs, result.parkedAtMs)
+      this.#locked.push(...result.locked)
+      this.#readmitted.push(...result.readmitted)
+    }
+    this.#rest = []
   }
 }
 
@@ -159,21 +253,6 @@ async function writeOrPark(
 function starvedOf(entries: readonly Entry[], nowMs: number): Entry | undefined {
   const starved = entries.filter(({ lockedSinceMs = nowMs }) => nowMs - lockedSinceMs >= starvedMs)
   return starved[Math.floor(Math.random() * starved.length)]
-}
-
-/** Parks the entries whose rows are seen to be locked; returns how many. */
-async function parkLocked(entries: readonly Entry[], ports: BatchPorts): Promise<number> {
-  if (entries.length === 0) return 0
-  const records = new Set(await ports.writer.locked(entries.map(({ winner }) => winner.record)))
-  const locked = entries.filter(({ winner }) => records.has(winner.record))
-  for (const entry of locked) ports.parkLocked(entry)
-  return locked.length
-}
-
-async function writeHalves(entries: readonly Entry[], ports: BatchPorts): Promise<readonly Entry[]> {
-  const half = Math.ceil(entries.length / 2)
-  const first = await writeBatch(entries.slice(0, half), ports)
-  return [...first, ...(await writeBatch(entries.slice(half), ports))]
 }
 
 function asWriteFailure(error: unknown): WriteFailure {

@@ -9,17 +9,17 @@ import type { Source } from '#core/source.ts'
 import type { Writer } from '#core/writer.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
-import type { BatchPorts } from './batch.ts'
+import type { Batch, BatchPorts } from './batch.ts'
 import { writeBatch } from './batch.ts'
-import { Burial } from './burial.ts'
+import { DeadLetterQueue } from './dead-letter-queue.ts'
 import type { Entry } from './entry.ts'
 import { arrivalsOf } from './entry.ts'
-import { Hold } from './hold.ts'
 import { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
 import type { LockedCount } from './lock-log.ts'
 import { LockLog, lockedCount, lockedReason } from './lock-log.ts'
 import { RefusalLog, refusalReasons } from './refusal-log.ts'
+import { StoreGate } from './store-gate.ts'
 
 export interface EngineOptions {
   /** Number of lanes. */
@@ -43,15 +43,15 @@ export interface EnginePorts {
 
 /**
  * Takes deliveries from a source to their settlement: decode, fan out to lanes by key, write, settle; what cannot
- * be decoded is buried. Knows pipelines, stores and brokers only by their ports.
+ * be decoded is dead-lettered. Knows pipelines, stores and brokers only by their ports.
  */
 export class Engine {
   readonly #ports: EnginePorts
   readonly #limits: DecodeLimits
   readonly #ledger: Ledger
   readonly #lanes: readonly Lane[]
-  readonly #burial: Burial
-  readonly #holds: readonly Hold[]
+  readonly #deadLetters: DeadLetterQueue
+  readonly #gates: readonly StoreGate[]
   readonly #refusalLog: RefusalLog
   readonly #lockLog: LockLog
   readonly #abort = new AbortController()
@@ -60,13 +60,19 @@ export class Engine {
     this.#ports = ports
     this.#limits = options.limits
     this.#ledger = new Ledger(ports.source, ports.observer)
-    const tableHold = this.#newHold(ports.pipeline.sink.name)
-    const lettersHold = this.#newHold('dead letters')
-    this.#holds = [tableHold, lettersHold]
+    const tableGate = this.#newGate(ports.pipeline.sink.name)
+    const deadLettersGate = this.#newGate('dead letters')
+    this.#gates = [tableGate, deadLettersGate]
     this.#refusalLog = new RefusalLog(ports.pipeline.sink.name, ports.logger, ports.clock)
     this.#lockLog = new LockLog(ports.pipeline.sink.name, ports.logger, ports.clock)
-    this.#burial = new Burial({ ...ports, store: ports.deadLetters, hold: lettersHold, ledger: this.#ledger })
-    this.#lanes = Array.from({ length: options.workers }, () => this.#newLane(options, tableHold))
+    this.#deadLetters = new DeadLetterQueue({
+      ...ports,
+      store: ports.deadLetters,
+      gate: deadLettersGate,
+      ledger: this.#ledger,
+    })
+    const batchPorts = this.#batchPorts(tableGate)
+    this.#lanes = Array.from({ length: options.workers }, () => this.#newLane(options, batchPorts))
   }
 
   /** Deliveries received and not yet settled. */
@@ -80,9 +86,9 @@ export class Engine {
     return oldest ? (this.#ports.clock.now() - oldest.receivedAtMs) / 1000 : 0
   }
 
-  /** Why nothing is being written now, one line a store; empty while all is well. */
-  get heldBecause(): readonly string[] {
-    return this.#holds.flatMap((hold) => hold.reason ?? [])
+  /** Why writes are paused, one line a store; empty while all is well. */
+  get pausedBecause(): readonly string[] {
+    return this.#gates.flatMap((gate) => gate.reason ?? [])
   }
 
   /** Why single rows wait while the others are written, one line a cause; empty while all is well. */
@@ -93,7 +99,7 @@ export class Engine {
     return [
       ...refusalReasons(name, refusals),
       ...(locked ? [lockedReason(name, locked, this.#ports.clock.now())] : []),
-      ...this.#burial.waitingBecause,
+      ...this.#deadLetters.waitingBecause,
     ]
   }
 
@@ -110,7 +116,7 @@ export class Engine {
   /** Age of the longest outstanding delivery of which nothing else says why it waits, in seconds. */
   get oldestUnexplainedSeconds(): number {
     const waiting = [...this.#refused(), ...this.#locked()]
-    const explained = new Set([...waiting.flatMap(deliveriesOf), ...this.#burial.locked])
+    const explained = new Set([...waiting.flatMap(deliveriesOf), ...this.#deadLetters.locked])
     const oldest = this.#ledger.oldestBut(explained)
     return oldest ? (this.#ports.clock.now() - oldest.receivedAtMs) / 1000 : 0
   }
@@ -119,7 +125,7 @@ export class Engine {
     this.#ports.source.start((deliveries) => this.#receive(deliveries))
   }
 
-  /** Soft stop: takes no more, and resolves when everything in hand is settled and its acks are sent. */
+  /** Soft stop: takes no more, and resolves when everything in flight is settled and its acks are sent. */
   async stop(): Promise<void> {
     await this.#ports.source.stop()
     for (const lane of this.#lanes) lane.drain()
@@ -140,7 +146,7 @@ export class Engine {
     for (const delivery of deliveries) {
       const decoded = this.#ports.pipeline.decode(delivery, this.#limits)
       if (isRejection(decoded)) {
-        this.#burial.add({ delivery, ...decoded })
+        this.#deadLetters.add({ delivery, ...decoded })
         continue
       }
       const lane = this.#laneOf(decoded.key)
@@ -155,31 +161,29 @@ export class Engine {
     return this.#lanes[hash(key) % this.#lanes.length] as Lane
   }
 
-  #newLane(options: EngineOptions, hold: Hold): Lane {
+  #batchPorts(gate: StoreGate): BatchPorts {
     const { cache, writer, observer, clock } = this.#ports
-    const ports: BatchPorts = {
+    return {
       cache,
       writer,
       observer,
       clock,
-      hold,
+      gate,
       ledger: this.#ledger,
       aborted: this.#abort.signal,
-      park: (entry) => lane.park(entry),
-      parkLocked: (entry) => lane.parkLocked(entry),
-      bury: (letter) => this.#burial.add(letter),
+      deadLetter: (deadLetter) => this.#deadLetters.add(deadLetter),
       waiting: () => this.#refused(),
       tellRefused: (refusal) => this.#refusalLog.tell(refusal),
-      readmit: (arrivals) => arrivals.forEach((arrival) => lane.add(arrival)),
     }
-    const retryLocked = async (entries: readonly Entry[]) => {
-      const refused = await writeBatch(entries, ports, true)
-      this.#lockLog.tell(this.#lockedForLong())
-      return refused
+  }
+
+  #newLane(options: EngineOptions, ports: BatchPorts): Lane {
+    const write = async (batch: Batch) => {
+      const result = await writeBatch(batch, ports)
+      if (batch.wereLocked) this.#lockLog.tell(this.#lockedForLong())
+      return result
     }
-    const write = (entries: readonly Entry[]) => writeBatch(entries, ports)
-    const lane = new Lane({ ...options, clock, write, retryLocked })
-    return lane
+    return new Lane({ ...options, clock: ports.clock, write })
   }
 
   /** Entries that wait for a proof. */
@@ -201,18 +205,18 @@ export class Engine {
     )
   }
 
-  #newHold(name: string): Hold {
+  #newGate(name: string): StoreGate {
     const { clock, logger } = this.#ports
     const backoff = reconnectBackoff()
-    const changed = () => this.#holdsChanged()
-    return new Hold({ name, clock, logger, backoff, changed, aborted: this.#abort.signal })
+    const changed = () => this.#gatesChanged()
+    return new StoreGate({ name, clock, logger, backoff, changed, aborted: this.#abort.signal })
   }
 
-  /** While a store is away nothing new is taken: what is held ages, and its leases cost. */
-  #holdsChanged(): void {
-    if (this.#holds.some((hold) => hold.shut)) this.#ports.source.hold()
+  /** While a store is away nothing new is taken: what is in flight ages, and its leases cost. */
+  #gatesChanged(): void {
+    if (this.#gates.some((gate) => gate.isClosed)) this.#ports.source.hold()
     else this.#ports.source.resume()
-    this.#ports.observer.held?.(this.heldBecause[0])
+    this.#ports.observer.held?.(this.pausedBecause[0])
   }
 }
 

@@ -13,8 +13,6 @@ export interface FlushPorts {
   readonly ledger: Ledger
   readonly observer: Observer
   readonly clock: Clock
-  /** Takes in an entry that somebody else is writing; false: it has waited enough. */
-  readonly park: (entry: Entry) => boolean
 }
 
 /** What a statement committed: the entries that it was given, and how many rows it placed for them. */
@@ -36,12 +34,14 @@ export interface Written {
  * newer one is on its way would lose both when that one fails.
  *
  * @param token names this batch's claims; kept over its retries
+ * @param park sets an entry aside that another process is writing; false: it has waited enough
  * @returns what was written: neither the stale nor the parked
  * @throws WriteFailure of step 2, with the claims taken back
  */
 export async function flush(
   entries: readonly Entry[],
   token: string,
+  park: (entry: Entry) => boolean,
   ports: FlushPorts,
   wait: LockWait = 'usual',
 ): Promise<Written> {
@@ -53,7 +53,7 @@ export async function flush(
   const { fresh, stale, busy } = byVerdict(entries, begun.verdicts)
   settleStale(stale, ledger)
   // What somebody else claims may yet fail: that is a reason to wait a little, never one to ack.
-  const due = [...fresh, ...busy.filter((entry) => !ports.park(entry))]
+  const due = [...fresh, ...busy.filter((entry) => !park(entry))]
   if (due.length === 0) return { entries: [], placed: 0 }
 
   const records = due.map(recordOf)

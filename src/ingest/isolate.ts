@@ -1,24 +1,36 @@
 import type { DeadLetter } from '#core/dead-letter.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
+import type { WriteFailure } from '#core/failure.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 import type { Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Attempt, Refused } from './bisect.ts'
 import { bisect, driftAfter, isRowsFault, refusedAgain } from './bisect.ts'
 import type { Arrival, Entry, Proof, Refusal } from './entry.ts'
-import type { Hold } from './hold.ts'
+import type { StoreGate } from './store-gate.ts'
 
 export interface IsolationPorts {
   readonly writer: Writer
-  readonly hold: Hold
+  readonly gate: StoreGate
   readonly clock: Clock
-  readonly bury: (letter: DeadLetter) => void
-  /** Gives arrivals whose winner was buried their turn. */
-  readonly readmit: (arrivals: readonly Arrival[]) => void
+  readonly deadLetter: (deadLetter: DeadLetter) => void
   /** Entries that wait for a proof, of all lanes. */
   readonly waiting: () => readonly Entry[]
   /** A row was refused alone, and waits. */
   readonly tellRefused: (refusal: Refusal) => void
+}
+
+/** What is left of a search. */
+export interface Isolated extends Judged {
+  /** The first refusal, where nothing was committed beside it. */
+  readonly refusal: WriteFailure | undefined
+}
+
+interface Judged {
+  /** Not proven to be at fault: they wait for a proof. */
+  readonly refused: readonly Entry[]
+  /** Arrivals whose winner was dead-lettered: it is their turn. */
+  readonly readmitted: readonly Arrival[]
 }
 
 /** An unknown error must be a row's own this often before the row is dead-lettered for it. */
@@ -29,24 +41,21 @@ const neighbourWaitMs = 5000
 /**
  * Finds the rows that are refused alone, and dead-letters those that have shown that it is their own fault.
  *
- * @returns the others: they wait for a proof
  * @throws WriteFailure where it is not about single rows
  */
 export async function isolate(
   entries: readonly Entry[],
   attempt: Attempt,
   ports: IsolationPorts,
-): Promise<readonly Entry[]> {
-  const { hold } = ports
+): Promise<Isolated> {
   const { refused, neighbour } = await bisect(entries, attempt, (taken) => writeAgain(taken, ports))
-  if (neighbour) return unproven(refused, ports)
+  if (neighbour) return { ...judge(refused, ports), refusal: undefined }
   const unknown = refused.find(({ failure }) => failure.class === 'unknown')
   if (unknown && entries.length > 1) throw unknown.failure
-  const isFlowing = hold.reason === undefined
-  if (refused[0]) hold.refused(refused[0].failure)
-  else hold.inconclusive()
   // While the store is in doubt, a row that it refuses proves nothing.
-  return isFlowing ? tryBesideStanding(refused, attempt, ports) : unproven(refused, ports)
+  const isInDoubt = ports.gate.reason !== undefined
+  const judged = isInDoubt ? judge(refused, ports) : await tryBesideStanding(refused, attempt, ports)
+  return { ...judged, refusal: refused[0]?.failure }
 }
 
 /**
@@ -55,9 +64,8 @@ export async function isolate(
  *
  * @throws WriteFailure
  */
-async function writeAgain(neighbour: Entry, { writer, hold }: IsolationPorts): Promise<void> {
+async function writeAgain(neighbour: Entry, { writer }: IsolationPorts): Promise<void> {
   await writer.write([neighbour.winner.record])
-  hold.succeeded()
 }
 
 /**
@@ -68,14 +76,14 @@ async function tryBesideStanding(
   refused: readonly Refused[],
   attempt: Attempt,
   ports: IsolationPorts,
-): Promise<readonly Entry[]> {
+): Promise<Judged> {
   const due = refused.filter((one) => isDue(one, ports))
-  if (due.length === 0) return unproven(refused, ports)
+  if (due.length === 0) return judge(refused, ports)
   const others = refused.filter((one) => !due.includes(one))
-  if (!(await isStandingAccepted(ports))) return unproven(refused, ports, 'first row')
+  if (!(await isStandingAccepted(ports))) return judge(refused, ports, 'first row')
   const again = await refusedAgain(due, attempt)
-  if (again.length === 0 || (await isStandingAccepted(ports))) return unproven([...others, ...again], ports)
-  return unproven([...others, ...again.map((one) => ({ ...one, isProven: false }))], ports, 'first row')
+  if (again.length === 0 || (await isStandingAccepted(ports))) return judge([...others, ...again], ports)
+  return judge([...others, ...again.map((one) => ({ ...one, isProven: false }))], ports, 'first row')
 }
 
 function isDue({ entry, failure }: Refused, { clock, waiting }: IsolationPorts): boolean {
@@ -96,19 +104,32 @@ async function isStandingAccepted({ writer }: IsolationPorts): Promise<boolean> 
   }
 }
 
-/** Dead-letters those that are proven to be at fault; the others are told of, and returned. */
-function unproven(refused: readonly Refused[], ports: IsolationPorts, proof?: Proof): readonly Entry[] {
-  return refused.flatMap((one) => {
-    if (one.isProven && isGuilty(one)) {
-      bury(one, ports)
-      return []
-    }
-    const { entry, failure } = one
-    const waitsFor = failure.ownFault ? (proof ?? 'standing row') : 'neighbour'
-    entry.refusal = { failure, waitsFor, sinceMs: entry.refusal?.sinceMs ?? ports.clock.now() }
-    ports.tellRefused(entry.refusal)
-    return [entry]
-  })
+/** Dead-letters those that are proven to be at fault; the others are reported, and wait. */
+function judge(refused: readonly Refused[], ports: IsolationPorts, proof?: Proof): Judged {
+  const waiting: Entry[] = []
+  const readmitted: Arrival[] = []
+  for (const one of refused) {
+    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry))
+    else waiting.push(waitFor(one, ports, proof))
+  }
+  return { refused: waiting, readmitted }
+}
+
+function waitFor({ entry, failure }: Refused, { clock, tellRefused }: IsolationPorts, proof?: Proof): Entry {
+  const waitsFor = failure.ownFault ? (proof ?? 'standing row') : 'neighbour'
+  entry.refusal = { failure, waitsFor, sinceMs: entry.refusal?.sinceMs ?? clock.now() }
+  tellRefused(entry.refusal)
+  return entry
+}
+
+/** An equal loser is the same record once more: its turn would end the same way, but wait for a neighbour first. */
+function deadLetterIfProven(refused: Refused, { deadLetter }: IsolationPorts): boolean {
+  if (!refused.isProven || !isGuilty(refused)) return false
+  const { entry, failure } = refused
+  for (const { delivery } of [entry.winner, ...entry.losers.filter((loser) => isSame(loser, entry))]) {
+    deadLetter({ delivery, reason: refusedByDatabase, detail: failure.message })
+  }
+  return true
 }
 
 function isGuilty({ entry, failure }: Refused): boolean {
@@ -116,12 +137,11 @@ function isGuilty({ entry, failure }: Refused): boolean {
   return failure.class !== 'unknown' || entry.strikes >= unknownStrikes
 }
 
-function bury({ entry, failure }: Refused, ports: IsolationPorts): void {
-  const { winner, losers } = entry
-  // An equal loser is the same record once more: its turn would end the same way, but wait for a neighbour first.
-  const isSame = (loser: Arrival) => compareRecords(loser.record, winner.record) === 0
-  for (const { delivery } of [winner, ...losers.filter(isSame)]) {
-    ports.bury({ delivery, reason: refusedByDatabase, detail: failure.message })
-  }
-  ports.readmit(losers.filter((loser) => !isSame(loser)))
+/** The losers of a dead-lettered winner that are other records than it. */
+function othersOf(entry: Entry): readonly Arrival[] {
+  return entry.losers.filter((loser) => !isSame(loser, entry))
+}
+
+function isSame({ record }: Arrival, { winner }: Entry): boolean {
+  return compareRecords(record, winner.record) === 0
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { arrivalOf, textsOf } from '../../test/support/arrivals.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
+import type { Batch, BatchResult } from './batch.ts'
 import type { Entry } from './entry.ts'
 import type { LaneOptions } from './lane.ts'
 import { Lane } from './lane.ts'
@@ -9,24 +10,27 @@ import { Lane } from './lane.ts'
 interface Write {
   readonly atMs: number
   readonly entries: readonly Entry[]
-  /** Ends it, with the entries that must wait for neighbours. */
-  readonly done: (refused?: readonly Entry[]) => Promise<void>
+  readonly wereLocked: boolean
+  /** Ends it, with what comes back to the lane. */
+  readonly done: (result?: Partial<BatchResult>) => Promise<void>
 }
+
+const allDone: BatchResult = { refused: [], parked: [], parkedAtMs: Infinity, locked: [], readmitted: [] }
 
 function newLane(options: Partial<LaneOptions> = {}) {
   const clock = new VirtualClock()
   const writes: Write[] = []
-  const write = (entries: readonly Entry[]) => {
-    const { promise, resolve } = Promise.withResolvers<readonly Entry[]>()
-    const done = (refused: readonly Entry[] = []) => {
-      resolve(refused)
+  const write = ({ entries, wereLocked }: Batch) => {
+    const { promise, resolve } = Promise.withResolvers<BatchResult>()
+    const done = (result: Partial<BatchResult> = {}) => {
+      resolve({ ...allDone, ...result })
       return clock.settle()
     }
-    writes.push({ atMs: clock.now(), entries, done })
+    writes.push({ atMs: clock.now(), entries, wereLocked, done })
     return promise
   }
   const bounds = { maxBatchRecords: 100, maxBatchBytes: 10_000, flushIntervalMs: 0 }
-  const lane = new Lane({ ...bounds, clock, write, retryLocked: write, ...options })
+  const lane = new Lane({ ...bounds, clock, write, ...options })
   const add = (...texts: readonly string[]) => {
     for (const text of texts) lane.add(arrivalOf(text))
     lane.poke()
@@ -134,12 +138,12 @@ test('draining makes everything due at once and leaves no timer', async () => {
 test('refused entries join the next batch, or are tried alone after a second', async () => {
   const { clock, writes, add, last } = newLane()
   add('a 1 x')
-  await last().done(last().entries)
+  await last().done({ refused: last().entries })
   await clock.advance(999)
   assert.equal(writes.length, 1)
   await clock.advance(1)
   assert.deepEqual(keysOf(last()), ['a'])
-  await last().done(last().entries)
+  await last().done({ refused: last().entries })
   add('b 1 x')
   assert.deepEqual(keysOf(last()), ['a', 'b'])
   assert.equal(last().atMs, 1000)
@@ -149,7 +153,7 @@ test('an arrival that is due before the refused ones are is not delayed by their
   const { clock, add, last } = newLane({ flushIntervalMs: 50 })
   add('a 1 x')
   await clock.advance(50)
-  await last().done(last().entries)
+  await last().done({ refused: last().entries })
   add('b 1 x')
   await clock.advance(50)
   assert.deepEqual(keysOf(last()), ['a', 'b'])
@@ -160,7 +164,7 @@ test('draining tries refused entries no more often', async () => {
   const { lane, clock, writes, add, last } = newLane()
   add('a 1 x')
   lane.drain()
-  await last().done(last().entries)
+  await last().done({ refused: last().entries })
   await clock.advance(999)
   assert.equal(writes.length, 1)
 })
@@ -168,7 +172,7 @@ test('draining tries refused entries no more often', async () => {
 test('a refused entry whose key comes again is one entry with it', async () => {
   const { add, last } = newLane()
   add('a 2 y')
-  await last().done(last().entries)
+  await last().done({ refused: last().entries })
   add('a 3 z', 'a 1 x', 'b 1 x')
   const byKey = new Map(last().entries.map((entry) => [entry.winner.record.key, textsOf(entry)]))
   assert.equal(byKey.size, last().entries.length)
@@ -181,7 +185,7 @@ test('an older arrival of its key takes no strike off a refused entry', async ()
   add('a 2 y')
   const refused = last().entries
   for (const entry of refused) entry.strikes = 2
-  await last().done(refused)
+  await last().done({ refused })
   add('a 1 x')
   assert.deepEqual(
     last().entries.map(({ strikes }) => strikes),
@@ -192,10 +196,31 @@ test('an older arrival of its key takes no strike off a refused entry', async ()
 test('as many refused entries as a batch holds leave room for new ones', async () => {
   const { writes, add, last } = newLane({ maxBatchRecords: 2, maxBatchBytes: 10 })
   add('a 1 x', 'b 1 x')
-  await last().done(last().entries)
+  await last().done({ refused: last().entries })
   add('c 1 x', 'd 1 x', 'e 1 x')
   assert.deepEqual(writes.map(keysOf), [
     ['a', 'b'],
     ['a', 'b', 'c', 'd'],
   ])
+})
+
+test('what a batch could not end comes back in its result: parked, locked, readmitted', async () => {
+  const { clock, add, last, writes } = newLane()
+  add('busy 1 x', 'locked 1 x', 'good 2 y', 'good 1 x')
+  const [busy, locked, good] = last().entries
+  assert.ok(busy && locked && good)
+  add('locked 2 y')
+  locked.lockedSinceMs = clock.now()
+  await last().done({ parked: [busy], parkedAtMs: clock.now(), locked: [locked], readmitted: good.losers })
+  assert.deepEqual(last().entries.map(textsOf), [['good 1 x']], 'at once')
+  await last().done()
+  await clock.advance(50)
+  assert.deepEqual(last().entries.map(textsOf), [['busy 1 x']], 'after the pause')
+  await last().done()
+  await clock.advance(50)
+  assert.deepEqual(last().entries.map(textsOf), [['locked 2 y', 'locked 1 x']], 'with what came meanwhile')
+  assert.deepEqual(
+    writes.map(({ wereLocked }) => wereLocked),
+    [false, false, false, true],
+  )
 })

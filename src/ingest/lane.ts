@@ -1,4 +1,5 @@
 import type { Clock } from '#runtime/clock.ts'
+import type { Batch, BatchResult } from './batch.ts'
 import type { Arrival, Entry } from './entry.ts'
 import { bytesOf, fold, join, newEntry } from './entry.ts'
 import { LockedEntries } from './locked-entries.ts'
@@ -13,14 +14,12 @@ export interface LaneOptions {
   /** The oldest record's longest wait for company; 0: none. */
   readonly flushIntervalMs: number
   readonly clock: Clock
-  /** Writes a batch; resolves when it is done with it, with the entries that must wait for neighbours. */
-  readonly write: (entries: readonly Entry[]) => Promise<readonly Entry[]>
-  /** Likewise, of entries whose rows were locked and may still be. */
-  readonly retryLocked: (entries: readonly Entry[]) => Promise<readonly Entry[]>
+  /** Writes a batch; resolves when it is done with it, with what comes back to the lane. */
+  readonly write: (batch: Batch) => Promise<BatchResult>
 }
 
 /**
- * An upserter: collects the arrivals of its keys and writes them a batch at a time. A key always belongs to one
+ * Collects the arrivals of its keys and writes them a batch at a time. A key always belongs to one
  * lane and a lane writes one batch at a time, so a process never has two versions of a key on their way at once.
  *
  * Everything that waits stands in one map in order of arrival, and a batch is what is at its front when the lane
@@ -30,6 +29,7 @@ export class Lane {
   readonly #options: LaneOptions
   readonly #park: Park
   readonly #locked: LockedEntries
+  readonly #mayPark = (entry: Entry, ahead: number) => this.#park.accepts(entry, ahead)
   readonly #pending = new Map<string, Entry>()
   #bytes = 0
   /** When the first of those that came back from the park is due: they have waited before. */
@@ -90,22 +90,6 @@ export class Lane {
     else if (Math.min(dueMs, retryMs) < Infinity) this.#pokeIn(Math.min(dueMs, retryMs))
   }
 
-  /** Takes in an entry of the batch that somebody else is writing; false: it has waited enough. */
-  park(entry: Entry): boolean {
-    return this.#park.admit(entry)
-  }
-
-  /** Takes in an entry of the batch whose row another transaction holds, with what came for its key meanwhile. */
-  parkLocked(entry: Entry): void {
-    const { key } = entry.winner.record
-    const pending = this.#pending.get(key)
-    if (pending) {
-      this.#remove(key, bytesOf(pending))
-      join(entry, pending)
-    }
-    this.#locked.add(entry)
-  }
-
   /** From now on everything is due at once. What is locked is waited for. */
   drain(): void {
     this.#draining = true
@@ -154,7 +138,7 @@ export class Lane {
     this.#cancelTimer?.()
     this.#writing = true
     this.#hasRetried = false
-    this.#refused = await this.#options.write(this.#take())
+    this.#refused = await this.#write(this.#take(), false)
     this.#writing = false
     this.#retryAtMs = this.#options.clock.now() + refusedRetryMs
     this.poke()
@@ -164,11 +148,31 @@ export class Lane {
     this.#cancelTimer?.()
     this.#writing = true
     this.#hasRetried = true
-    const refused = await this.#options.retryLocked(this.#locked.take())
+    const refused = await this.#write(this.#locked.take(), true)
     this.#locked.tried()
     this.#refused = [...this.#refused, ...refused]
     this.#writing = false
     this.poke()
+  }
+
+  /** Writes a batch and takes back what has to wait or comes again; returns what was refused. */
+  async #write(entries: readonly Entry[], wereLocked: boolean): Promise<readonly Entry[]> {
+    const result = await this.#options.write({ entries, wereLocked, mayPark: this.#mayPark })
+    for (const arrival of result.readmitted) this.add(arrival)
+    for (const entry of result.locked) this.#setAside(entry)
+    this.#park.admit(result.parked, result.parkedAtMs)
+    return result.refused
+  }
+
+  /** An entry whose row another transaction holds waits with what came for its key meanwhile. */
+  #setAside(entry: Entry): void {
+    const { key } = entry.winner.record
+    const pending = this.#pending.get(key)
+    if (pending) {
+      this.#remove(key, bytesOf(pending))
+      join(entry, pending)
+    }
+    this.#locked.add(entry)
   }
 
   /**

@@ -46,7 +46,6 @@ export class LockedEntries {
   /** Takes an entry in, or in again. */
   add(entry: Entry): void {
     const { key } = entry.winner.record
-    entry.lockedSinceMs ??= this.#options.clock.now()
     const present = this.#entries.get(key)
     if (present) join(present, entry)
     else this.#entries.set(key, entry)

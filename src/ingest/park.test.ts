@@ -20,13 +20,21 @@ async function newPark(maxEntries = 100) {
   const startMs = clock.now()
   const returns: Return[] = []
   const reenter = (entries: readonly Entry[]) => returns.push({ atMs: clock.now() - startMs, entries })
-  return { park: new Park({ clock, maxEntries, reenter }), clock, returns }
+  const park = new Park({ clock, maxEntries, reenter })
+  return { park, clock, returns, admit: (entry: Entry) => admitTo(park, clock, entry) }
+}
+
+/** As a batch does that ends at once. */
+function admitTo(park: Park, clock: VirtualClock, entry: Entry): boolean {
+  const isAccepted = park.accepts(entry, 0)
+  if (isAccepted) park.admit([entry], clock.now())
+  return isAccepted
 }
 
 test('what it takes in comes back after the pause, to the millisecond', async () => {
-  const { park, clock, returns } = await newPark()
+  const { admit, clock, returns } = await newPark()
   const a = entryOf('a 1 x')
-  assert.equal(park.admit(a), true)
+  assert.equal(admit(a), true)
   await clock.advance(pauseMs - 1)
   assert.equal(returns.length, 0)
   await clock.advance(1)
@@ -35,25 +43,25 @@ test('what it takes in comes back after the pause, to the millisecond', async ()
 })
 
 test('all come back together, in order, with the first of them, on one timer', async () => {
-  const { park, clock, returns } = await newPark()
+  const { admit, clock, returns } = await newPark()
   const [a, b, c] = [entryOf('a 1 x'), entryOf('b 1 x'), entryOf('c 1 x')]
-  park.admit(a)
-  park.admit(b)
+  admit(a)
+  admit(b)
   await clock.advance(30)
-  park.admit(c)
+  admit(c)
   assert.equal(clock.timers, 1)
   await clock.advance(20)
   assert.deepEqual(returns, [{ atMs: 50, entries: [a, b, c] }])
 })
 
 test('comes back once; the next one has a pause of its own, and an empty park has no timer', async () => {
-  const { park, clock, returns } = await newPark()
+  const { admit, clock, returns } = await newPark()
   const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
   assert.equal(clock.timers, 0)
-  park.admit(a)
+  admit(a)
   await clock.advance(60)
   assert.equal(clock.timers, 0)
-  park.admit(b)
+  admit(b)
   await clock.advance(1000)
   assert.deepEqual(returns, [
     { atMs: 50, entries: [a] },
@@ -67,10 +75,10 @@ test('what is busy again in the same breath waits another pause', async () => {
   const times: number[] = []
   const reenter = (entries: readonly Entry[]) => {
     times.push(clock.now())
-    for (const entry of entries) park.admit(entry)
+    for (const entry of entries) admitTo(park, clock, entry)
   }
   const park = new Park({ clock, maxEntries: 1, reenter })
-  park.admit(entryOf('a 1 x'))
+  admitTo(park, clock, entryOf('a 1 x'))
   await clock.advance(60_000)
   // Turned away for good when its patience is over.
   assert.deepEqual(
@@ -81,66 +89,99 @@ test('what is busy again in the same breath waits another pause', async () => {
 })
 
 test('patience is a lease from the first time it was busy, to the millisecond', async () => {
-  const { park, clock } = await newPark()
+  const { admit, clock } = await newPark()
   const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
-  assert.equal(park.admit(a), true)
+  assert.equal(admit(a), true)
   await clock.advance(4000)
-  assert.equal(park.admit(b), true)
+  assert.equal(admit(b), true)
   await clock.advance(5999)
-  assert.equal(park.admit(a), true)
+  assert.equal(admit(a), true)
   await clock.advance(1)
-  assert.equal(park.admit(a), false)
-  assert.equal(park.admit(b), true, 'each has its own')
+  assert.equal(admit(a), false)
+  assert.equal(admit(b), true, 'each has its own')
   await clock.advance(60_000)
-  assert.equal(park.admit(a), false, 'and it is not given anew')
-  assert.equal(park.admit(b), false)
+  assert.equal(admit(a), false, 'and it is not given anew')
+  assert.equal(admit(b), false)
 })
 
 test('patience begins though there was no room', async () => {
-  const { park, clock } = await newPark(1)
+  const { admit, clock } = await newPark(1)
   const a = entryOf('a 1 x')
-  park.admit(entryOf('b 1 x'))
-  assert.equal(park.admit(a), false)
+  admit(entryOf('b 1 x'))
+  assert.equal(admit(a), false)
   await clock.advance(claimLeaseMs)
-  assert.equal(park.admit(a), false)
+  assert.equal(admit(a), false)
 })
 
 test('who is turned away does not come back, and sets no timer', async () => {
-  const { park, clock, returns } = await newPark()
+  const { admit, clock, returns } = await newPark()
   const a = entryOf('a 1 x')
-  park.admit(a)
+  admit(a)
   await clock.advance(claimLeaseMs)
   returns.length = 0
-  park.admit(a)
+  admit(a)
   assert.equal(clock.timers, 0)
   await clock.advance(1000)
   assert.deepEqual(returns, [])
 })
 
 test('takes no more than it has room for, and has room again after the pause', async () => {
-  const { park, clock, returns } = await newPark(2)
+  const { admit, clock, returns } = await newPark(2)
   const [a, b, c] = [entryOf('a 1 x'), entryOf('b 1 x'), entryOf('c 1 x')]
   assert.deepEqual(
-    [a, b, c].map((entry) => park.admit(entry)),
+    [a, b, c].map((entry) => admit(entry)),
     [true, true, false],
   )
   await clock.advance(pauseMs)
   assert.deepEqual(returns, [{ atMs: 50, entries: [a, b] }])
   assert.deepEqual(
-    [c, b, a].map((entry) => park.admit(entry)),
+    [c, b, a].map((entry) => admit(entry)),
     [true, true, false],
   )
 })
 
-test('draining gives back at once what is there, takes nothing in and leaves no timer', async () => {
+test('the pause runs from when they were parked, however long their batch took', async () => {
   const { park, clock, returns } = await newPark()
   const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
-  park.admit(a)
+  const sinceMs = clock.now()
+  await clock.advance(30)
+  park.admit([a], sinceMs)
+  await clock.advance(19)
+  assert.equal(returns.length, 0)
+  await clock.advance(1)
+  park.admit([b], sinceMs)
+  assert.deepEqual(returns, [
+    { atMs: 50, entries: [a] },
+    { atMs: 50, entries: [b] },
+  ])
+  assert.equal(clock.timers, 0)
+})
+
+test('what the same batch has parked already counts', async () => {
+  const { park } = await newPark(2)
+  assert.equal(park.accepts(entryOf('a 1 x'), 1), true)
+  assert.equal(park.accepts(entryOf('b 1 x'), 2), false)
+})
+
+test('what was accepted before draining and comes after it goes back at once', async () => {
+  const { park, clock, returns } = await newPark()
+  const a = entryOf('a 1 x')
+  assert.equal(park.accepts(a, 0), true)
+  park.drain()
+  park.admit([a], clock.now())
+  assert.deepEqual(returns, [{ atMs: 0, entries: [a] }])
+  assert.equal(clock.timers, 0)
+})
+
+test('draining gives back at once what is there, takes nothing in and leaves no timer', async () => {
+  const { park, admit, clock, returns } = await newPark()
+  const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
+  admit(a)
   await clock.advance(10)
   park.drain()
   assert.deepEqual(returns, [{ atMs: 10, entries: [a] }])
   assert.equal(clock.timers, 0)
-  assert.deepEqual([park.admit(a), park.admit(b)], [false, false])
+  assert.deepEqual([admit(a), admit(b)], [false, false])
   assert.equal(clock.timers, 0)
   park.drain()
   await clock.advance(1000)

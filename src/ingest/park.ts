@@ -17,8 +17,8 @@ export interface ParkOptions {
  * and are asked about again: by then their key is stale, or free since that process gave up, or still busy.
  *
  * Nothing is decided here. A claim is no fact, so it justifies no ack; and it must not hold anything up for long, so
- * whoever has waited a claim's lease, finds the park full or comes after `drain` is turned away and written in spite
- * of it. Two writers of one key cost a row's comparison, nothing else.
+ * an entry that has waited a claim's lease, finds the park full or comes after `drain` is not accepted, and is written in
+ * spite of the claim. Two writers of one key cost a row's comparison, nothing else.
  */
 export class Park {
   readonly #options: ParkOptions
@@ -30,16 +30,27 @@ export class Park {
     this.#options = options
   }
 
-  /** Takes an entry in; false where it has waited enough. */
-  admit(entry: Entry): boolean {
+  /**
+   * Whether an entry of a batch may wait here; otherwise it has waited enough.
+   *
+   * @param ahead how many of its batch are to be parked already
+   */
+  accepts(entry: Entry, ahead: number): boolean {
     const { clock, maxEntries } = this.#options
     const now = clock.now()
     entry.busySinceMs ??= now
-    if (this.#draining || this.#entries.length >= maxEntries) return false
-    if (now - entry.busySinceMs >= claimLeaseMs) return false
-    this.#entries.push(entry)
-    this.#cancelPause ??= clock.after(pauseMs, () => this.#letGo())
-    return true
+    if (this.#draining || this.#entries.length + ahead >= maxEntries) return false
+    return now - entry.busySinceMs < claimLeaseMs
+  }
+
+  /** Takes in what was accepted. Its pause began at `sinceMs`, while its batch was still on its way. */
+  admit(entries: readonly Entry[], sinceMs: number): void {
+    const { clock } = this.#options
+    if (entries.length === 0) return
+    for (const entry of entries) this.#entries.push(entry)
+    const leftMs = sinceMs + pauseMs - clock.now()
+    if (this.#draining || leftMs <= 0) this.#letGo()
+    else this.#cancelPause ??= clock.after(leftMs, () => this.#letGo())
   }
 
   /** From now on nobody waits. */

@@ -76,7 +76,7 @@ test('100 of 600 rows are held: the others are fresh in both replicas, and these
   await until(async () => replicas.every(({ engine }) => engine.lockedRecords === 50))
   await until(async () => waitingIn(fleet).startsWith('words: 50 rows are locked by other transactions'))
   for (const { engine, inbox } of replicas) {
-    assert.deepEqual(engine.heldBecause, [])
+    assert.deepEqual(engine.pausedBecause, [])
     assert.equal(engine.outstanding, 150, 'the held ones, in three versions')
     assert.equal(inbox.held, false)
   }
@@ -137,7 +137,7 @@ for (const mode of ['SHARE', 'ACCESS EXCLUSIVE']) {
     const { broker, database, replicas } = fleet
     const holder = await application(database, `LOCK TABLE words IN ${mode} MODE`)
     broker.publish(words('k', 50, 1), [])
-    const reason = () => replicas[0]?.engine.heldBecause.join() ?? ''
+    const reason = () => replicas[0]?.engine.pausedBecause.join() ?? ''
     await until(async () => reason() !== '')
     assert.match(reason(), /table words: locked as a whole by another session \(\w+Lock, pid \d+\) \[57014\]/)
     assert.ok((replicas[0]?.tally.failures.length ?? 0) < 5, 'it is not searched for')
@@ -161,7 +161,7 @@ test('a dead letter that somebody holds waits aside; the others are stored', asy
   broker.publish(['more', 'and', 'again'], [])
   await until(async () => (await stored()) === 4, 10_000)
   assert.equal(replica.engine.outstanding, 1)
-  assert.deepEqual(replica.engine.heldBecause, [])
+  assert.deepEqual(replica.engine.pausedBecause, [])
   await redrive.query('COMMIT')
   await fleet.settled()
   const [row] = await database.query('SELECT max(times_seen) AS times FROM dead_letters')

@@ -22,7 +22,7 @@ test('100 of 600 rows are held for 40 s: the others are fresh within a second, a
     assert.deepEqual(new Set(free.map((text) => text.split(' ')[1])), new Set([String(second)]))
   }
   assert.equal(world.engine.lockedRecords, 100)
-  assert.deepEqual(world.engine.heldBecause, [])
+  assert.deepEqual(world.engine.pausedBecause, [])
   assert.match(
     world.engine.waitingBecause.join(),
     /^words: 100 rows are locked by other transactions, for up to \d+ s/,
@@ -149,10 +149,10 @@ test('an outage while rows are held: nothing is lost, and it ends', async () => 
   const fix = world.table.fail({ class: 'infrastructure' })
   await world.publish('b 1 x')
   await world.advance(minuteMs)
-  assert.equal(world.engine.heldBecause.length, 1)
+  assert.equal(world.engine.pausedBecause.length, 1)
   fix()
   await world.advance(10_000)
-  assert.deepEqual(world.engine.heldBecause, [])
+  assert.deepEqual(world.engine.pausedBecause, [])
   release()
   await world.advance(5000)
   assert.deepEqual(world.table.contents, ['a 2 y', 'b 1 x'])
@@ -196,7 +196,7 @@ test('a dead letter that is held waits aside; the others are stored', async () =
   await world.advance(2000)
   assert.equal(world.letters.stored.length, 19)
   assert.match(world.engine.waitingBecause.join(), /^dead_letters: 1 row is locked/)
-  assert.deepEqual(world.engine.heldBecause, [])
+  assert.deepEqual(world.engine.pausedBecause, [])
   await world.publish('undecodable')
   assert.equal(world.letters.stored.length, 20)
   held = false

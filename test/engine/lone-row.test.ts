@@ -158,7 +158,7 @@ test('while the table is in doubt a row that it refuses proves nothing', async (
   const rewritten: (string | undefined)[] = []
   const rewriteStanding = world.table.rewriteStanding.bind(world.table)
   world.table.rewriteStanding = () => {
-    rewritten.push(world.engine.heldBecause[0])
+    rewritten.push(world.engine.pausedBecause[0])
     return rewriteStanding()
   }
   world.table.fail({ class: 'infrastructure', times: 5, when: ([record]) => record?.key === 'bad0' })

@@ -417,7 +417,7 @@ test('a probe that finds everything busy does not lift the hold, and lets anothe
   await world.publish(`${busy} 1 x`)
   await world.advance(claimLeaseMs - 1000)
   assert.ok(questionsOf(world).filter((names) => names.startsWith(busy)).length > 1, 'it was a probe')
-  assert.deepEqual(world.engine.heldBecause.length, 1)
+  assert.deepEqual(world.engine.pausedBecause.length, 1)
   assert.ok(!world.tally.reasons.includes(undefined))
   fix()
   await world.advance(minuteMs)

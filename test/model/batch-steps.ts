@@ -8,7 +8,7 @@ const arrives: readonly Fate[] = ['done']
 const justLost: readonly Fate[] = ['lost']
 
 /**
- * The steps of a replica: what src/ingest/flush.ts, batch.ts, park.ts and burial.ts do with the deliveries of a key.
+ * The steps of a replica: what src/ingest/flush.ts, batch.ts, park.ts and dead-letter-queue.ts do with the deliveries of a key.
  *
  * A batch is any part of what waits. In the code all that waits for a key is one entry, unless some of it is parked:
  * to allow any part is to allow more, and spares a second place for what is parked.

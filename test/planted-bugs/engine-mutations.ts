@@ -1,14 +1,14 @@
 import type { Mutation } from './mutation.ts'
 
 const batch = 'src/ingest/batch.ts'
+const deadLetterQueue = 'src/ingest/dead-letter-queue.ts'
 const isolate = 'src/ingest/isolate.ts'
-const burial = 'src/ingest/burial.ts'
 const entry = 'src/ingest/entry.ts'
 const flush = 'src/ingest/flush.ts'
-const hold = 'src/ingest/hold.ts'
 const lane = 'src/ingest/lane.ts'
 const ledger = 'src/ingest/ledger.ts'
 const park = 'src/ingest/park.ts'
+const storeGate = 'src/ingest/store-gate.ts'
 
 /** Bugs of the room that decides when a delivery is settled. */
 export const engineMutations: readonly Mutation[] = [
@@ -30,7 +30,7 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: flush,
-        before: '  const due = [...fresh, ...busy.filter((entry) => !ports.park(entry))]\n',
+        before: '  const due = [...fresh, ...busy.filter((entry) => !park(entry))]\n',
         after: '  settleStale(busy, ledger)\n  const due = fresh\n',
       },
     ],
@@ -54,8 +54,11 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n',
-        after: `  ports.ledger.settle(losers.map((loser) => loser.delivery), 'coalesced')\n`,
+        before: '    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry))\n',
+        after: `    if (deadLetterIfProven(one, ports)) {
+      ports.ledger.settle(one.entry.losers.map(({ delivery }) => delivery), 'coalesced')
+    }
+`,
       },
     ],
     suites: ['simulation', 'every delivery'],
@@ -64,7 +67,11 @@ export const engineMutations: readonly Mutation[] = [
     name: 'losers of a rejected winner forgotten',
     wouldDo: 'they are neither written nor settled: their leases are kept for ever, and no soft stop ends',
     edits: [
-      { file: isolate, before: '  ports.readmit(losers.filter((loser) => !isSame(loser)))\n', after: '' },
+      {
+        file: isolate,
+        before: 'if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry))\n',
+        after: 'if (deadLetterIfProven(one, ports)) continue\n',
+      },
     ],
     suites: ['simulation', 'every delivery'],
   },
@@ -74,11 +81,10 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: batch,
-        before: '          searching = false\n          hold.failed(failure)\n',
-        after: `          searching = false
-          hold.failed(failure)
-          ledger.settle(rest.map((entry) => entry.winner.delivery), 'nacked')
-          rest = rest.filter(isLeft)
+        before: '        this.#searching = false\n',
+        after: `        this.#searching = false
+        this.#ports.ledger.settle(this.#rest.map((entry) => entry.winner.delivery), 'nacked')
+        this.#rest = this.#left(this.#rest)
 `,
       },
     ],
@@ -145,9 +151,9 @@ export const engineMutations: readonly Mutation[] = [
     wouldDo: 'a crash or a failed write after the ack loses the message and its dead letter',
     edits: [
       {
-        file: burial,
-        before: '      await store.store(letters, wait)\n',
-        after: '      this.#settle(letters)\n      await store.store(letters, wait)\n',
+        file: deadLetterQueue,
+        before: '      await store.store(deadLetters, wait)\n',
+        after: '      this.#settle(deadLetters)\n      await store.store(deadLetters, wait)\n',
       },
     ],
     suites: ['simulation', 'every delivery'],
@@ -164,7 +170,7 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: park,
-        before: '    this.#cancelPause ??= clock.after(pauseMs, () => this.#letGo())\n',
+        before: '    else this.#cancelPause ??= clock.after(leftMs, () => this.#letGo())\n',
         after: '',
       },
     ],
@@ -205,8 +211,8 @@ export const engineMutations: readonly Mutation[] = [
     wouldDo: 'where all that is in hand is refused, nothing is written any more until a restart',
     edits: [
       {
-        file: hold,
-        before: '    if (this.#refusals >= refusalsThatShow) this.succeeded()\n    else ',
+        file: storeGate,
+        before: '    if (this.#refusals >= refusalsThatShow) this.#works()\n    else ',
         after: '    ',
       },
     ],
@@ -218,7 +224,7 @@ export const engineMutations: readonly Mutation[] = [
       'where all that was in hand is settled without the table, nothing is taken any more until a restart',
     edits: [
       {
-        file: hold,
+        file: storeGate,
         before: '    return this.#reason !== undefined && !this.#probeDue\n',
         after: '    return this.#reason !== undefined\n',
       },

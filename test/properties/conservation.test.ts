@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import { compareRecords } from '#core/keyed-record.ts'
+import type { Batch, BatchResult } from '#ingest/batch.ts'
 import type { Arrival, Entry } from '#ingest/entry.ts'
 import { arrivalsOf, fold, join, newEntry } from '#ingest/entry.ts'
 import { Lane } from '#ingest/lane.ts'
@@ -60,38 +61,46 @@ const lanes = fc.record({
 const step = fc.oneof(
   fc.record({ add: fc.array(words(fc.constantFrom('a', 'b', 'c', 'd')), { minLength: 1, maxLength: 8 }) }),
   fc.record({ advanceMs: fc.constantFrom(0, 5, 10, 1000) }),
-  /** The writer is done with its batch, and has refused these of it, by index. */
-  fc.record({ refused: fc.uniqueArray(fc.nat(9), { maxLength: 4 }) }),
-  /** It is done, and has found the rows of these locked. */
-  fc.record({ locked: fc.uniqueArray(fc.nat(9), { maxLength: 4 }) }),
+  /** The writer is done with its batch, and these of it, by index, come back so. */
+  fc.record({
+    back: fc.constantFrom('refused', 'locked', 'parked', 'readmitted'),
+    indexes: fc.uniqueArray(fc.nat(9), { maxLength: 4 }),
+  }),
 )
+
+const allDone: BatchResult = { refused: [], parked: [], parkedAtMs: 0, locked: [], readmitted: [] }
 
 test('a lane hands each arrival to the writer once, unless the writer gives it back', async () => {
   await alwaysAsync(
     fc.asyncProperty(lanes, fc.array(step, { maxLength: 40 }), async (bounds, steps) => {
       const clock = new VirtualClock()
       const settled: Arrival[] = []
-      let writing: { entries: readonly Entry[]; done: (refused: readonly Entry[]) => void } | undefined
-      const finish = (indexes: readonly number[], areLocked = false) => {
-        const { entries, done } = writing ?? { entries: [], done: () => {} }
+      let writing: { batch: Batch; done: (result: BatchResult) => void } | undefined
+      const finish = (back: keyof typeof allDone, indexes: readonly number[]) => {
+        const { batch, done } = writing ?? { batch: undefined, done: () => {} }
+        const entries = batch?.entries ?? []
         writing = undefined
-        const isRefused = (_: Entry, i: number) => indexes.includes(i)
-        settled.push(...entries.filter((entry, i) => !isRefused(entry, i)).flatMap(arrivalsOf))
-        const left = entries.filter(isRefused)
-        if (areLocked) left.forEach((entry) => lane.parkLocked(entry))
-        done(areLocked ? [] : left)
+        const isLeft = (entry: Entry, i: number) =>
+          indexes.includes(i) && (back !== 'parked' || batch?.mayPark(entry, i))
+        settled.push(...entries.filter((entry, i) => !isLeft(entry, i)).flatMap(arrivalsOf))
+        const left = entries.filter(isLeft)
+        // Of what was refused for good only the losers come back.
+        if (back === 'readmitted') settled.push(...left.map(({ winner }) => winner))
+        const result = back === 'readmitted' ? left.flatMap(({ losers }) => losers) : left
+        done({ ...allDone, parkedAtMs: clock.now(), [back]: result })
         return clock.settle()
       }
-      const write = (entries: readonly Entry[]) => {
+      const write = (batch: Batch) => {
+        const { entries } = batch
         assert.equal(writing, undefined, 'a lane writes one batch at a time')
         const keys = entries.map(({ winner }) => winner.record.key)
         assert.equal(new Set(keys).size, keys.length, 'a batch has a key once')
         entries.forEach(assertNewestWins)
-        const { promise, resolve } = Promise.withResolvers<readonly Entry[]>()
-        writing = { entries, done: resolve }
+        const { promise, resolve } = Promise.withResolvers<BatchResult>()
+        writing = { batch, done: resolve }
         return promise
       }
-      const lane = new Lane({ ...bounds, clock, write, retryLocked: write })
+      const lane = new Lane({ ...bounds, clock, write })
       const added: Arrival[] = []
       for (const one of steps) {
         if ('add' in one) {
@@ -99,13 +108,12 @@ test('a lane hands each arrival to the writer once, unless the writer gives it b
           added.push(...arrivals)
           for (const arrival of arrivals) lane.add(arrival)
           lane.poke()
-        } else if ('refused' in one) await finish(one.refused)
-        else if ('locked' in one) await finish(one.locked, true)
+        } else if ('back' in one) await finish(one.back, one.indexes)
         else await clock.advance(one.advanceMs)
       }
       lane.drain()
       for (let left = steps.length + added.length; left > 0; left--) {
-        await finish([])
+        await finish('refused', [])
         await clock.advance(1000)
       }
       assert.deepEqual(sorted(settled), sorted(added))

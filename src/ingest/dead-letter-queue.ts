@@ -6,31 +6,39 @@ import type { Observer } from '#core/observer.ts'
 import type { LockWait } from '#core/writer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
-import type { Hold } from './hold.ts'
 import type { Ledger } from './ledger.ts'
 import { lockedCount, lockedReason } from './lock-log.ts'
+import type { Evidence, StoreGate } from './store-gate.ts'
+import { noEvidence, works } from './store-gate.ts'
 
-const maxBatchLetters = 500
+const maxBatchDeadLetters = 500
 const maxBatchBytes = 8 * 2 ** 20
-/** A flood of poison is told once in so long, not with a line for each batch. */
+/** A flood of poison is logged at most once per interval, not with a line for each batch. */
 const reportIntervalMs = 10_000
 
-export interface BurialPorts {
+export interface DeadLetterQueuePorts {
   readonly store: DeadLetterStore
-  readonly hold: Hold
+  readonly gate: StoreGate
   readonly ledger: Ledger
   readonly observer: Observer
   readonly logger: Logger
   readonly clock: Clock
 }
 
+/** How an attempt to store dead letters ended. */
+interface Stored {
+  /** Those to try again. */
+  readonly left: readonly DeadLetter[]
+  readonly evidence: Evidence
+}
+
 /**
  * Stores dead letters a batch at a time, and only then acks their messages. A store that fails, for whatever
- * reason, is held against and tried again: a dead letter that is lost is a lost message. One whose row is locked, by
- * somebody who redrives it for instance, waits aside while the others are stored.
+ * reason, closes its gate and is tried again: a dead letter that is lost is a lost message. One whose row is locked, for
+ * instance by a redrive, waits aside while the others are stored.
  */
-export class Burial {
-  readonly #ports: BurialPorts
+export class DeadLetterQueue {
+  readonly #ports: DeadLetterQueuePorts
   readonly #queue: DeadLetter[] = []
   #storing = false
   #unreported = new Map<string, number>()
@@ -40,12 +48,12 @@ export class Burial {
   readonly #retryDelay = exponentialBackoff({ initialMs: 100, maxMs: 5000 })
   #isRetryDue = false
 
-  constructor(ports: BurialPorts) {
+  constructor(ports: DeadLetterQueuePorts) {
     this.#ports = ports
   }
 
-  add(letter: DeadLetter): void {
-    this.#queue.push(letter)
+  add(deadLetter: DeadLetter): void {
+    this.#queue.push(deadLetter)
     if (!this.#storing) void this.#storeAll()
   }
 
@@ -65,53 +73,56 @@ export class Burial {
     this.#storing = true
     // Whatever else is being decoded in this turn of the event loop joins the batch.
     await Promise.resolve()
-    while (this.#queue.length > 0 && (await this.#ports.hold.admission())) {
-      const letters = this.#queue.splice(0, this.#batchLength())
-      const failed = await this.#store(letters, 'usual')
-      this.#queue.unshift(...failed)
+    let isAdmitted = true
+    while (isAdmitted && this.#queue.length > 0) {
+      isAdmitted = await this.#ports.gate.run(() => this.#storeNext())
     }
     this.#storing = false
   }
 
-  /** Stores and settles them; returns those that are to be tried again. What is locked is set aside. */
-  async #store(letters: readonly DeadLetter[], wait: LockWait): Promise<readonly DeadLetter[]> {
-    const { store, hold, observer } = this.#ports
+  async #storeNext(): Promise<Evidence> {
+    const { left, evidence } = await this.#store(this.#queue.splice(0, this.#batchLength()), 'usual')
+    this.#queue.unshift(...left)
+    return evidence
+  }
+
+  /** Stores and settles them. What is locked is set aside. */
+  async #store(deadLetters: readonly DeadLetter[], wait: LockWait): Promise<Stored> {
+    const { store, observer } = this.#ports
     try {
-      await store.store(letters, wait)
-      hold.succeeded()
-      this.#settle(letters)
-      return []
+      await store.store(deadLetters, wait)
+      this.#settle(deadLetters)
+      return { left: [], evidence: works }
     } catch (error) {
       const failure =
         error instanceof WriteFailure
           ? error
           : new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
       observer.writeFailed?.(failure.class)
-      if (failure.class === 'locked') return this.#storeUnlocked(letters)
-      hold.failed(failure)
-      return letters
+      if (failure.class === 'locked') return this.#storeUnlocked(deadLetters)
+      return { left: deadLetters, evidence: { shows: 'failed', failure } }
     }
   }
 
   /** By halves, without waiting for a lock. */
-  async #storeUnlocked(letters: readonly DeadLetter[]): Promise<readonly DeadLetter[]> {
-    this.#ports.hold.inconclusive()
-    const [letter] = letters
-    if (letter && letters.length === 1) {
-      this.#setAside(letter)
-      return []
+  async #storeUnlocked(deadLetters: readonly DeadLetter[]): Promise<Stored> {
+    const [deadLetter] = deadLetters
+    if (deadLetter && deadLetters.length === 1) {
+      this.#setAside(deadLetter)
+      return { left: [], evidence: noEvidence }
     }
-    const half = Math.ceil(letters.length / 2)
-    const failed = await this.#store(letters.slice(0, half), 'brief')
+    const half = Math.ceil(deadLetters.length / 2)
+    const first = await this.#store(deadLetters.slice(0, half), 'brief')
     // What fails now fails for all.
-    if (failed.length > 0) return [...failed, ...letters.slice(half)]
-    return this.#store(letters.slice(half), 'brief')
+    if (first.left.length > 0) return { ...first, left: [...first.left, ...deadLetters.slice(half)] }
+    const second = await this.#store(deadLetters.slice(half), 'brief')
+    return second.evidence === noEvidence ? { ...second, evidence: first.evidence } : second
   }
 
-  #setAside(letter: DeadLetter): void {
+  #setAside(deadLetter: DeadLetter): void {
     const { clock } = this.#ports
-    this.#locked.push(letter)
-    this.#lockedSinceMs.set(letter.delivery, this.#lockedSinceMs.get(letter.delivery) ?? clock.now())
+    this.#locked.push(deadLetter)
+    this.#lockedSinceMs.set(deadLetter.delivery, this.#lockedSinceMs.get(deadLetter.delivery) ?? clock.now())
     if (this.#isRetryDue) return
     this.#isRetryDue = true
     clock.after(this.#retryDelay.next(), () => {
@@ -120,19 +131,19 @@ export class Burial {
     })
   }
 
-  #settle(letters: readonly DeadLetter[]): void {
+  #settle(deadLetters: readonly DeadLetter[]): void {
     const { ledger, observer } = this.#ports
-    for (const { delivery } of letters) this.#lockedSinceMs.delete(delivery)
+    for (const { delivery } of deadLetters) this.#lockedSinceMs.delete(delivery)
     if (this.#lockedSinceMs.size === 0) this.#retryDelay.reset()
     ledger.settle(
-      letters.map((letter) => letter.delivery),
+      deadLetters.map(({ delivery }) => delivery),
       'dead-lettered',
     )
-    for (const [reason, group] of Map.groupBy(letters, (letter) => letter.reason)) {
+    for (const [reason, group] of Map.groupBy(deadLetters, ({ reason }) => reason)) {
       observer.deadLettered?.(reason, group.length)
       this.#unreported.set(reason, (this.#unreported.get(reason) ?? 0) + group.length)
     }
-    this.#report(letters.at(-1))
+    this.#report(deadLetters.at(-1))
   }
 
   /** The last one stands for all: its detail may quote a field, so it stays in the table. */
@@ -151,7 +162,7 @@ export class Burial {
     let length = 0
     for (const { delivery } of this.#queue) {
       bytes += delivery.bytes
-      if (length > 0 && (length >= maxBatchLetters || bytes > maxBatchBytes)) break
+      if (length > 0 && (length >= maxBatchDeadLetters || bytes > maxBatchBytes)) break
       length += 1
     }
     return length
