@@ -43,7 +43,7 @@ RUN mkdir -p /system/etc && mkdir -m 1777 /system/tmp \
 
 
 FROM scratch
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pubsub-postgres-ingester" \
       org.opencontainers.image.description="Keeps the newest record of each key of a Google Cloud Pub/Sub subscription in PostgreSQL" \

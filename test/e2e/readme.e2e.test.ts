@@ -36,6 +36,7 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^make test\b/, left('it is what runs this test')],
   [/^make check$/, left('it is run on its own, and takes a clone with git')],
   [/docker/, inDocker],
+  [/^(npm install |npx ingester )/, left('of the package, which is installed by a test of its own')],
   [/^make (model|simulate|planted-bugs)\b/, left('takes minutes; a part of it is a test of its own')],
   [/^bin\/ingester$/, left('the name of the program')],
   [

@@ -121,7 +121,9 @@ test('every promise in docs/SPEC.md names tests that are there', () => {
 })
 
 test('every link of a document leads to a file, and to a heading that is there', () => {
-  const all = ['README.md', ...readdirSync(join(projectDir, 'docs')).map((file) => `docs/${file}`)]
+  const all = ['', 'docs'].flatMap((folder) =>
+    readdirSync(join(projectDir, folder)).map((file) => join(folder, file)),
+  )
   for (const file of all.filter((one) => one.endsWith('.md'))) {
     for (const [, path = '', heading] of read(file).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
       const target = path === '' ? file : join(dirname(file), path)
