@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'vitest'
-import type { ShownLetter } from '#dead-letters/dead-letters.ts'
+import type { ShownDeadLetter } from '#dead-letters/show.ts'
 import { letterView, listingView, previewView } from './dead-letter-view.ts'
 
 const time = new Date(Date.UTC(2024, 0, 29, 12, 34, 56))
 
-function letter(change: Partial<ShownLetter> = {}): ShownLetter {
+function letter(change: Partial<ShownDeadLetter> = {}): ShownDeadLetter {
   const data = Buffer.from(change.data ?? '{"ip":"010.1.1.1"}')
   return {
     id: 12,
@@ -127,7 +127,7 @@ test('one letter: its facts, its attributes, its JSON a line a value, and what t
 })
 
 test('data that is no JSON is text, what is no text is base64, what is cut is said to be', () => {
-  const of = (data: string | Buffer, change: Partial<ShownLetter> = {}) =>
+  const of = (data: string | Buffer, change: Partial<ShownDeadLetter> = {}) =>
     letterView(letter({ ...change, data: Buffer.from(data) }))
   assert.match(of('hello\nworld'), /^data +11 bytes, text\nhello\nworld$/m)
   assert.match(of(Buffer.from([0x7b, 0xff, 0xfe, 0x7d])), /^data +4 bytes, base64\ne\/\/\+fQ==$/m)

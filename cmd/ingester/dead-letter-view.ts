@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import type { LetterSummary, Listing, ShownLetter } from '#dead-letters/dead-letters.ts'
+import type { Listing } from '#dead-letters/list.ts'
+import type { Preview } from '#dead-letters/selection.ts'
+import type { ShownDeadLetter } from '#dead-letters/show.ts'
 import { plain } from '#core/plain.ts'
 import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'
@@ -28,7 +30,7 @@ export function listingView({ reasons, letters }: Listing, columns: number | und
 }
 
 /** What a redrive or a discard would deal with, in its order. */
-export function previewView(letters: readonly LetterSummary[], columns: number | undefined): string {
+export function previewView(letters: Preview['letters'], columns: number | undefined): string {
   const rows = letters.map((letter) => [
     String(letter.id),
     utc(letter.publishTime),
@@ -43,7 +45,7 @@ export function previewView(letters: readonly LetterSummary[], columns: number |
 }
 
 /** Everything of one letter. */
-export function letterView(letter: ShownLetter): string {
+export function letterView(letter: ShownDeadLetter): string {
   const { kind, lines } = dataView(letter)
   const attributes = Object.entries(letter.attributes).map(([name, value]): [string, string] => [
     `  ${plain(name, 'one line')}`,
@@ -77,7 +79,7 @@ export function letterView(letter: ShownLetter): string {
 }
 
 /** Data as text if it is text, else base64. */
-export function dataAsText({ data }: Pick<ShownLetter, 'data'>): {
+export function dataAsText({ data }: Pick<ShownDeadLetter, 'data'>): {
   encoding: 'utf8' | 'base64'
   text: string
 } {
@@ -85,7 +87,7 @@ export function dataAsText({ data }: Pick<ShownLetter, 'data'>): {
   return { encoding, text: data.toString(encoding) }
 }
 
-function dataView(letter: ShownLetter): { kind: string; lines: string[] } {
+function dataView(letter: ShownDeadLetter): { kind: string; lines: string[] } {
   const { encoding, text } = dataAsText(letter)
   if (encoding === 'base64') return { kind: 'base64', lines: [text] }
   if (text === '') return { kind: 'text', lines: [] }

@@ -27,7 +27,7 @@ test('on a terminal that cannot move its cursor there are lines alone', () => {
 
 test('of many notes some are said, and how many more there were', () => {
   const { terminal, talk } = talkOn('dumb')
-  for (let id = 1; id <= 25; id++) talk.note(id, 'its data was cut')
+  for (let id = 1; id <= 25; id++) talk.warn(id, 'its data was cut')
   talk[Symbol.dispose]()
   assert.match(terminal.written, /letter 20: its data was cut\nand 5 more such lines\n$/)
 })

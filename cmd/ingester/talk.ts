@@ -32,7 +32,7 @@ export class Talk implements Disposable {
   }
 
   /** A line about one of many letters. */
-  note(id: number, why: string): void {
+  warn(id: number, why: string): void {
     this.#notes += 1
     if (this.#notes <= mostNotes) this.say(`letter ${id}: ${why}`)
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import type { Answer, WatermarkFound, Whereabouts } from '#dead-letters/why.ts'
+import type { Answer, WatermarkFound, RecordStatus } from '#dead-letters/record-status.ts'
 import { sentences } from './why-sentences.ts'
 
 const nowMs = Date.UTC(2026, 10, 21, 10, 0, 3)
@@ -8,7 +8,7 @@ const version = { version: '1795255200', time: '2026-11-21T10:00:00.000Z' }
 const none = { count: 0, searched: 0, all: true, letters: [] }
 const row = { values: {}, record: { ...version, content: 'hello world' } }
 
-const plain: Whereabouts = {
+const plain: RecordStatus = {
   pipeline: 'scans',
   key: { ip: '1.1.1.7', port: 443, service: 'HTTP' },
   verdict: 'unknown',
@@ -19,11 +19,11 @@ const plain: Whereabouts = {
 }
 
 const naming = { content: 'response', versionTime: { word: 'seen', msOf: Number } }
-const said = (given: Partial<Whereabouts>, more: Partial<Answer> = {}) =>
-  sentences({ whereabouts: { ...plain, ...given }, subject: 'HTTP on 1.1.1.7:443', naming, nowMs, ...more })
+const said = (given: Partial<RecordStatus>, more: Partial<Answer> = {}) =>
+  sentences({ status: { ...plain, ...given }, subject: 'HTTP on 1.1.1.7:443', naming, nowMs, ...more })
 
 /** What stands behind a label. */
-const line = (label: string, given: Partial<Whereabouts>, more?: Partial<Answer>) =>
+const line = (label: string, given: Partial<RecordStatus>, more?: Partial<Answer>) =>
   said(given, more)
     .find((one) => one.startsWith(`  ${label} `))
     ?.slice(16)
@@ -54,7 +54,7 @@ test('all of it, for a record that is stored', () => {
 
 describe('the verdict stands first', () => {
   const one = { ...none, count: 1, letters: [letter] }
-  const cases: readonly (readonly [Partial<Whereabouts>, RegExp])[] = [
+  const cases: readonly (readonly [Partial<RecordStatus>, RegExp])[] = [
     [{ verdict: 'stored', row, deadLetters: one }, /: stored; it also has 1 dead letter$/],
     [{ verdict: 'being-written' }, /: not stored yet, but it is being written$/],
     [{ verdict: 'being-written', row }, /: stored, and a newer version is being written$/],
@@ -84,7 +84,7 @@ test('no row, or one that was changed by hand', () => {
 
 describe('the watermark', () => {
   const at = 'seen 2026-11-21 10:00:00 UTC \\(3 s ago\\)'
-  const cases: readonly (readonly [WatermarkFound, Partial<Whereabouts>, string])[] = [
+  const cases: readonly (readonly [WatermarkFound, Partial<RecordStatus>, string])[] = [
     [
       { state: 'newer', ...version },
       { row },
@@ -106,7 +106,7 @@ describe('the watermark', () => {
 test('commands in sentences read the env file that was read', () => {
   const watermark = { state: 'newer' as const, ...version }
   const deadLetters = { ...plain.deadLetters, count: 1, letters: [letter] }
-  const given = { whereabouts: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
+  const given = { status: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
   const told = sentences({ ...given, subject: 's', naming, nowMs, envFile: '.env.local' }).join('\n')
   assert.equal(told.split('`bin/ingester cache bump --env-file .env.local`').length, 3)
   assert.match(told, /bin\/ingester dead-letters show --env-file \.env\.local 12$/m)

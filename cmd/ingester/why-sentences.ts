@@ -1,5 +1,11 @@
 import { withEnvFile } from './next-command.ts'
-import type { Answer, ClaimFound, RowFound, VersionFound, WatermarkFound } from '#dead-letters/why.ts'
+import type {
+  Answer,
+  ClaimFound,
+  RowFound,
+  VersionFound,
+  WatermarkFound,
+} from '#dead-letters/record-status.ts'
 import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 
@@ -8,7 +14,7 @@ type Told = Answer & { readonly envFile?: string | undefined }
 
 /** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
 export function sentences(answer: Told): string[] {
-  const { row, watermark, claim } = answer.whereabouts
+  const { row, watermark, claim } = answer.status
   return [
     `${plain(answer.subject, 'one line')}: ${verdict(answer)}`,
     '',
@@ -22,10 +28,10 @@ export function sentences(answer: Told): string[] {
 const bump = ({ envFile }: Told) => withEnvFile('`bin/ingester cache bump`', envFile)
 
 function verdict(answer: Told): string {
-  const { whereabouts } = answer
-  const { row, deadLetters } = whereabouts
+  const { status } = answer
+  const { row, deadLetters } = status
   const also = deadLetters.count > 0 ? `; it also has ${counted(deadLetters.count, 'dead letter')}` : ''
-  switch (whereabouts.verdict) {
+  switch (status.verdict) {
     case 'stored':
       return `stored${also}`
     case 'being-written':
@@ -47,7 +53,7 @@ function rowSentence({ record }: RowFound, answer: Answer): string {
 
 function watermarkSentence(watermark: WatermarkFound, answer: Told): string {
   const version = versionWords(watermark as VersionFound, answer)
-  const { row } = answer.whereabouts
+  const { row } = answer.status
   switch (watermark.state) {
     case 'same':
       return 'the cache knows this very row'
@@ -84,7 +90,7 @@ function noClaim({ state }: WatermarkFound): string {
 const shownLetters = 5
 
 function deadLetterLines(answer: Told): string[] {
-  const { count, searched, all, letters } = answer.whereabouts.deadLetters
+  const { count, searched, all, letters } = answer.status.deadLetters
   const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not looked at`
   if (count === 0) return [`none${where}`]
   const shown = letters.slice(0, shownLetters)

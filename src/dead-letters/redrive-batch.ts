@@ -1,17 +1,17 @@
 // Publishing dead letters again, once their cause is fixed.
 //
-// A letter is marked only after the broker has confirmed its message, and the subscription is then still attached to the
-// topic: marked before, a crash in between would lose it, and what goes to a topic without the subscription reaches nobody.
-// A crash after the confirmation and before the commit of the mark leaves it unmarked, so that the next redrive
-// publishes it a second time. That is harmless: the ingester takes duplicates for what they are.
+// A dead letter is marked only after the broker has confirmed its message and the subscription is still attached to the
+// topic. Marked earlier, a crash in between would lose it, and what goes to a topic without the subscription reaches
+// nobody. A crash between the confirmation and the commit of the mark leaves it unmarked, so that the next redrive
+// publishes it again. That is harmless: the ingester recognizes duplicates.
 //
-// The rows of a batch are locked from before they are published until they are marked, so that of two redrives at the
-// same time one publishes a letter and the other finds it marked. The other one waits for the lock: if it skipped
-// what is locked, it would overtake the first one within an ordering key.
+// The rows of a batch are locked from before they are published until they are marked, so that of two concurrent
+// redrives one publishes a dead letter and the other finds it marked. The other waits for the lock: skipping locked
+// rows, it would overtake the first within an ordering key.
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { ConfigurationError, messageOf } from '#core/failure.ts'
-import type { WholeLetter } from '#postgres/dead-letters.ts'
-import { lockLetters, markLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
+import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
+import { lockDeadLetters, markDeadLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
 import type { Transactional } from '#postgres/transaction.ts'
 import { inTransaction } from '#postgres/transaction.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
@@ -22,7 +22,7 @@ import type { OutgoingMessage } from '#pubsub/publisher.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
-import type { Conversation } from './dead-letters.ts'
+import type { UserPrompt } from './selection.ts'
 
 /** Requests of different ordering keys do not wait for each other. */
 const keysAtOnce = 16
@@ -43,9 +43,9 @@ export interface RedriveSummary {
   left: number
 }
 
-export interface RedriveUser extends Omit<Conversation, 'agree'> {
+export interface RedriveUser extends Omit<UserPrompt, 'confirm'> {
   /** Whether to publish so many to this topic. */
-  agree(count: number, topic: string): Promise<boolean>
+  confirm(count: number, topic: string): Promise<boolean>
   /** A line about the whole. */
   tell(line: string): void
   /** The user's wish to end: the batch in hand is finished. */
@@ -62,33 +62,33 @@ export interface Run {
   readonly confirmTopic: () => Promise<void>
   /** For people. */
   readonly broker: string
-  /** A broker that is away is waited for so long. */
-  readonly patienceMs: number
-  /** Of the letters that were selected. */
+  /** How long to wait for a broker that is away. */
+  readonly timeoutMs: number
+  /** Of the dead letters that were selected. */
   readonly status: DeadLetterStatus
   readonly user: RedriveUser
   readonly summary: RedriveSummary
 }
 
 /**
- * Publishes and marks letters of these ids: again and again, while the broker is only away for a moment; between two
- * tries nothing is locked.
+ * Publishes and marks the dead letters of these ids. It retries while the broker is away for a moment; between two
+ * attempts nothing is locked.
  *
- * @throws PublishTrouble, whatever the connection to PostgreSQL throws
+ * @throws PublishError, whatever the connection to PostgreSQL throws
  */
 export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
   let rest = ids
   const attempt = async () => {
-    const { dealtWith, trouble } = await publishAndMark(run, rest)
+    const { dealtWith, error } = await publishAndMark(run, rest)
     rest = rest.filter((id) => !dealtWith.has(id))
-    if (trouble !== undefined) throw new PublishTrouble(trouble)
+    if (error !== undefined) throw new PublishError(error)
   }
   await retry(attempt, {
     clock: systemClock,
     backoff: reconnectBackoff(),
-    withinMs: run.patienceMs,
+    withinMs: run.timeoutMs,
     signal: run.user.stop,
-    retryable: (error) => error instanceof PublishTrouble && !isNonRetryable(error.cause),
+    retryable: (error) => error instanceof PublishError && !isNonRetryable(error.cause),
     onRetry: (error) => run.user.tell(`waiting for ${run.broker}: ${messageOf(error)}`),
   })
 }
@@ -97,39 +97,39 @@ interface Attempt {
   /** Published, refused or found to be somebody else's: not to be tried again. */
   readonly dealtWith: ReadonlySet<number>
   /** What kept the rest from being published. */
-  readonly trouble?: unknown
+  readonly error?: unknown
 }
 
 async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt> {
   const { client, status, user, summary } = run
   const { letters, outcomes } = await inTransaction(client, async () => {
-    const letters = await lockLetters(client, ids, status)
+    const letters = await lockDeadLetters(client, ids, status)
     const outcomes = await confirmed(run, await publishByKey(run, letters))
     const published = outcomes.flatMap((outcome) => outcome.published)
     // Marked even where the rest of the batch was not taken.
-    await markLetters(client, published, 'redriven')
+    await markDeadLetters(client, published, 'redriven')
     return { letters, outcomes }
   })
   const locked = new Set(letters.map(({ id }) => id))
   const others = ids.filter((id) => !locked.has(id))
   const published = outcomes.flatMap((outcome) => outcome.published)
   const refused = outcomes.flatMap((outcome) => outcome.refused)
-  for (const id of others) user.note(id, 'somebody else has dealt with it meanwhile')
-  for (const { id, why } of refused) user.note(id, `Pub/Sub refuses it: ${why}`)
+  for (const id of others) user.warn(id, 'somebody else has dealt with it meanwhile')
+  for (const { id, why } of refused) user.warn(id, `Pub/Sub refuses it: ${why}`)
   summary.published += published.length
   summary.failed += refused.length
   summary.skipped += others.length
   summary.left -= published.length + refused.length + others.length
   return {
     dealtWith: new Set([...others, ...published, ...refused.map(({ id }) => id)]),
-    trouble: outcomes.find(({ trouble }) => trouble !== undefined)?.trouble,
+    error: outcomes.find(({ error }) => error !== undefined)?.error,
   }
 }
 
 interface KeyOutcome {
   readonly published: readonly number[]
   readonly refused: readonly { readonly id: number; readonly why: string }[]
-  readonly trouble: unknown
+  readonly error: unknown
 }
 
 /** Outcomes that a subscription without its topic would belie: what nobody has received counts as not published. */
@@ -138,31 +138,31 @@ async function confirmed({ confirmTopic }: Run, outcomes: readonly KeyOutcome[])
   try {
     await confirmTopic()
     return [...outcomes]
-  } catch (trouble) {
-    return outcomes.map(({ refused }) => ({ published: [], refused, trouble }))
+  } catch (error) {
+    return outcomes.map(({ refused }) => ({ published: [], refused, error }))
   }
 }
 
-/** Letters of one key go out in order; one that the broker refuses for good does not hold up those after it. */
-async function publishByKey({ clients, topic, user }: Run, letters: readonly WholeLetter[]) {
+/** Dead letters of one key go out in order; one that the broker refuses for good does not hold up those after it. */
+async function publishByKey({ clients, topic, user }: Run, letters: readonly DeadLetterDetail[]) {
   const outcomes: KeyOutcome[] = []
   const groups = [...Map.groupBy(letters, ({ orderingKey }) => orderingKey).values()]
   for (let at = 0; at < groups.length; at += keysAtOnce) {
     const some = groups.slice(at, at + keysAtOnce)
     const results = await Promise.all(some.map((group) => publishApart(clients, topic, group.map(outgoing))))
-    outcomes.push(...results.map((result, i) => ofLetters(result, some[i] as WholeLetter[])))
+    outcomes.push(...results.map((result, i) => ofLetters(result, some[i] as DeadLetterDetail[])))
     if (results.some(({ trouble }) => trouble !== undefined)) break
   }
   const escaped = new Set(letters.filter((letter) => letter.escaped).map(({ id }) => id))
   for (const id of outcomes.flatMap(({ published }) => published))
-    if (escaped.has(id)) user.note(id, escapedNote)
+    if (escaped.has(id)) user.warn(id, escapedNote)
   return outcomes
 }
 
 /** The service sets these itself, on topics that have a schema; keys that begin with `goog` are its own. */
 const ofService = /^googclient_schema/
 
-function outgoing({ data, attributes, orderingKey, redriveCount }: WholeLetter): OutgoingMessage {
+function outgoing({ data, attributes, orderingKey, redriveCount }: DeadLetterDetail): OutgoingMessage {
   const own = Object.entries(attributes).filter(([name]) => !ofService.test(name))
   const count = [redriveCountAttribute, String(redriveCount + 1)]
   return { data, attributes: Object.fromEntries([...own, count]), orderingKey }
@@ -170,25 +170,25 @@ function outgoing({ data, attributes, orderingKey, redriveCount }: WholeLetter):
 
 function ofLetters(
   { published, refused, trouble }: PublishOutcome,
-  letters: readonly WholeLetter[],
+  letters: readonly DeadLetterDetail[],
 ): KeyOutcome {
-  const idAt = (at: number) => (letters[at] as WholeLetter).id
+  const idAt = (at: number) => (letters[at] as DeadLetterDetail).id
   return {
     published: published.map(idAt),
     refused: refused.map(({ at, why }) => ({ id: idAt(at), why })),
-    trouble,
+    error: trouble,
   }
 }
 
 /** The broker does not take what it is given, whatever that is. */
-export class PublishTrouble extends Error {
+export class PublishError extends Error {
   constructor(cause: unknown) {
     super(messageOf(cause), { cause })
-    this.name = 'PublishTrouble'
+    this.name = 'PublishError'
   }
 }
 
-/** Somebody has to act: waiting fixes none of these. */
+/** Waiting fixes none of these: someone has to act. */
 export function isNonRetryable(error: unknown): boolean {
   const status = statusOf(error)
   return (

@@ -11,10 +11,10 @@ export interface DeadLettersOfKey {
   readonly searched: number
   readonly all: boolean
   /** The newest of them, at most {@link maxLetters}; newest first. */
-  readonly letters: readonly LetterOfKey[]
+  readonly letters: readonly DeadLetterOfKey[]
 }
 
-export interface LetterOfKey {
+export interface DeadLetterOfKey {
   readonly id: string
   readonly messageId: string
   /** As all times here: ISO 8601. */
@@ -42,7 +42,7 @@ export async function deadLettersOf(
   pages: AsyncIterable<readonly StoredDeadLetter[]>,
   most = maxSearched,
 ): Promise<DeadLettersOfKey> {
-  const letters: LetterOfKey[] = []
+  const letters: DeadLetterOfKey[] = []
   let count = 0
   let searched = 0
   let all = true
@@ -56,7 +56,7 @@ export async function deadLettersOf(
       const match = matchOf(stored, key, pipeline)
       if (!match) continue
       count += 1
-      if (letters.length < maxLetters) letters.push(letterOf(stored, match, pipeline, limits))
+      if (letters.length < maxLetters) letters.push(deadLetterOf(stored, match, pipeline, limits))
     }
   }
   letters.sort((a, b) => b.lastSeenAt.localeCompare(a.lastSeenAt) || Number(b.id) - Number(a.id))
@@ -67,18 +67,18 @@ function matchOf(
   stored: StoredDeadLetter,
   key: NamedKey,
   { naming }: Pipeline,
-): LetterOfKey['match'] | undefined {
+): DeadLetterOfKey['match'] | undefined {
   const meant = isWhole(stored) ? naming.keyIn(deliveryOf(stored)) : undefined
   if (meant && !isRejection(meant)) return meant.key === key.key ? 'key' : undefined
   return naming.mentions(key, textOf(stored)) ? 'text' : undefined
 }
 
-function letterOf(
+function deadLetterOf(
   stored: StoredDeadLetter,
-  match: LetterOfKey['match'],
+  match: DeadLetterOfKey['match'],
   { decode }: Pipeline,
   limits: DecodeLimits,
-): LetterOfKey {
+): DeadLetterOfKey {
   const { id, messageId, publishTime, lastSeenAt, timesSeen, reason, detail, status } = stored
   return {
     id,

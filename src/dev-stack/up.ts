@@ -22,8 +22,8 @@ export interface StackUpOptions {
 }
 
 /**
- * PostgreSQL with the tables, Redis and the Pub/Sub emulator with topic and subscription, until the signal, or until `stackDown` is called from
- * another process.
+ * PostgreSQL with the tables, Redis and the Pub/Sub emulator with topic and subscription, until the signal, or until
+ * `stackDown` is called from another process.
  *
  * @throws ConfigurationError where one runs already; UnreachableError where a part does not start
  */

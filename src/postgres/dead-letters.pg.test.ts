@@ -7,14 +7,14 @@ import { freshDatabase, patient, startTestServer, untilBlocked } from '../../tes
 import { DeadLetterTable, keptOfTooLargeBytes } from './dead-letter-table.ts'
 import type { DeadLetterFilter } from './dead-letters.ts'
 import {
-  lockLetters,
-  markLetters,
-  moveLetters,
-  readLetter,
+  lockDeadLetters,
+  markDeadLetters,
+  updateDeadLetterStatus,
+  readDeadLetter,
   readNewest,
   readReasons,
   readSummaries,
-  selectLetters,
+  selectDeadLetters,
 } from './dead-letters.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -96,7 +96,7 @@ test('each filter takes what it names, and all of them together what all of them
   ]
   for (const [filter, ids] of expected) {
     const name = JSON.stringify(filter)
-    assert.deepEqual(idsOf(await selectLetters(client, filter)), ids, name)
+    assert.deepEqual(idsOf(await selectDeadLetters(client, filter)), ids, name)
     assert.deepEqual(
       idsOf(await readNewest(client, filter, 100)).sort((a, b) => a - b),
       ids,
@@ -136,7 +136,7 @@ test('the letters seen last come first, at most so many', async () => {
   assert.deepEqual(idsOf(await readNewest(client, {}, 2)), [3, 2])
   await store(database, 0, {})
   assert.deepEqual(idsOf(await readNewest(client, {}, 2)), [1, 3])
-  assert.equal((await readLetter(client, 1))?.timesSeen, 2)
+  assert.equal((await readDeadLetter(client, 1))?.timesSeen, 2)
 })
 
 test('everything of one letter; of one that is not there nothing', async () => {
@@ -145,7 +145,7 @@ test('everything of one letter; of one that is not there nothing', async () => {
     { data, attributes: { a: 'b', ingester_redrive_count: '4' }, orderingKey: 'k', deliveryAttempt: 7 },
   ])
   const { client } = there
-  const { firstSeenAt, lastSeenAt, ...rest } = (await readLetter(client, 1)) ?? assert.fail()
+  const { firstSeenAt, lastSeenAt, ...rest } = (await readDeadLetter(client, 1)) ?? assert.fail()
   assert.ok(firstSeenAt instanceof Date && lastSeenAt instanceof Date)
   assert.deepEqual(rest, {
     id: 1,
@@ -166,7 +166,7 @@ test('everything of one letter; of one that is not there nothing', async () => {
     attributes: { a: 'b', ingester_redrive_count: '4' },
     data,
   })
-  assert.equal(await readLetter(client, 2), undefined)
+  assert.equal(await readDeadLetter(client, 2), undefined)
 })
 
 test('a count of redrives that is none counts as none', async () => {
@@ -208,16 +208,17 @@ test('data that was cut is known as such, and made whole when its message comes 
     { data: Buffer.alloc(keptOfTooLargeBytes) },
   ])
   const { client, database } = there
-  const cutOnes = async () => (await selectLetters(client, {})).filter(({ cut }) => cut).map(({ id }) => id)
+  const cutOnes = async () =>
+    (await selectDeadLetters(client, {})).filter(({ cut }) => cut).map(({ id }) => id)
   assert.deepEqual(await cutOnes(), [1])
-  assert.equal((await readLetter(client, 1))?.cut, true)
+  assert.equal((await readDeadLetter(client, 1))?.cut, true)
 
   const raised = new DeadLetterTable(database.pool(), {
     pipeline: 'scans',
     subscription,
     maxMessageBytes: 1e6,
   })
-  const { messageId, publishTime } = (await readLetter(client, 1)) ?? assert.fail()
+  const { messageId, publishTime } = (await readDeadLetter(client, 1)) ?? assert.fail()
   const delivery = {
     messageId,
     publishTimeMs: publishTime.getTime(),
@@ -228,11 +229,11 @@ test('data that was cut is known as such, and made whole when its message comes 
   const again = { ackId: 'a', deliveryAttempt: 1, bytes: 1, receivedAtMs: 0, ...delivery }
   await raised.store([{ reason: 'bad-ip', detail: 'd', delivery: again }])
   assert.deepEqual(await cutOnes(), [])
-  assert.ok((await readLetter(client, 1))?.data.equals(big), 'it is whole')
+  assert.ok((await readDeadLetter(client, 1))?.data.equals(big), 'it is whole')
   // And a replica under the lower limit takes nothing away.
   await store(database, 0, { reason: 'too-large', data: big })
   assert.deepEqual(await cutOnes(), [])
-  assert.ok((await readLetter(client, 1))?.data.equals(big), 'it is still whole')
+  assert.ok((await readDeadLetter(client, 1))?.data.equals(big), 'it is still whole')
 })
 
 test('selected: the first by publish time, then per ordering key by publish time', async () => {
@@ -246,9 +247,9 @@ test('selected: the first by publish time, then per ordering key by publish time
     at('B', 3),
   ])
   const { client } = there
-  assert.deepEqual(idsOf(await selectLetters(client, {})), [4, 6, 5, 2, 3, 1])
-  assert.deepEqual(idsOf(await selectLetters(client, {}, 3)), [6, 5, 3])
-  const [first] = await selectLetters(client, {}, 1)
+  assert.deepEqual(idsOf(await selectDeadLetters(client, {})), [4, 6, 5, 2, 3, 1])
+  assert.deepEqual(idsOf(await selectDeadLetters(client, {}, 3)), [6, 5, 3])
+  const [first] = await selectDeadLetters(client, {}, 1)
   assert.deepEqual(first, {
     id: 3,
     bytes: 'data'.length + '{}'.length + 'b'.length,
@@ -260,14 +261,14 @@ test('selected: the first by publish time, then per ordering key by publish time
 test('locked are those that still have the status, in the order of their ids as given, until the end', async () => {
   await using there = await withLetters([{}, {}, {}])
   const { client, database } = there
-  await markLetters(client, [2], 'discarded')
+  await markDeadLetters(client, [2], 'discarded')
   const other = await database.connect()
   await inTransaction(client, async () => {
-    assert.deepEqual(idsOf(await lockLetters(client, [3, 2, 1, 99], 'new')), [3, 1])
+    assert.deepEqual(idsOf(await lockDeadLetters(client, [3, 2, 1, 99], 'new')), [3, 1])
     await assert.rejects(other.query('SELECT FROM dead_letters WHERE id = 1 FOR UPDATE NOWAIT'), /lock/)
-    await markLetters(client, [1], 'redriven')
+    await markDeadLetters(client, [1], 'redriven')
   })
-  assert.deepEqual(idsOf(await lockLetters(other, [3, 2, 1], 'new')), [3])
+  assert.deepEqual(idsOf(await lockDeadLetters(other, [3, 2, 1], 'new')), [3])
 })
 
 test('marks that a trigger discards are an error, not a success', async () => {
@@ -275,8 +276,8 @@ test('marks that a trigger discards are an error, not a success', async () => {
   const { client } = there
   await client.query(`CREATE FUNCTION discard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
     CREATE TRIGGER discard BEFORE UPDATE ON dead_letters FOR EACH ROW EXECUTE FUNCTION discard()`)
-  await assert.rejects(markLetters(client, [1], 'redriven'), /discarded by a trigger/)
-  await assert.rejects(moveLetters(client, [1, 2], 'new', 'discarded'), /discarded by a trigger/)
+  await assert.rejects(markDeadLetters(client, [1], 'redriven'), /discarded by a trigger/)
+  await assert.rejects(updateDeadLetterStatus(client, [1, 2], 'new', 'discarded'), /discarded by a trigger/)
 })
 
 test('who comes second waits, and finds what the first one has done', async () => {
@@ -284,10 +285,10 @@ test('who comes second waits, and finds what the first one has done', async () =
   const { client, database } = there
   const other = await database.connect()
   await client.query('BEGIN')
-  await lockLetters(client, [1], 'new')
-  const second = lockLetters(other, [2, 1], 'new')
+  await lockDeadLetters(client, [1], 'new')
+  const second = lockDeadLetters(other, [2, 1], 'new')
   await untilBlocked(database, 1)
-  await markLetters(client, [1], 'redriven')
+  await markDeadLetters(client, [1], 'redriven')
   await client.query('COMMIT')
   assert.deepEqual(idsOf(await second), [2])
 })
@@ -298,9 +299,9 @@ test('letters that come again while they are locked wait, in whatever order: no 
   const { client, database } = there
   const holder = await database.connect()
   await holder.query(`BEGIN; SELECT FROM dead_letters WHERE message_id = 'b' FOR UPDATE`)
-  const locking = inTransaction(client, () => lockLetters(client, [1, 2, 3], 'new'))
+  const locking = inTransaction(client, () => lockDeadLetters(client, [1, 2, 3], 'new'))
   await untilBlocked(database, 1)
-  const discarding = moveLetters(await database.connect(), [1, 2, 3], 'new', 'discarded')
+  const discarding = updateDeadLetterStatus(await database.connect(), [1, 2, 3], 'new', 'discarded')
   await untilBlocked(database, 2)
   const table = new DeadLetterTable(database.pool(), {
     pipeline: 'scans',
@@ -331,8 +332,8 @@ test('letters that come again while they are locked wait, in whatever order: no 
 test('moved are those that have the status, and how many is told', async () => {
   await using there = await withLetters([{}, {}, {}])
   const { client } = there
-  await markLetters(client, [2], 'redriven')
-  assert.equal(await moveLetters(client, [1, 2, 99], 'new', 'discarded'), 1)
+  await markDeadLetters(client, [2], 'redriven')
+  assert.equal(await updateDeadLetterStatus(client, [1, 2, 99], 'new', 'discarded'), 1)
   assert.deepEqual(
     (await readSummaries(client, [3, 2, 1])).map(({ id, status }) => [id, status]),
     [
@@ -347,11 +348,11 @@ test('a transaction that fails leaves nothing, and the connection as good as bef
   await using there = await withLetters([{}])
   const { client } = there
   const failing = inTransaction(client, async () => {
-    await markLetters(client, [1], 'redriven')
+    await markDeadLetters(client, [1], 'redriven')
     throw new Error('no')
   })
   await assert.rejects(failing, /^Error: no$/)
-  assert.equal((await readLetter(client, 1))?.status, 'new')
+  assert.equal((await readDeadLetter(client, 1))?.status, 'new')
   const [{ timeout } = { timeout: '' }] = await inTransaction(client, async () => {
     const { rows } = await client.query(
       `SELECT current_setting('idle_in_transaction_session_timeout') AS timeout`,

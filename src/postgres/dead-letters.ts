@@ -27,7 +27,7 @@ export interface ReasonGroup {
 }
 
 /** What is known about a letter, without its message's content. */
-export interface LetterSummary {
+export interface DeadLetterSummary {
   readonly id: number
   readonly pipeline: string
   readonly status: DeadLetterStatus
@@ -55,7 +55,7 @@ export interface LetterSummary {
   readonly redriveCount: number
 }
 
-export interface WholeLetter extends LetterSummary {
+export interface DeadLetterDetail extends DeadLetterSummary {
   readonly attributes: Readonly<Record<string, string>>
   readonly data: Buffer
 }
@@ -105,16 +105,16 @@ export async function readNewest(
   client: Queryable,
   filter: DeadLetterFilter,
   limit: number,
-): Promise<LetterSummary[]> {
-  const { rows } = await client.query<LetterSummary>(
+): Promise<DeadLetterSummary[]> {
+  const { rows } = await client.query<DeadLetterSummary>(
     `SELECT ${summaryColumns} FROM dead_letters ${where} ORDER BY last_seen_at DESC, dead_letters.id DESC LIMIT $6`,
     [...parametersOf(filter), limit],
   )
   return rows
 }
 
-export async function readLetter(client: Queryable, id: number): Promise<WholeLetter | undefined> {
-  const { rows } = await client.query<WholeLetter>(
+export async function readDeadLetter(client: Queryable, id: number): Promise<DeadLetterDetail | undefined> {
+  const { rows } = await client.query<DeadLetterDetail>(
     `SELECT ${summaryColumns}, attributes, data FROM dead_letters WHERE id = $1`,
     [id],
   )
@@ -125,13 +125,15 @@ export async function readLetter(client: Queryable, id: number): Promise<WholeLe
 const ofIds = `FROM dead_letters JOIN unnest($1::bigint[]) WITH ORDINALITY AS wanted(wanted_id, at) ON wanted_id = id`
 
 /** In the order of the ids; those that are not there are left out. */
-export async function readSummaries(client: Queryable, ids: readonly number[]): Promise<LetterSummary[]> {
-  const { rows } = await client.query<LetterSummary>(`SELECT ${summaryColumns} ${ofIds} ORDER BY at`, [ids])
+export async function readSummaries(client: Queryable, ids: readonly number[]): Promise<DeadLetterSummary[]> {
+  const { rows } = await client.query<DeadLetterSummary>(`SELECT ${summaryColumns} ${ofIds} ORDER BY at`, [
+    ids,
+  ])
   return rows
 }
 
 /** A letter that was selected: as little as tells how to deal with it, since there may be a great many. */
-export interface SelectedLetter {
+export interface SelectedDeadLetter {
   readonly id: number
   /** About what its message takes in a request. */
   readonly bytes: number
@@ -146,12 +148,12 @@ export interface SelectedLetter {
  *
  * @param subscription full name; undefined: none is foreign
  */
-export async function selectLetters(
+export async function selectDeadLetters(
   client: Queryable,
   filter: DeadLetterFilter,
   limit?: number,
   subscription?: string,
-): Promise<SelectedLetter[]> {
+): Promise<SelectedDeadLetter[]> {
   const { rows } = await client.query<[number, number, boolean, boolean]>({
     text: `SELECT id::float8, bytes, cut, is_foreign
            FROM (SELECT id, ordering_key, publish_time, subscription <> coalesce($7, subscription) AS is_foreign,
@@ -172,17 +174,17 @@ const lockOrder = 'ORDER BY message_id COLLATE "C", publish_time, id FOR UPDATE'
  * Locks letters until the end of the transaction and returns them in the order of the ids. Those that no longer have
  * the status, or are gone, are left out. It waits for who else holds one of them.
  */
-export async function lockLetters(
+export async function lockDeadLetters(
   client: Queryable,
   ids: readonly number[],
   status: DeadLetterStatus,
-): Promise<WholeLetter[]> {
+): Promise<DeadLetterDetail[]> {
   await client.query(`SELECT FROM dead_letters WHERE id = ANY($1::bigint[]) AND status = $2 ${lockOrder}`, [
     ids,
     status,
   ])
   // A statement of its own, since one that locks does so in the order of its rows.
-  const { rows } = await client.query<WholeLetter>(
+  const { rows } = await client.query<DeadLetterDetail>(
     `SELECT ${summaryColumns}, attributes, data ${ofIds} WHERE status = $2 ORDER BY at`,
     [ids, status],
   )
@@ -190,11 +192,11 @@ export async function lockLetters(
 }
 
 /**
- * Marks letters that {@link lockLetters} has locked.
+ * Marks letters that {@link lockDeadLetters} has locked.
  *
  * @throws ConfigurationError where the database discards the change
  */
-export async function markLetters(
+export async function markDeadLetters(
   client: Queryable,
   ids: readonly number[],
   status: DeadLetterStatus,
@@ -211,7 +213,7 @@ export async function markLetters(
  *
  * @throws ConfigurationError where the database discards the change
  */
-export async function moveLetters(
+export async function updateDeadLetterStatus(
   client: Queryable,
   ids: readonly number[],
   from: DeadLetterStatus,

@@ -12,7 +12,7 @@ import {
   until,
 } from '../../test/support/postgres.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
-import { lockLetters, markLetters } from './dead-letters.ts'
+import { lockDeadLetters, markDeadLetters } from './dead-letters.ts'
 import { bumpEpoch } from './epoch.ts'
 import { migrate } from './migrations.ts'
 import { TableWriter } from './table-writer.ts'
@@ -54,8 +54,8 @@ async function writeEverything(database: TestDatabase, pool: pg.Pool, version: n
   const client = await pool.connect()
   const [id] = (await client.query('SELECT id::float8 AS id FROM dead_letters')).rows
   await inTransaction(client, async () => {
-    await lockLetters(client, [id.id], 'new')
-    await markLetters(client, [id.id], 'redriven')
+    await lockDeadLetters(client, [id.id], 'new')
+    await markDeadLetters(client, [id.id], 'redriven')
   })
   client.release()
   await bumpEpoch(database.options, 'scans')

@@ -1,7 +1,7 @@
 // `bin/ingester why` as a user meets it: one system, an ingester that runs, and a key for each thing to be found.
 import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
-import type { Whereabouts } from '#dead-letters/why.ts'
+import type { RecordStatus } from '#dead-letters/record-status.ts'
 import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
@@ -35,7 +35,7 @@ async function told(key: string, more?: Readonly<Record<string, string>>): Promi
   return stdout
 }
 
-async function found(key: string, more?: Readonly<Record<string, string>>): Promise<Whereabouts> {
+async function found(key: string, more?: Readonly<Record<string, string>>): Promise<RecordStatus> {
   const { code, stdout, stderr } = await ended([...key.split(' '), '--json'], more)
   assert.equal(code, 0, stderr)
   return JSON.parse(stdout)
@@ -198,7 +198,7 @@ $`,
     for (const ip of ['::1', '0:0:0:0:0:0:0:1', '0000:0000:0000:0000:0000:0000:0000:0001']) {
       const { code, stdout } = await ended([ip, String(scan.port), 'my service', '--json'])
       assert.equal(code, 0)
-      const { key, verdict, watermark } = JSON.parse(stdout) as Whereabouts
+      const { key, verdict, watermark } = JSON.parse(stdout) as RecordStatus
       const canonical = { ip: '::1', port: scan.port, service: 'my service' }
       assert.deepEqual([key, verdict, watermark.state], [canonical, 'stored', 'same'])
     }

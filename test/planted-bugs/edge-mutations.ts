@@ -69,12 +69,12 @@ export const edgeMutations: readonly Mutation[] = [
     wouldDo: 'a dead letter is published where its subscription does not listen, and marked as redriven',
     edits: [
       {
-        file: 'src/dead-letters/redrive.ts',
+        file: 'src/dead-letters/redrive-target.ts',
         before: '  return topic\n}\n',
         after: '  return `projects/${pubsub.projectId}/topics/${topicId}`\n}\n',
       },
       {
-        file: 'src/dead-letters/redrive.ts',
+        file: 'src/dead-letters/redrive-target.ts',
         before: '  if (now === topic) return\n',
         after: '  if (now) return\n',
       },

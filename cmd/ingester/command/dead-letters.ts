@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
-import type { DeadLetterStatus, Preview, Selection } from '#dead-letters/dead-letters.ts'
+import type { DeadLetterStatus } from '#core/dead-letter.ts'
+import type { Preview, Selection } from '#dead-letters/selection.ts'
 import { loadDatabaseConfig, loadRedriveConfig } from '#config/config.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
@@ -144,11 +145,11 @@ function selectionOf({ pipeline, reason: reasons, status, since: sinceMs, ids, l
 }
 
 async function list({ status, limit = shown, json, envFile, ...rest }: Filters): Promise<void> {
-  const { listLetters } = await import('#dead-letters/dead-letters.ts')
+  const { listDeadLetters } = await import('#dead-letters/list.ts')
   const { pipeline, reason: reasons, since: sinceMs, ids } = rest
   const wanted = status === 'all' ? undefined : status
   const filter = { pipeline, reasons, status: wanted, sinceMs, ids }
-  const listing = await listLetters(loadDatabaseConfig(envFile), filter, limit)
+  const listing = await listDeadLetters(loadDatabaseConfig(envFile), filter, limit)
   if (json) return console.log(JSON.stringify(listing))
   if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
   const { listingView } = await import('../dead-letter-view.ts')
@@ -158,8 +159,8 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
 }
 
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
-  const { showLetter } = await import('#dead-letters/dead-letters.ts')
-  const shownLetter = await showLetter(loadDatabaseConfig(envFile), id)
+  const { showDeadLetter } = await import('#dead-letters/show.ts')
+  const shownLetter = await showDeadLetter(loadDatabaseConfig(envFile), id)
   const letter = { ...shownLetter, next: shownLetter.next.map((line) => withEnvFile(line, envFile)) }
   const { dataAsText, letterView } = await import('../dead-letter-view.ts')
   if (!json) return console.log(letterView(letter))
@@ -169,14 +170,14 @@ async function show(id: number, { envFile, json }: Filters): Promise<void> {
 
 async function redrive(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
-  const { previewRedrive, redriveLetters } = await import('#dead-letters/redrive.ts')
+  const { previewRedrive, redriveDeadLetters } = await import('#dead-letters/redrive.ts')
   const config = loadRedriveConfig(options.envFile)
   const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
   const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr, terminalType())
   using signals = stopSignals(() => talk.say('stopping: finishing the batch in hand; once more to leave now'))
   const user = {
-    note: (id: number, why: string) => talk.note(id, why),
+    warn: (id: number, why: string) => talk.warn(id, why),
     tell: (line: string) => talk.say(line),
     stop: signals.stop,
   }
@@ -194,43 +195,44 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   }
   // Whatever is published and not marked then is published again by the next redrive.
   signals.hurry.addEventListener('abort', () => process.exit(exitCode.unsettled))
-  const done = await redriveLetters(config, selection, {
+  const done = await redriveDeadLetters(config, selection, {
     ...user,
     progress: (count, of) => talk.progress(() => `redriving: ${count} of ${of}`),
-    agree: async (count, topic) => {
+    confirm: async (count, topic) => {
       talk.say(`${count} to be published to ${topic}; ${warning}`)
       return options.yes === true || askWhether(`Publish ${count} dead letters again?`)
     },
   })
   talk[Symbol.dispose]()
   if (!done) return console.error('nothing was published')
-  const { topic, summary, trouble } = done
+  const { topic, summary, error } = done
   const { selected, published, skipped, failed, left } = summary
   if (options.json) console.log(JSON.stringify({ topic, ...summary }))
   else {
     console.log(`selected ${selected}, published ${published}, skipped ${skipped}, failed ${failed}`)
     if (left > 0) console.log(`left as they were: ${left}; the same command goes on with them`)
   }
-  if (trouble) throw trouble
+  if (error) throw error
   if (failed + left > 0) process.exitCode = exitCode.checkFailed
 }
 
 async function discard(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
-  const { discardLetters, previewLetters } = await import('#dead-letters/dead-letters.ts')
+  const { discardDeadLetters } = await import('#dead-letters/discard.ts')
+  const { previewSelection } = await import('#dead-letters/selection.ts')
   const config = loadDatabaseConfig(options.envFile)
   const selection = selectionOf(options)
   const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr, terminalType())
   if (options.dryRun) {
-    const preview = await previewLetters(config, selection, talk, options.json ? Infinity : shown)
+    const preview = await previewSelection(config, selection, talk, options.json ? Infinity : shown)
     talk.say(`${preview.selected} would be discarded`)
     return await printPreview(preview, options)
   }
-  const done = await discardLetters(config, selection, {
-    note: (id, why) => talk.note(id, why),
+  const done = await discardDeadLetters(config, selection, {
+    warn: (id, why) => talk.warn(id, why),
     progress: (count, of) => talk.progress(() => `discarding: ${count} of ${of}`),
-    agree: async (count) => options.yes === true || askWhether(`Discard ${count} dead letters?`),
+    confirm: async (count) => options.yes === true || askWhether(`Discard ${count} dead letters?`),
   })
   talk[Symbol.dispose]()
   if (!done) return console.error('nothing was discarded')

@@ -36,7 +36,7 @@ and, unless they are the default, the other INGESTER_POSTGRES_ and INGESTER_REDI
 async function run(words: string[], { envFile, json }: Options): Promise<void> {
   const { why } = await import('#dead-letters/why.ts')
   const answer = await why(loadStoresConfig(envFile), words)
-  if (json) return console.log(JSON.stringify(answer.whereabouts))
+  if (json) return console.log(JSON.stringify(answer.status))
   const [verdict, ...rest] = sentences({ ...answer, envFile })
   console.log(styleText('bold', verdict ?? ''))
   for (const line of rest) console.log(line)

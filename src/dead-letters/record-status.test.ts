@@ -8,7 +8,7 @@ import { json, limits, nested } from '../../test/support/scan-message.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { deadLettersOf } from './search-by-key.ts'
 import { keyNamed } from '#connect/pipelines.ts'
-import { answer } from './why.ts'
+import { answer } from './record-status.ts'
 
 const key = scans.naming.keyOf(['1.1.1.7', '443', 'HTTP']) as NamedKey
 const row = ['1.1.1.7', 443, 'HTTP', 'hello', 1_700_000_000]
@@ -23,8 +23,7 @@ const nothing = { watermark: undefined, claim: undefined }
 
 type Given = Partial<Parameters<typeof answer>[0]>
 const found = (given: Given) =>
-  answer({ pipeline: scans, key, nowMs, cache: nothing, row: undefined, deadLetters: none, ...given })
-    .whereabouts
+  answer({ pipeline: scans, key, nowMs, cache: nothing, row: undefined, deadLetters: none, ...given }).status
 
 describe('the watermark compared with the row', () => {
   for (const [state, given] of Object.entries<Given>({

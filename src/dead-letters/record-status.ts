@@ -1,0 +1,154 @@
+import type { NamedKey, Naming, Pipeline, Row } from '#core/pipeline.ts'
+import type { RedisLook } from '#redis/look.ts'
+import type { DeadLettersOfKey } from './search-by-key.ts'
+
+/** Where one record is; what `why --json` prints. Times are ISO 8601, versions are digits. */
+export interface RecordStatus {
+  readonly pipeline: string
+  /** The values of the key's columns, in their canonical spelling. */
+  readonly key: Readonly<Record<string, string | number>>
+  readonly verdict: Verdict
+  readonly row: RowFound | null
+  readonly watermark: WatermarkFound
+  readonly claim: ClaimFound | null
+  readonly deadLetters: DeadLettersOfKey
+}
+
+/**
+ * - `stored`: its row is there, and nothing newer is known
+ * - `being-written`: a batch has claimed a version that is newer than the row, or the first one
+ * - `cache-ahead`: the cache calls messages stale that the table does not have
+ * - `dead-lettered`: there is no row, but dead letters
+ * - `unknown`: none of all that
+ */
+export type Verdict = 'stored' | 'being-written' | 'cache-ahead' | 'dead-lettered' | 'unknown'
+
+/** `time`: what the version is the time of; null where versions are no times. */
+export interface VersionFound {
+  readonly version: string
+  readonly time: string | null
+}
+
+export interface RowFound extends Versioned {
+  /** All columns by name, times in Unix seconds. */
+  readonly values: Readonly<Record<string, string | number | null>>
+}
+
+/** Null where no message makes such a row: somebody has changed it by hand. */
+interface Versioned {
+  readonly record: (VersionFound & { readonly content: string }) | null
+}
+
+/**
+ * What the cache knows, compared with the row.
+ *
+ * - `same`: this very row
+ * - `newer`: a newer version, or one at all where there is no row
+ * - `older`: an older version
+ * - `other`: the same version with other content
+ * - `none`: nothing; `strange`: what stands there is not of our making; `off`: there is no cache
+ * - `unknown`: it could not be asked, and `why` says why
+ */
+export interface WatermarkFound extends Partial<VersionFound> {
+  readonly state: 'same' | 'newer' | 'older' | 'other' | 'none' | 'strange' | 'off' | 'unknown'
+  readonly why?: string
+}
+
+export interface ClaimFound extends VersionFound {
+  readonly claimedAt: string
+  readonly endsInMs: number
+}
+
+/** The answer, and what it takes to put it into sentences. */
+export interface Answer {
+  readonly status: RecordStatus
+  /** `HTTP on 1.1.1.7:443`. */
+  readonly subject: string
+  readonly naming: Pick<Naming, 'content' | 'versionTime'>
+  /** When it was looked: Unix ms. */
+  readonly nowMs: number
+}
+
+type RowRecord = NonNullable<ReturnType<Naming['recordOf']>>
+
+/** What the cache said; `why`: it could not be asked. */
+export type CacheLook = RedisLook | { readonly off: true } | { readonly why: string }
+
+/** What each place holds. */
+interface Evidence {
+  readonly pipeline: Pipeline
+  readonly key: NamedKey
+  readonly nowMs: number
+  readonly cache: CacheLook
+  readonly row: Row | undefined
+  readonly deadLetters: DeadLettersOfKey
+}
+
+/** What the evidence means. Pure. */
+export function answer({ pipeline, key, nowMs, cache, row, deadLetters }: Evidence): Answer {
+  const { sink, naming } = pipeline
+  const record = row && naming.recordOf(row)
+  const watermark = watermarkFound(cache, row !== undefined, record, naming)
+  const claim = 'claim' in cache && cache.claim ? cache.claim : undefined
+  const ahead = watermark.state === 'newer'
+  const writing = claim !== undefined && (record ? claim.version > record.version : row === undefined)
+  const status: RecordStatus = {
+    pipeline: pipeline.name,
+    key: Object.fromEntries(sink.key.map((name, i) => [name, key.values[i] ?? ''])),
+    verdict: verdictOf(ahead, writing, row !== undefined, deadLetters.count),
+    row: row
+      ? {
+          values: Object.fromEntries(sink.columns.map(({ name }, i) => [name, row[i] ?? null])),
+          record: record ? { ...versionFound(record.version, naming), content: record.content } : null,
+        }
+      : null,
+    watermark,
+    claim: claim
+      ? {
+          ...versionFound(claim.version, naming),
+          claimedAt: new Date(nowMs + claim.madeInMs).toISOString(),
+          endsInMs: claim.endsInMs,
+        }
+      : null,
+    deadLetters,
+  }
+  return { status, subject: naming.subject(key), naming, nowMs }
+}
+
+function verdictOf(ahead: boolean, writing: boolean, stored: boolean, deadLetters: number): Verdict {
+  if (ahead) return 'cache-ahead'
+  if (writing) return 'being-written'
+  if (stored) return 'stored'
+  return deadLetters > 0 ? 'dead-lettered' : 'unknown'
+}
+
+function watermarkFound(
+  cache: CacheLook,
+  stored: boolean,
+  record: RowRecord | undefined,
+  naming: Naming,
+): WatermarkFound {
+  if ('off' in cache) return { state: 'off' }
+  if ('why' in cache) return { state: 'unknown', why: cache.why }
+  const { watermark } = cache
+  if (watermark === undefined) return { state: 'none' }
+  if (watermark === 'strange') return { state: 'strange' }
+  const found = versionFound(watermark.version, naming)
+  if (!record) {
+    return stored
+      ? { state: 'unknown', why: 'no message makes such a row, so the two cannot be compared', ...found }
+      : { state: 'newer', ...found }
+  }
+  if (watermark.version !== record.version) {
+    return { state: watermark.version > record.version ? 'newer' : 'older', ...found }
+  }
+  return { state: watermark.isOf(record) ? 'same' : 'other', ...found }
+}
+
+function versionFound(version: bigint, { versionTime }: Pick<Naming, 'versionTime'>): VersionFound {
+  const ms = versionTime?.msOf(version)
+  // A version can be later than any date that JavaScript knows.
+  const date = ms === undefined ? undefined : new Date(ms)
+  const time = date && !Number.isNaN(date.getTime()) ? date.toISOString() : null
+  return { version: version.toString(), time }
+}

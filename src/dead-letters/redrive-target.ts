@@ -1,0 +1,88 @@
+import type { loadRedriveConfig } from '#config/config.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
+import { brokerName, pubsubHint } from '#connect/pubsub.ts'
+import type { Startup } from '#connect/startup.ts'
+import { ConfigurationError } from '#core/failure.ts'
+import type { PubsubClients } from '#pubsub/client.ts'
+import { attachedTopic } from '#pubsub/subscription-topic.ts'
+import type { RedriveUser } from './redrive-batch.ts'
+import { isNonRetryable } from './redrive-batch.ts'
+import type { Selection } from './selection.ts'
+
+export type RedriveConfig = ReturnType<typeof loadRedriveConfig>
+
+/** Which dead letters to publish. */
+export interface RedriveSelection extends Selection {
+  /** Also those that came from another subscription than the one that is configured. */
+  readonly anySubscription?: boolean | undefined
+}
+
+/** Where dead letters are published: the topic of their pipeline's subscription. */
+export interface Target {
+  readonly pipeline: string
+  readonly subscriptionId: string
+  /** As the configuration has it: where it is set, the user hears if the subscription has another. */
+  readonly topicId: string
+  readonly topicIsSet: boolean
+}
+
+/** The variables name topic and subscription of INGESTER_PIPELINE; of any other pipeline we know only its own. */
+export function targetOf(
+  { pipeline: configured, pubsub }: RedriveConfig,
+  { pipeline = configured }: Selection,
+): Target {
+  const { source } = pipelineNamed(pipeline)
+  const { topicId, subscriptionId } = pubsub
+  if (pipeline !== configured && (topicId ?? subscriptionId) !== undefined) {
+    const name = topicId === undefined ? 'INGESTER_SUBSCRIPTIONID' : 'INGESTER_TOPICID'
+    throw new ConfigurationError(
+      `${name} is of the pipeline ${configured}; to redrive ${pipeline} set INGESTER_PIPELINE=${pipeline} and its own names`,
+    )
+  }
+  return {
+    pipeline,
+    subscriptionId: subscriptionId ?? source.subscriptionId,
+    topicId: topicId ?? source.topicId,
+    topicIsSet: topicId !== undefined,
+  }
+}
+
+export function originOf(
+  { pubsub }: RedriveConfig,
+  { subscriptionId }: Target,
+  { anySubscription }: RedriveSelection,
+): { readonly subscription: string | undefined } {
+  const own = `projects/${pubsub.projectId}/subscriptions/${subscriptionId}`
+  return { subscription: anySubscription === true ? undefined : own }
+}
+
+/** The topic that the subscription is attached to, full name; the user hears where the configuration names another. */
+export async function reachTopic(
+  startup: Startup,
+  { pubsub }: RedriveConfig,
+  clients: PubsubClients,
+  target: Target,
+  user: Pick<RedriveUser, 'tell'>,
+): Promise<string> {
+  const topic = await startup.reach(
+    brokerName(pubsub),
+    pubsubHint,
+    () => attachedTopic(clients, target),
+    isNonRetryable,
+  )
+  const { topicId, topicIsSet, subscriptionId } = target
+  if (topicIsSet && topic !== `projects/${pubsub.projectId}/topics/${topicId}`)
+    user.tell(
+      `INGESTER_TOPICID says ${topicId}, but the subscription ${subscriptionId} is attached to ${topic}`,
+    )
+  return topic
+}
+
+/** @throws ConfigurationError where what was published to the topic may not have reached the subscription */
+export async function confirmTopic(clients: PubsubClients, target: Target, topic: string): Promise<void> {
+  const now = await attachedTopic(clients, target)
+  if (now === topic) return
+  throw new ConfigurationError(
+    `the subscription ${target.subscriptionId} was replaced and is attached to ${now} now, no longer to ${topic}; redrive again`,
+  )
+}

@@ -1,0 +1,87 @@
+import type { DeadLetterStatus } from '#core/dead-letter.ts'
+import { ConfigurationError } from '#core/failure.ts'
+import type { DeadLetterFilter, DeadLetterSummary, SelectedDeadLetter } from '#postgres/dead-letters.ts'
+import { readSummaries, selectDeadLetters } from '#postgres/dead-letters.ts'
+import type { DatabaseConfig } from './table.ts'
+import { readDeadLetterTable } from './table.ts'
+
+/** Dead letters to do something with: always of one status, so that nothing is done twice by mistake. */
+export interface Selection extends DeadLetterFilter {
+  readonly status: DeadLetterStatus
+  /** The first so many by publish time. */
+  readonly limit?: number | undefined
+}
+
+/** From which subscription the dead letters are expected to come. */
+interface Origin {
+  /** Full name; undefined: of any. */
+  readonly subscription?: string | undefined
+}
+
+/** How a command that changes dead letters talks to its user. */
+export interface UserPrompt {
+  /** A line about one dead letter that is not dealt with as the others are. */
+  warn(id: number, why: string): void
+  /** Whether to go on. */
+  confirm(selected: number): Promise<boolean>
+  progress(done: number, of: number): void
+}
+
+/**
+ * The dead letters that a selection means now. Where they are named by id, each of them is meant: one that does not
+ * exist is an error, and of one that is left out the user is told.
+ *
+ * @throws ConfigurationError, UnreachableError
+ */
+export function resolveSelection(
+  config: DatabaseConfig,
+  { limit, subscription, ...filter }: Selection & Origin,
+  user: Pick<UserPrompt, 'warn'>,
+): Promise<SelectedDeadLetter[]> {
+  return readDeadLetterTable(config, async (client) => {
+    const named = filter.ids ? await readSummaries(client, filter.ids) : []
+    const unknown = new Set(filter.ids).difference(new Set(named.map(({ id }) => id)))
+    if (unknown.size > 0) throw new ConfigurationError(unknownIds([...unknown]))
+    const selected = await selectDeadLetters(client, filter, limit, subscription)
+    const taken = new Set(selected.map(({ id }) => id))
+    for (const { id, status } of named) {
+      if (taken.has(id)) continue
+      const isOther = status !== filter.status
+      user.warn(
+        id,
+        isOther ? `it is ${status}; --status ${status} selects it` : 'the other options leave it out',
+      )
+    }
+    return selected
+  })
+}
+
+/** What a selection means at the moment. */
+export interface Preview {
+  readonly selected: number
+  /** Of these nothing can be published: their data was cut. */
+  readonly cut: number
+  /** Nor can these: they came from another subscription. */
+  readonly foreign: number
+  /** The first of them, in the order in which they would be dealt with. */
+  readonly letters: readonly DeadLetterSummary[]
+}
+
+/** For `--dry-run`: changes nothing. */
+export async function previewSelection(
+  config: DatabaseConfig,
+  selection: Selection & Origin,
+  user: Pick<UserPrompt, 'warn'>,
+  show: number,
+): Promise<Preview> {
+  const selected = await resolveSelection(config, selection, user)
+  const first = selected.slice(0, show).map(({ id }) => id)
+  const letters = await readDeadLetterTable(config, (client) => readSummaries(client, first))
+  const foreign = selected.filter((letter) => letter.foreign && !letter.cut).length
+  return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, foreign, letters }
+}
+
+export function unknownIds(ids: readonly number[]): string {
+  const what = ids.length === 1 ? 'is no dead letter' : 'are no dead letters'
+  return `there ${what} ${ids.join(', ')}; those there are: bin/ingester dead-letters list --status all`
+}
