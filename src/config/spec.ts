@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import type { CleanedEnv } from 'envalid'
 import type { InWords } from './validators.ts'
 import { logOutputs } from './log-output.ts'
 import {
@@ -36,10 +37,6 @@ const ingest = {
   )({
     default: 86_400_000,
     desc: "How far a record's time may lie after its message's publish time.",
-  }),
-  INGESTER_DEAD_LETTER: oneOf(['table'])({
-    default: 'table',
-    desc: 'Where messages go that cannot be stored: the table `dead_letters`.',
   }),
 }
 
@@ -200,11 +197,15 @@ export const spec = {
   ...admin,
 }
 
+export type Variable = keyof typeof spec
+
+export type Values = CleanedEnv<typeof spec>
+
 /** The same, as people think of them. */
 export const groups = { ingest, pubsub, postgres, redis, engine, startAndStop, logs, admin }
 
 /** Defaults that depend on something. */
-export const dependentDefaults: Readonly<Partial<Record<keyof typeof spec, string>>> = {
+export const dependentDefaults: Readonly<Partial<Record<Variable, string>>> = {
   INGESTER_TOPICID: "the pipeline's own",
   INGESTER_SUBSCRIPTIONID: "the pipeline's own",
   INGESTER_POSTGRES_POOL_SIZE: 'workers + 2',
@@ -212,7 +213,7 @@ export const dependentDefaults: Readonly<Partial<Record<keyof typeof spec, strin
 }
 
 /** A value that is right, as people write it: the default, or the example of what must be set. Undefined: leave it out. */
-export function rightValue(name: keyof typeof spec): string | undefined {
+export function rightValue(name: Variable): string | undefined {
   const described: { readonly default?: unknown; readonly example?: string } = spec[name]
   const { write } = spec[name] as unknown as InWords
   return described.default === undefined ? described.example : write(described.default as never)
