@@ -6,7 +6,7 @@ import pg from 'pg'
 import { migrationsDir } from '#runtime/project.ts'
 import { arrayLiteral } from '#postgres/array-literal.ts'
 import { migrate } from '#postgres/migrations.ts'
-import type { PostgresOptions } from '#postgres/pool.ts'
+import type { PoolOptions } from '#postgres/pool.ts'
 import { connectionOptions } from '#postgres/pool.ts'
 import type { PostgresServer } from '#stack/postgres.ts'
 import { startPostgres } from '#stack/postgres.ts'
@@ -78,7 +78,7 @@ export class Surroundings implements AsyncDisposable {
   }
 
   /** The database of the runs. */
-  get database(): PostgresOptions {
+  get database(): PoolOptions {
     return this.#options(database)
   }
 
@@ -146,7 +146,7 @@ export class Surroundings implements AsyncDisposable {
     return new Redis({ host, port, ...(password !== undefined && { password }) })
   }
 
-  #options(name: string): PostgresOptions {
+  #options(name: string): PoolOptions {
     const { host, port, user, password } = this.postgres
     return {
       host,

@@ -2,7 +2,8 @@
 // docs/CONFIGURATION.md, whose prose is written by hand, and the comments and defaults of .env.demo.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { crossChecks } from '#config/config.ts'
+import { crossChecks } from '#config/cross-checks.ts'
+import { conflictText } from '#config/fault-text.ts'
 import { secretFiles } from '#config/secrets.ts'
 import { dependentDefaults, groups, spec } from '#config/spec.ts'
 import type { InWords } from '#config/validators.ts'
@@ -44,7 +45,7 @@ function table(names: readonly string[]): string {
 
 const parts: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(groups).map(([group, of]) => [group, table(Object.keys(of))])),
-  'cross-checks': crossChecks.map(({ fault }) => `- ${fault}.`).join('\n'),
+  'cross-checks': crossChecks.map((check) => `- ${conflictText(check)}.`).join('\n'),
 }
 
 /** Replaces what stands between `<!-- made: part -->` and `<!-- end -->`. */

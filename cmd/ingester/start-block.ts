@@ -11,7 +11,7 @@ type DemoSettings = Pick<DemoOptions, 'rate' | 'duplicates' | 'late' | 'poison' 
 type Fact = readonly [name: string, what: string]
 
 export function runBlock({ config, ingester, psql, startSeconds }: RunningService): string[] {
-  const { engine, pubsub, shutdownTimeoutMs } = config
+  const { engine, consumer, pubsub, shutdownTimeoutMs } = config
   const every =
     engine.flushIntervalMs === 0 ? 'as soon as one is free' : `every ${writeDuration(engine.flushIntervalMs)}`
   return block(startSeconds, [
@@ -22,9 +22,9 @@ export function runBlock({ config, ingester, psql, startSeconds }: RunningServic
     ['upserters', `${engine.workers}; batches of ${count(engine.maxBatchRecords)} records, ${every}`],
     [
       'in hand',
-      `at most ${count(pubsub.maxOutstandingMessages)} messages, ${mebibytes(pubsub.maxOutstandingBytes)}`,
+      `at most ${count(consumer.maxOutstandingMessages)} messages, ${mebibytes(consumer.maxOutstandingBytes)}`,
     ],
-    ['lease', `${writeDuration(pubsub.ackDeadlineMs)}, renewed for as long as a message is in hand`],
+    ['lease', `${writeDuration(consumer.ackDeadlineMs)}, renewed for as long as a message is in hand`],
     ['admin', adminAddresses(ingester.adminUrl)],
     [
       'Ctrl-C',

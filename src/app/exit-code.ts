@@ -1,4 +1,4 @@
-import { ConfigFault } from '#config/fault.ts'
+import { ConfigFault } from '#config/config-fault.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import { plain } from '#core/plain.ts'
 

@@ -89,7 +89,7 @@ export async function startIngester(
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
   const onSilence = () => observer.connectionSilent?.()
-  const pool = createPool({ ...config.postgres, onSilence }, logger)
+  const pool = createPool({ ...config.postgres, poolSize: config.engine.poolSize, onSilence }, logger)
   starting.defer(() => pool.end())
   const warning = await reachPostgres(startup, config, () =>
     rollingBackOf(pool, (client) => checkTables(client, pipeline.sink, config.redis.enabled)),
@@ -102,7 +102,7 @@ export async function startIngester(
   const ending = new Ending(logger)
   const clock = systemClock
   const source = new PubsubSource({
-    ...config.pubsub,
+    ...config.consumer,
     clients,
     subscription,
     streams,

@@ -1,4 +1,5 @@
 import type { Config, LoadedConfig } from '#config/config.ts'
+import { faultText } from '#config/fault-text.ts'
 import { writeDuration } from '#config/values.ts'
 import type { Logger } from '#core/logger.ts'
 import { messageOf } from '#core/failure.ts'
@@ -40,7 +41,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   const began = performance.now()
   const log = openServiceLog(config)
   const { logger } = log
-  for (const warning of warnings) logger.warn({}, warning)
+  for (const warning of warnings) logger.warn({}, faultText(warning))
   warnOfPlaintext(config, logger)
 
   const ingester = await startUnlessStopped(config, log, options.stop)

@@ -4,7 +4,8 @@ import { describe, test } from 'vitest'
 import type { Config } from './config.ts'
 import { configOf } from './config.ts'
 import type { Environment } from './environment.ts'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
+import { faultText } from './fault-text.ts'
 import { secretFiles } from './secrets.ts'
 import { spec } from './spec.ts'
 
@@ -25,14 +26,18 @@ function revealed({ postgres, redis, ...others }: Config): object {
 
 const configWith = (environment: Environment) => configOf({ ...needed, ...environment }).config
 
-function faultsOf(environment: Environment, pipelines?: readonly string[]): readonly string[] {
+function faultIn(environment: Environment, pipelines?: readonly string[]): ConfigFault | undefined {
   try {
     configOf(environment, pipelines ? { pipelines } : {})
   } catch (error) {
     assert.ok(error instanceof ConfigFault, String(error))
-    return error.faults
+    return error
   }
-  return []
+  return undefined
+}
+
+function faultsOf(environment: Environment, pipelines?: readonly string[]): readonly string[] {
+  return (faultIn(environment, pipelines)?.faults ?? []).map(faultText)
 }
 
 /** Short, and in one line. */
@@ -41,7 +46,7 @@ const shown = (value: string) => JSON.stringify(value.slice(0, 30)).slice(1, -1)
 test('a pipeline that is not there is told with all other faults', () => {
   const faults = faultsOf({ INGESTER_PIPELINE: 'nope', INGESTER_FLUSH_INTERVAL: 'soon' }, ['scans', 'words'])
   assert.equal(faults.length, 6)
-  assert.ok(faults.includes('INGESTER_PIPELINE: there is no pipeline "nope"; there are: scans, words'))
+  assert.ok(faults.includes('INGESTER_PIPELINE: unknown pipeline "nope" (available: scans, words)'))
   assert.deepEqual(faultsOf({ ...needed, INGESTER_PIPELINE: 'words' }, ['scans', 'words']), [])
 })
 
@@ -54,10 +59,8 @@ test('with what is needed set, all the rest has its default', () => {
       topicId: undefined,
       subscriptionId: undefined,
       emulatorHost: undefined,
-      ackDeadlineMs: 30_000,
-      maxOutstandingMessages: 20_000,
-      maxOutstandingBytes: 104_857_600,
     },
+    consumer: { ackDeadlineMs: 30_000, maxOutstandingMessages: 20_000, maxOutstandingBytes: 104_857_600 },
     limits: { maxMessageBytes: 10_485_760, maxClockSkewMs: 86_400_000 },
     postgres: {
       host: 'localhost',
@@ -67,7 +70,6 @@ test('with what is needed set, all the rest has its default', () => {
       database: 'scanner_dev',
       sslMode: 'verify-full',
       authoritiesFile: undefined,
-      poolSize: workers + 2,
       statementTimeoutMs: 30_000,
     },
     redis: {
@@ -81,7 +83,13 @@ test('with what is needed set, all the rest has its default', () => {
       ttlMs: 604_800_000,
       claims: true,
     },
-    engine: { workers, maxBatchRecords: 1000, maxBatchBytes: 8_388_608, flushIntervalMs: 100 },
+    engine: {
+      workers,
+      poolSize: workers + 2,
+      maxBatchRecords: 1000,
+      maxBatchBytes: 8_388_608,
+      flushIntervalMs: 100,
+    },
     startupTimeoutMs: 60_000,
     shutdownTimeoutMs: 25_000,
     log: { level: 'info', output: 'json' },
@@ -122,7 +130,6 @@ test('every variable reaches its place', () => {
     INGESTER_MAX_BATCH_SIZE: '1',
     INGESTER_MAX_BATCH_BYTES: '1',
     INGESTER_FLUSH_INTERVAL: '0',
-    INGESTER_DEAD_LETTER: 'table',
     INGESTER_STARTUP_TIMEOUT: '1s',
     INGESTER_SHUTDOWN_TIMEOUT: '1500ms',
     INGESTER_LOG_LEVEL: 'silent',
@@ -140,10 +147,8 @@ test('every variable reaches its place', () => {
       topicId: 'a-topic',
       subscriptionId: 'a-sub',
       emulatorHost: 'localhost:8085',
-      ackDeadlineMs: 600_000,
-      maxOutstandingMessages: 7,
-      maxOutstandingBytes: 2048,
     },
+    consumer: { ackDeadlineMs: 600_000, maxOutstandingMessages: 7, maxOutstandingBytes: 2048 },
     limits: { maxMessageBytes: 1024, maxClockSkewMs: 0 },
     postgres: {
       host: 'db',
@@ -153,7 +158,6 @@ test('every variable reaches its place', () => {
       database: 'd',
       sslMode: 'disable',
       authoritiesFile: '/etc/ca.pem',
-      poolSize: 3,
       statementTimeoutMs: 60_000,
     },
     redis: {
@@ -167,7 +171,7 @@ test('every variable reaches its place', () => {
       ttlMs: 90_000,
       claims: false,
     },
-    engine: { workers: 3, maxBatchRecords: 1, maxBatchBytes: 1, flushIntervalMs: 0 },
+    engine: { workers: 3, poolSize: 3, maxBatchRecords: 1, maxBatchBytes: 1, flushIntervalMs: 0 },
     startupTimeoutMs: 1000,
     shutdownTimeoutMs: 1500,
     log: { level: 'silent', output: 'console' },
@@ -281,7 +285,7 @@ describe('faults', () => {
   })
 
   test('all are told at once: missing ones, wrong ones, and ones that only show together', () => {
-    const faults = faultsOf({
+    const fault = faultIn({
       INGESTER_POSTGRES_USER: 'scanner',
       INGESTER_POSTGRES_PASSWORD: 'hunter2',
       INGESTER_POSTGRES_DB: 'scanner_dev',
@@ -291,16 +295,44 @@ describe('faults', () => {
       INGESTER_POSTGRES_POOL_SIZE: '3',
       INGESTER_MAX_OUTSTANDING_BYTES: '1MiB',
     })
-    const named = faults.map((fault) => /^\w+/.exec(fault)?.[0] ?? '').sort()
+    assert.ok(fault)
+    const named = fault.faults.map((one) => [one.kind, 'variable' in one ? one.variable : undefined])
     assert.deepEqual(named, [
-      'INGESTER_ACK_DEADLINE',
-      'INGESTER_LOG_LEVEL',
-      'INGESTER_MAX_OUTSTANDING_BYTES',
-      'INGESTER_POSTGRES_POOL_SIZE',
-      'INGESTER_PROJECTID',
+      ['missing', 'INGESTER_PROJECTID'],
+      ['malformed', 'INGESTER_ACK_DEADLINE'],
+      ['malformed', 'INGESTER_LOG_LEVEL'],
+      ['conflict', 'INGESTER_MAX_OUTSTANDING_BYTES'],
+      ['conflict', 'INGESTER_POSTGRES_POOL_SIZE'],
     ])
-    const { message } = new ConfigFault(faults)
-    for (const fault of faults) assert.ok(message.includes(fault))
+    for (const one of fault.faults) assert.ok(fault.message.includes(faultText(one)))
+  })
+
+  test('are data: what kind, of which variable, with what may be shown of it and where it stands', () => {
+    const places = { INGESTER_LOG_LEVEL: { file: '.env', line: 7 } }
+    const environment = { ...needed, INGESTER_PROJECTID: undefined, INGESTER_LOG_LEVEL: 'loud' }
+    assert.throws(
+      () => configOf({ ...environment, INGESTER_HTTP_HOST: 'postgres://u:hunter2@h' }, { places }),
+      (error) => {
+        assert.ok(error instanceof ConfigFault)
+        assert.deepEqual(JSON.parse(JSON.stringify(error.faults)), [
+          { kind: 'missing', variable: 'INGESTER_PROJECTID', example: 'my-project' },
+          {
+            kind: 'malformed',
+            variable: 'INGESTER_LOG_LEVEL',
+            rule: 'must be one of trace, debug, info, warn, error, silent',
+            value: { kind: 'text', text: 'loud' },
+            place: { file: '.env', line: 7 },
+          },
+          {
+            kind: 'malformed',
+            variable: 'INGESTER_HTTP_HOST',
+            rule: 'must be the name or the address of a host, alone',
+            value: { kind: 'url' },
+          },
+        ])
+        return true
+      },
+    )
   })
 
   const notAddresses = [
@@ -354,7 +386,6 @@ describe('faults', () => {
     ['INGESTER_POSTGRES_SSL_MODE', 'prefer', /disable, require, verify-ca, verify-full/],
     ['INGESTER_LOG_LEVEL', 'INFO', /trace, debug, info/],
     ['INGESTER_LOG_OUTPUT', 'text', /json, console, gcp/],
-    ['INGESTER_DEAD_LETTER', 'file', /table/],
     ['INGESTER_POSTGRES_USER', ' ', /must be a name of 1 to 63 bytes/],
     ['INGESTER_TOPICID', 'projects/p/topics/t', /3 to 255 letters, digits/],
     ['INGESTER_SUBSCRIPTIONID', '1sub', /begins with a letter/],
@@ -403,9 +434,9 @@ describe('faults', () => {
 
   test('the password stands in none of them', () => {
     const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
-    const faults = faultsOf({ ...broken, INGESTER_POSTGRES_PASSWORD: 'hunter2' })
-    assert.ok(faults.length > 20, 'everything else is wrong')
-    assert.ok(!new ConfigFault(faults).message.includes('hunter2'))
+    const fault = faultIn({ ...broken, INGESTER_POSTGRES_PASSWORD: 'hunter2' })
+    assert.ok(fault && fault.faults.length > 20, 'everything else is wrong')
+    assert.ok(!JSON.stringify([fault.message, fault.faults]).includes('hunter2'))
   })
 
   test('nor does that of a URL in any variable', () => {
@@ -430,38 +461,42 @@ describe('faults', () => {
 
   test('nor does that of Redis', () => {
     const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
-    const faults = faultsOf({ ...broken, INGESTER_REDIS_PASSWORD: 'hunter3' })
-    assert.ok(faults.length > 20, 'everything else is wrong')
-    assert.ok(!new ConfigFault(faults).message.includes('hunter3'))
+    const fault = faultIn({ ...broken, INGESTER_REDIS_PASSWORD: 'hunter3' })
+    assert.ok(fault && fault.faults.length > 20, 'everything else is wrong')
+    assert.ok(!JSON.stringify([fault.message, fault.faults]).includes('hunter3'))
   })
 })
 
 describe('warnings', () => {
-  const warningsOf = (environment: Environment) => configOf({ ...needed, ...environment }).warnings
+  const warningsOf = (environment: Environment) =>
+    configOf({ ...needed, ...environment }).warnings.map(faultText)
 
   test('an unknown name of ours is one, and no fault', () => {
+    assert.deepEqual(warningsOf({ INGESTER_DEAD_LETTER: 'table' }), [
+      'INGESTER_DEAD_LETTER: unknown variable, ignored',
+    ])
     assert.deepEqual(warningsOf({ INGESTER_SERVICE_HOST: '10.0.0.1', INGESTER_TOPIC_ID: 'x' }), [
-      'INGESTER_SERVICE_HOST is not known, and ignored',
-      'INGESTER_TOPIC_ID is not known, and ignored; did you mean INGESTER_TOPICID?',
+      'INGESTER_SERVICE_HOST: unknown variable, ignored',
+      'INGESTER_TOPIC_ID: unknown variable, ignored; did you mean INGESTER_TOPICID?',
     ])
   })
 
   test('so is one in other letters or with other separators, and in a file one that is only like ours', () => {
     const names = ['ingester_worker_count', 'INGESTER-WORKER_COUNT', 'INGESTR_WORKER_COUNT', 'PATH']
     const environment = { ...needed, ...Object.fromEntries(names.map((name) => [name, '2'])) }
-    const hint = 'is not known, and ignored; did you mean INGESTER_WORKER_COUNT?'
-    const always = [`ingester_worker_count ${hint}`, `"INGESTER-WORKER_COUNT" ${hint}`]
-    assert.deepEqual(configOf(environment).warnings, always)
-    const places = Object.fromEntries(names.map((name) => [name, '.env, line 1']))
+    const hint = ': unknown variable, ignored; did you mean INGESTER_WORKER_COUNT?'
+    const always = [`ingester_worker_count${hint}`, `"INGESTER-WORKER_COUNT"${hint}`]
+    assert.deepEqual(configOf(environment).warnings.map(faultText), always)
+    const places = Object.fromEntries(names.map((name) => [name, { file: '.env', line: 1 }]))
     assert.deepEqual(
-      configOf(environment, { places }).warnings,
-      [...always, `INGESTR_WORKER_COUNT ${hint}`].map((one) => `${one} (.env, line 1)`),
+      configOf(environment, { places }).warnings.map(faultText),
+      [...always, `INGESTR_WORKER_COUNT${hint}`].map((one) => `${one} (.env, line 1)`),
     )
   })
 
   test('what is secret nowhere has no file', () => {
     assert.deepEqual(warningsOf({ INGESTER_REDIS_ADDR_FILE: '/run/secrets/a' }), [
-      'INGESTER_REDIS_ADDR_FILE is not known, and ignored',
+      'INGESTER_REDIS_ADDR_FILE: unknown variable, ignored',
     ])
   })
 

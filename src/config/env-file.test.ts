@@ -77,7 +77,7 @@ describe('what says nothing is a fault with its line, and the rest is read', () 
         faults.map((fault) => fault.line),
         [line],
       )
-      assert.match(faults[0]?.message ?? '', why)
+      assert.match(faults[0]?.problem ?? '', why)
     })
   }
 

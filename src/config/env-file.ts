@@ -9,7 +9,8 @@ export interface EnvFile {
 /** Without the line's text, of which any part may be a secret. */
 export interface EnvFileFault {
   readonly line: number
-  readonly message: string
+  readonly problem: string
+  readonly advice?: string
 }
 
 const assignment = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)[ \t]*=(.*)$/
@@ -34,7 +35,11 @@ export function parseEnvFile(text: string): EnvFile {
     if (isBlankOrComment(here)) continue
     const [, name, raw = ''] = assignment.exec(here) ?? []
     if (name === undefined) {
-      faults.push({ line, message: whyNoAssignment(here) })
+      faults.push({
+        line,
+        problem: whyNoAssignment(here),
+        advice: 'write NAME=value, or # in front of a comment',
+      })
       continue
     }
     lines.set(name, line)
@@ -45,7 +50,7 @@ export function parseEnvFile(text: string): EnvFile {
     }
     const found = inQuotes(all, at, raw, quote)
     if (!found) {
-      faults.push({ line, message: `the quote ${quote} is not closed${beforeWhat(all, at)}` })
+      faults.push({ line, problem: `the quote ${quote} is not closed${beforeWhat(all, at)}` })
       // Not guessed at: as if it were empty.
       values.set(name, '')
       continue
@@ -55,7 +60,8 @@ export function parseEnvFile(text: string): EnvFile {
     if (isBlankOrComment(found.after)) continue
     faults.push({
       line,
-      message: `there is text after the closing ${quote}; put quotes of another kind around it`,
+      problem: `there is text after the closing ${quote}`,
+      advice: 'put quotes of another kind around it',
     })
   }
   return { values, lines, faults }
@@ -105,10 +111,9 @@ function beforeWhat(all: readonly string[], at: number): string {
 }
 
 function whyNoAssignment(line: string): string {
-  const wanted = 'write NAME=value, or # in front of a comment'
-  if (!line.includes('=')) return `it is no assignment; ${wanted}`
+  if (!line.includes('=')) return 'it is no assignment'
   const name = line.slice(0, line.indexOf('=')).trim()
-  if (name === '') return `there is no name in front of the =; ${wanted}`
-  if (/\s/.test(name)) return `there is a blank in the name; ${wanted}`
-  return `a name is made of letters, digits and _, and begins with no digit; ${wanted}`
+  if (name === '') return 'there is no name in front of the ='
+  if (/\s/.test(name)) return 'there is a blank in the name'
+  return 'a name is made of letters, digits and _, and begins with no digit'
 }

@@ -1,5 +1,6 @@
 import type { EnvFileFault } from './env-file.ts'
 import { parseEnvFile } from './env-file.ts'
+import type { Place, Syntax } from './fault.ts'
 import { hasUnseen, quoted } from './shown.ts'
 import { readTextFile } from './text-file.ts'
 
@@ -11,9 +12,9 @@ export interface Sources {
   /** The process's own over that of the env file. */
   readonly environment: Environment
   /** Where a variable stands whose value is that of the file: for messages. */
-  readonly places: Readonly<Record<string, string>>
+  readonly places: Readonly<Record<string, Place>>
   /** Lines of the file that say nothing. */
-  readonly faults: readonly string[]
+  readonly faults: readonly Syntax[]
 }
 
 /**
@@ -31,14 +32,18 @@ export function processEnvironment(): Environment {
 export function readSources(envFile: string | undefined): Sources {
   const own = processEnvironment()
   if (envFile === undefined) return { environment: own, places: {}, faults: [] }
-  const { values, lines, faults } = parseEnvFile(readTextFile(envFile, `the env file ${quoted(envFile)}`))
-  const named = hasUnseen(envFile) ? quoted(envFile) : envFile
+  const { values, lines, faults } = parseEnvFile(readTextFile(envFile, { path: envFile }))
+  const file = hasUnseen(envFile) ? quoted(envFile) : envFile
   const fromFile = present(values)
   const placed = Object.keys(fromFile).filter((name) => own[name] === undefined)
   return {
     environment: { ...fromFile, ...own },
-    places: Object.fromEntries(placed.map((name) => [name, `${named}, line ${lines.get(name)}`])),
-    faults: faults.map(({ line, message }: EnvFileFault) => `${named}, line ${line}: ${message}`),
+    places: Object.fromEntries(placed.map((name) => [name, { file, line: lines.get(name) ?? 1 }])),
+    faults: faults.map(({ line, ...what }: EnvFileFault) => ({
+      kind: 'syntax',
+      place: { file, line },
+      ...what,
+    })),
   }
 }
 

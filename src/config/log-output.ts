@@ -1,6 +1,6 @@
 import type { Environment } from './environment.ts'
 import { processEnvironment, readSources } from './environment.ts'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
 
 /** How log lines are written; `gcp` as Google Cloud's Logging and Error Reporting read them. */
 export const logOutputs = ['json', 'console', 'gcp'] as const

@@ -1,6 +1,8 @@
 import type { Environment } from './environment.ts'
 import { present } from './environment.ts'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
+import type { Fault } from './fault.ts'
+import { faultText } from './fault-text.ts'
 import type { Secret } from './secrets.ts'
 import { secretsIn } from './secrets.ts'
 import type { UrlParts } from './urls.ts'
@@ -15,7 +17,7 @@ export interface Resolved {
   readonly fromUrl: ReadonlyMap<string, string>
   /** Of these nothing is known, since there is something wrong with the URL that would say it. */
   readonly unknown: ReadonlySet<string>
-  readonly faults: readonly string[]
+  readonly faults: readonly Fault[]
 }
 
 interface UrlVariable {
@@ -49,7 +51,7 @@ export function resolve(given: Environment): Resolved {
   const secrets = new Map(ofVariables)
   const fromUrl = new Map<string, string>()
   const unknown = new Set<string>()
-  const faults = [...ofSecrets]
+  const faults: Fault[] = [...ofSecrets]
   for (const { name, password, parts, partsOf } of urlVariables) {
     const url = ofVariables.get(name)
     const text = values[name]
@@ -74,11 +76,9 @@ export function resolve(given: Environment): Resolved {
 }
 
 function passwordIn(parts: UrlParts, password: string, name: string): string {
-  return parts[password] ?? refuse(`${name} has no password in it any more`)
-}
-
-function refuse(fault: string): never {
-  throw new ConfigFault([fault])
+  const found = parts[password]
+  if (found !== undefined) return found
+  throw new ConfigFault([{ kind: 'malformed', variable: name, rule: 'must still have a password in it' }])
 }
 
 /** A secret that cannot be had while the program runs: perhaps its file is being replaced. */
@@ -90,7 +90,7 @@ function plainly(secret: Secret): string {
   try {
     return secret()
   } catch (error) {
-    if (error instanceof ConfigFault) throw new SecretUnavailable(error.faults.join(', '))
+    if (error instanceof ConfigFault) throw new SecretUnavailable(error.faults.map(faultText).join(', '))
     throw error
   }
 }

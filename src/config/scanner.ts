@@ -1,4 +1,4 @@
-import { configOf } from './config.ts'
+import { valuesOf } from './config.ts'
 import { readSources } from './environment.ts'
 
 /** Where the scanner publishes. */
@@ -8,7 +8,7 @@ export interface ScannerConfig {
   readonly emulatorHost: string | undefined
 }
 
-const names = ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'PUBSUB_EMULATOR_HOST']
+const names = { INGESTER_PROJECTID: 'test-project', INGESTER_TOPICID: 'scan-topic' }
 
 /**
  * The exercise's names, unless the environment has others.
@@ -17,20 +17,11 @@ const names = ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'PUBSUB_EMULATOR_HOST']
  */
 export function loadScannerConfig(envFile?: string): ScannerConfig {
   const { environment, ...rest } = readSources(envFile)
-  const given = Object.entries(environment).filter(([name]) => names.includes(name))
-  const {
-    projectId,
-    topicId = 'scan-topic',
-    emulatorHost,
-  } = configOf(
-    {
-      INGESTER_PROJECTID: 'test-project',
-      INGESTER_POSTGRES_USER: 'unused',
-      INGESTER_POSTGRES_PASSWORD: 'unused',
-      INGESTER_POSTGRES_DB: 'unused',
-      ...Object.fromEntries(given),
-    },
-    rest,
-  ).config.pubsub
-  return { projectId, topicId, emulatorHost }
+  const variables = ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'PUBSUB_EMULATOR_HOST'] as const
+  const values = valuesOf({ ...names, ...environment }, variables, rest)
+  return {
+    projectId: values.INGESTER_PROJECTID,
+    topicId: values.INGESTER_TOPICID ?? names.INGESTER_TOPICID,
+    emulatorHost: values.PUBSUB_EMULATOR_HOST,
+  }
 }

@@ -1,5 +1,6 @@
 import type { Environment } from './environment.ts'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
+import type { Fault } from './fault.ts'
 import { hasUnseen, looksLikeUrl } from './shown.ts'
 import { readTextFile } from './text-file.ts'
 
@@ -26,11 +27,11 @@ export const isSecret = (name: string): boolean => names.includes(name)
 export function secretsIn(environment: Environment): {
   readonly secrets: ReadonlyMap<string, Secret>
   readonly values: Environment
-  readonly faults: readonly string[]
+  readonly faults: readonly Fault[]
 } {
   const secrets = new Map<string, Secret>()
   const values: Record<string, string> = {}
-  const faults: string[] = []
+  const faults: Fault[] = []
   for (const name of names) {
     const secret = secretOf(name, environment)
     if (!secret) continue
@@ -50,26 +51,31 @@ export function secretsIn(environment: Environment): {
 function secretOf(name: string, environment: Environment): Secret | undefined {
   const value = environment[name]
   const path = environment[`${name}_FILE`]
-  if (path === undefined) return value === undefined ? undefined : () => checked(value, name)
+  if (path === undefined) return value === undefined ? undefined : () => checked(value, { variable: name })
   return () => {
-    if (value !== undefined)
-      throw new ConfigFault([`${name} and ${name}_FILE are both set; keep one of them`])
-    const what = `${name}_FILE${shownPath(path)}`
-    const secret = readTextFile(path, what).replace(/\r?\n$/, '')
-    if (secret === '') throw new ConfigFault([`${what} is empty; it must hold the secret`])
-    return checked(secret, what)
+    if (value !== undefined) throw new ConfigFault([setTwice(name)])
+    const subject = { variable: `${name}_FILE`, ...(isPlainPath(path) ? { path } : {}) }
+    const secret = readTextFile(path, subject).replace(/\r?\n$/, '')
+    if (secret !== '') return checked(secret, subject)
+    const advice = 'it must hold the secret'
+    throw new ConfigFault([{ kind: 'unreadable', ...subject, problem: 'is empty', advice }])
   }
 }
 
+const setTwice = (name: string): Fault => ({
+  kind: 'conflict',
+  variable: name,
+  others: [`${name}_FILE`],
+  rule: `and ${name}_FILE are both set`,
+  advice: 'keep one of them',
+})
+
 /** A password with a control character in it is one that was copied with the end of its line. */
-function checked(secret: string, what: string): string {
+function checked(secret: string, subject: { readonly variable: string; readonly path?: string }): string {
   if (!/\p{Cc}/u.test(secret)) return secret
   const found = /[\r\n]/.test(secret) ? 'the end of a line' : 'a control character'
-  throw new ConfigFault([`${what} has ${found} in it, which is not part of a secret; take it out`])
-}
-
-function shownPath(path: string): string {
-  return isPlainPath(path) ? ` ${path}` : ''
+  const problem = `has ${found} in it, which is not part of a secret`
+  throw new ConfigFault([{ kind: 'unreadable', ...subject, problem, advice: 'take it out' }])
 }
 
 /** Some put the secret itself where its path belongs: what does not look like a path is not repeated. */

@@ -57,17 +57,31 @@ function bare(text: string): string {
 /** Longer ones are no slip of the pen; some are tokens. */
 const mostShown = 63
 
-/**
- * What a message says of a wrong value: the value, and what is often the reason. What may hold a secret is not
- * repeated: messages end up in logs.
- */
-export function butNot(value: string, isSuspect: (text: string) => boolean = mayHoldSecret): string {
-  if (isSuspect(value)) {
-    return '; what is set is not repeated here, since it may hold a password'
+/** What may be said of a wrong value. What may hold a secret is not repeated: messages end up in logs. */
+export type ShownValue =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'long'; readonly length: number }
+  | { readonly kind: 'suspect' }
+  | { readonly kind: 'url' }
+
+export function shownValue(value: string, isSuspect: (text: string) => boolean = mayHoldSecret): ShownValue {
+  if (isSuspect(value)) return { kind: 'suspect' }
+  return value.length > mostShown ? { kind: 'long', length: value.length } : { kind: 'text', text: value }
+}
+
+/** The end of a sentence that says what a value must be: the value, and what is often the reason. */
+export function butNot(value: ShownValue): string {
+  switch (value.kind) {
+    case 'suspect':
+      return '; what is set is not repeated here, since it may hold a password'
+    case 'url':
+      return ', not a URL or a connection string, which is not repeated here'
+    case 'long':
+      return `, not a text of ${value.length} characters`
+    case 'text': {
+      const isInQuotes = /^(["'`]).*\1$/s.test(value.text)
+      const hint = '; leave out the quotes, which a shell takes away and `docker run --env-file` does not'
+      return `, not ${quoted(value.text)}${isInQuotes ? hint : ''}`
+    }
   }
-  if (value.length > mostShown) return `, not a text of ${value.length} characters`
-  const hint = /^(["'`]).*\1$/s.test(value)
-    ? '; leave out the quotes, which a shell takes away and `docker run --env-file` does not'
-    : ''
-  return `, not ${quoted(value)}${hint}`
 }

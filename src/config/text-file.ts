@@ -1,21 +1,30 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
+import type { Unreadable } from './fault.ts'
+
+/** As a message names it: by its variable, whose value may be something else than a path, or as the env file. */
+export type FileSubject = Pick<Unreadable, 'variable' | 'path'>
 
 /**
  * A file's text without its byte order mark.
  *
- * @param what as a message names it; it and not the path, which may have been taken for something else
  * @throws ConfigFault where it cannot be read or is no UTF-8
  */
-export function readTextFile(path: string, what: string): string {
-  const bytes = readBytes(path, what)
+export function readTextFile(path: string, subject: FileSubject): string {
+  const bytes = readBytes(path, subject)
   // ASCII in UTF-16 has a NUL in every other byte, with and without a byte order mark.
   if (bytes.includes(0) || /^(?:fffe|feff)/.test(bytes.subarray(0, 2).toString('hex'))) {
-    throw new ConfigFault([`${what} has NUL bytes or is UTF-16; save it as UTF-8`])
+    throw unreadable(subject, { problem: 'has NUL bytes or is UTF-16', advice: asUtf8 })
   }
-  if (!isUtf8(bytes)) throw new ConfigFault([`${what} is not UTF-8; save it as UTF-8`])
+  if (!isUtf8(bytes)) throw unreadable(subject, { problem: 'is not UTF-8', advice: asUtf8 })
   return bytes.toString('utf8').replace(/^\u{feff}/u, '')
+}
+
+const asUtf8 = 'save it as UTF-8'
+
+function unreadable(subject: FileSubject, why: Pick<Unreadable, 'code' | 'problem' | 'advice'>): ConfigFault {
+  return new ConfigFault([{ kind: 'unreadable', ...subject, ...why }])
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -25,11 +34,12 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is no folder',
 }
 
-function readBytes(path: string, what: string): Buffer {
+function readBytes(path: string, subject: FileSubject): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new ConfigFault([`${what} cannot be read: ${code}${reasons[code] ? `, ${reasons[code]}` : ''}`])
+    const reason = reasons[code] === undefined ? '' : `, ${reasons[code]}`
+    throw unreadable(subject, { code, problem: `cannot be read: ${code}${reason}` })
   }
 }

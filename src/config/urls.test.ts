@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import type { Environment } from './environment.ts'
 import { configOf } from './config.ts'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
+import { faultText } from './fault-text.ts'
 
 const postgresUrl = 'postgres://role:pass@db.example:6543/scans?sslmode=require'
 
@@ -26,7 +27,7 @@ function faultsOf(environment: Environment): readonly string[] {
   } catch (error) {
     assert.ok(error instanceof ConfigFault, String(error))
     assert.equal(error.cause, undefined)
-    return error.faults
+    return error.faults.map(faultText)
   }
   return []
 }

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { present } from './environment.ts'
-import { ConfigFault } from './fault.ts'
+import { ConfigFault } from './config-fault.ts'
 
 /** A variable of the spec, by what a URL says instead of it. */
 export type UrlParts = Readonly<Record<string, string>>
@@ -43,8 +43,8 @@ export function redisParts(text: string, name: string): UrlParts {
   parametersOf(url, name, [])
   const user = decoded(url.username, name, 'user')
   if (user !== '' && user !== 'default') {
-    const fix = `write ${url.protocol}//:password@host: a password alone stands behind a colon`
-    throw new ConfigFault([`${name}: its user must be "default", or left out; ${fix}`])
+    const advice = `write ${url.protocol}//:password@host: a password alone stands behind a colon`
+    throw malformed(name, 'its user must be "default", or left out', advice)
   }
   const host = hostOf(url, name)
   return present(
@@ -64,37 +64,33 @@ function parsed(text: string, name: string, schemes: readonly string[]): URL {
   // The parser would drop blanks and ends of lines without a word.
   const url = /[\s\p{C}]/u.test(text) ? null : URL.parse(text)
   if (!url || !schemes.includes(url.protocol) || !text.slice(url.protocol.length).startsWith('//')) {
-    throw new ConfigFault([`${name}: must be ${form}; ${inPercent}`])
+    throw malformed(name, `must be ${form}`, inPercent)
   }
-  if (url.hash !== '' || text.endsWith('#')) throw new ConfigFault([`${name}: must have no #; ${inPercent}`])
+  if (url.hash !== '' || text.endsWith('#')) throw malformed(name, 'must have no #', inPercent)
   return url
 }
 
 function hostOf({ hostname }: URL, name: string): string {
   if (/^%2f/i.test(hostname)) {
-    throw new ConfigFault([
-      `${name}: must not name a Unix socket; set INGESTER_POSTGRES_HOST to the folder of the socket`,
-    ])
+    const advice = 'set INGESTER_POSTGRES_HOST to the folder of the socket'
+    throw malformed(name, 'must not name a Unix socket', advice)
   }
-  if (hostname === '') throw new ConfigFault([`${name}: must name a host, behind // or @`])
+  if (hostname === '') throw malformed(name, 'must name a host, behind // or @')
   return hostname.replace(/^\[(.*)\]$/, '$1')
 }
 
 function databaseOf({ pathname }: URL, name: string): string {
   const path = pathname.slice(1)
-  if (path.includes('/'))
-    throw new ConfigFault([`${name}: must have one / behind the host, and the database behind it`])
+  if (path.includes('/')) throw malformed(name, 'must have one / behind the host, and the database behind it')
   return decoded(path, name, 'database')
 }
 
 function decoded(text: string, name: string, what: string): string {
   const value = decodedOrNone(text)
-  if (value === undefined)
-    throw new ConfigFault([`${name}: its ${what} is not in percent-encoding; ${inPercent}`])
+  if (value === undefined) throw malformed(name, `its ${what} is not in percent-encoding`, inPercent)
   if (!/\p{Cc}/u.test(value)) return value
-  throw new ConfigFault([
-    `${name}: its ${what} has a control character in it, perhaps the end of a line; take it out`,
-  ])
+  const rule = `its ${what} has a control character in it, perhaps the end of a line`
+  throw malformed(name, rule, 'take it out')
 }
 
 function decodedOrNone(text: string): string | undefined {
@@ -103,6 +99,10 @@ function decodedOrNone(text: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+function malformed(variable: string, rule: string, advice?: string): ConfigFault {
+  return new ConfigFault([{ kind: 'malformed', variable, rule, advice }])
 }
 
 /** What would be ignored is refused: it was meant to do something. */
@@ -115,8 +115,8 @@ function parametersOf(
   for (const [key, value] of searchParams) {
     const only = allowed.length > 0 ? `only ${allowed.join(', ')} is known` : 'none is known'
     const found = knownParameters.has(key) ? `the parameter ${key}` : 'a parameter that nobody knows'
-    if (!allowed.includes(key)) throw new ConfigFault([`${name}: must not have ${found}; ${only}`])
-    if (parameters.has(key)) throw new ConfigFault([`${name}: must have ${key} once only`])
+    if (!allowed.includes(key)) throw malformed(name, `must not have ${found}`, only)
+    if (parameters.has(key)) throw malformed(name, `must have ${key} once only`)
     parameters.set(key, value)
   }
   return parameters

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
 import { makeValidator, str } from 'envalid'
 import { isHost, isPlainText, isPostgresName, isProjectId, isResourceId, isSocketFolder } from './names.ts'
-import { butNot, mayHoldSecretBesideAddress, quoted } from './shown.ts'
-import { parseBytes, parseDuration, parseWhole, writeBytes, writeDuration } from './values.ts'
+import { mayHoldSecretBesideAddress, shownValue } from './shown.ts'
+import { InvalidValue, parseBytes, parseDuration, parseWhole, writeBytes, writeDuration } from './values.ts'
 
 /** What a validator's specifications say of themselves, for the documentation. */
 export interface InWords {
@@ -25,7 +25,7 @@ export function duration(least = '0s', most = '500h') {
   const validator = makeValidator((input: string) => {
     const ms = parseDuration(input)
     if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms
-    throw new Error(`must be a duration from ${least} to ${most}${butNot(input)}`)
+    throw new InvalidValue(`must be a duration from ${least} to ${most}`, shownValue(input))
   })
   return inWords(`${least} to ${most}`, validator, writeDuration)
 }
@@ -33,7 +33,7 @@ export function duration(least = '0s', most = '500h') {
 const size = makeValidator((input: string) => {
   const bytes = parseBytes(input)
   if (bytes > 0) return bytes
-  throw new Error(`must be more than 0${butNot(input)}`)
+  throw new InvalidValue(`must be more than 0`, shownValue(input))
 })
 /** In bytes; at least one. */
 export const bytes = inWords('more than 0', size, writeBytes)
@@ -46,7 +46,7 @@ export function count(least: number, most: number) {
 
 const trueOrFalse = makeValidator((input: string) => {
   if (input === 'true' || input === 'false') return input === 'true'
-  throw new Error(`must be true or false${butNot(input)}`)
+  throw new InvalidValue(`must be true or false`, shownValue(input))
 })
 /** `true` or `false`. */
 export const flag = inWords('true or false', trueOrFalse)
@@ -59,9 +59,8 @@ export interface Address {
 const hostAndPort = makeValidator((input: string): Address => {
   const parsed = parseAddress(input)
   if (parsed) return parsed
-  throw new Error(
-    `must be host:port, for instance localhost:6379 or [::1]:6379${butNot(input, mayHoldSecretBesideAddress)}`,
-  )
+  const rule = 'must be host:port, for instance localhost:6379 or [::1]:6379'
+  throw new InvalidValue(rule, shownValue(input, mayHoldSecretBesideAddress))
 })
 /** `host:port`; an IPv6 address in brackets. */
 export const address = inWords('host:port, [IPv6]:port', hostAndPort, writeAddress)
@@ -70,7 +69,7 @@ export const address = inWords('host:port, [IPv6]:port', hostAndPort, writeAddre
 const emulator = makeValidator((input: string): string => {
   const parsed = parseAddress(input.replace(/^http:\/\//i, ''))
   if (parsed) return writeAddress(parsed)
-  throw new Error(`must be host:port, for example 127.0.0.1:8085 or [::1]:8085, ${faultOf(input)}`)
+  throw invalidEmulator(input)
 })
 /** Where an emulator listens, as `host:port` whichever way it was written. */
 export const emulatorAddress = inWords('host:port, [IPv6]:port, perhaps after http://', emulator)
@@ -86,16 +85,20 @@ function writeAddress({ host, port }: Address): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** What is wrong with an emulator's address. Behind one of these marks there may be a secret, which is not repeated. */
-function faultOf(input: string): string {
+/** Behind one of these marks there may be a secret, which is not repeated. */
+function invalidEmulator(input: string): InvalidValue {
+  const rule = 'must be host:port, for example 127.0.0.1:8085 or [::1]:8085'
   const rest = input.replace(/^http:\/\//i, '')
-  if (/^https:\/\//i.test(rest)) return 'not https://: emulators speak no TLS'
+  if (/^https:\/\//i.test(rest)) return new InvalidValue(`${rule}, not https://: emulators speak no TLS`)
   if (rest.includes('/') || mayHoldSecretBesideAddress(rest))
-    return 'without user, password, path or any scheme but http://'
-  const value = `not ${quoted(input)}`
-  if (/\s/.test(input)) return `${value}: it has blanks in it`
-  if (rest.split(':').length > 2 && !rest.startsWith('[')) return `${value}: an IPv6 address needs brackets`
-  return /:\d+$/.test(rest) ? value : `${value}: the port is missing`
+    return new InvalidValue(`${rule}, without user, password, path or any scheme but http://`)
+  return new InvalidValue(rule, { kind: 'text', text: input }, whyNoAddress(input, rest))
+}
+
+function whyNoAddress(input: string, rest: string): string | undefined {
+  if (/\s/.test(input)) return 'it has blanks in it'
+  if (rest.split(':').length > 2 && !rest.startsWith('[')) return 'an IPv6 address needs brackets'
+  return /:\d+$/.test(rest) ? undefined : 'the port is missing'
 }
 
 /** One of a few words. */
@@ -103,7 +106,7 @@ export function oneOf<const T extends string>(words: readonly T[]) {
   const validator = makeValidator((input: string): T => {
     const word = words.find((one) => one === input)
     if (word !== undefined) return word
-    throw new Error(`must be one of ${words.join(', ')}${butNot(input)}`)
+    throw new InvalidValue(`must be one of ${words.join(', ')}`, shownValue(input))
   })
   return inWords(words.join(', ').replace(/, ([^,]+)$/, ' or $1'), validator)
 }
@@ -112,7 +115,7 @@ export function oneOf<const T extends string>(words: readonly T[]) {
 function textThat(isRight: (text: string) => boolean, allows: string) {
   const validator = makeValidator((input: string) => {
     if (isRight(input)) return input
-    throw new Error(`must be ${allows}${butNot(input)}`)
+    throw new InvalidValue(`must be ${allows}`, shownValue(input))
   })
   return inWords(allows, validator)
 }

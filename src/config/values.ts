@@ -1,6 +1,23 @@
-import { butNot } from './shown.ts'
+import type { ShownValue } from './shown.ts'
+import { butNot, shownValue } from './shown.ts'
 
-/** Values as people write them, in variables and options alike. Each throws an Error that says what was expected. */
+/** A value that is not what it must be. */
+export class InvalidValue extends Error {
+  /** What it must be: the end of a sentence about it. */
+  readonly rule: string
+  readonly value: ShownValue | undefined
+  /** In what way it breaks the rule, where that cannot be seen. */
+  readonly reason: string | undefined
+
+  constructor(rule: string, value?: ShownValue, reason?: string) {
+    super(`${rule}${value ? butNot(value) : ''}${reason === undefined ? '' : `: ${reason}`}`)
+    this.rule = rule
+    this.value = value
+    this.reason = reason
+  }
+}
+
+// Values as people write them, in variables and options alike. Each throws an InvalidValue.
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const byteUnits: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
@@ -55,5 +72,5 @@ function quantity(text: string, units: Readonly<Record<string, number>>): number
 }
 
 function refuse(expected: string, text: string): never {
-  throw new Error(`must be ${expected}${butNot(text)}`)
+  throw new InvalidValue(`must be ${expected}`, shownValue(text))
 }

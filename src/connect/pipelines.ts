@@ -1,4 +1,5 @@
 import { unknownPipeline } from '#config/config.ts'
+import { faultText } from '#config/fault-text.ts'
 import { ConfigurationError } from '#core/failure.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
@@ -14,7 +15,7 @@ export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name
 export function pipelineNamed(name: string): Pipeline {
   const pipeline = pipelines.find((one) => one.name === name)
   if (pipeline) return pipeline
-  throw new ConfigurationError(`INGESTER_PIPELINE: ${unknownPipeline(name, pipelineNames)}`)
+  throw new ConfigurationError(faultText(unknownPipeline(name, pipelineNames)))
 }
 
 /** For each pipeline how a person names a record of it: `<ip> <port> <service>`, and an example. */

@@ -36,7 +36,7 @@ export async function reachClients(startup: Startup, pubsub: PubsubPlace): Promi
  */
 export async function reachSubscription(
   startup: Startup,
-  { pubsub }: Pick<Config, 'pubsub'>,
+  { pubsub, consumer }: Pick<Config, 'pubsub' | 'consumer'>,
   clients: PubsubClients,
   { source }: Pipeline,
   logger: Logger,
@@ -45,7 +45,7 @@ export async function reachSubscription(
     topicId: pubsub.topicId ?? source.topicId,
     subscriptionId: pubsub.subscriptionId ?? source.subscriptionId,
   }
-  const ackDeadlineSeconds = Math.round(pubsub.ackDeadlineMs / 1000)
+  const ackDeadlineSeconds = Math.round(consumer.ackDeadlineMs / 1000)
   const { name, settings } = await startup.reach(
     brokerName(pubsub),
     pubsubHint,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { demoConfig } from './config.ts'
+import { demoConfig, demoLog } from './config.ts'
 
 const addresses = {
   emulatorHost: '127.0.0.1:8085',
@@ -48,4 +48,12 @@ test('on an emulator that others use the names are its own', () => {
 
 test('without a Redis there is no cache', () => {
   assert.equal(demoConfig({}, { ...addresses, redis: undefined }).redis.enabled, false)
+})
+
+test('before the stack runs, the log is known, and what is wrong with what the user may set', () => {
+  const ofOthers = { INGESTER_POSTGRES_PORT: 'x', INGESTER_POSTGRES_PASSWORD_FILE: '/no/such/file' }
+  assert.deepEqual(demoLog(ofOthers), { level: 'info', output: 'console' })
+  assert.throws(() => demoLog({ INGESTER_MAX_BATCH_SIZE: 'x', INGESTER_REDIS_TTL: 'y' }), {
+    message: /^wrong configuration:\n {2}INGESTER_REDIS_TTL: .*\n {2}INGESTER_MAX_BATCH_SIZE: .*$/,
+  })
 })

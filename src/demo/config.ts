@@ -1,9 +1,11 @@
 import type { Config } from '#config/config.ts'
-import { configOf } from '#config/config.ts'
+import { configOf, valuesOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
+import type { Variable } from '#config/spec.ts'
+import { spec } from '#config/spec.ts'
 import type { Stack } from '#stack/stack.ts'
 
-/** Where the demo's services are; before they run it is not known. */
+/** Where the demo's services are. */
 interface Addresses {
   readonly emulatorHost: string
   readonly postgres: { host: string; port: number; user: string; password: string; database: string }
@@ -11,44 +13,77 @@ interface Addresses {
   readonly redis: { readonly address: string; readonly password: string | undefined } | undefined
 }
 
-const somewhere: Addresses = {
-  emulatorHost: 'localhost:1',
-  postgres: { host: 'localhost', port: 1, user: '-', password: '-', database: '-' },
-  redis: { address: 'localhost:1', password: undefined },
-}
+/** What the stack decides, whatever the user has set. */
+const ofStack = [
+  'INGESTER_PIPELINE',
+  'INGESTER_PROJECTID',
+  'INGESTER_TOPICID',
+  'INGESTER_SUBSCRIPTIONID',
+  'PUBSUB_EMULATOR_HOST',
+  'INGESTER_POSTGRES_URL',
+  'INGESTER_POSTGRES_HOST',
+  'INGESTER_POSTGRES_PORT',
+  'INGESTER_POSTGRES_USER',
+  'INGESTER_POSTGRES_PASSWORD',
+  'INGESTER_POSTGRES_DB',
+  'INGESTER_POSTGRES_SSL_MODE',
+  'INGESTER_REDIS_URL',
+  'INGESTER_REDIS_ADDR',
+  'INGESTER_REDIS_PASSWORD',
+  'INGESTER_REDIS_DB',
+  'INGESTER_REDIS_TLS',
+] as const satisfies readonly Variable[]
+
+const defaults = { INGESTER_LOG_OUTPUT: 'console' }
 
 /**
- * The user's settings with the stack's addresses over them; before the stack runs, to find faults early.
+ * How the demo logs. All else that is the user's to set is checked as well: its faults are found before the stack runs.
  *
  * @throws ConfigFault
  */
-export function demoConfig(environment: Environment, { emulatorHost, postgres, redis } = somewhere): Config {
+export function demoLog(environment: Environment): Config['log'] {
+  const taken: readonly string[] = ofStack
+  const free = (Object.keys(spec) as Variable[]).filter((name) => !taken.includes(name))
+  const values = valuesOf({ ...defaults, ...environment }, free)
+  return { level: values.INGESTER_LOG_LEVEL, output: values.INGESTER_LOG_OUTPUT }
+}
+
+/**
+ * The user's settings with the stack's addresses over them.
+ *
+ * @throws ConfigFault
+ */
+export function demoConfig(environment: Environment, { emulatorHost, postgres, redis }: Addresses): Config {
   // An emulator that others use may hold others' messages: the demo's names are its own there.
   const suffix = environment['PUBSUB_EMULATOR_HOST'] === undefined ? '' : `-demo-${process.pid}`
-  const { config } = configOf({
-    INGESTER_LOG_OUTPUT: 'console',
-    ...environment,
+  const values: Record<(typeof ofStack)[number], string | undefined> = {
     INGESTER_PIPELINE: 'scans',
     INGESTER_PROJECTID: 'test-project',
     INGESTER_TOPICID: `scan-topic${suffix}`,
     INGESTER_SUBSCRIPTIONID: `scan-sub${suffix}`,
     PUBSUB_EMULATOR_HOST: emulatorHost,
     INGESTER_POSTGRES_URL: undefined,
-    INGESTER_POSTGRES_URL_FILE: undefined,
     INGESTER_POSTGRES_HOST: postgres.host,
     INGESTER_POSTGRES_PORT: String(postgres.port),
     INGESTER_POSTGRES_USER: postgres.user,
     INGESTER_POSTGRES_PASSWORD: postgres.password,
-    INGESTER_POSTGRES_PASSWORD_FILE: undefined,
     INGESTER_POSTGRES_DB: postgres.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
-    ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : { INGESTER_REDIS_ADDR: redis.address }),
     INGESTER_REDIS_URL: undefined,
-    INGESTER_REDIS_URL_FILE: undefined,
+    INGESTER_REDIS_ADDR: redis?.address,
     INGESTER_REDIS_PASSWORD: redis?.password,
-    INGESTER_REDIS_PASSWORD_FILE: undefined,
     INGESTER_REDIS_DB: '0',
     INGESTER_REDIS_TLS: 'false',
+  }
+  const { config } = configOf({
+    ...defaults,
+    ...environment,
+    ...values,
+    INGESTER_POSTGRES_URL_FILE: undefined,
+    INGESTER_POSTGRES_PASSWORD_FILE: undefined,
+    INGESTER_REDIS_URL_FILE: undefined,
+    INGESTER_REDIS_PASSWORD_FILE: undefined,
+    ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : {}),
   })
   return config
 }

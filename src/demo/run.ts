@@ -8,7 +8,7 @@ import type { Mixture } from './scan-generator.ts'
 import { differencesIn } from './verdict.ts'
 import { serveControl } from '#stack/control.ts'
 import type { Stack } from '#stack/stack.ts'
-import { addressesOf, demoConfig } from './config.ts'
+import { addressesOf, demoConfig, demoLog } from './config.ts'
 import type { FleetCounts, FleetProgress } from './fleet.ts'
 import { DemoFleet } from './fleet.ts'
 import { readNewestScans, readWhatIsThere } from './actual-tables.ts'
@@ -90,7 +90,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
   const { environment, writeLog, tell, signal, hurry } = options
-  const { log } = demoConfig(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
+  const log = demoLog(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
   const logger = openLog(log, writeLog ?? ((line) => void process.stderr.write(line)))
   const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
   await using stack = await startedUnlessStopped(environment, { redis, log: tell, signal })

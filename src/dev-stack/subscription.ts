@@ -10,9 +10,12 @@ import { pipelineNamed } from '#connect/pipelines.ts'
  *
  * @throws gRPC errors
  */
-export async function makeSubscription({ pubsub: broker }: Stack, config: Config): Promise<void> {
+export async function makeSubscription(
+  { pubsub: broker }: Stack,
+  config: Pick<Config, 'pipeline' | 'pubsub' | 'consumer'>,
+): Promise<void> {
   if (broker?.kind === 'given') return
-  const { pubsub } = config
+  const { pubsub, consumer } = config
   const { source } = pipelineNamed(config.pipeline)
   const names = {
     topicId: pubsub.topicId ?? source.topicId,
@@ -20,5 +23,5 @@ export async function makeSubscription({ pubsub: broker }: Stack, config: Config
   }
   const clients = await connectPubsub(pubsub)
   await using _ = { [Symbol.asyncDispose]: () => clients.close() }
-  await ensureSubscription(clients, names, Math.round(pubsub.ackDeadlineMs / 1000))
+  await ensureSubscription(clients, names, Math.round(consumer.ackDeadlineMs / 1000))
 }

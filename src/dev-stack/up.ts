@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { configOf, emulatorHostOf } from '#config/config.ts'
+import { emulatorHostOf, partsOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
 import type { ControlOptions } from '#stack/control.ts'
@@ -37,7 +37,7 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
   await using stack = await startedUnlessStopped(environment, { log, signal: stopping })
   if (stack) {
     const tell = statusTeller(stack, 'stack')
-    const { config } = configOf(tell().env)
+    const config = partsOf(tell().env, ['pipeline', 'pubsub', 'consumer', 'postgres'])
     await makeTables(stack, config)
     await makeSubscription(stack, config)
     ready.resolve(tell)

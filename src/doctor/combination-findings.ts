@@ -11,10 +11,10 @@ export function combinationFindings(config: Config): Finding[] {
   return [batchFinding(config), flushFinding(config), shutdownFinding(config)]
 }
 
-function batchFinding({ engine, pubsub }: Config): Finding {
+function batchFinding({ engine, consumer }: Config): Finding {
   const name = 'batch size'
   const { maxBatchRecords, maxBatchBytes } = engine
-  const { maxOutstandingMessages, maxOutstandingBytes } = pubsub
+  const { maxOutstandingMessages, maxOutstandingBytes } = consumer
   const messages = Math.max(1, Math.floor(maxOutstandingMessages * askedShare.messages))
   const bytes = Math.max(1, Math.floor(maxOutstandingBytes * askedShare.bytes))
   const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
@@ -29,10 +29,10 @@ function batchFinding({ engine, pubsub }: Config): Finding {
   return ok(name, `${maxBatchRecords} records of the ${messages} messages that are asked for`)
 }
 
-function flushFinding({ engine, pubsub }: Config): Finding {
+function flushFinding({ engine, consumer }: Config): Finding {
   const name = 'flush interval'
   const { flushIntervalMs } = engine
-  const { ackDeadlineMs } = pubsub
+  const { ackDeadlineMs } = consumer
   const lease = `INGESTER_ACK_DEADLINE, ${writeDuration(ackDeadlineMs)}`
   if (flushIntervalMs < ackDeadlineMs) return ok(name, `${writeDuration(flushIntervalMs)}, below ${lease}`)
   const detail = `${writeDuration(flushIntervalMs)} is not below ${lease}: a replica that dies delays its messages by that`

@@ -1,10 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '#config/config.ts'
 import { configOf } from '#config/config.ts'
 import type { Environment, Sources } from '#config/environment.ts'
 import { processEnvironment, readSources } from '#config/environment.ts'
-import { ConfigFault } from '#config/fault.ts'
-import { secretFiles } from '#config/secrets.ts'
+import { ConfigFault } from '#config/config-fault.ts'
+import type { Conflict, Fault, Malformed, UnknownVariable, Unreadable } from '#config/fault.ts'
+import { faultText } from '#config/fault-text.ts'
+import { isSecret } from '#config/secrets.ts'
 import { quoted } from '#config/shown.ts'
+import type { Variable } from '#config/spec.ts'
 import { rightValue, spec } from '#config/spec.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
@@ -30,82 +34,95 @@ export function readConfig(envFile: string | undefined): ConfigReading {
   try {
     sources = readSources(envFile)
   } catch (error) {
-    const [fault = ''] = faultsOf(error)
-    const fix = / ENOENT/.test(fault)
-      ? shell(`cp -i .env.demo ${shellWord(envFile ?? '')}`)
-      : remark(`make ${quoted(envFile ?? '')} a file of lines NAME=value, in UTF-8, that this user can read`)
-    return {
-      findings: [failed(name, fault, fix)],
-      origins: { envFile, own, environment: own },
-      usable: undefined,
-    }
+    const origins = { envFile, own, environment: own }
+    const sources = { environment: own, places: {}, faults: [] }
+    const findings = faultsOf(error).map((fault) => finding(fault, sources, origins))
+    return { findings, origins, usable: undefined }
   }
   const { environment, ...circumstances } = sources
   const origins = { envFile, own, environment }
-  const unknown = (warnings: readonly string[]) => warnings.map((one) => unknownFinding(one, origins))
+  const unknown = (warnings: readonly UnknownVariable[]) =>
+    warnings.map((one) => unknownFinding(one, origins))
   try {
     const { config, warnings } = configOf(environment, { ...circumstances, pipelines: pipelineNames })
     const pipeline = pipelineNamed(config.pipeline)
     const from = envFile === undefined ? 'from the environment' : `from the environment and ${envFile}`
     return {
-      findings: [ok(name, `every variable is right, ${from}`), ...unknown(warnings)],
+      findings: [ok(name, `configuration is valid, ${from}`), ...unknown(warnings)],
       origins,
       usable: { config, pipeline },
     }
   } catch (error) {
-    const faults = faultsOf(error)
+    const findings = faultsOf(error).map((fault) => finding(fault, sources, origins))
     const warnings = error instanceof ConfigFault ? error.warnings : []
-    const findings = faults.map((fault) => failed(name, fault, fixOf(fault, sources, origins)))
     return { findings: [...findings, ...unknown(warnings)], origins, usable: undefined }
   }
 }
 
+const finding = (fault: Fault, sources: Sources, origins: ConfigOrigins) =>
+  failed(name, faultText(fault), fixOf(fault, sources, origins))
+
 /** @throws what is no fault of the configuration */
-function faultsOf(error: unknown): readonly string[] {
+function faultsOf(error: unknown): readonly Fault[] {
   if (error instanceof ConfigFault) return error.faults
   throw error
 }
 
-const variable = /\b(?:INGESTER|PUBSUB)_[A-Z_]+\b/g
-
-/** The value that the fault itself proposes, or the default: that of the first variable, if that is enough. */
-function fixOf(fault: string, sources: Sources, origins: ConfigOrigins): Fix {
-  const { faults: ofFile, environment } = sources
-  if (ofFile.includes(fault)) return remark(`change that line: ${fault.replace(/^[^;]*; /, '')}`)
-  const [, missing, example] = /^(\w+) is not set; for example \w+=(.*)$/.exec(fault) ?? []
-  if (missing !== undefined && example !== undefined) {
-    return missing.endsWith('PASSWORD') ? secret(missing) : setting({ [missing]: example })
+function fixOf(fault: Fault, sources: Sources, origins: ConfigOrigins): Fix {
+  switch (fault.kind) {
+    case 'syntax':
+      return remark(`change that line: ${fault.advice ?? faultText(fault)}`)
+    case 'missing':
+      return isSecret(fault.variable) ? secret(fault.variable) : setting({ [fault.variable]: fault.example })
+    case 'unreadable':
+      return unreadableFix(fault, origins)
+    case 'malformed':
+      if (fault.belongsIn !== undefined) return shell(renamed(fault.variable, fault.belongsIn, origins))
+      return isSecret(fault.variable) ? secret(fault.variable) : rightSetting(fault, [], sources)
+    case 'conflict':
+      return rightSetting(fault, fault.others, sources)
   }
-  const [, ofSecret] = /^(INGESTER_(?:POSTGRES|REDIS)_(?:PASSWORD|URL))(?:_FILE|:| has)/.exec(fault) ?? []
-  if (ofSecret !== undefined) return secret(ofSecret)
-  const [, wrong, meant] = /^(\w+): .*; a URL belongs in (\w+)/.exec(fault) ?? []
-  if (wrong !== undefined && meant !== undefined) return shell(renamed(wrong, meant, origins))
-  const [first = '', ...more] = new Set(fault.match(variable))
-  const candidates = [[first], [first, ...more]].map((names) =>
-    Object.fromEntries(names.map((one) => [one, (isVariable(one) && rightValue(one)) || ''])),
-  )
-  const enough = candidates.find((values) => !isStill(fault, { ...environment, ...values }, sources))
-  return setting(enough ?? candidates[0] ?? {})
 }
 
-const isVariable = (one: string): one is keyof typeof spec => Object.hasOwn(spec, one)
+function unreadableFix({ variable, code }: Unreadable, { envFile = '' }: ConfigOrigins): Fix {
+  if (variable !== undefined) return secret(variable.replace(/_FILE$/, ''))
+  return code === 'ENOENT'
+    ? shell(`cp -i .env.demo ${shellWord(envFile)}`)
+    : remark(`make ${quoted(envFile)} a file of lines NAME=value, in UTF-8, that this user can read`)
+}
 
-function isStill(fault: string, environment: Environment, { places }: Sources): boolean {
+/** The default or the example: of the variable at fault, where that is enough, else of those that go with it, too. */
+function rightSetting(
+  fault: Malformed | Conflict,
+  others: readonly string[],
+  { environment, places }: Sources,
+): Fix {
+  const alone = rightValues([fault.variable])
+  const isEnough = !isStill(fault, { ...environment, ...alone }, places)
+  return setting(isEnough ? alone : rightValues([fault.variable, ...others]))
+}
+
+const rightValues = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, (isVariable(name) && rightValue(name)) || '']))
+
+const isVariable = (name: string): name is Variable => Object.hasOwn(spec, name)
+
+function isStill(fault: Fault, environment: Environment, places: Sources['places']): boolean {
   try {
     configOf(environment, { places, pipelines: pipelineNames })
     return false
   } catch (error) {
-    return faultsOf(error).includes(fault)
+    return faultsOf(error).some((other) => isDeepStrictEqual(other, fault))
   }
 }
 
-/** Perhaps a slip of the pen: then it is renamed where it stands. Else it goes. */
-function unknownFinding(text: string, origins: ConfigOrigins): Finding {
-  const [wrong] = /^\w+/.exec(text) ?? []
-  if (wrong === undefined) return warning('unknown variable', text, remark('take it out of the environment'))
-  const meant = nearest(wrong)
-  const hint = meant === undefined ? '' : `; did you mean ${meant}?`
-  return warning('unknown variable', `${text}${hint}`, shell(renamed(wrong, meant, origins)))
+/** A typing error is corrected where the variable stands; any other name is removed. */
+function unknownFinding(unknown: UnknownVariable, origins: ConfigOrigins): Finding {
+  const { variable, meant } = unknown
+  const fix = /^\w+$/.test(variable)
+    ? shell(renamed(variable, meant, origins))
+    : remark('take it out of the environment')
+  return warning('unknown variable', faultText(unknown), fix)
 }
 
 /** Gives a variable its right name where it stands; without one it is removed. */
@@ -114,29 +131,4 @@ function renamed(wrong: string, meant: string | undefined, { envFile, own }: Con
   const change = meant === undefined ? `/${wrong} *=/d` : `s/${wrong} *=/${meant}=/`
   const isOwn = own[wrong] !== undefined || envFile === undefined
   return isOwn ? inShell : `sed -i.bak '${change}' ${shellWord(envFile)}`
-}
-
-/** As many letters may differ. */
-const mostSlips = 3
-
-function nearest(wrong: string): string | undefined {
-  const known = [...Object.keys(spec), ...secretFiles].map((one) => ({
-    one,
-    slips: slipsBetween(wrong, one),
-  }))
-  return known.filter(({ slips }) => slips <= mostSlips).sort((a, b) => a.slips - b.slips)[0]?.one
-}
-
-/** Levenshtein's distance. */
-function slipsBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[b.length] as number
 }

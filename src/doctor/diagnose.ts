@@ -90,6 +90,7 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
   const { postgres, pubsub, redis, engine } = config
   const place = {
     ...pubsub,
+    ackDeadlineMs: config.consumer.ackDeadlineMs,
     topicId: pubsub.topicId ?? pipeline.source.topicId,
     topicIsSet: pubsub.topicId !== undefined,
     subscriptionId: pubsub.subscriptionId ?? pipeline.source.subscriptionId,
@@ -99,7 +100,7 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
     within('postgres', () =>
       checkPostgres({
         postgres,
-        poolSize: postgres.poolSize,
+        poolSize: engine.poolSize,
         workers: engine.workers,
         table: pipeline.sink,
         pipeline: pipeline.name,

@@ -5,7 +5,7 @@ import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
 import { freshDatabase, scanRecord, startTestServer, until } from '../../test/support/postgres.ts'
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
-import type { PostgresOptions } from './pool.ts'
+import type { PoolOptions } from './pool.ts'
 import { createPool } from './pool.ts'
 import { TableWriter } from './table-writer.ts'
 
@@ -22,7 +22,7 @@ function warnings(): { lines: Line[]; logger: Logger } {
   return { lines, logger: { ...noLogger, warn: (fields, message) => void lines.push({ fields, message }) } }
 }
 
-function openPool(options: PostgresOptions, logger: Logger) {
+function openPool(options: PoolOptions, logger: Logger) {
   const pool = createPool(options, logger)
   return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() })
 }

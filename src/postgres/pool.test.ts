@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { noLogger } from '#core/logger.ts'
-import type { PostgresOptions } from './pool.ts'
+import type { PoolOptions } from './pool.ts'
 import { connectionOptions, createPool } from './pool.ts'
 
-const options: PostgresOptions = {
+const options: PoolOptions = {
   host: 'db.example.org',
   port: 5432,
   user: 'scanner',
@@ -15,7 +15,7 @@ const options: PostgresOptions = {
   statementTimeoutMs: 30_000,
 }
 
-function tlsOf(sslMode: PostgresOptions['sslMode']) {
+function tlsOf(sslMode: PoolOptions['sslMode']) {
   const { ssl } = connectionOptions({ ...options, sslMode })
   return ssl as { rejectUnauthorized: boolean; checkServerIdentity?: (host: string) => unknown }
 }

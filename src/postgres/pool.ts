@@ -13,7 +13,6 @@ export interface PostgresOptions extends SessionOptions {
   readonly user: string
   readonly password: Secret
   readonly database: string
-  readonly poolSize: number
   /** A server that has not let a connection in by then is taken for gone. */
   readonly connectTimeoutMs?: number
   /** As {@link ConnectionPoolOptions} has them. */
@@ -22,10 +21,14 @@ export interface PostgresOptions extends SessionOptions {
   readonly checkTimeoutMs?: number
 }
 
+export interface PoolOptions extends PostgresOptions {
+  readonly poolSize: number
+}
+
 const defaultConnectTimeoutMs = 5000
 
 /** A pool of connections. Nothing connects before the first query. */
-export function createPool(options: PostgresOptions, logger: Logger): pg.Pool {
+export function createPool(options: PoolOptions, logger: Logger): pg.Pool {
   const pool = new ConnectionPool({
     ...connectionOptions(options),
     max: options.poolSize,

@@ -107,7 +107,7 @@ test('`cache bump` says what it did, or what is missing', async () => {
     env: { ...system.env, INGESTER_PIPELINE: 'scan' },
   })
   await expect(unknown).toEndWith(2)
-  assert.match(unknown.stderr(), /there is no pipeline "scan"; there are: scans/)
+  assert.match(unknown.stderr(), /unknown pipeline "scan" \(available: scans\)/)
   await using away = startIngesterProgram(['cache', 'bump'], {
     env: { ...system.env, INGESTER_POSTGRES_PORT: '1' },
   })

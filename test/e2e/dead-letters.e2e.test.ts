@@ -264,7 +264,7 @@ describe('list, show and discard', async () => {
       [['discard', '--status', 'discarded', '--yes'], /Allowed choices are new, redriven\./],
       [['redrive'], /redrive asks before .*no terminal.*add --yes, or --dry-run/],
       [['discard'], /discard asks before .*no terminal.*add --yes, or --dry-run/],
-      [['redrive', '--pipeline', 'nope', '--yes'], /there is no pipeline "nope"; there are: scans/],
+      [['redrive', '--pipeline', 'nope', '--yes'], /unknown pipeline "nope" \(available: scans\)/],
     ]
     for (const [args, expected] of wrong) {
       const { code, out, talk } = await deadLetters(system, args)

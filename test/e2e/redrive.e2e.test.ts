@@ -407,7 +407,7 @@ describe('redrive', async () => {
     )
     await why(
       { INGESTER_PIPELINE: 'others', INGESTER_TOPICID: 'missing' },
-      /there is no pipeline "others"|INGESTER_TOPICID is of the pipeline others/,
+      /unknown pipeline "others"|INGESTER_TOPICID is of the pipeline others/,
     )
     assert.deepEqual(texts(), [])
     assert.equal(await count('new'), 1)

@@ -44,7 +44,7 @@ test('wrong configuration: all faults at once, each with its fix, exit 2', async
     /INGESTER_PROJECTID is not set; for example/,
     /INGESTER_POSTGRES_USER is not set/,
     /INGESTER_POSTGRES_DB is not set/,
-    /INGESTER_PIPELINE: there is no pipeline "nope"; there are: scans/,
+    /INGESTER_PIPELINE: unknown pipeline "nope" \(available: scans\)/,
     /INGESTER_FLUSH_INTERVAL: must be a duration such as 10s.*"soon"/,
     /INGESTER_POSTGRES_SSL_MODE: must be one of disable, require, verify-ca, verify-full, not "maybe"/,
   ]) {

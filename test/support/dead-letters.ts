@@ -16,7 +16,7 @@ const start = Date.UTC(2024, 0, 29)
 
 /** Stores letters as the ingester would have; in an empty table their ids are 1, 2, 3. */
 export async function storeLetters(system: TestSystem, letters: readonly Letter[]): Promise<void> {
-  const pool = createPool(system.config.postgres, noLogger)
+  const pool = createPool({ ...system.config.postgres, poolSize: 1 }, noLogger)
   const { subscription } = system
   const table = new DeadLetterTable(pool, { pipeline: 'scans', subscription, maxMessageBytes: 100_000 })
   // Ids are given in the order of message ids.

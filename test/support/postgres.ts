@@ -8,7 +8,7 @@ import pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { noLogger } from '#core/logger.ts'
 import type { LockWaits } from '#postgres/lock-wait.ts'
-import type { PostgresOptions } from '#postgres/pool.ts'
+import type { PoolOptions } from '#postgres/pool.ts'
 import { connectionOptions, createPool, withConnection } from '#postgres/pool.ts'
 import { migrate } from '#postgres/migrations.ts'
 import { serverAccount } from '#stack/account.ts'
@@ -58,7 +58,7 @@ export async function startCopy(server: PostgresServer): Promise<Service & { rea
   })
 }
 
-function optionsFor({ host, port, user, password }: PostgresServer, database: string): PostgresOptions {
+function optionsFor({ host, port, user, password }: PostgresServer, database: string): PoolOptions {
   return {
     host,
     port,
@@ -74,9 +74,9 @@ function optionsFor({ host, port, user, password }: PostgresServer, database: st
 /** A database for one test. Disposing closes its connections. */
 export interface TestDatabase extends AsyncDisposable {
   /** As the superuser, with two connections. */
-  readonly options: PostgresOptions
+  readonly options: PoolOptions
   /** What the ingester would use, with these changes. */
-  pool(changes?: Partial<PostgresOptions>): pg.Pool
+  pool(changes?: Partial<PoolOptions>): pg.Pool
   /** On a connection of the test's own, one statement after the other. */
   readonly query: <Row = Record<string, unknown>>(text: string, values?: unknown[]) => Promise<Row[]>
   /** A further connection, for transactions. */

@@ -1,0 +1,34 @@
+import type { Conflict } from './fault.ts'
+import { isGoogleProjectId } from './names.ts'
+import type { Values, Variable } from './spec.ts'
+
+export interface CrossCheck extends Pick<Conflict, 'rule'> {
+  readonly variable: Variable
+  readonly others: readonly Variable[]
+  /** A value that is missing or wrong is undefined, and no comparison finds fault with that. */
+  readonly isBroken: (values: Values) => boolean
+}
+
+/** What each value alone cannot show. */
+export const crossChecks: readonly CrossCheck[] = [
+  {
+    variable: 'INGESTER_MAX_OUTSTANDING_BYTES',
+    others: ['INGESTER_MAX_MESSAGE_BYTES'],
+    rule: 'must not be less than INGESTER_MAX_MESSAGE_BYTES',
+    isBroken: (values) => values.INGESTER_MAX_OUTSTANDING_BYTES < values.INGESTER_MAX_MESSAGE_BYTES,
+  },
+  {
+    variable: 'INGESTER_PROJECTID',
+    others: ['PUBSUB_EMULATOR_HOST'],
+    rule: "must be a project's id (6 to 30 lower-case letters, digits and hyphens, first a letter, last no hyphen) or number, unless PUBSUB_EMULATOR_HOST is set",
+    isBroken: ({ INGESTER_PROJECTID: projectId, PUBSUB_EMULATOR_HOST: emulatorHost }) =>
+      emulatorHost === undefined && projectId !== undefined && !isGoogleProjectId(projectId),
+  },
+  {
+    variable: 'INGESTER_POSTGRES_POOL_SIZE',
+    others: ['INGESTER_WORKER_COUNT'],
+    rule: 'must not be less than INGESTER_WORKER_COUNT: each worker writes on its own connection',
+    isBroken: ({ INGESTER_POSTGRES_POOL_SIZE: size = Infinity, INGESTER_WORKER_COUNT: workers }) =>
+      size < workers,
+  },
+]
