@@ -97,8 +97,9 @@ format: $(STAMP) ## rewrite the files in the project's format
 	@$(NODE) node_modules/@biomejs/biome/bin/biome format --write
 
 .PHONY: build
-build: $(STAMP) ## compile to dist/, which `npm pack` packs
+build: $(STAMP) ## compile to dist/, here and in src/emulator, which `npm pack` packs
 	@$(NODE) tools/build.ts
+	@npm run build --silent --workspace src/emulator
 
 .PHONY: image
 image: ## the container image `ingester`, with Docker (ARGS="--tag ingester:test")

@@ -23,7 +23,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**', 'cmd/**'],
-      exclude: ['**/*.test.ts'],
+      exclude: ['**/*.test.ts', '**/dist/**'],
       reportsDirectory: 'coverage',
     },
     projects: [

@@ -23,7 +23,10 @@ function assets(): string[] {
   const compiled = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.js'),
   )
-  const folders = [...new Set(compiled.map((file) => dirname(file)))]
+  // What stands beside another package.json is that package's own business.
+  const folders = [...new Set(compiled.map((file) => dirname(file)))].filter(
+    (folder) => !existsSync(join(root, folder, 'package.json')),
+  )
   return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { withFileTypes: true })
       .filter((entry) => entry.isFile() && !/\.(ts|md)$/.test(entry.name))

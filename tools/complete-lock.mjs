@@ -57,7 +57,8 @@ const integrityOf = (one) => {
 
 let hashed = 0
 for (const [path, entry] of Object.entries(lock.packages)) {
-  if (path === '' || entry.link || entry.integrity) continue
+  // The workspace's own packages, and the links to them, come with the checkout.
+  if (!path.includes('node_modules/') || entry.link || entry.integrity) continue
   const { version, ...rest } = entry
   lock.packages[path] = { version, integrity: integrityOf(`${nameOf(path, entry)}@${version}`), ...rest }
   hashed += 1

@@ -18,6 +18,14 @@ import { RestServer } from './wire/rest.ts'
 import { Rpcs } from './wire/rpcs.ts'
 import { StreamingPull } from './wire/streaming-pull.ts'
 
+export type { Clock } from './broker/clock.ts'
+export type { MessageView, SubscriptionView } from './broker/inspection.ts'
+export type { MessageContent, Outgoing } from './broker/message.ts'
+export type { StatusName } from './broker/status.ts'
+export type { AckIdFailure, AckIdRpc } from './faults/ack-id-faults.ts'
+export type { DeliveryFaultOptions, FaultInjector, PendingAck } from './faults/fault-injector.ts'
+export type { Extent } from './faults/rpc-faults.ts'
+
 export interface EmulatorOptions {
   /** 0: any free one. Default 8085. */
   readonly port?: number

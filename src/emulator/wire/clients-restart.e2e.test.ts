@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { connectPubsub } from '#pubsub/client.ts'
+import { connectPubsub } from '../../pubsub/client.ts'
 import type { Place } from '../../../test/support/pubsub-library.ts'
 import { codeOf, createPlace, createProject, Inbox } from '../../../test/support/pubsub-library.ts'
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts'

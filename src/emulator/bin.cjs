@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// The package's command: runs what was compiled into dist/.
+//
+// CommonJS, in the syntax of ten years ago: a Node.js that is too old can still read it, and say so.
+'use strict'
+var least = parseInt(/\d+/.exec(require('./package.json').engines.node)[0], 10)
+
+if (parseInt(process.versions.node, 10) < least) {
+  process.stderr.write('pubsub-emulator-node: needs Node.js ' + least + ' or newer; this is ' + process.version + '\n')
+  process.exit(2)
+}
+void import('./dist/command.js')
