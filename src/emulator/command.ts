@@ -2,7 +2,6 @@
 import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
-import { startEmulator } from './emulator.ts'
 
 const help = `Usage: pubsub-emulator-node [options]
 
@@ -55,6 +54,7 @@ async function serve(options: ReturnType<typeof parsed>): Promise<void> {
   const { host, faults, json } = options
   const port = portOf(options.port)
   const allowHosts = options['allow-host'].map(hostName)
+  const { startEmulator } = await import('./emulator.ts')
   const emulator = await startEmulator({ port, host, allowHosts, faultRoutes: faults }).catch(
     (cause: Error) => {
       const fix = 'check --host, or choose another --port; 0 is any free one'
