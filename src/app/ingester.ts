@@ -22,7 +22,7 @@ import { startAdminServer } from '#telemetry/admin-server.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { openCache } from './cache.ts'
-import { Ending } from './ending.ts'
+import { Termination } from './termination.ts'
 import { pipelineNamed } from '#connect/pipelines.ts'
 import { postgresPlace, connectionHint } from '#connect/postgres.ts'
 import { reachClients, reachSubscription } from '#connect/pubsub.ts'
@@ -99,7 +99,7 @@ export async function startIngester(
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
-  const ending = new Ending(logger)
+  const termination = new Termination(logger)
   const clock = systemClock
   const source = new PubsubSource({
     ...config.consumer,
@@ -110,9 +110,7 @@ export async function startIngester(
     logger,
     observer,
     onFatal: (error) =>
-      ending.cannotGoOn(
-        `Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`,
-      ),
+      termination.fail(`Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`),
   })
   const { maxMessageBytes } = config.limits
   const engine = new Engine(
@@ -135,7 +133,7 @@ export async function startIngester(
     const waited = engine.oldestUnexplainedSeconds
     const streamless = source.wantsMore && source.streamsOpen === 0
     return [
-      ...ending.reasons,
+      ...termination.reasons,
       // Who holds has looked at the table more recently.
       ...(engine.pausedBecause.length > 0 ? engine.pausedBecause : tableWatch.unfit),
       ...(waited > stalledAfterSeconds
@@ -152,7 +150,7 @@ export async function startIngester(
   engine.start()
   const resources = starting.move()
   const stop = () =>
-    ending.once(async () => {
+    termination.once(async () => {
       await engine.stop()
       await resources.disposeAsync()
     })
@@ -161,7 +159,7 @@ export async function startIngester(
     subscription,
     table: pipeline.sink.name,
     cache: cache.description,
-    failed: ending.failed,
+    failed: termination.failed,
     get outstanding() {
       return engine.outstanding
     },

@@ -49,7 +49,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   const startSeconds = Math.round((performance.now() - began) / 100) / 10
   const running = { config, ingester, startSeconds, psql: psqlLine(config.postgres) }
   if (config.log.output !== 'console') logStart(running, logger)
-  else if (talkative.has(config.log.level)) options.started(running)
+  else if (startupLogLevels.has(config.log.level)) options.started(running)
 
   const failure = await Promise.race([ingester.failed, aborted(options.stop)])
   let told = false
@@ -65,11 +65,11 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
       logger.info(fields, words)
     },
   })
-  return farewell(failure, unsettled, logger)
+  return logExit(failure, unsettled, logger)
 }
 
 /** Levels at which people see that it has started. */
-const talkative: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
+const startupLogLevels: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
 
 function logStart({ config, ingester, startSeconds }: RunningService, logger: Logger): void {
   logger.info(
@@ -102,7 +102,7 @@ async function startUnlessStopped(
   }
 }
 
-function farewell(failure: Error | undefined, unsettled: number, logger: Logger): number {
+function logExit(failure: Error | undefined, unsettled: number, logger: Logger): number {
   if (unsettled > 0) {
     logger.error(
       { nacked: unsettled },

@@ -1,24 +1,27 @@
 import type { Ingester } from './ingester.ts'
 
-export interface Patience {
-  /** Longer is not waited. */
+export interface ShutdownLimits {
+  /** After this the soft stop becomes a hard one. */
   readonly limitMs: number
-  /** Aborts where somebody does not wait at all. */
+  /** Aborts where the user does not wait any longer. */
   readonly hurry: AbortSignal
-  /** Told at once, and again every other second, what it waits for: deliveries in hand, and what is in their way. */
+  /** Called at once and every other second with what it waits for: unsettled deliveries, and what is in their way. */
   readonly waiting?: (outstanding: number, because: readonly string[]) => void
 }
 
 const tellEveryMs = 2000
 
 /**
- * Stops softly, and hard when patience ends.
+ * Stops softly, and hard when the limits are reached.
  *
- * @returns how many deliveries were given back unsettled: 0 after a soft stop
+ * @returns how many deliveries were nacked: 0 after a soft stop
  */
-export async function shutDown(ingester: Ingester, { limitMs, hurry, waiting }: Patience): Promise<number> {
-  const impatient = Promise.withResolvers<'hard'>()
-  const giveUp = () => impatient.resolve('hard')
+export async function shutDown(
+  ingester: Ingester,
+  { limitMs, hurry, waiting }: ShutdownLimits,
+): Promise<number> {
+  const hardStop = Promise.withResolvers<'hard'>()
+  const giveUp = () => hardStop.resolve('hard')
   if (hurry.aborted) giveUp()
   hurry.addEventListener('abort', giveUp)
   const limit = setTimeout(giveUp, limitMs)
@@ -27,7 +30,7 @@ export async function shutDown(ingester: Ingester, { limitMs, hurry, waiting }: 
   const telling = setInterval(tell, tellEveryMs)
   const soft = ingester.stop().then(() => 'soft' as const)
   try {
-    const how = await Promise.race([soft, impatient.promise])
+    const how = await Promise.race([soft, hardStop.promise])
     return how === 'soft' ? 0 : await ingester.abort()
   } finally {
     clearInterval(telling)

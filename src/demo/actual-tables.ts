@@ -6,7 +6,7 @@ import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import { pipelineNamed } from '#connect/pipelines.ts'
 
 /** What the demo's tables hold; undefined for whoever does not wait, perhaps because the database does not answer. */
-export async function readWhatIsThere(config: Config, hurry: AbortSignal): Promise<Evidence['found']> {
+export async function readActualTables(config: Config, hurry: AbortSignal): Promise<Evidence['found']> {
   if (hurry.aborted) return undefined
   const left = Promise.withResolvers<undefined>()
   hurry.addEventListener('abort', () => left.resolve(undefined))

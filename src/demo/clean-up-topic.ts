@@ -5,7 +5,11 @@ import { connectPubsub } from '#pubsub/client.ts'
 import type { Stack } from '#stack/stack.ts'
 
 /** When it is disposed of, a demo's topic and subscription are gone from an emulator that others use. */
-export function tidyBroker({ pubsub }: Stack, config: Config, tell: (line: string) => void): AsyncDisposable {
+export function cleanUpTopic(
+  { pubsub }: Stack,
+  config: Config,
+  tell: (line: string) => void,
+): AsyncDisposable {
   return {
     [Symbol.asyncDispose]: async () => {
       if (pubsub?.kind !== 'given') return

@@ -121,7 +121,7 @@ export class DemoFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const patience = { limitMs: this.#config.shutdownTimeoutMs, hurry: this.#options.hurry }
-    await Promise.all(this.ingesters.map((one) => shutDown(one, patience)))
+    const limits = { limitMs: this.#config.shutdownTimeoutMs, hurry: this.#options.hurry }
+    await Promise.all(this.ingesters.map((one) => shutDown(one, limits)))
   }
 }

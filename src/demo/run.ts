@@ -11,15 +11,15 @@ import type { Stack } from '#stack/stack.ts'
 import { addressesOf, demoConfig, demoLog } from './config.ts'
 import type { FleetCounts, FleetProgress } from './fleet.ts'
 import { DemoFleet } from './fleet.ts'
-import { readNewestScans, readWhatIsThere } from './actual-tables.ts'
-import { tidyBroker } from './clean-up-topic.ts'
+import { readNewestScans, readActualTables } from './actual-tables.ts'
+import { cleanUpTopic } from './clean-up-topic.ts'
 import type { Ingester } from '#app/ingester.ts'
 import { stackPsqlLine } from '#dev-stack/psql-line.ts'
 import { runScanner } from './scanner.ts'
 import { startedUnlessStopped } from '#dev-stack/up.ts'
-import { placeFor, placing } from '#dev-stack/place.ts'
-import { statusTeller } from '#dev-stack/status.ts'
-import { makeTables } from '#dev-stack/tables.ts'
+import { placeFor, withSocketErrors } from '#dev-stack/place.ts'
+import { statusReporter } from '#dev-stack/status.ts'
+import { createTables } from '#dev-stack/tables.ts'
 import { openLog } from '#app/service-log.ts'
 
 export interface DemoOptions extends Mixture {
@@ -96,9 +96,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await using stack = await startedUnlessStopped(environment, { redis, log: tell, signal })
   if (!stack) return undefined
   const config = demoConfig(environment, addressesOf(stack))
-  await makeTables(stack, config)
+  await createTables(stack, config)
   await using _ = await findable(stack, options)
-  await using _broker = tidyBroker(stack, config, tell)
+  await using _broker = cleanUpTopic(stack, config, tell)
 
   // Above the stack, so that whatever happens the ingesters are stopped before the stores they need.
   await using fleet = await fleetUnlessStopped(config, options, logger)
@@ -137,7 +137,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await fleet.stop()
   state.phase = 'comparing'
 
-  const found = await readWhatIsThere(config, hurry)
+  const found = await readActualTables(config, hurry)
   const { published, poison } = state
   const evidence = { oracle, found, published, poison, drained, cutShort }
   const differences = checked ? differencesIn(evidence) : []
@@ -173,10 +173,10 @@ async function fleetUnlessStopped(
 
 /** `bin/ingester stack status` tells of it, unless another demo was here first or the place is not ours. */
 async function findable(stack: Stack, { environment, tell }: DemoOptions): Promise<AsyncDisposable> {
-  const teller = statusTeller(stack, 'demo')
+  const report = statusReporter(stack, 'demo')
   try {
     const place = await placeFor('demo', environment)
-    return await placing(() => serveControl(place, { status: async () => teller() }))
+    return await withSocketErrors(() => serveControl(place, { status: async () => report() }))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && !(error instanceof ConfigurationError)) throw error

@@ -10,7 +10,7 @@ import { UnreachableError } from '#core/failure.ts'
 import { askStatus, askToStop } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import { openPlace } from '#stack/control-place.ts'
-import { logOf, placeFor, placing } from './place.ts'
+import { logOf, placeFor, withSocketErrors } from './place.ts'
 import type { StackStatus } from './status.ts'
 import { endedServices } from './status.ts'
 
@@ -43,7 +43,7 @@ export async function stackUpDetached(
 /** Ends the stack that runs in the background; false if there is none. */
 export async function stackDown(environment: Environment): Promise<boolean> {
   const place = await placeFor('stack', environment)
-  return placing(() => askToStop(place))
+  return withSocketErrors(() => askToStop(place))
 }
 
 /** What runs of this folder, the one in the background first; a demo's is for others to look at, too. */
@@ -53,11 +53,11 @@ export async function stacksOf(environment: Environment): Promise<StackStatus[]>
 }
 
 async function statusAt(place: ControlPlace): Promise<StackStatus | undefined> {
-  return (await placing(() => askStatus(place))) as StackStatus | undefined
+  return (await withSocketErrors(() => askStatus(place))) as StackStatus | undefined
 }
 
 async function startInBackground(place: ControlPlace, tell: (line: string) => void): Promise<StackStatus> {
-  await placing(() => openPlace(place))
+  await withSocketErrors(() => openPlace(place))
   // Two may start at once, and only one of them gets the place: each has a log of its own until it is known which.
   const ownLog = join(place.folder, `stack-${process.pid}.log`)
   const log = openSync(ownLog, 'w', 0o600)

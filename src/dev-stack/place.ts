@@ -6,13 +6,13 @@ import type { ControlPlace } from '#stack/control-place.ts'
 import { controlPlace, PlaceError } from '#stack/control-place.ts'
 import { projectDir } from '#runtime/project.ts'
 
-/** Where the one of this folder is found. */
+/** Where the control socket of this folder's stack or demo is. */
 export function placeFor(who: 'stack' | 'demo', environment: Environment): Promise<ControlPlace> {
-  return placing(() => controlPlace(projectDir, who, environment['XDG_RUNTIME_DIR']))
+  return withSocketErrors(() => controlPlace(projectDir, who, environment['XDG_RUNTIME_DIR']))
 }
 
-/** A place that cannot be used is for the user to fix. */
-export async function placing<T>(work: () => Promise<T>): Promise<T> {
+/** A folder that the control socket cannot be in is for the user to fix. */
+export async function withSocketErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -21,12 +21,12 @@ export async function placing<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Where the one in the background, or its start that failed, says what befalls it. */
+/** The log of a stack in the background, also of a start that failed. */
 export function logOf({ folder }: ControlPlace): string {
   return join(folder, 'stack.log')
 }
 
-/** After a clean end nobody asks for it. */
+/** After a clean end it is of no use. */
 export async function clearLog(place: ControlPlace): Promise<void> {
   await rm(logOf(place), { force: true })
 }

@@ -29,8 +29,8 @@ export interface StackStatus {
   readonly psql: string
 }
 
-/** Of a stack that this process has just started; to be asked whenever somebody wants to know. */
-export function statusTeller(stack: Stack, who: StackStatus['who']): () => StackStatus {
+/** For a stack that this process has just started: call the result for its status at that moment. */
+export function statusReporter(stack: Stack, who: StackStatus['who']): () => StackStatus {
   const since = new Date().toISOString()
   const { serviceFile = '' } = stack.postgres ?? {}
   return () => ({

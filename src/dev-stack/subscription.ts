@@ -10,7 +10,7 @@ import { pipelineNamed } from '#connect/pipelines.ts'
  *
  * @throws gRPC errors
  */
-export async function makeSubscription(
+export async function createSubscription(
   { pubsub: broker }: Stack,
   config: Pick<Config, 'pipeline' | 'pubsub' | 'consumer'>,
 ): Promise<void> {

@@ -5,10 +5,10 @@ import type { Stack } from '#stack/stack.ts'
 import { migrationsDir } from '#runtime/project.ts'
 
 /**
- * Makes the tables of a stack that has just started, as their owner, and lets the ingester's role write to them, and to
+ * Creates the tables of a stack that has just started, as their owner, and lets the ingester's role write to them, and to
  * those of later migrations.
  */
-export async function makeTables(
+export async function createTables(
   { postgres: server }: Stack,
   { postgres }: Pick<Config, 'postgres'>,
 ): Promise<void> {

@@ -7,11 +7,11 @@ import { serveControl } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import type { Stack, StackOptions } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
-import { clearLog, placeFor, placing } from './place.ts'
+import { clearLog, placeFor, withSocketErrors } from './place.ts'
 import type { StackStatus } from './status.ts'
-import { statusTeller } from './status.ts'
-import { makeSubscription } from './subscription.ts'
-import { makeTables } from './tables.ts'
+import { statusReporter } from './status.ts'
+import { createSubscription } from './subscription.ts'
+import { createTables } from './tables.ts'
 
 export interface StackUpOptions {
   readonly environment: Environment
@@ -36,12 +36,12 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
   await using _ = await claim(place, { status, stop: () => asked.abort() })
   await using stack = await startedUnlessStopped(environment, { log, signal: stopping })
   if (stack) {
-    const tell = statusTeller(stack, 'stack')
-    const config = partsOf(tell().env, ['pipeline', 'pubsub', 'consumer', 'postgres'])
-    await makeTables(stack, config)
-    await makeSubscription(stack, config)
-    ready.resolve(tell)
-    if (!stopping.aborted) started(tell())
+    const report = statusReporter(stack, 'stack')
+    const config = partsOf(report().env, ['pipeline', 'pubsub', 'consumer', 'postgres'])
+    await createTables(stack, config)
+    await createSubscription(stack, config)
+    ready.resolve(report)
+    if (!stopping.aborted) started(report())
     if (!stopping.aborted) await once(stopping, 'abort')
   }
   await clearLog(place)
@@ -67,7 +67,7 @@ export async function startedUnlessStopped(
 
 async function claim(place: ControlPlace, options: ControlOptions): Promise<AsyncDisposable> {
   try {
-    return await placing(() => serveControl(place, options))
+    return await withSocketErrors(() => serveControl(place, options))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new ConfigurationError(

@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from '#core/logger.ts'
 
-/** So long `/readyz` says that it is over before the process ends, for whoever watches it. */
-const lastWordsMs = 2000
+/** How long `/readyz` reports the failure before the process ends, so that a probe sees it. */
+const notReadyGraceMs = 2000
 
-/** That a service ends, why, and that it does so once. */
-export class Ending {
+/** Why a service terminates; it does so once. */
+export class Termination {
   readonly #logger: Logger
   readonly #failed = Promise.withResolvers<Error>()
   #reason: string | undefined
@@ -15,24 +15,24 @@ export class Ending {
     this.#logger = logger
   }
 
-  /** Resolves a moment after {@link cannotGoOn}. */
+  /** Resolves a moment after {@link fail}. */
   get failed(): Promise<Error> {
     return this.#failed.promise
   }
 
-  /** Why it is no longer ready; empty while it is not ending. */
+  /** Why it is no longer ready; empty while it is not terminating. */
   get reasons(): readonly string[] {
     return this.#reason === undefined ? [] : [this.#reason]
   }
 
-  /** Nothing that a retry fixes. */
-  cannotGoOn(reason: string): void {
+  /** For what no retry fixes. */
+  fail(reason: string): void {
     this.#reason = reason
     this.#logger.error({}, reason)
-    void wait(lastWordsMs).then(() => this.#failed.resolve(new Error(reason)))
+    void wait(notReadyGraceMs).then(() => this.#failed.resolve(new Error(reason)))
   }
 
-  /** Runs `stop` the first time; everyone waits for the same end. */
+  /** Runs `stop` the first time; every caller waits for the same end. */
   once(stop: () => Promise<void>): Promise<void> {
     this.#reason ??= 'stopping'
     this.#stopping ??= stop()
