@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { EmulatorOptions } from '#emulator/emulator.ts'
 import { startEmulator } from '#emulator/emulator.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { ConfigurationError, UnreachableError } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { endingOf } from './exit-code.ts'
 
 test('what ends a command is told without anything that a terminal would obey, line by line', () => {

@@ -1,5 +1,6 @@
 import { ConfigFault } from '#config/config-fault.ts'
-import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import { plain } from '#core/plain.ts'
 
 /** What the commands' exit codes mean; scripts hold on to these. */

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '#config/config.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'

@@ -1,6 +1,6 @@
 import { unknownPipeline } from '#config/config.ts'
 import { faultText } from '#config/fault-text.ts'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import { pipelines } from '#pipeline/registry.ts'

@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'

@@ -1,5 +1,6 @@
 import { writeDuration } from '#config/values.ts'
-import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'

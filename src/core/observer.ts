@@ -1,6 +1,6 @@
 import type { BypassCause, Verdict } from './cache.ts'
 import type { Delivery, Settlement } from './delivery.ts'
-import type { FailureClass } from './failure.ts'
+import type { FailureClass } from './write-failure.ts'
 
 /** The steps of a flush, in order. */
 export const steps = ['begin', 'write', 'confirm', 'settle'] as const

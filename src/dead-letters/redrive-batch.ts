@@ -8,8 +8,9 @@
 // The rows of a batch are locked from before they are published until they are marked, so that of two concurrent
 // redrives one publishes a dead letter and the other finds it marked. The other waits for the lock: skipping locked
 // rows, it would overtake the first within an ordering key.
+import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { lockDeadLetters, markDeadLetters, redriveCountAttribute } from '#postgres/dead-letters.ts'
 import type { Transactional } from '#postgres/transaction.ts'

@@ -1,6 +1,7 @@
 import { brokerName, pubsubHint, reachClients } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
-import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import { noLogger } from '#core/logger.ts'
 import type { SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import type { PubsubClients } from '#pubsub/client.ts'

@@ -1,5 +1,5 @@
+import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
-import { ConfigurationError } from '#core/failure.ts'
 import type { DeadLetterFilter, DeadLetterSummary, SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import { readSummaries, selectDeadLetters } from '#postgres/dead-letters.ts'
 import type { DatabaseConfig } from './table.ts'

@@ -1,5 +1,5 @@
+import { ConfigurationError } from '#core/command-error.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
-import { ConfigurationError } from '#core/failure.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { readDeadLetter } from '#postgres/dead-letters.ts'
 import { unknownIds } from './selection.ts'

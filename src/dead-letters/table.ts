@@ -1,6 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import { withConnection } from '#postgres/pool.ts'
 import { asWriteFailure } from '#postgres/sqlstate.ts'
 import { checkDeadLetterTable } from '#postgres/start-check.ts'

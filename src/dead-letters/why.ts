@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
 import { keyNamed, pipelineNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import { readDeadLetters } from '#postgres/read-dead-letters.ts'

@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import { deleteBoth } from '#pubsub/admin.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import type { Stack } from '#stack/stack.ts'

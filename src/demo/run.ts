@@ -1,6 +1,7 @@
 import type { Config } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import { Oracle } from './oracle.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Scan } from './scan.ts'

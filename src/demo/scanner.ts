@@ -1,4 +1,5 @@
-import { UnreachableError, messageOf } from '#core/failure.ts'
+import { UnreachableError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { ensureTopic } from '#pubsub/admin.ts'

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { ConfigurationError, messageOf } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { StackStatus } from './status.ts'
 
 export function envLines(env: StackStatus['env']): string[] {

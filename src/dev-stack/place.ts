@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Environment } from '#config/environment.ts'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import { controlPlace, PlaceError } from '#stack/control-place.ts'
 import { projectDir } from '#runtime/project.ts'

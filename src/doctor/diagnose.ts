@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
-import { messageOf } from '#core/failure.ts'
 import type { Fix } from '#core/fix.ts'
 import { ingester, shell } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { WriteFailure, messageOf } from '#core/failure.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
+import { writeFailureOf } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
 import { sleep } from '#runtime/clock.ts'
 import { isLocked } from './bisect.ts'
@@ -115,7 +116,7 @@ class BatchWrite {
       this.#rest = []
       return entries.length > 0 ? works : notAttempted
     } catch (error) {
-      const failure = asWriteFailure(error)
+      const failure = writeFailureOf(error)
       this.#ports.observer.writeFailed?.(failure.class)
       this.#rest = this.#left(this.#rest)
       return this.#evidenceOf(failure)
@@ -253,9 +254,4 @@ class BatchWrite {
 function starvedOf(entries: readonly Entry[], nowMs: number): Entry | undefined {
   const starved = entries.filter(({ lockedSinceMs = nowMs }) => nowMs - lockedSinceMs >= starvedMs)
   return starved[Math.floor(Math.random() * starved.length)]
-}
-
-function asWriteFailure(error: unknown): WriteFailure {
-  if (error instanceof WriteFailure) return error
-  return new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
 }

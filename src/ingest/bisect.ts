@@ -1,4 +1,4 @@
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import type { Entry } from './entry.ts'
 import type { Written } from './flush.ts'
 

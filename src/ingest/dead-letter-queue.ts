@@ -1,8 +1,8 @@
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import { WriteFailure, messageOf } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
+import { writeFailureOf } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -94,10 +94,7 @@ export class DeadLetterQueue {
       this.#settle(deadLetters)
       return { left: [], evidence: works }
     } catch (error) {
-      const failure =
-        error instanceof WriteFailure
-          ? error
-          : new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
+      const failure = writeFailureOf(error)
       observer.writeFailed?.(failure.class)
       if (failure.class === 'locked') return this.#storeUnlocked(deadLetters)
       return { left: deadLetters, evidence: { shows: 'failed', failure } }

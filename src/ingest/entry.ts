@@ -1,7 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
-import type { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
 
 /** A record together with the delivery that brought it. */
 export interface Arrival {

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '#core/dead-letter.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
-import type { WriteFailure } from '#core/failure.ts'
 import { compareRecords } from '#core/keyed-record.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
 import type { Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Attempt, Refused } from './bisect.ts'

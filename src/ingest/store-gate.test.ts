@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { WriteFailure } from '#core/failure.ts'
 import { noLogger } from '#core/logger.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { Evidence } from './store-gate.ts'
 import { StoreGate, noEvidence, notAttempted, works } from './store-gate.ts'

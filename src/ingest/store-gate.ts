@@ -1,5 +1,5 @@
-import type { WriteFailure } from '#core/failure.ts'
 import type { Logger } from '#core/logger.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
 import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 

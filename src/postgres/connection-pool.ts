@@ -1,6 +1,6 @@
 import pg from 'pg'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
-import { messageOf } from '#core/failure.ts'
 import { exponentialBackoff, reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { ConnectGate } from '#runtime/connect-gate.ts'

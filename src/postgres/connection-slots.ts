@@ -1,4 +1,4 @@
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'

@@ -1,7 +1,7 @@
 import type pg from 'pg'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { tooLarge } from '#core/dead-letter.ts'
-import { ConfigurationError } from '#core/failure.ts'
 import { keptOfTooLargeBytes } from './dead-letter-table.ts'
 
 /** Which dead letters; what is undefined is not asked about. */

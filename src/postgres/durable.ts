@@ -5,7 +5,7 @@
  * something that counts says so itself.
  */
 import type pg from 'pg'
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 
 /**
  * Until the end of the transaction `off`, `local` and `remote_write` become `on`; `on` and `remote_apply` stay.

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { Queryable } from './needed-tables.ts'
 
 /**

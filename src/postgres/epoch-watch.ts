@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { Backoff } from '#runtime/backoff.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import { scans } from '#pipeline/scans.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'

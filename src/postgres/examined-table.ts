@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
 import type { LockWaits } from './lock-wait.ts'
 import { limitedWait, orLockedTable } from './lock-wait.ts'

@@ -1,6 +1,6 @@
 import pg from 'pg'
+import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
-import { WriteFailure } from '#core/failure.ts'
 import { rollingBackOf } from './transaction.ts'
 
 /**

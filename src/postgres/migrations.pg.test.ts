@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
 import { migrate, migrationStatus } from './migrations.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
-import { messageOf } from '#core/failure.ts'
 import type { Secret } from '#core/secret.ts'
 import { reveal } from '#core/secret.ts'
 import { ConnectionPool } from './connection-pool.ts'

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 
 /** PgBouncer has these codes for its refusals, also for those that pass by themselves. */
 const poolerCodes = new Set(['08P01', '08004'])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { UnreachableError } from '#core/failure.ts'
+import { UnreachableError } from '#core/command-error.ts'
 import { scans } from '#pipeline/scans.ts'
 import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
 import { readRow, withReader } from './read-row.ts'

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { UnreachableError } from '#core/failure.ts'
+import { UnreachableError } from '#core/command-error.ts'
 import type { PostgresTable, Row } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'vitest'
 import { inspect } from 'node:util'
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import {

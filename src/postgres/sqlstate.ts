@@ -1,8 +1,9 @@
 import pg from 'pg'
-import type { FailureClass } from '#core/failure.ts'
-import { WriteFailure, messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import { plainLine } from '#core/plain.ts'
 import { isCertificateRefused } from '#core/tls-trouble.ts'
+import type { FailureClass } from '#core/write-failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import { isRefusedByPooler } from './pooler-refusal.ts'
 import { isOfStatement, isRaised, namesIn, textOf } from './server-error.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { checkEncoding } from './encoding.ts'
 import type { NeededTable, Queryable } from './needed-tables.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type pg from 'pg'
-import type { WriteFailure } from '#core/failure.ts'
 import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
 import { scans } from '#pipeline/scans.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import {

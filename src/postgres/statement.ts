@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import { replicated } from './durable.ts'
 import { isPooled, runOn } from './session.ts'
 import { asWriteFailure, breaksConnection } from './sqlstate.ts'

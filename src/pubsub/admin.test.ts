@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import { ensureSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus } from './client.ts'

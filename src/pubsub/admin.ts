@@ -1,5 +1,5 @@
 import type { protos } from '@google-cloud/pubsub'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus, oneTry, statusOf } from './client.ts'
 

@@ -1,6 +1,7 @@
 import { PubSub, v1 } from '@google-cloud/pubsub'
 import { splitAddress } from '#core/address.ts'
-import { UnreachableError, messageOf } from '#core/failure.ts'
+import { UnreachableError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 import { findCredentials, setEnvironment } from './credentials.ts'
 
 export interface PubsubOptions {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, test } from 'vitest'
-import { ConfigurationError, UnreachableError } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { connectPubsub } from './client.ts'
 
 let answer: (request: IncomingMessage, response: ServerResponse) => void

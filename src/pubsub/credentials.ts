@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import type { PubSub } from '@google-cloud/pubsub'
-import { ConfigurationError, UnreachableError, messageOf } from '#core/failure.ts'
+import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
 
 type Auth = PubSub['auth']
 

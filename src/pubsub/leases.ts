@@ -1,5 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'

@@ -1,4 +1,4 @@
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus, statusOf } from './client.ts'
 import type { OutgoingMessage } from './publisher.ts'

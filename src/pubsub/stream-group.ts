@@ -1,5 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Backoff } from '#runtime/backoff.ts'

@@ -1,7 +1,7 @@
 // The topic that a subscription is attached to. The subscription knows it best: it may be of another project, and no
 // variable has to name it. What is published to any other topic never reaches the subscription.
 import type { protos } from '@google-cloud/pubsub'
-import { ConfigurationError } from '#core/failure.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { SubscriptionNames } from './admin.ts'
 import { missingSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'

@@ -1,6 +1,6 @@
 import { ReplyError } from 'ioredis'
 import type { BypassCause } from '#core/cache.ts'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 
 /** A call to Redis that came to nothing; it may have been carried out all the same. The message has the fix. */
 export class RedisFailure extends Error {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { messageOf } from '#core/failure.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { Metrics } from './metrics.ts'

@@ -2,9 +2,9 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { bypassCauses, verdicts } from '#core/cache.ts'
 import type { Settlement } from '#core/delivery.ts'
 import { settlements } from '#core/delivery.ts'
-import { failureClasses } from '#core/failure.ts'
 import type { Observer } from '#core/observer.ts'
 import { ackIdCalls } from '#core/observer.ts'
+import { failureClasses } from '#core/write-failure.ts'
 
 export interface MetricsOptions {
   readonly pipeline: string

@@ -1,7 +1,7 @@
 // Rows that an application holds: the others are written at once, these when they are free. Nothing is given up for them.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { WriteFailure } from '#core/failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import { World } from '../support/world.ts'
 
 const minuteMs = 60_000

@@ -1,7 +1,7 @@
 // However long a store is away, nothing is given up, little is tried, and all is written in the end.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import type { FailureClass } from '#core/failure.ts'
+import type { FailureClass } from '#core/write-failure.ts'
 import { World } from '../support/world.ts'
 
 const hourMs = 3_600_000

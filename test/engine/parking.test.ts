@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { CacheRecord, Verdict } from '#core/cache.ts'
 import { claimLeaseMs } from '#core/cache.ts'
-import type { FailureClass } from '#core/failure.ts'
+import type { FailureClass } from '#core/write-failure.ts'
 import { startUnixMs } from '../support/virtual-clock.ts'
 import { World } from '../support/world.ts'
 

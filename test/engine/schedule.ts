@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import type { FailureClass } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
+import type { FailureClass } from '#core/write-failure.ts'
 import type { Random } from '#demo/random.ts'
 import { sleep } from '#runtime/clock.ts'
 import type { Fault } from '../support/simulated-table.ts'

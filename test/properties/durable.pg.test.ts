@@ -2,7 +2,7 @@
 // what was acknowledged is in the table afterwards.
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import type { WriteFailure } from '#core/failure.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { scans } from '#pipeline/scans.ts'

@@ -1,6 +1,6 @@
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
-import type { FailureClass } from '#core/failure.ts'
-import { WriteFailure } from '#core/failure.ts'
+import type { FailureClass } from '#core/write-failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
 import { HotLoopGuard } from './hot-loop.ts'
 import type { Journal } from './journal.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Settlement } from '#core/delivery.ts'
-import type { FailureClass } from '#core/failure.ts'
 import type { Observer, Step } from '#core/observer.ts'
+import type { FailureClass } from '#core/write-failure.ts'
 import { countBreaches } from '../oracle/counts.ts'
 
 /** Counts what an engine says that it did. */

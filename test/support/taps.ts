@@ -1,7 +1,7 @@
 import type { Begun, Cache, CacheRecord } from '#core/cache.ts'
-import type { FailureClass } from '#core/failure.ts'
-import { WriteFailure } from '#core/failure.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { FailureClass } from '#core/write-failure.ts'
+import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait, Writer } from '#core/writer.ts'
 
 /** What a process that vanished still waits for. */

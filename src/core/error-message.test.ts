@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { messageOf } from './failure.ts'
+import { messageOf } from './error-message.ts'
 
 test('what a person reads of anything thrown', () => {
   assert.equal(messageOf(new Error('disk full')), 'disk full')

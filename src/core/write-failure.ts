@@ -1,14 +1,16 @@
+import { messageOf } from './error-message.ts'
+
 /**
  * What a failed write means to the engine: what to do next, not what went wrong.
  *
  * - `bad-row`: a row that the database refuses; find it
- * - `schema-drift`: the table is not what the pipeline expects; hold until somebody fixes it
+ * - `schema-drift`: the table is not what the pipeline expects; pause until somebody fixes it
  * - `conflict`: again at once
  * - `locked`: other transactions hold some of the rows; write the others, and these when they are free
  * - `too-big`: the statement ran out of time; halve the batch
- * - `infrastructure`: hold and retry until it works
- * - `no-rights`: hold until somebody fixes it
- * - `unknown`: as infrastructure, but a record that alone fails so three times while others commit is buried
+ * - `infrastructure`: pause, and retry until it works
+ * - `no-rights`: pause until somebody fixes it
+ * - `unknown`: as infrastructure, but a record that alone fails so three times while others commit is dead-lettered
  */
 export const failureClasses = [
   'bad-row',
@@ -46,22 +48,8 @@ export class WriteFailure extends Error {
   }
 }
 
-/** The user has to change something before a retry can work. The command ends with exit code 2. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
-}
-
-/** A dependency was not reachable within the time limit. The command ends with exit code 3. */
-export class UnreachableError extends Error {
-  override readonly name = 'UnreachableError'
-}
-
-/**
- * What a person should read of anything thrown: an error's message, or the thing itself. Connecting to a name with
- * several addresses fails with one error for each, in one that has no message of its own.
- */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join(', ')
-  return error.message || error.name
+/** Of anything thrown: what is none is one of class `unknown`. */
+export function writeFailureOf(error: unknown): WriteFailure {
+  if (error instanceof WriteFailure) return error
+  return new WriteFailure('unknown', messageOf(error), undefined, { cause: error })
 }

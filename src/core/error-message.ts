@@ -1,0 +1,9 @@
+/**
+ * What a person should read of anything thrown: an error's message, or the thing itself. Connecting to a name with
+ * several addresses fails with one error for each, in one that has no message of its own.
+ */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join(', ')
+  return error.message || error.name
+}
