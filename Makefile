@@ -111,7 +111,8 @@ image: ## the container image `ingester`, with Docker (ARGS="--tag ingester:test
 diagrams: $(STAMP) ## render diagrams/*.dot to SVG; commit both
 	@$(NODE) tools/diagrams.mjs
 
-.PHONY: docs
+.PHONY: demo-picture
+demo-picture: $(STAMP) redis 
 docs: $(STAMP) ## make docs/CONFIGURATION.md's tables and .env.demo's comments from src/config/spec.ts
 	@$(NODE) tools/configuration.ts
 

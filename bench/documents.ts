@@ -9,7 +9,7 @@ import { jsonOf } from './results.ts'
 
 const page = 'docs/BENCHMARKS.md'
 /** What Redis costs and spares stands there, too. */
-const readme = 'README.md'
+const cachePage = 'docs/CACHE.md'
 const folder = 'docs/benchmarks'
 export const resultsFile = `${folder}/results.json`
 const mark = 'benchmarks'
@@ -17,13 +17,13 @@ const cacheMark = 'cache'
 
 const at = (file: string) => join(projectDir, file)
 
-/** Everything that is made from results, by path: the page, a table of README, the plots, and the results themselves. */
+/** Everything that is made from results, by path: the page, a table of another, the plots, and the results themselves. */
 export async function documentsOf(results: Results): Promise<Map<string, string>> {
   const plots = await renderPlots(results)
   const text = withTable(readFileSync(at(page), 'utf8'), mark, markdownOf(results, plotsOf))
   return new Map([
     [page, text],
-    [readme, withTable(readFileSync(at(readme), 'utf8'), cacheMark, cacheTable(results))],
+    [cachePage, withTable(readFileSync(at(cachePage), 'utf8'), cacheMark, cacheTable(results))],
     [resultsFile, jsonOf(results)],
     ...[...plots].map(([file, svg]) => [`${folder}/${file}`, svg] as const),
   ])

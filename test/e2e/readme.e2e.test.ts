@@ -1,5 +1,6 @@
-// README's commands, as they stand there, line by line in its order, in a copy of the project that holds what a clone
-// does; then those that stand in its text. One that is not known here fails the test: somebody has to say how it is run.
+// The commands of README and of the pages that a newcomer reads next, line by line in their order, in a copy of the project
+// that holds what a clone does; then those in running text. One that is not known here fails the test: it must be said how
+// it is run.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -34,8 +35,8 @@ const inDocker = left('needs Docker; compose file and Dockerfile have tests of t
 /** The first that matches a line says how it is run. */
 const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^make test\b/, left('it is what runs this test')],
-  [/^make check$/, left('it is run on its own, and takes a clone with git')],
   [/docker/, inDocker],
+<<<<<<< HEAD
   [/^(npm install |npx ingester )/, left('of the package, which is installed by a test of its own')],
   [/^make (model|simulate|planted-bugs)\b/, left('takes minutes; a part of it is a test of its own')],
   [/^bin\/ingester$/, left('the name of the program')],
@@ -43,6 +44,9 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
     /^make (bench|profile)\b/,
     left('measures for minutes, on a quiet machine; a small run is a test of its own'),
   ],
+=======
+  [/^make bench\b/, left('measures for minutes, on a quiet machine; a small run is a test of its own')],
+>>>>>>> 8ff3bd4 (docs: a front page, and pages for what README had besides)
   [/^bin\/ingester run --env-file \.env\.demo$/, left('takes the place of a container')],
   [/ --help$/, command(/^Examples:/)],
   [/^make demo( ARGS=--logs)?$/, service(/ready after/)],
@@ -73,27 +77,34 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^eval "\$\(bin\/ingester completion bash\)"/, command(/^$/)],
 ]
 
-const readme = await readFile(join(projectDir, 'README.md'), 'utf8')
+const pages = ['README.md', 'docs/GETTING-STARTED.md', 'docs/DEAD-LETTERS.md', 'docs/CACHE.md']
+const texts = await Promise.all(pages.map((page) => readFile(join(projectDir, page), 'utf8')))
+const text = texts.join('\n')
 
-/** Of each block its lines, without remarks. */
-const blocksOf = (language: string) =>
-  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, block = '']) =>
-    block
-      .split('\n')
-      .map((line) => line.replace(/\s+# .*$/, '').trim())
-      .filter((line) => line !== ''),
-  )
+/** Of each block its lines, without remarks. One that only repeats what others had is left out. */
+function blocksOf(language: string): string[][] {
+  const seen = new Set<string>()
+  const blocks = [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))]
+  return blocks
+    .map(([, block = '']) => block.split('\n').map((line) => line.replace(/\s+# .*$/, '').trim()))
+    .map((lines) => lines.filter((line) => line !== ''))
+    .filter((lines) => {
+      const isNew = lines.some((line) => !seen.has(line))
+      for (const line of lines) seen.add(line)
+      return isNew
+    })
+}
 
 /** What stands in its text and can be typed, each once. */
 const inText = new Set(
-  [...readme.replaceAll(/^```.*?^```$/gms, '').matchAll(/`([^`]+)`/g)]
+  [...text.replaceAll(/^```.*?^```$/gms, '').matchAll(/`([^`]+)`/g)]
     .map(([, code = '']) => code.replaceAll(/\s+/g, ' '))
     .filter((code) => /^((INGESTER|PUBSUB)_\w+=\S* )*(make |bin\/|node_modules\/|docker )/.test(code)),
 )
 
 function wayOf(line: string): Way {
   const [, way] = ways.find(([pattern]) => pattern.test(line)) ?? []
-  assert.ok(way, `README has a command that nothing is known of: ${line}`)
+  assert.ok(way, `a page has a command that nothing is known of: ${line}`)
   return way
 }
 
@@ -207,7 +218,7 @@ async function runToEnd(
   { says, key }: Extract<Way, { kind: 'command' }>,
   surroundings: Surroundings,
 ): Promise<void> {
-  // A person would type the statement that README has beside it.
+  // A person would type the statement that the page has beside it.
   const typed = line === 'make psql' ? `echo '\\dt scan_results' | ${line}` : line
   const { code, seen } = await onTerminal(typed, { key, ...surroundings })
   assert.equal(code, 0, `${line}\n${seen}`)

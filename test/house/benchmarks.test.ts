@@ -28,7 +28,7 @@ test('the results are no rehearsal', () => {
 
 test('a bench that a document names is there', () => {
   const known = new Set(benches.map(({ name }) => name))
-  for (const file of ['README.md', 'docs/BENCHMARKS.md', 'docs/OPERATIONS.md']) {
+  for (const file of ['README.md', 'docs/BENCHMARKS.md', 'docs/CACHE.md', 'docs/OPERATIONS.md']) {
     for (const [, names = ''] of read(file).matchAll(/\bBENCH=([\w,-]+)/g)) {
       for (const name of names.split(',')) assert.ok(known.has(name), `${file}: BENCH=${name}`)
     }

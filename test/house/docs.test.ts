@@ -97,9 +97,11 @@ test('.env.demo is a right configuration, and its commented lines are the defaul
   assert.equal(JSON.stringify(configOf(environmentOf(uncommented.join('\n'))).config), JSON.stringify(config))
 })
 
-test('README names make targets that there are', () => {
+test('documents name make targets that there are', () => {
   const makefile = read('Makefile')
-  const named = new Set([...read('README.md').matchAll(/\bmake ([a-z-]+)/g)].map(([, target]) => target))
+  const pages = ['README.md', 'docs/GETTING-STARTED.md', 'docs/CACHE.md', 'docs/RELIABILITY.md']
+  const commands = pages.flatMap((page) => [...read(page).matchAll(/(?:^|`)make ([a-z-]+)/gm)])
+  const named = new Set(commands.map(([, target]) => target))
   assert.ok(named.size > 5)
   const missing = [...named].filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))
   assert.deepEqual(missing, [])

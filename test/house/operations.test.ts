@@ -8,7 +8,7 @@ import { everyCommand, ingesterProgram } from '../../cmd/ingester/program.ts'
 import { projectDir } from '../support/program.ts'
 
 const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
-const documents = ['docs/OPERATIONS.md', 'docs/CONFIGURATION.md', 'README.md']
+const documents = ['docs/OPERATIONS.md', 'docs/CONFIGURATION.md', 'docs/CACHE.md']
 
 test('every metric that a document for operators names is exposed, with the suffixes of its type', async () => {
   const metrics = createMetrics({
