@@ -208,7 +208,7 @@ describe('a setting that is pasted puts it right', () => {
   }
   for (const [what, changes] of Object.entries(broken)) {
     const names = Object.keys(changes)
-    const fixesOf = ({ check }: Outcome) => names.map((name) => check(name).fix ?? '')
+    const fixesOf = (found: Outcome) => names.map((name) => found.check(name).fix ?? '')
     const env = () => Object.assign({}, healthy, ...Object.values(changes)) as Env
 
     test(`${what}: in the environment`, async () => {

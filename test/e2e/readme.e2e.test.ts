@@ -36,17 +36,8 @@ const inDocker = left('needs Docker; compose file and Dockerfile have tests of t
 const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^make test\b/, left('it is what runs this test')],
   [/docker/, inDocker],
-<<<<<<< HEAD
   [/^(npm install |npx ingester )/, left('of the package, which is installed by a test of its own')],
-  [/^make (model|simulate|planted-bugs)\b/, left('takes minutes; a part of it is a test of its own')],
-  [/^bin\/ingester$/, left('the name of the program')],
-  [
-    /^make (bench|profile)\b/,
-    left('measures for minutes, on a quiet machine; a small run is a test of its own'),
-  ],
-=======
   [/^make bench\b/, left('measures for minutes, on a quiet machine; a small run is a test of its own')],
->>>>>>> 8ff3bd4 (docs: a front page, and pages for what README had besides)
   [/^bin\/ingester run --env-file \.env\.demo$/, left('takes the place of a container')],
   [/ --help$/, command(/^Examples:/)],
   [/^make demo( ARGS=--logs)?$/, service(/ready after/)],
