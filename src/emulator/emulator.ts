@@ -27,37 +27,37 @@ export type { DeliveryFaultOptions, FaultInjector, PendingAck } from './faults/f
 export type { Extent } from './faults/rpc-faults.ts'
 
 export interface EmulatorOptions {
-  /** 0: any free one. Default 8085. */
+  /** Port to listen on; 0 picks a free one. Default: 8085. */
   readonly port?: number
-  /** Default 127.0.0.1: it has no authentication. */
+  /** Address to listen on. Default: 127.0.0.1, since there is no authentication. */
   readonly host?: string
   /**
-   * Names and addresses, without ports, that requests and web pages may use for it besides those of this machine's
-   * loopback and the one it listens on.
+   * Host names and addresses, without ports, whose requests and web pages are served besides those of loopback and of
+   * the address it listens on.
    */
   readonly allowHosts?: readonly string[]
-  /** Of deadlines, backoffs and publish times. Default: the system's. */
+  /** Clock of deadlines, backoffs and publish times. Default: the system's. */
   readonly clock?: Clock
-  /** Of what faults draw. */
+  /** Seed of the faults' random numbers. Default: 1. */
   readonly seed?: number
-  /** Serve faults and inspection by HTTP, too: whoever reaches the port may then break everything. */
+  /** Serve fault injection and inspection over HTTP, too, to anyone who can reach the port. Default: false. */
   readonly faultRoutes?: boolean
-  /** Keep what is acked, to be looked at; memory then grows with all that was ever published. */
+  /** Keep acked messages for `inspect`; memory then grows with every message published. Default: false. */
   readonly history?: boolean
 }
 
-/** A running Pub/Sub emulator: what it serves is on the wire; what is here is for tests and benchmarks. */
+/** A running Pub/Sub emulator. Clients reach it on the wire; these members are for tests and benchmarks. */
 export interface Emulator extends AsyncDisposable {
   readonly host: string
   readonly port: number
   /** `host:port`, the value for PUBSUB_EMULATOR_HOST. */
   readonly emulatorHost: string
   readonly faults: FaultInjector
-  /** What is in a subscription, and what became of it. */
+  /** The messages of a subscription, and what became of each. */
   inspect(subscription: string): SubscriptionView
-  /** As the RPC, without the wire and its limits: to load a backlog. */
+  /** As the RPC, without the wire and its limits: to load a backlog. Returns the message ids. */
   publish(topic: string, messages: readonly Outgoing[]): string[]
-  /** Ends all streams with UNAVAILABLE, and then itself. Idempotent. */
+  /** Ends all streams with UNAVAILABLE, then stops listening. Idempotent. */
   close(): Promise<void>
 }
 

@@ -16,9 +16,9 @@ test('the emulator alone: says where it is, serves, and ends with 0 at a signal'
   assert.equal(emulator.stderr(), 'stopping\n')
 })
 
-test('with --faults it says that it can be broken, with --json it is for machines', async () => {
+test('with --faults it says who can inject faults, with --json it is for machines', async () => {
   await using emulator = startIngesterProgram(['emulator', '--port', '0', '--faults', '--json'])
-  await emulator.said(/it can be broken by whoever reaches http/)
+  await emulator.said(/fault injection is open to anyone who can reach http/)
   const { host, port, emulatorHost } = JSON.parse(emulator.stdout())
   assert.equal(emulatorHost, `${host}:${port}`)
   const options = { method: 'POST', body: '{"pause": true}' }

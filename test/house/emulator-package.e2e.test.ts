@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { projectDir, startProgram } from '../support/program.ts'
 
 interface Manifest {
+  readonly version: string
   readonly dependencies: Readonly<Record<string, string>>
   readonly engines: Readonly<Record<string, string>>
 }
@@ -48,8 +49,7 @@ async function pack(): Promise<string[]> {
 async function install(): Promise<void> {
   const home = join(user, 'node_modules', name)
   await mkdir(home, { recursive: true })
-  const { version } = manifest as unknown as { version: string }
-  const tarball = join(folder.path, `${name}-${version}.tgz`)
+  const tarball = join(folder.path, `${name}-${manifest.version}.tgz`)
   await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', home])
   for (const dependency of Object.keys(manifest.dependencies)) {
     await mkdir(dirname(join(user, 'node_modules', dependency)), { recursive: true })
@@ -77,10 +77,11 @@ test('has what its users need, and no tests', () => {
     assert.ok(packed.includes(path), path)
 })
 
-test('wants the versions that are tested here, since the ingester brings a compiled copy', async () => {
-  const { dependencies, engines } = await readJson(join(projectDir, 'package.json'))
-  for (const [dependency, version] of Object.entries(manifest.dependencies))
-    assert.equal(dependencies[dependency], version, dependency)
+test('has the version of the release, and wants what is tested here: the ingester brings a compiled copy', async () => {
+  const { version, dependencies, engines } = await readJson(join(projectDir, 'package.json'))
+  assert.equal(manifest.version, version)
+  for (const [dependency, wanted] of Object.entries(manifest.dependencies))
+    assert.equal(dependencies[dependency], wanted, dependency)
   assert.deepEqual(manifest.engines, engines)
 })
 

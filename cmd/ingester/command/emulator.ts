@@ -13,17 +13,17 @@ interface Options {
 
 export function emulatorCommand(): Command {
   return new Command('emulator')
-    .summary('the Pub/Sub emulator alone')
+    .summary('run the Pub/Sub emulator alone')
     .description('Run the Pub/Sub emulator alone: gRPC and REST on one port, everything in memory.')
-    .option('--port <n>', '0: any free one', whole(0, 65_535), 8085)
-    .option('--host <address>', 'to listen on; there is no authentication', '127.0.0.1')
+    .option('--port <n>', 'port to listen on; 0 picks a free one', whole(0, 65_535), 8085)
+    .option('--host <address>', 'address to listen on; there is no authentication', '127.0.0.1')
     .option(
       '--allow-host <name>',
       'serve requests for this host name, and of web pages on it; repeatable (default: loopback, --host)',
       (name: string, names: readonly string[]) => [...names, hostName(name)],
       [] as readonly string[],
     )
-    .option('--faults', 'let it be broken on command: POST /faults, GET /inspect/{subscription}')
+    .option('--faults', 'enable fault injection: POST /faults, GET /inspect/{subscription}')
     .option('--json', 'print the address as one JSON object')
     .addHelpText(
       'before',
@@ -39,7 +39,10 @@ export function emulatorCommand(): Command {
       const options = { port, host, allowHosts: allowHost, faultRoutes: faults ?? false }
       await serveEmulator(options, signals.stop, (address) => {
         console.log(json ? JSON.stringify(address) : `PUBSUB_EMULATOR_HOST=${address.emulatorHost}`)
-        if (faults) console.error(`it can be broken by whoever reaches http://${address.emulatorHost}/faults`)
+        if (faults)
+          console.error(
+            `fault injection is open to anyone who can reach http://${address.emulatorHost}/faults`,
+          )
       })
     })
 }
