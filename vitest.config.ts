@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { CoverageReporter } from './tools/coverage-reporter.ts'
 import { TestReporter } from './tools/test-reporter.ts'
 
 // A file's suffix says what must be up for it (docs/ARCHITECTURE.md); without one it needs nothing.
@@ -17,14 +18,15 @@ export default defineConfig({
     setupFiles: ['leftovers.ts', 'matchers.ts'].map((file) =>
       join(import.meta.dirname, 'test/support', file),
     ),
-    reporters: ['default', new TestReporter()],
+    reporters: ['default', new CoverageReporter(), new TestReporter()],
     allowOnly: false,
     maxConcurrency: 8,
     coverage: {
       provider: 'v8',
-      include: ['src/**', 'cmd/**'],
+      include: ['{src,cmd}/**/*.ts'],
       exclude: ['**/*.test.ts', '**/dist/**'],
-      reportsDirectory: 'coverage',
+      reporter: ['html'],
+      reportOnFailure: true,
     },
     projects: [
       {
