@@ -1,5 +1,5 @@
 import { ConfigurationError } from '#core/command-error.ts'
-import type { Queryable } from './needed-tables.ts'
+import type { Queryable } from './queryable.ts'
 
 /**
  * A database of another encoding than UTF8 has no place for most characters: one message that has such a character would

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
-import type { Queryable } from './needed-tables.ts'
+import type { Queryable } from './queryable.ts'
 import { checkEpochTable } from './start-check.ts'
 import { withTransaction } from './transaction.ts'
 

@@ -7,7 +7,7 @@ import { messageOf } from '#core/error-message.ts'
 import type { PostgresOptions } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
 import { checkEncoding } from './encoding.ts'
-import type { Queryable } from './needed-tables.ts'
+import type { Queryable } from './queryable.ts'
 import { withTransaction } from './transaction.ts'
 
 const migrationsTable = 'pgmigrations'

@@ -1,7 +1,4 @@
-import type pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
-
-export type Queryable = Pick<pg.Client, 'query'>
 
 /** A table that is written or read, with what that needs of it. */
 export interface NeededTable {

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Logger } from '#core/logger.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import type { Queryable } from './queryable.ts'
 import { isPooled } from './session.ts'
 
 /**
@@ -36,7 +37,7 @@ export async function poolingOf(first: pg.ClientBase, options: PostgresOptions):
 
 const secondClientMs = 1000
 
-async function serverProcess(client: Pick<pg.ClientBase, 'query'>): Promise<number> {
+async function serverProcess(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   return rows[0]?.pid ?? 0
 }

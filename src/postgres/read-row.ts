@@ -3,10 +3,9 @@ import { UnreachableError } from '#core/command-error.ts'
 import type { PostgresTable, Row } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import type { Queryable } from './queryable.ts'
 import { selectRows } from './read-table.ts'
 import { inReadOnlyTransaction } from './transaction.ts'
-
-type Queryable = Pick<pg.Client, 'query'>
 
 const lockTimeoutSeconds = 3
 

@@ -6,6 +6,7 @@
 import type pg from 'pg'
 import type { CancelTarget } from './cancel-request.ts'
 import { requestCancel } from './cancel-request.ts'
+import type { Queryable } from './queryable.ts'
 
 export interface SessionOptions extends CancelTarget {
   readonly statementTimeoutMs: number
@@ -56,7 +57,7 @@ export function statementTimeoutOf(client: object): number | undefined {
  * commit for a standby.
  */
 export async function runOn<Row extends pg.QueryResultRow>(
-  client: Pick<pg.ClientBase, 'query'>,
+  client: Queryable,
   statement: pg.QueryConfig | pg.QueryArrayConfig,
 ): Promise<pg.QueryResult<Row>> {
   const session = sessions.get(client)

@@ -1,5 +1,6 @@
 import pg from 'pg'
-import type { NeededTable, Queryable } from './needed-tables.ts'
+import type { NeededTable } from './needed-tables.ts'
+import type { Queryable } from './queryable.ts'
 
 /**
  * What the catalog says of a table as far as it decides whether what is written stays: how each column stores its

@@ -1,4 +1,4 @@
-import type { Queryable } from '../needed-tables.ts'
+import type { Queryable } from '../queryable.ts'
 
 /** What a server says of itself and of the role and the database that we use. Names are quoted where they must be. */
 export interface ServerFacts {

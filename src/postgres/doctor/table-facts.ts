@@ -1,5 +1,6 @@
 import pg from 'pg'
-import type { NeededTable, Queryable } from '../needed-tables.ts'
+import type { NeededTable } from '../needed-tables.ts'
+import type { Queryable } from '../queryable.ts'
 
 /** What the catalogue says of a table that is there, beside its shape: what makes it slow, or hard to use. */
 export interface TableFacts {
