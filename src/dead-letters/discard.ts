@@ -1,4 +1,4 @@
-import { updateDeadLetterStatus } from '#postgres/dead-letters.ts'
+import { updateDeadLetterStatus } from '#postgres/dead-letter-status.ts'
 import { inTransaction } from '#postgres/transaction.ts'
 import type { Selection, UserPrompt } from './selection.ts'
 import { resolveSelection } from './selection.ts'

@@ -3,7 +3,7 @@ import { describe, test } from 'vitest'
 import type { CacheRecord } from '#core/cache.ts'
 import type { NamedKey } from '#core/pipeline.ts'
 import { scans } from '#pipeline/scans.ts'
-import type { StoredDeadLetter } from '#postgres/read-dead-letters.ts'
+import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { json, limits, nested } from '../../test/support/scan-message.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { deadLettersOf } from './search-by-key.ts'
@@ -112,10 +112,13 @@ test('a version later than any date has no time', () => {
 
 let lastId = 0
 
-function letter(data: string, more: Partial<StoredDeadLetter> = {}): StoredDeadLetter {
-  const id = String(++lastId)
+function letter(data: string, more: Partial<DeadLetterDetail> = {}): DeadLetterDetail {
+  const id = ++lastId
+  const at = new Date(1_700_000_200_000 + id)
   return {
     id,
+    pipeline: 'scans',
+    subscription: 'projects/p/subscriptions/s',
     messageId: `m${id}`,
     publishTime: new Date(1_700_000_100_500),
     orderingKey: '',
@@ -125,21 +128,25 @@ function letter(data: string, more: Partial<StoredDeadLetter> = {}): StoredDeadL
     reason: 'bad-timestamp',
     detail: 'why',
     deliveryAttempt: 1,
-    lastSeenAt: new Date(1_700_000_200_000 + lastId),
+    firstSeenAt: at,
+    lastSeenAt: at,
     timesSeen: 1,
     status: 'new',
+    cut: false,
+    escaped: false,
+    redriveCount: 0,
     ...more,
   }
 }
 
-async function* pagesOf(...pages: StoredDeadLetter[][]): AsyncGenerator<StoredDeadLetter[]> {
+async function* pagesOf(...pages: DeadLetterDetail[][]): AsyncGenerator<DeadLetterDetail[]> {
   yield* pages
 }
 
 describe('dead letters of a key', () => {
-  const search = (letters: StoredDeadLetter[], most?: number) =>
+  const search = (letters: DeadLetterDetail[], most?: number) =>
     deadLettersOf(key, scans, limits, pagesOf(...letters.map((one) => [one])), most)
-  const matches = async (data: string, more?: Partial<StoredDeadLetter>) =>
+  const matches = async (data: string, more?: Partial<DeadLetterDetail>) =>
     (await search([letter(data, more)])).letters.map(({ match, accepted }) => [match, accepted])
 
   test('by the key in their data, whatever else is wrong with them', async () => {
@@ -177,7 +184,7 @@ describe('dead letters of a key', () => {
     assert.deepEqual([result.count, result.searched, result.all], [130, 131, true])
     assert.deepEqual(
       result.letters.map(({ id }) => id),
-      letters.slice(0, 100).map(({ id }) => id),
+      letters.slice(0, 100).map(({ id }) => String(id)),
     )
   })
 
@@ -186,7 +193,7 @@ describe('dead letters of a key', () => {
     const later = letter(json({ timestamp: -1 }))
     assert.deepEqual(
       (await search([later, again])).letters.map(({ id }) => id),
-      [again.id, later.id],
+      [again.id, later.id].map(String),
     )
   })
 

@@ -1,8 +1,8 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { DecodeLimits, NamedKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
-import type { StoredDeadLetter } from '#postgres/read-dead-letters.ts'
-import { isWhole } from '#postgres/read-dead-letters.ts'
+import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
+import { isWhole } from '#postgres/dead-letters.ts'
 
 /** The dead letters of one key. */
 export interface DeadLettersOfKey {
@@ -39,7 +39,7 @@ export async function deadLettersOf(
   key: NamedKey,
   pipeline: Pipeline,
   limits: DecodeLimits,
-  pages: AsyncIterable<readonly StoredDeadLetter[]>,
+  pages: AsyncIterable<readonly DeadLetterDetail[]>,
   most = maxSearched,
 ): Promise<DeadLettersOfKey> {
   const letters: DeadLetterOfKey[] = []
@@ -64,7 +64,7 @@ export async function deadLettersOf(
 }
 
 function matchOf(
-  stored: StoredDeadLetter,
+  stored: DeadLetterDetail,
   key: NamedKey,
   { naming }: Pipeline,
 ): DeadLetterOfKey['match'] | undefined {
@@ -74,14 +74,14 @@ function matchOf(
 }
 
 function deadLetterOf(
-  stored: StoredDeadLetter,
+  stored: DeadLetterDetail,
   match: DeadLetterOfKey['match'],
   { decode }: Pipeline,
   limits: DecodeLimits,
 ): DeadLetterOfKey {
   const { id, messageId, publishTime, lastSeenAt, timesSeen, reason, detail, status } = stored
   return {
-    id,
+    id: String(id),
     messageId,
     publishedAt: publishTime.toISOString(),
     lastSeenAt: lastSeenAt.toISOString(),
@@ -95,12 +95,12 @@ function deadLetterOf(
 }
 
 /** Line breaks between them, so that no two join to a word. */
-function textOf({ data, orderingKey, attributes }: StoredDeadLetter): string {
+function textOf({ data, orderingKey, attributes }: DeadLetterDetail): string {
   return [data.toString(), orderingKey, ...Object.entries(attributes).flat()].join('\n')
 }
 
 /** The message as it came, as far as a decoder looks. */
-function deliveryOf(stored: StoredDeadLetter): Delivery {
+function deliveryOf(stored: DeadLetterDetail): Delivery {
   const { messageId, publishTime, orderingKey, attributes, data, deliveryAttempt, dataBytes } = stored
   return {
     ackId: '',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import type pg from 'pg'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, startTestServer } from '../../test/support/postgres.ts'
-import type { StoredDeadLetter } from './read-dead-letters.ts'
-import { isWhole, readDeadLetters } from './read-dead-letters.ts'
+import type { DeadLetterDetail } from './dead-letters.ts'
+import { isWhole, readDeadLetters } from './dead-letters.ts'
+import type { Queryable } from './queryable.ts'
 import { inReadOnlyTransaction } from './transaction.ts'
 
 const server = await startTestServer()
@@ -13,7 +13,7 @@ const insert = `
 INSERT INTO dead_letters (pipeline, subscription, message_id, publish_time, ordering_key, attributes, data, reason,
                           detail, delivery_attempt, times_seen)`
 
-async function pagesOf(database: TestDatabase, pipeline = 'scans'): Promise<(readonly StoredDeadLetter[])[]> {
+async function pagesOf(database: TestDatabase, pipeline = 'scans'): Promise<(readonly DeadLetterDetail[])[]> {
   const connection = await database.connect()
   const pages = await inReadOnlyTransaction(connection, 3, () =>
     Array.fromAsync(readDeadLetters(connection, pipeline)),
@@ -23,7 +23,7 @@ async function pagesOf(database: TestDatabase, pipeline = 'scans'): Promise<(rea
 }
 
 /** Outside a transaction, a statement's time of beginning is its transaction's. */
-async function assertIdle(connection: Pick<pg.Client, 'query'>): Promise<void> {
+async function assertIdle(connection: Queryable): Promise<void> {
   const { rows } = await connection.query('SELECT now() = statement_timestamp() AS idle')
   assert.deepEqual(rows, [{ idle: true }])
 }
@@ -35,10 +35,12 @@ test('all that is known of each', async () => {
   )
   const [[letter] = []] = await pagesOf(database)
   assert.ok(letter && isWhole(letter))
-  const { lastSeenAt, ...rest } = letter
-  assert.ok(Math.abs(Date.now() - lastSeenAt.getTime()) < 60_000)
+  const { firstSeenAt, lastSeenAt, ...rest } = letter
+  for (const at of [firstSeenAt, lastSeenAt]) assert.ok(Math.abs(Date.now() - at.getTime()) < 60_000)
   assert.deepEqual(rest, {
-    id: '1',
+    id: 1,
+    pipeline: 'scans',
+    subscription: 's',
     messageId: 'm1',
     publishTime: new Date('2023-11-14T22:13:20.123Z'),
     orderingKey: 'k',
@@ -50,6 +52,9 @@ test('all that is known of each', async () => {
     deliveryAttempt: 3,
     timesSeen: 2,
     status: 'new',
+    cut: false,
+    escaped: false,
+    redriveCount: 0,
   })
 })
 

@@ -5,17 +5,9 @@ import type { Delivery } from '#core/delivery.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, patient, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
 import { DeadLetterTable, keptOfTooLargeBytes } from './dead-letter-table.ts'
+import { lockDeadLetters, markDeadLetters, updateDeadLetterStatus } from './dead-letter-status.ts'
 import type { DeadLetterFilter } from './dead-letters.ts'
-import {
-  lockDeadLetters,
-  markDeadLetters,
-  updateDeadLetterStatus,
-  readDeadLetter,
-  readNewest,
-  readReasons,
-  readSummaries,
-  selectDeadLetters,
-} from './dead-letters.ts'
+import { readDeadLetter, readNewest, readReasons, readSummaries, selectDeadLetters } from './dead-letters.ts'
 import { inTransaction } from './transaction.ts'
 
 const server = await startTestServer({ deadlock_timeout: '100ms' })

@@ -1,8 +1,7 @@
-import type pg from 'pg'
-import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { tooLarge } from '#core/dead-letter.ts'
 import { keptOfTooLargeBytes } from './dead-letter-table.ts'
+import type { Queryable } from './queryable.ts'
 
 /** Which dead letters; what is undefined is not asked about. */
 export interface DeadLetterFilter {
@@ -14,7 +13,7 @@ export interface DeadLetterFilter {
   readonly ids?: readonly number[] | undefined
 }
 
-/** All letters of one reason. */
+/** All dead letters of one reason. */
 export interface ReasonGroup {
   readonly reason: string
   readonly count: number
@@ -26,7 +25,7 @@ export interface ReasonGroup {
   readonly example: string
 }
 
-/** What is known about a letter, without its message's content. */
+/** What is known about a dead letter, without its message's content. */
 export interface DeadLetterSummary {
   readonly id: number
   readonly pipeline: string
@@ -51,16 +50,22 @@ export interface DeadLetterSummary {
    * message as it stands: that cannot be told any more.
    */
   readonly escaped: boolean
-  /** How often it was republished before it became this letter. */
+  /** How often it was republished before it became this dead letter. */
   readonly redriveCount: number
 }
 
 export interface DeadLetterDetail extends DeadLetterSummary {
   readonly attributes: Readonly<Record<string, string>>
+  /** Where many are read, of long ones only beginning and end: see {@link isWhole}. */
   readonly data: Buffer
 }
 
-/** A message that is republished says in this attribute for the how manieth time. */
+/** Whether its data are all that is stored of it. */
+export function isWhole({ data, dataBytes }: DeadLetterDetail): boolean {
+  return data.length === dataBytes
+}
+
+/** A message that is republished says in this attribute how many times it has been redriven. */
 export const redriveCountAttribute = 'ingester_redrive_count'
 
 /**
@@ -68,7 +73,7 @@ export const redriveCountAttribute = 'ingester_redrive_count'
  * In the text of a jsonb a backslash is two, and a backslash of a regular expression is two, too.
  */
 const unit = 'u(0000|d[89a-f][0-9a-f]{2})'
-const summaryColumns = `
+export const summaryColumns = `
   id::float8 AS id, pipeline, status, reason, detail, delivery_attempt AS "deliveryAttempt", times_seen AS "timesSeen",
   first_seen_at AS "firstSeenAt", last_seen_at AS "lastSeenAt", subscription, message_id AS "messageId",
   publish_time AS "publishTime", ordering_key AS "orderingKey", octet_length(data) AS "dataBytes",
@@ -85,9 +90,6 @@ WHERE ($1::text IS NULL OR pipeline = $1) AND ($2::text[] IS NULL OR reason = AN
 function parametersOf({ pipeline, reasons, status, sinceMs, ids }: DeadLetterFilter): unknown[] {
   return [pipeline ?? null, reasons ?? null, status ?? null, sinceMs ?? null, ids ?? null]
 }
-
-/** A connection. */
-export type Queryable = Pick<pg.ClientBase, 'query'>
 
 /** The most frequent first. */
 export async function readReasons(client: Queryable, filter: DeadLetterFilter): Promise<ReasonGroup[]> {
@@ -121,8 +123,36 @@ export async function readDeadLetter(client: Queryable, id: number): Promise<Dea
   return rows[0]
 }
 
-/** The letters of ids ($1), in their order. */
-const ofIds = `FROM dead_letters JOIN unnest($1::bigint[]) WITH ORDINALITY AS wanted(wanted_id, at) ON wanted_id = id`
+const rowsPerPage = 500
+const excerptBytes = 64 * 1024
+
+const allOfPipeline = `
+SELECT ${summaryColumns}, attributes,
+       CASE WHEN length(data) <= $2 THEN data
+            ELSE substring(data, 1, $2 / 2) || substring(data, length(data) - $2 / 2 + 1) END AS data
+FROM dead_letters WHERE pipeline = $1 ORDER BY dead_letters.id DESC`
+
+/**
+ * A pipeline's dead letters in pages, those that came last first: a flood of poison may have left millions. With a
+ * cursor: a table that has just been flooded has no statistics yet, and would be sorted anew for each page.
+ *
+ * @param client in a transaction, which the cursor needs
+ */
+export async function* readDeadLetters(
+  client: Queryable,
+  pipeline: string,
+): AsyncGenerator<readonly DeadLetterDetail[]> {
+  const cursor = `DECLARE letters NO SCROLL CURSOR FOR ${allOfPipeline}`
+  await client.query(cursor, [pipeline, excerptBytes])
+  for (;;) {
+    const { rows } = await client.query<DeadLetterDetail>(`FETCH ${rowsPerPage} FROM letters`)
+    if (rows.length > 0) yield rows
+    if (rows.length < rowsPerPage) return
+  }
+}
+
+/** The dead letters of ids ($1), in their order. */
+export const ofIds = `FROM dead_letters JOIN unnest($1::bigint[]) WITH ORDINALITY AS wanted(wanted_id, at) ON wanted_id = id`
 
 /** In the order of the ids; those that are not there are left out. */
 export async function readSummaries(client: Queryable, ids: readonly number[]): Promise<DeadLetterSummary[]> {
@@ -132,7 +162,7 @@ export async function readSummaries(client: Queryable, ids: readonly number[]): 
   return rows
 }
 
-/** A letter that was selected: as little as tells how to deal with it, since there may be a great many. */
+/** A dead letter that was selected: as little as tells how to deal with it, since there may be a great many. */
 export interface SelectedDeadLetter {
   readonly id: number
   /** About what its message takes in a request. */
@@ -143,7 +173,7 @@ export interface SelectedDeadLetter {
 }
 
 /**
- * Fixes which letters are meant: of those of the filter the first `limit` by publish time. They come in the order in
+ * Pins down which dead letters are meant: of those of the filter the first `limit` by publish time. They come in the order in
  * which they are to be published: per ordering key by publish time.
  *
  * @param subscription full name; undefined: none is foreign
@@ -165,74 +195,4 @@ export async function selectDeadLetters(
     rowMode: 'array',
   })
   return rows.map(([id, bytes, cut, foreign]) => ({ id, bytes, cut, foreign }))
-}
-
-/** In the order of the statement that stores letters: who locks in another one deadlocks with it. */
-const lockOrder = 'ORDER BY message_id COLLATE "C", publish_time, id FOR UPDATE'
-
-/**
- * Locks letters until the end of the transaction and returns them in the order of the ids. Those that no longer have
- * the status, or are gone, are left out. It waits for who else holds one of them.
- */
-export async function lockDeadLetters(
-  client: Queryable,
-  ids: readonly number[],
-  status: DeadLetterStatus,
-): Promise<DeadLetterDetail[]> {
-  await client.query(`SELECT FROM dead_letters WHERE id = ANY($1::bigint[]) AND status = $2 ${lockOrder}`, [
-    ids,
-    status,
-  ])
-  // A statement of its own, since one that locks does so in the order of its rows.
-  const { rows } = await client.query<DeadLetterDetail>(
-    `SELECT ${summaryColumns}, attributes, data ${ofIds} WHERE status = $2 ORDER BY at`,
-    [ids, status],
-  )
-  return rows
-}
-
-/**
- * Marks letters that {@link lockDeadLetters} has locked.
- *
- * @throws ConfigurationError where the database discards the change
- */
-export async function markDeadLetters(
-  client: Queryable,
-  ids: readonly number[],
-  status: DeadLetterStatus,
-): Promise<void> {
-  const { rowCount } = await client.query(
-    'UPDATE dead_letters SET status = $2 WHERE id = ANY($1::bigint[])',
-    [ids, status],
-  )
-  if (rowCount !== ids.length) throw discardedUpdate()
-}
-
-/**
- * Marks those that still have the status `from`; returns how many.
- *
- * @throws ConfigurationError where the database discards the change
- */
-export async function updateDeadLetterStatus(
-  client: Queryable,
-  ids: readonly number[],
-  from: DeadLetterStatus,
-  to: DeadLetterStatus,
-): Promise<number> {
-  const { rows } = await client.query<{ locked: number; moved: number }>(
-    `WITH locked AS (SELECT id FROM dead_letters WHERE id = ANY($1::bigint[]) AND status = $2 ${lockOrder}),
-     moved AS (UPDATE dead_letters AS d SET status = $3 FROM locked WHERE d.id = locked.id RETURNING d.id)
-     SELECT (SELECT count(*) FROM locked)::integer AS locked, (SELECT count(*) FROM moved)::integer AS moved`,
-    [ids, from, to],
-  )
-  const { locked = 0, moved = 0 } = rows[0] ?? {}
-  if (moved !== locked) throw discardedUpdate()
-  return moved
-}
-
-function discardedUpdate(): ConfigurationError {
-  return new ConfigurationError(
-    'table dead_letters: an UPDATE of status was discarded by a trigger or rule, so nothing was marked; ' +
-      'change what it does or, as the owner: ALTER TABLE dead_letters DISABLE TRIGGER …',
-  )
 }

@@ -12,7 +12,7 @@ import {
   until,
 } from '../../test/support/postgres.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
-import { lockDeadLetters, markDeadLetters } from './dead-letters.ts'
+import { lockDeadLetters, markDeadLetters } from './dead-letter-status.ts'
 import { bumpEpoch } from './epoch.ts'
 import { migrate } from './migrations.ts'
 import { TableWriter } from './table-writer.ts'
