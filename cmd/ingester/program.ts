@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { version } from '#runtime/version.ts'
+import { programName } from '#runtime/program-name.ts'
 import { cacheCommand } from './command/cache.ts'
 import { completionCommand } from './command/completion.ts'
 import { deadLettersCommand } from './command/dead-letters.ts'
@@ -22,9 +23,9 @@ export function ingesterProgram(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester demo                      everything at once, embedded; Ctrl-C ends it
-  bin/ingester migrate up --env-file .env
-  bin/ingester run --env-file .env       the service
+  ${programName} demo                      everything at once, embedded; Ctrl-C ends it
+  ${programName} migrate up --env-file .env
+  ${programName} run --env-file .env       the service
 `,
     )
 

@@ -7,6 +7,7 @@ import type {
   WatermarkFound,
 } from '#dead-letters/record-status.ts'
 import { plain } from '#core/plain.ts'
+import { programName } from '#runtime/program-name.ts'
 import { age, quoted, utc } from './wording.ts'
 
 /** An answer, and the env file that commands in its sentences are to read. */
@@ -25,7 +26,7 @@ export function sentences(answer: Told): string[] {
   ]
 }
 
-const bump = ({ envFile }: Told) => withEnvFile('`bin/ingester cache bump`', envFile)
+const bump = ({ envFile }: Told) => withEnvFile(`\`${programName} cache bump\``, envFile)
 
 function verdict(answer: Told): string {
   const { status } = answer
@@ -107,7 +108,7 @@ function deadLetterLines(answer: Told): string[] {
     ]
   })
   const more = count - shown.length
-  const show = withEnvFile(`bin/ingester dead-letters show ${letters[0]?.id}`, answer.envFile)
+  const show = withEnvFile(`${programName} dead-letters show ${letters[0]?.id}`, answer.envFile)
   return [
     `${count}${where}, newest first; one in full: ${show}`,
     ...lines,

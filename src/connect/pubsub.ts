@@ -7,6 +7,7 @@ import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub, isPermanent } from '#pubsub/client.ts'
 import { credentialsFix } from '#pubsub/credentials.ts'
 import { deletedTopic, detachment, differingTopic } from '#pubsub/subscription-topic.ts'
+import { programName } from '#runtime/program-name.ts'
 import type { Startup } from './startup.ts'
 
 type PubsubPlace = Pick<Config['pubsub'], 'projectId' | 'emulatorHost'>
@@ -56,7 +57,7 @@ export async function reachSubscription(
   const why = detachment(settings)
   if (settings.detached) {
     throw new ConfigurationError(
-      `${name} cannot be consumed: ${why}. bin/ingester doctor has the lines that replace it`,
+      `${name} cannot be consumed: ${why}. ${programName} doctor has the lines that replace it`,
     )
   }
   // What is in it can still be stored.

@@ -6,6 +6,7 @@ import { noLogger } from '#core/logger.ts'
 import type { SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { grpcStatus, statusOf } from '#pubsub/client.ts'
+import { programName } from '#runtime/program-name.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
 import { PublishError, isNonRetryable, redriveBatch } from './redrive-batch.ts'
 import type { RedriveConfig, RedriveSelection } from './redrive-target.ts'
@@ -150,7 +151,7 @@ function explained(error: unknown, { pubsub }: RedriveConfig, topic: string): Er
   if (cause instanceof ConfigurationError) return cause
   const where = `${brokerName(pubsub)}: ${error.message}`
   if (statusOf(cause) === grpcStatus.notFound) {
-    const fix = 'run bin/ingester doctor, which has the lines that replace a subscription whose topic is gone'
+    const fix = `run ${programName} doctor, which has the lines that replace a subscription whose topic is gone`
     return new ConfigurationError(`there is no topic ${topic} any more: ${fix}`, { cause })
   }
   if (isNonRetryable(cause)) {

@@ -2,6 +2,7 @@ import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import type { DeadLetterFilter, DeadLetterSummary, SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import { readSummaries, selectDeadLetters } from '#postgres/dead-letters.ts'
+import { programName } from '#runtime/program-name.ts'
 import type { DatabaseConfig } from './table.ts'
 import { readDeadLetterTable } from './table.ts'
 
@@ -83,5 +84,5 @@ export async function previewSelection(
 
 export function unknownIds(ids: readonly number[]): string {
   const what = ids.length === 1 ? 'is no dead letter' : 'are no dead letters'
-  return `there ${what} ${ids.join(', ')}; those there are: bin/ingester dead-letters list --status all`
+  return `there ${what} ${ids.join(', ')}; those there are: ${programName} dead-letters list --status all`
 }

@@ -2,6 +2,7 @@ import { ConfigurationError } from '#core/command-error.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { readDeadLetter } from '#postgres/dead-letters.ts'
+import { programName } from '#runtime/program-name.ts'
 import { unknownIds } from './selection.ts'
 import type { DatabaseConfig } from './table.ts'
 import { readDeadLetterTable } from './table.ts'
@@ -23,20 +24,20 @@ function nextFor({ id, status, reason, cut }: DeadLetterDetail): string[] {
   if (status === 'redriven') {
     return [
       'It was published again, as a new message: nothing is left to do here. Had that one failed, too, it would be',
-      'a letter of its own: bin/ingester dead-letters list',
+      `a letter of its own: ${programName} dead-letters list`,
     ]
   }
   if (cut) {
     return [
       'Its data was cut when it was stored, so it cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES and publish it',
-      `again from where it came from; then: bin/ingester dead-letters discard --ids ${id}`,
+      `again from where it came from; then: ${programName} dead-letters discard --ids ${id}`,
     ]
   }
   const fix =
     reason === refusedByDatabase
       ? 'PostgreSQL refused its row. Fix what the detail names (a constraint, a trigger, a column), then:'
       : 'The message itself is not as the pipeline wants it: fix its sender. Once the pipeline or its settings take it:'
-  const again = `bin/ingester dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}`
-  const drop = `If nobody needs it: bin/ingester dead-letters discard --ids ${id}`
+  const again = `${programName} dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}`
+  const drop = `If nobody needs it: ${programName} dead-letters discard --ids ${id}`
   return [fix, `  ${again}`, ...(status === 'new' ? [drop] : [])]
 }

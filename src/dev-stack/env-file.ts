@@ -3,6 +3,7 @@ import { lstat, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ConfigurationError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import { programName } from '#runtime/program-name.ts'
 import type { StackStatus } from './status.ts'
 
 export function envLines(env: StackStatus['env']): string[] {
@@ -40,7 +41,7 @@ export async function checkEnvFile(file: string): Promise<void> {
  * @throws ConfigurationError if it cannot be written; the stack runs all the same
  */
 export async function writeEnvFile(file: string, env: StackStatus['env']): Promise<void> {
-  const head = '# Written by `bin/ingester stack`: where the stack of this folder is.'
+  const head = `# Written by \`${programName} stack\`: where the stack of this folder is.`
   const beside = besideOf(file)
   try {
     await refuseOthers(file)

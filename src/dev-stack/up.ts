@@ -8,6 +8,7 @@ import { serveControl } from '#stack/control.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import type { Stack, StackOptions } from '#stack/stack.ts'
 import { startStack } from '#stack/stack.ts'
+import { programName } from '#runtime/program-name.ts'
 import { clearLog, placeFor, withSocketErrors } from './place.ts'
 import type { StackStatus } from './status.ts'
 import { statusReporter } from './status.ts'
@@ -72,7 +73,7 @@ async function claim(place: ControlPlace, options: ControlOptions): Promise<Asyn
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new ConfigurationError(
-      'the stack of this folder is running already: `bin/ingester stack status` tells where, `stack down` ends it',
+      `the stack of this folder is running already: \`${programName} stack status\` tells where, \`stack down\` ends it`,
       { cause: error },
     )
   }

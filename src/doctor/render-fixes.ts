@@ -4,6 +4,7 @@ import type { Environment } from '#config/environment.ts'
 import { isPlainPath } from '#config/secrets.ts'
 import type { Fix } from '#core/fix.ts'
 import { shellWord } from '#core/fix.ts'
+import { programName } from '#runtime/program-name.ts'
 
 /** Where variables come from, and so where a fix has to go to take effect. */
 export interface ConfigOrigins {
@@ -69,7 +70,7 @@ function linesOf(fix: Fix, origins: ConfigOrigins): readonly string[] {
 }
 
 function withFile(command: string, envFile: string | undefined): string {
-  return `bin/ingester ${command}${envFile === undefined ? '' : ` --env-file ${shellWord(envFile)}`}`
+  return `${programName} ${command}${envFile === undefined ? '' : ` --env-file ${shellWord(envFile)}`}`
 }
 
 const isOwn = (name: string, { envFile, own }: ConfigOrigins) =>
@@ -106,11 +107,16 @@ function stackLines(origins: ConfigOrigins): string[] {
     `# or take the project's own servers, to try it out; their variables go to ${file}`
   if (envFile === undefined) {
     const file = '.env.local'
-    return [head(file), `bin/ingester stack up --detach --write ${file}`, ...unset, withFile('doctor', file)]
+    return [
+      head(file),
+      `${programName} stack up --detach --write ${file}`,
+      ...unset,
+      withFile('doctor', file),
+    ]
   }
   return [
     head(envFile),
-    `(echo; bin/ingester stack up --detach) >> ${shellWord(envFile)}`,
+    `(echo; ${programName} stack up --detach) >> ${shellWord(envFile)}`,
     ...unset,
     ...settingLines(contradicting, { ...origins, own: {} }),
   ]

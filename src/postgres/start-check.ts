@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
+import { programName } from '#runtime/program-name.ts'
 import { checkEncoding } from './encoding.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { Queryable } from './queryable.ts'
@@ -65,8 +66,8 @@ async function checkTable(connection: Queryable, needed: NeededTable): Promise<v
   const [fault] = await tableFaults(connection, needed)
   if (!fault) return
   const fixes = {
-    absent: 'create it: bin/ingester migrate up',
-    columns: 'bring it up to date: bin/ingester migrate up',
+    absent: `create it: ${programName} migrate up`,
+    columns: `bring it up to date: ${programName} migrate up`,
     rights: `as its owner: ${fault.grant}`,
   }
   throw new ConfigurationError(`${fault.what}; ${fixes[fault.kind]}`)

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
+import { programName } from '#runtime/program-name.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
@@ -67,7 +68,7 @@ async function unfitTables(client: Transactional, tables: readonly NeededTable[]
   const unfit: string[] = []
   for (const needed of tables) {
     const shape = await readShape(client, needed)
-    if (!shape) unfit.push(`table ${needed.name} does not exist; create it: bin/ingester migrate up`)
+    if (!shape) unfit.push(`table ${needed.name} does not exist; create it: ${programName} migrate up`)
     const faults = shape ? unfitnessOf(needed, shape) : []
     if (faults.length > 0) unfit.push(`table ${needed.name}: ${explainUnfitness(faults)}`)
   }

@@ -2,6 +2,7 @@
 // variable has to name it. What is published to any other topic never reaches the subscription.
 import type { protos } from '@google-cloud/pubsub'
 import { ConfigurationError } from '#core/command-error.ts'
+import { programName } from '#runtime/program-name.ts'
 import type { SubscriptionNames } from './admin.ts'
 import { missingSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'
@@ -69,6 +70,6 @@ export async function attachedTopic(clients: PubsubClients, names: SubscriptionN
   if (why === undefined && found.topic) return found.topic
   throw new ConfigurationError(
     `what is published would not reach ${subscription}: ${why}. Name the subscription that replaces it with ` +
-      `INGESTER_SUBSCRIPTIONID; bin/ingester doctor has the lines that create one`,
+      `INGESTER_SUBSCRIPTIONID; ${programName} doctor has the lines that create one`,
   )
 }

@@ -1,5 +1,5 @@
 // What a public repository has, and that its parts say the same: package.json, changelog, workflows, licence.
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -94,4 +94,19 @@ test('no document invents an address: reports go to the repository itself', () =
   }
   for (const file of ['SECURITY.md', 'CODE_OF_CONDUCT.md'])
     expect(read(file)).toContain('**Report a vulnerability**')
+})
+
+// It is another one where the package is installed; completion scripts serve both.
+test('no text of the program says bin/ingester: it takes programName', () => {
+  const files = globSync('{src,cmd}/**/*.ts', { cwd: projectDir, exclude: ['**/*.test.ts'] })
+  expect(files.length).toBeGreaterThan(200)
+  const lines = files.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .filter((line) => line.includes('bin/ingester') && !/^\s*(\/?\*|\/\/)/.test(line)),
+  )
+  expect(lines).toEqual([
+    expect.stringContaining('It completes after ingester, bin/ingester and any other path'),
+    expect.stringContaining('export const programName'),
+  ])
 })

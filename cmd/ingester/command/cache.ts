@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { loadDatabaseConfig } from '#config/config.ts'
+import { programName } from '#runtime/program-name.ts'
 
 interface Options {
   readonly envFile?: string
@@ -10,7 +11,7 @@ export function cacheCommand(): Command {
   return new Command('cache')
     .summary('what Redis knows of the table: forget it')
     .description('What Redis knows of the table.')
-    .addHelpText('before', 'Examples:\n  bin/ingester cache bump --env-file .env\n')
+    .addHelpText('before', `Examples:\n  ${programName} cache bump --env-file .env\n`)
     .addCommand(
       new Command('bump')
         .description('Forget it: begin a new epoch, whose watermarks are those that come from now on.')
@@ -19,7 +20,7 @@ export function cacheCommand(): Command {
         .addHelpText(
           'before',
           `Examples:
-  bin/ingester cache bump --env-file .env     after DELETE, or after a restore, and before a replay
+  ${programName} cache bump --env-file .env     after DELETE, or after a restore, and before a replay
 
 Without it, messages whose rows were deleted are taken for stale when they are replayed. TRUNCATE needs none;
 after anything else that took rows back (a restore, an UPDATE, tables renamed) bump: it costs nothing.

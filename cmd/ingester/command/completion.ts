@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander'
+import { programName } from '#runtime/program-name.ts'
 import type { Shell } from '../completion/script.ts'
 import { completionScript, shells } from '../completion/script.ts'
 import { nodesOf } from '../completion/tree.ts'
@@ -11,12 +12,12 @@ export function completionCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  eval "$(bin/ingester completion bash)"      for this shell, if it is bash
-  eval "$(bin/ingester completion zsh)"       for this shell, if it is zsh
+  eval "$(${programName} completion bash)"      for this shell, if it is bash
+  eval "$(${programName} completion zsh)"       for this shell, if it is zsh
 
 For good, in bash, then in zsh; and the first half again whenever commands have changed:
-  bin/ingester completion bash > ~/.ingester.bash && echo '. ~/.ingester.bash' >> ~/.bashrc
-  bin/ingester completion zsh > ~/.ingester.zsh && echo '. ~/.ingester.zsh' >> ~/.zshrc
+  ${programName} completion bash > ~/.ingester.bash && echo '. ~/.ingester.bash' >> ~/.bashrc
+  ${programName} completion zsh > ~/.ingester.zsh && echo '. ~/.ingester.zsh' >> ~/.zshrc
 
 It completes after ingester, bin/ingester and any other path to it. It runs nothing but the shell itself.
 `,

@@ -6,6 +6,7 @@ import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
 import { withEnvFile } from '../next-command.ts'
 import { argument } from '#argv/argument.ts'
+import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
 import { askWhether, canAsk } from '../ask.ts'
 import { terminalType } from '../screen.ts'
@@ -42,10 +43,10 @@ export function deadLettersCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester dead-letters list --env-file .env
-  bin/ingester dead-letters show 12
-  bin/ingester dead-letters redrive --reason refused-by-database --dry-run
-  bin/ingester dead-letters discard --ids 12,13
+  ${programName} dead-letters list --env-file .env
+  ${programName} dead-letters show 12
+  ${programName} dead-letters redrive --reason refused-by-database --dry-run
+  ${programName} dead-letters discard --ids 12,13
 
 They need INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE;
 redrive also INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID, and PUBSUB_EMULATOR_HOST for an emulator.
@@ -63,9 +64,9 @@ function listCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester dead-letters list
-  bin/ingester dead-letters list --reason bad-ip,bad-port --since 24h
-  bin/ingester dead-letters list --status all --limit 1000 --json
+  ${programName} dead-letters list
+  ${programName} dead-letters list --reason bad-ip,bad-port --since 24h
+  ${programName} dead-letters list --status all --limit 1000 --json
 `,
     )
     .action(list)
@@ -75,7 +76,7 @@ function showCommand(): Command {
   return common(new Command('show'))
     .description('everything about one, and what can be done')
     .argument('<id>', 'as `list` has it', argument(whole))
-    .addHelpText('before', 'Examples:\n  bin/ingester dead-letters show 12\n')
+    .addHelpText('before', `Examples:\n  ${programName} dead-letters show 12\n`)
     .action(show)
 }
 
@@ -89,8 +90,8 @@ function redriveCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester dead-letters redrive --dry-run
-  bin/ingester dead-letters redrive --reason refused-by-database --limit 1     try one
+  ${programName} dead-letters redrive --dry-run
+  ${programName} dead-letters redrive --reason refused-by-database --limit 1     try one
 
 All subscriptions of the topic receive them. Ctrl-C finishes the batch. Exit 4: some were not published.
 `,
@@ -103,8 +104,8 @@ function discardCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester dead-letters discard --ids 12
-  bin/ingester dead-letters discard --reason not-json --yes
+  ${programName} dead-letters discard --ids 12
+  ${programName} dead-letters discard --reason not-json --yes
 `,
     )
     .action(discard)
@@ -154,7 +155,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
   const { listingView } = await import('../dead-letter-view.ts')
   console.log(listingView(listing, process.stdout.columns))
-  const next = withEnvFile('one of them: bin/ingester dead-letters show <id>', envFile)
+  const next = withEnvFile(`one of them: ${programName} dead-letters show <id>`, envFile)
   console.error(`\n${listing.letters.length} of ${listing.total}; more with --limit, ${next}`)
 }
 

@@ -3,6 +3,7 @@ import { exitCode } from '#app/exit-code.ts'
 import { argument, checkShares, whole } from '#argv/argument.ts'
 import { processEnvironment } from '#config/environment.ts'
 import { parseDuration, parsePercentage } from '#config/values.ts'
+import { programName } from '#runtime/program-name.ts'
 import { terminalType } from '../screen.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -41,9 +42,9 @@ export function demoCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester demo                                      until Ctrl-C
-  bin/ingester demo --for 20s --rate 2000 --json         checks itself: exit 0 if the table is right, else 4
-  bin/ingester demo --for 1m --replicas 3 --late 50 --logs
+  ${programName} demo                                      until Ctrl-C
+  ${programName} demo --for 20s --rate 2000 --json         checks itself: exit 0 if the table is right, else 4
+  ${programName} demo --for 1m --replicas 3 --late 50 --logs
 `,
     )
     .action(async (options: Options, command: Command) => {

@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
 import type { DoctorReport, ReportedCheck } from '#doctor/diagnose.ts'
+import { programName } from '#runtime/program-name.ts'
 
 interface Options {
   readonly envFile?: string
@@ -17,8 +18,8 @@ export function doctorCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester doctor --env-file .env
-  bin/ingester doctor --json | jq '.checks[] | select(.status == "failed")'
+  ${programName} doctor --env-file .env
+  ${programName} doctor --json | jq '.checks[] | select(.status == "failed")'
 
 ✓ holds   ! works, but look at it   ✗ does not work   – could not be looked at
 Below each ! and ✗ stands what to paste. Exit 0 without ✗, else 4; 2 where the configuration is wrong.

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { Command } from 'commander'
 import { argument, whole } from '#argv/argument.ts'
+import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 interface Options {
@@ -28,8 +29,8 @@ export function emulatorCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester emulator
-  PUBSUB_EMULATOR_HOST=127.0.0.1:8085 bin/ingester run --env-file .env     in another terminal
+  ${programName} emulator
+  PUBSUB_EMULATOR_HOST=127.0.0.1:8085 ${programName} run --env-file .env     in another terminal
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/scan-topic
 `,
     )

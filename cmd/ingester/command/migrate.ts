@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { loadDatabaseConfig } from '#config/config.ts'
+import { programName } from '#runtime/program-name.ts'
 import { askWhether, canAsk } from '../ask.ts'
 
 interface Options {
@@ -15,8 +16,8 @@ export function migrateCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester migrate up --env-file .env
-  bin/ingester migrate status --json
+  ${programName} migrate up --env-file .env
+  ${programName} migrate status --json
 
 It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE.
 `,

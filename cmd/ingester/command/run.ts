@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { pipelineNames } from '#connect/pipelines.ts'
 import { loadConfig } from '#config/config.ts'
+import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 export function runCommand(): Command {
@@ -11,8 +12,8 @@ export function runCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester run --env-file .env
-  INGESTER_HTTP_PORT=0 bin/ingester run --env-file .env.demo    one more beside a running demo
+  ${programName} run --env-file .env
+  INGESTER_HTTP_PORT=0 ${programName} run --env-file .env.demo    one more beside a running demo
 
 Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back and leave, exit 5.
 `,

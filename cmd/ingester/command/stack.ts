@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
 import type { StackStatus } from '#dev-stack/status.ts'
 import { processEnvironment } from '#config/environment.ts'
+import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
 
 interface UpOptions {
@@ -24,11 +25,11 @@ export function stackCommand(): Command {
     .addHelpText(
       'before',
       `Examples:
-  bin/ingester stack up                                  until Ctrl-C
-  bin/ingester stack up --detach --write .env.local      in the background; then:
-  bin/ingester run --env-file .env.local
-  bin/ingester stack down
-  bin/ingester stack status --write .env.local           also of a running demo
+  ${programName} stack up                                  until Ctrl-C
+  ${programName} stack up --detach --write .env.local      in the background; then:
+  ${programName} run --env-file .env.local
+  ${programName} stack down
+  ${programName} stack status --write .env.local           also of a running demo
 `,
     )
     .addCommand(
@@ -99,7 +100,7 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
   const { endedServices } = await import('#dev-stack/status.ts')
   const [found, other] = await stacksOf(processEnvironment())
   if (!found) {
-    console.error('no stack of this folder is running: start one with `bin/ingester stack up --detach`')
+    console.error(`no stack of this folder is running: start one with \`${programName} stack up --detach\``)
     process.exitCode = exitCode.checkFailed
     return
   }
@@ -109,7 +110,7 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
     const fix =
       found.who === 'demo'
         ? 'end the demo with Ctrl-C'
-        : 'end it with `bin/ingester stack down`, then start it again, or let `stack up --detach` do both'
+        : `end it with \`${programName} stack down\`, then start it again, or let \`stack up --detach\` do both`
     console.error(`${names} of ${whose(found)} ended by itself: ${fix}`)
     process.exitCode = exitCode.checkFailed
   }

@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { keyUsages } from '#connect/pipelines.ts'
 import { loadStoresConfig } from '#config/config.ts'
+import { programName } from '#runtime/program-name.ts'
 import { sentences } from '../why-sentences.ts'
 
 interface Options {
@@ -18,12 +19,12 @@ export function whyCommand(): Command {
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'read variables from a file; the environment goes before it')
     .option('--json', 'print one JSON object')
-    .showHelpAfterError(`Usage: bin/ingester why ${keyUsages.map(({ words }) => words).join(', or ')}`)
+    .showHelpAfterError(`Usage: ${programName} why ${keyUsages.map(({ words }) => words).join(', or ')}`)
     .addHelpText(
       'before',
       `Examples:
-${keyUsages.map(({ pipeline, example }) => `  bin/ingester why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
-  bin/ingester why ${keyUsages[0]?.example} --json | jq .verdict
+${keyUsages.map(({ pipeline, example }) => `  ${programName} why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
+  ${programName} why ${keyUsages[0]?.example} --json | jq .verdict
 
 It looks and changes nothing. It exits 0 whenever it has an answer, also "not stored"; the verdict is one of
 stored, being-written, cache-ahead, dead-lettered, unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB

@@ -8,6 +8,7 @@ import { failed, ok, skipped, skippedAll, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { addressOf, ingester, remark, setting, shell, shellWord } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
+import { programName } from '#runtime/program-name.ts'
 import { creationLine } from '../admin.ts'
 import type { PubsubClients } from '../client.ts'
 import { connectPubsub, grpcStatus, statusOf } from '../client.ts'
@@ -162,7 +163,7 @@ async function nextFree(host: string, taken: number): Promise<number> {
 
 function emulatorAt(host: string, port: number): Fix {
   const address = host === '127.0.0.1' || host === 'localhost' ? '' : ` --host ${shellWord(host)}`
-  return shell(`bin/ingester emulator --port ${port}${address} &`)
+  return shell(`${programName} emulator --port ${port}${address} &`)
 }
 
 function topicFinding(
