@@ -8,8 +8,9 @@ import { parts } from './parts.ts'
 import type { Resolved } from './resolve.ts'
 import { resolve } from './resolve.ts'
 import { isSecret } from './secrets.ts'
-import { looksLikeUrl, mayHoldSecret, quoted } from './shown.ts'
+import { looksLikeUrl } from './shown.ts'
 import type { Values, Variable } from './spec.ts'
+import { unknownPipeline } from './unknown-pipeline.ts'
 import { unknownVariables } from './unknown-variables.ts'
 
 /** All that can be set. */
@@ -120,12 +121,6 @@ function pipelineFaults(
   // A URL is a fault already.
   if (available === undefined || pipeline === undefined || looksLikeUrl(pipeline)) return []
   return available.includes(pipeline) ? [] : [unknownPipeline(pipeline, available)]
-}
-
-export function unknownPipeline(name: string, available: readonly string[]): Malformed {
-  const which = mayHoldSecret(name) ? 'pipeline, whose name is not repeated here' : `pipeline ${quoted(name)}`
-  const rule = `unknown ${which} (available: ${available.join(', ')})`
-  return { kind: 'malformed', variable: 'INGESTER_PIPELINE', rule }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { unknownPipeline } from '#config/config.ts'
+import { unknownPipeline } from '#config/unknown-pipeline.ts'
 import { faultText } from '#config/fault-text.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'

@@ -25,7 +25,11 @@ let installed: string
 let manifest: Manifest
 
 beforeAll(async () => {
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: projectDir })
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {
+    cwd: projectDir,
+    // npm would leave one in the folder for temporary files.
+    env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' },
+  })
   const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [{ filename: string }]
   manifest = JSON.parse(await readFile(join(projectDir, 'package.json'), 'utf8')) as Manifest
   installed = join(modules, manifest.name)
@@ -84,6 +88,26 @@ test('the demo converges', async () => {
   expect(code, talk).toBe(0)
   const [summary] = out.trim().split('\n').slice(-1)
   expect(JSON.parse(summary ?? '')).toMatchObject({ converged: true, outstanding: 0 })
+})
+
+test('--help names the command as npm has it, and answers soon: of the packages it loads commander alone', async () => {
+  const hook = join(folder, 'loaded.mjs')
+  await writeFile(
+    hook,
+    `import { registerHooks } from 'node:module'
+    const packages = new Set()
+    registerHooks({
+      load: (url, context, next) => {
+        packages.add(/.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1])
+        return next(url, context)
+      },
+    })
+    process.on('exit', () => console.error([...packages].filter(Boolean).sort().join()))`,
+  )
+  const { code, out, talk } = await outcome(['--help'], { NODE_OPTIONS: `--import=${hook}` })
+  expect([code, talk]).toEqual([0, `commander,${manifest.name}\n`])
+  expect(out).toMatch(/^ {2}npx ingester demo /m)
+  expect(out).not.toContain('bin/ingester')
 })
 
 test('what it reads by its path is there: version, migrations, completion scripts, itself for a stack in the background', async () => {

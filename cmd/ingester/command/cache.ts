@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { loadDatabaseConfig } from '#config/config.ts'
 import { programName } from '#runtime/program-name.ts'
 
 interface Options {
@@ -34,6 +33,7 @@ _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
 
 async function bump({ envFile, json }: Options): Promise<void> {
   const { bumpCache } = await import('#app/cache-bump.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const done = await bumpCache(loadDatabaseConfig(envFile))
   if (json) return console.log(JSON.stringify(done))
   console.log(`${done.pipeline}: new epoch ${done.epoch}`)

@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import type { Preview, Selection } from '#dead-letters/selection.ts'
-import { loadDatabaseConfig, loadRedriveConfig } from '#config/config.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
 import { withEnvFile } from '../next-command.ts'
@@ -150,6 +149,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   const { pipeline, reason: reasons, since: sinceMs, ids } = rest
   const wanted = status === 'all' ? undefined : status
   const filter = { pipeline, reasons, status: wanted, sinceMs, ids }
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const listing = await listDeadLetters(loadDatabaseConfig(envFile), filter, limit)
   if (json) return console.log(JSON.stringify(listing))
   if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
@@ -161,6 +161,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
 
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
   const { showDeadLetter } = await import('#dead-letters/show.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const shownLetter = await showDeadLetter(loadDatabaseConfig(envFile), id)
   const letter = { ...shownLetter, next: shownLetter.next.map((line) => withEnvFile(line, envFile)) }
   const { dataAsText, letterView } = await import('../dead-letter-view.ts')
@@ -172,6 +173,7 @@ async function show(id: number, { envFile, json }: Filters): Promise<void> {
 async function redrive(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
   const { previewRedrive, redriveDeadLetters } = await import('#dead-letters/redrive.ts')
+  const { loadRedriveConfig } = await import('#config/config.ts')
   const config = loadRedriveConfig(options.envFile)
   const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
   const { Talk } = await import('../talk.ts')
@@ -221,6 +223,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
   const { discardDeadLetters } = await import('#dead-letters/discard.ts')
   const { previewSelection } = await import('#dead-letters/selection.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const config = loadDatabaseConfig(options.envFile)
   const selection = selectionOf(options)
   const { Talk } = await import('../talk.ts')

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { loadDatabaseConfig } from '#config/config.ts'
 import { programName } from '#runtime/program-name.ts'
 import { askWhether, canAsk } from '../ask.ts'
 
@@ -42,6 +41,7 @@ function subcommand(name: string, description: string): Command {
 
 async function run(direction: 'up' | 'down', { envFile, json }: Options): Promise<void> {
   const { runMigrations } = await import('#app/migrations.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const names = await runMigrations(loadDatabaseConfig(envFile).postgres, direction, (message) =>
     console.error(`warning: ${message}`),
   )
@@ -58,6 +58,7 @@ async function down(options: Options, command: Command): Promise<void> {
 /** True where there is nothing to ask about, too. */
 async function mayRevert({ envFile }: Options, command: Command): Promise<boolean> {
   const { nextToRevert } = await import('#app/migrations.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const next = await nextToRevert(loadDatabaseConfig(envFile).postgres)
   if (!next) return true
   const { name, statements } = next
@@ -69,6 +70,7 @@ async function mayRevert({ envFile }: Options, command: Command): Promise<boolea
 
 async function status({ envFile, json }: Options): Promise<void> {
   const { listMigrations } = await import('#app/migrations.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
   const all = await listMigrations(loadDatabaseConfig(envFile).postgres)
   if (json)
     return console.log(

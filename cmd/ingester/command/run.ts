@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import { pipelineNames } from '#connect/pipelines.ts'
-import { loadConfig } from '#config/config.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
 
@@ -22,6 +21,7 @@ Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back 
       const { serve } = await import('#app/serve.ts')
       const { runBlock } = await import('../start-block.ts')
       using signals = stopSignals()
+      const { loadConfig } = await import('#config/config.ts')
       process.exitCode = await serve(loadConfig(envFile, pipelineNames), {
         stop: signals.stop,
         hurry: signals.hurry,

@@ -1,7 +1,6 @@
 import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { keyUsages } from '#connect/pipelines.ts'
-import { loadStoresConfig } from '#config/config.ts'
 import { programName } from '#runtime/program-name.ts'
 import { sentences } from '../why-sentences.ts'
 
@@ -36,6 +35,7 @@ and, unless they are the default, the other INGESTER_POSTGRES_ and INGESTER_REDI
 
 async function run(words: string[], { envFile, json }: Options): Promise<void> {
   const { why } = await import('#dead-letters/why.ts')
+  const { loadStoresConfig } = await import('#config/config.ts')
   const answer = await why(loadStoresConfig(envFile), words)
   if (json) return console.log(JSON.stringify(answer.status))
   const [verdict, ...rest] = sentences({ ...answer, envFile })
