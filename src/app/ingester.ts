@@ -7,14 +7,9 @@ import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
 import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
-import { createPool } from '#postgres/pool.ts'
-import { tellOfPooler } from '#postgres/pooler.ts'
-import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { neededTables } from '#postgres/needed-tables.ts'
-import { checkTables } from '#postgres/start-check.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { rollingBackOf } from '#postgres/transaction.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
@@ -22,9 +17,10 @@ import { startAdminServer } from '#telemetry/admin-server.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { openCache } from './cache.ts'
+import { openDatabase } from './database.ts'
+import { readinessOf } from './readiness.ts'
 import { Termination } from './termination.ts'
 import { pipelineNamed } from '#connect/pipelines.ts'
-import { postgresPlace, connectionHint } from '#connect/postgres.ts'
 import { reachClients, reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { version } from '#runtime/version.ts'
@@ -53,8 +49,6 @@ export interface Ingester extends AsyncDisposable {
 
 /** The official emulator sends about 2,000 messages a second on each stream. */
 const streams = 4
-/** A delivery that waits longer than two flush intervals and this is stuck: a frozen database, a refused row. */
-const stalledMs = 10_000
 /** After a hard stop the nacks and goodbyes have so long. */
 const abortLimitMs = 2000
 
@@ -88,14 +82,9 @@ export async function startIngester(
     refusedRecords: () => engine.refusedRecords,
   })
   const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
-  const onSilence = () => observer.connectionSilent?.()
-  const pool = createPool({ ...config.postgres, poolSize: config.engine.poolSize, onSilence }, logger)
-  starting.defer(() => pool.end())
-  const warning = await reachPostgres(startup, config, () =>
-    rollingBackOf(pool, (client) => checkTables(client, pipeline.sink, config.redis.enabled)),
+  const pool = starting.adopt(await openDatabase(startup, config, pipeline, observer, logger), (opened) =>
+    opened.end(),
   )
-  if (warning !== undefined) logger.warn({}, warning)
-  await tellOfPooler(pool, config.postgres, logger)
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
   const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
@@ -128,23 +117,8 @@ export async function startIngester(
   )
   const tables = neededTables(pipeline.sink, config.redis.enabled)
   const tableWatch = starting.use(new TableWatch({ pool, tables, logger, clock }))
-  const stalledAfterSeconds = stalledMs / 1000 + (2 * config.engine.flushIntervalMs) / 1000
-  const notReadyBecause = () => {
-    const waited = engine.oldestUnexplainedSeconds
-    const streamless = source.wantsMore && source.streamsOpen === 0
-    return [
-      ...termination.reasons,
-      // Who holds has looked at the table more recently.
-      ...(engine.pausedBecause.length > 0 ? engine.pausedBecause : tableWatch.unfit),
-      ...(waited > stalledAfterSeconds
-        ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
-        : []),
-      ...(streamless ? ['Pub/Sub: no stream is open'] : []),
-      ...(source.isSilent ? ['Pub/Sub: nothing comes on any stream, not even a heartbeat'] : []),
-    ]
-  }
-  const degradedBecause = () => [...engine.waitingBecause, ...cache.trouble()]
-  const readiness = { notReadyBecause, degradedBecause }
+  const parts = { termination, engine, tableWatch, source, cache }
+  const readiness = readinessOf(parts, config.engine.flushIntervalMs)
   const admin = starting.use(await reachAdminAddress(startup, config, metrics, readiness, logger))
 
   engine.start()
@@ -164,7 +138,7 @@ export async function startIngester(
       return engine.outstanding
     },
     get trouble() {
-      return [...notReadyBecause(), ...degradedBecause()]
+      return [...readiness.notReadyBecause(), ...readiness.degradedBecause()]
     },
     stop,
     abort: async () => {
@@ -174,15 +148,6 @@ export async function startIngester(
     },
     [Symbol.asyncDispose]: stop,
   }
-}
-
-function reachPostgres<T>(startup: Startup, { postgres }: Config, check: () => Promise<T>): Promise<T> {
-  return startup.reach(
-    postgresPlace(postgres),
-    (error) => connectionHint(postgres, error),
-    check,
-    isRefusedForGood,
-  )
 }
 
 function reachAdminAddress(

@@ -1,0 +1,41 @@
+import type { Config } from '#config/config.ts'
+import { connectionHint, postgresPlace } from '#connect/postgres.ts'
+import type { Startup } from '#connect/startup.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import type { Pipeline } from '#core/pipeline.ts'
+import { createPool } from '#postgres/pool.ts'
+import { tellOfPooler } from '#postgres/pooler.ts'
+import { isRefusedForGood } from '#postgres/sqlstate.ts'
+import { checkTables } from '#postgres/start-check.ts'
+import { rollingBackOf } from '#postgres/transaction.ts'
+
+/**
+ * Waits for PostgreSQL and checks the tables that the pipeline needs.
+ *
+ * @throws ConfigurationError, UnreachableError
+ */
+export async function openDatabase(
+  startup: Startup,
+  { postgres, redis, engine }: Config,
+  pipeline: Pipeline,
+  observer: Observer,
+  logger: Logger,
+): Promise<ReturnType<typeof createPool>> {
+  await using opening = new AsyncDisposableStack()
+  const onSilence = () => observer.connectionSilent?.()
+  const pool = opening.adopt(
+    createPool({ ...postgres, poolSize: engine.poolSize, onSilence }, logger),
+    (opened) => opened.end(),
+  )
+  const warning = await startup.reach(
+    postgresPlace(postgres),
+    (error) => connectionHint(postgres, error),
+    () => rollingBackOf(pool, (client) => checkTables(client, pipeline.sink, redis.enabled)),
+    isRefusedForGood,
+  )
+  if (warning !== undefined) logger.warn({}, warning)
+  await tellOfPooler(pool, postgres, logger)
+  opening.move()
+  return pool
+}
