@@ -161,7 +161,7 @@ describe('TLS', () => {
   async function outcome(env: Readonly<Record<string, string>>, changes: Partial<PostgresOptions>) {
     const options = { ...database.options, ...changes }
     const code = `
-      import { checkPostgres } from './checks.ts'
+      import { checkPostgres } from '#postgres/doctor/checks.ts'
       import { scans } from '#pipeline/scans.ts'
       import { printed } from './test/support/paste.ts'
       const [first] = await checkPostgres({ postgres: ${JSON.stringify(options)}, poolSize: 2, workers: 1,
