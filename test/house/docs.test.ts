@@ -123,7 +123,7 @@ test('every promise in docs/SPEC.md names tests that are there', () => {
 })
 
 test('every link of a document leads to a file, and to a heading that is there', () => {
-  const all = ['', 'docs'].flatMap((folder) =>
+  const all = ['', 'docs', 'src/emulator'].flatMap((folder) =>
     readdirSync(join(projectDir, folder)).map((file) => join(folder, file)),
   )
   for (const file of all.filter((one) => one.endsWith('.md'))) {
