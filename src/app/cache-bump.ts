@@ -1,8 +1,8 @@
 import type { Config } from '#config/config.ts'
-import { bumpEpoch } from '#postgres/epoch.ts'
-import { epochValidMs } from '#postgres/epoch-watch.ts'
 import { pipelineNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
+import { bumpEpoch } from '#postgres/epoch.ts'
+import { epochValidMs } from '#postgres/epoch-watch.ts'
 
 /** What `cache bump` did. */
 export interface CacheBump {

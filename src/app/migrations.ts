@@ -1,10 +1,10 @@
 import type { Config } from '#config/config.ts'
+import { withConnectionErrors } from '#connect/postgres.ts'
 import type { LastMigration } from '#postgres/last-migration.ts'
 import { lastMigration } from '#postgres/last-migration.ts'
 import type { MigrationStatus } from '#postgres/migrations.ts'
 import { migrate, migrationStatus } from '#postgres/migrations.ts'
 import { migrationsDir } from '#runtime/project.ts'
-import { withConnectionErrors } from '#connect/postgres.ts'
 
 type Postgres = Config['postgres']
 

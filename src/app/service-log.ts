@@ -1,10 +1,10 @@
 import type { Config } from '#config/config.ts'
 import { logOutputOf } from '#config/log-output.ts'
 import type { Logger } from '#core/logger.ts'
+import { version } from '#runtime/version.ts'
 import { LogDestination, flushed } from '#telemetry/log-destination.ts'
 import { createLogger, fatalLine } from '#telemetry/logger.ts'
 import type { Exit } from './exit-code.ts'
-import { version } from '#runtime/version.ts'
 
 const service = { name: 'ingester', version }
 

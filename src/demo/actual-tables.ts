@@ -1,9 +1,9 @@
 import type { Config } from '#config/config.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
 import type { Row } from '#core/pipeline.ts'
+import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import type { Scan } from './scan.ts'
 import type { Evidence } from './verdict.ts'
-import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
-import { pipelineNamed } from '#connect/pipelines.ts'
 
 /** What the demo's tables hold; undefined for whoever does not wait, perhaps because the database does not answer. */
 export async function readActualTables(config: Config, hurry: AbortSignal): Promise<Evidence['found']> {

@@ -1,11 +1,11 @@
-import type { Config } from '#config/config.ts'
-import type { Verdict } from '#core/cache.ts'
-import type { Logger } from '#core/logger.ts'
-import { Tally } from './tally.ts'
-import { onFreePort } from '#stack/ports.ts'
 import type { Ingester } from '#app/ingester.ts'
 import { startIngester } from '#app/ingester.ts'
 import { shutDown } from '#app/shutdown.ts'
+import type { Config } from '#config/config.ts'
+import type { Verdict } from '#core/cache.ts'
+import type { Logger } from '#core/logger.ts'
+import { onFreePort } from '#stack/ports.ts'
+import { Tally } from './tally.ts'
 
 export interface FleetOptions {
   readonly replicas: number

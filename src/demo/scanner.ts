@@ -1,9 +1,9 @@
 import { UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
-import { sleep, systemClock } from '#runtime/clock.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { ensureTopic } from '#pubsub/admin.ts'
 import { publish } from '#pubsub/publisher.ts'
+import { sleep, systemClock } from '#runtime/clock.ts'
 import type { GeneratedMessage, Mixture } from './scan-generator.ts'
 import { ScanGenerator } from './scan-generator.ts'
 

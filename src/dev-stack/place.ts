@@ -2,9 +2,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError } from '#core/command-error.ts'
+import { projectDir } from '#runtime/project.ts'
 import type { ControlPlace } from '#stack/control-place.ts'
 import { controlPlace, PlaceError } from '#stack/control-place.ts'
-import { projectDir } from '#runtime/project.ts'
 
 /** Where the control socket of this folder's stack or demo is. */
 export function placeFor(who: 'stack' | 'demo', environment: Environment): Promise<ControlPlace> {

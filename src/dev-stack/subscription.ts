@@ -1,8 +1,8 @@
 import type { Config } from '#config/config.ts'
-import type { Stack } from '#stack/stack.ts'
+import { pipelineNamed } from '#connect/pipelines.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'
 import { connectPubsub } from '#pubsub/client.ts'
-import { pipelineNamed } from '#connect/pipelines.ts'
+import type { Stack } from '#stack/stack.ts'
 
 /**
  * Creates topic and subscription on the emulator of a stack that has just started: what is published before the first

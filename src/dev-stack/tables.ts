@@ -1,8 +1,8 @@
 import type { Config } from '#config/config.ts'
 import { migrate } from '#postgres/migrations.ts'
 import { grantByDefault } from '#postgres/default-grants.ts'
-import type { Stack } from '#stack/stack.ts'
 import { migrationsDir } from '#runtime/project.ts'
+import type { Stack } from '#stack/stack.ts'
 
 /**
  * Creates the tables of a stack that has just started, as their owner, and lets the ingester's role write to them, and to
