@@ -73,9 +73,9 @@ model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS="-
 simulate: $(STAMP) ## random schedules in virtual time (RUNS=10000 SEED=1; ARGS="--json", "--write" for docs/RELIABILITY.md)
 	@RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) test/simulation/main.ts $(ARGS)
 
-.PHONY: planted-bugs
-planted-bugs: $(STAMP) redis pgbouncer-if-possible ## plant known bugs in a copy; the random suites must catch each (SEED=1; ARGS="--only epoch --json", "--write")
-	@SEED='$(SEED)' exec $(NODE) test/planted-bugs/main.ts $(ARGS)
+.PHONY: mutate
+mutate: $(STAMP) redis pgbouncer-if-possible ## mutation tests: known bugs in a copy, each of which the random suites must catch (SEED=1; ARGS="--only epoch --json", "--write")
+	@SEED='$(SEED)' exec $(NODE) test/mutation/main.ts $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) redis ## measure, beside what one would do otherwise, in a good hour (BENCH=new-keys,latency RUNS=1; ARGS=--help)

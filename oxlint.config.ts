@@ -3,7 +3,7 @@
 // Imports go down only; rooms of one floor do not know each other; an npm package belongs to one room. Between
 // rooms one writes `#room/file.ts`, inside a room `./file.ts` (`../file.ts` from a room's sub-folder). Whatever a
 // row of the table does not name is refused, so a new package needs a row before it needs an import. Tests and
-// benchmarks may import anything, and nothing imports them. test/house/rules.test.ts proves that each rule bites.
+// benchmarks may import anything, and nothing imports them. test/repository/rules.test.ts proves that each rule bites.
 import { defineConfig } from 'oxlint'
 import type { OxlintOverride } from 'oxlint'
 

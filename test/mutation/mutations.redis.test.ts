@@ -1,4 +1,4 @@
-// Each mutation still fits the sources as they are, and what it makes of them is a program: else `make planted-bugs`
+// Each mutation still fits the sources as they are, and what it makes of them is a program: else `make mutate`
 // would catch nothing but a syntax error.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

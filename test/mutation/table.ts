@@ -9,7 +9,7 @@ export interface Circumstances {
   readonly load: number
 }
 
-const head = ['planted bug', 'what it would do', 'caught by', 'took', 'seconds'] as const
+const head = ['mutation', 'what it would do', 'caught by', 'took', 'seconds'] as const
 
 function rowOf({ mutation: { name, wouldDo }, caughtBy, took, seconds }: HuntResult): string[] {
   const by = caughtBy ?? 'NOT CAUGHT'

@@ -3,7 +3,7 @@ import { engineMutations } from './engine-mutations.ts'
 import type { Mutation } from './mutation.ts'
 import { cacheMutations, tableMutations } from './store-mutations.ts'
 
-/** All planted bugs, each to be caught by a suite that draws its own cases. */
+/** All mutations, each to be caught by a suite that draws its own cases. */
 export const mutations: readonly Mutation[] = [
   ...engineMutations,
   ...tableMutations,

@@ -1,4 +1,4 @@
-// `make planted-bugs`: plants each mutation in a copy of the project, and lets the suites that draw their own cases
+// `make mutate`: plants each mutation in a copy of the project, and lets the suites that draw their own cases
 // look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --seconds is what
 // each suite has for each of them; --json prints one object; --write puts the table, whatever it says, into
 // docs/RELIABILITY.md. Exit 4: one was not caught.
@@ -53,10 +53,7 @@ function report(): void {
     console.log(JSON.stringify({ ...circumstances, mutations: caught }))
   } else console.log(plainOf(results, circumstances))
   if (!wanted.write) return
-  writeFileSync(
-    docs,
-    withTable(readFileSync(docs, 'utf8'), 'planted-bugs', markdownOf(results, circumstances)),
-  )
+  writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), 'mutations', markdownOf(results, circumstances)))
 }
 
 function wish() {
@@ -93,7 +90,7 @@ function wish() {
 
 function showProgress({ name }: Mutation, suite: string): void {
   const missed = results.filter(({ caughtBy }) => caughtBy === undefined).length
-  const soFar = `${results.length} of ${chosen.length} planted bugs, ${missed} not caught`
+  const soFar = `${results.length} of ${chosen.length} mutations, ${missed} not caught`
   const soLong = Math.round((performance.now() - began) / 1000)
   talk.progress(() => `${soFar}, ${soLong} s · now: ${name}, by ${suite}`)
 }

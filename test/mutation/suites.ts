@@ -73,7 +73,7 @@ export function look(name: SuiteName, dir: string, seed: number, budget: Budget)
 }
 
 async function lookBySchedules(dir: string, from: number, budget: Budget): Promise<Finding> {
-  const args = ['test/planted-bugs/until-failure.ts', String(from), String(budget.schedules)]
+  const args = ['test/mutation/until-failure.ts', String(from), String(budget.schedules)]
   const child = start(args, dir, Math.max(budget.seconds * 1000, shortestLookMs))
   let last: Verdict = { schedules: 0 }
   for await (const line of createInterface({ input: child.stdout })) last = JSON.parse(line) as Verdict
