@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts'
+import { addressOf } from '#core/address.ts'
 import type { Cache } from '#core/cache.ts'
 import { noCache } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
@@ -57,7 +58,7 @@ export async function openCache(
 }
 
 function describe({ host, port, db, tls, claims }: Config['redis']): string {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const address = addressOf(host, port)
   const what = claims ? 'watermarks and claims' : 'watermarks, no claims'
   return `${tls ? 'rediss' : 'redis'}://${address}/${db}, ${what}`
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '#config/config.ts'
+import { addressOf } from '#core/address.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
@@ -158,7 +159,7 @@ function reachAdminAddress(
   logger: Logger,
 ): Promise<AdminServer> {
   return startup.reach(
-    `the admin server's address ${http.host}:${http.port}`,
+    `the admin server's address ${addressOf(http.host, http.port)}`,
     'choose another with INGESTER_HTTP_HOST and INGESTER_HTTP_PORT (0: any free port)',
     () => startAdminServer({ ...http, ...readiness, metrics, logger }),
     () => true,

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net'
 import { present } from './environment.ts'
 import { ConfigFault } from './config-fault.ts'
+import { writeAddress } from './validators.ts'
 
 /** A variable of the spec, by what a URL says instead of it. */
 export type UrlParts = Readonly<Record<string, string>>
@@ -49,7 +49,7 @@ export function redisParts(text: string, name: string): UrlParts {
   const host = hostOf(url, name)
   return present(
     Object.entries({
-      INGESTER_REDIS_ADDR: `${isIPv6(host) ? `[${host}]` : host}:${url.port || 6379}`,
+      INGESTER_REDIS_ADDR: writeAddress({ host, port: Number(url.port || 6379) }),
       INGESTER_REDIS_PASSWORD: decoded(url.password, name, 'password'),
       INGESTER_REDIS_DB: databaseOf(url, name),
       INGESTER_REDIS_TLS: String(url.protocol === 'rediss:'),

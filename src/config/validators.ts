@@ -81,7 +81,7 @@ function parseAddress(input: string): Address | undefined {
   return host !== undefined && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined
 }
 
-function writeAddress({ host, port }: Address): string {
+export function writeAddress({ host, port }: Address): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }
 

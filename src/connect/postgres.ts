@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
+import { addressOf } from '#core/address.ts'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
-import { addressOf } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { certificateAdvice } from '#core/tls-trouble.ts'
 import { refusedParameter, refusedParameterFix } from '#postgres/pooler-refusal.ts'

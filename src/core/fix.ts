@@ -34,8 +34,3 @@ export const inFile = (file: string, ...lines: readonly string[]): Fix => ({ kin
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
-
-/** `host:port`; an IPv6 address in brackets. */
-export function addressOf(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}

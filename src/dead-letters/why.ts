@@ -1,6 +1,7 @@
 import type { Config } from '#config/config.ts'
 import { keyNamed, pipelineNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
+import { addressOf } from '#core/address.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'
 import { readDeadLetters } from '#postgres/dead-letters.ts'
@@ -59,6 +60,6 @@ async function lookInCache(
   try {
     return await lookAt(redis, pipeline, epoch, key)
   } catch (error) {
-    return { why: `Redis at ${redis.host}:${redis.port}: ${messageOf(error)}` }
+    return { why: `Redis at ${addressOf(redis.host, redis.port)}: ${messageOf(error)}` }
   }
 }

@@ -1,8 +1,9 @@
 import { createServer } from 'node:net'
 import type { Config } from '#config/config.ts'
+import { addressOf } from '#core/address.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
-import { addressOf, setting } from '#core/fix.ts'
+import { setting } from '#core/fix.ts'
 
 /** An ingester that is running already has it, and that is no fault. */
 export async function adminFinding({ host, port }: Config['http']): Promise<Finding> {

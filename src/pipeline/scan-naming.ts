@@ -1,3 +1,4 @@
+import { bracketed } from '#core/address.ts'
 import type { NamedKey, Naming, Row } from '#core/pipeline.ts'
 import { canonicalIp } from './ip.ts'
 import { parseJsonMessage } from './json-message.ts'
@@ -15,7 +16,7 @@ export const scanNaming: Naming = {
       return named(ipOf(message), portOf(message), serviceOf(message))
     }),
   mentions,
-  subject: ({ values: [ip, port, service] }) => `${service} on ${address(String(ip))}:${port}`,
+  subject: ({ values: [ip, port, service] }) => `${service} on ${bracketed(String(ip))}:${port}`,
   recordOf,
   versionTime: { word: 'seen', msOf: (version) => Number(version) * 1000 },
   content: 'response',
@@ -23,10 +24,6 @@ export const scanNaming: Naming = {
 
 function named(ip: string, port: number, service: string): NamedKey {
   return { key: keyText(ip, port, service), values: [ip, port, service] }
-}
-
-function address(ip: string): string {
-  return ip.includes(':') ? `[${ip}]` : ip
 }
 
 /** Somebody may have put other times there than whole seconds, or one without end. */

@@ -1,5 +1,5 @@
 import { PubSub, v1 } from '@google-cloud/pubsub'
-import { splitAddress } from '#core/address.ts'
+import { bracketed, splitAddress } from '#core/address.ts'
 import { UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
 import { findCredentials, setEnvironment } from './credentials.ts'
@@ -48,7 +48,7 @@ const withoutProxy = { 'grpc.enable_http_proxy': 0 }
 /** The library itself splits an address at its first colon, which is wrong for IPv6. */
 function endpointOf(emulatorHost: string) {
   const { host, port } = splitAddress(emulatorHost)
-  return { servicePath: host.includes(':') ? `[${host}]` : host, port }
+  return { servicePath: bracketed(host), port }
 }
 
 /**

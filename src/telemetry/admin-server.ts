@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { addressOf } from '#core/address.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import { ConnectionLimits } from './connection-limits.ts'
@@ -74,7 +75,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   await listening.promise
   const { port: actual } = server.address() as AddressInfo
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
+    url: `http://${addressOf(host, actual)}`,
     [Symbol.asyncDispose]: async () => {
       limits.closeAll()
       await new Promise((resolve) => server.close(resolve))
