@@ -4,8 +4,8 @@ import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { setting, shell, sql } from '#core/fix.ts'
 import { encodingFault, encodingWarning, isEncodingFit } from '../encoding.ts'
-import type { ServerFacts, SettingFacts } from './server-facts.ts'
 import type { NeededTable } from '../needed-tables.ts'
+import type { ServerFacts, SettingFacts } from './server-facts.ts'
 
 const superuser = 'a superuser'
 

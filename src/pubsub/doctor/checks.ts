@@ -12,10 +12,10 @@ import { programName } from '#runtime/program-name.ts'
 import { creationLine } from '../admin.ts'
 import type { PubsubClients } from '../client.ts'
 import { connectPubsub, grpcStatus, statusOf } from '../client.ts'
-import type { SubscriptionPlace } from './subscription-findings.ts'
-import { retentionMs, subscriptionFindings, subscriptionNames } from './subscription-findings.ts'
 import type { Subscription } from '../subscription-topic.ts'
 import { deletedTopic } from '../subscription-topic.ts'
+import type { SubscriptionPlace } from './subscription-findings.ts'
+import { retentionMs, subscriptionFindings, subscriptionNames } from './subscription-findings.ts'
 
 const reachable = 'pubsub'
 const others = ['topic', 'subscription', ...subscriptionNames]
