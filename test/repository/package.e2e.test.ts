@@ -60,7 +60,7 @@ async function outcome(args: readonly string[], env?: Readonly<Record<string, st
   return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
 }
 
-test('it holds what users need: JavaScript with types and source maps, migrations, README and licence', async () => {
+test('it holds what users need: JavaScript with types and source maps, migrations, README and license', async () => {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true })
   const files = entries
     .filter((entry) => entry.isFile())

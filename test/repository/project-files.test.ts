@@ -1,4 +1,4 @@
-// What a public repository has, and that its parts say the same: package.json, changelog, workflows, licence.
+// What a public repository has, and that its parts say the same: package.json, changelog, workflows, license.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -28,7 +28,7 @@ const workflow = (name: string) => parse(read(`.github/workflows/${name}.yml`)) 
 const linesOf = ({ steps = [] }: Job) => steps.flatMap(({ run }) => run?.trim().split('\n') ?? [])
 
 describe('package.json', () => {
-  test('names the licence that the repository has', () => {
+  test('names the license that the repository has', () => {
     expect(project.license).toBe('Apache-2.0')
     expect(read('LICENSE')).toMatch(/^\s+Apache License\s+Version 2\.0, January 2004\n/)
   })
