@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type pg from 'pg'
-import { Broker } from '../support/memory-broker.ts'
+import { Broker } from '../simulated/ports/broker.ts'
 import type { TestDatabase } from '../support/postgres.ts'
 import { freshDatabase, startTestServer, until } from '../support/postgres.ts'
 import { TableReplica } from '../support/table-replica.ts'

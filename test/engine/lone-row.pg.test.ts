@@ -1,7 +1,7 @@
 // A lone refused row on a real table: dead-lettered for what its own values break, and for nothing else.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { Broker } from '../support/memory-broker.ts'
+import { Broker } from '../simulated/ports/broker.ts'
 import type { TestDatabase } from '../support/postgres.ts'
 import { freshDatabase, startTestServer, until } from '../support/postgres.ts'
 import { fasterClock, TableReplica } from '../support/table-replica.ts'

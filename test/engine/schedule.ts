@@ -4,8 +4,8 @@ import { compareRecords } from '#core/keyed-record.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import type { Random } from '#demo/random.ts'
 import { sleep } from '#runtime/clock.ts'
-import type { Fault } from '../support/simulated-table.ts'
-import { SimulatedTable } from '../support/simulated-table.ts'
+import type { Fault } from '../simulated/ports/table.ts'
+import { SimulatedTable } from '../simulated/ports/table.ts'
 import type { World } from '../support/world.ts'
 
 /** One thing that happens to a world. */

@@ -48,7 +48,7 @@ export const tableMutations: readonly Mutation[] = [
     wouldDo: 'the same, where no real table would notice',
     edits: [
       {
-        file: 'test/simulation/simulated-postgres.ts',
+        file: 'test/simulated/servers/postgres.ts',
         before: '      return !standing || guardLets(row, standing)\n',
         after: '      return true\n',
       },

@@ -39,7 +39,7 @@ const testFiles = {
   'faulty network, real PostgreSQL': { file: 'test/properties/faulty-network.pg.test.ts' },
   'refused and locked, real PostgreSQL': { file: 'test/properties/refused-and-locked.pg.test.ts' },
   'protocol, real Redis': {
-    file: 'test/simulation/simulated-redis.redis.test.ts',
+    file: 'test/simulated/servers/redis.redis.test.ts',
     only: 'any calls have the same answers',
   },
   'cache, real Redis': {

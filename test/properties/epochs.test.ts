@@ -8,7 +8,7 @@ import type { Begun, CacheRecord, Verdict } from '#core/cache.ts'
 import { noLogger } from '#core/logger.ts'
 import { RedisCache } from '#redis/cache.ts'
 import type { ScriptRunner } from '#redis/script-runner.ts'
-import { SimulatedRedis } from '../simulation/simulated-redis.ts'
+import { SimulatedRedis } from '../simulated/servers/redis.ts'
 import { alwaysAsync } from '../support/seed.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { afterAll, test } from 'vitest'
 import fc from 'fast-check'
-import { Broker } from '../support/memory-broker.ts'
+import { Broker } from '../simulated/ports/broker.ts'
 import { freshDatabase, startTestServer, until } from '../support/postgres.ts'
 import { alwaysAsync } from '../support/seed.ts'
 import { fasterClock, TableReplica } from '../support/table-replica.ts'

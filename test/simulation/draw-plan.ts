@@ -1,11 +1,11 @@
 import { Random } from '#demo/random.ts'
-import { points } from './host.ts'
+import { points } from '../simulated/servers/host.ts'
 import type { Plan, PlannedEvent } from './plan.ts'
-import { refusals } from './redis-endpoint.ts'
-import type { Disorder } from './simulated-postgres.ts'
+import { refusals } from '../simulated/servers/redis-endpoint.ts'
+import type { Disorder } from '../simulated/servers/postgres.ts'
 import type { PlannedMessage } from './workload.ts'
 import { refused, workloads } from './workload.ts'
-import type { Weather } from './wire.ts'
+import type { Weather } from '../simulated/servers/wire.ts'
 
 /** Where doubles no longer tell numbers apart, and where digits are added. */
 const scale: Record<Plan['workload'], readonly string[]> = {

@@ -1,8 +1,8 @@
-import type { Point } from './host.ts'
-import type { Refusal } from './redis-endpoint.ts'
-import type { Disorder } from './simulated-postgres.ts'
+import type { Point } from '../simulated/servers/host.ts'
+import type { Refusal } from '../simulated/servers/redis-endpoint.ts'
+import type { Disorder } from '../simulated/servers/postgres.ts'
 import type { PlannedMessage, workloads } from './workload.ts'
-import type { Weather } from './wire.ts'
+import type { Weather } from '../simulated/servers/wire.ts'
 
 /** Something that happens at a time, ms from the start. */
 export type PlannedEvent = { readonly atMs: number } & (

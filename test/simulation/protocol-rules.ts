@@ -1,4 +1,4 @@
-import { isClaim, isMark, tokenOf, versionOf } from './simulated-redis.ts'
+import { isClaim, isMark, tokenOf, versionOf } from '../simulated/servers/redis.ts'
 
 /**
  * What one call of the cache's script may do to what stood there, whoever wrote the script: a watermark is made and

@@ -1,5 +1,5 @@
 import type { Plan, PlannedEvent } from './plan.ts'
-import { calm } from './wire.ts'
+import { calm } from '../simulated/servers/wire.ts'
 
 /**
  * Cuts a plan down as long as it fails: fewer events, in halves, quarters and one by one; fewer replicas; calmer

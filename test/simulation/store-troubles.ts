@@ -1,7 +1,7 @@
 import type { Clock } from '#runtime/clock.ts'
 import type { StoreEvent } from './plan.ts'
-import type { PostgresEndpoint } from './postgres-endpoint.ts'
-import type { RedisEndpoint } from './redis-endpoint.ts'
+import type { PostgresEndpoint } from '../simulated/servers/postgres-endpoint.ts'
+import type { RedisEndpoint } from '../simulated/servers/redis-endpoint.ts'
 
 const copyEveryMs = 500
 

@@ -1,9 +1,9 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { Source } from '#core/source.ts'
 import { loadBreaches } from '../oracle/bounds.ts'
-import type { Watched } from './host.ts'
+import type { Watched } from '../simulated/servers/host.ts'
 import type { Plan } from './plan.ts'
-import type { Story } from './story.ts'
+import type { Story } from '../simulated/servers/story.ts'
 
 /** The real source, watched: who holds what, and who gives what back. */
 export class TappedSource implements Source {

@@ -1,9 +1,9 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { LockWait, Writer } from '#core/writer.ts'
 import { statementBreaches, statementCountBreaches } from '../oracle/bounds.ts'
-import type { Watched } from './host.ts'
+import type { Watched } from '../simulated/servers/host.ts'
 import type { Plan } from './plan.ts'
-import type { Story } from './story.ts'
+import type { Story } from '../simulated/servers/story.ts'
 import { workloads } from './workload.ts'
 
 /** The real writer, watched: how much it is asked at a time. */

@@ -1,8 +1,8 @@
 import type { Clock } from '#runtime/clock.ts'
 import type { Judge } from './judge.ts'
 import { protocolBreaches } from './protocol-rules.ts'
-import { SimulatedRedis } from './simulated-redis.ts'
-import type { Story } from './story.ts'
+import { SimulatedRedis } from '../simulated/servers/redis.ts'
+import type { Story } from '../simulated/servers/story.ts'
 
 /** The server, and beside it who knows what no call may do. */
 export class WatchedRedis extends SimulatedRedis {

@@ -2,10 +2,10 @@ import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
-import { HotLoopGuard } from './hot-loop.ts'
-import type { Journal } from './journal.ts'
-import { textOf } from './simulated-source.ts'
-import type { VirtualClock } from './virtual-clock.ts'
+import { HotLoopGuard } from '../../support/hot-loop.ts'
+import type { Journal } from '../../support/journal.ts'
+import { textOf } from './source.ts'
+import type { VirtualClock } from '../../support/virtual-clock.ts'
 
 /** Keeps dead letters in memory; fails as told. */
 export class SimulatedDeadLetters implements DeadLetterStore {

@@ -1,6 +1,6 @@
 import type { Connected } from './endpoint.ts'
 import { Endpoint } from './endpoint.ts'
-import type { SimulatedPostgres } from './simulated-postgres.ts'
+import type { SimulatedPostgres } from './postgres.ts'
 import type { Story } from './story.ts'
 import type { Wire } from './wire.ts'
 

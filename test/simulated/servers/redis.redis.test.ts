@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { afterAll, test } from 'vitest'
 import fc from 'fast-check'
 import { RedisConnection } from '#redis/connection.ts'
-import { adminOf, startTestRedis } from '../support/redis-cache.ts'
-import { alwaysAsync } from '../support/seed.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
-import { SimulatedRedis } from './simulated-redis.ts'
+import { adminOf, startTestRedis } from '../../support/redis-cache.ts'
+import { alwaysAsync } from '../../support/seed.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+import { SimulatedRedis } from './redis.ts'
 
 const server = await startTestRedis()
 const admin = adminOf(server)

@@ -1,5 +1,5 @@
 import type { Clock } from '#runtime/clock.ts'
-import type { PromiseName } from '../oracle/promises.ts'
+import type { PromiseName } from '../../oracle/promises.ts'
 
 /** What a schedule is held to beside the oracle's promises. */
 type Rule =

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Host } from './host.ts'
 import type { PostgresEndpoint } from './postgres-endpoint.ts'
-import { SimulatedPostgresClient } from './simulated-postgres-client.ts'
+import { SimulatedPostgresClient } from './postgres-client.ts'
 
 const connectTimeoutMs = 5000
 

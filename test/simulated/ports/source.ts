@@ -1,7 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { Source } from '#core/source.ts'
-import type { Journal } from './journal.ts'
-import type { VirtualClock } from './virtual-clock.ts'
+import type { Journal } from '../../support/journal.ts'
+import type { VirtualClock } from '../../support/virtual-clock.ts'
 
 interface Message {
   readonly id: string

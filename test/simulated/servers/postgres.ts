@@ -1,8 +1,8 @@
 import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
-import type { RowVersion } from '../oracle/facts.ts'
+import type { RowVersion } from '../../oracle/facts.ts'
 import { elementsOf } from './array-literal.ts'
-import { keyOf, refused } from './workload.ts'
+import { keyOf, refused } from '../../simulation/workload.ts'
 
 /** A statement as it comes over the wire. */
 export interface Statement {

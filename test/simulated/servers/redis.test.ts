@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { noLogger } from '#core/logger.ts'
 import { RedisCache } from '#redis/cache.ts'
 import type { ScriptRunner } from '#redis/script-runner.ts'
-import { cacheConformance } from '../conformance/cache.ts'
-import type { OpenCache } from '../conformance/cache.ts'
-import { CacheTally } from '../support/redis-cache.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
-import { SimulatedRedis } from './simulated-redis.ts'
+import { cacheConformance } from '../../conformance/cache.ts'
+import type { OpenCache } from '../../conformance/cache.ts'
+import { CacheTally } from '../../support/redis-cache.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+import { SimulatedRedis } from './redis.ts'
 
 async function open(claims: boolean): Promise<OpenCache> {
   const clock = new VirtualClock()

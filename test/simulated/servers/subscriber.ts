@@ -3,10 +3,10 @@ import type { Delivery } from '#emulator/broker/backlog.ts'
 import type { Consumer } from '#emulator/broker/dispatcher.ts'
 import type { Message } from '#emulator/broker/message.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
-import { pullResponse } from '../support/pull-response.ts'
+import { pullResponse } from '../../support/pull-response.ts'
 import type { Host } from './host.ts'
 import { never } from './host.ts'
-import type { SimulatedBroker } from './simulated-broker.ts'
+import type { SimulatedBroker } from './broker.ts'
 
 const unavailable = 14
 const deadlineExceeded = 4

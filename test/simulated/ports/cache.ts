@@ -1,6 +1,6 @@
 import type { Begun, Cache, CacheRecord, Verdict } from '#core/cache.ts'
-import type { Journal } from './journal.ts'
-import { namesOf } from './journal.ts'
+import type { Journal } from '../../support/journal.ts'
+import { namesOf } from '../../support/journal.ts'
 
 interface Call {
   readonly step: 'begin' | 'confirm' | 'release'

@@ -1,7 +1,7 @@
 import type { BypassCause } from '#core/cache.ts'
 import type { Connected } from './endpoint.ts'
 import { Endpoint } from './endpoint.ts'
-import type { SimulatedRedis } from './simulated-redis.ts'
+import type { SimulatedRedis } from './redis.ts'
 import type { Story } from './story.ts'
 import type { Wire } from './wire.ts'
 

@@ -4,10 +4,10 @@ import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait, Writer } from '#core/writer.ts'
 import { sleep } from '#runtime/clock.ts'
-import { HotLoopGuard } from './hot-loop.ts'
-import type { Journal } from './journal.ts'
-import { nameOf, namesOf } from './journal.ts'
-import type { VirtualClock } from './virtual-clock.ts'
+import { HotLoopGuard } from '../../support/hot-loop.ts'
+import type { Journal } from '../../support/journal.ts'
+import { nameOf, namesOf } from '../../support/journal.ts'
+import type { VirtualClock } from '../../support/virtual-clock.ts'
 
 export interface Fault {
   readonly class: FailureClass

@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import type { Host } from './host.ts'
 import { never } from './host.ts'
 import type { PostgresEndpoint } from './postgres-endpoint.ts'
-import type { Result, Statement } from './simulated-postgres.ts'
-import { databaseError } from './simulated-postgres.ts'
+import type { Result, Statement } from './postgres.ts'
+import { databaseError } from './postgres.ts'
 
 /** As the ingester's own: the server's limit, and what the client waits beyond it. */
 const queryTimeoutMs = 12_000
