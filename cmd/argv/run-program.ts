@@ -20,14 +20,14 @@ export async function runProgram(
   try {
     await program.hook('preAction', (_, running) => void (command = running)).parseAsync()
   } catch (error) {
-    process.exitCode = await report(error, (exit) => telling(exit, command))
+    process.exitCode = await report(error, command, telling)
   }
 }
 
-async function report(error: unknown, telling: (exit: Exit) => string | Promise<string>): Promise<number> {
+async function report(error: unknown, command: Command | undefined, telling: Telling): Promise<number> {
   // Commander has told the user already; its own code for wrong usage is 1.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
-  const exit = endingOf(error)
-  console.error(await telling(exit))
+  const exit = endingOf(error, command?.opts()['envFile'])
+  console.error(await telling(exit, command))
   return exit.code
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'vitest'
+import { advice } from '#core/advice.ts'
 import type { ShownDeadLetter } from '#dead-letters/show.ts'
 import { letterView, listingView, previewView } from './dead-letter-view.ts'
 
@@ -27,7 +28,7 @@ function letter(change: Partial<ShownDeadLetter> = {}): ShownDeadLetter {
     escaped: false,
     redriveCount: 0,
     attributes: {},
-    next: ['do this'],
+    next: [advice`do this`],
     ...change,
     data,
   }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Listing } from '#dead-letters/list.ts'
 import type { Preview } from '#dead-letters/selection.ts'
 import type { ShownDeadLetter } from '#dead-letters/show.ts'
+import { adviceText } from '#connect/explain.ts'
 import { plain } from '#core/plain.ts'
 import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'
@@ -44,8 +45,12 @@ export function previewView(letters: Preview['letters'], columns: number | undef
   return table(head, rows, columns, [0, 3, 4])
 }
 
-/** Everything of one letter. */
-export function letterView(letter: ShownDeadLetter): string {
+/**
+ * Everything of one letter.
+ *
+ * @param envFile that which commands in it are to read
+ */
+export function letterView(letter: ShownDeadLetter, envFile?: string): string {
   const { kind, lines } = dataView(letter)
   const attributes = Object.entries(letter.attributes).map(([name, value]): [string, string] => [
     `  ${plain(name, 'one line')}`,
@@ -74,7 +79,7 @@ export function letterView(letter: ShownDeadLetter): string {
     ...lines,
     '',
     bold('what next'),
-    ...letter.next,
+    ...letter.next.map((line) => adviceText(line, envFile)),
   ].join('\n')
 }
 

@@ -1,7 +1,6 @@
 import { exitCode } from '#app/exit-code.ts'
-import { withEnvFile } from './next-command.ts'
 import { runProgram } from '#argv/run-program.ts'
-import { programName } from '#runtime/program-name.ts'
+import { commandLine } from '#connect/explain.ts'
 import { ingesterProgram } from './program.ts'
 
 /** What a platform runs rather than a person: its errors belong to its log. */
@@ -12,9 +11,9 @@ program.hook('preAction', (_, command) => void (isService = command.name() === '
 await runProgram(program, async (exit, command) => {
   const { code, stack } = exit
   const isStart = isService && (code === exitCode.usage || code === exitCode.unreachable)
-  const next = isStart ? `\nwhat is wrong, and what fixes it: ${programName} doctor` : ''
   const envFile: string | undefined = command?.opts()['envFile']
-  const message = withEnvFile(exit.message + next, envFile)
+  const next = isStart ? `\nwhat is wrong, and what fixes it: ${commandLine('doctor', envFile)}` : ''
+  const message = exit.message + next
   const isOfService = isService || command?.parent?.name() === 'migrate'
   if (isOfService) {
     const { fatalLogLine } = await import('#app/service-log.ts')

@@ -109,7 +109,7 @@ test('commands in sentences read the env file that was read', () => {
   const given = { status: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
   const told = sentences({ ...given, subject: 's', naming, nowMs, envFile: '.env.local' }).join('\n')
   assert.equal(told.split('`bin/ingester cache bump --env-file .env.local`').length, 3)
-  assert.match(told, /bin\/ingester dead-letters show --env-file \.env\.local 12$/m)
+  assert.match(told, /bin\/ingester dead-letters show 12 --env-file \.env\.local$/m)
 })
 
 test('a claim, with its end; or that nobody knows whether there is one', () => {

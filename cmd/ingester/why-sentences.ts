@@ -1,4 +1,4 @@
-import { withEnvFile } from './next-command.ts'
+import { commandLine } from '#connect/explain.ts'
 import type {
   Answer,
   ClaimFound,
@@ -7,7 +7,6 @@ import type {
   WatermarkFound,
 } from '#dead-letters/record-status.ts'
 import { plain } from '#core/plain.ts'
-import { programName } from '#runtime/program-name.ts'
 import { age, quoted, utc } from './wording.ts'
 
 /** An answer, and the env file that commands in its sentences are to read. */
@@ -26,7 +25,7 @@ export function sentences(answer: Told): string[] {
   ]
 }
 
-const bump = ({ envFile }: Told) => withEnvFile(`\`${programName} cache bump\``, envFile)
+const bump = ({ envFile }: Told) => `\`${commandLine('cache bump', envFile)}\``
 
 function verdict(answer: Told): string {
   const { status } = answer
@@ -108,7 +107,7 @@ function deadLetterLines(answer: Told): string[] {
     ]
   })
   const more = count - shown.length
-  const show = withEnvFile(`${programName} dead-letters show ${letters[0]?.id}`, answer.envFile)
+  const show = commandLine(`dead-letters show ${letters[0]?.id}`, answer.envFile)
   return [
     `${count}${where}, newest first; one in full: ${show}`,
     ...lines,

@@ -1,5 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { addressOf } from '#core/address.ts'
+import { problemText } from '#connect/explain.ts'
 import type { Cache } from '#core/cache.ts'
 import { noCache } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
@@ -44,7 +45,17 @@ export async function openCache(
   const epoch = () => watch.current
   const isStill = (one: string) => watch.isStill(one)
   const connection = new RedisConnection(config)
-  const redis = new RedisCache({ ...config, connection, pipeline, epoch, isStill, observer, logger, clock })
+  const redis = new RedisCache({
+    ...config,
+    connection,
+    pipeline,
+    epoch,
+    isStill,
+    observer,
+    logger,
+    clock,
+    explain: problemText,
+  })
   await Promise.all([watch.read(), redis.attempted()])
   return {
     cache: redis,

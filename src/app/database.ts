@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts'
+import { problemText } from '#connect/explain.ts'
 import { connectionHint, postgresPlace } from '#connect/postgres.ts'
 import type { Startup } from '#connect/startup.ts'
 import type { Logger } from '#core/logger.ts'
@@ -25,7 +26,7 @@ export async function openDatabase(
   await using opening = new AsyncDisposableStack()
   const onSilence = () => observer.connectionSilent?.()
   const pool = opening.adopt(
-    createPool({ ...postgres, poolSize: engine.poolSize, onSilence }, logger),
+    createPool({ ...postgres, poolSize: engine.poolSize, explain: problemText, onSilence }, logger),
     (opened) => opened.end(),
   )
   const warning = await startup.reach(

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { ConfigurationError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import { advice } from '#core/advice.ts'
 import type { EmulatorOptions } from '#emulator/emulator.ts'
 import { startEmulator } from '#emulator/emulator.ts'
 
@@ -30,8 +31,9 @@ async function listening(options: EmulatorOptions) {
   try {
     return await startEmulator(options)
   } catch (error) {
-    const fix = 'check --host, or choose another --port; 0 is any free one'
-    throw new ConfigurationError(`the emulator cannot listen there: ${messageOf(error)}; ${fix}`, {
+    const fixes = [advice`check --host, or choose another --port; 0 is any free one`]
+    throw new ConfigurationError(`the emulator cannot listen there: ${messageOf(error)}`, {
+      fixes,
       cause: error,
     })
   }

@@ -1,6 +1,6 @@
 import { ConfigFault } from '#config/config-fault.ts'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
-import { messageOf } from '#core/error-message.ts'
+import { explain } from '#connect/explain.ts'
 import { plain } from '#core/plain.ts'
 
 /** What the commands' exit codes mean; scripts hold on to these. */
@@ -22,9 +22,13 @@ export interface Exit {
   readonly stack?: string
 }
 
-/** A terminal obeys nothing in it: control characters of what a server or a file said stand as escapes. */
-export function endingOf(error: unknown): Exit {
-  const message = plain(messageOf(error), 'lines')
+/**
+ * A terminal obeys nothing in it: control characters of what a server or a file said stand as escapes.
+ *
+ * @param envFile that which the command has read: others that it tells of are to read it, too
+ */
+export function endingOf(error: unknown, envFile?: string): Exit {
+  const message = plain(explain(error, envFile), 'lines')
   if (error instanceof ConfigFault || error instanceof ConfigurationError) {
     return { code: exitCode.usage, message }
   }

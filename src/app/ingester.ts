@@ -5,7 +5,7 @@ import { reachClients, reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { addressOf } from '#core/address.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
-import { messageOf } from '#core/error-message.ts'
+import { advice } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
@@ -25,6 +25,7 @@ import { openCache } from './cache.ts'
 import { openDatabase } from './database.ts'
 import { readinessOf } from './readiness.ts'
 import { Termination } from './termination.ts'
+import { explain, problemText } from '#connect/explain.ts'
 
 /** A running ingester. Disposing it stops it softly. */
 export interface Ingester extends AsyncDisposable {
@@ -100,7 +101,7 @@ export async function startIngester(
     logger,
     observer,
     onFatal: (error) =>
-      termination.fail(`Pub/Sub: ${messageOf(error)}; check that ${subscription} exists and may be consumed`),
+      termination.fail(`Pub/Sub: ${explain(error)}; check that ${subscription} exists and may be consumed`),
   })
   const { maxMessageBytes } = config.limits
   const engine = new Engine(
@@ -111,13 +112,14 @@ export async function startIngester(
       observer,
       logger,
       clock,
+      explain: problemText,
       cache: cache.cache,
       writer: new TableWriter(pool, pipeline.sink),
       deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
     },
   )
   const tables = neededTables(pipeline.sink, config.redis.enabled)
-  const tableWatch = starting.use(new TableWatch({ pool, tables, logger, clock }))
+  const tableWatch = starting.use(new TableWatch({ pool, tables, logger, clock, explain: problemText }))
   const parts = { termination, engine, tableWatch, source, cache }
   const readiness = readinessOf(parts, config.engine.flushIntervalMs)
   const admin = starting.use(await reachAdminAddress(startup, config, metrics, readiness, logger))
@@ -160,7 +162,7 @@ function reachAdminAddress(
 ): Promise<AdminServer> {
   return startup.reach(
     `the admin server's address ${addressOf(http.host, http.port)}`,
-    'choose another with INGESTER_HTTP_HOST and INGESTER_HTTP_PORT (0: any free port)',
+    advice`choose another with INGESTER_HTTP_HOST and INGESTER_HTTP_PORT (0: any free port)`,
     () => startAdminServer({ ...http, ...readiness, metrics, logger }),
     () => true,
   )

@@ -2,8 +2,8 @@ import type { Config, LoadedConfig } from '#config/config.ts'
 import { faultText } from '#config/fault-text.ts'
 import { writeDuration } from '#config/values.ts'
 import { addressOf } from '#core/address.ts'
-import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
+import { explain } from '#connect/explain.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
@@ -111,7 +111,7 @@ function logExit(failure: Error | undefined, unsettled: number, logger: Logger):
     return exitCode.unsettled
   }
   if (failure) {
-    logger.error({ error: messageOf(failure) }, 'ended, since it could not go on')
+    logger.error({ error: explain(failure) }, 'ended, since it could not go on')
     return exitCode.unexpected
   }
   logger.info({}, 'stopped: everything in hand was settled')

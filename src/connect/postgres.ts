@@ -2,6 +2,8 @@ import type { Config } from '#config/config.ts'
 import { addressOf } from '#core/address.ts'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import type { Advice } from '#core/advice.ts'
+import { advice } from '#core/advice.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { certificateAdvice } from '#core/tls-trouble.ts'
 import { refusedParameter, refusedParameterFix } from '#postgres/pooler-refusal.ts'
@@ -14,15 +16,16 @@ export function postgresPlace({ host, port, database }: Postgres): string {
 }
 
 /** What to look at where it does not let us in. */
-export function connectionHint({ host }: Postgres, error: unknown): string {
-  const advice = certificateAdvice(error)
-  if (advice !== undefined) return advice
+export function connectionHint({ host }: Postgres, error: unknown): Advice {
+  const ofCertificate = certificateAdvice(error)
+  if (ofCertificate !== undefined) return advice`${ofCertificate}`
   const parameter = refusedParameter(error)
-  if (parameter !== undefined) return refusedParameterFix(parameter)
-  if (!isWithoutTls(error)) return 'check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE'
+  if (parameter !== undefined) return advice`${refusedParameterFix(parameter)}`
+  if (!isWithoutTls(error))
+    return advice`check INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB and _SSL_MODE`
   return isLoopback(host)
-    ? 'set INGESTER_POSTGRES_SSL_MODE=disable, as for any server of this machine that has no TLS'
-    : 'give it a certificate (ssl = on); without TLS, rows and password could be read on the network'
+    ? advice`set INGESTER_POSTGRES_SSL_MODE=disable, as for any server of this machine that has no TLS`
+    : advice`give it a certificate (ssl = on); without TLS, rows and password could be read on the network`
 }
 
 /** Says which database it was, and what to look at, where it cannot be reached. */
@@ -33,7 +36,7 @@ export async function withConnectionErrors<T>(postgres: Postgres, work: () => Pr
     // What has been explained already may well speak of connections.
     if (error instanceof ConfigurationError || !isConnectionFailure(error)) throw error
     const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
-    const message = `${postgresPlace(postgres)}: ${messageOf(error)}; ${connectionHint(postgres, error)}`
-    throw new Kind(message, { cause: error })
+    const fixes = [connectionHint(postgres, error)]
+    throw new Kind(`${postgresPlace(postgres)}: ${messageOf(error)}`, { fixes, cause: error })
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, test } from 'vitest'
+import { explain } from './explain.ts'
 import { pipelineNamed } from './pipelines.ts'
 import { configOf } from '#config/config.ts'
 import { ConfigurationError } from '#core/command-error.ts'
@@ -76,7 +77,7 @@ test('a detached subscription is refused: it would never deliver anything', asyn
   const reaching = reach(newTopic(), {}, (subscription) => publisher.detachSubscription({ subscription }))
   await assert.rejects(reaching, (error) => {
     assert.ok(error instanceof ConfigurationError)
-    assert.match(error.message, /cannot be consumed: it is detached from its topic.*ingester doctor/)
+    assert.match(explain(error), /cannot be consumed: it is detached from its topic.*ingester doctor/)
     return true
   })
 })

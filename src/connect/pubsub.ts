@@ -1,5 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { ConfigurationError } from '#core/command-error.ts'
+import { advice, command } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'
@@ -7,7 +8,6 @@ import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub, isPermanent } from '#pubsub/client.ts'
 import { credentialsFix } from '#pubsub/credentials.ts'
 import { deletedTopic, detachment, differingTopic } from '#pubsub/subscription-topic.ts'
-import { programName } from '#runtime/program-name.ts'
 import type { Startup } from './startup.ts'
 
 type PubsubPlace = Pick<Config['pubsub'], 'projectId' | 'emulatorHost'>
@@ -17,8 +17,7 @@ export function brokerName({ emulatorHost }: PubsubPlace): string {
   return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
 }
 
-export const pubsubHint =
-  'check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)'
+export const pubsubHint = advice`check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST and the credentials (GOOGLE_APPLICATION_CREDENTIALS)`
 
 /**
  * Waits for credentials, where Google's service needs some: a metadata server may start later than we do.
@@ -56,9 +55,8 @@ export async function reachSubscription(
   if (!settings) return name
   const why = detachment(settings)
   if (settings.detached) {
-    throw new ConfigurationError(
-      `${name} cannot be consumed: ${why}. ${programName} doctor has the lines that replace it`,
-    )
+    const fixes = [advice`${command('doctor')} has the lines that replace it`]
+    throw new ConfigurationError(`${name} cannot be consumed: ${why}`, { fixes })
   }
   // What is in it can still be stored.
   if (settings.topic === deletedTopic)

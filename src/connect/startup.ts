@@ -1,10 +1,12 @@
 import { writeDuration } from '#config/values.ts'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import type { Advice } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
+import { explain } from './explain.ts'
 
 /** Waits for the things that a service needs to be there, within one time limit for all of them. */
 export class Startup {
@@ -29,7 +31,7 @@ export class Startup {
    */
   async reach<T>(
     what: string,
-    hint: string | ((error: unknown) => string),
+    hint: Advice | ((error: unknown) => Advice),
     attempt: () => Promise<T>,
     isNonRetryable: (error: unknown) => boolean = () => false,
   ): Promise<T> {
@@ -43,17 +45,17 @@ export class Startup {
         retryable: (error) => !(error instanceof ConfigurationError) && !isNonRetryable(error),
         onRetry: (error) => {
           asked = true
-          this.#logger.warn({ error: messageOf(error) }, `waiting for ${what}`)
+          this.#logger.warn({ error: explain(error) }, `waiting for ${what}`)
         },
       })
     } catch (error) {
       if (error instanceof ConfigurationError) throw error
-      const look = typeof hint === 'string' ? hint : hint(error)
+      const fixes = [typeof hint === 'function' ? hint(error) : hint]
       if (isNonRetryable(error))
-        throw new ConfigurationError(`${what}: ${messageOf(error)}; ${look}`, { cause: error })
+        throw new ConfigurationError(`${what}: ${messageOf(error)}`, { fixes, cause: error })
       const limit = `INGESTER_STARTUP_TIMEOUT, ${writeDuration(this.#limitMs)}`
       const reason = asked ? `was not reachable within ${limit}` : 'is not reachable'
-      throw new UnreachableError(`${what} ${reason}: ${messageOf(error)}; ${look}`, { cause: error })
+      throw new UnreachableError(`${what} ${reason}: ${messageOf(error)}`, { fixes, cause: error })
     }
   }
 }

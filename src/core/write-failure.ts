@@ -1,3 +1,5 @@
+import type { ExplainedOptions } from './explained-error.ts'
+import { ExplainedError } from './explained-error.ts'
 import { messageOf } from './error-message.ts'
 
 /**
@@ -24,12 +26,12 @@ export const failureClasses = [
 ] as const
 export type FailureClass = (typeof failureClasses)[number]
 
-export interface WriteFailureOptions extends ErrorOptions {
+export interface WriteFailureOptions extends ExplainedOptions {
   readonly ownFault?: boolean
 }
 
-/** A store did not take what it was given. The message says what, where and how to fix it; no payload, no secret. */
-export class WriteFailure extends Error {
+/** A store did not take what it was given. The message says what and where; no payload, no secret. */
+export class WriteFailure extends ExplainedError {
   readonly class: FailureClass
   /** SQLSTATE or a socket error's code, where there is one. */
   readonly code: string | undefined

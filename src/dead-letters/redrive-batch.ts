@@ -12,6 +12,7 @@ import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { messageOf } from '#core/error-message.ts'
 import { lockDeadLetters, markDeadLetters } from '#postgres/dead-letter-status.ts'
+import { explain } from '#connect/explain.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { redriveCountAttribute } from '#postgres/dead-letters.ts'
 import type { Transactional } from '#postgres/transaction.ts'
@@ -91,7 +92,7 @@ export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
     withinMs: run.timeoutMs,
     signal: run.user.stop,
     retryable: (error) => error instanceof PublishError && !isNonRetryable(error.cause),
-    onRetry: (error) => run.user.tell(`waiting for ${run.broker}: ${messageOf(error)}`),
+    onRetry: (error) => run.user.tell(`waiting for ${run.broker}: ${explain(error)}`),
   })
 }
 

@@ -3,6 +3,7 @@ import { pipelineNamed } from '#connect/pipelines.ts'
 import { brokerName, pubsubHint } from '#connect/pubsub.ts'
 import type { Startup } from '#connect/startup.ts'
 import { ConfigurationError } from '#core/command-error.ts'
+import { advice } from '#core/advice.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { attachedTopic } from '#pubsub/subscription-topic.ts'
 import type { RedriveUser } from './redrive-batch.ts'
@@ -35,9 +36,9 @@ export function targetOf(
   const { topicId, subscriptionId } = pubsub
   if (pipeline !== configured && (topicId ?? subscriptionId) !== undefined) {
     const name = topicId === undefined ? 'INGESTER_SUBSCRIPTIONID' : 'INGESTER_TOPICID'
-    throw new ConfigurationError(
-      `${name} is of the pipeline ${configured}; to redrive ${pipeline} set INGESTER_PIPELINE=${pipeline} and its own names`,
-    )
+    throw new ConfigurationError(`${name} is of the pipeline ${configured}`, {
+      fixes: [advice`to redrive ${pipeline} set INGESTER_PIPELINE=${pipeline} and its own names`],
+    })
   }
   return {
     pipeline,
@@ -83,6 +84,7 @@ export async function confirmTopic(clients: PubsubClients, target: Target, topic
   const now = await attachedTopic(clients, target)
   if (now === topic) return
   throw new ConfigurationError(
-    `the subscription ${target.subscriptionId} was replaced and is attached to ${now} now, no longer to ${topic}; redrive again`,
+    `the subscription ${target.subscriptionId} was replaced and is attached to ${now} now, no longer to ${topic}`,
+    { fixes: [advice`redrive again`] },
   )
 }

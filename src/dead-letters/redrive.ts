@@ -2,11 +2,11 @@ import { brokerName, pubsubHint, reachClients } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import { advice, command } from '#core/advice.ts'
 import { noLogger } from '#core/logger.ts'
 import type { SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { grpcStatus, statusOf } from '#pubsub/client.ts'
-import { programName } from '#runtime/program-name.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
 import { PublishError, isNonRetryable, redriveBatch } from './redrive-batch.ts'
 import type { RedriveConfig, RedriveSelection } from './redrive-target.ts'
@@ -151,12 +151,12 @@ function explained(error: unknown, { pubsub }: RedriveConfig, topic: string): Er
   if (cause instanceof ConfigurationError) return cause
   const where = `${brokerName(pubsub)}: ${error.message}`
   if (statusOf(cause) === grpcStatus.notFound) {
-    const fix = `run ${programName} doctor, which has the lines that replace a subscription whose topic is gone`
-    return new ConfigurationError(`there is no topic ${topic} any more: ${fix}`, { cause })
+    const fix = advice`run ${command('doctor')}, which has the lines that replace a subscription whose topic is gone`
+    return new ConfigurationError(`there is no topic ${topic} any more`, { fixes: [fix], cause })
   }
   if (isNonRetryable(cause)) {
-    const fix = `check that the credentials may publish to ${topic} (roles/pubsub.publisher)`
-    return new ConfigurationError(`${where}; ${fix}`, { cause })
+    const fix = advice`check that the credentials may publish to ${topic} (roles/pubsub.publisher)`
+    return new ConfigurationError(where, { fixes: [fix], cause })
   }
-  return new UnreachableError(`${where}; ${pubsubHint}`, { cause })
+  return new UnreachableError(where, { fixes: [pubsubHint], cause })
 }

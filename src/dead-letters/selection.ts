@@ -1,8 +1,8 @@
 import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
+import { advice, command } from '#core/advice.ts'
 import type { DeadLetterFilter, DeadLetterSummary, SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import { readSummaries, selectDeadLetters } from '#postgres/dead-letters.ts'
-import { programName } from '#runtime/program-name.ts'
 import type { DatabaseConfig } from './table.ts'
 import { readDeadLetterTable } from './table.ts'
 
@@ -42,7 +42,7 @@ export function resolveSelection(
   return readDeadLetterTable(config, async (client) => {
     const named = filter.ids ? await readSummaries(client, filter.ids) : []
     const unknown = new Set(filter.ids).difference(new Set(named.map(({ id }) => id)))
-    if (unknown.size > 0) throw new ConfigurationError(unknownIds([...unknown]))
+    if (unknown.size > 0) throw unknownIds([...unknown])
     const selected = await selectDeadLetters(client, filter, limit, subscription)
     const taken = new Set(selected.map(({ id }) => id))
     for (const { id, status } of named) {
@@ -82,7 +82,8 @@ export async function previewSelection(
   return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, foreign, letters }
 }
 
-export function unknownIds(ids: readonly number[]): string {
+export function unknownIds(ids: readonly number[]): ConfigurationError {
   const what = ids.length === 1 ? 'is no dead letter' : 'are no dead letters'
-  return `there ${what} ${ids.join(', ')}; those there are: ${programName} dead-letters list --status all`
+  const fixes = [advice`to list them: ${command('dead-letters list --status all')}`]
+  return new ConfigurationError(`there ${what} ${ids.join(', ')}`, { fixes })
 }

@@ -1,6 +1,7 @@
 import type { Config } from '#config/config.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { ConfigurationError } from '#core/command-error.ts'
+import { advice, option } from '#core/advice.ts'
 import { withConnection } from '#postgres/pool.ts'
 import { asWriteFailure } from '#postgres/sqlstate.ts'
 import { checkDeadLetterTable } from '#postgres/start-check.ts'
@@ -36,8 +37,8 @@ export function withDeadLetterTable<T>(
     }).catch((error: unknown) => {
       const { class: failureClass, message } = asWriteFailure(error, 'table dead_letters')
       if (failureClass !== 'too-big') throw error
-      const fix = 'raise INGESTER_POSTGRES_STATEMENT_TIMEOUT, or wait until another redrive is done'
-      throw new ConfigurationError(`${message}; ${fix}`, { cause: error })
+      const fix = advice`raise ${option('postgres.statementTimeout')}, or wait until another redrive is done`
+      throw new ConfigurationError(message, { fixes: [fix], cause: error })
     }),
   )
 }

@@ -2,7 +2,7 @@ import type { Config } from '#config/config.ts'
 import { keyNamed, pipelineNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { addressOf } from '#core/address.ts'
-import { messageOf } from '#core/error-message.ts'
+import { explain } from '#connect/explain.ts'
 import type { NamedKey, Pipeline } from '#core/pipeline.ts'
 import { readDeadLetters } from '#postgres/dead-letters.ts'
 import { readEpoch } from '#postgres/epoch.ts'
@@ -54,12 +54,12 @@ async function lookInCache(
     epoch = await read((connection) => readEpoch(connection, pipeline.sink, pipeline.name))
   } catch (error) {
     if (isConnectionFailure(error)) throw error
-    return { why: `the epoch of ${pipeline.sink.name} cannot be read: ${messageOf(error)}` }
+    return { why: `the epoch of ${pipeline.sink.name} cannot be read: ${explain(error)}` }
   }
   if (epoch === null) return { why: `${pipeline.sink.name} is no plain table that survives a crash` }
   try {
     return await lookAt(redis, pipeline, epoch, key)
   } catch (error) {
-    return { why: `Redis at ${addressOf(redis.host, redis.port)}: ${messageOf(error)}` }
+    return { why: `Redis at ${addressOf(redis.host, redis.port)}: ${explain(error)}` }
   }
 }

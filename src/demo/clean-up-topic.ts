@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { messageOf } from '#core/error-message.ts'
+import { explain } from '#connect/explain.ts'
 import { deleteBoth } from '#pubsub/admin.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import type { Stack } from '#stack/stack.ts'
@@ -17,7 +17,7 @@ export function cleanUpTopic(
         await deleteDemosOwn(config)
       } catch (error) {
         const { topicId, subscriptionId } = config.pubsub
-        tell(`${topicId} and ${subscriptionId} are left at ${pubsub.emulatorHost}: ${messageOf(error)}`)
+        tell(`${topicId} and ${subscriptionId} are left at ${pubsub.emulatorHost}: ${explain(error)}`)
       }
     },
   }

@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError } from '#core/command-error.ts'
-import { messageOf } from '#core/error-message.ts'
+import { explain } from '#connect/explain.ts'
 import { Oracle } from './oracle.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Scan } from './scan.ts'
@@ -181,7 +181,7 @@ async function findable(stack: Stack, { environment, tell }: DemoOptions): Promi
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && !(error instanceof ConfigurationError)) throw error
-    const why = code === 'EADDRINUSE' ? 'another demo of this folder was first' : messageOf(error)
+    const why = code === 'EADDRINUSE' ? 'another demo of this folder was first' : explain(error)
     tell(`\`make psql\` and \`stack status\` will not find this demo: ${why}`)
     return { [Symbol.asyncDispose]: async () => {} }
   }

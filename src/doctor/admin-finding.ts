@@ -12,14 +12,14 @@ export async function adminFinding({ host, port }: Config['http']): Promise<Find
   const refusal = await refusalToListen(host, port)
   if (refusal === undefined) return ok(name, `${addressOf(host, port)} is free`)
   if (refusal.code !== 'EADDRINUSE') {
-    const values = { INGESTER_HTTP_HOST: '127.0.0.1', INGESTER_HTTP_PORT: 0 }
+    const values = { 'http.host': '127.0.0.1', 'http.port': 0 }
     return failed(name, `${addressOf(host, port)}: ${refusal.message}`, setting(values))
   }
   const running = await ingesterAt(host, port)
   if (running !== undefined)
     return ok(name, `${addressOf(host, port)}: an ingester is running there${running}`)
   const detail = `${addressOf(host, port)} is taken, and not by an ingester`
-  return warning(name, detail, setting({ INGESTER_HTTP_PORT: await nextFree(host, port) }))
+  return warning(name, detail, setting({ 'http.port': await nextFree(host, port) }))
 }
 
 /** Long enough for one that is busy. */

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { variables } from '#connect/option-variables.ts'
+import type { Settings } from '#core/fix.ts'
+import type { Option } from '#core/option.ts'
 import { configOf } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import {
@@ -18,6 +21,9 @@ const configWith = (environment: Readonly<Record<string, string>> = {}) =>
     ...environment,
   }).config
 
+const variablesOf = (values: Settings) =>
+  Object.fromEntries(Object.entries(values).map(([option, value]) => [variables[option as Option], value]))
+
 /** What is printed as a warning is right once its settings are pasted. */
 function warns(
   findings: (config: ReturnType<typeof configWith>) => Finding[],
@@ -29,7 +35,7 @@ function warns(
     assert.deepEqual(others, [])
     const [fix] = found.fixes
     assert.equal(fix?.kind, 'setting')
-    const then = findings(configWith({ ...environment, ...fix.values }))
+    const then = findings(configWith({ ...environment, ...variablesOf(fix.values) }))
     assert.ok(then.every(({ status }) => status === 'ok'))
   }
 }

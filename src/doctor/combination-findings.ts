@@ -20,11 +20,11 @@ function batchFinding({ engine, consumer }: Config): Finding {
   const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
   if (maxBatchRecords > messages) {
     const detail = `${maxBatchRecords} is more than the ${messages} that are asked for under INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}: ${never}`
-    return warning(name, detail, setting({ INGESTER_MAX_BATCH_SIZE: messages }))
+    return warning(name, detail, setting({ 'engine.maxBatchRecords': messages }))
   }
   if (maxBatchBytes > bytes) {
     const detail = `${maxBatchBytes} bytes are more than the ${bytes} that are asked for under INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}: ${never}`
-    return warning(name, detail, setting({ INGESTER_MAX_BATCH_BYTES: bytes }))
+    return warning(name, detail, setting({ 'engine.maxBatchBytes': bytes }))
   }
   return ok(name, `${maxBatchRecords} records of the ${messages} messages that are asked for`)
 }
@@ -36,7 +36,7 @@ function flushFinding({ engine, consumer }: Config): Finding {
   const lease = `INGESTER_ACK_DEADLINE, ${writeDuration(ackDeadlineMs)}`
   if (flushIntervalMs < ackDeadlineMs) return ok(name, `${writeDuration(flushIntervalMs)}, below ${lease}`)
   const detail = `${writeDuration(flushIntervalMs)} is not below ${lease}: a replica that dies delays its messages by that`
-  return warning(name, detail, setting({ INGESTER_FLUSH_INTERVAL: '100ms' }))
+  return warning(name, detail, setting({ 'engine.flushInterval': '100ms' }))
 }
 
 /** What follows a soft stop that took too long. */
@@ -47,7 +47,7 @@ const leastShutdownMs = 1000
 
 function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
   const name = 'shutdown timeout'
-  const fix = setting({ INGESTER_SHUTDOWN_TIMEOUT: '25s' })
+  const fix = setting({ shutdownTimeout: '25s' })
   if (shutdownTimeoutMs < leastShutdownMs) {
     const detail = `${writeDuration(shutdownTimeoutMs)} is no time to settle what is in hand: every stop is a hard one`
     return warning(name, detail, fix)
@@ -61,7 +61,7 @@ function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
 export function postgresTlsFinding({ host, sslMode }: Config['postgres']): Finding {
   const name = 'postgres tls'
   if (isLoopback(host)) return ok(name, `${sslMode}; ${host} is this machine`)
-  const fix = setting({ INGESTER_POSTGRES_SSL_MODE: 'verify-full' })
+  const fix = setting({ 'postgres.sslMode': 'verify-full' })
   if (sslMode === 'disable')
     return warning(name, `disable: rows and password to ${host} can be read on the network`, fix)
   if (sslMode === 'require')
@@ -74,7 +74,7 @@ export function redisTlsFinding({ host, tls }: Config['redis']): Finding {
   if (tls) return ok(name, 'verified')
   if (isLoopback(host)) return ok(name, `off; ${host} is this machine`)
   const detail = `off: what goes to ${host} can be read and changed on the network, and a forged watermark loses messages`
-  return warning(name, detail, setting({ INGESTER_REDIS_TLS: 'true' }))
+  return warning(name, detail, setting({ 'redis.tls': 'true' }))
 }
 
 /** A watermark that ends before its message does costs a comparison in the database, and no more. */
@@ -85,5 +85,5 @@ export function redisTtlFinding({ ttlMs }: Config['redis'], retentionMs: number 
   const kept = `the subscription keeps messages for ${writeDuration(retentionMs)}`
   if (ttlMs >= retentionMs) return ok(name, `${writeDuration(ttlMs)}; ${kept}`)
   const detail = `${writeDuration(ttlMs)}, while ${kept}: of older duplicates the cache knows nothing`
-  return warning(name, detail, setting({ INGESTER_REDIS_TTL: `${Math.ceil(retentionMs / 3_600_000)}h` }))
+  return warning(name, detail, setting({ 'redis.ttl': `${Math.ceil(retentionMs / 3_600_000)}h` }))
 }

@@ -11,6 +11,7 @@ import { quoted } from '#config/shown.ts'
 import type { Variable } from '#config/spec.ts'
 import { rightValue, spec } from '#config/spec.ts'
 import { pipelineNamed, pipelineNames } from '#connect/pipelines.ts'
+import { optionOf } from '#connect/option-variables.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
@@ -73,19 +74,21 @@ function fixOf(fault: Fault, sources: Sources, origins: ConfigOrigins): Fix {
     case 'syntax':
       return remark(`change that line: ${fault.advice ?? faultText(fault)}`)
     case 'missing':
-      return isSecret(fault.variable) ? secret(fault.variable) : setting({ [fault.variable]: fault.example })
+      return isSecret(fault.variable)
+        ? secret(optionOf(fault.variable))
+        : setting({ [optionOf(fault.variable)]: fault.example })
     case 'unreadable':
       return unreadableFix(fault, origins)
     case 'malformed':
       if (fault.belongsIn !== undefined) return shell(renamed(fault.variable, fault.belongsIn, origins))
-      return isSecret(fault.variable) ? secret(fault.variable) : rightSetting(fault, [], sources)
+      return isSecret(fault.variable) ? secret(optionOf(fault.variable)) : rightSetting(fault, [], sources)
     case 'conflict':
       return rightSetting(fault, fault.others, sources)
   }
 }
 
 function unreadableFix({ variable, code }: Unreadable, { envFile = '' }: ConfigOrigins): Fix {
-  if (variable !== undefined) return secret(variable.replace(/_FILE$/, ''))
+  if (variable !== undefined) return secret(optionOf(variable.replace(/_FILE$/, '')))
   return code === 'ENOENT'
     ? shell(`cp -i .env.demo ${shellWord(envFile)}`)
     : remark(`make ${quoted(envFile)} a file of lines NAME=value, in UTF-8, that this user can read`)
@@ -99,11 +102,14 @@ function rightSetting(
 ): Fix {
   const alone = rightValues([fault.variable])
   const isEnough = !isStill(fault, { ...environment, ...alone }, places)
-  return setting(isEnough ? alone : rightValues([fault.variable, ...others]))
+  return settingOf(isEnough ? alone : rightValues([fault.variable, ...others]))
 }
 
 const rightValues = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, (isVariable(name) && rightValue(name)) || '']))
+
+const settingOf = (values: Readonly<Record<string, string>>) =>
+  setting(Object.fromEntries(Object.entries(values).map(([name, value]) => [optionOf(name), value])))
 
 const isVariable = (name: string): name is Variable => Object.hasOwn(spec, name)
 

@@ -1,13 +1,14 @@
 import type { Config } from '#config/config.ts'
-import { messageOf } from '#core/error-message.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
+import { variables } from '#connect/option-variables.ts'
+import { explain } from '#connect/explain.ts'
 import type { Fix } from '#core/fix.ts'
 import { ingester, shell } from '#core/fix.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor/checks.ts'
 import { checkPubsub } from '#pubsub/doctor/checks.ts'
-import { checkRedis, redisOff } from '#redis/doctor/checks.ts'
+import { checkRedis } from '#redis/doctor/checks.ts'
 import { adminFinding } from './admin-finding.ts'
 import {
   combinationFindings,
@@ -68,7 +69,7 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
 /** A server's refusal of a password says more with the place that it was read from. */
 function withOrigin(detail: string, fixes: readonly Fix[], origins: ConfigOrigins): string {
   const [first] = fixes
-  return first?.kind === 'secret' ? `${detail}${secretOrigin(first.name, origins)}` : detail
+  return first?.kind === 'secret' ? `${detail}${secretOrigin(variables[first.option], origins)}` : detail
 }
 
 const leastNodeMajor = 24
@@ -85,6 +86,8 @@ export function programFindings(node: string): Finding[] {
         ),
   ]
 }
+
+const redisOff = ok('redis', 'off (INGESTER_REDIS_ENABLED=false): PostgreSQL does all the work')
 
 async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Finding[]> {
   const { postgres, pubsub, redis, engine } = config
@@ -134,6 +137,6 @@ export async function within<T>(
   const outcome = Promise.withResolvers<T | Finding[]>()
   const giveUp = (why: string) => outcome.resolve([failed(name, why, ingester('doctor'))])
   const timer = setTimeout(() => giveUp(`no answer within ${ms / 1000} s`), ms)
-  checks().then(outcome.resolve, (error: unknown) => giveUp(messageOf(error)))
+  checks().then(outcome.resolve, (error: unknown) => giveUp(explain(error)))
   return outcome.promise.finally(() => clearTimeout(timer))
 }

@@ -11,8 +11,16 @@ import { renderFixes, secretOrigin } from './render-fixes.ts'
 const folder = await mkdtemp(join(tmpdir(), "it's pasted "))
 afterAll(() => rm(folder, { recursive: true }))
 
-const fromShell = { envFile: undefined, own: { A: '1' }, environment: { A: '1' } }
-const fromFile = { envFile: 'my own.env', own: { A: '1' }, environment: { A: '1', B: '2' } }
+const fromShell = {
+  envFile: undefined,
+  own: { INGESTER_TOPICID: '1' },
+  environment: { INGESTER_TOPICID: '1' },
+}
+const fromFile = {
+  envFile: 'my own.env',
+  own: { INGESTER_TOPICID: '1' },
+  environment: { INGESTER_TOPICID: '1', INGESTER_SUBSCRIPTIONID: '2' },
+}
 
 /** What an env file says after something was pasted. */
 async function fileAfter(text: string, before: string, input = ''): Promise<Record<string, string>> {
@@ -33,24 +41,43 @@ const inFolder = (environment: Readonly<Record<string, string>> = {}) => ({
 })
 
 test('a variable is set where it has an effect: the environment goes before the file', () => {
-  const fix = setting({ A: '3', B: '4' })
-  assert.equal(renderFixes([setting({ A: '3', B: "it's" })], fromShell), `export A=3\nexport B='it'\\''s'`)
-  assert.equal(renderFixes([fix], fromFile), `export A=3\nprintf '%s\\n' '' B=4 >> 'my own.env'`)
+  const fix = setting({ 'pubsub.topicId': '3', 'pubsub.subscriptionId': '4' })
+  assert.equal(
+    renderFixes([setting({ 'pubsub.topicId': '3', 'pubsub.subscriptionId': "it's" })], fromShell),
+    `export INGESTER_TOPICID=3\nexport INGESTER_SUBSCRIPTIONID='it'\\''s'`,
+  )
+  assert.equal(
+    renderFixes([fix], fromFile),
+    `export INGESTER_TOPICID=3\nprintf '%s\\n' '' INGESTER_SUBSCRIPTIONID=4 >> 'my own.env'`,
+  )
 })
 
 test('an empty value takes one back where there is one', () => {
-  const fix = setting({ A: '', B: '', C: '' })
-  assert.equal(renderFixes([fix], fromShell), 'unset A')
-  assert.equal(renderFixes([fix], fromFile), `unset A\nsed -E -i.bak '/^ *(export +)?B *=/d' 'my own.env'`)
+  const fix = setting({ 'pubsub.topicId': '', 'pubsub.subscriptionId': '', 'pubsub.projectId': '' })
+  assert.equal(renderFixes([fix], fromShell), 'unset INGESTER_TOPICID')
+  assert.equal(
+    renderFixes([fix], fromFile),
+    `unset INGESTER_TOPICID\nsed -E -i.bak '/^ *(export +)?INGESTER_SUBSCRIPTIONID *=/d' 'my own.env'`,
+  )
 })
 
 test('pasted into a shell, it changes the file: the last assignment holds, whatever the last line was', async () => {
-  const values = { A: '3', B: "it's # no comment", C: 'a "b" `c`', D: '' }
-  for (const before of ['A=1\nD=5\nZ=9\n', 'D=5\nZ=9\nA=1', 'A="1\n1"\nD=5\nZ=9']) {
-    const text = renderFixes([setting(values)], inFolder({ D: '5' }))
+  const values = { A: '3', B: "it's # no comment", C: 'a "b" `c`' }
+  const fix = setting({
+    'pubsub.topicId': values.A,
+    'pubsub.subscriptionId': values.B,
+    'pubsub.projectId': values.C,
+    pipeline: '',
+  })
+  for (const before of [
+    'INGESTER_TOPICID=1\nINGESTER_PIPELINE=5\nZ=9\n',
+    'INGESTER_PIPELINE=5\nZ=9\nINGESTER_TOPICID=1',
+    'INGESTER_TOPICID="1\n1"\nINGESTER_PIPELINE=5\nZ=9',
+  ]) {
+    const text = renderFixes([fix], inFolder({ INGESTER_PIPELINE: '5' }))
     assert.deepEqual(
       { ...(await fileAfter(text, before)) },
-      { A: values.A, B: values.B, C: values.C, Z: '9' },
+      { INGESTER_TOPICID: values.A, INGESTER_SUBSCRIPTIONID: values.B, INGESTER_PROJECTID: values.C, Z: '9' },
     )
   }
 })
@@ -65,18 +92,21 @@ test('commands of ours read the same file, or that of the owner', () => {
 })
 
 test('SQL says for whom it is, in a comment; what follows it, that it is for the shell', () => {
-  const fixes = [sql('a superuser', 'SELECT 1;'), setting({ A: '2' })]
+  const fixes = [sql('a superuser', 'SELECT 1;'), setting({ 'pubsub.topicId': '2' })]
   assert.equal(
     renderFixes(fixes, fromShell),
-    '-- in psql, as a superuser\nSELECT 1;\n# then in the shell\nexport A=2',
+    '-- in psql, as a superuser\nSELECT 1;\n# then in the shell\nexport INGESTER_TOPICID=2',
   )
 })
 
 test('a remark says of each variable where it comes from', () => {
-  const text = renderFixes([remark('fix', 'A', 'B', 'C')], fromFile)
+  const text = renderFixes(
+    [remark('fix', 'pubsub.topicId', 'pubsub.subscriptionId', 'pubsub.projectId')],
+    fromFile,
+  )
   assert.equal(
     text,
-    '# fix A (from the environment, which goes before my own.env) and B (in my own.env) and C (not set)',
+    '# fix INGESTER_TOPICID (from the environment, which goes before my own.env) and INGESTER_SUBSCRIPTIONID (in my own.env) and INGESTER_PROJECTID (not set)',
   )
 })
 
@@ -102,23 +132,26 @@ test('the servers of the project: added to the file that is in use, or in one of
 })
 
 test('a secret is asked for, and gets where it is looked for', async () => {
-  const asked = renderFixes([secret('A_SECRET')], fromShell)
-  const { stdout } = await pasteShell(`${asked}; printenv A_SECRET`, {}, "it's a secret\n")
-  assert.equal(stdout, "A_SECRET: it's a secret\n")
+  const asked = renderFixes([secret('redis.password')], fromShell)
+  const { stdout } = await pasteShell(`${asked}; printenv INGESTER_REDIS_PASSWORD`, {}, "it's a secret\n")
+  assert.equal(stdout, "INGESTER_REDIS_PASSWORD: it's a secret\n")
 
   const file = join(folder, 'not there yet', "doctor's secret")
-  const inFile = renderFixes([secret('A_SECRET')], { ...fromShell, environment: { A_SECRET_FILE: file } })
+  const inFile = renderFixes([secret('redis.password')], {
+    ...fromShell,
+    environment: { INGESTER_REDIS_PASSWORD_FILE: file },
+  })
   const then = await pasteShell(`${inFile}; cat ${shellWord(file)}; rm ${shellWord(file)}`, {}, 'x y\n')
-  assert.equal(then.stdout, 'A_SECRET: x y')
+  assert.equal(then.stdout, 'INGESTER_REDIS_PASSWORD: x y')
 })
 
 test('where a file is named by what is no path, that is not repeated, and the variable takes its place', () => {
-  const environment = { A_SECRET_FILE: 'hunter2' }
+  const environment = { INGESTER_REDIS_PASSWORD_FILE: 'hunter2' }
   assert.equal(
-    renderFixes([secret('A_SECRET')], { envFile: undefined, own: environment, environment }),
-    "unset A_SECRET_FILE\nprintf 'A_SECRET: '; read -rs A_SECRET; export A_SECRET",
+    renderFixes([secret('redis.password')], { envFile: undefined, own: environment, environment }),
+    "unset INGESTER_REDIS_PASSWORD_FILE\nprintf 'INGESTER_REDIS_PASSWORD: '; read -rs INGESTER_REDIS_PASSWORD; export INGESTER_REDIS_PASSWORD",
   )
-  assert.doesNotMatch(renderFixes([secret('A_SECRET')], inFolder(environment)), /hunter2/)
+  assert.doesNotMatch(renderFixes([secret('redis.password')], inFolder(environment)), /hunter2/)
 })
 
 test('one that the env file has replaces it there, whatever it is made of, and nothing shows it', async () => {
@@ -132,11 +165,11 @@ test('one that the env file has replaces it there, whatever it is made of, and n
     `'\``,
     '%s\\n\\',
   ]
-  const files = ['A_SECRET=wrong\nB=2\n', 'B=2\nexport A_SECRET = wrong', 'B=2']
+  const files = ['INGESTER_REDIS_PASSWORD=wrong\nB=2\n', 'B=2\nexport INGESTER_REDIS_PASSWORD = wrong', 'B=2']
   for (const [i, value] of secrets.entries()) {
-    const text = renderFixes([secret('A_SECRET')], inFolder({ A_SECRET: 'wrong' }))
+    const text = renderFixes([secret('redis.password')], inFolder({ INGESTER_REDIS_PASSWORD: 'wrong' }))
     const then = await fileAfter(text, files[i % files.length] ?? '', `${value}\n`)
-    assert.deepEqual({ ...then }, { A_SECRET: value, B: '2' }, value)
+    assert.deepEqual({ ...then }, { INGESTER_REDIS_PASSWORD: value, B: '2' }, value)
     assert.doesNotMatch(await readFile(inFolder().envFile, 'utf8'), /wrong/)
   }
 })

@@ -1,10 +1,13 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Environment } from '#config/environment.ts'
-import { isPlainPath } from '#config/secrets.ts'
-import type { Fix } from '#core/fix.ts'
+import { isPlainPath, isSecret } from '#config/secrets.ts'
+import { adviceText, commandLine } from '#connect/explain.ts'
+import { variables } from '#connect/option-variables.ts'
+import type { Fix, Settings } from '#core/fix.ts'
 import { shellWord } from '#core/fix.ts'
 import { programName } from '#runtime/program-name.ts'
+import type { Option } from '#core/option.ts'
 
 /** Where variables come from, and so where a fix has to go to take effect. */
 export interface ConfigOrigins {
@@ -50,27 +53,36 @@ function linesOf(fix: Fix, origins: ConfigOrigins): readonly string[] {
       return fix.lines
     case 'ingester':
       return fix.as === 'owner'
-        ? ["# as the tables' owner, whose variables are in owner.env", withFile(fix.command, 'owner.env')]
-        : [withFile(fix.command, envFile)]
+        ? ["# as the tables' owner, whose variables are in owner.env", commandLine(fix.command, 'owner.env')]
+        : [commandLine(fix.command, envFile)]
     case 'stack':
       return stackLines(origins)
     case 'remark':
       return [
-        `# ${[fix.text, fix.names.map((name) => origin(name, origins)).join(' and ')].join(' ')}`.trimEnd(),
+        `# ${[fix.text, fix.options.map((one) => origin(variables[one], origins)).join(' and ')].join(' ')}`.trimEnd(),
       ]
     case 'sql':
       return [`-- in psql, as ${fix.as}`, ...fix.lines]
     case 'file':
       return [`# add to ${fix.file}:`, ...fix.lines]
+    case 'advice':
+      return adviceText(fix, envFile)
+        .split('\n')
+        .map((line) => `# ${line}`)
     case 'setting':
-      return settingLines(fix.values, origins)
+      return settingLines(variablesOf(fix.values), origins)
     case 'secret':
-      return secretLines(fix.name, origins)
+      return secretLines(variables[fix.option], origins)
   }
 }
 
-function withFile(command: string, envFile: string | undefined): string {
-  return `${programName} ${command}${envFile === undefined ? '' : ` --env-file ${shellWord(envFile)}`}`
+/** A secret that is taken back may stand in a file. */
+function variablesOf(values: Settings): Readonly<Record<string, string>> {
+  const entries = Object.entries(values).flatMap(([option, value]) => {
+    const name = variables[option as Option]
+    return value === '' && isSecret(name) ? [name, `${name}_FILE`].map((one) => [one, '']) : [[name, value]]
+  })
+  return Object.fromEntries(entries)
 }
 
 const isOwn = (name: string, { envFile, own }: ConfigOrigins) =>
@@ -111,7 +123,7 @@ function stackLines(origins: ConfigOrigins): string[] {
       head(file),
       `${programName} stack up --detach --write ${file}`,
       ...unset,
-      withFile('doctor', file),
+      commandLine('doctor', file),
     ]
   }
   return [

@@ -1,3 +1,4 @@
+import type { Explain } from '#core/advice.ts'
 import type { Cache } from '#core/cache.ts'
 import type { DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
@@ -39,6 +40,7 @@ export interface EnginePorts {
   readonly observer: Observer
   readonly logger: Logger
   readonly clock: Clock
+  readonly explain?: Explain
 }
 
 /**
@@ -206,10 +208,10 @@ export class Engine {
   }
 
   #newGate(name: string): StoreGate {
-    const { clock, logger } = this.#ports
+    const { clock, logger, explain } = this.#ports
     const backoff = reconnectBackoff()
     const changed = () => this.#gatesChanged()
-    return new StoreGate({ name, clock, logger, backoff, changed, aborted: this.#abort.signal })
+    return new StoreGate({ name, clock, logger, explain, backoff, changed, aborted: this.#abort.signal })
   }
 
   /** While a store is away nothing new is taken: what is in flight ages, and its leases cost. */

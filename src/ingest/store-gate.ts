@@ -1,3 +1,5 @@
+import type { Explain } from '#core/advice.ts'
+import { withoutFixes } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
 import type { Backoff } from '#runtime/backoff.ts'
@@ -36,6 +38,7 @@ export interface StoreGateOptions {
   readonly clock: Clock
   readonly backoff: Backoff
   readonly logger: Logger
+  readonly explain?: Explain | undefined
   /** Called whenever `reason` or `isClosed` changed. */
   readonly changed: () => void
   /** A hard stop: nothing is attempted any more. */
@@ -123,10 +126,10 @@ export class StoreGate {
   }
 
   #failed(failure: WriteFailure): void {
-    const { name, logger } = this.#options
+    const { name, logger, explain = withoutFixes } = this.#options
     this.#code = failure.code
     this.#refusals = 0
-    const reason = `${name}: ${failure.message}`
+    const reason = `${name}: ${explain(failure)}`
     if (this.#reason !== reason) {
       logger.error({ class: failure.class, code: failure.code }, `writes paused (no data lost): ${reason}`)
       this.#reason = reason

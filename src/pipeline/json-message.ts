@@ -17,10 +17,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: number): JsonObject {
   if (data.length === 0) reject('no-data', 'the message has no data')
   if (data.length > maxBytes) {
-    reject(
-      tooLarge,
-      `the message has ${data.length} bytes; the limit is ${maxBytes} (INGESTER_MAX_MESSAGE_BYTES)`,
-    )
+    reject(tooLarge, `the message has ${data.length} bytes; the limit is ${maxBytes}`)
   }
   checkAttributes(attributes)
   if (!isUtf8(data)) reject('not-utf8', 'the data is not valid UTF-8')

@@ -68,7 +68,7 @@ function timestampOf(message: JsonObject, latestMs: number): number {
     const hint = seconds / 1000 <= latest ? '; is it in milliseconds?' : ''
     reject(
       'bad-timestamp',
-      `"timestamp" ${seconds} is later than ${latest}, the time of publishing plus INGESTER_MAX_CLOCK_SKEW${hint}`,
+      `"timestamp" ${seconds} is later than ${latest}, the time of publishing plus the maximum clock skew${hint}`,
     )
   }
   return seconds

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { problemText } from '#connect/explain.ts'
 import type { Fields, Logger } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
@@ -23,7 +24,7 @@ function warnings(): { lines: Line[]; logger: Logger } {
 }
 
 function openPool(options: PoolOptions, logger: Logger) {
-  const pool = createPool(options, logger)
+  const pool = createPool({ ...options, explain: problemText }, logger)
   return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() })
 }
 

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { messageOf } from '#core/error-message.ts'
+import type { Explain } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import { exponentialBackoff, reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
@@ -11,6 +12,7 @@ import { refusesAnother } from './sqlstate.ts'
 export interface ConnectionPoolOptions extends pg.PoolConfig {
   readonly max: number
   readonly logger: Logger
+  readonly explain?: Explain | undefined
   /** Called when a connection that had been idle did not answer. */
   readonly onSilence?: (() => void) | undefined
   /** A connection that was idle for longer is asked for a sign of life before it is used. */
@@ -51,7 +53,8 @@ export class ConnectionPool extends pg.Pool {
   #silentAtMs = -Infinity
   readonly #ending = new AbortController()
 
-  constructor({ logger, onSilence, checkAfterIdleMs, checkTimeoutMs, ...config }: ConnectionPoolOptions) {
+  constructor(options: ConnectionPoolOptions) {
+    const { logger, explain, onSilence, checkAfterIdleMs, checkTimeoutMs, ...config } = options
     super({ ...config, Client: DiscreetClient })
     this.#logger = logger
     this.#onSilence = onSilence
@@ -64,6 +67,7 @@ export class ConnectionPool extends pg.Pool {
       backoff: exponentialBackoff(growthBackoff),
       clock: systemClock,
       logger,
+      explain,
     })
     this.on('connect', () => {
       this.#openCount += 1

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { problemText } from '#connect/explain.ts'
 import { noLogger } from '#core/logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { ConnectionSlots } from './connection-slots.ts'
@@ -21,6 +22,7 @@ function newSlots() {
     backoff: { next: () => (delayMs += 1000), reset: () => void (delayMs = 0) },
     clock,
     logger: { ...noLogger, info: note, warn: note },
+    explain: problemText,
   })
   const served: number[] = []
   const ask = (name: number) =>

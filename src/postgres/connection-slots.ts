@@ -1,4 +1,6 @@
 import { messageOf } from '#core/error-message.ts'
+import type { Explain } from '#core/advice.ts'
+import { advice, option, withoutFixes } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -14,6 +16,7 @@ export interface ConnectionSlotsOptions {
   readonly backoff: Backoff
   readonly clock: Clock
   readonly logger: Logger
+  readonly explain?: Explain | undefined
 }
 
 /**
@@ -71,15 +74,14 @@ export class ConnectionSlots {
    * @returns whether there are others to go on with; false: there is none, which is an outage
    */
   refused(error: unknown): boolean {
-    const { size, connected, clock, backoff, logger } = this.#options
+    const { size, connected, clock, backoff, logger, explain = withoutFixes } = this.#options
     const others = connected()
     if (others === 0) return false
     if (!this.#isShrunk) {
       this.#isShrunk = true
-      logger.warn(
-        { wanted: size, error: messageOf(error) },
-        `PostgreSQL refused another connection: continuing with those that are open; raise its limit to ${size}, or lower INGESTER_POSTGRES_POOL_SIZE`,
-      )
+      const message = 'PostgreSQL refused another connection: continuing with those that are open'
+      const fixes = [advice`raise its limit to ${size}, or lower ${option('postgres.poolSize')}`]
+      logger.warn({ wanted: size, error: messageOf(error) }, explain({ message, fixes }))
     }
     this.#allowed = Math.min(others, size)
     this.#cancelGrowth ??= clock.after(backoff.next(), () => {

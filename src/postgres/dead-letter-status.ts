@@ -1,3 +1,4 @@
+import { advice } from '#core/advice.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import type { DeadLetterDetail } from './dead-letters.ts'
@@ -69,7 +70,7 @@ export async function updateDeadLetterStatus(
 
 function discardedUpdate(): ConfigurationError {
   return new ConfigurationError(
-    'table dead_letters: an UPDATE of status was discarded by a trigger or rule, so nothing was marked; ' +
-      'change what it does or, as the owner: ALTER TABLE dead_letters DISABLE TRIGGER …',
+    'table dead_letters: an UPDATE of status was discarded by a trigger or rule, so nothing was marked',
+    { fixes: [advice`change what it does or, as the owner: ALTER TABLE dead_letters DISABLE TRIGGER …`] },
   )
 }

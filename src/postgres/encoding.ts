@@ -1,5 +1,6 @@
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Queryable } from './queryable.ts'
+import { advice, option } from '#core/advice.ts'
 
 /**
  * A database of another encoding than UTF8 has no place for most characters: one message that has such a character would
@@ -18,8 +19,7 @@ export function encodingFault(encoding: string): string {
   return `the database has the encoding ${encoding}, which cannot store every text: it must be UTF8`
 }
 
-export const encodingAdvice =
-  "create another database with ENCODING 'UTF8' TEMPLATE template0, and set INGESTER_POSTGRES_DB to it"
+export const encodingAdvice = advice`create another database with ENCODING 'UTF8' TEMPLATE template0, and set ${option('postgres.database')} to it`
 
 /** Undefined where there is nothing to warn of. */
 export function encodingWarning(encoding: string): string | undefined {
@@ -34,7 +34,8 @@ export function encodingWarning(encoding: string): string | undefined {
  */
 export async function checkEncoding(connection: Queryable): Promise<string | undefined> {
   const encoding = await readEncoding(connection)
-  if (!isEncodingFit(encoding)) throw new ConfigurationError(`${encodingFault(encoding)}; ${encodingAdvice}`)
+  if (!isEncodingFit(encoding))
+    throw new ConfigurationError(encodingFault(encoding), { fixes: [encodingAdvice] })
   return encodingWarning(encoding)
 }
 

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
+import { advice } from '#core/advice.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import type { Queryable } from './queryable.ts'
@@ -60,9 +61,9 @@ export function bumpEpoch(options: PostgresOptions, pipeline: string): Promise<s
     )
     const [row] = rows
     if (!row)
-      throw new ConfigurationError(
-        'table cache_epochs: the new epoch was discarded by a trigger or rule; change what it does, then bump again',
-      )
+      throw new ConfigurationError('table cache_epochs: the new epoch was discarded by a trigger or rule', {
+        fixes: [advice`change what it does, then bump again`],
+      })
     return row.epoch
   })
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { WriteFailure } from '#core/write-failure.ts'
+import { explain } from '#connect/explain.ts'
 import { scans } from '#pipeline/scans.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
@@ -102,11 +103,11 @@ describe('a table that is altered between two writes: nothing is written, until 
       for (const attempt of [1, 2]) {
         const failure = await failureOf(writer.write([scanRecord(1, 20, 'b'), scanRecord(2, 20, 'b')]))
         assert.equal(failure.class, 'schema-drift', `attempt ${attempt}`)
-        assert.match(failure.message, /^table scan_results: /)
-        assert.match(failure.message, message)
+        assert.match(explain(failure), /^table scan_results: /)
+        assert.match(explain(failure), message)
       }
       assert.equal((await database.query('SELECT FROM scan_results')).length, 1)
-      const [fix] = [statementsIn((await failureOf(writer.write([]))).message)]
+      const [fix] = [statementsIn(explain(await failureOf(writer.write([]))))]
       await database.query(fix)
       assert.ok((await writer.write([scanRecord(1, 20, 'b'), scanRecord(2, 20, 'b')])) >= 1, fix)
       assert.deepEqual((await responses(database)).slice(-1), ['b'])
@@ -123,7 +124,7 @@ describe('a table that is altered between two writes: nothing is written, until 
       ALTER TABLE scan_results ALTER service TYPE text COLLATE ignores_case`)
     const failure = await failureOf(writer.write([withService('A')]))
     assert.equal(failure.class, 'schema-drift')
-    assert.match(failure.message, /nondeterministic collation.*COLLATE "C"/)
+    assert.match(explain(failure), /nondeterministic collation.*COLLATE "C"/)
     await database.query('ALTER TABLE scan_results ALTER service TYPE text COLLATE "C"')
     assert.equal(await writer.write([withService('A')]), 1)
   })
@@ -141,7 +142,7 @@ describe('a table that is altered between two writes: nothing is written, until 
     await database.query('ALTER TABLE part_1 SET UNLOGGED')
     const failure = await failureOf(writer.write(all(2)))
     assert.equal(failure.class, 'schema-drift')
-    await database.query(statementsIn(failure.message))
+    await database.query(statementsIn(explain(failure)))
     assert.equal(await writer.write(all(2)), 6)
   })
 
@@ -154,7 +155,7 @@ describe('a table that is altered between two writes: nothing is written, until 
       const failure = await failureOf(letters.store([letter('2')]))
       assert.equal(failure.class, 'schema-drift')
       assert.equal((await database.query('SELECT FROM dead_letters')).length, 1)
-      await database.query(statementsIn(failure.message))
+      await database.query(statementsIn(explain(failure)))
     }
     await letters.store([letter('2')])
     assert.equal((await database.query('SELECT FROM dead_letters')).length, 2)
@@ -175,7 +176,7 @@ for (const isolation of ['read committed', 'repeatable read']) {
       const writing = failureOf(writer.write([scanRecord(1, 20, 'b')]))
       await untilBlocked(database, 1)
       await owner.query('COMMIT')
-      assert.match((await writing).message, /unlogged/)
+      assert.match(explain(await writing), /unlogged/)
       assert.deepEqual(await responses(database), ['a'])
     } finally {
       await database.query(`ALTER DATABASE ${database.options.database} RESET default_transaction_isolation`)
@@ -279,7 +280,7 @@ describe('what a trigger or rule discards is refused, and nothing of its stateme
         const failure = await failureOf(writer.write(batch))
         assert.equal(failure.class, 'bad-row')
         assert.match(
-          failure.message,
+          explain(failure),
           /^table scan_results: discarded or changed by .*keep_out.*; .* as the owner: /,
         )
       }
@@ -290,7 +291,7 @@ describe('what a trigger or rule discards is refused, and nothing of its stateme
       await writer.write([scanRecord(1, now - 1, 'bad')])
       const [standing] = await responses(database)
       assert.equal(standing, 'a', 'as is what would be discarded, and is older')
-      await database.query(statementsIn((await failureOf(writer.write([bad]))).message))
+      await database.query(statementsIn(explain(await failureOf(writer.write([bad])))))
       assert.equal(await writer.write([bad]), 1)
     })
   }
@@ -311,7 +312,7 @@ describe('what a trigger or rule discards is refused, and nothing of its stateme
     const writer = writerTo(database)
     const failure = await failureOf(writer.write([scanRecord(1, 10, 'b')]))
     assert.equal(failure.class, 'bad-row')
-    await database.query(statementsIn(failure.message))
+    await database.query(statementsIn(explain(failure)))
     assert.equal(await writer.write([scanRecord(1, 10, 'b')]), 1)
   })
 })
@@ -373,11 +374,11 @@ describe('dead letters that a trigger discards are not stored', () => {
         `TRIGGER keep_out ${when} ON dead_letters FOR EACH ROW`,
       )
       const failure = await failureOf(letters.store([letter('2'), letter('bad')]))
-      assert.match(failure.message, /^table dead_letters: discarded or changed by .*trigger keep_out/)
+      assert.match(explain(failure), /^table dead_letters: discarded or changed by .*trigger keep_out/)
       assert.equal((await database.query('SELECT FROM dead_letters')).length, 1)
       await letters.store([letter('2')])
       await letters.store([letter('2')])
-      await database.query(statementsIn(failure.message))
+      await database.query(statementsIn(explain(failure)))
       await letters.store([letter('bad')])
       assert.equal((await database.query('SELECT FROM dead_letters')).length, 3)
     })
@@ -388,6 +389,6 @@ describe('dead letters that a trigger discards are not stored', () => {
     const letters = lettersIn(database)
     await letters.store([letter('1')])
     await withTrigger(database, 'RETURN NULL;', 'TRIGGER keep_out BEFORE UPDATE ON dead_letters FOR EACH ROW')
-    assert.match((await failureOf(letters.store([letter('1')]))).message, /keep_out/)
+    assert.match(explain(await failureOf(letters.store([letter('1')]))), /keep_out/)
   })
 })

@@ -6,7 +6,7 @@ import { limitedWait, orLockedTable } from './lock-wait.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
-import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
+import { problemOf, unfitnessOf } from './table-fitness.ts'
 import type { TableShape } from './table-shape.ts'
 import { parseShape, shapeSql } from './table-shape.ts'
 
@@ -214,7 +214,8 @@ FROM (${statements.look}) AS look`
     const shape = parseShape(text)
     const unfit = unfitnessOf(this.#needed, shape)
     if (unfit.length === 0) return { text, shape }
-    throw new WriteFailure('schema-drift', `${this.#where}: ${explainUnfitness(unfit)}`)
+    const { message, fixes } = problemOf(this.#where, unfit)
+    throw new WriteFailure('schema-drift', message, undefined, { fixes })
   }
 
   /** Errors that the table's shape may be the reason for say little of it: it is looked at, and tried again if it is new. */

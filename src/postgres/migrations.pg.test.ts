@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { ConfigurationError } from '#core/command-error.ts'
+import { explain } from '#connect/explain.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
 import { migrate, migrationStatus } from './migrations.ts'
@@ -166,8 +167,8 @@ describe('who may not migrate is told so, and who may', () => {
   const refusedBecause = (work: Promise<unknown>, message: RegExp) =>
     assert.rejects(work, (error) => {
       assert.ok(error instanceof ConfigurationError, String(error))
-      assert.match(error.message, message)
-      assert.doesNotMatch(error.message, /\n|INGESTER_POSTGRES_HOST/)
+      assert.match(explain(error), message)
+      assert.doesNotMatch(explain(error), /\n|INGESTER_POSTGRES_HOST/)
       return true
     })
 

@@ -4,6 +4,7 @@ import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import { advice } from '#core/advice.ts'
 import type { PostgresOptions } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
 import { checkEncoding } from './encoding.ts'
@@ -40,7 +41,8 @@ export async function migrate(
       const warning = await checkEncoding(client)
       if (warning !== undefined) warn(warning)
     }
-    if (!(await mayMigrate(client))) throw new ConfigurationError(await refusal(client))
+    if (!(await mayMigrate(client)))
+      throw new ConfigurationError(await refusal(client), { fixes: [asTheirOwner] })
     return await run(client, dir, direction).catch((error: unknown) => {
       throw explained(error, `migrate ${direction}`)
     })
@@ -82,15 +84,15 @@ async function refusal(client: Queryable): Promise<string> {
     `SELECT quote_ident(current_user) AS role, coalesce('schema ' || quote_ident(current_schema()), 'any schema') AS place`,
   )
   const { role, place } = rows[0]
-  return `the role ${role} may not make the tables in ${place}; ${asTheirOwner}`
+  return `the role ${role} may not make the tables in ${place}`
 }
 
-const asTheirOwner = 'run it as their owner, for instance with --env-file owner.env'
+const asTheirOwner = advice`run it as their owner, for instance with --env-file owner.env`
 
 /** Not where the connection failed. Of the runner's own errors, which quote traces, the first line. */
 function explained(error: unknown, what: string): unknown {
   if (error instanceof pg.DatabaseError && error.code === '42501') {
-    return new ConfigurationError(`${error.message}; ${asTheirOwner}`, { cause: error })
+    return new ConfigurationError(error.message, { fixes: [asTheirOwner], cause: error })
   }
   const [first] = messageOf(error).split('\n', 1)
   const told = error instanceof Error && 'code' in error ? error : new Error(first, { cause: error })

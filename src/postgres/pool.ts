@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { messageOf } from '#core/error-message.ts'
+import type { Explain } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Secret } from '#core/secret.ts'
 import { reveal } from '#core/secret.ts'
@@ -23,6 +24,7 @@ export interface PostgresOptions extends SessionOptions {
 
 export interface PoolOptions extends PostgresOptions {
   readonly poolSize: number
+  readonly explain?: Explain
 }
 
 const defaultConnectTimeoutMs = 5000
@@ -37,6 +39,7 @@ export function createPool(options: PoolOptions, logger: Logger): pg.Pool {
     query_timeout: answerLimitMs(options),
     application_name: 'ingester',
     logger,
+    explain: options.explain,
     onSilence: options.onSilence,
     checkAfterIdleMs: options.checkAfterIdleMs,
     checkTimeoutMs: options.checkTimeoutMs,

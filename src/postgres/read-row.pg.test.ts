@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { UnreachableError } from '#core/command-error.ts'
+import { explain } from '#connect/explain.ts'
 import { scans } from '#pipeline/scans.ts'
 import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
 import { readRow, withReader } from './read-row.ts'
@@ -65,7 +66,7 @@ test('a table that is locked is not waited for long', async () => {
   )
   await assert.rejects(reading, (error) => {
     assert.ok(error instanceof UnreachableError)
-    assert.match(error.message, /a table locked for 3 s and more.*pg_stat_activity/)
+    assert.match(explain(error), /a table locked for 3 s and more.*pg_stat_activity/)
     return true
   })
 })

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { UnreachableError } from '#core/command-error.ts'
+import { advice } from '#core/advice.ts'
 import type { PostgresTable, Row } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
@@ -24,8 +25,8 @@ export function withReader<T>(options: PostgresOptions, work: (read: Read) => Pr
     } catch (error) {
       if (!(error instanceof pg.DatabaseError) || error.code !== lockNotAvailable) throw error
       const what = `PostgreSQL: somebody has had a table locked for ${lockTimeoutSeconds} s and more`
-      const fix = 'see who: SELECT pid, state, query FROM pg_stat_activity; then ask again'
-      throw new UnreachableError(`${what} (a migration, a VACUUM FULL?); ${fix}`, { cause: error })
+      const fix = advice`see who: SELECT pid, state, query FROM pg_stat_activity; then ask again`
+      throw new UnreachableError(`${what} (a migration, a VACUUM FULL?)`, { fixes: [fix], cause: error })
     }
   })
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'vitest'
 import { inspect } from 'node:util'
 import { WriteFailure } from '#core/write-failure.ts'
+import { explain } from '#connect/explain.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import {
@@ -224,7 +225,7 @@ test('42501, 28P01, 28000, 3D000: no rights, with the fix', async () => {
   ] as const) {
     const failure = await failureOf(database, changes)
     is(failure, 'no-rights', code)
-    assert.match(failure.message, /INGESTER_POSTGRES_USER/)
+    assert.match(explain(failure), /INGESTER_POSTGRES_USER/)
   }
 })
 

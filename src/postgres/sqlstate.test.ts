@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import pg from 'pg'
+import { explain } from '#connect/explain.ts'
 import { asWriteFailure, breaksConnection, isConnectionFailure, isRefusedForGood } from './sqlstate.ts'
 
 function serverError(
@@ -93,7 +94,7 @@ test('socket errors keep their code', () => {
 
 test('the message names place, SQLSTATE, column, constraint and fix', () => {
   assert.equal(
-    failureOf(serverError('42703', 'column "x" of relation "t" does not exist', { position: '1' })).message,
+    explain(failureOf(serverError('42703', 'column "x" of relation "t" does not exist', { position: '1' }))),
     'table t: column "x" of relation "t" does not exist [42703]; ' +
       'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
   )

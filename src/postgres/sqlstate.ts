@@ -1,5 +1,7 @@
 import pg from 'pg'
 import { messageOf } from '#core/error-message.ts'
+import type { Advice } from '#core/advice.ts'
+import { advice, option } from '#core/advice.ts'
 import { plainLine } from '#core/plain.ts'
 import { isCertificateRefused } from '#core/tls-trouble.ts'
 import type { FailureClass } from '#core/write-failure.ts'
@@ -42,14 +44,13 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 
 const maxMessageLength = 300
 
-const fixes: Partial<Record<FailureClass, string>> = {
-  'schema-drift':
-    'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
-  'no-rights': 'check INGESTER_POSTGRES_USER, _PASSWORD and _DB, and the grants in docs/OPERATIONS.md',
+const fixes: Partial<Record<FailureClass, Advice>> = {
+  'schema-drift': advice`the table must be as db/migrations makes it: \`migrate up\`, or undo what was changed by hand`,
+  'no-rights': advice`check ${option('postgres.user')}, ${option('postgres.password')} and ${option('postgres.database')}, and the grants in docs/OPERATIONS.md`,
 }
 
 /**
- * What an error of node-postgres means to the engine. The message names the place and the fix, and no values
+ * What an error of node-postgres means to the engine. The message names the place, and no values
  * ({@link textOf}); the server's error, which may hold them, does not become the cause.
  *
  * @param table the one that is written to, where a row of it may be to blame
@@ -60,9 +61,10 @@ export function asWriteFailure(error: unknown, where: string, table?: string): W
   const what = fromServer ? textOf(error) : plainLine(messageOf(error), maxMessageLength)
   const names = fromServer ? namesIn(error, where) : ''
   const fix = fixes[failureClass]
-  const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}${fix ? `; ${fix}` : ''}`
-  if (!fromServer) return new WriteFailure(failureClass, message, code, { cause: error })
-  return new WriteFailure(failureClass, message, code, { ownFault: isOwnFault(error, table) })
+  const explained = fix ? { fixes: [fix] } : {}
+  const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}`
+  if (!fromServer) return new WriteFailure(failureClass, message, code, { ...explained, cause: error })
+  return new WriteFailure(failureClass, message, code, { ...explained, ownFault: isOwnFault(error, table) })
 }
 
 /**

@@ -1,12 +1,12 @@
 import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
+import { advice, command } from '#core/advice.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
-import { programName } from '#runtime/program-name.ts'
 import { checkEncoding } from './encoding.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { Queryable } from './queryable.ts'
 import { cacheEpochs, deadLetters, neededTables } from './needed-tables.ts'
-import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
+import { problemOf, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
 
 /** Why a table cannot be used. */
@@ -66,17 +66,19 @@ async function checkTable(connection: Queryable, needed: NeededTable): Promise<v
   const [fault] = await tableFaults(connection, needed)
   if (!fault) return
   const fixes = {
-    absent: `create it: ${programName} migrate up`,
-    columns: `bring it up to date: ${programName} migrate up`,
-    rights: `as its owner: ${fault.grant}`,
+    absent: advice`create it: ${command('migrate up')}`,
+    columns: advice`bring it up to date: ${command('migrate up')}`,
+    rights: advice`as its owner: ${fault.grant}`,
   }
-  throw new ConfigurationError(`${fault.what}; ${fixes[fault.kind]}`)
+  throw new ConfigurationError(fault.what, { fixes: [fixes[fault.kind]] })
 }
 
 async function checkFitness(connection: Queryable, needed: NeededTable): Promise<void> {
   const shape = await readShape(connection, needed)
   const unfit = shape ? unfitnessOf(needed, shape) : []
-  if (unfit.length > 0) throw new ConfigurationError(`the table ${needed.name}: ${explainUnfitness(unfit)}`)
+  if (unfit.length === 0) return
+  const { message, fixes } = problemOf(`the table ${needed.name}`, unfit)
+  throw new ConfigurationError(message, { fixes })
 }
 
 /** @throws whatever the connection throws */

@@ -1,3 +1,5 @@
+import type { Advice, Problem } from '#core/advice.ts'
+import { advice } from '#core/advice.ts'
 import pg from 'pg'
 import { encodingAdvice, encodingFault, isEncodingFit } from './encoding.ts'
 import type { NeededTable } from './needed-tables.ts'
@@ -12,7 +14,7 @@ export interface Unfitness {
   /** SQL statements for the table's owner, without semicolons; empty where SQL alone does not help. */
   readonly fix: readonly string[]
   /** For people, where there is no statement. */
-  readonly advice?: string
+  readonly advice?: Advice
 }
 
 /**
@@ -112,7 +114,9 @@ function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): U
   }
   if (keys.every(({ deterministic }) => deterministic)) return []
   const what = `${columns} is unique under a nondeterministic collation, which takes different texts for one`
-  return [{ about, what, fix: [], advice: `make the key of ${name} anew, with text columns COLLATE "C"` }]
+  return [
+    { about, what, fix: [], advice: advice`make the key of ${name} anew, with text columns COLLATE "C"` },
+  ]
 }
 
 function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness[] {
@@ -125,14 +129,13 @@ function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness
     }))
 }
 
-/** All of it in one line, with what to do. */
-export function explainUnfitness(unfit: readonly Unfitness[]): string {
+/** All of it in one line about the table, and what to do. */
+export function problemOf(table: string, unfit: readonly Unfitness[]): Problem {
   const what = unfit.map((one) => one.what).join('; ')
-  const statements = unfit.flatMap(({ fix }) => fix)
-  const advice = unfit.flatMap((one) => one.advice ?? [])
-  const todo = [
-    ...(statements.length > 0 ? [`as its owner: ${statements.map((one) => `${one};`).join(' ')}`] : []),
-    ...advice,
+  const statements = unfit.flatMap(({ fix }) => fix.map((one) => `${one};`)).join(' ')
+  const fixes = [
+    ...(statements === '' ? [] : [advice`as its owner: ${statements}`]),
+    ...unfit.flatMap((one) => one.advice ?? []),
   ]
-  return `${what}; ${todo.join('; ')}`
+  return { message: `${table}: ${what}`, fixes }
 }

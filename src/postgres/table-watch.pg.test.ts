@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { problemText } from '#connect/explain.ts'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
 import { freshDatabase, startTestServer, until } from '../../test/support/postgres.ts'
@@ -16,7 +17,7 @@ test('a table that is altered while nothing is written is told of within five se
   const note = (_: unknown, message: string) => void lines.push(message)
   const logger = { ...noLogger, info: note, error: note }
   const tables = neededTables(scans.sink, false)
-  using watch = new TableWatch({ pool: database.pool(), tables, logger, clock })
+  using watch = new TableWatch({ pool: database.pool(), tables, logger, clock, explain: problemText })
   const looked = (unfit: readonly RegExp[]) =>
     until(async () => {
       await clock.advance(5000)

@@ -1,9 +1,10 @@
 import type pg from 'pg'
+import type { Explain, Problem } from '#core/advice.ts'
+import { advice, command, withoutFixes } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { programName } from '#runtime/program-name.ts'
 import type { NeededTable } from './needed-tables.ts'
-import { explainUnfitness, unfitnessOf } from './table-fitness.ts'
+import { problemOf, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
 import type { Transactional } from './transaction.ts'
 import { rollingBackOf } from './transaction.ts'
@@ -15,6 +16,7 @@ export interface TableWatchOptions {
   readonly tables: readonly NeededTable[]
   readonly logger: Logger
   readonly clock: Clock
+  readonly explain?: Explain
 }
 
 /**
@@ -47,9 +49,10 @@ export class TableWatch implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const { pool, tables, logger } = this.#options
+    const { pool, tables, logger, explain = withoutFixes } = this.#options
     try {
-      const unfit = await rollingBackOf(pool, (client) => unfitTables(client, tables))
+      const found = await rollingBackOf(pool, (client) => unfitTables(client, tables))
+      const unfit = found.map(explain)
       for (const reason of unfit) {
         if (!this.#unfit.includes(reason))
           logger.error({}, `no message will be acked before this is put right: ${reason}`)
@@ -64,13 +67,15 @@ export class TableWatch implements Disposable {
   }
 }
 
-async function unfitTables(client: Transactional, tables: readonly NeededTable[]): Promise<string[]> {
-  const unfit: string[] = []
+async function unfitTables(client: Transactional, tables: readonly NeededTable[]): Promise<Problem[]> {
+  const unfit: Problem[] = []
   for (const needed of tables) {
     const shape = await readShape(client, needed)
-    if (!shape) unfit.push(`table ${needed.name} does not exist; create it: ${programName} migrate up`)
+    const table = `table ${needed.name}`
+    if (!shape)
+      unfit.push({ message: `${table} does not exist`, fixes: [advice`create it: ${command('migrate up')}`] })
     const faults = shape ? unfitnessOf(needed, shape) : []
-    if (faults.length > 0) unfit.push(`table ${needed.name}: ${explainUnfitness(faults)}`)
+    if (faults.length > 0) unfit.push(problemOf(table, faults))
   }
   return unfit
 }

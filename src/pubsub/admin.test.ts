@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { ConfigurationError } from '#core/command-error.ts'
+import { explain } from '#connect/explain.ts'
 import { ensureSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus } from './client.ts'
@@ -30,7 +31,7 @@ test('a missing subscription: the error gives the line that creates it', async (
   await assert.rejects(service(grpcStatus.notFound).ensure(), (error) => {
     assert.ok(error instanceof ConfigurationError)
     assert.match(
-      error.message,
+      explain(error),
       /^ {2}gcloud pubsub subscriptions create scans-sub --topic=scans --project=shop$/m,
     )
     return true

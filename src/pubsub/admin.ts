@@ -1,5 +1,6 @@
 import type { protos } from '@google-cloud/pubsub'
 import { ConfigurationError } from '#core/command-error.ts'
+import { advice, option } from '#core/advice.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus, oneTry, statusOf } from './client.ts'
 
@@ -85,14 +86,15 @@ export function creationLine(projectId: string, topic: string, subscriptionId: s
   return `gcloud pubsub subscriptions create ${subscriptionId} --topic=${topic} --project=${projectId}`
 }
 
+const creation = (line: string) =>
+  advice`create it:\n  ${line}\n(${option('pubsub.subscriptionId')} names it; where the topic is missing too, \`gcloud pubsub topics create\` first)`
+
 /** The error for a subscription that is not there, with the line that creates it. */
 export function missingSubscription(
   projectId: string,
   { topicId, subscriptionId }: SubscriptionNames,
 ): ConfigurationError {
-  return new ConfigurationError(
-    `there is no subscription ${subscriptionId} in project ${projectId}. Create it:\n` +
-      `  ${creationLine(projectId, topicId, subscriptionId)}\n` +
-      '(INGESTER_SUBSCRIPTIONID names it; where the topic is missing too, `gcloud pubsub topics create` first)',
-  )
+  return new ConfigurationError(`there is no subscription ${subscriptionId} in project ${projectId}`, {
+    fixes: [creation(creationLine(projectId, topicId, subscriptionId))],
+  })
 }

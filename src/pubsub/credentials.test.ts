@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, test } from 'vitest'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
+import { explain } from '#connect/explain.ts'
 import { connectPubsub } from './client.ts'
 
 let answer: (request: IncomingMessage, response: ServerResponse) => void
@@ -87,7 +88,7 @@ test('a key file that is named and wrong is refused at once: no metadata server 
     process.env['GOOGLE_APPLICATION_CREDENTIALS'] = file
     await assert.rejects(connect(), (error) => {
       assert.ok(error instanceof ConfigurationError, `${content}: ${String(error)}`)
-      assert.match(error.message, /no credentials for Google Cloud: .*\n.*GOOGLE_APPLICATION_CREDENTIALS/s)
+      assert.match(explain(error), /no credentials for Google Cloud: .*; set GOOGLE_APPLICATION_CREDENTIALS/s)
       return true
     })
   }

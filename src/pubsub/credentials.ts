@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import type { PubSub } from '@google-cloud/pubsub'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
+import { advice, option } from '#core/advice.ts'
 
 type Auth = PubSub['auth']
 
@@ -11,8 +12,7 @@ const notFound = 'Could not load the default credentials'
 /** The doctor waits no longer either. */
 const tokenLimitMs = 3000
 
-export const credentialsFix =
-  'set GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`, or use an emulator with PUBSUB_EMULATOR_HOST'
+export const credentialsFix = advice`set GOOGLE_APPLICATION_CREDENTIALS, or run \`gcloud auth application-default login\`, or use an emulator with ${option('pubsub.emulatorHost')}`
 
 /**
  * Looks for credentials once. Unasked, the generated clients look for them by themselves, and end the process where there
@@ -31,7 +31,8 @@ export async function findCredentials(newAuth: () => Auth): Promise<void> {
     const why = messageOf(error)
     const mayCome = why.startsWith(notFound) && environmentOf(detection) !== 'none'
     if (!mayCome)
-      throw new ConfigurationError(`no credentials for Google Cloud: ${why}\n${credentialsFix}`, {
+      throw new ConfigurationError(`no credentials for Google Cloud: ${why}`, {
+        fixes: [credentialsFix],
         cause: error,
       })
   }

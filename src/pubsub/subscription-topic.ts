@@ -2,7 +2,7 @@
 // variable has to name it. What is published to any other topic never reaches the subscription.
 import type { protos } from '@google-cloud/pubsub'
 import { ConfigurationError } from '#core/command-error.ts'
-import { programName } from '#runtime/program-name.ts'
+import { advice, command, option } from '#core/advice.ts'
 import type { SubscriptionNames } from './admin.ts'
 import { missingSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'
@@ -21,8 +21,8 @@ export interface ConfiguredTopic extends SubscriptionNames {
 
 /**
  * Where the subscription is attached to another topic than the configuration says: that topic, and the value for
- * INGESTER_TOPICID. It is empty where no value is right, since the variable names no topic of another project; then
- * only a variable that is set can be wrong.
+ * the option. It is empty where no value is right, since the option names no topic of another project; then only an
+ * option that is set can be wrong.
  */
 export function differingTopic(
   { topic }: Subscription,
@@ -43,6 +43,8 @@ export function detachment({ topic, detached }: Subscription): string | undefine
   if (detached) return 'it is detached from its topic and delivers nothing any more'
   return topic === deletedTopic ? 'its topic was deleted, so nothing new reaches it' : undefined
 }
+
+const replacement = advice`name the subscription that replaces it with ${option('pubsub.subscriptionId')}; ${command('doctor')} has the lines that create one`
 
 /**
  * The topic (full name) whose messages reach the subscription now. To attach one again is not possible, so what was
@@ -68,8 +70,7 @@ export async function attachedTopic(clients: PubsubClients, names: SubscriptionN
   }
   const why = detachment(found) ?? (found.topic ? undefined : 'the service does not say which topic it has')
   if (why === undefined && found.topic) return found.topic
-  throw new ConfigurationError(
-    `what is published would not reach ${subscription}: ${why}. Name the subscription that replaces it with ` +
-      `INGESTER_SUBSCRIPTIONID; ${programName} doctor has the lines that create one`,
-  )
+  throw new ConfigurationError(`what is published would not reach ${subscription}: ${why}`, {
+    fixes: [replacement],
+  })
 }

@@ -1,5 +1,6 @@
 import type { Begun, BypassCause, Cache, CacheRecord, Verdict } from '#core/cache.ts'
 import { claimLeaseMs, verdicts } from '#core/cache.ts'
+import type { Explain } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
@@ -24,6 +25,7 @@ export interface RedisCacheOptions {
   readonly isStill: (epoch: string) => Promise<boolean>
   readonly observer: Observer
   readonly logger: Logger
+  readonly explain?: Explain
   readonly clock: Clock
 }
 
@@ -52,9 +54,9 @@ export class RedisCache implements Cache, AsyncDisposable {
   #closed = false
 
   constructor(options: RedisCacheOptions) {
-    const { connection, clock, logger } = options
+    const { connection, clock, logger, explain } = options
     this.#options = options
-    this.#trouble = new Trouble(logger, clock)
+    this.#trouble = new Trouble(logger, clock, explain)
     this.#connection = connection
     connection.onOpened(() => this.#trouble.connected())
     this.#breaker = new Breaker({

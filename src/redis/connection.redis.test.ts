@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { inspect } from 'node:util'
+import { explain } from '#connect/explain.ts'
 import { onFreePort } from '#stack/ports.ts'
 import { until } from '../../test/support/postgres.ts'
 import { startProgram } from '../../test/support/program.ts'
@@ -101,7 +102,9 @@ test('a call whose answer is lost with the connection fails at once, and is not 
   const lost = failed(confirm(connection))
   await until(async () => (await executions()) === before + 1)
   proxy.bringReplies()
-  const { bypass, message } = await lost
+  const failure = await lost
+  const { bypass } = failure
+  const message = explain(failure)
   assert.equal(bypass, 'disconnected')
   assert.match(message, /check INGESTER_REDIS_ADDR/)
   await untilConnected(connection)
@@ -124,7 +127,9 @@ test('no answer within half a second: timeout, though the connection stands', as
   const connection = await connect({ port: proxy.port })
   proxy.freeze()
   const start = performance.now()
-  const { bypass, message } = await failed(confirm(connection))
+  const failure = await failed(confirm(connection))
+  const { bypass } = failure
+  const message = explain(failure)
   const elapsed = performance.now() - start
   assert.equal(bypass, 'timeout')
   assert.match(message, /Command timed out/)
@@ -169,7 +174,9 @@ test('what a silent server leaves without an answer has the connection’s reaso
   for (let asked = 0; asked < 2; asked += 1) {
     await failed(confirm(connection))
     // This one is under way when the connection is given up.
-    const { bypass, message } = await failed(confirm(connection))
+    const failure = await failed(confirm(connection))
+    const { bypass } = failure
+    const message = explain(failure)
     assert.equal(bypass, 'timeout')
     assert.match(message, /timed out|timeout/i)
     proxy.thaw()
@@ -212,7 +219,9 @@ test('a server that is killed and comes back, empty, is used again', async () =>
   await confirm(connection)
   process.kill(own.pid, 'SIGKILL')
   await until(async () => connection.away !== undefined)
-  const { bypass, message } = await failed(confirm(connection))
+  const failure = await failed(confirm(connection))
+  const { bypass } = failure
+  const message = explain(failure)
   assert.equal(bypass, 'disconnected')
   assert.match(message, /check INGESTER_REDIS_ADDR/)
   await own.restart()
@@ -227,7 +236,9 @@ test('a database that is not there: refused with the fix, and nothing gets into 
   atEnd(() => connection.close())
   await connection.attempted()
   for (let round = 0; round < 3; round += 1) {
-    const { bypass, message } = connection.away ?? assert.fail('it is away')
+    const away = connection.away ?? assert.fail('it is away')
+    const { bypass } = away
+    const message = explain(away)
     assert.equal(bypass, 'refused')
     assert.match(message, /DB index is out of range; check INGESTER_REDIS_DB/)
     await failed(confirm(connection))
@@ -264,7 +275,7 @@ for (const [given, reply] of [
     const { away } = connection
     assert.equal(away?.bypass, 'no-rights')
     assert.match(away?.message ?? '', reply)
-    assert.match(away?.message ?? '', /check INGESTER_REDIS_PASSWORD/)
+    assert.match(explain(away), /check INGESTER_REDIS_PASSWORD/)
     const thrown = await failed(confirm(connection))
     for (const failure of [away, thrown]) {
       assert.doesNotMatch(inspect(failure, { depth: Infinity, showHidden: true }), /planted/)
@@ -277,7 +288,9 @@ test('rights that are taken away while it runs: no-rights, and used again when t
   const rights = adminOf(own)
   const connection = await connect({ port: own.port })
   await rights.call('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
-  const { bypass, message } = await failed(confirm(connection))
+  const failure = await failed(confirm(connection))
+  const { bypass } = failure
+  const message = explain(failure)
   assert.equal(bypass, 'no-rights')
   assert.match(message, /NOPERM/)
   await rights.call('ACL', 'SETUSER', 'default', '+evalsha', '+eval')
@@ -290,7 +303,9 @@ test('a replica is left, since after a failover the name may stand for another s
   await using proxy = await TcpProxy.to(own.port)
   const connection = await connect({ port: proxy.port })
   await rights.call('REPLICAOF', '127.0.0.1', '1')
-  const { bypass, message } = await failed(confirm(connection))
+  const failure = await failed(confirm(connection))
+  const { bypass } = failure
+  const message = explain(failure)
   assert.equal(bypass, 'read-only')
   assert.match(message, /READONLY.*must be that of the primary/s)
   await until(async () => proxy.connections === 2)
@@ -316,12 +331,13 @@ describe('TLS', async () => {
   async function outcome(env: Readonly<Record<string, string>>, changes: Partial<RedisOptions>) {
     const options: RedisOptions = { host: secure.host, port: secure.port, db: 0, tls: true, ...changes }
     const code = `
+      import { explain } from '#connect/explain.ts'
       import { RedisConnection } from '#redis/connection.ts'
       const connection = new RedisConnection(${JSON.stringify(options)})
       await connection.attempted()
       const { away } = connection
       const answer = away ? undefined : await connection.run(['key'], ['release', '', 0, 0])
-      console.log(JSON.stringify({ bypass: away?.bypass, message: away?.message, answer }))
+      console.log(JSON.stringify({ bypass: away?.bypass, message: away && explain(away), answer }))
       connection.close()`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })
     await expect(program).toEndWith(0)

@@ -100,7 +100,7 @@ export class RedisConnection implements ScriptRunner {
   /** Why nothing can be asked at the moment; undefined while connected. */
   get away(): RedisFailure | undefined {
     if (this.#client.status === 'ready' && !this.#turnedAway) return undefined
-    if (this.#unread !== undefined) return new RedisFailure('no-rights', messageOf(this.#unread), '')
+    if (this.#unread !== undefined) return new RedisFailure('no-rights', messageOf(this.#unread), [])
     return this.#lastError === undefined
       ? new RedisFailure('disconnected', 'the connection was lost, or is not open yet')
       : asRedisFailure(this.#lastError)

@@ -1,32 +1,37 @@
 import { ReplyError } from 'ioredis'
 import type { BypassCause } from '#core/cache.ts'
 import { messageOf } from '#core/error-message.ts'
+import type { Advice } from '#core/advice.ts'
+import { advice, option } from '#core/advice.ts'
+import { ExplainedError } from '#core/explained-error.ts'
 
-/** A call to Redis that came to nothing; it may have been carried out all the same. The message has the fix. */
-export class RedisFailure extends Error {
+/** A call to Redis that came to nothing; it may have been carried out all the same. */
+export class RedisFailure extends ExplainedError {
+  override readonly name = 'RedisFailure'
   readonly bypass: BypassCause
 
-  constructor(bypass: BypassCause, what: string, fix = fixes[bypass]) {
-    super(fix ? `${what}; ${fix}` : what)
-    this.name = 'RedisFailure'
+  constructor(bypass: BypassCause, message: string, fixes = usualFixes[bypass] ?? []) {
+    super(message, { fixes })
     this.bypass = bypass
   }
 }
 
-const fixes: Partial<Record<BypassCause, string>> = {
-  disconnected: 'check INGESTER_REDIS_ADDR and INGESTER_REDIS_TLS',
-  timeout: 'is it overloaded, or INGESTER_REDIS_ADDR that of something else?',
-  'no-rights': 'check INGESTER_REDIS_PASSWORD',
-  'read-only': 'INGESTER_REDIS_ADDR must be that of the primary',
-  'out-of-memory': 'raise its maxmemory, or let it forget: maxmemory-policy allkeys-lru',
+const address = option('redis.address')
+
+const usualFixes: Partial<Record<BypassCause, readonly Advice[]>> = {
+  disconnected: [advice`check ${address} and ${option('redis.tls')}`],
+  timeout: [advice`Redis may be overloaded, or ${address} may point elsewhere`],
+  'no-rights': [advice`check ${option('redis.password')}`],
+  'read-only': [advice`${address} must be that of the primary`],
+  'out-of-memory': [advice`raise its maxmemory, or enable eviction: maxmemory-policy allkeys-lru`],
 }
 
-/** Of messages that say more than their cause does. */
-const ownFixes: readonly [RegExp, string][] = [
-  [/DB index is out of range/, 'check INGESTER_REDIS_DB'],
-  [/certificate has expired/, "renew the server's certificate"],
-  [/certificate is not yet valid/, 'set the clocks of this machine and of the server'],
-  [/certificate/i, 'check INGESTER_REDIS_ADDR, or name your authority in NODE_EXTRA_CA_CERTS'],
+/** Of what Redis and OpenSSL say without a code, or with one that says less. */
+const ownFixes: readonly [RegExp, Advice][] = [
+  [/DB index is out of range/, advice`check ${option('redis.database')}`],
+  [/certificate has expired/, advice`renew the server's certificate`],
+  [/certificate is not yet valid/, advice`set the clocks of this machine and of the server`],
+  [/certificate/i, advice`check ${address}, or name your authority in NODE_EXTRA_CA_CERTS`],
 ]
 
 /** How Redis begins its errors. */
@@ -41,11 +46,8 @@ const replies: readonly [RegExp, BypassCause][] = [
 export function asRedisFailure(error: unknown): RedisFailure {
   if (error instanceof RedisFailure) return error
   const message = messageOf(error)
-  return new RedisFailure(
-    bypassOf(error, message),
-    message,
-    ownFixes.find(([what]) => what.test(message))?.[1],
-  )
+  const own = ownFixes.find(([what]) => what.test(message))
+  return new RedisFailure(bypassOf(error, message), message, own && [own[1]])
 }
 
 function bypassOf(error: unknown, message: string): BypassCause {

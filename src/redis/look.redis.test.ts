@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { explain } from '#connect/explain.ts'
 import { freePort } from '#stack/ports.ts'
 import {
   adminOf,
@@ -78,7 +79,7 @@ test('a Redis that is away, or turns us away, is told with the fix', async () =>
   const failed = (changes: object) =>
     lookAt({ ...options, ...changes }, pipeline, 'first', { key: 'a' }).then(
       () => assert.fail('it was answered'),
-      (error: unknown) => (assert.ok(error instanceof RedisFailure), error.message),
+      (error: unknown) => (assert.ok(error instanceof RedisFailure), explain(error)),
     )
   assert.match(await failed({ port: await freePort(0) }), /ECONNREFUSED.*check INGESTER_REDIS_ADDR/)
   assert.match(await failed({ db: 4711 }), /check INGESTER_REDIS_DB/)

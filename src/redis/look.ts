@@ -28,7 +28,7 @@ export interface Claim {
  * Looks, and changes nothing. A second or two at most.
  *
  * @param epoch of the table that the watermark is about
- * @throws RedisFailure whose message has the fix
+ * @throws RedisFailure
  */
 export async function lookAt(
   options: RedisOptions,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { explain, problemText } from '#connect/explain.ts'
 import type { BypassCause } from '#core/cache.ts'
 import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
@@ -19,7 +20,7 @@ async function newTrouble() {
   const tell = (level: string) => (fields: Fields, message: string) =>
     void told.push([level, ...Object.values(fields), message].join(' '))
   const logger = { ...noLogger, info: tell('info'), warn: tell('warn'), error: tell('error') }
-  return { trouble: new Trouble(logger, clock), clock, told }
+  return { trouble: new Trouble(logger, clock, problemText), clock, told }
 }
 
 const bypassed = 'going on without the cache, nothing is lost: Redis:'
@@ -40,9 +41,9 @@ test('is told once a cause, with its fix, however often it comes', async () => {
     trouble.had(full)
     await clock.advance(10)
   }
-  assert.deepEqual(told, [`warn out-of-memory ${bypassed} ${full.message}`])
-  assert.match(full.message, /maxmemory-policy/)
-  assert.equal(trouble.reason, `Redis: ${full.message}`)
+  assert.deepEqual(told, [`warn out-of-memory ${bypassed} ${explain(full)}`])
+  assert.match(explain(full), /maxmemory-policy/)
+  assert.equal(trouble.reason, `Redis: ${explain(full)}`)
 })
 
 test('is told again when the cause changes, and not when only the words do', async () => {
@@ -50,13 +51,13 @@ test('is told again when the cause changes, and not when only the words do', asy
   trouble.had(slow)
   const slower = new RedisFailure('timeout', 'still no answer')
   trouble.had(slower)
-  assert.equal(trouble.reason, `Redis: ${slower.message}`, 'the reason is the last one')
+  assert.equal(trouble.reason, `Redis: ${explain(slower)}`, 'the reason is the last one')
   trouble.had(full)
   trouble.had(slow)
   assert.deepEqual(told, [
-    `warn timeout ${bypassed} ${slow.message}`,
-    `warn out-of-memory ${bypassed} ${full.message}`,
-    `warn timeout ${bypassed} ${slow.message}`,
+    `warn timeout ${bypassed} ${explain(slow)}`,
+    `warn out-of-memory ${bypassed} ${explain(full)}`,
+    `warn timeout ${bypassed} ${explain(slow)}`,
   ])
 })
 
@@ -66,7 +67,7 @@ test('is over a second after a call went well, to the millisecond, and that is t
   await clock.advance(300)
   trouble.none()
   await clock.advance(calmMs - 1)
-  assert.equal(trouble.reason, `Redis: ${slow.message}`)
+  assert.equal(trouble.reason, `Redis: ${explain(slow)}`)
   assert.equal(told.length, 1)
   await clock.advance(1)
   assert.equal(trouble.reason, undefined)
@@ -84,7 +85,7 @@ test('calm begins anew with each trouble: what comes and goes is told once', asy
     trouble.none()
     await clock.advance(calmMs - 1)
   }
-  assert.equal(trouble.reason, `Redis: ${slow.message}`)
+  assert.equal(trouble.reason, `Redis: ${explain(slow)}`)
   assert.equal(told.length, 1)
 })
 
@@ -103,7 +104,7 @@ test('silence alone does not end it: something must show that it is over', async
   const { trouble, clock, told } = await newTrouble()
   trouble.had(slow)
   await clock.advance(3_600_000)
-  assert.equal(trouble.reason, `Redis: ${slow.message}`)
+  assert.equal(trouble.reason, `Redis: ${explain(slow)}`)
   assert.equal(told.length, 1)
 })
 
@@ -114,7 +115,7 @@ test('trouble that comes back after it was over is told again', async () => {
     trouble.none()
     await clock.advance(calmMs)
   }
-  const warned = `warn timeout ${bypassed} ${slow.message}`
+  const warned = `warn timeout ${bypassed} ${explain(slow)}`
   assert.deepEqual(told, [warned, over, warned, over])
 })
 

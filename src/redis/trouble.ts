@@ -1,3 +1,5 @@
+import type { Explain } from '#core/advice.ts'
+import { withoutFixes } from '#core/advice.ts'
 import type { BypassCause } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -12,23 +14,25 @@ const fixedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'n
 export class Trouble implements Disposable {
   readonly #logger: Logger
   readonly #clock: Clock
+  readonly #explain: Explain
   #last: RedisFailure | undefined
   #cancelCalm: (() => void) | undefined
 
-  constructor(logger: Logger, clock: Clock) {
+  constructor(logger: Logger, clock: Clock, explain: Explain = withoutFixes) {
     this.#logger = logger
+    this.#explain = explain
     this.#clock = clock
   }
 
   /** Why the cache is bypassed; undefined while all is well. */
   get reason(): string | undefined {
-    return this.#last && `Redis: ${this.#last.message}`
+    return this.#last && `Redis: ${this.#explain(this.#last)}`
   }
 
   had(failure: RedisFailure): void {
     this[Symbol.dispose]()
     if (this.#last?.bypass !== failure.bypass) {
-      const message = `going on without the cache, nothing is lost: Redis: ${failure.message}`
+      const message = `going on without the cache, nothing is lost: Redis: ${this.#explain(failure)}`
       this.#logger.warn({ cause: failure.bypass }, message)
     }
     this.#last = failure

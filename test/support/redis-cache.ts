@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Redis } from 'ioredis'
+import { problemText } from '#connect/explain.ts'
 import type { BypassCause, CacheRecord, Verdict } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -73,6 +74,7 @@ export async function openCache(
     observer: tally,
     logger: loggerTo(lines),
     clock: systemClock,
+    explain: problemText,
     ...changes,
   })
   const opened: TestCache = {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { problemText } from '#connect/explain.ts'
 import type { BypassCause, Verdict } from '#core/cache.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Pipeline } from '#core/pipeline.ts'
@@ -73,7 +74,13 @@ export class Replica {
     { engine, claims = true, redisPort = around.server.port }: ReplicaOptions,
   ) {
     const { pipeline, broker, database } = around
-    const common = { pipeline, observer: this.tally, logger: noLogger, clock: systemClock }
+    const common = {
+      explain: problemText,
+      pipeline,
+      observer: this.tally,
+      logger: noLogger,
+      clock: systemClock,
+    }
     const workers = engine?.workers ?? 2
     this.#broker = broker
     this.#pool = createPool({ ...database.options, poolSize: workers + 2 }, noLogger)

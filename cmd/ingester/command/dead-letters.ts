@@ -3,7 +3,7 @@ import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import type { Preview, Selection } from '#dead-letters/selection.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
-import { withEnvFile } from '../next-command.ts'
+import { adviceText, commandLine } from '#connect/explain.ts'
 import { argument } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
@@ -155,19 +155,19 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
   const { listingView } = await import('../dead-letter-view.ts')
   console.log(listingView(listing, process.stdout.columns))
-  const next = withEnvFile(`one of them: ${programName} dead-letters show <id>`, envFile)
+  const next = `one of them: ${commandLine('dead-letters show <id>', envFile)}`
   console.error(`\n${listing.letters.length} of ${listing.total}; more with --limit, ${next}`)
 }
 
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
   const { showDeadLetter } = await import('#dead-letters/show.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const shownLetter = await showDeadLetter(loadDatabaseConfig(envFile), id)
-  const letter = { ...shownLetter, next: shownLetter.next.map((line) => withEnvFile(line, envFile)) }
+  const letter = await showDeadLetter(loadDatabaseConfig(envFile), id)
   const { dataAsText, letterView } = await import('../dead-letter-view.ts')
-  if (!json) return console.log(letterView(letter))
+  if (!json) return console.log(letterView(letter, envFile))
   const { encoding, text } = dataAsText(letter)
-  console.log(JSON.stringify({ ...letter, data: text, dataEncoding: encoding }))
+  const next = letter.next.map((line) => adviceText(line, envFile))
+  console.log(JSON.stringify({ ...letter, next, data: text, dataEncoding: encoding }))
 }
 
 async function redrive(options: Changes, command: Command): Promise<void> {

@@ -173,6 +173,6 @@ async function epochFinding(
     // What is missing is told by the checks of the tables.
     if (toldElsewhere.has(code)) return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
     const detail = `not available on this server, so the cache is never used: ${messageOf(error)} [${code}]; do without Redis`
-    return failed(epochKnown, detail, setting({ INGESTER_REDIS_ENABLED: 'false' }))
+    return failed(epochKnown, detail, setting({ 'redis.enabled': 'false' }))
   }
 }

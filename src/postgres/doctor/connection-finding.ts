@@ -16,7 +16,7 @@ const superuser = 'a superuser'
 /** Why there is no connection, and the fix that fits the reason. */
 export function connectionFinding(name: string, error: unknown, options: PostgresOptions): Finding {
   const where = `${addressOf(options.host, options.port)}/${options.database}`
-  const trouble = certificateTrouble(error, (host) => setting({ INGESTER_POSTGRES_HOST: host }))
+  const trouble = certificateTrouble(error, (host) => setting({ 'postgres.host': host }))
   if (trouble) return failed(name, `${where}: ${trouble.detail}`, trouble.fix)
   return failed(name, `${where}: ${messageOf(error)}`, ...refusalFixes(error, options))
 }
@@ -28,7 +28,7 @@ function refusalFixes(error: unknown, options: PostgresOptions): Fixes {
   const message = messageOf(error)
   const role = quoted(options.user)
   const database = quoted(options.database)
-  if (code === '28P01' || message.startsWith('SASL: ')) return [secret('INGESTER_POSTGRES_PASSWORD')]
+  if (code === '28P01' || message.startsWith('SASL: ')) return [secret('postgres.password')]
   if (code === '28000') return [notLetIn(message, role, options)]
   if (code === '3D000') {
     return [sql(superuser, `CREATE DATABASE ${database} OWNER ${role};`), ingester('migrate up')]
@@ -45,7 +45,7 @@ function refusalFixes(error: unknown, options: PostgresOptions): Fixes {
   if (isWithoutTls(error)) {
     return [
       isLoopback(options.host)
-        ? setting({ INGESTER_POSTGRES_SSL_MODE: 'disable' })
+        ? setting({ 'postgres.sslMode': 'disable' })
         : sql(`${superuser}; it needs server.crt and server.key`, 'ALTER SYSTEM SET ssl = on;', reload),
     ]
   }
@@ -62,8 +62,7 @@ function notLetIn(message: string, role: string, { sslMode }: PostgresOptions): 
       ? sql(superuser, `CREATE ROLE ${role} LOGIN;`, `\\password ${role}`)
       : sql(superuser, `ALTER ROLE ${role} LOGIN;`)
   }
-  if (sslMode === 'disable' && !isLoopback(host))
-    return setting({ INGESTER_POSTGRES_SSL_MODE: 'verify-full' })
+  if (sslMode === 'disable' && !isLoopback(host)) return setting({ 'postgres.sslMode': 'verify-full' })
   const mask = host.includes(':') ? 128 : 32
   return inFile(
     'pg_hba.conf, above the line that rejects; then SELECT pg_reload_conf()',
@@ -79,7 +78,7 @@ function tooMany(message: string, role: string, database: string): Fix {
 
 /** Nobody can tell from here what is wrong; where the address comes from is what one has to know. */
 function unreachable({ host, port }: PostgresOptions): Fixes {
-  const names = ['INGESTER_POSTGRES_HOST', 'INGESTER_POSTGRES_PORT'] as const
+  const names = ['postgres.host', 'postgres.port'] as const
   if (isLoopback(host)) {
     return [
       remark(`start the server that should listen at ${addressOf(host, port)}, or fix`, ...names),

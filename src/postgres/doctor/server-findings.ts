@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
-import { setting, shell, sql } from '#core/fix.ts'
+import { secret, setting, shell, sql } from '#core/fix.ts'
 import { encodingFault, encodingWarning, isEncodingFit } from '../encoding.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { ServerFacts, SettingFacts } from './server-facts.ts'
@@ -68,7 +68,7 @@ function encodingFinding({ database, encoding }: ServerFacts): Finding {
   const other = `${database.replaceAll('"', '')}_utf8`
   const fixes = [
     sql(superuser, `CREATE DATABASE ${pg.escapeIdentifier(other)} ENCODING 'UTF8' TEMPLATE template0;`),
-    setting({ INGESTER_POSTGRES_DB: other }),
+    setting({ 'postgres.database': other }),
   ] as const
   return warned === undefined
     ? failed(name, encodingFault(encoding), ...fixes)
@@ -90,8 +90,8 @@ function primary(conninfo: string | null): Fix {
   const part = (key: string) => new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(conninfo ?? '')?.[1]
   const port = part('port')
   return setting({
-    INGESTER_POSTGRES_HOST: part('host') ?? 'the.primary',
-    ...(port === undefined ? {} : { INGESTER_POSTGRES_PORT: port }),
+    'postgres.host': part('host') ?? 'the.primary',
+    ...(port === undefined ? {} : { 'postgres.port': port }),
   })
 }
 
@@ -161,8 +161,8 @@ function connectionsFinding({ connectionLimit, freeConnections: free }: ServerFa
 /** Each worker writes on its own connection. One is free at least: that on which we ask. */
 function smallerPool(size: number, workers: number): Fix {
   return setting({
-    INGESTER_POSTGRES_POOL_SIZE: size,
-    ...(workers > size ? { INGESTER_WORKER_COUNT: size } : {}),
+    'postgres.poolSize': size,
+    ...(workers > size ? { 'engine.workers': size } : {}),
   })
 }
 
@@ -185,7 +185,7 @@ function roleFinding(
       ...tables.map((table) => `GRANT ${table.rights.join(', ')} ON ${table.name} TO ingester;`),
       '\\password ingester',
     ),
-    setting({ INGESTER_POSTGRES_USER: 'ingester' }),
-    { kind: 'secret', name: 'INGESTER_POSTGRES_PASSWORD' },
+    setting({ 'postgres.user': 'ingester' }),
+    secret('postgres.password'),
   )
 }

@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
-import { asOwner, ingester, remark, setting, sql } from '#core/fix.ts'
+import { asOwner, ingester, setting, sql } from '#core/fix.ts'
 import { creationOf } from '../migrations.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
@@ -109,7 +109,7 @@ function migrating({ state, mayMigrate }: Migrations): [Fix, ...Fix[]] {
 function unfitFinding(finding: string, unfit: readonly Unfitness[] = []): Finding | undefined {
   if (unfit.length === 0) return undefined
   const statements = unfit.flatMap(({ fix }) => fix.map((statement) => `${statement};`))
-  const advice = unfit.flatMap((one) => one.advice ?? []).map((text) => remark(text))
+  const advice = unfit.flatMap((one) => one.advice ?? [])
   const [first, ...others] = [...(statements.length > 0 ? [sql(owner, ...statements)] : []), ...advice]
   const detail = unfit.map(({ what }) => what).join('; ')
   return first ? failed(finding, detail, first, ...others) : undefined
@@ -123,7 +123,7 @@ function kindFinding(
   if (kind === 'r') return ok(finding, 'a plain table that survives a crash')
   if (!isSink || !withCache) return ok(finding, 'partitioned')
   const detail = 'it is partitioned, and has no epoch: the cache is never used'
-  return warning(finding, detail, setting({ INGESTER_REDIS_ENABLED: 'false' }))
+  return warning(finding, detail, setting({ 'redis.enabled': 'false' }))
 }
 
 function columnsFinding(

@@ -37,7 +37,7 @@ export async function checkPubsub(place: SubscriptionPlace): Promise<PubsubFindi
   } catch (error) {
     const isCredentials = error instanceof ConfigurationError || error instanceof UnreachableError
     const detail = messageOf(error).split('\n', 1)[0] as string
-    const fix = isCredentials ? signIn : setting({ PUBSUB_EMULATOR_HOST: '' })
+    const fix = isCredentials ? signIn : setting({ 'pubsub.emulatorHost': '' })
     return unreached(failed(reachable, detail, fix), 'Pub/Sub was not reached')
   }
   try {
@@ -128,7 +128,7 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
   const nobody = `nobody answers at ${emulatorHost}: ${why}`
   if (!isLoopback(host)) {
     const look = 'look that its name is known here and that it runs; else fix'
-    return failed(reachable, nobody, remark(look, 'PUBSUB_EMULATOR_HOST'))
+    return failed(reachable, nobody, remark(look, 'pubsub.emulatorHost'))
   }
   const isSilent = statusOf(error) === deadlineExceeded
   if (!isSilent && !(await listens(host, port))) return failed(reachable, nobody, emulatorAt(host, port))
@@ -137,9 +137,9 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
   return failed(
     reachable,
     isSilent ? nobody : other,
-    remark('if an emulator runs elsewhere, fix', 'PUBSUB_EMULATOR_HOST'),
+    remark('if an emulator runs elsewhere, fix', 'pubsub.emulatorHost'),
     emulatorAt(host, next),
-    setting({ PUBSUB_EMULATOR_HOST: addressOf(host, next) }),
+    setting({ 'pubsub.emulatorHost': addressOf(host, next) }),
   )
 }
 

@@ -48,9 +48,9 @@ function topicFinding(subscription: Subscription, place: SubscriptionPlace): Fin
   const { projectId, topicId } = place
   const other = differingTopic(subscription, place)
   if (other === undefined) return ok(name, topicOf(subscription, projectId) ?? 'not told')
-  const expected = place.topicIsSet ? `INGESTER_TOPICID says ${topicId}` : `the pipeline's own is ${topicId}`
+  const expected = `the ${place.topicIsSet ? 'configured one' : "pipeline's own"} is ${topicId}`
   const detail = `it is ${topicOf(subscription, projectId)}, while ${expected}: redrive publishes to the subscription's`
-  return warning(name, detail, setting({ INGESTER_TOPICID: other.fix }))
+  return warning(name, detail, setting({ 'pubsub.topicId': other.fix }))
 }
 
 /** As gcloud takes it: the id of one of this project, else the full name; undefined where it is not told or is gone. */
@@ -79,7 +79,7 @@ function deliveryFinding(subscription: Subscription, place: SubscriptionPlace): 
     name,
     `it writes to ${sink}, and cannot be pulled from: the ingester needs one of its own`,
     shell(creationLine(projectId, topicOf(subscription, projectId) ?? place.topicId, own)),
-    setting({ INGESTER_SUBSCRIPTIONID: own }),
+    setting({ 'pubsub.subscriptionId': own }),
   )
 }
 

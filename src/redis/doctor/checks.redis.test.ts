@@ -94,9 +94,7 @@ describe('a password', async () => {
   test('that nobody asked for', async () => {
     const found = await finding('redis password', { password: 'secret' })
     assert.equal(found.status, 'warning')
-    assert.deepEqual(found.fixes, [
-      { kind: 'setting', values: { INGESTER_REDIS_PASSWORD: '', INGESTER_REDIS_PASSWORD_FILE: '' } },
-    ])
+    assert.deepEqual(found.fixes, [{ kind: 'setting', values: { 'redis.password': '' } }])
   })
 
   test('redis-cli asks for it, too', async () => {

@@ -24,13 +24,8 @@ const others = [
 /** What connecting says already: Redis 6 is the first that knows HELLO, with which our connection begins. */
 const leastVersion = 6
 
-const off = setting({ INGESTER_REDIS_ENABLED: 'false' })
+const off = setting({ 'redis.enabled': 'false' })
 const without = 'PostgreSQL does all the work meanwhile'
-
-export const redisOff: Finding = ok(
-  reachable,
-  'off (INGESTER_REDIS_ENABLED=false): PostgreSQL does all the work',
-)
 
 /** What is wrong with Redis, asked on one connection; writes nothing. Never rejects. */
 export async function checkRedis(options: RedisOptions, pipeline: string): Promise<Finding[]> {
@@ -103,21 +98,24 @@ async function passwordFinding(
   if (password === undefined) {
     if (refusal === undefined) return ok(name, 'none is needed')
     if (!/NOAUTH|DENIED/.test(refusal)) return failed(name, `${refusal}; ${without}`, ingester('doctor'))
-    return failed(name, `it wants one, and none is set; ${without}`, secret('INGESTER_REDIS_PASSWORD'))
+    return failed(name, `it wants one, and none is set; ${without}`, secret('redis.password'))
   }
   const { error } = await reply(client, 'AUTH', reveal(password))
   if (error === undefined) return ok(name, 'accepted')
   if (/without any password configured|no password is set/.test(error)) {
-    const unset = { INGESTER_REDIS_PASSWORD: '', INGESTER_REDIS_PASSWORD_FILE: '' }
-    return warning(name, 'one is set, and Redis wants none: is it the right server?', setting(unset))
+    return warning(
+      name,
+      'one is set, and Redis wants none: is it the right server?',
+      setting({ 'redis.password': '' }),
+    )
   }
-  return failed(name, `${error}; ${without}`, secret('INGESTER_REDIS_PASSWORD'))
+  return failed(name, `${error}; ${without}`, secret('redis.password'))
 }
 
 async function databaseFinding(client: Redis, { db }: RedisOptions): Promise<Finding> {
   const { error } = await reply(client, 'SELECT', String(db))
   if (error === undefined) return ok('redis database', String(db))
-  return failed('redis database', `${db}: ${error}; ${without}`, setting({ INGESTER_REDIS_DB: 0 }))
+  return failed('redis database', `${db}: ${error}; ${without}`, setting({ 'redis.database': 0 }))
 }
 
 export function versionFinding({ redis_version: version }: Readonly<Record<string, string>>): Finding {
@@ -133,7 +131,7 @@ function roleFinding(info: Readonly<Record<string, string>>): Finding {
   if (role !== 'slave') return ok('redis role', 'a primary')
   const address = addressOf(host ?? 'the.primary', Number(port ?? 6379))
   const detail = `this is a replica, which takes no writes; ${without}`
-  return failed('redis role', detail, setting({ INGESTER_REDIS_ADDR: address }))
+  return failed('redis role', detail, setting({ 'redis.address': address }))
 }
 
 function memoryFinding(info: Readonly<Record<string, string>>, options: RedisOptions): Finding {
@@ -173,7 +171,7 @@ function infoOf(answer: unknown): Readonly<Record<string, string>> {
 
 async function unreachedFinding(options: RedisOptions, error: unknown): Promise<Finding> {
   const where = addressOf(options.host, options.port)
-  const otherHost = (name: string) => setting({ INGESTER_REDIS_ADDR: addressOf(name, options.port) })
+  const otherHost = (name: string) => setting({ 'redis.address': addressOf(name, options.port) })
   const trouble = certificateTrouble(error, otherHost)
   if (trouble) return failed(reachable, `${where}: ${trouble.detail}; ${without}`, trouble.fix)
   const detail = `${where}: ${messageOf(error)}; ${without}`
@@ -184,7 +182,7 @@ async function unreachedFix(options: RedisOptions, error: unknown): Promise<Fix>
   const isRefused = (error as { code?: string }).code === 'ECONNREFUSED'
   // A port where somebody listens may want TLS, or not know it.
   if (!isRefused && (await answers({ ...options, tls: !options.tls }))) {
-    return setting({ INGESTER_REDIS_TLS: String(!options.tls) })
+    return setting({ 'redis.tls': String(!options.tls) })
   }
   if (!isRefused || !isLoopback(options.host) || options.tls) return off
   return shell(`redis-server --port ${options.port} --save '' --daemonize yes`)

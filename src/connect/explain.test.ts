@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
+import { describe, test } from 'vitest'
+import { spec } from '#config/spec.ts'
+import { advice, command, option } from '#core/advice.ts'
+import { ConfigurationError } from '#core/command-error.ts'
+import { projectDir } from '../../test/support/program.ts'
+import { adviceText, explain } from './explain.ts'
+import { optionOf, variables } from './option-variables.ts'
+
+describe('what to do', () => {
+  const twice = advice`raise ${option('limits.maxMessageBytes')} to ${7}, then ${command('doctor')} (or ${'more'})`
+
+  test('is worded with the variables of options, and with whole command lines', () => {
+    assert.equal(
+      adviceText(twice),
+      'raise INGESTER_MAX_MESSAGE_BYTES to 7, then bin/ingester doctor (or more)',
+    )
+  })
+
+  test('its commands read the env file that this one has read', () => {
+    assert.match(adviceText(twice, 'my own.env'), /then bin\/ingester doctor --env-file 'my own.env' \(or/)
+  })
+
+  test('follows what is wrong', () => {
+    const error = new ConfigurationError('no topic', {
+      fixes: [advice`look`, advice`try ${option('log.level')}`],
+    })
+    assert.equal(explain(error), 'no topic; look; try INGESTER_LOG_LEVEL')
+    assert.equal(error.message, 'no topic')
+    assert.equal(explain(new Error('gone')), 'gone')
+  })
+})
+
+test('each variable sets one option', () => {
+  assert.deepEqual(Object.values(variables).sort(), Object.keys(spec).sort())
+  for (const variable of Object.keys(spec)) assert.equal(variables[optionOf(variable)], variable)
+})
+
+test('no room below the configuration names its variables', async () => {
+  const rooms = 'core,runtime,telemetry,pipeline,ingest,postgres,redis,pubsub,stack'
+  const found = []
+  for await (const file of glob(`src/{${rooms}}/**/*.ts`, { cwd: projectDir })) {
+    const isTest = file.endsWith('.test.ts')
+    if (!isTest && /INGESTER_[A-Z]/.test(readFileSync(`${projectDir}/${file}`, 'utf8'))) found.push(file)
+  }
+  assert.deepEqual(found, [])
+})

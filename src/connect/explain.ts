@@ -1,0 +1,31 @@
+import type { Advice, Problem } from '#core/advice.ts'
+import { messageOf } from '#core/error-message.ts'
+import { fixesOf } from '#core/explained-error.ts'
+import { shellWord } from '#core/fix.ts'
+import { programName } from '#runtime/program-name.ts'
+import { variables } from './option-variables.ts'
+
+/** Arguments of `bin/ingester`, with the env file that the command which tells of them has read. */
+export function commandLine(args: string, envFile?: string): string {
+  return `${programName} ${args}${envFile === undefined ? '' : ` --env-file ${shellWord(envFile)}`}`
+}
+
+/** In the words of people: with variables for options, and whole command lines. */
+export function adviceText({ words }: Pick<Advice, 'words'>, envFile?: string): string {
+  return words
+    .map((word) => {
+      if (typeof word === 'string') return word
+      return 'option' in word ? variables[word.option] : commandLine(word.command, envFile)
+    })
+    .join('')
+}
+
+/** What is wrong, then what to do. */
+export function problemText({ message, fixes }: Problem, envFile?: string): string {
+  return [message, ...fixes.map((fix) => adviceText(fix, envFile))].join('; ')
+}
+
+/** What a person should read of anything thrown. */
+export function explain(error: unknown, envFile?: string): string {
+  return problemText({ message: messageOf(error), fixes: fixesOf(error) }, envFile)
+}

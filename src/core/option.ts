@@ -1,0 +1,16 @@
+/**
+ * The settings of the product, by what they set. Errors and fixes name these; which variable sets which is for those to
+ * know who read the variables.
+ */
+export type Option =
+  | 'pipeline'
+  | 'startupTimeout'
+  | 'shutdownTimeout'
+  | `pubsub.${'projectId' | 'topicId' | 'subscriptionId' | 'emulatorHost'}`
+  | `consumer.${'ackDeadline' | 'maxOutstandingMessages' | 'maxOutstandingBytes'}`
+  | `limits.${'maxMessageBytes' | 'maxClockSkew'}`
+  | `postgres.${'url' | 'host' | 'port' | 'user' | 'password' | 'database' | 'sslMode' | 'poolSize' | 'statementTimeout'}`
+  | `redis.${'url' | 'enabled' | 'address' | 'password' | 'database' | 'tls' | 'ttl' | 'claims'}`
+  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval'}`
+  | `log.${'level' | 'output'}`
+  | `http.${'host' | 'port'}`
