@@ -244,7 +244,7 @@ describe('trouble', () => {
         records.map(() => 'fresh'),
       )
       assert.deepEqual(opened.tally.bypasses, { timeout: 3000 })
-      assert.match(opened.cache.trouble ?? '', /Command timed out; is it overloaded/)
+      assert.match(opened.cache.trouble ?? '', /Command timed out; Redis may be overloaded/)
       // Three calls have failed: now it is left alone.
       const [, confirmMs] = await timed(begun.confirm(records))
       assert.ok(confirmMs < 300, `${confirmMs} ms`)

@@ -186,15 +186,15 @@ describe('list, show and discard', async () => {
     // What to run next reads the same file.
     const file = ['--env-file', '/dev/null']
     const next = (await deadLetters(system, ['show', '4', ...file])).out
-    assert.match(next, /bin\/ingester dead-letters redrive --env-file \/dev\/null --ids 4 --status discarded/)
+    assert.match(next, /bin\/ingester dead-letters redrive --ids 4 --status discarded --env-file \/dev\/null/)
     const list = await deadLetters(system, ['list', '--status', 'all', ...file])
-    assert.match(list.talk, /bin\/ingester dead-letters show --env-file \/dev\/null <id>/)
+    assert.match(list.talk, /bin\/ingester dead-letters show <id> --env-file \/dev\/null/)
     const gone = await deadLetters(system, ['show', '99', ...file])
-    assert.match(gone.talk, /bin\/ingester dead-letters list --env-file \/dev\/null --status all/)
+    assert.match(gone.talk, /bin\/ingester dead-letters list --status all --env-file \/dev\/null/)
 
     const nothing = await deadLetters(system, ['show', '99'])
     assert.equal(nothing.code, 2)
-    assert.match(nothing.talk, /there is no dead letter 99; those there are: bin\/ingester dead-letters list/)
+    assert.match(nothing.talk, /there is no dead letter 99; to list them: bin\/ingester dead-letters list/)
   })
 
   test('discard marks what the filters take, keeps the rows, and says what it left out', async () => {

@@ -463,7 +463,7 @@ describe('redrive', async () => {
     })
     assert.match(
       program.stderr(),
-      /there is no topic projects\/test-project\/topics\/scan-topic any more: run bin\/ingester doctor/,
+      /there is no topic projects\/test-project\/topics\/scan-topic any more; run bin\/ingester doctor/,
     )
     assert.equal(await count('redriven'), batch)
     assert.equal(await count('new'), batch)
