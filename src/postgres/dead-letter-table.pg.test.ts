@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'vitest'
 import fc from 'fast-check'
+import { explain } from '#connect/explain.ts'
 import type { DeadLetter } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
@@ -225,7 +226,7 @@ test('a store that fails says so, without the payload', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const store = tableIn(database).store([letter({ data: Buffer.from('hunter2') }, { detail: 'hunter2' })])
   await assert.rejects(store, (error: Error) => {
-    assert.match(error.message, /^table dead_letters: .*\[42P01\].*migrate up/)
+    assert.match(explain(error), /^table dead_letters: .*\[42P01\].*migrate up/)
     assert.doesNotMatch(error.message, /hunter2/)
     return true
   })

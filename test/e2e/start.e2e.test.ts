@@ -90,7 +90,10 @@ test('no credentials for Google Cloud: exit 2 with the fix, in the service and i
   const env = { METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
   await using scanner = startProgram('bin/scanner', [], { env })
   await expect(scanner).toEndWith(2)
-  assert.match(scanner.stderr(), /no credentials for Google Cloud.*; set .*gcloud auth application-default login/)
+  assert.match(
+    scanner.stderr(),
+    /no credentials for Google Cloud.*; set .*gcloud auth application-default login/,
+  )
 
   const own = {
     ...enough,
