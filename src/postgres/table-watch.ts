@@ -52,7 +52,7 @@ export class TableWatch implements Disposable {
     const { pool, tables, logger, explain = withoutFixes } = this.#options
     try {
       const found = await rollingBackOf(pool, (client) => unfitTables(client, tables))
-      const unfit = found.map(explain)
+      const unfit = found.map((problem) => explain(problem))
       for (const reason of unfit) {
         if (!this.#unfit.includes(reason))
           logger.error({}, `no message will be acked before this is put right: ${reason}`)
