@@ -2,6 +2,7 @@
 // process, a port that it listens on, or something in the folder for temporary files, which each file has for itself.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
@@ -33,6 +34,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   if (base === undefined) delete process.env['TMPDIR']
   else process.env['TMPDIR'] = base
+  // A process that Vitest ends would not write it.
+  flushCompileCache()
   if (left.length > 0) throw new Error(`left behind:\n  ${left.join('\n  ')}`)
 })
 
