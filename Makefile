@@ -4,6 +4,8 @@
 
 NODE := bin/project-node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
+# Hundreds of processes load the same modules: what was compiled once is not compiled again.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/compiled
 STAMP := node_modules/.package-lock.json
 
 # Where the demo runs: embedded, all from npm, or docker (docker-compose.yml).
@@ -51,9 +53,10 @@ test-unit: $(STAMP) ## run what needs no server, in half a minute (ARGS="lane bi
 	@exec $(VITEST) run --project unit $(ARGS)
 
 .PHONY: test-long
-test-long: $(STAMP) redis ## run what a night may take: the whole model, long simulations
-	@$(VITEST) run --project long $(ARGS)
-	@TEST_EFFORT=20 exec $(VITEST) run --project unit --project suites --testTimeout=3600000 $(ARGS)
+test-long: $(STAMP) redis pgbouncer-if-possible ## run what a night may take: long tests, long simulations, the whole model, mutations
+	@$(VITEST) run --project long --passWithNoTests $(ARGS)
+	@TEST_EFFORT=20 $(VITEST) run --project unit --project suites --testTimeout=3600000 --passWithNoTests $(ARGS)
+	@[ -n '$(ARGS)' ] || exec $(MAKE) --no-print-directory simulate model mutate RUNS=50000
 
 .PHONY: watch
 watch: $(STAMP) redis ## run the tests of what is changed, as it is changed (ARGS="lane bisect")

@@ -7,9 +7,6 @@ import { TestReporter } from './tools/test-reporter.ts'
 const needsServers = '**/*.{pg,redis,e2e}.test.ts'
 const takesLong = '**/*.long.test.ts'
 
-// A hundred processes load the same modules: what was compiled once is not compiled again.
-process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled')
-
 const sharedWorkers = { pool: 'threads', isolate: false, maxWorkers: 2, testTimeout: 30_000 } as const
 /** Of two processors; much of the time a file waits. */
 const ownProcess = { pool: 'forks', maxWorkers: 3, hookTimeout: 180_000 } as const
