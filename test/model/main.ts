@@ -34,9 +34,9 @@ if (losing.some(({ found }) => !found.violation)) process.exitCode = checkDidNot
 const text = [
   'The protocol:',
   holdingTable(holding),
-  'Designs that lose, with the fewest steps that it takes:',
+  'Designs that lose data, with the fewest steps that it takes:',
   losingTable(losing),
-  'Changes that look dangerous and lose nothing:',
+  'Mutations with no effect on safety:',
   holdingTable(harmless),
   ...losing.slice(0, 5).map(traceText),
 ].join('\n\n')
