@@ -43,7 +43,7 @@ test('the live view: counts so far and by the second, what the cache said, the s
   const lines = seen(liveView(look, large))
   assert.equal(lines[0], 'publishing · 12 s')
   assert.match(lineOf(lines, 'published'), / 1,200 +500\/s {3}confirmed by the broker$/)
-  assert.match(lineOf(lines, 'received'), / 1,000 +500\/s {3}40 in hand$/)
+  assert.match(lineOf(lines, 'received'), / 1,000 +500\/s {3}40 in flight$/)
   assert.match(lineOf(lines, 'written'), / 600 +250\/s {3}its row was committed$/)
   assert.match(lineOf(lines, 'dead letters'), / 10 +0\/s/)
   assert.match(lineOf(lines, 'cache'), /65% fresh +30% stale +5% busy$/)
@@ -67,7 +67,7 @@ test('the live view says what it is at', () => {
   assert.equal(first({}, 20), 'publishing · 12 of 20 s')
   assert.equal(first({}, 5), 'publishing · 5 of 5 s')
   assert.match(first({ phase: 'settling' }), /^settling · everything that was published is waited for/)
-  assert.match(first({ phase: 'stopping' }), /^stopping · .*Ctrl-C once more: leave now/)
+  assert.match(first({ phase: 'stopping' }), /^stopping · .*Ctrl-C again forces exit/)
   assert.match(first({ phase: 'comparing' }), /^comparing the table/)
 })
 

@@ -40,7 +40,7 @@ export function liveView(look: Look, { columns, rows }: Size): string {
     ...cut(
       rank.counts,
       countLine('published', look, dim(meanings.published)),
-      countLine('received', look, `${now.outstanding.toLocaleString('en')} in hand`),
+      countLine('received', look, `${now.outstanding.toLocaleString('en')} in flight`),
       ...inner.map((name) => countLine(name, look, dim(meanings[name]))),
     ),
     ...cut(
@@ -81,7 +81,7 @@ function phaseLine({ now, seconds, forSeconds }: Look): string {
     case 'settling':
       return 'settling · everything that was published is waited for'
     case 'stopping':
-      return 'stopping · settling what is in hand; Ctrl-C once more: leave now'
+      return 'stopping · draining in-flight messages; Ctrl-C again forces exit'
     case 'comparing':
       return 'comparing the table with what was published'
   }

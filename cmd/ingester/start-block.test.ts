@@ -35,7 +35,7 @@ test('run: one aligned block with version, pipeline, stores, limits and addresse
   for (const line of facts) assert.match(line, /^ {2}\S.{11} {2}\S/, 'aligned')
   assert.deepEqual(
     facts.map((line) => line.slice(2, 14).trim()),
-    ['pipeline', 'PostgreSQL', 'cache', 'upserters', 'in hand', 'lease', 'admin', 'Ctrl-C'],
+    ['pipeline', 'PostgreSQL', 'cache', 'workers', 'in flight', 'lease', 'admin', 'Ctrl-C'],
   )
   const text = lines.join('\n')
   for (const fact of [
@@ -43,7 +43,7 @@ test('run: one aligned block with version, pipeline, stores, limits and addresse
     '3; batches of 1,000 records, every 100ms',
     'at most 20,000 messages, 100 MiB',
     'http://127.0.0.1:9400/metrics, http://127.0.0.1:9400/readyz',
-    'settles what is in hand, for 25s at most',
+    'drains in-flight messages for up to 25s',
   ])
     assert.ok(text.includes(fact), fact)
   assert.ok(!text.includes('hunter2'))

@@ -19,17 +19,14 @@ export function runBlock({ config, ingester, psql, startSeconds }: RunningServic
     ...(pubsub.emulatorHost ? [['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`] as const] : []),
     ['PostgreSQL', psql],
     ['cache', ingester.cache],
-    ['upserters', `${engine.workers}; batches of ${count(engine.maxBatchRecords)} records, ${every}`],
+    ['workers', `${engine.workers}; batches of ${count(engine.maxBatchRecords)} records, ${every}`],
     [
-      'in hand',
+      'in flight',
       `at most ${count(consumer.maxOutstandingMessages)} messages, ${mebibytes(consumer.maxOutstandingBytes)}`,
     ],
-    ['lease', `${writeDuration(consumer.ackDeadlineMs)}, renewed for as long as a message is in hand`],
+    ['lease', `${writeDuration(consumer.ackDeadlineMs)}, renewed for as long as a message is in flight`],
     ['admin', adminAddresses(ingester.adminUrl)],
-    [
-      'Ctrl-C',
-      `settles what is in hand, for ${writeDuration(shutdownTimeoutMs)} at most; once more: leaves now`,
-    ],
+    ['Ctrl-C', `drains in-flight messages for up to ${writeDuration(shutdownTimeoutMs)}; again: forces exit`],
   ])
 }
 
@@ -43,7 +40,7 @@ export function demoBlock(running: RunningDemo, options: DemoSettings): string[]
       `${config.pipeline}: ${pubsub.topicId} → ${pubsub.subscriptionId} → scan_results, dead_letters`,
     ],
     ['scanner', `${options.rate}/s: ${share}; seed ${options.seed}`],
-    ['ingesters', `${ingesters.length}, of ${engine.workers} upserters each`],
+    ['ingesters', `${ingesters.length}, with ${engine.workers} workers each`],
     ['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`],
     ['PostgreSQL', psql],
     ['cache', cacheOf(running)],

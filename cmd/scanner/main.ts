@@ -19,7 +19,7 @@ interface Options {
 
 const program = new Command('scanner')
   .description('Publishes made-up scan results to Pub/Sub, as the demo does.')
-  .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+  .option('--env-file <file>', 'env file; environment variables take precedence')
   .option('--rate <n>', 'messages a second; 0: as fast as they are taken', whole(0), 1)
   .option('--count <n>', 'end after so many messages', whole(0))
   .option('--for <duration>', 'end after so long', argument(parseDuration))

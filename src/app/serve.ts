@@ -61,7 +61,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
       const fields = { outstanding, ...(because.length > 0 ? { because } : {}) }
       if (told) return logger.info(fields, 'stopping: still settling')
       told = true
-      const words = `stopping: settling what is in hand, for ${writeDuration(limitMs)} at most; once more to leave now`
+      const words = `stopping: draining in-flight messages for up to ${writeDuration(limitMs)}; press Ctrl-C again to force exit`
       logger.info(fields, words)
     },
   })
@@ -97,7 +97,7 @@ async function startUnlessStopped(
     return await startIngester(config, logger, { signal: stop, logLinesDropped: linesDropped })
   } catch (error) {
     if (!stop.aborted) throw error
-    logger.info({}, 'stopped before it had started')
+    logger.info({}, 'interrupted during startup')
     return undefined
   }
 }
@@ -106,12 +106,12 @@ function logExit(failure: Error | undefined, unsettled: number, logger: Logger):
   if (unsettled > 0) {
     logger.error(
       { nacked: unsettled },
-      'stopped hard: what was in hand was given back, and will be delivered again',
+      'forced shutdown: unsettled messages were nacked and will be redelivered',
     )
     return exitCode.unsettled
   }
   if (failure) {
-    logger.error({ error: explain(failure) }, 'ended, since it could not go on')
+    logger.error({ error: explain(failure) }, 'exiting after a fatal error')
     return exitCode.unexpected
   }
   logger.info({}, 'stopped: everything in hand was settled')

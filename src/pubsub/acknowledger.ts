@@ -109,6 +109,6 @@ export class Acknowledger {
     })
     if (unsettled === undefined) return
     const fields = { count: unsettled.ackIds.length, error: messageOf(unsettled.error) }
-    logger.warn(fields, `${what}s given up: the messages will come again`)
+    logger.warn(fields, `giving up on ${what}s; messages will be redelivered`)
   }
 }

@@ -366,7 +366,7 @@ test('an ack is retried, for a deadline and no longer', async () => {
   server.failure = Object.assign(new Error('away'), { code: 14 })
   source.ack(recorder.deliveries.slice(1))
   await clock.advance(12_001)
-  assert.match(recorder.warnings.map(({ message }) => message).join(), /acks given up/)
+  assert.match(recorder.warnings.map(({ message }) => message).join(), /giving up on acks/)
 })
 
 const quickly = { pingMs: 30_000, silenceMs: 90_000 }

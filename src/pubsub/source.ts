@@ -73,7 +73,7 @@ export class PubsubSource implements Source {
     useOwnCodecs(subscriber)
     const { subscription, ackDeadlineMs, clock, logger, observer } = options
     const lost = (count: number) => {
-      logger.warn({ count }, 'leases were lost: the messages will come again')
+      logger.warn({ count }, 'ack deadlines expired; messages will be redelivered')
       observer.leasesLost?.(count)
     }
     const rejected = new RejectedAckIds(clock, logger, observer)
@@ -191,7 +191,10 @@ export class PubsubSource implements Source {
     const taken = deliveries.filter((delivery) => this.#lease(delivery))
     if (taken.length < deliveries.length) {
       const refused = deliveries.length - taken.length
-      this.#options.logger.warn({ refused }, 'bounds reached: some messages were let go')
+      this.#options.logger.warn(
+        { refused },
+        'outstanding limit reached; excess messages dropped, to be redelivered',
+      )
     }
     if (taken.length > 0) this.#receive(taken)
     this.#adjust()

@@ -195,7 +195,7 @@ export class StreamGroup {
       onFatal(error)
       return
     }
-    if (error) logger.warn({ error: messageOf(error) }, 'a stream ended; opening another')
+    if (error) logger.warn({ error: messageOf(error) }, 'stream closed; reconnecting')
     this.#cancelReopen ??= clock.after(this.#backoff.next(), () => {
       this.#cancelReopen = undefined
       if (this.#wanted) this.#fillUp()

@@ -146,7 +146,7 @@ test('the live view says what is wrong, and goes on when it is right again', asy
   const [, ingester] = await serverProcesses(demo.pid)
   process.kill(ingester as number, 'SIGINT')
   await expect(demo).toEndWith(0)
-  assert.match(demo.stdout(), /stopping: settling what is in hand[^]*outstanding +0/)
+  assert.match(demo.stdout(), /stopping: draining in-flight messages[^]*outstanding +0/)
 })
 
 test('while it runs, `stack status` tells where it is, and psql finds it', async () => {
@@ -180,7 +180,7 @@ test('Ctrl-C while it starts ends the start, without a table; a second one leave
   await first.said(/^starting/)
   first.signalGroup('SIGINT')
   await expect(first).toEndWith(0)
-  assert.match(first.stderr(), /ending the start[^]*\nstopped before it had started\n$/)
+  assert.match(first.stderr(), /aborting startup[^]*\ninterrupted during startup\n$/)
   assert.doesNotMatch(first.stderr(), /PostgreSQL on port|published/)
 
   await using second = startIngesterProgram(['demo', '--for', '5s'])
@@ -192,7 +192,7 @@ test('Ctrl-C while it starts ends the start, without a table; a second one leave
   )
   signalEach(below, 'SIGSTOP')
   second.signalGroup('SIGINT')
-  await second.said(/once more to leave now/)
+  await second.said(/press Ctrl-C again to force exit/)
   second.signalGroup('SIGINT')
   assert.equal(await second.ended, 4, 'nothing is proven')
   assert.doesNotMatch(second.stderr(), /published/)
@@ -218,7 +218,7 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
     )
     assert.equal(rows.length, 1, 'a batch waits')
     demo.signalGroup('SIGINT')
-    await demo.said(/once more to leave now/)
+    await demo.said(/press Ctrl-C again to force exit/)
     demo.signalGroup('SIGINT')
     const beganMs = performance.now()
     const json = args.includes('--json')

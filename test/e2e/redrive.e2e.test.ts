@@ -275,7 +275,7 @@ describe('redrive', async () => {
     await using program = start()
     await blocked(1)
     program.signal('SIGINT')
-    await program.said(/stopping: finishing the batch in hand; once more to leave now/)
+    await program.said(/stopping: finishing the current batch; press Ctrl-C again to force exit/)
     await held.release()
     await expect(program).toEndWith(4)
     assert.deepEqual(summaryIn(program.stdout()), {

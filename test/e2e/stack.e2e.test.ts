@@ -301,7 +301,7 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
   const [, ...below] = await serverProcesses(second.pid)
   signalEach(below, 'SIGSTOP')
   second.signalGroup('SIGINT')
-  await second.said(/once more to leave now/)
+  await second.said(/press Ctrl-C again to force exit/)
   second.signalGroup('SIGINT')
   assert.equal(await second.ended, 0, 'those that it started are frozen, and not waited for')
   signalEach(below, 'SIGCONT')

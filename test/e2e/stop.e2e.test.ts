@@ -20,7 +20,7 @@ test('Ctrl-C on the demo settles what is in hand and leaves no process', {}, asy
 
   demo.signalGroup('SIGINT')
   await expect(demo).toEndWith(0)
-  assert.match(demo.stderr(), /stopping: settling what is in hand/)
+  assert.match(demo.stderr(), /stopping: draining in-flight messages/)
   const [, outstanding] = /outstanding +(\d+)/.exec(demo.stderr()) ?? []
   const [, nacked] = /nacked +(\d+)/.exec(demo.stderr()) ?? []
   assert.deepEqual([outstanding, nacked], ['0', '0'])
@@ -45,7 +45,7 @@ test('SIGTERM: a soft stop writes what is in hand, acks it and exits 0', {}, asy
   await expect(ingester).toEndWith(0)
   assert.match(
     ingester.stderr(),
-    /"outstanding":3000,"msg":"stopping: settling what is in hand, for 25s at most/,
+    /"outstanding":3000,"msg":"stopping: draining in-flight messages for up to 25s/,
   )
   for (const line of ingester.stderr().trim().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line)
   assert.deepEqual(oracle.differences(await system.scans()), [])
@@ -63,7 +63,7 @@ test('a second signal gives back what is in hand and exits 5; the next one to co
   )
 
   first.signal('SIGINT')
-  await first.said(/once more to leave now/)
+  await first.said(/press Ctrl-C again to force exit/)
   first.signal('SIGINT')
   const beganMs = performance.now()
   await expect(first).toEndWith(5)

@@ -8,13 +8,13 @@ interface Options {
 
 export function cacheCommand(): Command {
   return new Command('cache')
-    .summary('what Redis knows of the table: forget it')
-    .description('What Redis knows of the table.')
+    .summary('invalidate the cached watermarks')
+    .description('The watermarks in Redis.')
     .addHelpText('before', `Examples:\n  ${programName} cache bump --env-file .env\n`)
     .addCommand(
       new Command('bump')
-        .description('Forget it: begin a new epoch, whose watermarks are those that come from now on.')
-        .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+        .description('Invalidate all watermarks by starting a new epoch.')
+        .option('--env-file <file>', 'env file; environment variables take precedence')
         .option('--json', 'print one JSON object')
         .addHelpText(
           'before',

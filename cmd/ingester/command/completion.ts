@@ -6,8 +6,8 @@ import { nodesOf } from '../completion/tree.ts'
 
 export function completionCommand(): Command {
   return new Command('completion')
-    .summary('TAB in bash and zsh')
-    .description('Print a script that makes a shell complete commands, options and their values with TAB.')
+    .summary('print a shell completion script')
+    .description('Print a completion script for commands, options and their values.')
     .addArgument(new Argument('<shell>', 'the one you use').choices(shells))
     .addHelpText(
       'before',

@@ -59,7 +59,7 @@ redrive also INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID, and PUBSUB_EMULATOR
 
 function listCommand(): Command {
   return filtered('list', 'reasons first, then the newest letters', [...statuses, 'all'])
-    .option('--limit <n>', 'at most so many letters', argument(whole), 20)
+    .option('--limit <n>', 'maximum number of dead letters', argument(whole), 20)
     .addHelpText(
       'before',
       `Examples:
@@ -73,7 +73,7 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return common(new Command('show'))
-    .description('everything about one, and what can be done')
+    .description('show one in full, and what to do about it')
     .argument('<id>', 'as `list` has it', argument(whole))
     .addHelpText('before', `Examples:\n  ${programName} dead-letters show 12\n`)
     .action(show)
@@ -99,7 +99,7 @@ All subscriptions of the topic receive them. Ctrl-C finishes the batch. Exit 4: 
 }
 
 function discardCommand(): Command {
-  return changing('discard', 'mark them as of no use any more; their rows are kept', ['new', 'redriven'])
+  return changing('discard', 'mark as discarded (rows are kept)', ['new', 'redriven'])
     .addHelpText(
       'before',
       `Examples:
@@ -112,7 +112,7 @@ function discardCommand(): Command {
 
 function changing(name: string, description: string, choices: readonly string[]): Command {
   return filtered(name, description, choices)
-    .option('--limit <n>', 'the first so many, by publish time', argument(whole))
+    .option('--limit <n>', 'maximum number, earliest first', argument(whole))
     .option('--dry-run', 'say what would be done, and do nothing')
     .option('--yes', 'do not ask')
 }
@@ -129,7 +129,7 @@ function filtered(name: string, description: string, choices: readonly string[])
 
 function common(command: Command): Command {
   return command
-    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
 }
 
@@ -178,7 +178,9 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
   const { Talk } = await import('../talk.ts')
   using talk = new Talk(process.stderr, terminalType())
-  using signals = stopSignals(() => talk.say('stopping: finishing the batch in hand; once more to leave now'))
+  using signals = stopSignals(() =>
+    talk.say('stopping: finishing the current batch; press Ctrl-C again to force exit'),
+  )
   const user = {
     warn: (id: number, why: string) => talk.warn(id, why),
     tell: (line: string) => talk.say(line),

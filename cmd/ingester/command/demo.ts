@@ -68,7 +68,7 @@ async function demo(options: Options): Promise<number> {
   using signals = stopSignals(
     () =>
       talk.say(
-        `stopping: ${starting ? 'ending the start' : 'settling what is in hand'}; once more to leave now`,
+        `stopping: ${starting ? 'aborting startup' : 'draining in-flight messages'}; press Ctrl-C again to force exit`,
       ),
     // Nothing is in hand yet, and what it started is ended by the end of this process.
     () => starting && process.exit(unproven),
@@ -93,7 +93,7 @@ async function demo(options: Options): Promise<number> {
   live.dispose()
   talk[Symbol.dispose]()
   if (!result) {
-    talk.say('stopped before it had started')
+    talk.say('interrupted during startup')
     return unproven
   }
 

@@ -11,9 +11,9 @@ interface Options {
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .summary('what is wrong, and how to fix it')
-    .description('Look at all that the service needs, and say how to fix what is wrong. It changes nothing.')
-    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .summary('diagnose problems and suggest fixes')
+    .description('Diagnose problems and suggest fixes. It changes nothing.')
+    .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object: {checks: [{name, status, detail, fix?}], ok}')
     .addHelpText(
       'before',

@@ -10,8 +10,8 @@ interface Options {
 
 export function migrateCommand(): Command {
   return new Command('migrate')
-    .summary('make the tables, or take the last change back')
-    .description('Make the tables, or take the last change back.')
+    .summary('apply or revert database migrations')
+    .description('Apply or revert database migrations.')
     .addHelpText(
       'before',
       `Examples:
@@ -35,7 +35,7 @@ It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default
 function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
 }
 

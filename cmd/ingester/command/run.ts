@@ -5,16 +5,16 @@ import { stopSignals } from '../stop-signals.ts'
 
 export function runCommand(): Command {
   return new Command('run')
-    .summary('the service')
-    .description('Run the service: consume the subscription until it is told to stop.')
-    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .summary('run the ingester')
+    .description('Run the ingester: consume the subscription until it is told to stop.')
+    .option('--env-file <file>', 'env file; environment variables take precedence')
     .addHelpText(
       'before',
       `Examples:
   ${programName} run --env-file .env
   INGESTER_HTTP_PORT=0 ${programName} run --env-file .env.demo    one more beside a running demo
 
-Ctrl-C or SIGTERM: settle what is in hand, then exit 0. Once more: give it back and leave, exit 5.
+Ctrl-C or SIGTERM: drain in-flight messages, then exit 0. A second one nacks them and exits 5.
 `,
     )
     .action(async ({ envFile }: { envFile?: string }) => {

@@ -34,16 +34,16 @@ export function stackCommand(): Command {
     )
     .addCommand(
       new Command('up')
-        .description('start it; prints the variables that point an ingester at it')
+        .description('start the stack; print the variables for an ingester')
         .option('--detach', 'in the background; returns when all of it is ready')
         .option('--write <file>', 'write the variables to an env file, and print them without passwords')
         .option('--json', 'print one JSON object')
         .action(up),
     )
-    .addCommand(new Command('down').description('end the one in the background').action(down))
+    .addCommand(new Command('down').description('stop the background stack').action(down))
     .addCommand(
       new Command('status')
-        .description('where it is; exit 4 if there is none')
+        .description('show where it runs; exit 4 if it does not')
         .option('--service-file', 'print only the path of the file for PGSERVICEFILE, which psql reads')
         .option('--write <file>', 'write the variables that point an ingester at it to an env file')
         .option('--owner', 'with --write: as the role that owns the tables, for `migrate`')
@@ -71,7 +71,7 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
   const { stackUp } = await import('#dev-stack/up.ts')
   // What it started is ended by the end of this process, however that comes.
   using signals = stopSignals(
-    () => say('stopping; once more to leave now'),
+    () => say('stopping; press Ctrl-C again to force exit'),
     () => process.exit(exitCode.done),
   )
   let writing: Promise<void> = Promise.resolve()

@@ -12,11 +12,11 @@ interface Options {
 export function whyCommand(): Command {
   const usages = keyUsages.map(({ words }) => `[options] ${words}`)
   return new Command('why')
-    .summary('where one record is')
-    .description('Where one record is: in the table, the cache, a batch, or among the dead letters.')
+    .summary('show where a record is')
+    .description('Show where a record is: table, cache, in flight, dead letters.')
     .argument('<key...>', 'what names the record')
     .usage(usages.join('\n       ingester why '))
-    .option('--env-file <file>', 'read variables from a file; the environment goes before it')
+    .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
     .showHelpAfterError(`Usage: ${programName} why ${keyUsages.map(({ words }) => words).join(', or ')}`)
     .addHelpText(
