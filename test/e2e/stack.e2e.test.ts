@@ -91,7 +91,7 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   assert.deepEqual(complaints, [], 'our own defaults')
 
   await using run = startIngesterProgram(['run', '--env-file', file], { env: { INGESTER_HTTP_PORT: '0' } })
-  const [block] = await run.said(/^ingester \d[^]*ready after[^]*leaves now\n/m)
+  const [block] = await run.said(/^ingester \d[^]*ready after[^]*forces exit\n/m)
   assert.match(
     block,
     /^ {2}PostgreSQL {4}psql 'postgres:\/\/ingester@127\.0\.0\.1:\d+\/scanner_dev\?sslmode=disable'$/m,

@@ -187,7 +187,7 @@ test('people see the block when it runs, unless they want less than that; machin
     await expect(run).toEndWith(0)
     return run.stderr()
   }
-  const block = /ready after[^]*Ctrl-C {8}settles/
+  const block = /ready after[^]*Ctrl-C {8}drains/
   assert.match(await talk({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'debug' }), block)
   assert.equal(await talk({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'warn' }), '')
   assert.doesNotMatch(await talk({}), block)
