@@ -174,6 +174,8 @@ function firstError(output: string): string {
   const [, cause] =
     /^\s*(?:Caused by|Got) ?:? ?(?:\w*Error[^:]*: )(.+)$/m.exec(output) ??
     /^\s*(?:\w*Error[^:]*: )(.+)$/m.exec(output) ??
+    // node-postgres calls it so.
+    /^error: (.+)$/m.exec(output) ??
     []
   return (cause ?? 'it failed without a word').trim()
 }
