@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { afterAll, test } from 'vitest'
 import { start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 
@@ -39,4 +40,28 @@ for (const { what, options, asked } of bounds) {
     acking = false
     await recorder.until('as much as before', () => recorder.holding >= atLeast)
   })
+}
+
+test('a process that stands still while its streams end takes what has come meanwhile', async () => {
+  let stalled = false
+  await using rig = await startRig(host, {
+    onReceive: (_, rig) => {
+      if (stalled) return
+      stalled = true
+      rig.source.hold()
+      standStill(3000)
+    },
+  })
+  await rig.publish(messages.slice(0, 2000))
+  start(rig)
+  const { recorder } = rig
+  await recorder.until('no stream', () => stalled && recorder.streamsAlive === 0)
+  rig.source.resume()
+  await recorder.untilReceived(2000)
+  assert.deepEqual([recorder.attempts, recorder.deliveries.length], [[1], 2000])
+})
+
+/** As under a scheduler that gives the process no time: its timers are late, and what came meanwhile is not read. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }

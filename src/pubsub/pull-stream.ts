@@ -16,6 +16,8 @@ export interface PullStreamOptions {
   readonly clock: Clock
   /** Whether the channel is connected: a stream on one that is not waits without a word. */
   readonly isConnected: () => boolean
+  /** When any of the channel's streams last brought something, by the monotonic clock. */
+  readonly channelHeardAtMs: () => number
   /** Anything came from the server; a response without messages is a heartbeat. */
   readonly heard: (isHeartbeat: boolean) => void
   readonly received: (deliveries: Delivery[]) => void
@@ -24,8 +26,14 @@ export interface PullStreamOptions {
   readonly ended: (error: Error | undefined) => void
 }
 
-/** A server that neither ends a half-closed stream nor sends anything on it for so long is cut off. */
-const drainSilenceMs = 2000
+/**
+ * A half-closed stream is cut off when the server has sent nothing on the whole channel for so many looks, two seconds.
+ * That the stream itself is silent says little: streams share a connection, and one was seen to wait for over two seconds
+ * behind the others' data, with 800 messages of its own. Several looks, since in a process that was stopped for a while
+ * timers go off before what came meanwhile is read.
+ */
+const drainLooks = 4
+const drainLookMs = 500
 /** Without news of a failure for so long, a stream that had nothing to deliver counts as open. */
 const assumeOpenMs = 1000
 /** Of what could be asked for now. */
@@ -37,8 +45,7 @@ export class PullStream {
   readonly #call: ReturnType<PubsubClients['subscriber']['streamingPull']>
   #open = false
   #ended = false
-  /** When draining ends at the latest, by the monotonic clock; undefined before `drain`. */
-  #drainEndMs: number | undefined
+  #draining = false
   #cancelTimer: (() => void) | undefined
   #heardAtMs: number
   #pingedAtMs = 0
@@ -61,7 +68,6 @@ export class PullStream {
       if (this.#ended) return
       onOpen()
       this.#received(response)
-      if (this.#drainEndMs !== undefined && !this.#ended) this.#limitDrain(this.#drainEndMs)
     })
     // An OK end brings 'end' alone, a failure 'error' and perhaps 'end': the first one counts.
     this.#call.on('error', (error: Error) => this.#end(error))
@@ -98,7 +104,7 @@ export class PullStream {
   }
 
   get isDraining(): boolean {
-    return this.#drainEndMs !== undefined
+    return this.#draining
   }
 
   /** Whether clearly less than this was asked for when it was opened; the server keeps to it as long as it lives. */
@@ -113,11 +119,10 @@ export class PullStream {
    * 1.7 s). Past a whole deadline whatever comes has aged out anyway.
    */
   drain(): void {
-    if (this.#ended || this.#drainEndMs !== undefined) return
-    const { clock, ackDeadlineMs } = this.#options
-    this.#drainEndMs = clock.now() + ackDeadlineMs
+    if (this.#ended || this.#draining) return
+    this.#draining = true
     this.#call.end()
-    this.#limitDrain(this.#drainEndMs)
+    this.#limitDrain()
   }
 
   /** What cannot be read is not of this protocol, and neither is what would follow it. */
@@ -140,11 +145,22 @@ export class PullStream {
     this.#options.heard(isHeartbeat)
   }
 
-  #limitDrain(endMs: number): void {
-    const { clock } = this.#options
+  #limitDrain(): void {
+    const { clock, ackDeadlineMs, channelHeardAtMs } = this.#options
+    const endMs = clock.now() + ackDeadlineMs
+    let heardAtMs = channelHeardAtMs()
+    let silentLooks = 0
+    const look = () => {
+      silentLooks = channelHeardAtMs() === heardAtMs ? silentLooks + 1 : 0
+      heardAtMs = channelHeardAtMs()
+      if (silentLooks === drainLooks || clock.now() >= endMs) this.#cancel()
+      else lookLater()
+    }
+    const lookLater = () => {
+      this.#cancelTimer = clock.after(Math.min(drainLookMs, endMs - clock.now()), look)
+    }
     this.#cancelTimer?.()
-    const ms = Math.max(0, Math.min(drainSilenceMs, endMs - clock.now()))
-    this.#cancelTimer = clock.after(ms, () => this.#cancel())
+    lookLater()
   }
 
   /** Ends now; what is on its way comes again when its deadline passes. */

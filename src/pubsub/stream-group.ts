@@ -128,6 +128,7 @@ export class StreamGroup {
         ...this.#options,
         maxMessages: messages,
         maxBytes: bytes,
+        channelHeardAtMs: () => this.#heardAtMs,
         heard: (isHeartbeat) => this.#heard(isHeartbeat),
         received: (deliveries) => {
           this.#backoff.reset()
