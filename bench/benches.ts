@@ -13,9 +13,9 @@ function workload(kind: Kind, measured: number, more: Partial<Workload> = {}): W
 
 const ingester = (name: string, work: Workload, more: Partial<Configuration> = {}): Configuration => ({
   name,
-  contestant: 'ingester',
+  system: 'ingester',
   workload: work,
-  broker: 'bare',
+  broker: 'stub',
   processes: 1,
   cache: 'watermarks',
   flushIntervalMs: 100,
@@ -24,13 +24,13 @@ const ingester = (name: string, work: Workload, more: Partial<Configuration> = {
 })
 
 /** Fewer messages: it is that much slower. */
-const naive = (kind: Kind, flowControl: 'default' | 'tuned', more: Partial<Workload> = {}) =>
-  ingester(`naive, ${flowControl} flow control`, workload(kind, 150_000, { warmUp: 20_000, ...more }), {
-    contestant: 'naive',
+const baseline = (kind: Kind, flowControl: 'default' | 'tuned', more: Partial<Workload> = {}) =>
+  ingester(`baseline, ${flowControl} flow control`, workload(kind, 150_000, { warmUp: 20_000, ...more }), {
+    system: 'baseline',
     flowControl,
   })
 
-const alone = (work: Workload) => ingester('PostgreSQL alone', work, { contestant: 'PostgreSQL alone' })
+const alone = (work: Workload) => ingester('PostgreSQL alone', work, { system: 'PostgreSQL alone' })
 
 const cacheName: Readonly<Record<Cache, string>> = {
   on: 'watermarks and claims',
@@ -42,7 +42,7 @@ const caches = (work: Workload, more: Partial<Configuration> = {}) =>
   (['on', 'watermarks', 'off'] as const).map((cache) => ingester(cacheName[cache], work, { cache, ...more }))
 
 const millionRows = { tableRows: million }
-/** Whoever changes a page first after a checkpoint writes it whole into the WAL: that must be over, for the naive one, too. */
+/** The first change of a page after a checkpoint writes the whole page into the WAL: the warm-up must cover that, also for the baseline. */
 const allPagesTouched = { ...millionRows, warmUp }
 const newKeys = workload('new keys', 500_000)
 const updates = workload('updates', 500_000, millionRows)
@@ -59,7 +59,7 @@ const latencies = [100, 1000, 10_000].flatMap((rate) =>
         flushIntervalMs,
         publishPerSecond: rate,
         guessSeconds: 22,
-        // Of one of them something is asked.
+        // Only this one has a target.
         ...(rate === 1000 && flushIntervalMs === 0 ? {} : { mostRuns: 2 }),
       },
     ),
@@ -77,8 +77,8 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [
       ingester('ingester', newKeys),
-      naive('new keys', 'default'),
-      naive('new keys', 'tuned'),
+      baseline('new keys', 'default'),
+      baseline('new keys', 'tuned'),
       alone(newKeys),
     ],
   },
@@ -89,8 +89,8 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [
       ingester('ingester', updates),
-      naive('updates', 'default', allPagesTouched),
-      naive('updates', 'tuned', allPagesTouched),
+      baseline('updates', 'default', allPagesTouched),
+      baseline('updates', 'tuned', allPagesTouched),
       alone(updates),
     ],
   },
@@ -102,7 +102,7 @@ export const benches: readonly Bench[] = [
     configurations: [
       ingester('ingester', stale),
       ingester('ingester, no cache', stale, { cache: 'off' }),
-      naive('stale', 'default'),
+      baseline('stale', 'default'),
     ],
   },
   {
@@ -159,7 +159,7 @@ export const benches: readonly Bench[] = [
     measure: 'throughput',
     configurations: [
       ingester('ingester', workload('updates', 10 * million, millionRows), {
-        readEvery: million,
+        sampleEvery: million,
         asItGoes: true,
         mostRuns: 1,
         guessSeconds: 300,
@@ -218,11 +218,11 @@ export const benches: readonly Bench[] = [
   },
 ]
 
-/** The same in a hundredth of the messages: proves that all of it works, and measures nothing. */
+/** The same with a hundredth of the messages: proves that it all works, and measures nothing. */
 export function quick(bench: Bench): Bench {
   const share = 100
   const configurations = bench.configurations.map((configuration) => {
-    const { workload, readEvery } = configuration
+    const { workload, sampleEvery } = configuration
     // At a rate, a hundredth of the messages is a hundredth of the time; a few must be left.
     const less = (count: number, least = 0) => Math.max(Math.min(count, least), Math.floor(count / share))
     const before = less(workload.warmUp, 20)
@@ -234,7 +234,7 @@ export function quick(bench: Bench): Bench {
         messages: before + less(workload.messages - workload.warmUp, 100),
         tableRows: less(workload.tableRows, 1000),
       },
-      ...(readEvery ? { readEvery: less(readEvery) } : {}),
+      ...(sampleEvery ? { sampleEvery: less(sampleEvery) } : {}),
       guessSeconds: 4,
     }
   })

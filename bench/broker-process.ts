@@ -1,14 +1,14 @@
-// The broker's process: the embedded emulator, or the bare source, loaded before it says that it is ready. It counts
-// what comes back and tells when a mark is reached, so that nobody has to ask the ingester.
+// The broker's process: the embedded emulator, or the stub broker, loaded before it says that it is ready. It counts
+// acks and reports when a mark is reached, so that the ingester need not be asked.
 import { setTimeout as wait } from 'node:timers/promises'
 import { startEmulator } from '#emulator/emulator.ts'
 import { connectPubsub } from '#pubsub/client.ts'
-import { startBareSource } from './bare-source.ts'
+import { startStubBroker } from './stub-broker.ts'
 import type { BrokerCounts, BrokerOptions, FromBroker, Published, ToBroker } from './broker.ts'
 import { projectId, subscription, topic } from './broker.ts'
 import { dataOf } from './workload.ts'
 
-/** Monotonic progress on the clock of everybody else on this machine, in ms with fractions. */
+/** Monotonic, and on the clock of the other processes on this machine; in ms with fractions. */
 const unixMs = () => performance.timeOrigin + performance.now()
 const tellEveryMs = 500
 const loadAtOnce = 1000
@@ -16,7 +16,7 @@ const loadAtOnce = 1000
 const options = JSON.parse(process.argv[2] ?? '') as BrokerOptions
 const { workload } = options
 const tell = (message: FromBroker) => process.send?.(message)
-// Whoever started it is gone.
+// The parent is gone.
 process.once('disconnect', () => process.exit())
 
 const marks = options.marks.toSorted((a, b) => a - b)
@@ -29,11 +29,11 @@ function acked(count: number): void {
 }
 
 const began = performance.now()
-const counts = options.kind === 'bare' ? await serveBare() : await serveEmulator()
+const counts = options.kind === 'stub' ? await serveStub() : await serveEmulator()
 setInterval(() => tell({ kind: 'counts', counts: counts() }), tellEveryMs)
 
-async function serveBare(): Promise<() => BrokerCounts> {
-  const source = await startBareSource({
+async function serveStub(): Promise<() => BrokerCounts> {
+  const source = await startStubBroker({
     messages: workload.messages,
     dataOf: (i) => dataOf(workload, i),
     preEncode: options.preEncode,
@@ -90,8 +90,8 @@ async function load(publish: (from: number, to: number) => void): Promise<void> 
 }
 
 /**
- * Each message when it is due, to about a millisecond; what is late because somebody else had the processor, at once, and its
- * latency counts from when it was due.
+ * Each message when it is due, to about a millisecond. One that is late because other processes had the processor is
+ * published at once, and its latency counts from when it was due.
  */
 async function publishAtRate(
   perSecond: number,

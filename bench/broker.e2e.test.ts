@@ -5,7 +5,7 @@ import { startBroker } from './broker.ts'
 test('a broker that is not loaded in time is given up', async () => {
   const workload = { kind: 'new keys', messages: 10, warmUp: 0, tableRows: 0, responseBytes: 40 } as const
   const options = {
-    kind: 'bare',
+    kind: 'stub',
     workload,
     marks: [10],
     preEncode: true,

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { leash } from '../test/support/leash.ts'
+import { killWithParent } from '../test/support/kill-on-exit.ts'
 import { Progress, stalledMs } from './progress.ts'
 import type { Workload } from './workload.ts'
 
@@ -11,12 +11,12 @@ export const topic = `projects/${projectId}/topics/scan-topic`
 export const subscription = `projects/${projectId}/subscriptions/scan-sub`
 
 export interface BrokerOptions {
-  /** `bare`: see bare-source.ts. */
-  readonly kind: 'emulator' | 'bare'
+  /** `stub`: see stub-broker.ts. */
+  readonly kind: 'emulator' | 'stub'
   readonly workload: Workload
-  /** Numbers of acks that are told when they are reached. */
+  /** Numbers of acks that are reported when they are reached. */
   readonly marks: readonly number[]
-  /** Of the bare source: before it is ready; else as it goes. */
+  /** Of the stub broker: encode all messages before it is ready, rather than as they are sent. */
   readonly preEncode: boolean
   /** Of the emulator: nothing is loaded; publishing begins when it is told to. */
   readonly publishPerSecond: number | undefined
@@ -24,7 +24,7 @@ export interface BrokerOptions {
 
 export interface BrokerCounts {
   readonly acked: number
-  /** Deadlines that were changed; told by the bare source only. */
+  /** Deadlines that were changed; counted by the stub broker only. */
   readonly modacked: number
 }
 
@@ -47,7 +47,7 @@ export interface Broker extends AsyncDisposable {
   readonly emulatorHost: string
   /** As of half a second ago at most. */
   readonly counts: BrokerCounts
-  /** Resolves with the Unix time in ms when so many messages are acked; rejects when no ack comes for a minute. */
+  /** Resolves with the Unix time in ms when `mark` messages are acked; rejects when no ack comes for a minute. */
   reached(mark: number): Promise<number>
   /** Begins to publish. */
   publish(): void
@@ -57,18 +57,18 @@ export interface Broker extends AsyncDisposable {
 /**
  * Starts the broker in a process of its own; resolves when it is loaded.
  *
- * @throws Error where nothing moves for so long
+ * @throws Error where it makes no progress for `limitMs`
  */
 export async function startBroker(options: BrokerOptions, limitMs = stalledMs): Promise<Broker> {
   const file = fileURLToPath(new URL('./broker-process.ts', import.meta.url))
   const child = fork(file, [JSON.stringify(options)], {
     serialization: 'advanced',
-    // A terminal's Ctrl-C is for who started it.
+    // A terminal's Ctrl-C is for the parent.
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const ended = once(child, 'exit')
-  leash(child.pid as number, ended)
+  killWithParent(child.pid as number, ended)
   const ready = Promise.withResolvers<Extract<FromBroker, { kind: 'ready' }>>()
   const arrived = Promise.withResolvers<Published>()
   let counts: BrokerCounts = { acked: 0, modacked: 0 }

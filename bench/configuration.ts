@@ -1,31 +1,31 @@
 import type { Workload } from './workload.ts'
 
-export type Contestant = 'ingester' | 'naive' | 'PostgreSQL alone'
+export type SystemName = 'ingester' | 'baseline' | 'PostgreSQL alone'
 
 /** `watermarks`: without claims. */
 export type Cache = 'on' | 'watermarks' | 'off'
 
-/** One row of a bench's table: who does what, and how it is measured. */
+/** One row of a bench's table: which system does what, and how it is measured. */
 export interface Configuration {
-  /** For people; one of its kind within a bench. */
+  /** For people; unique within a bench. */
   readonly name: string
-  readonly contestant: Contestant
+  readonly system: SystemName
   readonly workload: Workload
-  readonly broker: 'emulator' | 'bare'
-  /** Of the bare source: the messages are not all encoded beforehand. */
+  readonly broker: 'emulator' | 'stub'
+  /** Of the stub broker: the messages are not all encoded beforehand. */
   readonly asItGoes?: boolean
   readonly processes: number
   readonly cache: Cache
   readonly flushIntervalMs: number
-  /** Of the naive one. */
+  /** Of the baseline. */
   readonly flowControl?: 'default' | 'tuned'
   /** Of the latency and of memory: published at a rate, instead of loaded before. */
   readonly publishPerSecond?: number
-  /** Besides the beginning and the end of what is measured: a reading each time so many more are acked. */
-  readonly readEvery?: number
-  /** So many runs at most, where one takes long. */
+  /** Besides the samples at the beginning and the end: one each time this many more are acked. */
+  readonly sampleEvery?: number
+  /** The most runs, where one takes long. */
   readonly mostRuns?: number
-  /** A guess, until it has been measured once. */
+  /** Estimated duration, until it has been measured once. */
   readonly guessSeconds: number
 }
 
@@ -45,6 +45,6 @@ export interface Bench {
 export interface Run {
   /** By name; see figures.ts. */
   readonly figures: Readonly<Record<string, number>>
-  /** What was read on the way, in order. */
+  /** The samples taken during the run, in order. */
   readonly series: readonly Readonly<Record<string, number>>[]
 }

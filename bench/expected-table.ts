@@ -1,6 +1,6 @@
 // The oracle: what must be in the table after a workload, by count and checksum, since reading ten million rows takes
-// longer than writing them. A sum of hashes per row, the row's text being the same here and in SQL: one row that is
-// missing, too much or different changes it.
+// longer than writing them. The checksum is a sum of the rows' hashes, a row's text being the same here and in SQL: one
+// row that is missing, extra or different changes it.
 import { hash } from 'node:crypto'
 import type pg from 'pg'
 import type { Scan } from '#demo/scan.ts'
@@ -15,7 +15,7 @@ export interface Checksum {
 }
 
 const restEvery = 50_000
-/** Ten million rows take half a minute; whoever wants to stop meanwhile is heard. */
+/** Ten million rows take half a minute; signals are handled in between. */
 const rest = () => new Promise((resolve) => setImmediate(resolve))
 
 /** The newest version of each key that was published or was there before. */
@@ -64,8 +64,8 @@ export async function tableChecksum(sql: pg.Client): Promise<Checksum> {
  */
 export async function checkTable(sql: pg.Client, expected: Checksum): Promise<void> {
   const found = await tableChecksum(sql)
-  const letters = Number((await sql.query('SELECT count(*) AS count FROM dead_letters')).rows[0].count)
-  if (letters > 0) throw new Error(`the table is wrong: ${letters} messages were dead-lettered`)
+  const deadLetters = Number((await sql.query('SELECT count(*) AS count FROM dead_letters')).rows[0].count)
+  if (deadLetters > 0) throw new Error(`the table is wrong: ${deadLetters} messages were dead-lettered`)
   if (found.rows !== expected.rows) {
     throw new Error(`the table is wrong: it has ${found.rows} rows and should have ${expected.rows}`)
   }

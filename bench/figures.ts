@@ -10,7 +10,7 @@ const cpu = (of: string): Figure => ({ label: `${of}, CPU-s per million`, digits
 export const figures = {
   seconds: { label: 'seconds', digits: 1 },
   messagesPerSecond: { label: 'messages/s', digits: 0 },
-  contestantCpu: cpu('itself'),
+  ownCpu: cpu('itself'),
   postgresCpu: cpu('PostgreSQL'),
   redisCpu: cpu('Redis'),
   brokerCpu: cpu('broker'),

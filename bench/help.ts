@@ -1,10 +1,10 @@
 import { benches } from './benches.ts'
-import { listOf } from './wanted.ts'
+import { listOf } from './cli-options.ts'
 
 /** Of `make bench`; it fits a terminal of 80 columns and 24 rows. */
 export const benchHelp = () => `\
 Examples:
-  make bench                                  all, five times: a good hour
+  make bench                                  all, five times: about 70 minutes
   make bench BENCH=new-keys,latency RUNS=1    some of them, once
   make bench ARGS=--write                     all, and into docs/BENCHMARKS.md
   make bench ARGS="--from .tmp/bench/results.json"    the tables again

@@ -4,32 +4,32 @@
 import type pg from 'pg'
 import type { Published } from './broker.ts'
 import type { Configuration, Run } from './configuration.ts'
-import { costsBetween } from './reading.ts'
-import { marksOf, setStage } from './stage.ts'
+import { costsBetween } from './resource-sample.ts'
+import { marksOf, setUpRun } from './run-fixture.ts'
 import { quantileOf } from './statistics.ts'
-import type { Surroundings } from './surroundings.ts'
-import { keyIn } from './workload.ts'
+import type { BenchServices } from './bench-services.ts'
+import { keyFromResponse } from './workload.ts'
 
 const shares = { P50: 0.5, P99: 0.99, P999: 0.999 }
 
-export async function measureLatency(configuration: Configuration, surroundings: Surroundings): Promise<Run> {
+export async function measureLatency(configuration: Configuration, services: BenchServices): Promise<Run> {
   const { workload } = configuration
-  await using stage = await setStage(configuration, surroundings, marksOf(configuration))
-  const { sql, broker, contestants } = stage
+  await using fixture = await setUpRun(configuration, services, marksOf(configuration))
+  const { sql, broker, system } = fixture
   if (!broker) throw new Error('latency needs a broker')
-  const first = await stage.readAt(workload.warmUp)
-  const last = await stage.readAt(workload.messages)
+  const first = await fixture.sampleAt(workload.warmUp)
+  const last = await fixture.sampleAt(workload.messages)
   const published = await broker.published()
-  await contestants.stop()
-  await stage.checkTable()
+  await system.stop()
+  await fixture.checkTable()
 
   const committed = await commitTimes(sql, workload.messages)
-  const { seconds, messagesPerSecond, contestantCpu, postgresCpu, brokerCpu } = costsBetween(first, last)
+  const { seconds, messagesPerSecond, ownCpu, postgresCpu, brokerCpu } = costsBetween(first, last)
   return {
     figures: {
       seconds,
       messagesPerSecond,
-      contestantCpu,
+      ownCpu,
       postgresCpu,
       brokerCpu,
       ...quantiles('commit', latenciesOf(published, committed, workload.warmUp)),
@@ -46,7 +46,7 @@ async function commitTimes(sql: pg.Client, messages: number): Promise<Float64Arr
     rowMode: 'array',
   })
   const times = new Float64Array(messages)
-  for (const [response, unixMs] of rows) times[keyIn(response)] = unixMs
+  for (const [response, unixMs] of rows) times[keyFromResponse(response)] = unixMs
   return times
 }
 

@@ -1,4 +1,4 @@
-// The benchmarks as a user starts them. Small runs through each contestant are in runs.long.test.ts.
+// The benchmarks as a user starts them. Small runs through each system are in runs.long.test.ts.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rmdir } from 'node:fs/promises'
@@ -61,7 +61,7 @@ describe('the command line', () => {
   })
 
   test('Ctrl-C in the middle of a run leaves no process and no folder', async () => {
-    // Of its own: the surroundings below and other test files make folders in the system's at the same time.
+    // Of its own: the services below and other test files make folders in the system's at the same time.
     const folder = await mkdtemp(join(tmpdir(), 'bench-test-'))
     // PostgreSQL, which root runs as another user, goes elsewhere where that user may not write.
     await chmod(folder, 0o1777)

@@ -94,7 +94,7 @@ function throughputPlot({ name, title, configurations }: MeasuredBench): Plot {
 }
 
 const payers = [
-  ['contestantCpu', 'itself'],
+  ['ownCpu', 'itself'],
   ['postgresCpu', 'PostgreSQL'],
   ['redisCpu', 'Redis'],
   ['brokerCpu', 'broker'],

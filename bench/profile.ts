@@ -1,5 +1,5 @@
 // `make profile`: a CPU profile of the ingester under load, and where its time goes: by package, then by function. `--help`
-// says what one can ask for.
+// lists the options.
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { exitCode } from '#app/exit-code.ts'
@@ -11,9 +11,9 @@ import { profileHelp } from './help.ts'
 import type { CpuProfile } from './profile-table.ts'
 import { functionSheet, packageSheet, selfTimes } from './profile-table.ts'
 import type { Sheet } from './report.ts'
-import { marksOf, setStage } from './stage.ts'
-import { Surroundings } from './surroundings.ts'
-import { UsageError, asksForHelp, wantedProfileOf } from './wanted.ts'
+import { marksOf, setUpRun } from './run-fixture.ts'
+import { BenchServices } from './bench-services.ts'
+import { UsageError, asksForHelp, parseProfileOptions } from './cli-options.ts'
 
 /** Of the last profile that succeeded. */
 const kept = join(projectDir, '.tmp/profile')
@@ -34,18 +34,18 @@ const monotonicUs = () => Number(process.hrtime.bigint() / 1000n)
 async function runProfiled(configuration: Configuration, signal: AbortSignal): Promise<Profiled> {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  await using surroundings = await Surroundings.start(signal)
+  await using services = await BenchServices.start(signal)
   const { workload } = configuration
-  await using stage = await setStage(configuration, surroundings, marksOf(configuration), {
+  await using fixture = await setUpRun(configuration, services, marksOf(configuration), {
     NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}`,
   })
-  const { contestants } = stage
-  await contestants.reached(workload.warmUp)
+  const { system } = fixture
+  await system.reached(workload.warmUp)
   const fromUs = monotonicUs()
-  await contestants.reached(workload.messages)
+  await system.reached(workload.messages)
   const toUs = monotonicUs()
-  await contestants.stop()
-  await stage.checkTable()
+  await system.stop()
+  await fixture.checkTable()
   const [name] = readdirSync(folder)
   if (!name) throw new Error(`no profile was written to ${folder}`)
   rmSync(kept, { recursive: true, force: true })
@@ -56,15 +56,15 @@ async function runProfiled(configuration: Configuration, signal: AbortSignal): P
 
 async function main(argv: readonly string[], signal: AbortSignal): Promise<void> {
   if (asksForHelp(argv)) return console.log(profileHelp())
-  const wanted = wantedProfileOf(argv, process.env, benches)
+  const options = parseProfileOptions(argv, process.env, benches)
   if (process.platform !== 'linux') throw new UsageError('The benchmarks read /proc, so they need Linux.')
-  const bench = wanted.quick ? quick(wanted.bench) : wanted.bench
+  const bench = options.quick ? quick(options.bench) : options.bench
   const configuration = bench.configurations[0] as Configuration
   console.error(`${bench.name}, ${configuration.name} …`)
   const { profile, file, fromUs, toUs } = await runProfiled(configuration, signal)
   const times = selfTimes(profile, fromUs, toUs)
   const sheets = { packages: packageSheet(times), functions: functionSheet(times, mostFunctions) }
-  if (wanted.json) console.log(JSON.stringify(sheets))
+  if (options.json) console.log(JSON.stringify(sheets))
   else console.log(`${written(sheets.packages)}\n\n${written(sheets.functions)}`)
   console.error(`\nThe profile, for the DevTools of a browser: ${file}`)
 }
@@ -78,7 +78,7 @@ const interrupted = 130
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => {
     stopping.abort(new Error('stopped'))
-    // Whatever was started ends with this process.
+    // Everything that was started is killed with this process.
     process.exit(interrupted)
   })
 }

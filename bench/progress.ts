@@ -1,7 +1,7 @@
-/** A process that has not moved for so long is given up. */
+/** A process that has made no progress for this long is given up. */
 export const stalledMs = 60_000
 
-/** Counts that another process is to reach; given up where it does not move any more. */
+/** Waits for counts that another process is to reach; gives up when it makes no more progress. */
 export class Progress {
   readonly #reached: ReadonlyMap<number, PromiseWithResolvers<number>>
   readonly #limitMs: number

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
-import { barsOf } from './bars.ts'
-import { madeUpResults } from './made-up-results.ts'
+import { targetsOf } from './targets.ts'
+import { sampleResults } from './sample-results.ts'
 import { plotsOf, renderPlots } from './plots.ts'
 import { jsonOf } from './results.ts'
-import { barSheet, markdownOf, markdownTable, seriesSheet, sheetOf } from './report.ts'
+import { targetSheet, markdownOf, markdownTable, seriesSheet, sheetOf } from './report.ts'
 
-const results = madeUpResults({
+const results = sampleResults({
   'new-keys': {
     ingester: [
-      { messagesPerSecond: 90_000.4, contestantCpu: 6, sparedPercent: 1 },
-      { messagesPerSecond: 80_000, contestantCpu: 6, sparedPercent: 1 },
-      { messagesPerSecond: 100_000, contestantCpu: 6, sparedPercent: 1 },
+      { messagesPerSecond: 90_000.4, ownCpu: 6, sparedPercent: 1 },
+      { messagesPerSecond: 80_000, ownCpu: 6, sparedPercent: 1 },
+      { messagesPerSecond: 100_000, ownCpu: 6, sparedPercent: 1 },
     ],
-    'PostgreSQL alone': [{ messagesPerSecond: 120_000, contestantCpu: 1.25 }],
+    'PostgreSQL alone': [{ messagesPerSecond: 120_000, ownCpu: 1.25 }],
   },
 })
 
@@ -35,9 +35,9 @@ test('what each million costs is a table of its own', () => {
   const series = [1, 2].map((million) => ({
     messages: million * 1e6,
     messagesPerSecond: 5000,
-    contestantCpu: million,
+    ownCpu: million,
   }))
-  const [bench] = madeUpResults({ 'growth-messages': { ingester: [{ contestantCpu: 1 }] } }, series).benches
+  const [bench] = sampleResults({ 'growth-messages': { ingester: [{ ownCpu: 1 }] } }, series).benches
   assert.ok(bench)
   assert.deepEqual(
     seriesSheet(bench)?.rows.map((row) => row.slice(0, 3)),
@@ -48,8 +48,8 @@ test('what each million costs is a table of its own', () => {
   )
 })
 
-test('a bar that was not measured is not ticked', () => {
-  const rows = barSheet(barsOf(results)).rows.map(([what = '', , found, mark]) => [
+test('a target that was not measured is not ticked', () => {
+  const rows = targetSheet(targetsOf(results)).rows.map(([what = '', , found, mark]) => [
     what.slice(0, 8),
     found,
     mark,
@@ -61,7 +61,7 @@ test('a bar that was not measured is not ticked', () => {
 test('the page says on what it was measured, and shows each plot that is made', async () => {
   const page = markdownOf(results, plotsOf)
   assert.match(page, /2 × A processor, 25 GB.*PostgreSQL 18\.4.*`shared_buffers=1GB`.*abc1234/)
-  assert.match(page, /BENCH=new-keys`; .*bare source.*; .*no source/)
+  assert.match(page, /BENCH=new-keys`; .*stub broker.*; .*no source/)
   const shown = [...page.matchAll(/!\[[^\]]{20,}\]\(benchmarks\/([^)]+)\)/g)].map(([, file]) => file)
   assert.deepEqual(shown, [...(await renderPlots(results)).keys()])
   assert.ok(shown.length > 1)
@@ -82,7 +82,7 @@ test('results are written a run a line, and read back as they were', () => {
   assert.deepEqual(JSON.parse(text), results)
   assert.ok(
     text.includes(
-      `\n            {"figures":{"messagesPerSecond":80000,"contestantCpu":6,"sparedPercent":1},"series":[]},\n`,
+      `\n            {"figures":{"messagesPerSecond":80000,"ownCpu":6,"sparedPercent":1},"series":[]},\n`,
     ),
   )
 })

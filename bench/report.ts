@@ -1,5 +1,5 @@
-import type { Bar } from './bars.ts'
-import { barsOf } from './bars.ts'
+import type { Target } from './targets.ts'
+import { targetsOf } from './targets.ts'
 import { figures, writeFigure } from './figures.ts'
 import type { FigureName } from './figures.ts'
 import type { Measure } from './configuration.ts'
@@ -17,7 +17,7 @@ export interface Sheet {
 const columns: Readonly<Record<Measure, readonly FigureName[]>> = {
   throughput: [
     'messagesPerSecond',
-    'contestantCpu',
+    'ownCpu',
     'postgresCpu',
     'redisCpu',
     'brokerCpu',
@@ -38,14 +38,14 @@ const columns: Readonly<Record<Measure, readonly FigureName[]>> = {
     'ackedP50',
     'ackedP99',
     'ackedP999',
-    'contestantCpu',
+    'ownCpu',
     'postgresCpu',
     'brokerCpu',
   ],
   start: ['firstAckSeconds'],
   memory: [
     'messagesPerSecond',
-    'contestantCpu',
+    'ownCpu',
     'brokerCpu',
     'peakMegabytes',
     'steadyMegabytes',
@@ -76,11 +76,11 @@ function cell(configuration: MeasuredConfiguration, name: FigureName): string {
   return low === high ? String(middle) : `${middle} (${low}–${high})`
 }
 
-/** What was read on the way, of the one run that has such a thing. */
+/** The samples taken during the run, where the bench takes any. */
 export function seriesSheet({ configurations }: MeasuredBench): Sheet | undefined {
   const series = configurations[0]?.runs[0]?.series ?? []
   if (series.length < 2 || series[0]?.['messages'] === undefined) return undefined
-  const shown = ['messagesPerSecond', 'contestantCpu', 'postgresCpu', 'redisCpu', 'brokerCpu'] as const
+  const shown = ['messagesPerSecond', 'ownCpu', 'postgresCpu', 'redisCpu', 'brokerCpu'] as const
   return {
     head: ['up to message', ...shown.map((name) => figures[name].label)],
     rows: series.map((point) => [
@@ -96,10 +96,10 @@ const marks = new Map([
   [undefined, 'not measured'],
 ])
 
-export function barSheet(bars: readonly Bar[]): Sheet {
+export function targetSheet(targets: readonly Target[]): Sheet {
   return {
-    head: ['', 'wanted', 'found', ''],
-    rows: bars.map(({ what, wanted, found, holds }) => [what, wanted, found ?? '–', marks.get(holds) ?? '']),
+    head: ['', 'target', 'measured', ''],
+    rows: targets.map(({ what, limit, found, holds }) => [what, limit, found ?? '–', marks.get(holds) ?? '']),
   }
 }
 
@@ -111,7 +111,7 @@ export function markdownTable({ head, rows }: Sheet): string {
 
 /** What the cache costs and spares, in few columns. */
 export function cacheTable({ benches }: Results): string {
-  const shown = ['sparedPercent', 'contestantCpu', 'redisCpu', 'postgresCpu'] as const
+  const shown = ['sparedPercent', 'ownCpu', 'redisCpu', 'postgresCpu'] as const
   const configurations = benches.find(({ name }) => name === 'cache')?.configurations ?? []
   return markdownTable({
     head: ['', ...shown.map((name) => figures[name].label)],
@@ -136,27 +136,18 @@ export function markdownOf(results: Results, plotsOf: PlotsOf): string {
     ...[seriesSheet(bench)].filter((sheet) => sheet !== undefined).map(markdownTable),
     ...plotsOf(bench).map(({ file, alt }) => `![${alt}](benchmarks/${file})`),
   ])
-  const bars = barsOf(results)
-  return [
-    '',
-    machineLine(results),
-    '### What must hold',
-    markdownTable(barSheet(bars)),
-    ...sections,
-    '',
-  ].join('\n\n')
+  const targets = targetsOf(results)
+  return ['', machineLine(results), '### Targets', markdownTable(targetSheet(targets)), ...sections, ''].join(
+    '\n\n',
+  )
 }
 
 /** How much, and from where. */
 function loadOf({ configurations }: MeasuredBench): string {
-  const parts = configurations.map(({ workload, broker, contestant }) => {
+  const parts = configurations.map(({ workload, broker, system }) => {
     const measured = (workload.messages - workload.warmUp).toLocaleString('en')
     const source =
-      contestant === 'PostgreSQL alone'
-        ? 'no source'
-        : broker === 'bare'
-          ? 'bare source'
-          : 'embedded emulator'
+      system === 'PostgreSQL alone' ? 'no source' : broker === 'stub' ? 'stub broker' : 'embedded emulator'
     return `${measured} messages after ${workload.warmUp.toLocaleString('en')}, ${source}`
   })
   return [...new Set(parts)].join('; ')

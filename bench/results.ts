@@ -4,8 +4,8 @@ import { projectDir } from '../test/support/program.ts'
 import type { Bench, Configuration, Measure, Run } from './configuration.ts'
 import type { FigureName } from './figures.ts'
 import { medianOf } from './statistics.ts'
-import { postgresSettings } from './surroundings.ts'
-import type { ServerFacts } from './surroundings.ts'
+import { postgresSettings } from './bench-services.ts'
+import type { ServerFacts } from './bench-services.ts'
 
 /** Where, and with what, it was measured. */
 export interface Machine extends ServerFacts {
@@ -14,7 +14,7 @@ export interface Machine extends ServerFacts {
   readonly memoryGigabytes: number
   readonly os: string
   readonly node: string
-  /** Of the minute before it began: what others do here, and what is to be 0. */
+  /** Load average of the minute before it began: that of other programs, ideally 0. */
   readonly loadBefore: number
   /** Abbreviated; with `+` where files were changed since. */
   readonly commit: string
@@ -44,7 +44,7 @@ export interface Results {
   /** A hundredth of the messages: these figures say nothing. */
   readonly quick: boolean
   readonly minutes: number
-  /** Nothing was to come any more. */
+  /** All runs were made. */
   readonly finished: boolean
   /** Runs that are in no table, since they ended in an error or with a wrong table. */
   readonly failures: readonly Failure[]

@@ -4,11 +4,11 @@ import type { Measured } from './results.ts'
 import type { Turn } from './schedule.ts'
 import { Eta } from './schedule.ts'
 import { measureMemory, measureStart } from './start-and-memory.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { BenchServices } from './bench-services.ts'
 import { measureThroughput } from './throughput.ts'
 
 const measures: Readonly<
-  Record<Measure, (configuration: Configuration, where: Surroundings) => Promise<Run>>
+  Record<Measure, (configuration: Configuration, where: BenchServices) => Promise<Run>>
 > = {
   throughput: measureThroughput,
   latency: measureLatency,
@@ -23,14 +23,14 @@ export interface Listener {
   /** @param secondsLeft with this one */
   begins(turn: Turn, secondsLeft: number): void
   ended(turn: Turn, run: Run, soFar: Measured): void
-  /** A process ended, nothing moved any more, or the table is wrong: the others are measured all the same. */
+  /** A process ended, progress stopped, or the table is wrong: the other runs are made all the same. */
   failed(turn: Turn, error: Error): void
 }
 
 /** Measures turn by turn. @throws what `signal` aborts with */
 export async function runAll(
   turns: readonly Turn[],
-  surroundings: Surroundings,
+  services: BenchServices,
   listener: Listener,
   signal: AbortSignal,
 ): Promise<Measured> {
@@ -43,8 +43,8 @@ export async function runAll(
     signal.throwIfAborted()
     listener.begins(turn, eta.of(turns.slice(at)))
     const began = performance.now()
-    // A run that is given up goes on until whoever stops everything ends this process.
-    const outcome = await Promise.race([one(turn, surroundings), aborted.promise])
+    // An abandoned run goes on until this process exits.
+    const outcome = await Promise.race([one(turn, services), aborted.promise])
     eta.took(turn, (performance.now() - began) / 1000)
     if (outcome instanceof Error) listener.failed(turn, outcome)
     else {
@@ -55,14 +55,14 @@ export async function runAll(
     const isNeeded = turns
       .slice(at + 1)
       .some(({ configuration }) => configuration.workload.tableRows === tableRows)
-    if (tableRows > largeTable && !isNeeded) await surroundings.forget(tableRows, responseBytes)
+    if (tableRows > largeTable && !isNeeded) await services.forget(tableRows, responseBytes)
   }
   return measured
 }
 
-async function one({ bench, configuration }: Turn, surroundings: Surroundings): Promise<Run | Error> {
+async function one({ bench, configuration }: Turn, services: BenchServices): Promise<Run | Error> {
   try {
-    return await measures[bench.measure](configuration, surroundings)
+    return await measures[bench.measure](configuration, services)
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }

@@ -1,4 +1,4 @@
-// Small runs through each contestant, and a profile: that they work, not what they measure.
+// Small runs through each system, and a profile: that they work, not what they measure.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -7,14 +7,14 @@ import { startProgram } from '../test/support/program.ts'
 import { within } from '../test/support/within.ts'
 import { benches, quick } from './benches.ts'
 import type { Configuration, Run } from './configuration.ts'
-import { startAlone } from './contestant.ts'
+import { startPostgresAlone } from './system-under-test.ts'
 import { plotsOf, renderPlots } from './plots.ts'
 import { markdownOf } from './report.ts'
 import { resultsOf, thisMachine } from './results.ts'
 import { runAll } from './run-all.ts'
 import { scheduleOf } from './schedule.ts'
 import { measureStart } from './start-and-memory.ts'
-import { Surroundings } from './surroundings.ts'
+import { BenchServices } from './bench-services.ts'
 import { measureThroughput } from './throughput.ts'
 import type { Workload } from './workload.ts'
 
@@ -39,8 +39,8 @@ test('a profile: whose functions the time goes to', async () => {
   assert.ok(existsSync(file), file)
 })
 
-const surroundings = await Surroundings.start(new AbortController().signal)
-afterAll(() => surroundings[Symbol.asyncDispose]())
+const services = await BenchServices.start(new AbortController().signal)
+afterAll(() => services[Symbol.asyncDispose]())
 
 /** The configuration of that name, with a few messages. */
 function small(name: string, configuration: string, more: Partial<Workload> = {}): Configuration {
@@ -51,17 +51,11 @@ function small(name: string, configuration: string, more: Partial<Workload> = {}
 }
 
 describe('a run', () => {
-  test('the ingester on the bare source: all is acked once, every cost has its owner', async () => {
-    const { figures, series } = await measureThroughput(small('new-keys', 'ingester'), surroundings)
+  test('the ingester on the stub broker: all is acked once, every cost has its owner', async () => {
+    const { figures, series } = await measureThroughput(small('new-keys', 'ingester'), services)
     assert.equal(figures['rowsPerMessage'], 1)
     assert.ok((figures['messagesPerSecond'] ?? 0) > 100)
-    for (const name of [
-      'contestantCpu',
-      'postgresCpu',
-      'walBytesPerMessage',
-      'peakMegabytes',
-      'steadyMegabytes',
-    ]) {
+    for (const name of ['ownCpu', 'postgresCpu', 'walBytesPerMessage', 'peakMegabytes', 'steadyMegabytes']) {
       assert.ok((figures[name] ?? -1) >= 0, name)
     }
     assert.ok((figures['peakMegabytes'] ?? 0) > 30)
@@ -70,44 +64,38 @@ describe('a run', () => {
 
   test('the ingester on the embedded emulator', async () => {
     const onEmulator = { ...small('new-keys', 'ingester'), broker: 'emulator' } as const
-    const { figures } = await measureThroughput(onEmulator, surroundings)
+    const { figures } = await measureThroughput(onEmulator, services)
     assert.equal(figures['rowsPerMessage'], 1)
   })
 
   test('what is stale touches no row', async () => {
-    const { figures } = await measureThroughput(small('stale', 'ingester'), surroundings)
+    const { figures } = await measureThroughput(small('stale', 'ingester'), services)
     assert.equal(figures['rowsTouchedByStale'], 0)
     assert.equal(figures['rowsPerMessage'], 0)
     assert.equal(figures['sparedPercent'], 100)
   })
 
-  test('the naive one', async () => {
-    const { figures } = await measureThroughput(
-      small('new-keys', 'naive, default flow control'),
-      surroundings,
-    )
+  test('the baseline', async () => {
+    const { figures } = await measureThroughput(small('new-keys', 'baseline, default flow control'), services)
     assert.equal(figures['rowsPerMessage'], 1)
   })
 
   test('PostgreSQL alone', async () => {
-    const { figures } = await measureThroughput(small('updates', 'PostgreSQL alone'), surroundings)
+    const { figures } = await measureThroughput(small('updates', 'PostgreSQL alone'), services)
     assert.ok((figures['postgresCpu'] ?? -1) >= 0 && !('peakMegabytes' in figures))
   })
 
   test('PostgreSQL alone that stands still is given up', async () => {
     const configuration = small('updates', 'PostgreSQL alone')
-    await surroundings.fresh(configuration.workload.tableRows, configuration.workload.responseBytes)
-    await using alone = await startAlone(configuration, surroundings, 5000)
+    await services.fresh(configuration.workload.tableRows, configuration.workload.responseBytes)
+    await using alone = await startPostgresAlone(configuration, services, 5000)
     process.kill(alone.pids[0] as number, 'SIGSTOP')
     const reached = within('the limit', alone.reached(configuration.workload.messages))
     await assert.rejects(reached, /wrote nothing for 5 s/)
   })
 
   test('the start', async () => {
-    const { figures } = await measureStart(
-      small('start', 'ingester', { messages: 100, warmUp: 0 }),
-      surroundings,
-    )
+    const { figures } = await measureStart(small('start', 'ingester', { messages: 100, warmUp: 0 }), services)
     assert.ok((figures['firstAckSeconds'] ?? 0) > 0.1)
   })
 
@@ -120,7 +108,7 @@ describe('a run', () => {
     const turns = scheduleOf([bench], 1)
     const measured = await runAll(
       turns,
-      surroundings,
+      services,
       {
         begins: () => {},
         ended: (_, run) => void runs.push(run),
@@ -134,7 +122,7 @@ describe('a run', () => {
     const results = resultsOf(
       [bench],
       measured,
-      thisMachine({ ...(await surroundings.facts()), loadBefore: 0 }),
+      thisMachine({ ...(await services.facts()), loadBefore: 0 }),
       {
         quick: true,
         minutes: 1,
@@ -151,8 +139,8 @@ describe('a run', () => {
 
 /** A row that nobody published, in what the table is copied from. */
 async function spoilTemplate(): Promise<void> {
-  await surroundings.fresh(1000, 40)
-  const { host, port, user, password } = surroundings.postgres
+  await services.fresh(1000, 40)
+  const { host, port, user, password } = services.postgres
   const client = new pg.Client({ host, port, user, password, database: 'filled_1000_40' })
   await client.connect()
   await client.query(`INSERT INTO scan_results VALUES ('::1', 1, 'HTTP', 'x', now())`)

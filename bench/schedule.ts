@@ -1,6 +1,6 @@
 import type { Bench, Configuration } from './configuration.ts'
 
-/** One run that is to come. */
+/** One run to be made. */
 export interface Turn {
   readonly bench: Bench
   readonly configuration: Configuration

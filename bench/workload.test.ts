@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { accepted } from '../test/support/scan-message.ts'
 import type { Kind, Version, Workload } from './workload.ts'
-import { dataOf, keyIn, keysOf, mix, scanOf, versionOf } from './workload.ts'
+import { dataOf, keyFromResponse, keysOf, mix, scanOf, versionOf } from './workload.ts'
 
 const kinds: readonly Kind[] = ['new keys', 'updates', 'stale', 'duplicates', 'hot keys', 'mixture']
 const workloadOf = (kind: Kind, more: Partial<Workload> = {}): Workload => ({
@@ -42,7 +42,7 @@ describe('every workload', () => {
         const record = accepted(dataOf(workload, i))
         const { ip, port, service, response, timestamp } = scanOf(version, workload.responseBytes)
         assert.deepEqual(record.values, [ip, port, service, response, timestamp])
-        assert.equal(keyIn(response), version.key)
+        assert.equal(keyFromResponse(response), version.key)
         assert.ok(Number.isInteger(version.key) && version.key >= 0 && version.key < keysOf(workload))
       }
     })

@@ -1,5 +1,5 @@
 // What is published: message number i of a workload is the same in every process and in every run, so that the broker
-// can make it, and who checks the table can say what must be there, without telling each other.
+// can generate it, and the check of the table can compute what must be there, without exchanging data.
 import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
 
@@ -25,7 +25,7 @@ export interface Version {
 export const firstVersion = 0
 const baseSeconds = 1_600_000_000
 const hotKeys = 100
-/** What is repeated, or comes late, is one of the last so many. */
+/** What is repeated, or comes late, is one of this many latest ones. */
 const memory = 10_000
 const watermarkVersion = 1000
 
@@ -37,7 +37,7 @@ export function versionOf(workload: Workload, i: number): Version {
     case 'updates':
       return { key: mix(i) % workload.tableRows, version: i + 1 }
     case 'stale':
-      // The warm-up writes the newest version of each key; whatever follows is older.
+      // The warm-up writes the newest version of each key; all that follow are older.
       if (i < workload.warmUp) return { key: i, version: watermarkVersion }
       return {
         key: mix(i) % workload.warmUp,
@@ -53,7 +53,7 @@ export function versionOf(workload: Workload, i: number): Version {
   }
 }
 
-/** 40% fresh, 30% duplicates to the letter, 30% late: of a known key, half of these older and half newer. */
+/** 40% fresh, 30% exact duplicates, 30% late: of a known key, half of these older and half newer. */
 function mixed(i: number): Version {
   const draw = mix(i) % 10
   const known = draw < 6 ? knownBefore(i) : undefined
@@ -96,7 +96,7 @@ export function dataOf(workload: Workload, i: number): Buffer {
 }
 
 /** Number of the key in a response that `scanOf` has made. */
-export function keyIn(response: string): number {
+export function keyFromResponse(response: string): number {
   return Number(response.slice(1, response.indexOf(' ')))
 }
 

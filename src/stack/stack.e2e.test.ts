@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, test } from 'vitest'
-import { leash } from '../../test/support/leash.ts'
+import { killWithParent } from '../../test/support/kill-on-exit.ts'
 import { signalEach } from '../../test/support/signal-each.ts'
 import { freePort, host, reach } from './ports.ts'
 import { serverProcesses } from './processes.ts'
@@ -55,7 +55,7 @@ const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false)
     env: { ...process.env, TMPDIR: folders, ...env },
   })
   const exit = once(child, 'exit')
-  if (detached) leash(child.pid as number, exit)
+  if (detached) killWithParent(child.pid as number, exit)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async <T>(): Promise<T> => {
     const { done, value } = await lines.next()

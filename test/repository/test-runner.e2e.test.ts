@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, test } from 'vitest'
 import { serverProcesses } from '#stack/processes.ts'
-import { leash } from '../support/leash.ts'
+import { killWithParent } from '../support/kill-on-exit.ts'
 import { projectDir } from '../support/program.ts'
 import { until } from '../support/system.ts'
 
@@ -35,7 +35,7 @@ function startRun(folder: string, env: NodeJS.ProcessEnv = {}) {
     env: { ...Object.fromEntries(inherited), TMPDIR: folder, NO_COLOR: '1', ...env },
   })
   const ended = once(child, 'exit') as Promise<[number | null]>
-  leash(child.pid as number, ended)
+  killWithParent(child.pid as number, ended)
   const outcome = Promise.all([ended, text(child.stdout), text(child.stderr)]).then(
     ([[code], ...output]) => ({
       code,

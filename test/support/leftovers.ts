@@ -69,5 +69,5 @@ function children(): Child[] {
       ? []
       : [{ pid: Number(pid), parent: Number(parent), command }]
   })
-  return all.filter(({ parent, command }) => parent === process.pid && !/^ps |leash$/.test(command))
+  return all.filter(({ parent, command }) => parent === process.pid && !/^ps |kill-on-exit$/.test(command))
 }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { leash } from './leash.ts'
+import { killWithParent } from './kill-on-exit.ts'
 
 /** The project's folder. */
 export const projectDir = fileURLToPath(new URL('../..', import.meta.url))
@@ -57,7 +57,7 @@ export function startProgram(file: string, args: readonly string[], options: Pro
   groups.set(pid, command)
   child.once('exit', () => groups.delete(pid))
   // This process may be killed, or ended by a signal, and then no hook runs.
-  leash(pid, once(child, 'exit'))
+  killWithParent(pid, once(child, 'exit'))
   return {
     pid,
     command,

@@ -2,14 +2,14 @@ import type { Configuration, Measure, Run } from './configuration.ts'
 import { benches } from './benches.ts'
 import type { MeasuredBench, Results } from './results.ts'
 
-/** Results that nobody has measured: each named configuration with one run for each set of figures. */
-export function madeUpResults(
+/** Invented results for tests: each named configuration with one run for each set of figures. */
+export function sampleResults(
   runs: Readonly<Record<string, Readonly<Record<string, readonly Run['figures'][]>>>>,
   series: Run['series'] = [],
 ): Results {
   const measured = Object.entries(runs).map(([name, configurations]): MeasuredBench => {
     const bench = benches.find((one) => one.name === name)
-    if (!bench) throw new Error(`there is no bench ${name}`)
+    if (!bench) throw new Error(`unknown bench ${name}`)
     return {
       name,
       title: bench.title,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { connectPubsub } from '#pubsub/client.ts'
-import { startBareSource } from './bare-source.ts'
+import { startStubBroker } from './stub-broker.ts'
 import { projectId, subscription } from './broker.ts'
 
 test('no stream is sent more than it asked for, from its first message on, and each gets all of it in the end', async () => {
   const [messages, messageBytes, maxOutstandingBytes] = [500, 10_000, 500_000]
-  await using source = await startBareSource({
+  await using source = await startStubBroker({
     messages,
     dataOf: () => Buffer.alloc(messageBytes),
     preEncode: true,

@@ -1,6 +1,6 @@
-// What is on the leash ends when this process is gone, however it went: also by kill -9, when no exit hook runs, and
-// also what is stopped or too busy to see that a channel has closed. A small shell holds the list; the kernel closes
-// its input in every case. What is measured runs directly below this process, as it would anywhere.
+// Kills child processes when this process is gone, however it ended: also by kill -9, when no exit hook runs, and also
+// children that are stopped or too busy to see that a channel has closed. A small shell holds the list; the kernel closes
+// its input in every case. The children stay direct children of this process.
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -20,9 +20,9 @@ let holder: ChildProcess | undefined
 
 /**
  * @param pid of a child that leads a process group; that group is killed
- * @param ended resolves when the child has ended: the number may then be somebody else's
+ * @param ended resolves when the child has ended: its pid may then be reused
  */
-export function leash(pid: number, ended: Promise<unknown>): void {
+export function killWithParent(pid: number, ended: Promise<unknown>): void {
   holder ??= startHolder()
   const { stdin } = holder
   stdin?.write(`hold ${pid}\n`)
@@ -32,11 +32,11 @@ export function leash(pid: number, ended: Promise<unknown>): void {
 
 function startHolder(): ChildProcess {
   // A terminal's Ctrl-C is not for it.
-  const child = spawn('/bin/sh', ['-c', script, 'leash'], {
+  const child = spawn('/bin/sh', ['-c', script, 'kill-on-exit'], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  // Nobody waits for it.
+  // It must not keep this process alive.
   child.on('error', () => {}).unref()
   const input = child.stdin as Socket
   input.on('error', () => {}).unref()

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { conclude, refuseToWrite } from './conclusion.ts'
-import { madeUpResults } from './made-up-results.ts'
+import { reportResults, refuseToWrite } from './summary.ts'
+import { sampleResults } from './sample-results.ts'
 import type { Results } from './results.ts'
-import { UsageError } from './wanted.ts'
+import { UsageError } from './cli-options.ts'
 
-const good = madeUpResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
+const good = sampleResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
 const failed: Results = {
   ...good,
   failures: [{ bench: 'start', configuration: 'ingester', round: 2, why: 'the table is wrong' }],
@@ -13,7 +13,7 @@ const failed: Results = {
 
 async function concluded(results: Results, isKept: boolean, write: boolean) {
   const out = { printed: '', told: '', written: 0 }
-  const code = await conclude(
+  const code = await reportResults(
     results,
     isKept,
     { json: false, write },

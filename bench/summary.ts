@@ -1,12 +1,12 @@
-// What stands on the screen at the end, whether it goes into the document, and the exit code.
+// What is printed at the end, whether it goes into the document, and the exit code.
 import { exitCode } from '#app/exit-code.ts'
 import { table } from '../cmd/ingester/table.ts'
-import { barsOf } from './bars.ts'
-import { barSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
+import { targetsOf } from './targets.ts'
+import { targetSheet, machineLine, seriesSheet, sheetOf } from './report.ts'
 import type { Sheet } from './report.ts'
 import type { Failure, Results } from './results.ts'
-import { UsageError } from './wanted.ts'
-import type { Wanted } from './wanted.ts'
+import { UsageError } from './cli-options.ts'
+import type { CliOptions } from './cli-options.ts'
 
 export interface Outlet {
   /** stdout. */
@@ -20,13 +20,13 @@ export interface Outlet {
 /**
  * Prints tables, or the results; writes the documents where that is asked for and no run has failed.
  *
- * @param isKept whether the results' file is as it should be
+ * @param isKept whether the results were written to their file
  * @returns the exit code
  */
-export async function conclude(
+export async function reportResults(
   results: Results,
   isKept: boolean,
-  { json, write }: Pick<Wanted, 'json' | 'write'>,
+  { json, write }: Pick<CliOptions, 'json' | 'write'>,
   outlet: Outlet,
 ): Promise<number> {
   outlet.print(json ? JSON.stringify(results) : textOf(results))
@@ -69,11 +69,11 @@ function textOf(results: Results): string {
   return [machineLine(results), ...sections, verdictOf(results)].filter((part) => part !== '').join('\n\n')
 }
 
-/** What must hold, as far as it was measured. */
+/** The targets that were measured. */
 function verdictOf(results: Results): string {
   if (results.quick) return 'With --quick: these figures say nothing.'
-  const bars = barsOf(results).filter(({ holds }) => holds !== undefined)
-  return bars.length > 0 ? terminalTable(barSheet(bars)) : ''
+  const targets = targetsOf(results).filter(({ holds }) => holds !== undefined)
+  return targets.length > 0 ? terminalTable(targetSheet(targets)) : ''
 }
 
 function terminalTable({ head, rows }: Sheet): string {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Bench } from './configuration.ts'
 
 /** What the user asked for. */
-export interface Wanted {
+export interface CliOptions {
   readonly benches: readonly Bench[]
   readonly runs: number
   readonly json: boolean
@@ -12,7 +12,7 @@ export interface Wanted {
   readonly from: string | undefined
 }
 
-export interface WantedProfile {
+export interface ProfileOptions {
   readonly bench: Bench
   readonly json: boolean
   readonly quick: boolean
@@ -34,37 +34,37 @@ export const asksForHelp = (argv: readonly string[]) => argv.includes('--help') 
  * @param environment BENCH, names joined by commas, and RUNS; empty is unset
  * @throws UsageError
  */
-export function wantedOf(
+export function parseOptions(
   argv: readonly string[],
   environment: Environment,
   benches: readonly Bench[],
-): Wanted {
+): CliOptions {
   const { json, write, quick, from } = flagsOf(argv, '--json, --write, --quick, --from FILE')
   const { BENCH, RUNS } = environment
   if (from !== undefined && (from === '' || BENCH || RUNS || quick)) {
     throw new UsageError('--from takes one file as it is: leave out BENCH, RUNS and --quick.')
   }
-  const wanted = { benches: namedBenches(BENCH, benches), runs: runsOf(RUNS), json, write, quick, from }
+  const options = { benches: namedBenches(BENCH, benches), runs: runsOf(RUNS), json, write, quick, from }
   if (write && quick)
     throw new UsageError('--write with --quick: figures that say nothing are not for the document.')
-  if (write && wanted.benches.length < benches.length) {
+  if (write && options.benches.length < benches.length) {
     throw new UsageError(
       `--write with BENCH=${BENCH}: the document has all benches, measured together, and would lose the others.\n` +
         'Leave out BENCH to measure and write all of them, or --write to see the tables of some.',
     )
   }
-  return wanted
+  return options
 }
 
 /**
  * @param environment BENCH, one name; empty is unset
  * @throws UsageError
  */
-export function wantedProfileOf(
+export function parseProfileOptions(
   argv: readonly string[],
   environment: Environment,
   benches: readonly Bench[],
-): WantedProfile {
+): ProfileOptions {
   const { json, quick, write, from } = flagsOf(argv, '--json, --quick')
   if (write || from !== undefined)
     throw new UsageError('A profile is for looking at. Options: --json, --quick.')

@@ -1,13 +1,13 @@
 import type pg from 'pg'
 import type { Broker } from './broker.ts'
 import { cpuSeconds, memoryOf } from './process-usage.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { BenchServices } from './bench-services.ts'
 
-/** What everybody has used so far, at one moment. CPU in seconds, memory and WAL in bytes. */
-export interface Reading {
+/** What each process has used so far, at one moment. CPU in seconds, WAL in bytes. */
+export interface ResourceSample {
   readonly unixMs: number
   readonly messages: number
-  readonly contestant: number
+  readonly system: number
   readonly postgres: number
   readonly redis: number
   readonly broker: number
@@ -17,35 +17,35 @@ export interface Reading {
 
 export interface Watched {
   readonly pids: readonly number[]
-  readonly surroundings: Surroundings
+  readonly services: BenchServices
   readonly broker: Broker | undefined
   readonly sql: pg.Client
 }
 
-/** @param unixMs when so many messages were done: the reading follows a message from another process */
-export async function read(
-  { pids, surroundings, broker, sql }: Watched,
+/** @param unixMs when that many messages were done: the sample follows a message from another process */
+export async function takeSample(
+  { pids, services, broker, sql }: Watched,
   messages: number,
   unixMs: number,
-): Promise<Reading> {
+): Promise<ResourceSample> {
   const cpu = {
-    contestant: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
-    postgres: cpuSeconds(surroundings.postgres.pid),
-    redis: cpuSeconds(surroundings.redis.pid),
+    system: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    postgres: cpuSeconds(services.postgres.pid),
+    redis: cpuSeconds(services.redis.pid),
     broker: broker ? cpuSeconds(broker.pid) : 0,
   }
   const { rows } = await sql.query(`SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS wal`)
   return { ...cpu, unixMs, messages, walBytes: rows[0].wal, modacks: broker?.counts.modacked ?? 0 }
 }
 
-/** What one million messages cost between two readings, in CPU-seconds; and how fast they went. */
-export function costsBetween(a: Reading, b: Reading) {
+/** What one million messages cost between two samples, in CPU-seconds; and how fast they went. */
+export function costsBetween(a: ResourceSample, b: ResourceSample) {
   const messages = b.messages - a.messages
-  const perMillion = (of: (reading: Reading) => number) => ((of(b) - of(a)) / messages) * 1e6
+  const perMillion = (of: (sample: ResourceSample) => number) => ((of(b) - of(a)) / messages) * 1e6
   return {
     seconds: (b.unixMs - a.unixMs) / 1000,
     messagesPerSecond: messages / ((b.unixMs - a.unixMs) / 1000),
-    contestantCpu: perMillion(({ contestant }) => contestant),
+    ownCpu: perMillion(({ system }) => system),
     postgresCpu: perMillion(({ postgres }) => postgres),
     redisCpu: perMillion(({ redis }) => redis),
     brokerCpu: perMillion(({ broker }) => broker),
@@ -79,7 +79,7 @@ export class MemoryWatch implements Disposable {
 
   #sample(): void {
     const each = this.#pids.map((pid) => memoryOf(pid).resident)
-    // What has ended has no memory, and one such sample would bend a line.
+    // A process that has ended has no memory, and one such sample would bend the line.
     if (each.includes(0)) return
     const bytes = each.reduce((sum, one) => sum + one, 0)
     this.samples.push({ seconds: (performance.now() - this.#began) / 1000, bytes })

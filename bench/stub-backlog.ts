@@ -4,9 +4,9 @@ import { encodeRun, responseOf } from './received-messages.ts'
 export interface BacklogOptions {
   readonly messages: number
   readonly dataOf: (i: number) => Buffer
-  /** Encode all of it before anybody asks; else each thousand when its turn comes. */
+  /** Encode all messages in advance, rather than each thousand when its turn comes. */
   readonly preEncode: boolean
-  /** What follows so many messages goes out when all of these are acked; 0: nothing waits. */
+  /** Messages after this many are sent when all of these are acked; 0: nothing waits. */
   readonly barrier: number
 }
 
@@ -20,18 +20,18 @@ const runLength = 1000
 const openMs = Number.MAX_SAFE_INTEGER
 
 /**
- * The messages of the bare source, in order, and what became of each: flat arrays by number, nothing else a message.
- * One that is nacked, or whose lease ends, goes out again, before what is new.
+ * The messages of the stub broker, in order, and the state of each: flat arrays by number, nothing else per message.
+ * One that is nacked, or whose lease expires, is redelivered before new ones are sent.
  */
-export class BareBacklog {
+export class StubBacklog {
   readonly #options: BacklogOptions
   readonly #publishSeconds = Math.floor(Date.now() / 1000)
   readonly #runs: EncodedRun[] = []
   #current: EncodedRun | undefined
   #next = 0
   #settledBelow = 0
-  /** What is to come again: not twice where it is given back twice, nor at all where it is acked after all. */
-  readonly #again = new Set<number>()
+  /** To be redelivered: once where it is nacked twice, and not at all where it is acked after all. */
+  readonly #nacked = new Set<number>()
   readonly #isAcked: Uint8Array
   readonly #leaseEndMs: Float64Array
   acked = 0
@@ -48,7 +48,7 @@ export class BareBacklog {
     return bytes.length / (offsets.length - 1)
   }
 
-  /** Encodes in advance, where that is asked for; lets other work in between. */
+  /** Encodes in advance, where that is asked for; yields to other work in between. */
   async prepare(): Promise<void> {
     if (!this.#options.preEncode) return
     for (let from = 0; from < this.#options.messages; from += runLength) {
@@ -57,11 +57,11 @@ export class BareBacklog {
     }
   }
 
-  /** The next ones, at most so many; undefined where there is none. Each is leased until then. */
+  /** The next messages, at most `most`, leased until `leaseEndMs`; undefined where there is none. */
   take(most: number, leaseEndMs: number): Parcel | undefined {
-    for (const again of this.#again) {
-      this.#again.delete(again)
-      return this.#parcel(this.#encode(again, again + 1), again, again + 1, leaseEndMs)
+    for (const id of this.#nacked) {
+      this.#nacked.delete(id)
+      return this.#parcel(this.#encode(id, id + 1), id, id + 1, leaseEndMs)
     }
     const { messages, barrier } = this.#options
     if (this.#next === messages || (this.#next === barrier && this.acked < barrier)) return undefined
@@ -78,7 +78,7 @@ export class BareBacklog {
     if (this.#isAcked[id] !== 0) return false
     this.#isAcked[id] = 1
     this.acked += 1
-    this.#again.delete(id)
+    this.#nacked.delete(id)
     return true
   }
 
@@ -86,21 +86,21 @@ export class BareBacklog {
     if (this.#isAcked[id] === 0) this.#leaseEndMs[id] = leaseEndMs
   }
 
-  /** It is to come again, unless it is acked. */
-  giveBack(id: number): void {
+  /** It will be redelivered, unless it is acked. */
+  nack(id: number): void {
     if (this.#isAcked[id] !== 0) return
     this.#leaseEndMs[id] = openMs
-    this.#again.add(id)
+    this.#nacked.add(id)
   }
 
-  /** Gives back those whose leases have ended; returns them. */
+  /** Nacks those whose leases have expired; returns them. */
   expire(nowMs: number): number[] {
     const expired: number[] = []
     while (this.#settledBelow < this.#next && this.#isAcked[this.#settledBelow] === 1) this.#settledBelow += 1
     for (let id = this.#settledBelow; id < this.#next; id += 1) {
       if (this.#isAcked[id] === 0 && (this.#leaseEndMs[id] as number) <= nowMs) expired.push(id)
     }
-    for (const id of expired) this.giveBack(id)
+    for (const id of expired) this.nack(id)
     return expired
   }
 

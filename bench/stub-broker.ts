@@ -1,8 +1,8 @@
-// A source that costs next to nothing: what an ingester takes from Pub/Sub, in responses that are encoded beforehand.
+// A broker that costs next to nothing: it sends responses that are encoded beforehand.
 //
-// It keeps to the bounds that a stream asked for, takes acks and leases, and delivers again what is nacked or whose lease
-// ends; it has no topics, no retention, no faults, and its acks are never late. What it serves is what a subscriber
-// calls, and what makes sure that topic and subscription are there.
+// It keeps to the limits that a stream asked for, takes acks and leases, and redelivers what is nacked or whose lease
+// expires; it has no topics, no retention, no faults, and its acks are never late. It serves what a subscriber calls, and
+// the calls that ensure that topic and subscription exist.
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer } from 'node:net'
@@ -14,10 +14,10 @@ import type {
 } from '@grpc/grpc-js'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import { rpcs } from '#emulator/wire/schema.ts'
-import { BareBacklog } from './bare-backlog.ts'
-import type { BacklogOptions } from './bare-backlog.ts'
+import { StubBacklog } from './stub-backlog.ts'
+import type { BacklogOptions } from './stub-backlog.ts'
 
-export interface BareSourceOptions extends BacklogOptions {
+export interface StubBrokerOptions extends BacklogOptions {
   /** After each change, with what has been acked in all. */
   readonly onAcked: (acked: number) => void
 }
@@ -37,27 +37,27 @@ const expireEveryMs = 1000
 const empty = Buffer.alloc(0)
 
 /** Starts it on a free port of the loopback interface. */
-export async function startBareSource(options: BareSourceOptions): Promise<BareSource> {
-  const source = new BareSource(options)
+export async function startStubBroker(options: StubBrokerOptions): Promise<StubBroker> {
+  const source = new StubBroker(options)
   await source.listen()
   return source
 }
 
-export class BareSource implements AsyncDisposable {
-  readonly #options: BareSourceOptions
-  readonly #backlog: BareBacklog
+export class StubBroker implements AsyncDisposable {
+  readonly #options: StubBrokerOptions
+  readonly #backlog: StubBacklog
   readonly #server = new Server({ 'grpc.max_send_message_length': -1, 'grpc.enable_channelz': 0 })
   readonly #sockets = new Set<Socket>()
   readonly #listener = createServer({ noDelay: true })
   #streams: Stream[] = []
-  /** By message: the stream that it went out on. */
+  /** By message: the stream that it was sent on. */
   readonly #holders = new Map<number, Stream>()
   readonly #expiry: NodeJS.Timeout
   modacked = 0
 
-  constructor(options: BareSourceOptions) {
+  constructor(options: StubBrokerOptions) {
     this.#options = options
-    this.#backlog = new BareBacklog(options)
+    this.#backlog = new StubBacklog(options)
     this.#expiry = setInterval(() => this.#expire(), expireEveryMs)
   }
 
@@ -152,14 +152,14 @@ export class BareSource implements AsyncDisposable {
     for (const [n, ackId] of ackIds.entries()) {
       const [id, seconds] = [Number(ackId), secondsOf(n)]
       if (seconds > 0) this.#backlog.extend(id, now + seconds * 1000)
-      else this.#giveBack(id)
+      else this.#nack(id)
     }
     this.#send()
   }
 
-  #giveBack(id: number): void {
+  #nack(id: number): void {
     this.#release(id)
-    this.#backlog.giveBack(id)
+    this.#backlog.nack(id)
   }
 
   #release(id: number): void {
@@ -172,7 +172,7 @@ export class BareSource implements AsyncDisposable {
     this.#send()
   }
 
-  /** A thousand to each stream in turn, as long as one has room. */
+  /** Up to a thousand to each stream in turn, while one has room. */
   #send(): void {
     for (let sent = true; sent; ) {
       sent = false

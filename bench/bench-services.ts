@@ -1,5 +1,5 @@
-// PostgreSQL and Redis, the same for every contestant; before each run an empty cache and a table as the workload wants
-// it, copied from one that was filled once.
+// PostgreSQL and Redis, the same for every system under test. Before each run the cache is empty and the table is as the
+// workload needs it, copied from one that was filled once.
 import { execFileSync } from 'node:child_process'
 import { Redis } from 'ioredis'
 import pg from 'pg'
@@ -43,7 +43,7 @@ const database = 'bench'
 const fillAtOnce = 10_000
 const fillers = 2
 
-export class Surroundings implements AsyncDisposable {
+export class BenchServices implements AsyncDisposable {
   readonly postgres: PostgresServer
   readonly redis: RedisServer
   readonly #all: AsyncDisposableStack
@@ -57,7 +57,7 @@ export class Surroundings implements AsyncDisposable {
   }
 
   /** @throws Error where there is no redis-server, or one of them does not start */
-  static async start(signal: AbortSignal): Promise<Surroundings> {
+  static async start(signal: AbortSignal): Promise<BenchServices> {
     await using starting = new AsyncDisposableStack()
     const redis = await startRedis({ port: 0, signal })
     if (!redis)
@@ -70,11 +70,11 @@ export class Surroundings implements AsyncDisposable {
     )
     if (childrenOf(postgres.pid).length === 0) {
       throw new Error(
-        'This kernel does not tell the children of a process (/proc/PID/task/PID/children, CONFIG_PROC_CHILDREN), so the ' +
+        'This kernel does not list the children of a process (/proc/PID/task/PID/children, CONFIG_PROC_CHILDREN), so the ' +
           'CPU of PostgreSQL cannot be read.',
       )
     }
-    return new Surroundings(postgres, redis, starting.move())
+    return new BenchServices(postgres, redis, starting.move())
   }
 
   /** The database of the runs. */
@@ -82,7 +82,7 @@ export class Surroundings implements AsyncDisposable {
     return this.#options(database)
   }
 
-  /** Both stores as they are to be when a run begins; what was there before is gone. */
+  /** Resets both stores to what a run begins with; what was there before is gone. */
   async fresh(tableRows: number, responseBytes: number): Promise<void> {
     const template = `filled_${tableRows}_${responseBytes}`
     if (!this.#templates.has(template)) {
@@ -100,7 +100,7 @@ export class Surroundings implements AsyncDisposable {
     redis.disconnect()
   }
 
-  /** Gives the space of a large table back. */
+  /** Frees the space of a large table. */
   async forget(tableRows: number, responseBytes: number): Promise<void> {
     const template = `filled_${tableRows}_${responseBytes}`
     if (!this.#templates.delete(template)) return

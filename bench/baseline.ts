@@ -1,27 +1,27 @@
-// What one builds who follows the usual documentation, after the design of the exercise that this project grew from: the
-// high-level client hands over message by message; each costs a GET and a SET in Redis; upserters gather batches of a
-// hundred, or what there is after a second, and write each with one UNNEST statement of JavaScript arrays; then every
-// message is acked by itself. It is a program of its own, and none of the engine's parts is in it.
+// The baseline: the ingester that the usual documentation leads to, after the design of the exercise that this project
+// grew from. The high-level client hands over message by message; each costs a GET and a SET in Redis; workers gather
+// batches of a hundred, or what there is after a second, and write each with one UNNEST statement of JavaScript arrays;
+// then every message is acked by itself. It is a program of its own and shares no code with the engine.
 //
-// It is right as long as nothing fails: the guard in SQL keeps the newest. It is wrong when something does: the key is
-// raised in Redis before the commit, so a process that dies in between loses the row (docs/RELIABILITY.md, "raised before
-// the write, deleted on failure"). What cannot be decoded is nacked for ever; the benchmarks send nothing such.
+// It is correct while nothing fails: the guard in SQL keeps the newest. It is not when something does: the key is raised
+// in Redis before the commit, so a process that dies in between loses the row (docs/RELIABILITY.md, "raised before the
+// write, deleted on failure"). What cannot be decoded is nacked for ever; the benchmarks send no such message.
 import { PubSub } from '@google-cloud/pubsub'
 import type { Message, SubscriberOptions } from '@google-cloud/pubsub'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 
-/** Everything that one can choose here. */
+/** All of its settings. */
 const settings = {
-  upserters: 2,
+  workers: 2,
   batchSize: 100,
   flushIntervalMs: 1000,
   poolSize: 10,
 } as const
 
 /**
- * `default`: what the library does by itself, 1,000 messages outstanding on five streams. `tuned`: five times as many on one
- * stream, which is the least CPU of what was tried; 20,000 on four streams, with larger batches of acks, cost twice as
+ * `default`: the library's own, 1,000 messages outstanding on five streams. `tuned`: five times as many on one
+ * stream, which took the least CPU of what was tried; 20,000 on four streams, with larger batches of acks, cost twice as
  * much and were slower, since the library then extends leases most of the time.
  */
 const flowControls: Readonly<Record<string, SubscriberOptions>> = {
@@ -49,8 +49,8 @@ const upsert = `
   ON CONFLICT (ip, port, service) DO UPDATE SET response = EXCLUDED.response, last_seen = EXCLUDED.last_seen
   WHERE EXCLUDED.last_seen > t.last_seen`
 
-/** Gathers what is fresh of its keys, one statement after the other. */
-class Upserter {
+/** Gathers the fresh records of its keys and writes one batch after the other. */
+class Worker {
   #batch: Item[] = []
   #writing: Promise<void> = Promise.resolve()
 
@@ -111,10 +111,10 @@ function keyOf({ ip, port, service }: Scan): string {
   return `${ip}:${port}:${service}`
 }
 
-/** The same key always goes to the same upserter, so that no two statements want the same row. */
-function upserterOf(scan: Scan): Upserter {
-  const sum = scan.ip.split('').reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) % 65_521, 0)
-  return upserters[sum % upserters.length] as Upserter
+/** The same key always goes to the same worker, so that no two statements need the same row. */
+function workerOf(scan: Scan): Worker {
+  const sum = scan.ip.split('').reduce((hash, char) => (hash * 31 + char.charCodeAt(0)) % 65_521, 0)
+  return workers[sum % workers.length] as Worker
 }
 
 const { env } = process
@@ -128,13 +128,13 @@ const pool = new pg.Pool({
   database: env['INGESTER_POSTGRES_DB'],
   max: settings.poolSize,
 })
-const upserters = Array.from({ length: settings.upserters }, () => new Upserter())
+const workers = Array.from({ length: settings.workers }, () => new Worker())
 
 const pubsub = new PubSub({ projectId: env['INGESTER_PROJECTID'] ?? '' })
-const subscription = pubsub.subscription('scan-sub', flowControls[env['NAIVE_FLOW_CONTROL'] ?? 'default'])
+const subscription = pubsub.subscription('scan-sub', flowControls[env['BASELINE_FLOW_CONTROL'] ?? 'default'])
 subscription.on('message', (message: Message) => {
   const scan = scanOf(message)
-  void upserterOf(scan).add({ message, scan })
+  void workerOf(scan).add({ message, scan })
 })
 subscription.on('error', (error) => {
   console.error(error)

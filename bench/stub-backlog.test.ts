@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { BareBacklog } from './bare-backlog.ts'
+import { StubBacklog } from './stub-backlog.ts'
 
 const backlogOf = async (messages: number, preEncode: boolean, barrier = 0) => {
-  const backlog = new BareBacklog({
+  const backlog = new StubBacklog({
     messages,
     dataOf: (i) => Buffer.from(`message ${i}`),
     preEncode,
@@ -14,7 +14,7 @@ const backlogOf = async (messages: number, preEncode: boolean, barrier = 0) => {
 }
 
 /** All that it gives, until it has none. */
-function takeAll(backlog: BareBacklog, most: number, leaseEndMs: number): number[] {
+function takeAll(backlog: StubBacklog, most: number, leaseEndMs: number): number[] {
   const ids: number[] = []
   for (let parcel = backlog.take(most, leaseEndMs); parcel; parcel = backlog.take(most, leaseEndMs)) {
     assert.ok(parcel.ids.length <= most)
@@ -38,8 +38,8 @@ for (const preEncode of [true, false]) {
       const first = backlog.take(1, 1000)
       takeAll(backlog, 10, 1000)
       backlog.ack(1)
-      backlog.giveBack(0)
-      backlog.giveBack(1)
+      backlog.nack(0)
+      backlog.nack(1)
       const again = backlog.take(10, 1000)
       assert.deepEqual(again, first)
       assert.equal(backlog.take(10, 1000), undefined)
@@ -59,7 +59,7 @@ test('what follows the barrier goes out when all before it is acked', async () =
 test('what is given back and acked after all does not come again', async () => {
   const backlog = await backlogOf(2, true)
   takeAll(backlog, 10, 1000)
-  for (const id of [0, 1]) backlog.giveBack(id)
+  for (const id of [0, 1]) backlog.nack(id)
   backlog.ack(1)
   assert.deepEqual(takeAll(backlog, 10, 1000), [0])
 })
@@ -67,7 +67,7 @@ test('what is given back and acked after all does not come again', async () => {
 test('what is given back twice comes again once', async () => {
   const backlog = await backlogOf(1, true)
   takeAll(backlog, 10, 1000)
-  for (const id of [0, 0]) backlog.giveBack(id)
+  for (const id of [0, 0]) backlog.nack(id)
   assert.deepEqual(takeAll(backlog, 10, 1000), [0])
 })
 

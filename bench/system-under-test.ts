@@ -1,4 +1,4 @@
-// Those that are measured, as processes of their own.
+// What is measured, as processes of its own: the ingester, the baseline, or PostgreSQL alone.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
@@ -10,29 +10,29 @@ import { metric } from '../test/support/system.ts'
 import type { Broker } from './broker.ts'
 import { projectId } from './broker.ts'
 import type { Configuration } from './configuration.ts'
-import { leash } from '../test/support/leash.ts'
+import { killWithParent } from '../test/support/kill-on-exit.ts'
 import type { AloneOptions, FromAlone } from './postgres-alone.ts'
 import { Progress, stalledMs } from './progress.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { BenchServices } from './bench-services.ts'
 
 /** The engine's default. */
 const batchSize = 1000
 const stopLimitMs = 40_000
 
-export interface Contestants extends AsyncDisposable {
+export interface SystemUnderTest extends AsyncDisposable {
   readonly pids: readonly number[]
-  /** Resolves with the Unix time in ms when so many messages are done. */
+  /** Resolves with the Unix time in ms when `mark` messages are done. */
   reached(mark: number): Promise<number>
-  /** Records that were sent to PostgreSQL so far; undefined where nobody counts. */
+  /** Records that were sent to PostgreSQL so far; undefined where they are not counted. */
   offered(): Promise<number | undefined>
-  /** Ends them politely. @throws Error where one does not end well */
+  /** Stops it gracefully. @throws Error where a process exits with an error */
   stop(): Promise<void>
 }
 
-/** The variables that point a contestant at its surroundings. */
+/** The variables that point it at its services. */
 function environmentOf(
   { cache, flushIntervalMs, flowControl }: Configuration,
-  { database, redis }: Surroundings,
+  { database, redis }: BenchServices,
   emulatorHost: string,
 ): Record<string, string> {
   return {
@@ -52,24 +52,24 @@ function environmentOf(
     INGESTER_REDIS_ENABLED: String(cache !== 'off'),
     INGESTER_REDIS_CLAIMS: String(cache === 'on'),
     METADATA_SERVER_DETECTION: 'none',
-    NAIVE_FLOW_CONTROL: flowControl ?? 'default',
+    BASELINE_FLOW_CONTROL: flowControl ?? 'default',
     // As `bin/ingester` sets it.
     NODE_COMPILE_CACHE: `${projectDir}/node_modules/.cache/compiled`,
   }
 }
 
-/** Starts them; they begin at once. */
-export function startContestants(
+/** Starts its processes; they begin at once. */
+export function startSystem(
   configuration: Configuration,
-  surroundings: Surroundings,
+  services: BenchServices,
   broker: Broker,
   more: Readonly<Record<string, string>> = {},
-): Contestants {
-  const env = { ...environmentOf(configuration, surroundings, broker.emulatorHost), ...more }
-  const isNaive = configuration.contestant === 'naive'
+): SystemUnderTest {
+  const env = { ...environmentOf(configuration, services, broker.emulatorHost), ...more }
+  const isBaseline = configuration.system === 'baseline'
   const start = () =>
-    isNaive
-      ? startProgram(process.execPath, ['bench/naive.ts'], { env })
+    isBaseline
+      ? startProgram(process.execPath, ['bench/baseline.ts'], { env })
       : startIngesterProgram(['run'], { env })
   const programs = Array.from({ length: configuration.processes }, start)
   let stopping = false
@@ -77,7 +77,7 @@ export function startContestants(
     programs.map(async (program) => {
       const end = await program.ended
       if (!stopping)
-        throw new Error(`${configuration.contestant} ended (${end}):\n${program.stderr().slice(-2000)}`)
+        throw new Error(`${configuration.system} ended (${end}):\n${program.stderr().slice(-2000)}`)
       return Number.NaN
     }),
   )
@@ -85,7 +85,7 @@ export function startContestants(
   return {
     pids: programs.map(({ pid }) => pid),
     reached: (mark) => Promise.race([broker.reached(mark), endedEarly]),
-    offered: async () => (isNaive ? undefined : offeredBy(programs)),
+    offered: async () => (isBaseline ? undefined : offeredBy(programs)),
     stop: async () => {
       stopping = true
       await Promise.all(programs.map(stopProgram))
@@ -112,15 +112,15 @@ async function stopProgram(program: Program): Promise<void> {
   const limit = setTimeout(() => program.signal('SIGKILL'), stopLimitMs)
   const end = await program.ended
   clearTimeout(limit)
-  if (end !== 0) throw new Error(`a stop ended with ${end}:\n${program.stderr().slice(-2000)}`)
+  if (end !== 0) throw new Error(`the stop ended with ${end}:\n${program.stderr().slice(-2000)}`)
 }
 
-/** PostgreSQL alone: begins when it is loaded. @param limitMs to wait for a writer that does not move */
-export async function startAlone(
+/** Resolves when it is loaded and begins. @param limitMs how long a writer may make no progress */
+export async function startPostgresAlone(
   { workload }: Configuration,
-  { database }: Surroundings,
+  { database }: BenchServices,
   limitMs = stalledMs,
-): Promise<Contestants> {
+): Promise<SystemUnderTest> {
   const options: AloneOptions = { postgres: database, workload, lanes: availableParallelism(), batchSize }
   const child = fork(
     fileURLToPath(new URL('./postgres-alone.ts', import.meta.url)),
@@ -131,7 +131,7 @@ export async function startAlone(
     },
   )
   const ended = once(child, 'exit')
-  leash(child.pid as number, ended)
+  killWithParent(child.pid as number, ended)
   const loaded = Promise.withResolvers<void>()
   const progress = new Progress(
     [workload.warmUp, workload.messages],

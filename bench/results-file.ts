@@ -1,23 +1,23 @@
-// Results in a file of their own, run by run, so that an hour's work survives whatever comes after it; and read again.
+// Writes the results to a file after each run, so that an hour's work survives whatever comes after it; and reads them.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Results } from './results.ts'
 import { jsonOf } from './results.ts'
-import { UsageError } from './wanted.ts'
+import { UsageError } from './cli-options.ts'
 
-/** Writes them in place of what was there. A file that cannot be written is told once, and ends nothing. */
-export class KeptResults {
+/** Replaces what was there. A file that cannot be written is reported once, and stops nothing. */
+export class ResultsFile {
   readonly file: string
-  readonly #tell: (line: string) => void
-  #told = false
+  readonly #report: (line: string) => void
+  #reported = false
 
-  constructor(file: string, tell: (line: string) => void) {
+  constructor(file: string, report: (line: string) => void) {
     this.file = file
-    this.#tell = tell
+    this.#report = report
   }
 
-  /** Whether they are kept. */
-  keep(results: Results): boolean {
+  /** Returns whether it succeeded. */
+  write(results: Results): boolean {
     const beside = `${this.file}.${process.pid}`
     try {
       mkdirSync(dirname(this.file), { recursive: true })
@@ -25,8 +25,8 @@ export class KeptResults {
       renameSync(beside, this.file)
       return true
     } catch (error) {
-      if (!this.#told) this.#tell(`✗ ${this.file}: not kept: ${(error as Error).message}`)
-      this.#told = true
+      if (!this.#reported) this.#report(`✗ ${this.file}: not written: ${(error as Error).message}`)
+      this.#reported = true
       removeIfPossible(beside)
       return false
     }
@@ -42,7 +42,7 @@ function removeIfPossible(file: string): void {
 }
 
 /**
- * What `keep` has written, or docs/benchmarks/results.json.
+ * What `write` has written, or docs/benchmarks/results.json.
  *
  * @throws UsageError where there is no such file, or it holds something else
  */
@@ -73,7 +73,7 @@ const each = '*'
 const numbers: Shape = { [each]: 'number' }
 const all = (type: string, names: string) => Object.fromEntries(names.split(' ').map((name) => [name, type]))
 const configuration: Shape = {
-  ...all('string', 'name contestant broker'),
+  ...all('string', 'name system broker'),
   workload: all('number', 'messages warmUp tableRows responseBytes'),
   runs: [{ figures: numbers, series: [numbers] }],
 }

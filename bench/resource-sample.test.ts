@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, vi } from 'vitest'
-import { MemoryWatch } from './reading.ts'
+import { MemoryWatch } from './resource-sample.ts'
 
 /** Above the greatest that Linux gives to a process. */
 const nobody = 2 ** 22 + 1

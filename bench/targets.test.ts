@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import type { Bar } from './bars.ts'
-import { barsOf } from './bars.ts'
+import type { Target } from './targets.ts'
+import { targetsOf } from './targets.ts'
 import { benches } from './benches.ts'
 import type { Run } from './configuration.ts'
-import { madeUpResults } from './made-up-results.ts'
+import { sampleResults } from './sample-results.ts'
 import type { Results } from './results.ts'
 
 type Figures = Run['figures']
-type Runs = Parameters<typeof madeUpResults>[0]
+type Runs = Parameters<typeof sampleResults>[0]
 
-const naive = 'naive, default flow control'
+const baseline = 'baseline, default flow control'
 const thousand = '1,000 messages/s, interval 0 ms'
 const growth = (costs: readonly number[]) =>
   costs.map((cost, i) => ({
     messages: i * 1e6,
-    contestantCpu: cost / 2,
+    ownCpu: cost / 2,
     postgresCpu: cost / 4,
     redisCpu: cost / 4,
     brokerCpu: i,
@@ -43,10 +43,10 @@ function mostThatMayBe(): Runs {
   return {
     'new-keys': {
       ingester: [{ messagesPerSecond: 85_000, peakMegabytes: 250 }],
-      [naive]: [{ messagesPerSecond: 10_625 }],
+      [baseline]: [{ messagesPerSecond: 10_625 }],
     },
     updates: { ingester: [{ shareOfPostgres: 0.7, peakMegabytes: 250 }] },
-    stale: { ingester: [{ contestantCpu: 4.5, rowsTouchedByStale: 0, peakMegabytes: 250 }] },
+    stale: { ingester: [{ ownCpu: 4.5, rowsTouchedByStale: 0, peakMegabytes: 250 }] },
     responses: { '64 KB': [{ peakMegabytes: 500 }] },
     'growth-messages': { ingester: [{ peakMegabytes: 250 }] },
     latency: { [thousand]: [{ ackedP50: 10, ackedP99: 50 }] },
@@ -55,28 +55,28 @@ function mostThatMayBe(): Runs {
   }
 }
 
-const broken = (results: Results) => barsOf(results).filter(({ holds }: Bar) => holds === false)
+const broken = (results: Results) => targetsOf(results).filter(({ holds }: Target) => holds === false)
 
 describe('what must hold', () => {
   test('holds where it is just met', () => {
-    const bars = barsOf(madeUpResults(right, growth([100, 115, 85])))
+    const targets = targetsOf(sampleResults(right, growth([100, 115, 85])))
     assert.deepEqual(
-      bars.map(({ holds }) => holds),
-      bars.map(() => true),
-      JSON.stringify(bars),
+      targets.map(({ holds }) => holds),
+      targets.map(() => true),
+      JSON.stringify(targets),
     )
   })
 
   const breaches: readonly (readonly [
-    bar: RegExp,
+    target: RegExp,
     bench: string,
     configuration: string,
     figures: Figures,
   ])[] = [
     [/CPU ÷ PostgreSQL/, 'updates', 'ingester', { shareOfPostgres: 0.71 }],
     [/without claims/, 'new-keys', 'ingester', { messagesPerSecond: 84_999 }],
-    [/times the naive/, 'new-keys', naive, { messagesPerSecond: 10_626 }],
-    [/stale: CPU/, 'stale', 'ingester', { contestantCpu: 4.51 }],
+    [/times the baseline/, 'new-keys', baseline, { messagesPerSecond: 10_626 }],
+    [/stale: CPU/, 'stale', 'ingester', { ownCpu: 4.51 }],
     [/rows touched/, 'stale', 'ingester', { rowsTouchedByStale: 1 }],
     [/p50/, 'latency', thousand, { ackedP50: 10.1 }],
     [/p99/, 'latency', thousand, { ackedP99: 50.1 }],
@@ -86,12 +86,12 @@ describe('what must hold', () => {
     [/ten minutes/, 'memory', '1 KB', { megabytesPerMinute: 2.1 }],
     [/first ack/, 'start', 'ingester', { firstAckSeconds: 1.51 }],
   ]
-  for (const [bar, bench, configuration, figures] of breaches) {
+  for (const [target, bench, configuration, figures] of breaches) {
     test(`is seen to be broken: ${bench}, ${JSON.stringify(figures)}`, () => {
       const before = right[bench]?.[configuration]?.[0]
       const runs = { ...right, [bench]: { ...right[bench], [configuration]: [{ ...before, ...figures }] } }
-      const found = broken(madeUpResults(runs, growth([100, 100]))).map(({ what }) => what)
-      assert.ok(found.length >= 1 && found.some((what) => bar.test(what)), found.join('; '))
+      const found = broken(sampleResults(runs, growth([100, 100]))).map(({ what }) => what)
+      assert.ok(found.length >= 1 && found.some((what) => target.test(what)), found.join('; '))
     })
   }
 
@@ -100,7 +100,7 @@ describe('what must hold', () => {
       [100, 116, 100],
       [100, 100, 84],
     ]) {
-      const [breach] = broken(madeUpResults(right, growth(costs)))
+      const [breach] = broken(sampleResults(right, growth(costs)))
       assert.match(breach?.what ?? '', /ten million/)
     }
   })
@@ -112,18 +112,18 @@ describe('what must hold', () => {
         ingester: [0.6, 0.8, 0.9].map((shareOfPostgres) => ({ shareOfPostgres, peakMegabytes: 1 })),
       },
     }
-    const [breach] = broken(madeUpResults(runs, growth([1, 1])))
+    const [breach] = broken(sampleResults(runs, growth([1, 1])))
     assert.equal(breach?.found, '0.80')
   })
 
   test('one run in which a stale message touched a row is a breach, whatever the others did', () => {
     const stale = [0, 0, 0, 0, 9].map((rowsTouchedByStale) => ({
-      contestantCpu: 1,
+      ownCpu: 1,
       rowsTouchedByStale,
       peakMegabytes: 1,
     }))
     const [breach] = broken(
-      madeUpResults({ ...right, stale: { ...right['stale'], ingester: stale } }, growth([1, 1])),
+      sampleResults({ ...right, stale: { ...right['stale'], ingester: stale } }, growth([1, 1])),
     )
     assert.match(breach?.what ?? '', /rows touched/)
     assert.equal(breach?.found, '9')
@@ -132,13 +132,13 @@ describe('what must hold', () => {
   test('one run with too much memory is a breach, whatever the others had', () => {
     const updates = [200, 200, 251].map((peakMegabytes) => ({ shareOfPostgres: 0.1, peakMegabytes }))
     const runs = { ...right, updates: { ...right['updates'], ingester: updates } }
-    const [breach] = broken(madeUpResults(runs, growth([1, 1])))
+    const [breach] = broken(sampleResults(runs, growth([1, 1])))
     assert.equal(breach?.found, '251')
   })
 
   test('memory of some benches is no answer for all of them', () => {
     const { responses: _, ...rest } = right
-    const memory = barsOf(madeUpResults(rest, growth([1, 1]))).filter(({ what }) =>
+    const memory = targetsOf(sampleResults(rest, growth([1, 1]))).filter(({ what }) =>
       /greatest peak/.test(what),
     )
     assert.deepEqual(
@@ -148,7 +148,7 @@ describe('what must hold', () => {
   })
 
   test('a failed run is a breach of all that its bench should show', () => {
-    const results = madeUpResults(right, growth([1, 1]))
+    const results = sampleResults(right, growth([1, 1]))
     const failures = [{ bench: 'stale', configuration: 'ingester', round: 2, why: 'the table is wrong' }]
     const found = broken({ ...results, failures }).map(({ what, found }) => `${what} ${found}`)
     assert.equal(found.length, 3)
@@ -162,11 +162,11 @@ describe('what must hold', () => {
       ...right,
       memory: { '1 KB': [{ megabytesPerMinute: -20, steadyMegabytes: 200, peakMegabytes: 1 }] },
     }
-    assert.deepEqual(broken(madeUpResults(runs, growth([1, 1]))), [])
+    assert.deepEqual(broken(sampleResults(runs, growth([1, 1]))), [])
   })
 
   test('what was not measured neither holds nor is broken', () => {
-    for (const { holds, found } of barsOf(madeUpResults({})))
+    for (const { holds, found } of targetsOf(sampleResults({})))
       assert.deepEqual([holds, found], [undefined, undefined])
   })
 })

@@ -2,25 +2,25 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { benches, quick } from './benches.ts'
 import { Eta, scheduleOf } from './schedule.ts'
-import { UsageError, wantedOf, wantedProfileOf } from './wanted.ts'
+import { UsageError, parseOptions, parseProfileOptions } from './cli-options.ts'
 
 type Wrong = readonly (readonly [what: string, argv: string[], env: Record<string, string>, says: RegExp])[]
 
 describe('what is asked for', () => {
   test('nothing: all benches, five times', () => {
-    const { benches: chosen, runs, json, write, quick } = wantedOf([], { BENCH: '', RUNS: '' }, benches)
+    const { benches: chosen, runs, json, write, quick } = parseOptions([], { BENCH: '', RUNS: '' }, benches)
     assert.equal(chosen.length, benches.length)
     assert.deepEqual({ runs, json, write, quick }, { runs: 5, json: false, write: false, quick: false })
   })
 
   test('some benches, so often', () => {
-    const wanted = wantedOf(['--json', '--quick'], { BENCH: 'stale, updates', RUNS: '2' }, benches)
+    const options = parseOptions(['--json', '--quick'], { BENCH: 'stale, updates', RUNS: '2' }, benches)
     assert.deepEqual(
-      wanted.benches.map(({ name }) => name),
+      options.benches.map(({ name }) => name),
       ['updates', 'stale'],
     )
-    assert.equal(wanted.runs, 2)
-    assert.ok(wanted.json && wanted.quick)
+    assert.equal(options.runs, 2)
+    assert.ok(options.json && options.quick)
   })
 
   const wrong: Wrong = [
@@ -52,7 +52,7 @@ describe('what is asked for', () => {
   for (const [what, argv, env, says] of wrong) {
     test(`refused, with the reason: ${what}`, () => {
       assert.throws(
-        () => wantedOf(argv, env, benches),
+        () => parseOptions(argv, env, benches),
         (error) => error instanceof UsageError && says.test(error.message),
       )
     })
@@ -61,21 +61,21 @@ describe('what is asked for', () => {
 
 test('all benches may be written, also those of a file', () => {
   const names = benches.map(({ name }) => name).join(',')
-  assert.ok(wantedOf(['--write'], { BENCH: names }, benches).write)
-  const { from, write } = wantedOf(['--write', '--from', 'a.json'], { BENCH: '', RUNS: '' }, benches)
+  assert.ok(parseOptions(['--write'], { BENCH: names }, benches).write)
+  const { from, write } = parseOptions(['--write', '--from', 'a.json'], { BENCH: '', RUNS: '' }, benches)
   assert.deepEqual({ from, write }, { from: 'a.json', write: true })
 })
 
 describe('a profile', () => {
   const backlogsOnly = /There are:\n {2}new-keys(?![^]*(latency|start|memory))/
   test('is of the bench that is named, else of updates', () => {
-    const nameOf = (BENCH: string) => wantedProfileOf(['--json'], { BENCH, RUNS: '' }, benches).bench.name
+    const nameOf = (BENCH: string) => parseProfileOptions(['--json'], { BENCH, RUNS: '' }, benches).bench.name
     assert.deepEqual([nameOf('stale'), nameOf('')], ['stale', 'updates'])
   })
 
   test('each bench that it may be of begins with the ingester', () => {
     for (const { measure, configurations } of benches) {
-      if (measure === 'throughput') assert.equal(configurations[0]?.contestant, 'ingester')
+      if (measure === 'throughput') assert.equal(configurations[0]?.system, 'ingester')
     }
   })
 
@@ -93,7 +93,7 @@ describe('a profile', () => {
   for (const [what, argv, env, says] of wrong) {
     test(`refused, with the reason: ${what}`, () => {
       assert.throws(
-        () => wantedProfileOf(argv, env, benches),
+        () => parseProfileOptions(argv, env, benches),
         (error) => error instanceof UsageError && says.test(error.message),
       )
     })

@@ -1,4 +1,4 @@
-// What must hold, each with its figure: medians of one run of all benches, on two quiet processors.
+// The targets and the figures measured for them: medians of one run of all benches, on two quiet processors.
 import { benches } from './benches.ts'
 import type { Configuration } from './configuration.ts'
 import { writeNumber } from './figures.ts'
@@ -6,26 +6,26 @@ import type { FigureName } from './figures.ts'
 import { medianFigure, valuesOf } from './results.ts'
 import type { MeasuredConfiguration, Results } from './results.ts'
 
-export interface Bar {
+export interface Target {
   readonly what: string
-  /** In words: `≤ 0.7`. */
-  readonly wanted: string
+  /** As text: `≤ 0.7`. */
+  readonly limit: string
   /** Undefined: it was not measured. */
   readonly found: string | undefined
   readonly holds: boolean | undefined
 }
 
-const naiveDefault = 'naive, default flow control'
-const latencyBar = '1,000 messages/s, interval 0 ms'
+const baselineDefault = 'baseline, default flow control'
+const latencyTarget = '1,000 messages/s, interval 0 ms'
 
-export function barsOf(results: Results): Bar[] {
+export function targetsOf(results: Results): Target[] {
   const figure = (bench: string, configuration: string, name: FigureName) =>
     medianFigure(configurationNamed(results, bench, configuration), name)
   const newKeys = figure('new-keys', 'ingester', 'messagesPerSecond')
-  const naive = figure('new-keys', naiveDefault, 'messagesPerSecond')
+  const baseline = figure('new-keys', baselineDefault, 'messagesPerSecond')
   const touched = valuesOf(configurationNamed(results, 'stale', 'ingester'), 'rowsTouchedByStale')
   // What the figure comes from, and in which no run may have failed.
-  const bars: readonly (readonly [from: readonly string[], bar: Bar])[] = [
+  const targets: readonly (readonly [from: readonly string[], target: Target])[] = [
     [
       ['updates'],
       most(
@@ -38,12 +38,14 @@ export function barsOf(results: Results): Bar[] {
     [['new-keys'], least('new keys, without claims: messages/s', 85_000, 0, newKeys)],
     [
       ['new-keys'],
-      least('new keys: times the naive one, default flow control', 8, 1, newKeys && naive && newKeys / naive),
+      least(
+        'new keys: times the baseline, default flow control',
+        8,
+        1,
+        newKeys && baseline && newKeys / baseline,
+      ),
     ],
-    [
-      ['stale'],
-      most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'contestantCpu')),
-    ],
+    [['stale'], most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'ownCpu'))],
     [['stale'], most('all stale: rows touched, in any run', 0, 0, greatest(touched))],
     [
       ['growth-messages'],
@@ -60,39 +62,39 @@ export function barsOf(results: Results): Bar[] {
         '1,000 messages/s, interval 0: ms from publishing to ack, p50',
         10,
         1,
-        figure('latency', latencyBar, 'ackedP50'),
+        figure('latency', latencyTarget, 'ackedP50'),
       ),
     ],
-    [['latency'], most('the same, p99', 50, 1, figure('latency', latencyBar, 'ackedP99'))],
-    memoryBar('memory, responses up to 1 KB: greatest peak of any run, MB', 250, (bytes) => bytes <= 1024),
-    memoryBar('memory, responses of 64 KB: greatest peak of any run, MB', 500, (bytes) => bytes > 1024),
+    [['latency'], most('the same, p99', 50, 1, figure('latency', latencyTarget, 'ackedP99'))],
+    memoryTarget('memory, responses up to 1 KB: greatest peak of any run, MB', 250, (bytes) => bytes <= 1024),
+    memoryTarget('memory, responses of 64 KB: greatest peak of any run, MB', 500, (bytes) => bytes > 1024),
     [['memory'], most('memory over ten minutes: growth, % of what is steady', 10, 1, growthOf(results))],
     [['start'], most('start to first ack: seconds', 1.5, 2, figure('start', 'ingester', 'firstAckSeconds'))],
   ]
-  return bars.map(([from, bar]) => withFailures(bar, from, results))
+  return targets.map(([from, target]) => withFailures(target, from, results))
 
-  function memoryBar(what: string, limit: number, isMeant: (responseBytes: number) => boolean) {
+  function memoryTarget(what: string, limit: number, isMeant: (responseBytes: number) => boolean) {
     const { names, peaks } = peaksOf(results, isMeant)
     return [names, most(what, limit, 0, greatest(peaks))] as const
   }
 }
 
-/** A median of the runs that went well says nothing about the one that did not. */
-function withFailures(bar: Bar, from: readonly string[], { failures }: Results): Bar {
+/** A median of the runs that succeeded says nothing about the one that failed. */
+function withFailures(target: Target, from: readonly string[], { failures }: Results): Target {
   const count = failures.filter(({ bench }) => from.includes(bench)).length
-  if (count === 0) return bar
+  if (count === 0) return target
   const runs = count === 1 ? 'a run' : `${count} runs`
-  return { ...bar, found: `${bar.found ?? '–'}; ${runs} failed`, holds: false }
+  return { ...target, found: `${target.found ?? '–'}; ${runs} failed`, holds: false }
 }
 
-function most(what: string, limit: number, digits: number, found: number | undefined): Bar {
+function most(what: string, limit: number, digits: number, found: number | undefined): Target {
   const holds = found === undefined ? undefined : found <= limit
-  return { what, wanted: `≤ ${limit.toLocaleString('en')}`, found: written(found, digits), holds }
+  return { what, limit: `≤ ${limit.toLocaleString('en')}`, found: written(found, digits), holds }
 }
 
-function least(what: string, limit: number, digits: number, found: number | undefined): Bar {
+function least(what: string, limit: number, digits: number, found: number | undefined): Target {
   const holds = found === undefined ? undefined : found >= limit
-  return { what, wanted: `≥ ${limit.toLocaleString('en')}`, found: written(found, digits), holds }
+  return { what, limit: `≥ ${limit.toLocaleString('en')}`, found: written(found, digits), holds }
 }
 
 function written(found: number | undefined, digits: number): string | undefined {
@@ -127,14 +129,12 @@ function peaksOf(results: Results, isMeant: (responseBytes: number) => boolean) 
   }
 }
 
-const isIngester = ({ contestant, processes }: Configuration) => contestant === 'ingester' && processes === 1
+const isIngester = ({ system, processes }: Configuration) => system === 'ingester' && processes === 1
 
 /** By how much the CPU of ingester, PostgreSQL and Redis for a million differs from the first million's, at most. */
 function driftOf(results: Results): number | undefined {
   const series = configurationNamed(results, 'growth-messages', 'ingester')?.runs[0]?.series ?? []
-  const costs = series.map(
-    ({ contestantCpu = 0, postgresCpu = 0, redisCpu = 0 }) => contestantCpu + postgresCpu + redisCpu,
-  )
+  const costs = series.map(({ ownCpu = 0, postgresCpu = 0, redisCpu = 0 }) => ownCpu + postgresCpu + redisCpu)
   const [first] = costs
   if (first === undefined || costs.length < 2) return undefined
   return Math.max(...costs.map((cost) => (Math.abs(cost - first) / first) * 100))

@@ -4,20 +4,20 @@ import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
-import { KeptResults, readResults } from './kept-results.ts'
-import { madeUpResults } from './made-up-results.ts'
-import { UsageError } from './wanted.ts'
+import { ResultsFile, readResults } from './results-file.ts'
+import { sampleResults } from './sample-results.ts'
+import { UsageError } from './cli-options.ts'
 
-const results = madeUpResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
+const results = sampleResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
 const scratch = () => mkdtempDisposable(join(tmpdir(), 'results-'))
 
 test('what is kept is read again; nothing else is in the folder', async () => {
   await using folder = await scratch()
-  const kept = new KeptResults(join(folder.path, 'new/results.json'), assert.fail)
+  const kept = new ResultsFile(join(folder.path, 'new/results.json'), assert.fail)
   const failures = [{ bench: 'start', configuration: 'ingester', round: 1, why: 'it broke' }]
   const later = { ...results, finished: false, failures }
-  assert.ok(kept.keep(results))
-  assert.ok(kept.keep(later))
+  assert.ok(kept.write(results))
+  assert.ok(kept.write(later))
   assert.deepEqual(readResults(kept.file), JSON.parse(JSON.stringify(later)))
   assert.deepEqual(readdirSync(join(folder.path, 'new')), ['results.json'])
 })
@@ -25,10 +25,10 @@ test('what is kept is read again; nothing else is in the folder', async () => {
 test('what cannot be kept is told once, and ends nothing', async () => {
   await using folder = await scratch()
   const told: string[] = []
-  const kept = new KeptResults(join(folder.path, 'results.json'), (line) => told.push(line))
+  const kept = new ResultsFile(join(folder.path, 'results.json'), (line) => told.push(line))
   mkdirSync(kept.file)
-  assert.deepEqual([kept.keep(results), kept.keep(results)], [false, false])
-  assert.match(told.join('\n'), /^✗ \/.*results\.json: not kept: [^\n]*directory[^\n]*$/)
+  assert.deepEqual([kept.write(results), kept.write(results)], [false, false])
+  assert.match(told.join('\n'), /^✗ \/.*results\.json: not written: [^\n]*directory[^\n]*$/)
   assert.deepEqual(readdirSync(folder.path), ['results.json'])
 })
 
