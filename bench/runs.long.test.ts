@@ -99,7 +99,7 @@ describe('a run', () => {
     assert.ok((figures['firstAckSeconds'] ?? 0) > 0.1)
   })
 
-  test('a table that is not as it must be fails it, and the others go on', async () => {
+  test('a wrong table fails the run, and the others continue', async () => {
     await spoilTemplate()
     const told: string[] = []
     const runs: Run[] = []

@@ -36,7 +36,7 @@ test('what is to be written is, and where', async () => {
   assert.deepEqual([written, code], [1, 0])
 })
 
-test('--write writes nothing when a run has failed: what was measured is printed, the failure told, the end is a 4', async () => {
+test('--write writes nothing if a run failed: results are printed, the failure reported, the exit code is 4', async () => {
   const { printed, told, written, code } = await concluded(failed, true, true)
   assert.match(printed, /first ack, s +1\.25/)
   assert.match(told, /the table is wrong[^]*Nothing was written/)

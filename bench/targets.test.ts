@@ -147,7 +147,7 @@ describe('what must hold', () => {
     )
   })
 
-  test('a failed run is a breach of all that its bench should show', () => {
+  test('a failed run misses every target of its benchmark', () => {
     const results = sampleResults(right, growth([1, 1]))
     const failures = [{ bench: 'stale', configuration: 'ingester', round: 2, why: 'the table is wrong' }]
     const found = broken({ ...results, failures }).map(({ what, found }) => `${what} ${found}`)

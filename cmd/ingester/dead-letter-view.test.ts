@@ -74,7 +74,7 @@ test('an attempt that nobody counted is none', () => {
   assert.match(letterView(letter({ deliveryAttempt: 0 })), /delivery attempt +not counted/)
 })
 
-test('text of strangers cannot draw on the terminal, nor end its line in a table', () => {
+test('text in messages can neither draw on the terminal nor break a table row', () => {
   const hostile = 'a\u001b[2J\nb'
   const one = letter({
     detail: hostile,

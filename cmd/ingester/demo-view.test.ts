@@ -84,7 +84,7 @@ test('the live view says what is wrong, and what there is nothing to say of', ()
   assert.match(lineOf(lines, 'latency'), /nothing was committed just now$/)
 })
 
-test('what rows hold cannot draw on the terminal', () => {
+test('data in rows cannot draw on the terminal', () => {
   const text = liveView({ ...look, newest: [{ ...row, response: 'a\u001b[31mb' }] }, large)
   assert.ok(text.includes('a\\u001b[31mb'))
 })
@@ -94,7 +94,7 @@ const five = Array.from({ length: 5 }, () => ({ ...row, response: 'x'.repeat(200
 const linesAt = (columns: number, rows: number, change: Partial<DemoProgress> = {}) =>
   seen(liveView({ ...look, now: { ...progress, ...change }, newest: five }, { columns, rows }))
 
-test('on any terminal it fits, and what it is at and what is wrong are there', () => {
+test('it fits any terminal, and always shows its state and problems', () => {
   const trouble = [`table scan_results: ${away}`]
   for (const [columns, rows] of [
     [200, 60],

@@ -27,7 +27,7 @@ test('what is said stands above what is drawn, which is drawn in its place and g
 })
 
 for (const atResize of ['reflows', 'cuts'] as const) {
-  test(`after a resize nothing stale is left, on a terminal that ${atResize} lines`, () => {
+  test(`a resize leaves nothing stale, on a terminal that ${atResize} lines`, () => {
     const terminal = new VirtualScreen(120, 24, atResize)
     using screen = screenOn(terminal)
     screen.say('starting')
@@ -63,7 +63,7 @@ for (const atResize of ['reflows', 'cuts'] as const) {
   })
 }
 
-test('after Ctrl-Z and fg it is drawn from scratch, without what the shell wrote', () => {
+test('after Ctrl-Z and fg it is redrawn from scratch, without what the shell wrote', () => {
   const terminal = new VirtualScreen(60, 12)
   using screen = screenOn(terminal)
   screen.say('said')

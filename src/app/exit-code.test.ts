@@ -3,7 +3,7 @@ import { test } from 'vitest'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
 import { endingOf } from './exit-code.ts'
 
-test('what ends a command is told without anything that a terminal would obey, line by line', () => {
+test('the error that ends a command has no terminal escapes, line by line', () => {
   const message = 'first\nsecond \u001b[31mred\u009b2J\r'
   const shown = 'first\nsecond \\u001b[31mred\\u009b2J\\r'
   assert.deepEqual(endingOf(new ConfigurationError(message)), { code: 2, message: shown })

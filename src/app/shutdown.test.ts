@@ -26,7 +26,7 @@ beforeEach(
 )
 afterEach(() => void vi.useRealTimers())
 
-test('says what it waits for, at once and every other second, and no more when it is over', async () => {
+test('reports what it waits for, at once and every other second, and stops when it is over', async () => {
   const { ingester, state, end } = stopping()
   const told: [number, readonly string[]][] = []
   const waiting = (outstanding: number, because: readonly string[]) => void told.push([outstanding, because])

@@ -43,7 +43,7 @@ function faultsOf(environment: Environment, pipelines?: readonly string[]): read
 /** Short, and in one line. */
 const shown = (value: string) => JSON.stringify(value.slice(0, 30)).slice(1, -1)
 
-test('a pipeline that is not there is told with all other faults', () => {
+test('an unknown pipeline is reported together with all other faults', () => {
   const faults = faultsOf({ INGESTER_PIPELINE: 'nope', INGESTER_FLUSH_INTERVAL: 'soon' }, ['scans', 'words'])
   assert.equal(faults.length, 6)
   assert.ok(faults.includes('INGESTER_PIPELINE: unknown pipeline "nope" (available: scans, words)'))

@@ -81,7 +81,7 @@ describe('what says nothing is a fault with its line, and the rest is read', () 
     })
   }
 
-  test('all at once, and none repeats what stands there', () => {
+  test('all at once, and none quotes its line', () => {
     const { faults, values, lines } = parseEnvFile(
       'se cret=1\nA=1\nsecret\nB="secret\nC=2\nD="x" secret\n2=secret',
     )
@@ -94,7 +94,7 @@ describe('what says nothing is a fault with its line, and the rest is read', () 
   })
 })
 
-test('as Node.js reads it, where nothing is odd', () => {
+test('agrees with Node.js where nothing is ambiguous', () => {
   const name = fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,5}$/)
   // Of an empty value before blanks Node.js takes the next line.
   const plain = fc.stringMatching(/^[\w@%+:,./-]+$/)
@@ -113,7 +113,7 @@ test('as Node.js reads it, where nothing is odd', () => {
   )
 })
 
-test('any text at all: each line says something, is a comment or is a fault', () => {
+test('any text at all: each line is an assignment, a comment or a fault', () => {
   const piece = fc.oneof(
     fc.constantFrom('A', '=', '"', "'", '`', '#', ' ', '\n', '\r', '\\n', 'export '),
     fc.string(),

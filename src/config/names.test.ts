@@ -72,7 +72,7 @@ for (const [what, isRight, good, bad] of [
   describe(what, () => {
     for (const name of good) test(`${name} is one`, () => assert.ok(isRight(name)))
     for (const name of bad) test(`"${name}" is none`, () => assert.ok(!isRight(name)))
-    test('with a character that cannot be seen is none', () => {
+    test('a name with an invisible character is invalid', () => {
       for (const one of unseen)
         for (const name of [`${good[0]}${one}`, `${one}${good[0]}`, `${good[0]}${one}${good[0]}`])
           assert.ok(!isRight(name), JSON.stringify(name))

@@ -38,7 +38,7 @@ describe('a value in a message shows what is in it', () => {
     })
   }
 
-  test('whatever it is, nothing that cannot be seen is printed', () => {
+  test('no invisible character is ever printed as it is', () => {
     always(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         assert.ok(!hasUnseen(quoted(text)))
@@ -112,7 +112,7 @@ describe('a colon hides what it stands in', () => {
     test(`${text} is one of IPv6, wherever it stands`, () => assert.ok(!mayHoldSecret(text)))
 })
 
-test('quotes get a hint; what is long is described', () => {
+test('quotes get a hint; long values are described', () => {
   assert.match(told('"my-project"'), /^, not "\\"my-project\\""; leave out the quotes/)
   assert.match(told("'x'"), /leave out the quotes/)
   assert.doesNotMatch(told("it's"), /quotes/)

@@ -45,7 +45,7 @@ describe('INGESTER_POSTGRES_URL', () => {
     test(url, () => assert.deepEqual(postgresWith(url), parts))
   }
 
-  test('the variables of its parts go before it', () => {
+  test('the variables of its parts take precedence', () => {
     const more = {
       INGESTER_POSTGRES_HOST: 'other',
       INGESTER_POSTGRES_PORT: '1',

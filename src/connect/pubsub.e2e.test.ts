@@ -49,7 +49,7 @@ async function reach(
 
 const newTopic = (project = 'test-project') => `projects/${project}/topics/t-${randomUUID()}`
 
-test('a subscription of another topic than the configuration says: a warning that says how to end it', async () => {
+test('a subscription of another topic than the configured one: a warning with the fix', async () => {
   const topic = newTopic()
   const id = topic.split('/').at(-1)
   const [unset = ''] = await reach(topic)
@@ -73,7 +73,7 @@ test('a deleted topic is warned of: what is left in the subscription is still co
   assert.match(warnings[0] ?? '', /its topic was deleted.*still consumed/)
 })
 
-test('a detached subscription is refused: it would never deliver anything', async () => {
+test('a detached subscription is rejected: it would never deliver anything', async () => {
   const reaching = reach(newTopic(), {}, (subscription) => publisher.detachSubscription({ subscription }))
   await assert.rejects(reaching, (error) => {
     assert.ok(error instanceof ConfigurationError)

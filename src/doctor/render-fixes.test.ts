@@ -52,7 +52,7 @@ test('a variable is set where it has an effect: the environment goes before the 
   )
 })
 
-test('an empty value takes one back where there is one', () => {
+test('an empty value restores the default where there is one', () => {
   const fix = setting({ 'pubsub.topicId': '', 'pubsub.subscriptionId': '', 'pubsub.projectId': '' })
   assert.equal(renderFixes([fix], fromShell), 'unset INGESTER_TOPICID')
   assert.equal(

@@ -41,7 +41,7 @@ function newLane(options: Partial<LaneOptions> = {}) {
 
 const keysOf = ({ entries }: Write) => entries.map(({ winner }) => winner.record.key)
 
-test('interval 0: writes at once, then whatever came meanwhile as soon as the writer is free', async () => {
+test('interval 0: writes at once, then whatever arrived meanwhile as soon as the writer is free', async () => {
   const { writes, add, last } = newLane()
   add('a 1 x', 'b 1 x')
   assert.deepEqual(writes.map(keysOf), [['a', 'b']])
@@ -77,7 +77,7 @@ test('the interval runs from the oldest arrival, to the millisecond', async () =
   assert.deepEqual(writes.map(keysOf), [['a', 'b']])
 })
 
-test('a batch is sealed before its time by the number of records', () => {
+test('the number of records can seal a batch early', () => {
   const { writes, add } = newLane({ flushIntervalMs: 50, maxBatchRecords: 3 })
   add('a 1 x', 'b 1 x')
   add('a 2 x')

@@ -98,7 +98,7 @@ test('what is no address, or says more than one, has none', () => {
     assert.equal(canonicalIp(text), undefined)
 })
 
-test('every spelling of an IPv6 address becomes the same, and that one stays as it is', () => {
+test('all spellings of an IPv6 address have one canonical form, which is stable', () => {
   always(
     fc.property(groups, spelling, spelling, (values, one, other) => {
       const [a, b] = [spell(values, one), spell(values, other)]
@@ -113,7 +113,7 @@ test('every spelling of an IPv6 address becomes the same, and that one stays as 
   )
 })
 
-test('every spelling of a mapped IPv4 address becomes the IPv4 address', () => {
+test('all spellings of a mapped IPv4 address become the IPv4 address', () => {
   always(
     fc.property(fc.ipV4(), spelling, (ipv4, how) => {
       const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map(Number)

@@ -17,7 +17,7 @@ function keyOf(...words: string[]): NamedKey {
 
 const goodKey = keyOf('1.1.1.7', '443', 'HTTP')
 
-test('words mean the key that a message of theirs gets', () => {
+test('words mean the key that their message would have', () => {
   const ips = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('::1', '1.1.1', '01.1.1.1', '::1%eth0', ''))
   const ports = fc.integer({ min: -1, max: 65_537 })
   const services = fc.oneof(

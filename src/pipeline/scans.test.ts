@@ -99,7 +99,7 @@ describe('accepted', () => {
   })
 })
 
-test('two records have one key if and only if they are about the same row', () => {
+test('two records have the same key if and only if they belong to the same row', () => {
   const ip = fc.constantFrom(
     '1.1.1.1',
     '11.1.1.1',
@@ -123,7 +123,7 @@ test('two records have one key if and only if they are about the same row', () =
   )
 })
 
-describe('whatever comes in, what comes out is a record that PostgreSQL can store, or a known reason', () => {
+describe('any input yields a record that PostgreSQL can store, or a known reason', () => {
   function sound(data: string | Uint8Array, attributes: Delivery['attributes'] = {}): void {
     const decoded = decode(data, { attributes })
     if (isRejection(decoded)) {

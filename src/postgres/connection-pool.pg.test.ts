@@ -34,7 +34,7 @@ async function useAll(pool: ReturnType<typeof createPool>, size: number): Promis
   for (const client of clients) client.release()
 }
 
-test('a role that may have fewer connections than the pool: all is written through these, told once; then it grows', async () => {
+test('a role that may have fewer connections than the pool: all is written through these, logged once; then it grows', async () => {
   await using database = await freshDatabase(server)
   await database.query(`CREATE ROLE few LOGIN PASSWORD '${server.password}' CONNECTION LIMIT 2`)
   await database.query(`GRANT SELECT, INSERT, UPDATE ON scan_results TO few`)
@@ -73,7 +73,7 @@ test('several who ask at once with one connection idle: none is told that a furt
   assert.equal(lines.length, 1)
 })
 
-test('an idle connection that a firewall has dropped costs the next write seconds, not the time of a statement', async () => {
+test('an idle connection dropped by a firewall costs the next write seconds, not a statement timeout', async () => {
   await using database = await freshDatabase(server)
   await using proxy = await TcpProxy.to(server.port)
   const { lines, logger } = warnings()
@@ -123,7 +123,7 @@ test('a connection in use is not asked for a sign of life', async () => {
   assert.match(row?.query ?? '', /^INSERT|^WITH/)
 })
 
-test('a server that turns everyone away is asked ever more seldom, however many ask for a connection', async () => {
+test('a server that rejects every connection is tried with growing delays, however many callers wait', async () => {
   await using database = await freshDatabase(server)
   await using proxy = await TcpProxy.to(server.port)
   await using pool = openPool({ ...database.options, port: proxy.port, poolSize: 4 }, noLogger)

@@ -75,7 +75,7 @@ test('everything that is known about the message', async () => {
   })
 })
 
-test('what PostgreSQL cannot store as text is written out', async () => {
+test('text that PostgreSQL cannot store is escaped', async () => {
   await using database = await freshDatabase(server)
   const bad = 'a\0b\uD800c\uDFFF😀'
   const visible = String.raw`a\u0000b\ud800c\udfff😀`
@@ -133,7 +133,7 @@ test('any text at all can be stored, and well-formed text comes back identical',
 
 const storable = (text: string) => text.isWellFormed() && !text.includes('\0')
 
-test('a message is one row, however often it comes, in one batch or in several', async () => {
+test('a message is one row, however often it arrives, in one batch or in several', async () => {
   await using database = await freshDatabase(server)
   const table = tableIn(database)
   const again = letter({ deliveryAttempt: 2 }, { reason: 'bad-port' })

@@ -285,7 +285,7 @@ test('who comes second waits, and finds what the first one has done', async () =
   assert.deepEqual(idsOf(await second), [2])
 })
 
-test('letters that come again while they are locked wait, in whatever order: no deadlock', async () => {
+test('dead letters that are redelivered while locked wait, in any order, without a deadlock', async () => {
   // By their ids, and by their publish times, the letters stand the other way round than by their message ids.
   await using there = await withLetters(['c', 'b', 'a'].map((messageId) => ({ messageId })))
   const { client, database } = there

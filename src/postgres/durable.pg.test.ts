@@ -76,7 +76,7 @@ for (const [given, used] of [
   ]
   const levelled = (what: readonly string[]) => what.map((one) => `${one} ${used}`)
 
-  test(`synchronous_commit = ${given}, whoever sets it and when: commits are with ${used}`, async () => {
+  test(`synchronous_commit = ${given}, whoever sets it and when: commits use ${used}`, async () => {
     await using database = await freshDatabase(server)
     await recordCommits(database, 'scan_results', 'dead_letters', 'cache_epochs')
     const reset = () => database.query('TRUNCATE dead_letters, cache_epochs')
@@ -163,7 +163,7 @@ async function cancelWait(database: TestDatabase, work: Promise<unknown>): Promi
 const unreplicated = { class: 'infrastructure', message: /not known to be on a standby/ }
 
 for (const level of ['local', 'remote_write', 'on']) {
-  test(`synchronous_commit = ${level}, a missing standby: a wait that somebody cancels is a failure, also the next time`, () =>
+  test(`synchronous_commit = ${level}, a missing standby: a cancelled wait is a failure, also the next time`, () =>
     withoutStandby({ synchronous_commit: level, client_min_messages: 'error' }, async (database) => {
       const pool = database.pool()
       const writer = new TableWriter(pool, scans.sink)

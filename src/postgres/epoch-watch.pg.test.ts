@@ -253,7 +253,7 @@ describe('a server that does not let it be read is asked ever more seldom, and k
   }
 })
 
-test('a server that takes every connection away again is asked ever more seldom', async () => {
+test('a server that closes every connection is tried with growing delays', async () => {
   await using database = await freshDatabase(server)
   await using proxy = await TcpProxy.to(server.port)
   const pool = database.pool({ port: proxy.port })

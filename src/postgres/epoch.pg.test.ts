@@ -172,7 +172,7 @@ test('null for an unlogged table, which a crash empties without a trace', async 
   assert.notEqual(after, before)
 })
 
-test('null while the bumps are in an unlogged table: a crash would forget them', async () => {
+test('null while the table of bumps is unlogged: a crash would lose them', async () => {
   await using database = await freshDatabase(server)
   await filled(database)
   await bumpEpoch(database.options, 'scans')

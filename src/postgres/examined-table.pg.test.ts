@@ -37,7 +37,7 @@ const responses = async ({ query }: TestDatabase): Promise<string[]> =>
     (row) => row.response,
   )
 
-describe('a table that is altered between two writes: nothing is written, until it is as it was', () => {
+describe('a table altered between two writes: nothing is written until it is restored', () => {
   const alterations: readonly [what: string, alter: string, message: RegExp][] = [
     ['unlogged', 'ALTER TABLE scan_results SET UNLOGGED', /unlogged: a crash empties it/],
     ['a date', 'ALTER TABLE scan_results ALTER last_seen TYPE date', /last_seen is date, not timestamptz/],
@@ -163,7 +163,7 @@ describe('a table that is altered between two writes: nothing is written, until 
 })
 
 for (const isolation of ['read committed', 'repeatable read']) {
-  test(`a table that is altered while a write waits for it, transactions being ${isolation}`, async () => {
+  test(`a table altered while a write waits for it, with transactions being ${isolation}`, async () => {
     await using database = await freshDatabase(server)
     await database.query(
       `ALTER DATABASE ${database.options.database} SET default_transaction_isolation TO '${isolation}'`,
@@ -192,7 +192,7 @@ const withTrigger = ({ query }: TestDatabase, body: string, ...triggers: readonl
 
 const beforeEach = 'TRIGGER keep_out BEFORE INSERT OR UPDATE ON scan_results FOR EACH ROW'
 
-describe('what a trigger or rule discards is refused, and nothing of its statement is written', () => {
+describe('a row that a trigger or rule discards is rejected, and nothing of its statement is written', () => {
   const discarding: readonly [what: string, prepare: (database: TestDatabase) => Promise<unknown>][] = [
     [
       'before INSERT',

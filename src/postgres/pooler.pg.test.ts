@@ -69,7 +69,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.equal(await pooling(through(database, single)), 'session')
   })
 
-  test('it is asked for no startup parameter that it refuses; what others ask for ends with the line for it', async () => {
+  test('no startup parameter that it rejects is sent; one from the environment is reported with the fix', async () => {
     await using database = await freshDatabase(server)
     const options = through(database, bouncer)
     assert.deepEqual(
@@ -152,7 +152,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.ok(isRefusedForGood(refused))
   })
 
-  test('nothing that we set is found by others', async () => {
+  test('other clients see none of our settings', async () => {
     await using database = await freshDatabase(server)
     await bouncer.admin('RECONNECT')
     const options = through(database, bouncer)
@@ -173,7 +173,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.deepEqual(locks, [])
   })
 
-  test('statements run on any server connection, over RECONNECT, and none is missing there', async () => {
+  test('statements run on any server connection, across RECONNECT, and none is missing there', async () => {
     await using database = await freshDatabase(server)
     const writer = new TableWriter(database.pool({ ...through(database, bouncer), poolSize: 4 }), scans.sink)
     for (let round = 1; round <= 5; round += 1) {
@@ -210,7 +210,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.equal((await migrate(options, migrationsDir, 'down')).length, 1)
   })
 
-  test('another server behind the pooler, unnoticed: nothing that was said of the first one is believed', async () => {
+  test('an unnoticed change of the server behind the pooler: nothing known of the first one is used', async () => {
     await using database = await freshDatabase(server)
     const pool = database.pool(through(database, bouncer))
     using watch = new EpochWatch({

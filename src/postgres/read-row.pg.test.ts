@@ -49,7 +49,7 @@ test('what was put there by hand is read all the same', async () => {
   )
 })
 
-test('a reader changes nothing', async () => {
+test('reading changes nothing', async () => {
   await using database = await freshDatabase(server)
   const deleting = withReader(database.options, (read) =>
     read((connection) => connection.query('DELETE FROM scan_results')),

@@ -17,7 +17,7 @@ function told(error: pg.DatabaseError): string {
   return failure.message
 }
 
-describe('values are not told', () => {
+describe('values are not revealed', () => {
   for (const [code, message, expected] of [
     ['22P02', `invalid input syntax for type inet: "${secret}"`, 'invalid text representation [22P02]'],
     ['22003', `value "${secret}" is out of range for type integer`, 'numeric value out of range [22003]'],
@@ -87,7 +87,7 @@ test('of what is known to be free of values the message is told, with its names'
   assert.match(told(serverError('23503', 'no parent', parent)), /\(table audit, constraint audit_fkey\)$/)
 })
 
-test('what is told is one line, of plain characters, and not long', () => {
+test('the reported text is one short line of printable characters', () => {
   const message = told(
     serverError('42501', `a\nb\u001b[31m\u202e${'x'.repeat(1000)}`, { constraint: 'c\n'.repeat(99) }),
   )

@@ -115,7 +115,7 @@ const raises = {
 const named = /says_it\(\)|\[22P02\]|constraint audit_text_check/
 
 for (const [name, statement] of Object.entries(raises)) {
-  test(`a trigger raises ${name}: nothing of the row is told, wherever the error is seen`, async () => {
+  test(`a trigger raises ${name}: nothing of the row is revealed, wherever the error is seen`, async () => {
     await using database = await freshDatabase(server)
     await database.query(`CREATE TABLE audit (text text CHECK (text <> '${secret}'))`)
     await database.query(`CREATE FUNCTION says_it() RETURNS trigger LANGUAGE plpgsql AS

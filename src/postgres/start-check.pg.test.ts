@@ -107,7 +107,7 @@ test('a server that cannot be reached is no fault of the configuration', async (
   await assert.rejects(unreachable, { code: 'ECONNREFUSED' })
 })
 
-test('what is written has to stay: each fault is refused, with the statement that fixes it', async () => {
+test('rows that are written must stay: each fault is rejected, with the statement that fixes it', async () => {
   await using database = await freshDatabase(server)
   const faults: readonly [alter: string, message: RegExp][] = [
     ['scan_results SET UNLOGGED', /table scan_results: it is unlogged.*SET LOGGED;$/],
@@ -129,7 +129,7 @@ test('what is written has to stay: each fault is refused, with the statement tha
   }
 })
 
-test('a database of another encoding is refused at start, by migrate and by the doctor, with its name', async () => {
+test('a database of another encoding is rejected by run, migrate and doctor, with its name', async () => {
   await using database = await freshDatabase(server, { encoding: 'LATIN1', migrated: false })
   const message = /encoding LATIN1, which cannot store every text.*ENCODING 'UTF8'/
   await refused(database, message)
@@ -140,7 +140,7 @@ test('a database of another encoding is refused at start, by migrate and by the 
   })
 })
 
-test('SQL_ASCII is warned of, and keeps every text as it was', async () => {
+test('SQL_ASCII causes a warning, and keeps every text as it was', async () => {
   await using database = await freshDatabase(server, { encoding: 'SQL_ASCII' })
   const pool = database.pool()
   assert.match((await checkTables(pool, scans.sink, true)) ?? '', /encoding SQL_ASCII/)

@@ -56,7 +56,7 @@ test('a row that is refused does not cost the connection', async () => {
   assert.equal(await backendOf(pool), backend)
 })
 
-test('a backend that is terminated while it writes: infrastructure, and the next write has a new one', async () => {
+test('a backend terminated during a write: infrastructure, and the next write has a new one', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ poolSize: 1 })
   const writer = new TableWriter(pool, scans.sink, patient)
@@ -138,7 +138,7 @@ test('a frozen server costs a transaction one limit, not another one for its rol
   }
 })
 
-test('a frozen server: the client gives up, on statements and on new connections, and lets go', async () => {
+test('a frozen server: statements and new connections time out, and their connections are closed', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ statementTimeoutMs: 800, clientTimeoutMarginMs: 200, connectTimeoutMs: 800 })
   const writer = new TableWriter(pool, scans.sink)

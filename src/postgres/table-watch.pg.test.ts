@@ -10,7 +10,7 @@ import { TableWatch } from './table-watch.ts'
 
 const server = await startTestServer()
 
-test('a table that is altered while nothing is written is told of within five seconds, until it is put right', async () => {
+test('a table altered while nothing is written is reported within five seconds, until it is fixed', async () => {
   await using database = await freshDatabase(server)
   const clock = new VirtualClock()
   const lines: string[] = []

@@ -40,7 +40,7 @@ test('the count is of the rows placed; a batch of stale ones places none', async
   assert.equal(await writer.write([...batch(6, 300), ...batch(4, 700).slice(300)]), 300)
 })
 
-test('writing the same record again counts nothing and touches nothing', async () => {
+test('writing the same record again counts no row and changes no row', async () => {
   await using database = await freshDatabase(server)
   const writer = writerTo(database)
   const row = () => database.query('SELECT xmin, ctid, * FROM scan_results')
@@ -50,7 +50,7 @@ test('writing the same record again counts nothing and touches nothing', async (
   assert.deepEqual(await row(), before)
 })
 
-test('equal versions: the greater bytes stay, and neither the locale nor UTF-16 has a say', async () => {
+test('equal versions: the greater UTF-8 bytes win, regardless of locale and UTF-16 order', async () => {
   await using database = await freshDatabase(server, { locale })
   const [order] = await database.query(`SELECT 'a' < 'B' AS linguistic, 'é' < 'z' AS accents`)
   assert.deepEqual(order, { linguistic: true, accents: true })
@@ -115,7 +115,7 @@ test('write resolves after the commit: what it wrote is there for everybody', as
   }
 })
 
-test('a commit that fails is no success, although the statement itself was', async () => {
+test('a failed commit is a failure, even if the statement itself succeeded', async () => {
   await using database = await freshDatabase(server)
   await database.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$

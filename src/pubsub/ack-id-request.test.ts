@@ -50,12 +50,12 @@ async function outcome(
   return { calls, done, rejected, left: unsettled?.ackIds ?? [] }
 }
 
-test('an id that is rejected is dropped, the others are done and not sent again', async () => {
+test('a rejected id is dropped; the others succeed and are not sent again', async () => {
   const found = await outcome(['a', 'b', 'c'], () => partial({ b: permanent }))
   assert.deepEqual(found, { calls: [['a', 'b', 'c']], done: ['a', 'c'], rejected: ['b'], left: [] })
 })
 
-test('an id that failed for the moment is sent again, alone', async () => {
+test('an id that failed transiently is sent again, alone', async () => {
   const found = await outcome(['a', 'b', 'c'], (_, call) =>
     call === 0 ? partial({ b: transient, c: permanent }) : call < 3 ? partial({ b: transient }) : undefined,
   )
@@ -84,7 +84,7 @@ test('what no retry helps is not tried again', async () => {
   assert.deepEqual([found.calls.length, found.left], [1, ['a', 'b']])
 })
 
-test('a malformed id, which fails the whole request unnamed, is found by halves', async () => {
+test('a malformed id, which fails the whole request unnamed, is found by bisection', async () => {
   const ackIds = Array.from({ length: 60 }, (_, at) => `id ${at}`)
   const found = await outcome(ackIds, (some) =>
     some.includes('id 7') ? failure(invalidArgument) : undefined,

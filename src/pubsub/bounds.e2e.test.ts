@@ -19,7 +19,7 @@ function ackLater(deliveries: readonly Delivery[], rig: Rig): void {
 }
 
 describe('bounds with a server that ignores flow control', { concurrent: true }, () => {
-  test('messages: no more than the bound is held, and nothing held comes again', async (t) => {
+  test('messages: the limit is never exceeded, and no outstanding message is redelivered', async (t) => {
     let acking = false
     const onReceive = (deliveries: readonly Delivery[], rig: Rig) => acking && ackLater(deliveries, rig)
     await using rig = await startRig(host, { maxOutstandingMessages: 500, streams: 4, onReceive })
@@ -50,7 +50,7 @@ describe('bounds with a server that ignores flow control', { concurrent: true },
     rig.ack(kept)
   })
 
-  test('bytes: no more than the bound is held; acking lets it go on', async (t) => {
+  test('bytes: the limit is never exceeded; acking lets delivery continue', async (t) => {
     const bound = 2_000_000
     let bytes = 0
     let most = 0

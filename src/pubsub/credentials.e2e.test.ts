@@ -48,7 +48,7 @@ function works(request: IncomingMessage, response: ServerResponse): void {
   else response.writeHead(200, headers).end(JSON.stringify(token))
 }
 
-test('a metadata server that comes late is asked again, and its token is taken', async () => {
+test('a metadata server that comes up late is asked again, and its token is used', async () => {
   for (const code of [404, 500]) {
     answer = fails(code)
     await assert.rejects(connect(), (error) => {
@@ -78,7 +78,7 @@ test("after a failure the library's setting is as it was, also one of the user's
   }
 })
 
-test('a key file that is named and wrong is refused at once: no metadata server is waited for', async () => {
+test('an invalid key file fails at once, without waiting for a metadata server', async () => {
   answer = works
   const key = { type: 'service_account', client_email: 'a@b.c', private_key: 'no key' }
   for (const content of [undefined, 'no json', '{}', JSON.stringify(key)]) {

@@ -35,7 +35,7 @@ class RejectionRecorder extends Recorder {
 }
 
 describe('results for single ack ids', () => {
-  test('extensions: a rejected lease is lost alone, the others go on', skippedFor(skip), async () => {
+  test('extensions: a rejected lease is lost alone, the others continue', skippedFor(skip), async () => {
     const observer = new RejectionRecorder()
     await using rig = await startRig(host, { observer })
     await rig.publish(60)
@@ -53,7 +53,7 @@ describe('results for single ack ids', () => {
   })
 
   test(
-    'acks: a rejected one is redelivered, a transient one is sent again, the others are done',
+    'acks: a rejected one is redelivered, a transient one is sent again, the others succeed',
     skippedFor(skip),
     async () => {
       const observer = new RejectionRecorder()
@@ -78,7 +78,7 @@ describe('results for single ack ids', () => {
     },
   )
 
-  test('nacks: a transient one is sent again', skippedFor(skip), async () => {
+  test('nacks: a transient failure is sent again', skippedFor(skip), async () => {
     await using rig = await startRig(host)
     await rig.publish(10)
     start(rig)

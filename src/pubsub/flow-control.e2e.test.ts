@@ -16,7 +16,7 @@ const bounds = [
 ]
 
 for (const { what, options, asked } of bounds) {
-  test(`after an outage as much is taken at a time as before it: ${what}`, async () => {
+  test(`after an outage as much is delivered at a time as before it: ${what}`, async () => {
     // A stream that asks for a little less than its share is left as it is.
     const atLeast = asked * 0.75
     let acking = false

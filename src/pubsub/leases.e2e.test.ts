@@ -8,7 +8,7 @@ const { emulatorHost: host, port } = emulator
 afterAll(() => emulator.stop())
 
 describe('leases on an emulator', { concurrent: true }, () => {
-  test('are kept as long as deliveries are held', async () => {
+  test('are kept as long as deliveries are outstanding', async () => {
     await using rig = await startRig(host)
     await rig.publish(3000)
     start(rig)

@@ -12,7 +12,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-test('calls at the same time are requests of their own: what is refused of one fails no other', async () => {
+test('concurrent calls are separate requests: a rejection fails no other call', async () => {
   const { name } = await ensureSubscription(clients, { topicId: 'topic', subscriptionId: 'sub' }, 10)
   const topic = 'projects/test-project/topics/topic'
   const tooMany = Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`a${at}`, '']))

@@ -149,7 +149,7 @@ test('fields of later versions are passed over, of whatever kind', () => {
   assert.equal(others.length, 0)
 })
 
-test('a delivery counts what its data may take, as it came and decoded, and its attributes', () => {
+test('a delivery counts what its data may use, as received and as decoded, and its attributes', () => {
   const bytesOf = (message: protos.google.pubsub.v1.IPubsubMessage) =>
     readPullResponse(pullResponse({ receivedMessages: [{ message }] }), 7).deliveries[0]?.bytes ?? 0
   const empty = bytesOf({})

@@ -110,7 +110,7 @@ describe('reconnecting to an emulator', { concurrent: true }, () => {
     assert.equal(rig.recorder.streamsBegun, 2)
   })
 
-  test('streams that fell silent are replaced, and the service is not ready until it hears from one', async () => {
+  test('silent streams are replaced, and the service is not ready until one receives something', async () => {
     await using proxy = await TcpProxy.to(port)
     const liveness = { pingMs: 200, silenceMs: 2000 }
     const through = await connectPubsub({ projectId: 'test-project', emulatorHost: proxy.address })

@@ -33,7 +33,7 @@ function started(overrides: Partial<PubsubSourceOptions> = {}) {
   return { server, clock, recorder, source, stream }
 }
 
-test('a stream that ends with OK is followed by another', async () => {
+test('a stream that ends with OK is replaced', async () => {
   const { server, clock, stream } = started()
   stream().endOk()
   assert.equal(server.alive.length, 1)
@@ -54,7 +54,7 @@ test('a stream that brings what cannot be read is cut off with a word, and follo
   assert.equal(server.streams.length, 2)
 })
 
-test('a server that ends or refuses every stream is asked ever less often', async () => {
+test('a server that ends or rejects every stream is asked with growing delays', async () => {
   const { server, clock, stream } = started({ streams: 1 })
   const opened: number[] = []
   const end = (one: FakeStream, minute: number) => (minute % 2 === 0 ? one.fail(14) : one.endOk())
@@ -388,7 +388,7 @@ test('streams are asked for a sign of life, at once and every 30 s', async () =>
   assert.equal(one.halfClosed, 0, 'a stream that answers is kept')
 })
 
-test('a stream on which nothing came for 90 s is replaced, politely and with a word, one at a time', async () => {
+test('a stream that is silent for 90 s is replaced gracefully, with a log line, one at a time', async () => {
   let silent = 0
   const observer = Object.assign(new Recorder(), { streamSilent: () => (silent += 1) })
   const { server, clock, recorder, source, stream } = started({ liveness: quickly, observer })
@@ -405,7 +405,7 @@ test('a stream on which nothing came for 90 s is replaced, politely and with a w
   assert.equal(server.alive.length, 2)
 })
 
-test('nothing on any stream: not ready until one is heard, whatever was replaced meanwhile', async () => {
+test('all streams silent: not ready until one receives something, whatever was replaced meanwhile', async () => {
   const { server, clock, source, stream } = started({ liveness: quickly })
   for (const one of server.alive) one.heartbeat()
   await clock.advance(85_000)
@@ -417,7 +417,7 @@ test('nothing on any stream: not ready until one is heard, whatever was replaced
   assert.equal(source.isSilent, false)
 })
 
-test('a server that never sent a heartbeat is not taken for dead: its streams are replaced without a word', async () => {
+test('a server that never sent a heartbeat is not considered dead: its streams are replaced without a log line', async () => {
   const { server, clock, recorder, source } = started({ liveness: quickly })
   await clock.advance(300_000)
   assert.equal(source.isSilent, false)

@@ -284,7 +284,7 @@ describe('trouble', () => {
     await untilUsed(opened, known)
   })
 
-  test('LOADING: everything is fresh until it has loaded', async () => {
+  test('LOADING: everything is fresh until Redis has loaded', async () => {
     await using opened = await openEmpty()
     await admin.call('DEBUG', 'POPULATE', '60', 'large', '3000')
     await admin.config('SET', 'key-load-delay', '10000')

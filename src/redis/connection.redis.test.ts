@@ -62,7 +62,7 @@ test('the script that Redis has forgotten is sent to it again', async () => {
   assert.deepEqual(await admin.call('SCRIPT', 'EXISTS', sha), [1])
 })
 
-test('while it is away calls fail at once, and none is made up for later', async () => {
+test('while disconnected, calls fail at once and are not replayed later', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
   await confirm(connection)
@@ -93,7 +93,7 @@ test('before the first connection calls fail, too', async () => {
   await confirm(connection)
 })
 
-test('a call whose answer is lost with the connection fails at once, and is not sent again', async () => {
+test('a call whose answer is lost with the connection fails at once and is not sent again', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
   await confirm(connection)
@@ -122,7 +122,7 @@ test('an answer that comes after its time is nobody else’s', async () => {
   assert.equal(connection.away, undefined)
 })
 
-test('no answer within half a second: timeout, though the connection stands', async () => {
+test('no answer within half a second: timeout, although the connection is up', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
   proxy.freeze()

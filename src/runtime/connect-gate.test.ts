@@ -97,7 +97,7 @@ test('whoever waits for the delay goes on at abort', async () => {
   assert.deepEqual([outcomes.at(-1), clock.timers], ['away 2', 0])
 })
 
-test('a server that is away for an hour is asked about every 4 s, however many ask', async () => {
+test('a server that is down for an hour is tried about every 4 s, however many callers wait', async () => {
   const clock = new VirtualClock()
   const gate = new ConnectGate({ clock, backoff: reconnectBackoff() })
   let attempts = 0

@@ -48,7 +48,7 @@ test('PostgreSQL 18, UTF-8, durable, with a password, and with the settings aske
   await assert.rejects(query(server.url.replace(server.password, 'scanner'), 'select 1'), { code: '28P01' })
 })
 
-test('its owner is no superuser; but for the writer nobody else can log in, and nobody without the password', async () => {
+test('its owner is no superuser; only the owner and the writer can log in, with their passwords', async () => {
   await using server = await startPostgres({ port: 0 })
   const [role] = await query(
     server.url,
@@ -194,7 +194,7 @@ const inCopy = async (copyPackages: (from: string, to: string) => Promise<void>)
   return { clone, args: ['--input-type=module', '-e', script] }
 }
 
-test('packages that were installed without their scripts: it names what to run', async () => {
+test('packages installed without their scripts: it says what to run', async () => {
   const { clone, args } = await inCopy(async (from, to) => {
     const withoutLinks = {
       recursive: true,

@@ -139,7 +139,7 @@ test('passwords are random, in files for this user alone, and never an argument 
   )
 })
 
-test('Redis answers nobody without its password', async () => {
+test('Redis answers only with its password', async () => {
   await using redis = await startRedis({ port: 0 })
   assert.ok(redis?.password)
   const answers = async (...commands: string[]): Promise<string> => {

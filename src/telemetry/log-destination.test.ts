@@ -56,7 +56,7 @@ describe('a log whose reader', () => {
     assert.deepEqual([taken.length, to.dropped, reports], [100, 0, []])
   })
 
-  test('falls behind keeps the oldest up to the bound, counts the rest, and says so when it is read again', () => {
+  test('falls behind keeps the oldest lines up to the limit, counts the rest, and reports it when read again', () => {
     const { stream, taken, takeAll } = slowReader()
     const { to, reports } = destination(stream, 100)
     for (let i = 0; i < 50; i += 1) to.write(`line ${i + 10}\n`, false)

@@ -90,7 +90,7 @@ describe('the log', () => {
         assert.ok(text.includes(word), word)
     })
 
-    test(`has no control character of a value, a name or a message, and no line of theirs (${output})`, () => {
+    test(`has no raw control character from a value, a name or a message, and no line of their own (${output})`, () => {
       const plain = logged({ output }, (logger) =>
         logger.error({ name: 'x', inner: { name: ['x'] }, error: 'x', key: 1 }, 'x'),
       ).text

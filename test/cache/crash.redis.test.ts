@@ -11,7 +11,7 @@ const { database, redis } = await startStores()
 const promptMs = claimLeaseMs / 2
 
 describe('a claim is no fact', { concurrent: true }, () => {
-  test('the older message of another replica is not acked on the claim of a newer one, and has its turn', async () => {
+  test("another replica's claim on a newer message does not ack the older one, which is tried later", async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     const release = first.writer.block()
@@ -48,7 +48,7 @@ describe('a claim is no fact', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('a claim that never ends holds nobody up for longer than a lease', async () => {
+  test('a claim that never ends delays a record by at most a lease', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     first.writer.block()
@@ -74,7 +74,7 @@ describe('a claim is no fact', { concurrent: true }, () => {
     assert.deepEqual(await fleet.rows(), ['k 2 y'])
   })
 
-  test('a replica that vanishes after the commit and before the confirm: the guard finds the row', async () => {
+  test('a replica that vanishes between commit and confirm: the guard finds the row', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     const holder = await database.connect()

@@ -46,7 +46,7 @@ describe('published again', { concurrent: true }, () => {
     assert.equal(replicas[1].tally.offered, 0, 'what is there again is known again')
   })
 
-  test('after TRUNCATE, told by nobody: the watch sees it within its 5 s', async () => {
+  test('after TRUNCATE, without a notification: the watch sees it within its 5 s', async () => {
     const { fleet, replicas } = await filled()
     await using _ = fleet
     const epochs = replicas.map(({ watch }) => watch.current)
@@ -149,7 +149,7 @@ async function unreadable(meanwhile: () => Promise<void>): Promise<void> {
 }
 
 describe('connections to PostgreSQL are lost', () => {
-  test('nothing is stale until the epoch was read again: rows that the other server lacks are written', async () => {
+  test('nothing is stale until the epoch has been read again: rows that the other server lacks are written', async () => {
     const { fleet, replicas } = await filled()
     await using _ = fleet
     await unreadable(async () => {

@@ -62,7 +62,7 @@ async function run(claims: boolean, random: Random): Promise<Outcome> {
   }
 }
 
-test('three replicas, of which some vanish: the table converges, and claims spare PostgreSQL work', async (t) => {
+test('three replicas, some of which vanish: the table converges, and claims save PostgreSQL work', async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
   const without = await run(false, new Random(seed))
   const withClaims = await run(true, new Random(seed))

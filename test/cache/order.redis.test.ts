@@ -154,7 +154,7 @@ describe('a confirm', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('never: a duplicate waits no longer than a lease, and PostgreSQL decides', async () => {
+  test('never: a duplicate waits at most a lease, and PostgreSQL decides', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     first.cache.onConfirm = async () => {}

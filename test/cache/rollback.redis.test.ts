@@ -11,7 +11,7 @@ const { database, redis } = await startStores()
 const promptMs = claimLeaseMs / 2
 
 describe('after a failed write', { concurrent: true }, () => {
-  test('what was committed is remembered, what was claimed is free: 8 stands, 10 fails, 7 is stale, 9 is written', async () => {
+  test('commits are remembered, claims are free: 8 stands, 10 fails, 7 is stale, 9 is written', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     fleet.publish(['k 8 x'], first)
@@ -96,7 +96,7 @@ describe('after a failed write', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('Redis is away: the claim stays, it is written in spite of it, and an older one waits no longer than a lease', async () => {
+  test('Redis is down: the claim stays, the record is written anyway, and an older one waits at most a lease', async () => {
     await using fleet = await Fleet.of(database, redis)
     await using proxy = await TcpProxy.to(redis.port)
     const first = await fleet.replica({ redisPort: proxy.port })
@@ -118,7 +118,7 @@ describe('after a failed write', { concurrent: true }, () => {
   })
 })
 
-describe('an operation that was carried out though its reply is lost', { concurrent: true }, () => {
+describe('an operation that was executed although its reply was lost', { concurrent: true }, () => {
   for (const operation of ['begin', 'confirm', 'release'] as const) {
     test(`${operation}: counted as timeout, and the result is the same`, async () => {
       await using fleet = await Fleet.of(database, redis)

@@ -96,7 +96,7 @@ export function writerConformance(
     )
 
     test(
-      'any batches, in any order, leave the newest of each key',
+      'any batches, in any order, leave the newest record of each key',
       onTable(async (table) => {
         const record = fc
           .tuple(fc.constantFrom(...texts), fc.constantFrom(...versions), fc.constantFrom(...texts))

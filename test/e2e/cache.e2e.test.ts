@@ -39,7 +39,7 @@ const verdicts = (url: string, verdict: string) =>
 const rows = async (system: TestSystem) => (await system.scans()).length
 const is = (wanted: number) => (count: number) => count === wanted
 
-test('kill -9 between begin and commit: what comes again is stored, not taken for a duplicate', {}, async () => {
+test('kill -9 between begin and commit: the redelivered message is stored, not treated as a duplicate', {}, async () => {
   await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '0' })
   await using redis = viewRedis(system.redis)
   await using victim = startIngesterProgram(['run'], { env: system.env })
@@ -120,7 +120,7 @@ test('`cache bump` says what it did, or what is missing', async () => {
   }
 })
 
-test('Redis not there at start: it goes on without, says so once, and uses it when it comes', {}, async () => {
+test('Redis unavailable at startup: continues without it, says so once, and uses it when it is up', {}, async () => {
   const port = await freePort(0)
   await using system = await startSystem({ INGESTER_REDIS_ADDR: `127.0.0.1:${port}` })
   await using run = startIngesterProgram(['run'], { env: system.env })
@@ -169,7 +169,7 @@ test('a wrong password for Redis: it goes on without, with the fix and no secret
   assert.doesNotMatch(run.stderr(), new RegExp(secret))
 })
 
-test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {}, async () => {
+test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', {}, async () => {
   await using system = await startSystem({ INGESTER_REDIS_ENABLED: 'false' })
   await using redis = viewRedis(system.redis)
   await using run = startIngesterProgram(['run'], { env: system.env })
@@ -181,7 +181,7 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missed', {}, as
   assert.match(run.stderr(), /"cache":"none \(INGESTER_REDIS_ENABLED=false\)"/)
 })
 
-test('Redis killed in the middle of a demo, and started again, empty: it converges', {}, async (t) => {
+test('Redis killed during a demo, and restarted empty: the table converges', {}, async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
   // It is found below this folder, which is nobody else's.

@@ -13,7 +13,7 @@ import { onTerminal } from '../support/terminal.ts'
 const good: Scan = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700_000_000, response: 'hello' }
 const refused: Scan = { ...good, service: 'TELNET' }
 
-test('a row that a constraint refused: found, explained, the constraint dropped, redriven, stored', {}, async () => {
+test('a row rejected by a constraint: found, explained, the constraint dropped, redriven, stored', {}, async () => {
   // Neighbours in one batch show that it is the row, and not the table.
   await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '500ms', INGESTER_WORKER_COUNT: '1' })
   await system.sql.query(`ALTER TABLE scan_results ADD CONSTRAINT no_telnet CHECK (service <> 'TELNET')`)
@@ -245,7 +245,7 @@ describe('list, show and discard', async () => {
     assert.match(unknown.talk, /there are no dead letters 98, 99/)
   })
 
-  test('wrong usage: exit 2, what is expected, and nothing is done', async () => {
+  test('invalid usage: exit 2, what is expected, and nothing is done', async () => {
     await fill()
     const wrong: readonly (readonly [args: string[], expected: RegExp])[] = [
       [['shwo'], /Did you mean show\?/],
@@ -327,7 +327,7 @@ describe('list, show and discard', async () => {
     assert.match(gone.talk, /the table dead_letters is not there; create it: bin\/ingester migrate up/)
   })
 
-  test('on a terminal it asks first: no is nothing, Ctrl-C is no, yes is yes; details end at its edge', async () => {
+  test('on a terminal it asks first: no and Ctrl-C do nothing, yes proceeds; details end at the edge', async () => {
     await fill()
     for (const [answer, expected] of [
       ['n', /nothing was discarded/],

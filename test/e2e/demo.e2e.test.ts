@@ -25,7 +25,7 @@ function assertIdentity(summary: DemoSummary): void {
   assert.equal(summary.received, written + coalesced + stale + deadLettered + nacked + outstanding)
 }
 
-test('demo --for proves that the table converges, and exits 0', async (t) => {
+test('demo --for proves that the table converges, and exits with 0', async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
   await using demo = startIngesterProgram([
     'demo',
@@ -47,7 +47,7 @@ test('demo --for proves that the table converges, and exits 0', async (t) => {
   assert.ok(summary.published >= 4000, `published ${summary.published}`)
 })
 
-test('with a bug in the guard, demo --for says so and exits 4', async (t) => {
+test('with a bug in the guard, demo --for reports it and exits with 4', async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
   await using copy = await copyOfProject()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
@@ -73,7 +73,7 @@ test('a demo that is cut short proves nothing, and says so', async () => {
   assert.match(demo.stderr(), /it was stopped before its time/)
 })
 
-test('a demo whose subscription is deleted ends with the reason', async () => {
+test('a demo whose subscription is deleted exits with the reason', async () => {
   await using demo = startIngesterProgram(['demo'])
   const [, emulatorHost = ''] = await demo.said(/PUBSUB_EMULATOR_HOST=(\S+)/)
   await demo.said(/ready after/)
@@ -118,7 +118,7 @@ test('on a terminal with --logs: the log, and no live view', async () => {
 const onBareTerminal = (args: string, TERM: string) =>
   startProgram('script', ['-qec', `exec bin/ingester demo ${args}`, '/dev/null'], { env: { TERM } })
 
-test('a terminal that does not tell its size has the live view, too', async () => {
+test('a terminal that does not report its size gets the live view, too', async () => {
   await using demo = onBareTerminal('--for 3s --rate 100', 'xterm')
   await expect(demo).toEndWith(0)
   assert.match(
@@ -127,14 +127,14 @@ test('a terminal that does not tell its size has the live view, too', async () =
   )
 })
 
-test('a terminal that cannot move its cursor has the log, and no escape', async () => {
+test('a terminal that cannot move its cursor gets the log, and no escapes', async () => {
   await using demo = onBareTerminal('--for 1s --rate 100 --poison 50', 'dumb')
   await expect(demo).toEndWith(0)
   assert.match(demo.stdout(), /ready after[^]*WARN: messages were dead-lettered[^]*converged:/)
   assert.ok(!demo.stdout().includes('\u001b'), JSON.stringify(demo.stdout()))
 })
 
-test('the live view says what is wrong, and goes on when it is right again', async () => {
+test('the live view shows a problem, and continues when it is resolved', async () => {
   await using demo = onTerminal('--rate 500')
   const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)
   await demo.said(/newest rows/)
@@ -149,7 +149,7 @@ test('the live view says what is wrong, and goes on when it is right again', asy
   assert.match(demo.stdout(), /stopping: draining in-flight messages[^]*outstanding +0/)
 })
 
-test('while it runs, `stack status` tells where it is, and psql finds it', async () => {
+test('while it runs, `stack status` reports where it is, and psql finds it', async () => {
   // It is found below this folder, which is nobody else's.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
   const env = { XDG_RUNTIME_DIR: folder.path }
@@ -175,7 +175,7 @@ test('while it runs, `stack status` tells where it is, and psql finds it', async
   await expect(gone).toEndWith(4)
 })
 
-test('Ctrl-C while it starts ends the start, without a table; a second one leaves at once', async () => {
+test('Ctrl-C during startup cancels it, without a table; a second one exits at once', async () => {
   await using first = startIngesterProgram(['demo'])
   await first.said(/^starting/)
   first.signalGroup('SIGINT')
@@ -237,7 +237,7 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
   })
 }
 
-test('on an emulator that others use, nothing of the demo stays, not even when it failed', async () => {
+test('on a shared emulator nothing of the demo remains, not even after a failure', async () => {
   await using pubsub = await startPubsub({ port: 0 })
   const env = { PUBSUB_EMULATOR_HOST: pubsub.emulatorHost }
   const clients = await connectPubsub({ projectId, emulatorHost: pubsub.emulatorHost })

@@ -98,7 +98,7 @@ describe('for people', () => {
   })
 })
 
-test('a wrong configuration: all faults, exit 2; what is printed puts each of them right', async () => {
+test('invalid configuration: all faults, exit 2; the printed fixes correct each of them', async () => {
   const broken = {
     ...healthy,
     INGESTER_PROJECTID: '',
@@ -263,7 +263,7 @@ test('no credentials for Google Cloud: how to get some', async () => {
   assert.equal(found.check('pubsub').fix, 'gcloud auth application-default login')
 })
 
-test('all is frozen: an answer within ten seconds, and every check is in it', async () => {
+test('everything is frozen: an answer within ten seconds that includes every check', async () => {
   const emulatorPort = Number(healthy['PUBSUB_EMULATOR_HOST']?.split(':')[1])
   await using postgres = await TcpProxy.to(system.postgres.port)
   await using redis = await TcpProxy.to(system.redis.port)
@@ -283,7 +283,7 @@ test('all is frozen: an answer within ten seconds, and every check is in it', as
   assert.equal(found.report.checks.length, report.checks.length)
 })
 
-test('nothing that is secret is printed', async () => {
+test('no secret is printed', async () => {
   const secret = 'planted-secret-7c1f'
   const env = { ...healthy, INGESTER_POSTGRES_PASSWORD: secret, INGESTER_REDIS_PASSWORD: secret }
   const { code, stdout, stderr } = await outcome(env)

@@ -56,7 +56,7 @@ test('without a port: exit 2 at once with the right form, in every command that 
   }
 })
 
-test('whatever proxies the environment names, an emulator is dialed directly', async () => {
+test('whatever proxies the environment names, an emulator is reached directly', async () => {
   await consumes(proxies)
   const check = await pubsubCheck(proxies)
   assert.equal(check.status, 'ok', check.detail)

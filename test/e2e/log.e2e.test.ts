@@ -29,7 +29,7 @@ function lastLine(talk: string): Record<string, unknown> {
     .at(-1) as Record<string, unknown>
 }
 
-test('a wrong configuration is told as a line of the log, in the output that is asked for', async (t) => {
+test('invalid configuration is a line of the log, in the configured format', async (t) => {
   const wrong = { INGESTER_FLUSH_INTERVAL: 'soon' }
   const faults =
     /INGESTER_PROJECTID is not set[^]*INGESTER_FLUSH_INTERVAL: must be a duration[^]*bin\/ingester doctor/
@@ -111,7 +111,7 @@ async function withUnreadLog(system: TestSystem, line: string) {
   }
 }
 
-test('a reader of the log that stops reading, or goes away, does not stop the service', async () => {
+test('a log reader that stops reading, or goes away, does not stop the service', async () => {
   await using system = await startSystem()
   for (const [line, dropped] of [
     // Full before the first line.

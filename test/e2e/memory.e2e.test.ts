@@ -8,7 +8,7 @@ import { createSubscription, metric, projectId, startSystem, until } from '../su
 const messages = 25
 const characters = 9_000_000
 
-test('25 messages of 9 MB, two bytes a character in memory, while the table is locked: a heap of 160 MB is enough', {
+test('25 messages of 9 MB, two bytes per character in memory, while the table is locked: a heap of 160 MB suffices', {
   timeout: 400_000,
 }, async (t) => {
   await using system = await startSystem()

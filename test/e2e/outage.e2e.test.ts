@@ -18,7 +18,7 @@ const frozenSeconds = Number(process.env['TEST_FROZEN_SECONDS'] ?? 25)
 const bound = 5000
 const rate = 1000
 
-test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, buried or lost, attempts stay 1, memory is bounded`, {
+test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, dead-lettered or lost, attempts stay at 1, memory is bounded`, {
   timeout: 300_000,
 }, async (t) => {
   void t.annotate(`TEST_SEED=${seed} TEST_FROZEN_SECONDS=${frozenSeconds}`)

@@ -111,7 +111,7 @@ test('what each of its commands names is there', () => {
   }
 })
 
-test('each of its commands does what it is there for', async () => {
+test('each of its commands does what it should', async () => {
   await using system = await startSystem({ INGESTER_LOG_OUTPUT: 'console' })
   await using folder = await mkdtempDisposable(join(tmpdir(), 'readme-'))
   await prepare(folder.path, system.env)

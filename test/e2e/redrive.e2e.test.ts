@@ -56,7 +56,7 @@ describe('redrive', async () => {
       (found) => found === wanted,
     )
 
-  test('the message as it was: data, attributes and ordering key, and one attribute more', {}, async () => {
+  test('the message unchanged: data, attributes and ordering key, and one more attribute', {}, async () => {
     const data = Buffer.from([0, 1, 0xff, 0x7b])
     const attributes = { a: 'b', 'é "\\': '😀' }
     await storeLetters(system, [
@@ -86,7 +86,7 @@ describe('redrive', async () => {
     assert.match((await deadLetters(system, ['redrive', '--yes'])).out, /^selected 0, published 0/)
   })
 
-  test('per ordering key in order of publish time, over batches', {}, async () => {
+  test('per ordering key in order of publish time, across batches', {}, async () => {
     const total = 2 * batch + 100
     const letters = Array.from({ length: total }, (_, at) => ({
       orderingKey: ['', 'a', 'b'][at % 3] as string,
@@ -146,7 +146,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 1)
   })
 
-  test('a dry run says what would be published, and publishes nothing', {}, async () => {
+  test('a dry run lists what would be published, and publishes nothing', {}, async () => {
     const cut = { reason: 'too-large', data: Buffer.alloc(100_001) }
     await storeLetters(system, [{ attributes: { ingester_redrive_count: '1' } }, cut, ...plainOnes(30)])
     const { code, out, talk } = await deadLetters(system, ['redrive', '--dry-run'])
@@ -165,7 +165,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 32)
   })
 
-  test('what was cut is skipped with a line; what was written out is published as it stands, with a line', {}, async () => {
+  test('truncated data is skipped, escaped text is published as it stands, each with a line', {}, async () => {
     await storeLetters(system, [
       { reason: 'too-large', data: Buffer.alloc(100_001) },
       { attributes: { a: 'x\0' }, reason: 'bad-attribute' },
@@ -182,7 +182,7 @@ describe('redrive', async () => {
     assert.match(show.out, /cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES/)
   })
 
-  test('what the broker refuses fails alone: exit 4, it stays new, the others are published', {}, async () => {
+  test('what the broker rejects fails alone: exit 4, it stays new, the others are published', {}, async () => {
     const full = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, '']))
     await storeLetters(system, [
       { orderingKey: 'k' },
@@ -198,7 +198,7 @@ describe('redrive', async () => {
     assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
   })
 
-  test('two redrives at once publish each letter once', {}, async () => {
+  test('two concurrent redrives publish each dead letter once', {}, async () => {
     const total = 2 * batch + 1
     await storeLetters(system, plainOnes(total))
     await using held = await holding(1)
@@ -234,7 +234,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), texts().length)
   })
 
-  test('kill -9 between publish and mark: what was marked stays so, the rest comes again', {}, async () => {
+  test('kill -9 between publish and mark: earlier marks stay, the rest is published again', {}, async () => {
     const total = batch + 100
     await storeLetters(system, plainOnes(total))
     // The mark of the last letter waits.
@@ -309,7 +309,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), ['data 2', 'data 1', 'data 3'])
   })
 
-  test('of a batch that is only taken in part, that part is marked', {}, async () => {
+  test('of a batch that is accepted in part, that part is marked', {}, async () => {
     await storeLetters(system, [{}, { orderingKey: 'k' }])
     emulator().faults.refuse('Publish', 'NOT_FOUND', { times: 1 })
     const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
@@ -361,7 +361,7 @@ describe('redrive', async () => {
     return { topic, subscription, own, env: { INGESTER_SUBSCRIPTIONID: id } }
   }
 
-  test("it goes to the subscription's own topic, whatever the configuration calls it", {}, async () => {
+  test("it publishes to the subscription's own topic, whatever the configuration names", {}, async () => {
     const { topic, own, env } = await elsewhere()
     await storeLetters(own, plainOnes(2))
     const preview = await deadLetters(system, ['redrive', '--dry-run', '--json'], env)
@@ -382,7 +382,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), [])
   })
 
-  test('a subscription that publishing does not reach: exit 2 with the reason, the letters stay new', {}, async () => {
+  test('a subscription that publishing does not reach: exit 2 with the reason, dead letters stay new', {}, async () => {
     const { publisher } = system.clients
     const detached = await elsewhere()
     await publisher.detachSubscription({ subscription: detached.subscription })
@@ -413,7 +413,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 1)
   })
 
-  test('a subscription that loses its topic in the middle: what it did not get is not marked', {}, async () => {
+  test('a subscription that loses its topic midway: what it did not receive is not marked', {}, async () => {
     const { subscription, own, env } = await elsewhere()
     await storeLetters(own, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
@@ -428,7 +428,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), batch)
   })
 
-  test('letters of another subscription are left alone with a line, unless they are asked for', {}, async () => {
+  test('dead letters of another subscription are skipped with a line, unless requested', {}, async () => {
     const { own } = await elsewhere()
     await storeLetters(own, [{}])
     await storeLetters(system, [{ data: 'ours' }])
@@ -446,7 +446,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), ['ours', 'data 1'])
   })
 
-  test('a topic that goes away in the middle: exit 2 with the fix; what was published stays marked', {}, async () => {
+  test('the topic is deleted midway: exit 2 with the fix; what was published stays marked', {}, async () => {
     await storeLetters(system, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
     await using program = start()
@@ -484,7 +484,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), batch)
   })
 
-  test('PostgreSQL that goes away in the middle: exit 3; what was published stays marked', {}, async () => {
+  test('PostgreSQL goes down midway: exit 3; what was published stays marked', {}, async () => {
     await storeLetters(system, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
     await using program = start()

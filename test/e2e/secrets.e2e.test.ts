@@ -78,7 +78,7 @@ describe('a secret that is planted is in the output of no command', () => {
     `host=127.0.0.1 password=${secret}`,
   ]
 
-  test('in every place of a URL, as that of a server and where a name belongs', async () => {
+  test('in every part of a URL, as that of a server and where a name belongs', async () => {
     const { INGESTER_POSTGRES_HOST: _, ...rest } = system.env
     for (const place of places) {
       const names = [
@@ -95,7 +95,7 @@ describe('a secret that is planted is in the output of no command', () => {
     }
   })
 
-  test('as the passwords, right ones in percent-encoding and wrong ones, of servers that are there and that are not', async () => {
+  test('as the passwords, valid percent-encoded ones and wrong ones, of servers that are up and that are down', async () => {
     const { postgres, redis } = system
     const encoded = encodeURIComponent(`p@:/${secret}`)
     for (const port of [postgres.port, 1]) {
@@ -111,7 +111,7 @@ describe('a secret that is planted is in the output of no command', () => {
     }
   })
 
-  test('in an env file whose lines are wrong, and as the path of a file', async () => {
+  test('in an env file with invalid lines, and as the path of a file', async () => {
     const envFile = join(folder, 'wrong.env')
     const lines = [
       secret,

@@ -57,7 +57,7 @@ const initdb = /^[^\0]*\/initdb\0/
 
 const isRunning = async (pid: number) => (await serverProcesses(pid)).length > 0
 
-test('in the background: up returns when all is ready, an ingester runs on it, down ends all of it', async () => {
+test('in the background: up returns when all services are ready, an ingester runs on it, down stops all of them', async () => {
   const file = join(folder, '.env.local')
   const up = await outcome('stack', 'up', '--detach', '--write', file)
   assert.equal(up.code, 0, up.talk)
@@ -127,7 +127,7 @@ test('in the background: up returns when all is ready, an ingester runs on it, d
   assert.match((await outcome('stack', 'down')).talk, /there is no stack/)
 })
 
-test('two at once: one starts, both are told where it is', async () => {
+test('two at once: one starts, and both report where it is', async () => {
   const both = await Promise.all([1, 2].map(() => outcome('stack', 'up', '--detach', '--json')))
   for (const { code, talk } of both) assert.equal(code, 0, talk)
   const [first, second] = both.map(({ out }) => JSON.parse(out).pid)
@@ -135,7 +135,7 @@ test('two at once: one starts, both are told where it is', async () => {
   await outcome('stack', 'down')
 })
 
-test('a service that died is told by status, and up replaces the stack', async () => {
+test('status reports a dead service, and up replaces the stack', async () => {
   const first = JSON.parse((await outcome('stack', 'up', '--detach', '--json')).out)
   const [server] = await commandsBelow(first.pid, postmaster)
   process.kill(server as number, 'SIGKILL')
@@ -193,7 +193,7 @@ test('a file that cannot be written is told before anything starts', async () =>
   assert.equal((await outcome('stack', 'status')).code, 4)
 })
 
-test('an env file is written for its user alone, as a whole, and never through a link', async () => {
+test('an env file is written for its user alone, atomically, and never through a link', async () => {
   const place = await mkdtemp(join(folder, 'files-'))
   const [open, other, link] = ['open', 'other', 'link'].map((name) => join(place, name)) as [
     string,
@@ -231,7 +231,7 @@ test('an env file is written for its user alone, as a whole, and never through a
   await rm(place, { recursive: true })
 })
 
-test('it is found whatever TMPDIR is; asking for it makes nothing', async () => {
+test('it is found whatever TMPDIR is; asking for it creates nothing', async () => {
   const own = await mkdtemp(join(folder, 'own-'))
   const other = join(folder, 'not there', 'x'.repeat(200))
   const env = { XDG_RUNTIME_DIR: own }
@@ -248,7 +248,7 @@ test('it is found whatever TMPDIR is; asking for it makes nothing', async () => 
   await rm(own, { recursive: true })
 })
 
-test('a place that others can write to is not believed', async () => {
+test('a folder that others can write to is not trusted', async () => {
   const { out } = await outcome('stack', 'up', '--detach', '--json')
   const [name = ''] = (await readdir(folder)).filter((one) => one.startsWith('ingester-'))
   await chmod(join(folder, name), 0o777)
@@ -309,7 +309,7 @@ test('Ctrl-C while it starts ends the start and leaves nothing; a second one lea
   await chmod(folder, 0o700)
 })
 
-test('killed with -9 it is in nobody’s way', async () => {
+test('a stack killed with -9 does not block a new one', async () => {
   await using first = startIngesterProgram(['stack', 'up', '--json'])
   await first.said(/"pid":/)
   first.signal('SIGKILL')

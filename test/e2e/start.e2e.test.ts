@@ -31,7 +31,7 @@ async function outcome(args: readonly string[], env: Readonly<Record<string, str
   return { code, out: program.stdout(), talk: program.stderr() }
 }
 
-test('wrong configuration: all faults at once, each with its fix, exit 2', async () => {
+test('invalid configuration: all faults at once, each with its fix, exit 2', async () => {
   const { code, talk } = await outcome(['run'], {
     ...forPeople,
     INGESTER_PIPELINE: 'nope',
@@ -128,7 +128,7 @@ test('the scanner publishes what it says, and tells when nobody takes it', {}, a
   assert.match(refused.stderr(), /Pub\/Sub did not take what was published/)
 })
 
-test('PostgreSQL not there: a clear line at each try, exit 3 after the limit, no secret in the log', async () => {
+test('PostgreSQL unavailable: a clear line per attempt, exit 3 after the timeout, no secret in the log', async () => {
   const { code, talk } = await outcome(['run'], {
     ...enough,
     INGESTER_POSTGRES_HOST: '127.0.0.1',
@@ -223,7 +223,7 @@ test('a wrong password is no reason to wait: exit 2', async () => {
   assert.doesNotMatch(talk, new RegExp(secret))
 })
 
-test('a server without TLS, where TLS is wanted, is no reason to wait: exit 2 with what to set', async () => {
+test('a server without TLS, where TLS is required, is not waited for: exit 2 with what to set', async () => {
   await using postgres = await startPostgres({ port: 0 })
   const env = {
     ...enough,
@@ -239,7 +239,7 @@ test('a server without TLS, where TLS is wanted, is no reason to wait: exit 2 wi
   }
 })
 
-test('what ends a start names the doctor, once, with the env file that it is to read', async () => {
+test('a failed start suggests the doctor once, with the same env file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'start-'))
   const envFile = join(folder, 'x.env')
   const unreachable = { ...enough, INGESTER_POSTGRES_PORT: '1', INGESTER_STARTUP_TIMEOUT: '0' }
@@ -261,7 +261,7 @@ test('what ends a start names the doctor, once, with the env file that it is to 
   await rm(folder, { recursive: true })
 })
 
-test('Pub/Sub not there: exit 3 after the limit', async () => {
+test('Pub/Sub unavailable: exit 3 after the timeout', async () => {
   await using system = await startSystem()
   const { code, talk } = await outcome(['run'], {
     ...system.env,
@@ -298,7 +298,7 @@ test('subscription deleted while running: not ready for 2 s, then a non-zero exi
   assert.match(run.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
 })
 
-test('migrate: status, up, down, as lines and as JSON; its own faults are told', async () => {
+test('migrate: status, up, down, as lines and as JSON; its own faults are reported', async () => {
   await using postgres = await startPostgres({ port: 0 })
   const env = {
     INGESTER_POSTGRES_HOST: postgres.host,

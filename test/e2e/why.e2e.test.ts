@@ -141,7 +141,7 @@ $`,
     assert.match(await told(keyOf(scan)), /its data cannot be read, but speak of this key/)
   })
 
-  test('being written, by a batch that waits for a lock; and stored when that is gone', async () => {
+  test('being written, by a batch that waits for a lock; then stored', async () => {
     const scan = newScan()
     const before = await settled('written')
     await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
@@ -172,7 +172,7 @@ $`,
     assert.match(await told(keyOf(newScan())), /: not stored, and nothing is known of it\./)
   })
 
-  test('the watermark of a row that was deleted, and that `cache bump` makes it forgotten', {}, async () => {
+  test('the watermark of a deleted row, and that `cache bump` makes it forgotten', {}, async () => {
     const scan = newScan()
     await publishUntil('written', [scan])
     await system.sql.query('DELETE FROM scan_results WHERE port = $1', [scan.port])
@@ -204,7 +204,7 @@ $`,
     }
   })
 
-  test('Redis off or away: that is said, and the rest is answered', async () => {
+  test('Redis disabled or down: reported, and the rest is answered', async () => {
     const scan = newScan()
     await publishUntil('written', [scan])
     const off = await found(keyOf(scan), { INGESTER_REDIS_ENABLED: 'false' })

@@ -49,7 +49,7 @@ test('the number of records seals before the interval does', async () => {
   ])
 })
 
-test('bytes seal before the interval does', async () => {
+test('bytes can seal a batch before the interval ends', async () => {
   const world = new World({ flushIntervalMs: 200, maxBatchBytes: 30 })
   await world.publish(...words(7))
   await world.advance(1000)
@@ -59,7 +59,7 @@ test('bytes seal before the interval does', async () => {
   ])
 })
 
-test('a lane writes one batch at a time, lanes beside each other', async () => {
+test('each lane writes one batch at a time; lanes write in parallel', async () => {
   for (const workers of [1, 3]) {
     const world = new World({ workers, maxBatchRecords: 10 })
     const release = world.table.block()

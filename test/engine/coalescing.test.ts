@@ -50,7 +50,7 @@ for (const [how, arrive] of waysToArrive) {
   }
 }
 
-test('a batch has a key once; the older deliveries are coalesced', async () => {
+test('a batch has each key once; older deliveries of the key are coalesced', async () => {
   const world = new World()
   await world.publish('a 1 x', 'b 1 x', 'a 3 z', 'a 2 y', 'a 3 z')
   assert.equal(world.table.attempts.length, 1)
@@ -59,7 +59,7 @@ test('a batch has a key once; the older deliveries are coalesced', async () => {
   assert.deepEqual(world.tally.ended, { written: 2, coalesced: 3 })
 })
 
-test('the older ones are not acked while the newer one is not in place', async () => {
+test('older deliveries are not acked before the newer one is committed', async () => {
   const world = new World()
   const fix = world.table.fail({ class: 'infrastructure' })
   await world.publish('a 1 x', 'a 2 y')
@@ -91,7 +91,7 @@ test('the same message twice at once: one row, two acks', async () => {
   )
 })
 
-test('what the cache calls stale is acked unwritten: the winner as stale, its losers as coalesced', async () => {
+test('a record that the cache calls stale is acked unwritten: the winner as stale, its losers as coalesced', async () => {
   const world = new World()
   world.rival('a 2 y')
   world.cache.verdict = ({ key }) => (key === 'a' ? 'stale' : 'fresh')
@@ -113,7 +113,7 @@ test('a batch that is stale to the last record is not written at all', async () 
   assert.deepEqual(world.tally.steps, ['begin'])
 })
 
-test('busy is no reason to ack: after a lease it is written in spite of it, and the guard decides', async () => {
+test('busy never justifies an ack: after a lease the record is written anyway, and the guard decides', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x', 'b 1 x')

@@ -51,7 +51,7 @@ function assertAllEnded({ engine, source }: World): void {
   assert.equal(ended.size, source.delivered.length)
 }
 
-test('a soft stop, after whatever happened, leaves what the deliveries say', async () => {
+test('a graceful shutdown leaves what the deliveries require, whatever happened before', async () => {
   await alwaysAsync(
     fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, early) => {
       await run(dice, async (random) => {

@@ -55,7 +55,7 @@ async function application(database: TestDatabase, text: string): Promise<pg.Cli
 
 const waitingIn = ({ replicas }: Fleet) => replicas.flatMap(({ engine }) => engine.waitingBecause).join()
 
-test('100 of 600 rows are held: the others are fresh in both replicas, and these when they are free', async () => {
+test('100 of 600 rows are locked: the others are fresh in both replicas, and these once they are free', async () => {
   await using fleet = await fleetOf(2)
   const { broker, database, replicas } = fleet
   broker.publish([...words('held', 100, 1), ...words('free', 500, 1)], [])
@@ -86,7 +86,7 @@ test('100 of 600 rows are held: the others are fresh in both replicas, and these
   assert.deepEqual(await database.query('SELECT FROM dead_letters'), [])
 })
 
-test('one of 5,000 rows is held: nothing else waits', async () => {
+test('one of 5,000 rows is locked: nothing else waits', async () => {
   await using fleet = await fleetOf(1)
   const { broker, database } = fleet
   broker.publish(words('k', 5000, 1), [])
@@ -132,7 +132,7 @@ test('the locks of foreign keys that refer to a row are in nobody’s way', asyn
 })
 
 for (const mode of ['SHARE', 'ACCESS EXCLUSIVE']) {
-  test(`the whole table is locked (${mode}): held, with the reason; goes on by itself`, async () => {
+  test(`the whole table is locked (${mode}): pauses, with the reason; resumes without help`, async () => {
     await using fleet = await fleetOf(1, 300)
     const { broker, database, replicas } = fleet
     const holder = await application(database, `LOCK TABLE words IN ${mode} MODE`)
@@ -147,7 +147,7 @@ for (const mode of ['SHARE', 'ACCESS EXCLUSIVE']) {
   })
 }
 
-test('a dead letter that somebody holds waits aside; the others are stored', async () => {
+test('a locked dead letter waits aside; the others are stored', async () => {
   await using fleet = await fleetOf(1)
   const { broker, database, replicas } = fleet
   const stored = async () => (await database.query('SELECT FROM dead_letters')).length

@@ -40,7 +40,7 @@ test('100 of 600 rows are held for 40 s: the others are fresh within a second, a
   assert.equal(world.clock.timers, 0)
 })
 
-test('rows that are being inserted are not seen, but found: the others are written within seconds', async () => {
+test('rows being inserted are invisible, but found: the others are written within seconds', async () => {
   const world = new World()
   const release = world.table.lock(keys('new', 20))
   await world.publish(...words('new', 20, 1), ...words('free', 200, 1))
@@ -80,7 +80,7 @@ test('a lock of a few milliseconds is waited for, and told to nobody', async () 
   assert.deepEqual(world.warnings, [])
 })
 
-test('what comes for a held key joins what waits: one version of it at a time', async () => {
+test('newer arrivals for a locked key join the one that waits: one version at a time', async () => {
   const world = new World()
   await world.publish('a 1 x')
   const release = world.table.lock(['a'])
@@ -95,7 +95,7 @@ test('what comes for a held key joins what waits: one version of it at a time', 
   assert.deepEqual(world.tally.ended, { written: 2, coalesced: 3 })
 })
 
-test('held and refused rows in one batch: each is found, and nobody is dead-lettered for a lock', async () => {
+test('locked and rejected rows in one batch: each is found, and none is dead-lettered for a lock', async () => {
   for (const isNew of [false, true]) {
     const world = new World()
     if (!isNew) await world.publish('held 1 x')
@@ -112,7 +112,7 @@ test('held and refused rows in one batch: each is found, and nobody is dead-lett
   }
 })
 
-test('a soft stop waits for held rows', async () => {
+test('a graceful shutdown waits for locked rows', async () => {
   const world = new World()
   await world.publish('a 1 x')
   const release = world.table.lock(['a'])

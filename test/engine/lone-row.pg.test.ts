@@ -133,7 +133,7 @@ for (const [what, change, code] of [
     '22000',
   ],
 ] as const) {
-  test(`${what}: waits, says why, and is dead-lettered beside a new row that is written`, () =>
+  test(`${what}: waits, says why, and is dead-lettered when a new row is written beside it`, () =>
     withLoneRow(change, 'lone 2 x', async (world) => {
       const tried = () => world.replica.tally.failures.length
       // Several times as long as it takes where a standing row will do.

@@ -18,7 +18,7 @@ async function settledWorld(workers = 1): Promise<World> {
 /** What was written, rewritten and dead-lettered from now on. */
 const linesOf = (world: World) => world.journal.take().filter((line) => !/^(begin|release)/.test(line))
 
-test('a lone row that is to blame itself is dead-lettered within a minute, between two rewrites of a standing row', async () => {
+test('a lone row at fault is dead-lettered within a minute, between two rewrites of an existing row', async () => {
   const world = await settledWorld()
   world.table.refuse(['bad0'], own)
   await world.publish(...bad(1))
@@ -50,7 +50,7 @@ test('it waits a little for a neighbour first, which is the better proof', async
   assert.ok(!world.journal.lines.some((line) => line.startsWith('rewrite')))
 })
 
-test('the first refusal is logged with its cause, and what it waits for; the same cause once a minute', async () => {
+test('the first rejection is logged with its cause and what it waits for; the same cause once a minute', async () => {
   const world = await settledWorld()
   world.table.refuse(['bad0'], { code: '23503' })
   await world.publish(...bad(1))
@@ -75,7 +75,7 @@ test('what others may be to blame for waits for a new row that is written', asyn
   assert.deepEqual(world.letters.texts, ['bad0 1 x'])
 })
 
-test('a neighbour that stands there already shows nothing to it, however often it comes', async () => {
+test('a neighbour that is already stored proves nothing, however often it arrives', async () => {
   const world = await settledWorld()
   const fix = world.table.refuse(['bad0'], { code: '23503' })
   await world.publish(...bad(1))
@@ -89,7 +89,7 @@ test('a neighbour that stands there already shows nothing to it, however often i
   assert.deepEqual(world.table.contents, ['bad0 1 x', 'standing 1 x'])
 })
 
-test('an empty table proves nothing: it waits, and says so, until the first row is there', async () => {
+test('an empty table proves nothing: the row waits, and says so, until the first row exists', async () => {
   const world = new World()
   world.table.refuse(['bad0'], own)
   await world.publish(...bad(1))

@@ -18,7 +18,7 @@ test('begin, write, commit, confirm, settle, in this order', async () => {
   assert.deepEqual(world.tally.ended, { written: 2 })
 })
 
-test('nothing is acked and nothing confirmed before the commit, however long it takes', async () => {
+test('nothing is acked or confirmed before the commit, however long the commit takes', async () => {
   const world = new World()
   const release = world.table.block()
   await world.publish('a 1 x')
@@ -55,7 +55,7 @@ test('the next batch has another token', async () => {
   assert.equal(new Set(world.cache.calls.map(({ token }) => token)).size, 2)
 })
 
-test('a lost reply to COMMIT is a failure: written again, and acked only then', async () => {
+test('a lost reply to COMMIT is a failure: the batch is written again, and acked only then', async () => {
   const world = new World()
   world.table.fail({ class: 'infrastructure', times: 1, commits: true })
   await world.publish('a 1 x')
@@ -66,7 +66,7 @@ test('a lost reply to COMMIT is a failure: written again, and acked only then', 
   assert.equal(world.table.attempts.length, 2)
 })
 
-test('a confirm that never comes back holds up neither its own batch nor the next one', async () => {
+test('a confirm that never returns delays neither its own batch nor the next one', async () => {
   const world = new World()
   world.cache.confirmReturns = false
   await world.publish('a 1 x')

@@ -10,7 +10,7 @@ const good = (count: number) => Array.from({ length: count }, (_, i) => `good${i
 const holding: readonly FailureClass[] = ['infrastructure', 'no-rights', 'schema-drift']
 
 for (const failureClass of holding) {
-  test(`${failureClass} for a day: held, probed seldom, then everything is written`, async () => {
+  test(`${failureClass} for a day: paused, probed rarely, then everything is written`, async () => {
     const world = new World({ workers: 4 })
     const fix = world.table.fail({ class: failureClass })
     await world.publish(...good(100))
@@ -104,7 +104,7 @@ test('a row that fails with an unknown error is no outage once it is all that is
   assert.ok(!world.source.held, 'nothing comes that could show that the table works')
 })
 
-test('what needs no write is not held up by an outage', async () => {
+test('records that need no write are not delayed by an outage', async () => {
   const world = new World({ maxBatchRecords: 1 })
   world.table.fail({ class: 'infrastructure' })
   const texts = Array.from({ length: 50 }, (_, at) => `k${at} 1 x`)
@@ -115,7 +115,7 @@ test('what needs no write is not held up by an outage', async () => {
   assert.deepEqual(world.tally.ended, { stale: 50 })
 })
 
-test('an outage ends though what was in hand is settled without the table', async () => {
+test('an outage ends even if what was in flight is settled without the table', async () => {
   const world = new World()
   world.table.fail({ class: 'infrastructure', times: 1, commits: true })
   await world.publish('a 1 x')
@@ -185,7 +185,7 @@ test('an outage in the middle of a search for bad rows buries nothing for it', a
 })
 
 for (const failureClass of ['infrastructure', 'bad-row', 'unknown'] as const) {
-  test(`a dead-letter store that fails (${failureClass}) holds; nothing is acked, nothing lost`, async () => {
+  test(`a dead-letter store that fails (${failureClass}) pauses; nothing is acked, nothing lost`, async () => {
     const world = new World()
     const fix = world.letters.fail(failureClass)
     await world.publish('nonsense', 'a 1 x')
@@ -203,7 +203,7 @@ for (const failureClass of ['infrastructure', 'bad-row', 'unknown'] as const) {
   })
 }
 
-test('the hold of one store does not lift that of the other', async () => {
+test('the pause of one store does not end that of the other', async () => {
   const world = new World()
   const fixTable = world.table.fail({ class: 'infrastructure' })
   const fixLetters = world.letters.fail('infrastructure')

@@ -79,7 +79,7 @@ test('the claim is gone: written at the next question', async () => {
   assert.equal(world.clock.timers, 0)
 })
 
-test('a cache that can no longer be asked lets all that wait go on, in one statement', async () => {
+test('when the cache becomes unavailable, all that wait are written in one statement', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x', 'b 1 x')
@@ -133,7 +133,7 @@ test('a write in spite of a claim that fails takes no claims but its own, and wa
   assert.deepEqual(world.tally.ended, { written: 1 })
 })
 
-test('a soft stop waits for no claim', async () => {
+test('a graceful shutdown waits for no claim', async () => {
   const world = new World({ workers: 3, flushIntervalMs: 1000 })
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x', 'b 1 x', 'c 1 x', 'a 2 y')
@@ -160,7 +160,7 @@ test('a soft stop while another batch is being written lets nothing wait after i
   assert.equal(world.clock.timers, 0)
 })
 
-test('where as many wait as a batch holds, who comes next is written at once', async () => {
+test('when as many wait as a batch holds, the next one is written at once', async () => {
   const world = new World({ maxBatchRecords: 2 })
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x', 'b 1 x', 'c 1 x', 'd 1 x', 'e 1 x')

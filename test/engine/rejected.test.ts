@@ -7,7 +7,7 @@ const good = (count: number) => Array.from({ length: count }, (_, i) => `good${i
 const bad = (count: number) => Array.from({ length: count }, (_, i) => `bad${i} 1 x`)
 const isBad = ({ key }: { readonly key: string }) => key.startsWith('bad')
 
-test('what cannot be decoded is stored as a dead letter, then acked', async () => {
+test('a message that cannot be decoded is stored as a dead letter, then acked', async () => {
   const world = new World()
   await world.publish('nonsense', 'a 1 x', '')
   assert.deepEqual(world.table.contents, ['a 1 x'])
@@ -47,7 +47,7 @@ test('a flood of dead letters is told once in ten seconds, with its reasons coun
   assert.deepEqual(reasons, [[1], [300]])
 })
 
-test('a row that fails alone is buried while its neighbours are written', async () => {
+test('a row that fails alone is dead-lettered while its neighbours are written', async () => {
   const world = new World()
   world.table.refuse(['bad0'])
   await world.publish(...good(50), ...bad(1), 'z 1 x')
@@ -59,7 +59,7 @@ test('a row that fails alone is buried while its neighbours are written', async 
   assert.deepEqual(world.tally.reasons, [], 'one bad row holds nobody up')
 })
 
-test('a table that is fixed in the middle of a search: nobody is buried for what it was before', async () => {
+test('a table that is fixed during a search: no row is dead-lettered for its earlier state', async () => {
   for (let times = 1; times < 12; times++) {
     const world = new World()
     world.table.fail({ class: 'bad-row', code: '23502', times })
@@ -69,7 +69,7 @@ test('a table that is fixed in the middle of a search: nobody is buried for what
   }
 })
 
-test('a table that is spoilt in the middle of a search: nobody is buried for what it became', async () => {
+test('a table that breaks during a search: no row is dead-lettered for its later state', async () => {
   for (let before = 1; before < 9; before++) {
     const world = new World()
     world.table.refuse(['bad0'])
@@ -87,7 +87,7 @@ test('a table that is spoilt in the middle of a search: nobody is buried for wha
   }
 })
 
-test('the losers of a buried winner get their turn, the newest of them first', async () => {
+test('the losers of a dead-lettered winner are tried, the newest of them first', async () => {
   const world = new World()
   world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
   await world.publish('a 1 x', 'a 3 bad', 'a 2 y', 'b 1 x')
@@ -104,7 +104,7 @@ test('a duplicate of a buried record is the same record, and buried with it', as
   await world.stop()
 })
 
-test('a bad row with no neighbour waits, unacked, and is buried once a neighbour comes', async () => {
+test('a bad row without a neighbour waits, unacked, and is dead-lettered once a neighbour is written', async () => {
   const world = new World()
   world.table.refuse(['bad0'])
   await world.publish(...bad(1))
@@ -144,7 +144,7 @@ test('a newer version that works supersedes the bad row that waits', async () =>
   assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
 })
 
-test('twenty refused in a row: schema drift. Nothing is buried, and all is written when it is fixed', async () => {
+test('twenty rejected in a row are schema drift: none is dead-lettered, and all are written after the fix', async () => {
   const world = new World()
   const fix = world.table.refuse(bad(30).map((_, i) => `bad${i}`))
   await world.publish(...bad(30))
@@ -187,7 +187,7 @@ test('refusals neither lift a drift hold nor make it loop', async () => {
   assert.deepEqual(world.tally.ended, {})
 })
 
-test('an unknown failure buries a row only at the third time alone while others commit', async () => {
+test('an unknown error dead-letters a row only the third time it fails alone while others commit', async () => {
   const world = new World()
   world.table.refuse(['bad0'], { class: 'unknown', code: 'XX000' })
   for (const turn of [1, 2, 3]) {

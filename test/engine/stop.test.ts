@@ -6,7 +6,7 @@ import { World } from '../support/world.ts'
 
 const words = (count: number) => Array.from({ length: count }, (_, i) => `k${i} 1 x`)
 
-test('a soft stop takes no more, and writes what is in hand without waiting for the interval', async () => {
+test('a graceful shutdown accepts nothing new, and writes what is in flight without waiting for the interval', async () => {
   const world = new World({ workers: 3, flushIntervalMs: 60_000, maxBatchRecords: 10 })
   await world.publish(...words(100), 'nonsense')
   const stop = world.beginStop()
@@ -79,7 +79,7 @@ test('a soft stop gives the losers of a buried winner their turn', async () => {
   assert.deepEqual(world.letters.texts, ['a 2 bad'])
 })
 
-test('a hard stop nacks exactly what remains; the batch in flight may commit, to no effect', async () => {
+test('a forced shutdown nacks exactly what remains; a commit of the batch in flight has no effect on it', async () => {
   const world = new World({ maxBatchRecords: 2 })
   await world.publish('done 1 x')
   const release = world.table.block()

@@ -25,11 +25,11 @@ function assertHolds(run: Run): void {
   assert.ok(page.includes(row), `docs/RELIABILITY.md does not have this row: run \`make model\`\n${row}`)
 }
 
-describe('the protocol breaks no promise in any state, and everything settles once faults end', () => {
+describe('the protocol keeps every promise in every state, and everything settles once faults end', () => {
   for (const run of quickRuns) test(titleOf(run), () => assertHolds(run))
 })
 
-describe('a design that is known to lose is seen to lose, in as few steps as can be', () => {
+describe('a design known to lose data is caught in the fewest possible steps', () => {
   for (const run of losingRuns) {
     test(titleOf(run), () => {
       const line = carryOut(run)

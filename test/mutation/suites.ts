@@ -27,12 +27,12 @@ const testFiles = {
   'rotated password, real Redis': { file: 'src/redis/rotation.redis.test.ts' },
   'redrive, real emulator and PostgreSQL': {
     file: 'test/e2e/redrive.e2e.test.ts',
-    only: "it goes to the subscription's own topic",
+    only: "it publishes to the subscription's own topic",
   },
   'ack ids, real emulator': { file: 'src/pubsub/exactly-once.e2e.test.ts', only: '(extensions|acks): ' },
   'attempts to connect, real PostgreSQL': {
     file: 'src/postgres/connection-pool.pg.test.ts',
-    only: 'a server that turns everyone away',
+    only: 'a server that rejects every connection',
   },
   'durable, real PostgreSQL and PgBouncer': { file: 'test/properties/durable.pg.test.ts' },
   'epoch, real PostgreSQL': { file: 'src/postgres/epoch.pg.test.ts' },

@@ -51,7 +51,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: discarding.map((create) => ({ create })) },
 )
 
-test('whatever triggers and rules discard, what was not refused is in the table, and what was is not', async () => {
+test('whatever triggers and rules discard: accepted rows are in the table, rejected ones are not', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const create = 'CREATE TABLE words (key text PRIMARY KEY, version bigint NOT NULL, content text NOT NULL)'
   const writer = new TableWriter(database.pool(), wordPipeline.sink)

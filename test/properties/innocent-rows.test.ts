@@ -37,7 +37,7 @@ const amplyMs = 10_000
 /** Refused rows wait for neighbours, and are tried a few times. */
 const rounds = 12
 
-test('whatever a table answers, only what it refuses for its own sake is buried', async () => {
+test('whatever a table answers, only rows that are at fault themselves are dead-lettered', async () => {
   const property = fc.asyncProperty(cases, async ({ changedAt, changedFor, ...drawn }) => {
     const { groups, maxBatchRecords, strange } = drawn
     const world = new World({ maxBatchRecords })

@@ -50,7 +50,7 @@ const locks = fc.record({
   withBadRow: fc.boolean(),
 })
 
-test('rows that are held: the others are written meanwhile, all of them afterwards', async () => {
+test('locked rows: the others are written meanwhile, all of them afterwards', async () => {
   const property = fc.asyncProperty(locks, async ({ held, inserting, withBadRow }) => {
     await database.query(tables)
     const keys = Array.from({ length: 10 }, (_, i) => `k${i}`)
@@ -81,7 +81,7 @@ const loneRows = fc.record({
   isOrphan: fc.boolean(),
 })
 
-test('a lone refused row: dead-lettered where the table shows that it is to blame, else it waits', async () => {
+test('a lone rejected row: dead-lettered if the table proves it at fault, otherwise it waits', async () => {
   const property = fc.asyncProperty(loneRows, async ({ standing, isOrphan }) => {
     await database.query(tables)
     if (standing) await database.query(`INSERT INTO words VALUES ('standing', 1, 'x')`)

@@ -11,7 +11,7 @@ import { projectDir } from '../support/program.ts'
 const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
 const results = JSON.parse(read(resultsFile)) as Results
 
-test('tables and plots are made from the results beside them, to the byte', async () => {
+test('tables and plots are made from the results beside them, byte for byte', async () => {
   const documents = await documentsOf(results)
   for (const [file, text] of documents) {
     assert.ok(read(file) === text, `${file}: \`make bench ARGS=--write\` writes it, nobody else`)

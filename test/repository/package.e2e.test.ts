@@ -128,7 +128,7 @@ test('what it reads by its path is there: version, migrations, completion script
   }
 })
 
-test('a Node.js that is too old is told which one is needed, in syntax that it can read', async () => {
+test('a Node.js that is too old is told which version is needed, in syntax that it can read', async () => {
   const entry = join(installed, manifest.bin['ingester'] ?? '')
   const code = (await readFile(entry, 'utf8')).replaceAll(/^\/\/.*$/gm, '')
   expect(code).not.toMatch(/=>|`|\?\?|\?\.|^(const|let|import .* from) /m)

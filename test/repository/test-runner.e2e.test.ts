@@ -66,7 +66,7 @@ test('waits', async () => {
 })
 `
 
-describe('a signal to the process group of the tests ends what they started, soon', () => {
+describe('a signal to the process group of the tests soon ends what they started', () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
     for (const name of ['waits.test.ts', 'waits.e2e.test.ts']) {
       test(`${signal}, ${name}`, async () => {
@@ -163,7 +163,7 @@ describe('what a file leaves behind fails it, and not its neighbour', () => {
   }
 })
 
-test('what follows `npm test --` chooses the files, as ARGS does', async () => {
+test('arguments after `npm test --` choose the files, as ARGS does', async () => {
   const { promise, resolve } = Promise.withResolvers<string>()
   execFile(
     'npm',

@@ -11,7 +11,7 @@ import { enoughForEveryKind, missingKinds } from './totals.ts'
 const day = Number(process.env['TEST_SEED'] ?? new Date().toISOString().slice(0, 10).replaceAll('-', ''))
 const firstSeed = (day % 200_000) * 10_000
 
-test(`whatever fails in whatever order, all promises are kept (TEST_SEED=${day})`, async (t) => {
+test(`whatever fails, in whatever order, all promises are kept (TEST_SEED=${day})`, async (t) => {
   const { totals, failedSeed, hangs } = await runSeeds(firstSeed, enoughForEveryKind)
   void t.annotate(`${totals.schedules} schedules from seed ${firstSeed} on`)
   if (failedSeed !== undefined) {

@@ -286,7 +286,7 @@ const rules = fc
   .record({ ordered: fc.boolean(), retainAcked: fc.boolean(), restMs: fc.constantFrom(0, 20, 100) })
   .map((given) => ({ ...given, restMs: given.ordered ? 0 : given.restMs }))
 
-test('a backlog does what its model does, whatever is done in whatever order', async () => {
+test('a backlog matches its model, whatever is done in whatever order', async () => {
   await alwaysAsync(
     fc.asyncProperty(rules, fc.array(step, { maxLength: 80, size: 'max' }), async (given, steps) => {
       const walk = new Walk(given)

@@ -101,7 +101,7 @@ describe('the life of a message', () => {
 })
 
 describe('ack ids', () => {
-  test('each delivery has its own, and only the newest is good', () => {
+  test('each delivery has its own, and only the newest is valid', () => {
     const { backlog, take, leased } = newBacklog(1)
     const old = first(take())
     assert.equal(leased(old).message.id, '1')
@@ -144,7 +144,7 @@ describe('ack ids', () => {
 })
 
 describe('deadlines', () => {
-  test('a message comes again when its deadline has passed, not before', async () => {
+  test('a message is redelivered when its deadline has passed, not before', async () => {
     const { backlog, clock, told, take } = newBacklog(1)
     const { ackId } = first(take())
     await clock.advance(leaseMs - 1)

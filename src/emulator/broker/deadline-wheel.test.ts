@@ -27,7 +27,7 @@ function newWheel(onDue: (entry: Entry) => void = () => {}) {
 }
 
 describe('a wheel of deadlines', () => {
-  test('tells each once, never early, and at most 20 ms late', async () => {
+  test('reports each entry once, never early, and at most 20 ms late', async () => {
     const times = fc.array(
       fc.record({ addAtMs: fc.nat({ max: 500 }), inMs: fc.nat({ max: 8000 }).map((n) => n / 8) }),
       { minLength: 1, maxLength: 30 },

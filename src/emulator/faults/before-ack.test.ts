@@ -94,7 +94,7 @@ describe('a look before the ack', { concurrent: true }, () => {
     ])
   })
 
-  test('refuses a call with its error, and the message comes again', async () => {
+  test('fails a call with its error, and the message is redelivered', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription, states } = rig
     await kit.publish(topic, 'm')

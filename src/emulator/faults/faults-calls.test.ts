@@ -51,7 +51,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 describe('faults of calls, as callers see them', { concurrent: true }, () => {
-  test('Acknowledge: a request that is lost is not executed, a reply that is lost is', async () => {
+  test('Acknowledge: a lost request is not executed, a request whose reply is lost is', async () => {
     await using rig = await startRig()
     const { emulator, kit, subscription } = rig
     const { ackId } = await lease(rig)

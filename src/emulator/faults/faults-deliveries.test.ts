@@ -43,7 +43,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 describe('faults of deliveries, as subscribers see them', { concurrent: true }, () => {
-  test('duplicates: each message comes twice, and either ack settles it', async () => {
+  test('duplicates: each message is delivered twice, and either ack settles it', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     emulator.faults.deliveries({ duplicateShare: 1 })

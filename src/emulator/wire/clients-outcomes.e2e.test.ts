@@ -59,7 +59,7 @@ describe('with the library', { concurrent: true }, () => {
     assert.deepEqual(emulator.inspect(subscription.name).counts.leased, 0)
   })
 
-  test('closing in the midst of work: the next one gets what is left', async () => {
+  test('closing under load: the next subscriber gets what is left', async () => {
     await using place = await createPlace(emulatorHost)
     await publishNumbers(place.topic, 1000)
     const finished = new Set<string>()
@@ -134,7 +134,7 @@ describe('with the library', { concurrent: true }, () => {
   })
 })
 
-test('keys come in order, also after nacks', async () => {
+test('keys arrive in order, also after nacks', async () => {
   const [keys, perKey] = [50, 100]
   // Of its own: it is asked about all acks that it accepts.
   await using emulator = await startEmulator({ port: 0 })

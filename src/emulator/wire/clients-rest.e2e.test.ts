@@ -113,7 +113,7 @@ const everything = (call: Call) => async () => {
 }
 
 describe('by REST', { concurrent: true }, () => {
-  test('curl does everything', everything(curl))
+  test('curl can do everything', everything(curl))
   test('fetch does everything', everything(viaFetch))
 
   test('errors have the code, the message and the name', async () => {

@@ -98,7 +98,7 @@ describe('on one port', { concurrent: true }, () => {
     }
   })
 
-  test('HTTP/2 that comes byte by byte is understood', async () => {
+  test('HTTP/2 that arrives byte by byte is understood', async () => {
     using socket = await open()
     const answer = once(socket, 'data') as Promise<[Buffer]>
     await writeByBytes(socket, Buffer.concat([Buffer.from(preface), emptySettings]))

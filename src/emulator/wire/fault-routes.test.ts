@@ -94,7 +94,7 @@ describe('faults by HTTP', () => {
     assert.ok((await pull()).receivedMessages.length > 0)
   })
 
-  test('are not there unless they are asked for', async () => {
+  test('do not exist unless they are enabled', async () => {
     await using plain = await startEmulator({ port: 0 })
     for (const [method, path] of [
       ['POST', '/faults'],

@@ -54,7 +54,7 @@ async function sendWithoutEnd(path: string, headers: RequestOptions['headers'] =
 }
 
 describe('large requests', () => {
-  test('a body without end is refused when it is too large, and its connection ended', async () => {
+  test('an endless body is rejected when it is too large, and its connection ended', async () => {
     const { topic } = await place()
     for (const path of [`/v1/${topic}:publish`, '/faults', '/nowhere']) {
       const { status, bytes, request: sent } = await sendWithoutEnd(path)
@@ -80,7 +80,7 @@ describe('large requests', () => {
     assert.ok(bytes < 10_000_000, `${bytes} bytes were sent`)
   })
 
-  test('many at once are held up to a bound; what goes beyond is to come later, and nobody else waits', async () => {
+  test('many at once are buffered up to a limit; what goes beyond is to come later, and nobody else waits', async () => {
     const bytes = 15 * 2 ** 20
     const path = '/v1/projects/p/topics/none:publish'
     const begin = () => {

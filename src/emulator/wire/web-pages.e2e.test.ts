@@ -70,7 +70,7 @@ const pageRequests = ({ topic, subscription }: Awaited<ReturnType<typeof place>>
 ]
 
 describe('requests', { concurrent: true }, () => {
-  test('of web pages with a foreign origin or host are refused, whatever they ask for, and nothing of it is done', async () => {
+  test('from web pages with a foreign origin or host are rejected, whatever they ask for, and not executed', async () => {
     const there = await place()
     for (const foreign of [
       { origin: 'https://evil.example' },

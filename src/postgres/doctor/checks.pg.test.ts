@@ -237,7 +237,7 @@ describe('a role', () => {
     return { postgres: { user } }
   }
 
-  test('without any right: each of the grants is printed, and they suffice', async () => {
+  test('without any privilege: each grant is printed, and they suffice', async () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'Only connects')
     for (const table of ['scan_results', 'dead_letters', 'cache_epochs'])
@@ -532,7 +532,7 @@ test('a server that is full: more connections, after a restart', async () => {
   assert.match(`${then.status} ${then.detail}`, /^ok a pool of 20; of 200/)
 })
 
-test('nothing is written: no transaction gets a number', async () => {
+test('nothing is written: no transaction id is assigned', async () => {
   await using database = await freshDatabase(server)
   const nextTransaction = async () =>
     (await database.query<{ id: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot()) AS id'))[0]?.id

@@ -216,7 +216,7 @@ describe('TLS', () => {
     ['expired', /certificate has expired/, /^# renew the server's certificate/],
     ['not-yet-valid', /certificate is not yet valid/, /^# set the clocks/],
   ] as const) {
-    test(`a certificate that is ${name}: what to do about it, and not to start the server`, async () => {
+    test(`a certificate that is ${name}: what to do about it, other than starting the server`, async () => {
       await install(`${name}.crt`, 'out-of-date.key')
       const trusted = { NODE_EXTRA_CA_CERTS: file(`${name}.crt`) }
       let found = await outcome(trusted, { sslMode: 'verify-full' })

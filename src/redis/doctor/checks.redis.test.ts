@@ -108,7 +108,7 @@ describe('a password', async () => {
   })
 })
 
-test('a memory limit at which writes end: found, and green after the fix', async () => {
+test('a memory limit at which writes fail: found, and green after the fix', async () => {
   const admin = adminOf(server)
   await admin.config('SET', 'maxmemory', '100mb')
   const found = await finding('redis memory')

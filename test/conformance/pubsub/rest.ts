@@ -198,7 +198,7 @@ export function restTests(onServer: OnServer): void {
     )
 
     test(
-      'errors say what gRPC says',
+      'errors match those of gRPC',
       onServer(async (kit) => {
         const { project, topic, subscription } = await setUp(kit)
         const nowhere = `${project}/topics/nowhere`
