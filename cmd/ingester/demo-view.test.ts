@@ -23,7 +23,7 @@ const progress: DemoProgress = {
   phase: 'publishing',
   judged: { fresh: 650, stale: 300, busy: 50 },
   slowestCommitSeconds: 0.0874,
-  trouble: [],
+  problems: [],
 }
 const before = { ...progress, published: 200, received: 0, written: 100 }
 const row = { ip: '1.1.1.7', port: 443, service: 'HTTP', response: 'hello', timestamp: 1_700_000_000 }
@@ -76,7 +76,7 @@ test('the live view says what is wrong, and what there is nothing to say of', ()
     ...progress,
     judged: { fresh: 0, stale: 0, busy: 0 },
     slowestCommitSeconds: undefined,
-    trouble: ['PostgreSQL: gone\u001b[2J'],
+    problems: ['PostgreSQL: gone\u001b[2J'],
   }
   const lines = seen(liveView({ ...look, now, newest: [] }, large))
   assert.equal(lines.at(-1), '! PostgreSQL: gone\\u001b[2J')
@@ -95,7 +95,7 @@ const linesAt = (columns: number, rows: number, change: Partial<DemoProgress> = 
   seen(liveView({ ...look, now: { ...progress, ...change }, newest: five }, { columns, rows }))
 
 test('it fits any terminal, and always shows its state and problems', () => {
-  const trouble = [`table scan_results: ${away}`]
+  const problems = [`table scan_results: ${away}`]
   for (const [columns, rows] of [
     [200, 60],
     [80, 24],
@@ -106,7 +106,7 @@ test('it fits any terminal, and always shows its state and problems', () => {
     [10, 2],
     [1, 1],
   ] as const) {
-    const lines = linesAt(columns, rows, { trouble })
+    const lines = linesAt(columns, rows, { problems })
     const size = `${columns}x${rows}:\n${lines.join('\n')}`
     assert.ok(lines.length <= Math.max(1, rows - 1), size)
     for (const line of lines) assert.ok(line.length <= columns, size)
@@ -133,12 +133,12 @@ test('the newest rows are as wide as the terminal', () => {
   }
 })
 
-test('troubles go on in a second line, between words, and a cause is told in full once', () => {
-  const trouble = [
+test('problems go on in a second line, between words, and a cause is told in full once', () => {
+  const problems = [
     `scan_results: table scan_results: ${away} [ECONNREFUSED]`,
     `the epoch of scan_results cannot be read: ${away}`,
   ]
-  const lines = linesAt(60, 30, { trouble })
+  const lines = linesAt(60, 30, { problems })
   assert.deepEqual(lines.slice(-3), [
     '! table scan_results: connect ECONNREFUSED 127.0.0.1:5433',
     '  [ECONNREFUSED]',

@@ -50,7 +50,7 @@ export function liveView(look: Look, { columns, rows }: Size): string {
     ),
     ...cut(rank.gaps, ''),
     ...cut(rank.newest, ...newestLines(look.newest, columns)),
-    ...withoutRepeats(now.trouble)
+    ...withoutRepeats(now.problems)
       .flatMap((why) => wrapTo(columns, `! ${plain(why, 'one line')}`))
       .map((text) => ({ text: styleText('yellow', text), rank: rank.never })),
   ]
@@ -60,10 +60,10 @@ export function liveView(look: Look, { columns, rows }: Size): string {
 }
 
 /** Several parts may suffer from one cause: it is told in full once. */
-function withoutRepeats(troubles: readonly string[]): string[] {
+function withoutRepeats(problems: readonly string[]): string[] {
   const told = new Set<string>()
-  return troubles.map((trouble) => {
-    const text = trouble.replace(/^(\S+): table \1: /, 'table $1: ')
+  return problems.map((problem) => {
+    const text = problem.replace(/^(\S+): table \1: /, 'table $1: ')
     const [, what, cause = ''] = /^(.*: )(.+?)(?: \[\w+\])?$/s.exec(text) ?? []
     if (what !== undefined && told.has(cause)) return `${what}the same`
     told.add(cause)

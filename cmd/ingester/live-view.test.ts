@@ -18,7 +18,7 @@ const progress: DemoProgress = {
   phase: 'publishing',
   judged: { fresh: 0, stale: 0, busy: 0 },
   slowestCommitSeconds: undefined,
-  trouble: [],
+  problems: [],
 }
 
 /** Looks at a demo whose table takes so long to read, for so many seconds: when each reading began. */

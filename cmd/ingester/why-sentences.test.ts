@@ -18,9 +18,9 @@ const plain: RecordStatus = {
   deadLetters: none,
 }
 
-const naming = { content: 'response', versionTime: { word: 'seen', msOf: Number } }
+const inspector = { content: 'response', versionTime: { word: 'seen', msOf: Number } }
 const said = (given: Partial<RecordStatus>, more: Partial<Answer> = {}) =>
-  sentences({ status: { ...plain, ...given }, subject: 'HTTP on 1.1.1.7:443', naming, nowMs, ...more })
+  sentences({ status: { ...plain, ...given }, subject: 'HTTP on 1.1.1.7:443', inspector, nowMs, ...more })
 
 /** What stands behind a label. */
 const line = (label: string, given: Partial<RecordStatus>, more?: Partial<Answer>) =>
@@ -107,7 +107,7 @@ test('commands in sentences read the env file that was read', () => {
   const watermark = { state: 'newer' as const, ...version }
   const deadLetters = { ...plain.deadLetters, count: 1, letters: [letter] }
   const given = { status: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
-  const told = sentences({ ...given, subject: 's', naming, nowMs, envFile: '.env.local' }).join('\n')
+  const told = sentences({ ...given, subject: 's', inspector, nowMs, envFile: '.env.local' }).join('\n')
   assert.equal(told.split('`bin/ingester cache bump --env-file .env.local`').length, 3)
   assert.match(told, /bin\/ingester dead-letters show 12 --env-file \.env\.local$/m)
 })
@@ -150,7 +150,11 @@ test('dead letters: how many, the newest of them, and what can be done', () => {
 test('versions that are no times are numbers', () => {
   const record = { version: '17', time: null, content: 'x' }
   assert.equal(
-    line('row', { row: { values: {}, record } }, { naming: { content: 'content' }, subject: 'the word a' }),
+    line(
+      'row',
+      { row: { values: {}, record } },
+      { inspector: { content: 'content' }, subject: 'the word a' },
+    ),
     "stored: the word a, version 17, content 'x' (1 byte)",
   )
 })

@@ -47,7 +47,7 @@ function verdict(answer: Told): string {
 
 function rowSentence({ record }: RowFound, answer: Answer): string {
   if (!record) return 'stored, with values that no message makes: somebody has changed the row'
-  const content = `${answer.naming.content} ${quoted(record.content)} (${bytes(record.content)})`
+  const content = `${answer.inspector.content} ${quoted(record.content)} (${bytes(record.content)})`
   return `stored: ${plain(answer.subject, 'one line')}, ${versionWords(record, answer)}, ${content}`
 }
 
@@ -116,10 +116,10 @@ function deadLetterLines(answer: Told): string[] {
 }
 
 /** `seen 2026-11-21 10:00:00 UTC (3 s ago)`, or `version 17`. */
-function versionWords({ version, time }: VersionFound, { naming, nowMs }: Answer): string {
-  if (time == null || !naming.versionTime) return `version ${version}`
+function versionWords({ version, time }: VersionFound, { inspector, nowMs }: Answer): string {
+  if (time == null || !inspector.versionTime) return `version ${version}`
   const ms = Date.parse(time)
-  return `${naming.versionTime.word} ${utc(ms)} UTC (${age(nowMs - ms)})`
+  return `${inspector.versionTime.word} ${utc(ms)} UTC (${age(nowMs - ms)})`
 }
 
 function counted(count: number, noun: string): string {

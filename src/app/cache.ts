@@ -18,7 +18,7 @@ export interface OpenCache extends AsyncDisposable {
   /** For people. */
   readonly description: string
   /** Why it is not used at the moment; empty while it is, or is not wanted. */
-  readonly trouble: () => readonly string[]
+  readonly problems: () => readonly string[]
 }
 
 /**
@@ -36,7 +36,7 @@ export async function openCache(
     return {
       cache: noCache,
       description: 'none (INGESTER_REDIS_ENABLED=false)',
-      trouble: () => [],
+      problems: () => [],
       [Symbol.asyncDispose]: async () => {},
     }
   }
@@ -56,11 +56,11 @@ export async function openCache(
     clock,
     explain: problemText,
   })
-  await Promise.all([watch.read(), redis.attempted()])
+  await Promise.all([watch.read(), redis.firstAttempt()])
   return {
     cache: redis,
     description: describe(config),
-    trouble: () => [redis.trouble, watch.trouble].filter((reason) => reason !== undefined),
+    problems: () => [redis.problem, watch.problem].filter((reason) => reason !== undefined),
     [Symbol.asyncDispose]: async () => {
       await redis[Symbol.asyncDispose]()
       watch[Symbol.dispose]()

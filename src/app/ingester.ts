@@ -42,7 +42,7 @@ export interface Ingester extends AsyncDisposable {
   /** Deliveries received and not yet settled. */
   readonly outstanding: number
   /** Why it does not consume, or does without its cache; empty while all is well. */
-  readonly trouble: readonly string[]
+  readonly problems: readonly string[]
   /** Takes no more, settles what is in hand, sends the acks, closes everything. Repeatable. */
   stop(): Promise<void>
   /** Nacks what is in hand, with little patience for the network. Returns how many that were. */
@@ -140,7 +140,7 @@ export async function startIngester(
     get outstanding() {
       return engine.outstanding
     },
-    get trouble() {
+    get problems() {
       return [...readiness.notReadyBecause(), ...readiness.degradedBecause()]
     },
     stop,

@@ -38,6 +38,6 @@ export function readinessOf(
         ...(source.isSilent ? ['Pub/Sub: nothing comes on any stream, not even a heartbeat'] : []),
       ]
     },
-    degradedBecause: () => [...engine.waitingBecause, ...cache.trouble()],
+    degradedBecause: () => [...engine.waitingBecause, ...cache.problems()],
   }
 }

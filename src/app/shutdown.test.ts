@@ -11,7 +11,7 @@ function stopping() {
     get outstanding() {
       return state.outstanding
     },
-    trouble: ['PostgreSQL: away'],
+    problems: ['PostgreSQL: away'],
     stop: () => stopped.promise,
     abort: async () => ((state.aborted += 1), state.outstanding),
   } as unknown as Ingester

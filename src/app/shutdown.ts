@@ -25,7 +25,7 @@ export async function shutDown(
   if (hurry.aborted) giveUp()
   hurry.addEventListener('abort', giveUp)
   const limit = setTimeout(giveUp, limitMs)
-  const tell = () => waiting?.(ingester.outstanding, ingester.trouble)
+  const tell = () => waiting?.(ingester.outstanding, ingester.problems)
   tell()
   const telling = setInterval(tell, tellEveryMs)
   const soft = ingester.stop().then(() => 'soft' as const)

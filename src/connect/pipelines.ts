@@ -1,7 +1,7 @@
 import { unknownPipeline } from '#config/unknown-pipeline.ts'
 import { faultText } from '#config/fault-text.ts'
 import { ConfigurationError } from '#core/command-error.ts'
-import type { NamedKey, Pipeline } from '#core/pipeline.ts'
+import type { RecordKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import { pipelines } from '#pipeline/registry.ts'
 
@@ -20,10 +20,10 @@ export function pipelineNamed(name: string): Pipeline {
 
 /** For each pipeline how a person names a record of it: `<ip> <port> <service>`, and an example. */
 export const keyUsages: readonly { pipeline: string; words: string; example: string }[] = pipelines.map(
-  ({ name, sink, naming }) => ({
+  ({ name, sink, inspector }) => ({
     pipeline: name,
     words: sink.key.map((column) => `<${column}>`).join(' '),
-    example: naming.example.join(' '),
+    example: inspector.example.join(' '),
   }),
 )
 
@@ -32,7 +32,7 @@ export const keyUsages: readonly { pipeline: string; words: string; example: str
  *
  * @throws ConfigurationError that says which word is wrong, and how it is done
  */
-export function keyNamed(pipeline: Pipeline, words: readonly string[]): NamedKey {
+export function keyNamed(pipeline: Pipeline, words: readonly string[]): RecordKey {
   const usage = keyUsages.find((one) => one.pipeline === pipeline.name)
   const fix = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for instance: ${usage?.example}`
   const wanted = pipeline.sink.key.length
@@ -41,7 +41,7 @@ export function keyNamed(pipeline: Pipeline, words: readonly string[]): NamedKey
       `a key has ${wanted} words here, not ${words.length} (quote one that has spaces); ${fix}`,
     )
   }
-  const key = pipeline.naming.keyOf(words)
+  const key = pipeline.inspector.keyOf(words)
   if (isRejection(key)) throw new ConfigurationError(`${key.detail}; ${fix}`)
   return key
 }

@@ -5,7 +5,7 @@ import { messageOf } from '#core/error-message.ts'
 import type { Advice } from '#core/advice.ts'
 import { advice } from '#core/advice.ts'
 import { isLoopback } from '#core/loopback.ts'
-import { certificateAdvice } from '#core/tls-trouble.ts'
+import { certificateAdvice } from '#core/certificate-problem.ts'
 import { refusedParameter, refusedParameterFix } from '#postgres/pooler-refusal.ts'
 import { isConnectionFailure, isRefusedForGood, isWithoutTls } from '#postgres/sqlstate.ts'
 

@@ -23,21 +23,21 @@ export interface Pipeline {
   /** `newest`: per key the record with the greatest (version, content) wins. */
   readonly merge: 'newest'
   readonly sink: PostgresTable
-  readonly naming: Naming
+  readonly inspector: RecordInspector
 }
 
 /** How people name one record, and are told of it: for commands, not for the engine. Pure; nothing here throws. */
-export interface Naming {
+export interface RecordInspector {
   /** One word for each of the table's key columns, in their order. */
   readonly example: readonly string[]
   /** The key that such words mean, by the rules of `decode` and in its spelling. */
-  readonly keyOf: (words: readonly string[]) => NamedKey | Rejection
+  readonly keyOf: (words: readonly string[]) => RecordKey | Rejection
   /** The key of a message, also where `decode` rejects that for something else than its key. */
-  readonly keyIn: (delivery: Delivery) => NamedKey | Rejection
+  readonly keyFromMessage: (delivery: Delivery) => RecordKey | Rejection
   /** Whether a text speaks of this key. A guess, for messages that nothing can be read from. */
-  readonly mentions: (key: NamedKey, text: string) => boolean
+  readonly mentions: (key: RecordKey, text: string) => boolean
   /** As in a sentence: `HTTP on 1.1.1.7:443`. */
-  readonly subject: (key: NamedKey) => string
+  readonly subject: (key: RecordKey) => string
   /** The record that a row was written from, as the cache knows it; undefined where no message makes such a row. */
   readonly recordOf: (row: Row) => Pick<KeyedRecord, 'key' | 'version' | 'content'> | undefined
   /** Where versions are times: the word before one, as in `seen 2026-11-21 10:00:00 UTC`, and Unix ms. */
@@ -47,7 +47,7 @@ export interface Naming {
 }
 
 /** One record's key: the text that the engine knows, and the values of the table's key columns, in order. */
-export interface NamedKey {
+export interface RecordKey {
   readonly key: string
   readonly values: readonly (string | number)[]
 }
@@ -93,6 +93,6 @@ export interface Rejection {
   readonly detail: string
 }
 
-export function isRejection(decoded: KeyedRecord | NamedKey | Rejection): decoded is Rejection {
+export function isRejection(decoded: KeyedRecord | RecordKey | Rejection): decoded is Rejection {
   return 'reason' in decoded
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import type { CacheRecord } from '#core/cache.ts'
-import type { NamedKey } from '#core/pipeline.ts'
+import type { RecordKey } from '#core/pipeline.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { json, limits, nested } from '../../test/support/scan-message.ts'
@@ -10,7 +10,7 @@ import { deadLettersOf } from './search-by-key.ts'
 import { keyNamed } from '#connect/pipelines.ts'
 import { answer } from './record-status.ts'
 
-const key = scans.naming.keyOf(['1.1.1.7', '443', 'HTTP']) as NamedKey
+const key = scans.inspector.keyOf(['1.1.1.7', '443', 'HTTP']) as RecordKey
 const row = ['1.1.1.7', 443, 'HTTP', 'hello', 1_700_000_000]
 const nowMs = 1_700_000_003_000
 const none = { count: 0, searched: 0, all: true, letters: [] }

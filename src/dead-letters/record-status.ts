@@ -1,5 +1,5 @@
-import type { NamedKey, Naming, Pipeline, Row } from '#core/pipeline.ts'
-import type { RedisLook } from '#redis/look.ts'
+import type { RecordKey, RecordInspector, Pipeline, Row } from '#core/pipeline.ts'
+import type { CacheInspection } from '#redis/cache-inspection.ts'
 import type { DeadLettersOfKey } from './search-by-key.ts'
 
 /** Where one record is; what `why --json` prints. Times are ISO 8601, versions are digits. */
@@ -64,20 +64,20 @@ export interface Answer {
   readonly status: RecordStatus
   /** `HTTP on 1.1.1.7:443`. */
   readonly subject: string
-  readonly naming: Pick<Naming, 'content' | 'versionTime'>
+  readonly inspector: Pick<RecordInspector, 'content' | 'versionTime'>
   /** When it was looked: Unix ms. */
   readonly nowMs: number
 }
 
-type RowRecord = NonNullable<ReturnType<Naming['recordOf']>>
+type RowRecord = NonNullable<ReturnType<RecordInspector['recordOf']>>
 
 /** What the cache said; `why`: it could not be asked. */
-export type CacheLook = RedisLook | { readonly off: true } | { readonly why: string }
+export type CacheLook = CacheInspection | { readonly off: true } | { readonly why: string }
 
 /** What each place holds. */
 interface Evidence {
   readonly pipeline: Pipeline
-  readonly key: NamedKey
+  readonly key: RecordKey
   readonly nowMs: number
   readonly cache: CacheLook
   readonly row: Row | undefined
@@ -86,9 +86,9 @@ interface Evidence {
 
 /** What the evidence means. Pure. */
 export function answer({ pipeline, key, nowMs, cache, row, deadLetters }: Evidence): Answer {
-  const { sink, naming } = pipeline
-  const record = row && naming.recordOf(row)
-  const watermark = watermarkFound(cache, row !== undefined, record, naming)
+  const { sink, inspector } = pipeline
+  const record = row && inspector.recordOf(row)
+  const watermark = watermarkFound(cache, row !== undefined, record, inspector)
   const claim = 'claim' in cache && cache.claim ? cache.claim : undefined
   const ahead = watermark.state === 'newer'
   const writing = claim !== undefined && (record ? claim.version > record.version : row === undefined)
@@ -99,20 +99,20 @@ export function answer({ pipeline, key, nowMs, cache, row, deadLetters }: Eviden
     row: row
       ? {
           values: Object.fromEntries(sink.columns.map(({ name }, i) => [name, row[i] ?? null])),
-          record: record ? { ...versionFound(record.version, naming), content: record.content } : null,
+          record: record ? { ...versionFound(record.version, inspector), content: record.content } : null,
         }
       : null,
     watermark,
     claim: claim
       ? {
-          ...versionFound(claim.version, naming),
+          ...versionFound(claim.version, inspector),
           claimedAt: new Date(nowMs + claim.madeInMs).toISOString(),
           endsInMs: claim.endsInMs,
         }
       : null,
     deadLetters,
   }
-  return { status, subject: naming.subject(key), naming, nowMs }
+  return { status, subject: inspector.subject(key), inspector, nowMs }
 }
 
 function verdictOf(ahead: boolean, writing: boolean, stored: boolean, deadLetters: number): Verdict {
@@ -126,14 +126,14 @@ function watermarkFound(
   cache: CacheLook,
   stored: boolean,
   record: RowRecord | undefined,
-  naming: Naming,
+  inspector: RecordInspector,
 ): WatermarkFound {
   if ('off' in cache) return { state: 'off' }
   if ('why' in cache) return { state: 'unknown', why: cache.why }
   const { watermark } = cache
   if (watermark === undefined) return { state: 'none' }
   if (watermark === 'strange') return { state: 'strange' }
-  const found = versionFound(watermark.version, naming)
+  const found = versionFound(watermark.version, inspector)
   if (!record) {
     return stored
       ? { state: 'unknown', why: 'no message makes such a row, so the two cannot be compared', ...found }
@@ -145,7 +145,7 @@ function watermarkFound(
   return { state: watermark.isOf(record) ? 'same' : 'other', ...found }
 }
 
-function versionFound(version: bigint, { versionTime }: Pick<Naming, 'versionTime'>): VersionFound {
+function versionFound(version: bigint, { versionTime }: Pick<RecordInspector, 'versionTime'>): VersionFound {
   const ms = versionTime?.msOf(version)
   // A version can be later than any date that JavaScript knows.
   const date = ms === undefined ? undefined : new Date(ms)

@@ -19,8 +19,8 @@ import type { Transactional } from '#postgres/transaction.ts'
 import { inTransaction } from '#postgres/transaction.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { grpcStatus, isPermanent, statusOf } from '#pubsub/client.ts'
-import type { PublishOutcome } from '#pubsub/publish-apart.ts'
-import { publishApart } from '#pubsub/publish-apart.ts'
+import type { PublishOutcome } from '#pubsub/publish-isolating-failures.ts'
+import { publishIsolatingFailures } from '#pubsub/publish-isolating-failures.ts'
 import type { OutgoingMessage } from '#pubsub/publisher.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
@@ -152,9 +152,11 @@ async function publishByKey({ clients, topic, user }: Run, letters: readonly Dea
   const groups = [...Map.groupBy(letters, ({ orderingKey }) => orderingKey).values()]
   for (let at = 0; at < groups.length; at += keysAtOnce) {
     const some = groups.slice(at, at + keysAtOnce)
-    const results = await Promise.all(some.map((group) => publishApart(clients, topic, group.map(outgoing))))
+    const results = await Promise.all(
+      some.map((group) => publishIsolatingFailures(clients, topic, group.map(outgoing))),
+    )
     outcomes.push(...results.map((result, i) => ofLetters(result, some[i] as DeadLetterDetail[])))
-    if (results.some(({ trouble }) => trouble !== undefined)) break
+    if (results.some(({ failure }) => failure !== undefined)) break
   }
   const escaped = new Set(letters.filter((letter) => letter.escaped).map(({ id }) => id))
   for (const id of outcomes.flatMap(({ published }) => published))
@@ -172,14 +174,14 @@ function outgoing({ data, attributes, orderingKey, redriveCount }: DeadLetterDet
 }
 
 function ofLetters(
-  { published, refused, trouble }: PublishOutcome,
+  { published, refused, failure }: PublishOutcome,
   letters: readonly DeadLetterDetail[],
 ): KeyOutcome {
   const idAt = (at: number) => (letters[at] as DeadLetterDetail).id
   return {
     published: published.map(idAt),
     refused: refused.map(({ at, why }) => ({ id: idAt(at), why })),
-    error: trouble,
+    error: failure,
   }
 }
 

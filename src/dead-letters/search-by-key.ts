@@ -1,5 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
-import type { DecodeLimits, NamedKey, Pipeline } from '#core/pipeline.ts'
+import type { DecodeLimits, RecordKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { isWhole } from '#postgres/dead-letters.ts'
@@ -36,7 +36,7 @@ const maxSearched = 100_000
 
 /** Looks for the key in each page, until there are no more or enough has been searched. */
 export async function deadLettersOf(
-  key: NamedKey,
+  key: RecordKey,
   pipeline: Pipeline,
   limits: DecodeLimits,
   pages: AsyncIterable<readonly DeadLetterDetail[]>,
@@ -65,12 +65,12 @@ export async function deadLettersOf(
 
 function matchOf(
   stored: DeadLetterDetail,
-  key: NamedKey,
-  { naming }: Pipeline,
+  key: RecordKey,
+  { inspector }: Pipeline,
 ): DeadLetterOfKey['match'] | undefined {
-  const meant = isWhole(stored) ? naming.keyIn(deliveryOf(stored)) : undefined
+  const meant = isWhole(stored) ? inspector.keyFromMessage(deliveryOf(stored)) : undefined
   if (meant && !isRejection(meant)) return meant.key === key.key ? 'key' : undefined
-  return naming.mentions(key, textOf(stored)) ? 'text' : undefined
+  return inspector.mentions(key, textOf(stored)) ? 'text' : undefined
 }
 
 function deadLetterOf(

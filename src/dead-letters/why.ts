@@ -3,14 +3,14 @@ import { keyNamed, pipelineNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { addressOf } from '#core/address.ts'
 import { explain } from '#connect/explain.ts'
-import type { NamedKey, Pipeline } from '#core/pipeline.ts'
+import type { RecordKey, Pipeline } from '#core/pipeline.ts'
 import { readDeadLetters } from '#postgres/dead-letters.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import type { Read } from '#postgres/read-row.ts'
 import { readRow, withReader } from '#postgres/read-row.ts'
 import { isConnectionFailure } from '#postgres/sqlstate.ts'
 import { checkReadableTables } from '#postgres/start-check.ts'
-import { lookAt } from '#redis/look.ts'
+import { inspectKey } from '#redis/cache-inspection.ts'
 import type { Answer, CacheLook } from './record-status.ts'
 import { answer } from './record-status.ts'
 import { deadLettersOf } from './search-by-key.ts'
@@ -46,7 +46,7 @@ async function lookInCache(
   read: Read,
   redis: Config['redis'],
   pipeline: Pipeline,
-  key: NamedKey,
+  key: RecordKey,
 ): Promise<CacheLook> {
   if (!redis.enabled) return { off: true }
   let epoch: string | null
@@ -58,7 +58,7 @@ async function lookInCache(
   }
   if (epoch === null) return { why: `${pipeline.sink.name} is no plain table that survives a crash` }
   try {
-    return await lookAt(redis, pipeline, epoch, key)
+    return await inspectKey(redis, pipeline, epoch, key)
   } catch (error) {
     return { why: `Redis at ${addressOf(redis.host, redis.port)}: ${explain(error)}` }
   }

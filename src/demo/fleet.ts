@@ -34,7 +34,7 @@ export interface FleetProgress extends FleetCounts {
   /** From publishing to commit, since this was last asked. */
   readonly slowestCommitSeconds: number | undefined
   /** What is wrong with any of the ingesters. */
-  readonly trouble: readonly string[]
+  readonly problems: readonly string[]
 }
 
 /** What was published and is not received by then will not come any more. */
@@ -102,7 +102,7 @@ export class DemoFleet implements AsyncDisposable {
       ...this.counts(),
       judged: this.#tally.judged,
       slowestCommitSeconds: this.#tally.takeSlowestCommit(),
-      trouble: [...new Set(this.ingesters.flatMap(({ trouble }) => trouble))],
+      problems: [...new Set(this.ingesters.flatMap(({ problems }) => problems))],
     }
   }
 

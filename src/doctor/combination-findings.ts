@@ -4,7 +4,7 @@ import type { Finding } from '#core/finding.ts'
 import { ok, skipped, warning } from '#core/finding.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { setting } from '#core/fix.ts'
-import { askedShare } from '#pubsub/source.ts'
+import { flowControlShare } from '#pubsub/source.ts'
 
 /** Values that are right each for itself and dangerous together. */
 export function combinationFindings(config: Config): Finding[] {
@@ -15,8 +15,8 @@ function batchFinding({ engine, consumer }: Config): Finding {
   const name = 'batch size'
   const { maxBatchRecords, maxBatchBytes } = engine
   const { maxOutstandingMessages, maxOutstandingBytes } = consumer
-  const messages = Math.max(1, Math.floor(maxOutstandingMessages * askedShare.messages))
-  const bytes = Math.max(1, Math.floor(maxOutstandingBytes * askedShare.bytes))
+  const messages = Math.max(1, Math.floor(maxOutstandingMessages * flowControlShare.messages))
+  const bytes = Math.max(1, Math.floor(maxOutstandingBytes * flowControlShare.bytes))
   const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
   if (maxBatchRecords > messages) {
     const detail = `${maxBatchRecords} is more than the ${messages} that are asked for under INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}: ${never}`

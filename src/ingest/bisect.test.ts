@@ -170,9 +170,9 @@ test('what needed no write is no commit', async () => {
 
 test('any other failure ends the search', async () => {
   for (const name of ['infrastructure', 'schema-drift', 'conflict', 'too-big', 'no-rights'] as const) {
-    const trouble = failure(name)
-    const store = storeRefusing(new Map([['k2', trouble]]))
-    await assert.rejects(bisect(entries(8), store.attempt, works), (error) => error === trouble)
+    const error = failure(name)
+    const store = storeRefusing(new Map([['k2', error]]))
+    await assert.rejects(bisect(entries(8), store.attempt, works), (thrown) => thrown === error)
   }
   const fault = new TypeError('a fault of ours')
   await assert.rejects(

@@ -6,7 +6,7 @@ import type { JsonObject } from './json-message.ts'
 import { asObject, checkText, fieldOf, numberOf, parseJsonMessage, textOf } from './json-message.ts'
 import { glimpse, reasons, reject, rejecting } from './rejection.ts'
 import { ipOf, keyText, portOf, serviceOf } from './scan-key.ts'
-import { scanNaming } from './scan-naming.ts'
+import { scanInspector } from './scan-inspector.ts'
 
 /**
  * Internet scan results: the newest one of each (ip, port, service).
@@ -35,7 +35,7 @@ export const scans: Pipeline = {
     key: ['ip', 'port', 'service'],
     version: ['last_seen', 'response'],
   } satisfies PostgresTable,
-  naming: scanNaming,
+  inspector: scanInspector,
 }
 
 function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {

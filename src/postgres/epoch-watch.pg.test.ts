@@ -91,7 +91,7 @@ test('unknown before the first reading, then what is read', async () => {
   assert.equal(watch.current, undefined)
   await watch.read()
   assert.equal(watch.current, await readEpoch(pool, scans.sink, 'scans'))
-  assert.equal(watch.trouble, undefined)
+  assert.equal(watch.problem, undefined)
   assert.deepEqual(watching.lines, [])
 })
 
@@ -154,15 +154,15 @@ test('older than 10 s it is not used, counted from when it was asked for', async
   const unlockAgain = await lockEpochs(database)
   await clock.advance(epochValidMs - 4000 - 1)
   assert.notEqual(watch.current, undefined)
-  assert.equal(watch.trouble, undefined)
+  assert.equal(watch.problem, undefined)
   await clock.advance(1)
   assert.equal(watch.current, undefined)
-  assert.match(watch.trouble ?? '', /scan_results was not answered for 10 s/)
+  assert.match(watch.problem ?? '', /scan_results was not answered for 10 s/)
   await untilBlocked(database, 1)
   await unlockAgain()
 })
 
-test('trouble is told once, and its end, when it can be read again', async () => {
+test('problem is told once, and its end, when it can be read again', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, lines } = watching
@@ -170,20 +170,20 @@ test('trouble is told once, and its end, when it can be read again', async () =>
   for (let times = 1; times <= 3; times += 1) {
     await watch.read()
     assert.equal(watch.current, undefined)
-    assert.match(watch.trouble ?? '', /cannot be read.*cache_epochs/)
+    assert.match(watch.problem ?? '', /cannot be read.*cache_epochs/)
   }
   assert.equal(lines.length, 1)
   assert.match(lines[0] ?? '', /without the cache, nothing is lost/)
   await database.query('ALTER TABLE elsewhere RENAME TO cache_epochs')
   await watching.known()
-  assert.equal(watch.trouble, undefined)
+  assert.equal(watch.problem, undefined)
   assert.equal(lines.length, 2)
   assert.match(lines[1] ?? '', /the epoch of scan_results is known again/)
 
   await database.query('ALTER TABLE scan_results RENAME TO elsewhere')
   await watch.read()
-  assert.match(watch.trouble ?? '', /scan_results is not there/)
-  assert.equal(lines.length, 3, 'another trouble is told again')
+  assert.match(watch.problem ?? '', /scan_results is not there/)
+  assert.equal(lines.length, 3, 'another problem is told again')
 })
 
 test('a new connection leads to a reading: it may be to another server', async () => {
@@ -238,7 +238,7 @@ describe('a server that does not let it be read is asked ever more seldom, and k
         const clock = new VirtualClock()
         using watch = new EpochWatch({ pool, table: scans.sink, pipeline: 'scans', logger: noLogger, clock })
         await watch.read()
-        assert.match(watch.trouble ?? '', /cannot be read/)
+        assert.match(watch.problem ?? '', /cannot be read/)
         const seconds = 60
         for (let i = 0; i < seconds * 20; i++) {
           await clock.advance(50)

@@ -39,7 +39,7 @@ export class EpochWatch implements Disposable {
   readonly #options: EpochWatchOptions
   #known: { readonly epoch: string; readonly askedAtMs: number } | undefined
   #lastEpoch: string | undefined
-  #trouble: string | undefined
+  #problem: string | undefined
   #losses = 0
   #isPooled = false
   readonly #backoff: Backoff
@@ -73,8 +73,8 @@ export class EpochWatch implements Disposable {
   }
 
   /** Why it cannot be known; undefined while all is well. */
-  get trouble(): string | undefined {
-    if (this.#trouble !== undefined || !this.#known || this.current !== undefined) return this.#trouble
+  get problem(): string | undefined {
+    if (this.#problem !== undefined || !this.#known || this.current !== undefined) return this.#problem
     return `the epoch of ${this.#options.table.name} was not answered for ${epochValidMs / 1000} s`
   }
 
@@ -152,8 +152,8 @@ export class EpochWatch implements Disposable {
 
   #learnt(epoch: string, askedAtMs: number): void {
     this.#known = { epoch, askedAtMs }
-    if (this.#trouble !== undefined) {
-      this.#trouble = undefined
+    if (this.#problem !== undefined) {
+      this.#problem = undefined
       this.#options.logger.info({}, `the epoch of ${this.#options.table.name} is known again`)
     }
     if (this.#lastEpoch !== undefined && this.#lastEpoch !== epoch) {
@@ -167,7 +167,7 @@ export class EpochWatch implements Disposable {
 
   #failed(reason: string, what = 'going on without the cache, nothing is lost'): void {
     this.#known = undefined
-    if (this.#trouble === undefined) this.#options.logger.warn({}, `${what}: ${reason}`)
-    this.#trouble = reason
+    if (this.#problem === undefined) this.#options.logger.warn({}, `${what}: ${reason}`)
+    this.#problem = reason
   }
 }

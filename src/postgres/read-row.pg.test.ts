@@ -8,7 +8,7 @@ import { readRow, withReader } from './read-row.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer()
-const { sink, naming } = scans
+const { sink, inspector } = scans
 
 test('the one row of a key, as the record that was written', async () => {
   await using database = await freshDatabase(server)
@@ -23,7 +23,7 @@ test('the one row of a key, as the record that was written', async () => {
     read(async (connection) => {
       for (const { key, version, content, values } of records) {
         const row = await readRow(connection, sink, values.slice(0, 3) as (string | number)[])
-        assert.deepEqual(row && naming.recordOf(row), { key, version, content })
+        assert.deepEqual(row && inspector.recordOf(row), { key, version, content })
       }
       assert.equal(await readRow(connection, sink, ['1.1.1.7', 445, 'HTTP']), undefined)
       assert.equal(await readRow(connection, sink, ['::', 443, "it's"]), undefined)

@@ -3,7 +3,7 @@ import { messageOf } from '#core/error-message.ts'
 import type { Advice } from '#core/advice.ts'
 import { advice, option } from '#core/advice.ts'
 import { plainLine } from '#core/plain.ts'
-import { isCertificateRefused } from '#core/tls-trouble.ts'
+import { isCertificateRefused } from '#core/certificate-problem.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import { isRefusedByPooler } from './pooler-refusal.ts'
@@ -113,7 +113,7 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
   // The password did not fit the server's way of asking for it: an empty one, for instance.
   if (messageOf(error).startsWith('SASL: ')) return { failureClass: 'no-rights', code }
   // Everything else that node-postgres reports comes from its sockets and time-outs.
-  if (code !== undefined || isConnectionTrouble(error)) return { failureClass: 'infrastructure', code }
+  if (code !== undefined || isConnectionError(error)) return { failureClass: 'infrastructure', code }
   return { failureClass: 'unknown', code }
 }
 
@@ -131,7 +131,7 @@ function mayBeOneRows(error: pg.DatabaseError, failureClass: FailureClass): bool
 }
 
 /** node-postgres gives these no code. */
-function isConnectionTrouble(error: unknown): boolean {
+function isConnectionError(error: unknown): boolean {
   return /timeout|terminated|ended|not queryable|connection/i.test(messageOf(error))
 }
 

@@ -6,7 +6,7 @@ import { sleep } from '#runtime/clock.ts'
 import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
-import { oneTry } from './client.ts'
+import { noRetry } from './client.ts'
 import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface AcknowledgerOptions {
@@ -73,12 +73,12 @@ export class Acknowledger {
 
   readonly #ack = (ackIds: string[]) => {
     const { subscriber, subscription } = this.#options
-    return subscriber.acknowledge({ subscription, ackIds }, oneTry)
+    return subscriber.acknowledge({ subscription, ackIds }, noRetry)
   }
 
   readonly #nack = (ackIds: string[]) => {
     const { subscriber, subscription } = this.#options
-    return subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 }, oneTry)
+    return subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 }, noRetry)
   }
 
   #track(

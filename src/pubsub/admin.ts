@@ -2,7 +2,7 @@ import type { protos } from '@google-cloud/pubsub'
 import { ConfigurationError } from '#core/command-error.ts'
 import { advice, option } from '#core/advice.ts'
 import type { PubsubClients } from './client.ts'
-import { grpcStatus, oneTry, statusOf } from './client.ts'
+import { grpcStatus, noRetry, statusOf } from './client.ts'
 
 export interface SubscriptionNames {
   readonly topicId: string
@@ -30,7 +30,7 @@ export async function ensureSubscription(
 ): Promise<FoundSubscription> {
   const { projectId, subscriber } = clients
   const name = `projects/${projectId}/subscriptions/${names.subscriptionId}`
-  const read = async () => (await subscriber.getSubscription({ subscription: name }, oneTry))[0]
+  const read = async () => (await subscriber.getSubscription({ subscription: name }, noRetry))[0]
   try {
     return { name, settings: await read() }
   } catch (error) {
@@ -43,7 +43,7 @@ export async function ensureSubscription(
   // Another replica may have been faster.
   await unless(
     grpcStatus.alreadyExists,
-    subscriber.createSubscription({ name, topic, ackDeadlineSeconds }, oneTry),
+    subscriber.createSubscription({ name, topic, ackDeadlineSeconds }, noRetry),
   )
   return { name, settings: await read() }
 }
@@ -58,17 +58,17 @@ export async function deleteBoth(
   { topicId, subscriptionId }: SubscriptionNames,
 ): Promise<void> {
   const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
-  await unless(grpcStatus.notFound, subscriber.deleteSubscription({ subscription }, oneTry))
+  await unless(grpcStatus.notFound, subscriber.deleteSubscription({ subscription }, noRetry))
   await unless(
     grpcStatus.notFound,
-    publisher.deleteTopic({ topic: `projects/${projectId}/topics/${topicId}` }, oneTry),
+    publisher.deleteTopic({ topic: `projects/${projectId}/topics/${topicId}` }, noRetry),
   )
 }
 
 /** Creates a topic unless it is there; returns its full name. For emulators. */
 export async function ensureTopic({ projectId, publisher }: PubsubClients, topicId: string): Promise<string> {
   const topic = `projects/${projectId}/topics/${topicId}`
-  await unless(grpcStatus.alreadyExists, publisher.createTopic({ name: topic }, oneTry))
+  await unless(grpcStatus.alreadyExists, publisher.createTopic({ name: topic }, noRetry))
   return topic
 }
 

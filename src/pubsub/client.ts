@@ -94,7 +94,7 @@ async function serviceConfig(projectId: string): Promise<GeneratedClientOptions>
 }
 
 /** Unary calls are tried once, with a limit: the retries are ours, since only we know how long one makes sense. */
-export const oneTry = { timeout: 10_000, retry: null }
+export const noRetry = { timeout: 10_000, retry: null }
 
 /** gRPC status codes by what they mean to us. */
 export const grpcStatus = {

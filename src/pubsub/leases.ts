@@ -6,7 +6,7 @@ import type { Clock } from '#runtime/clock.ts'
 import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
-import { oneTry } from './client.ts'
+import { noRetry } from './client.ts'
 import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface LeasesOptions {
@@ -116,7 +116,7 @@ export class Leases {
       send: (some) =>
         subscriber.modifyAckDeadline(
           { subscription, ackIds: some, ackDeadlineSeconds },
-          { ...oneTry, timeout: limitMs },
+          { ...noRetry, timeout: limitMs },
         ),
       done: (some, sentAtMs) => {
         for (const ackId of some) this.#extended(byAckId.get(ackId), sentAtMs + ackDeadlineMs)

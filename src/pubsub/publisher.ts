@@ -1,5 +1,5 @@
 import type { PubsubClients } from './client.ts'
-import { oneTry } from './client.ts'
+import { noRetry } from './client.ts'
 
 /** A message to publish. */
 export interface OutgoingMessage {
@@ -18,7 +18,7 @@ const maxBytes = 9_000_000
  * Left to itself the client makes one request of all calls to a topic within 10 ms: it mixes ordering keys, and what
  * the service refuses of one call fails the others.
  */
-const asGiven = { ...oneTry, isBundling: false }
+const unbundled = { ...noRetry, isBundling: false }
 /** Tags and lengths around a message, and around each attribute. */
 const messageOverheadBytes = 20
 const attributeOverheadBytes = 12
@@ -36,7 +36,7 @@ export async function publish(
 ): Promise<string[]> {
   const ids: string[] = []
   for (const request of requestsOf(messages)) {
-    const [response] = await publisher.publish({ topic, messages: request }, asGiven)
+    const [response] = await publisher.publish({ topic, messages: request }, unbundled)
     ids.push(...(response.messageIds ?? []))
   }
   return ids

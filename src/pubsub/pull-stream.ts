@@ -6,7 +6,7 @@ import type { Confirmations, PullResponse } from './pull-response.ts'
 import { readPullResponse } from './pull-response.ts'
 
 export interface PullStreamOptions {
-  /** Whose `streamingPull` gives bytes: see `useOwnCodecs`. */
+  /** Whose `streamingPull` gives bytes: see `installFastCodecs`. */
   readonly subscriber: PubsubClients['subscriber']
   readonly subscription: string
   readonly ackDeadlineMs: number

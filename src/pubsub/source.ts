@@ -5,7 +5,7 @@ import type { Source } from '#core/source.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { Acknowledger } from './acknowledger.ts'
 import type { PubsubClients } from './client.ts'
-import { useOwnCodecs } from './hot-calls.ts'
+import { installFastCodecs } from './fast-codecs.ts'
 import { Leases } from './leases.ts'
 import { RejectedAckIds } from './rejected-ack-ids.ts'
 import type { Liveness } from './stream-group.ts'
@@ -35,7 +35,7 @@ export interface PubsubSourceOptions {
  * Of the bounds, what the server is asked to keep to in all. It counts the bytes of messages as they travel, and the bound
  * counts what they take while they are held ({@link heldPerByte}).
  */
-export const askedShare = { messages: 0.8, bytes: 0.8 / heldPerByte }
+export const flowControlShare = { messages: 0.8, bytes: 0.8 / heldPerByte }
 
 /**
  * Of the bounds, where the streams are ended because the server does not keep to what it is asked, and where they are opened
@@ -70,7 +70,7 @@ export class PubsubSource implements Source {
   constructor(options: PubsubSourceOptions) {
     this.#options = options
     const { subscriber } = options.clients
-    useOwnCodecs(subscriber)
+    installFastCodecs(subscriber)
     const { subscription, ackDeadlineMs, clock, logger, observer } = options
     const lost = (count: number) => {
       logger.warn({ count }, 'ack deadlines expired; messages will be redelivered')
@@ -182,8 +182,8 @@ export class PubsubSource implements Source {
   #room(): { messages: number; bytes: number } {
     const { maxOutstandingMessages, maxOutstandingBytes } = this.#options
     return {
-      messages: Math.floor(maxOutstandingMessages * askedShare.messages) - this.#leases.count,
-      bytes: Math.floor(maxOutstandingBytes * askedShare.bytes - this.#leases.bytes / heldPerByte),
+      messages: Math.floor(maxOutstandingMessages * flowControlShare.messages) - this.#leases.count,
+      bytes: Math.floor(maxOutstandingBytes * flowControlShare.bytes - this.#leases.bytes / heldPerByte),
     }
   }
 

@@ -6,7 +6,7 @@ import { advice, command, option } from '#core/advice.ts'
 import type { SubscriptionNames } from './admin.ts'
 import { missingSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'
-import { grpcStatus, oneTry, statusOf } from './client.ts'
+import { grpcStatus, noRetry, statusOf } from './client.ts'
 
 export type Subscription = protos.google.pubsub.v1.ISubscription
 
@@ -58,7 +58,7 @@ export async function attachedTopic(clients: PubsubClients, names: SubscriptionN
   const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
   let found: Subscription
   try {
-    ;[found] = await subscriber.getSubscription({ subscription }, oneTry)
+    ;[found] = await subscriber.getSubscription({ subscription }, noRetry)
   } catch (error) {
     if (statusOf(error) === grpcStatus.notFound) throw missingSubscription(projectId, names)
     if (statusOf(error) !== grpcStatus.permissionDenied) throw error

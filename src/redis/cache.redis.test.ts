@@ -20,7 +20,7 @@ import {
   verdictsOf,
 } from '../../test/support/redis-cache.ts'
 import { TcpProxy } from '../../test/support/tcp-proxy.ts'
-import { Keyspace, markOf } from './encoding.ts'
+import { Keyspace, watermarkValue } from './encoding.ts'
 import { atEnd } from '../../test/support/at-end.ts'
 
 const password = 'planted-secret-57dd'
@@ -67,7 +67,7 @@ describe('what is in Redis', () => {
     assertPttl(await admin.pttl(claim('a')), claimLeaseMs)
     await begun.confirm([cacheRecord('a', 7, 'x')])
     assert.deepEqual((await admin.keys('*')).sort(), [watermark('a'), watermark('known')].sort())
-    assert.equal(await admin.get(watermark('a')), markOf(cacheRecord('a', 7, 'x')))
+    assert.equal(await admin.get(watermark('a')), watermarkValue(cacheRecord('a', 7, 'x')))
     assertPttl(await admin.pttl(watermark('a')), 50_000)
   })
 
@@ -177,7 +177,7 @@ describe('trouble', () => {
     await using proxy = await TcpProxy.to(server.port)
     await proxy.refuse()
     await using opened = await openCache(proxyAddress(proxy))
-    assert.match(opened.cache.trouble ?? '', /^Redis: .*ECONNREFUSED.*check INGESTER_REDIS_ADDR/)
+    assert.match(opened.cache.problem ?? '', /^Redis: .*ECONNREFUSED.*check INGESTER_REDIS_ADDR/)
     const records = cacheRecords(2500, 1)
     for (let i = 1; i <= 10; i += 1) {
       const begun = await opened.cache.begin(records, newToken())
@@ -195,7 +195,7 @@ describe('trouble', () => {
     await untilUsed(opened, known)
     await until(async () => {
       await verdictsOf(opened, known)
-      return opened.cache.trouble === undefined
+      return opened.cache.problem === undefined
     })
     assert.equal(opened.lines.length, 2)
     assert.match(opened.lines.join('\n'), /going on without the cache.*\n.*used again/)
@@ -244,7 +244,7 @@ describe('trouble', () => {
         records.map(() => 'fresh'),
       )
       assert.deepEqual(opened.tally.bypasses, { timeout: 3000 })
-      assert.match(opened.cache.trouble ?? '', /Command timed out; Redis may be overloaded/)
+      assert.match(opened.cache.problem ?? '', /Command timed out; Redis may be overloaded/)
       // Three calls have failed: now it is left alone.
       const [, confirmMs] = await timed(begun.confirm(records))
       assert.ok(confirmMs < 300, `${confirmMs} ms`)
@@ -293,7 +293,7 @@ describe('trouble', () => {
       assert.deepEqual(await verdictsOf(opened, cacheRecord('a', 1)), ['fresh'])
       return (opened.tally.bypasses.loading ?? 0) > 0
     })
-    assert.match(opened.cache.trouble ?? '', /LOADING/)
+    assert.match(opened.cache.problem ?? '', /LOADING/)
     await using late = await openCache(server)
     assert.deepEqual(await verdictsOf(late, known), ['fresh'])
     assert.deepEqual(late.tally.bypasses, { loading: 1 }, 'whoever connects meanwhile is told, too')
@@ -309,7 +309,7 @@ describe('trouble', () => {
     assert.deepEqual(await verdictsOf(opened, known), ['stale'])
     await begun.confirm([cacheRecord('a', 1)])
     assert.deepEqual(opened.tally.bypasses, { 'read-only': 1 })
-    assert.match(opened.cache.trouble ?? '', /must be that of the primary/)
+    assert.match(opened.cache.problem ?? '', /must be that of the primary/)
     await admin.call('REPLICAOF', 'NO', 'ONE')
     assert.equal(await admin.exists(watermark('a')), 0)
     await untilUsed(opened, known)
@@ -328,7 +328,7 @@ describe('trouble', () => {
       assert.deepEqual(opened.tally.bypasses, {})
       await begun.confirm([mine])
       assert.deepEqual(opened.tally.bypasses, { 'out-of-memory': 1 })
-      assert.match(opened.cache.trouble ?? '', /maxmemory-policy allkeys-lru/)
+      assert.match(opened.cache.problem ?? '', /maxmemory-policy allkeys-lru/)
       assert.deepEqual(await verdictsOf(opened, known, cacheRecord('new', 1)), ['fresh', 'fresh'])
       assert.deepEqual(opened.tally.bypasses, { 'out-of-memory': 3 })
       assert.equal(await admin.exists(claim('mine')), 1)
@@ -351,10 +351,10 @@ describe('trouble', () => {
       await admin.config('SET', 'min-replicas-to-write', '0')
     }
     assert.deepEqual(opened.tally.bypasses, { refused: 2 })
-    assert.match(opened.cache.trouble ?? '', /NOREPLICAS/)
+    assert.match(opened.cache.problem ?? '', /NOREPLICAS/)
     assert.deepEqual(await verdictsOf(opened, known), ['stale'])
     // A second without trouble ends it.
-    await until(async () => opened.cache.trouble === undefined)
+    await until(async () => opened.cache.problem === undefined)
     assert.equal(opened.lines.length, 2)
   })
 
@@ -377,10 +377,10 @@ describe('trouble', () => {
       await using opened = await openCache(locked, given)
       assert.deepEqual(await verdictsOf(opened, known), ['fresh'])
       assert.deepEqual(opened.tally.bypasses, { 'no-rights': 1 })
-      assert.match(opened.cache.trouble ?? '', /check INGESTER_REDIS_PASSWORD/)
+      assert.match(opened.cache.problem ?? '', /check INGESTER_REDIS_PASSWORD/)
       assert.equal(opened.lines.length, 1)
       assert.match(opened.lines.join(), /check INGESTER_REDIS_PASSWORD.*"no-rights"/)
-      assert.doesNotMatch(opened.lines.join() + opened.cache.trouble, /planted/)
+      assert.doesNotMatch(opened.lines.join() + opened.cache.problem, /planted/)
     }
     await using opened = await openCache(locked, { password })
     await commit(opened, known)
@@ -390,7 +390,7 @@ describe('trouble', () => {
 })
 
 describe('garbage in our keys', () => {
-  const mark = markOf(known)
+  const mark = watermarkValue(known)
   const digits = mark.slice(0, 19)
   const print = mark.slice(20)
 
@@ -437,7 +437,7 @@ describe('garbage in our keys', () => {
         assert.deepEqual(begun.verdicts, ['fresh'])
         assert.deepEqual(opened.tally.bypasses, { garbage: 1 })
         assert.deepEqual(opened.tally.said, { fresh: 1 }, 'that of the time before')
-        assert.match(opened.cache.trouble ?? '', /our keys hold what we did not write/)
+        assert.match(opened.cache.problem ?? '', /our keys hold what we did not write/)
         await begun.confirm([known])
         assert.equal(await admin.get(watermark('known')), mark)
         assert.deepEqual(await verdictsOf(opened, known), ['stale'])
@@ -530,7 +530,7 @@ describe('a server that answers something else', () => {
       assert.deepEqual(await verdictsOf(opened, ...records), ['fresh', 'fresh'])
       assert.deepEqual(opened.tally.bypasses, { garbage: 2 })
       assert.deepEqual(opened.tally.said, {})
-      assert.match(opened.cache.trouble ?? '', /the answer is not that of our script/)
+      assert.match(opened.cache.problem ?? '', /the answer is not that of our script/)
     })
   }
 
@@ -581,7 +581,7 @@ describe('epochs', () => {
     assert.deepEqual(opened.tally.bypasses, { epoch: 3 })
     assert.equal(await scripts(), before)
     assert.deepEqual(await verdictsOf(opened, cacheRecord('a', 1), known), ['fresh', 'stale'])
-    assert.equal(opened.cache.trouble, undefined, 'Redis is well')
+    assert.equal(opened.cache.problem, undefined, 'Redis is well')
   })
 
   test('another one: what is known of the one before is not looked at, and is there when it comes back', async () => {
@@ -604,7 +604,7 @@ describe('epochs', () => {
     opened.epoch = 'second'
     await begun.confirm([done])
     await begun.release([failed])
-    assert.equal(await admin.get(watermark('done')), markOf(done))
+    assert.equal(await admin.get(watermark('done')), watermarkValue(done))
     assert.equal(await admin.exists(claim('failed')), 0)
     assert.deepEqual(await verdictsOf(opened, done), ['fresh'])
     opened.epoch = undefined
@@ -669,7 +669,7 @@ describe('the end', () => {
     await thaw()
   })
 
-  for (const [what, hasTrouble, spoil] of [
+  for (const [what, hasProblem, spoil] of [
     ['all was well', false, async () => {}],
     ['the server is away', true, (proxy: TcpProxy) => proxy.refuse()],
     ['the server is frozen', true, async (proxy: TcpProxy) => proxy.freeze()],
@@ -679,7 +679,7 @@ describe('the end', () => {
       await using program = startProgram(process.execPath, [
         '--input-type=module',
         '-e',
-        child(proxy.port, hasTrouble),
+        child(proxy.port, hasProblem),
       ])
       await program.said(/begun/)
       await spoil(proxy)
@@ -694,7 +694,7 @@ describe('the end', () => {
 })
 
 /** A program that begins, waits for a signal, confirms without waiting, disposes, and has nothing more to do. */
-function child(port: number, hasTrouble: boolean): string {
+function child(port: number, hasProblem: boolean): string {
   return `
     import { noLogger } from '#core/logger.ts'
     import { RedisCache } from '#redis/cache.ts'
@@ -706,7 +706,7 @@ function child(port: number, hasTrouble: boolean): string {
       pipeline: { name: 'child', format: 1 }, epoch: () => 'first', isStill: async () => true,
       observer: {}, logger: noLogger, clock: systemClock,
     })
-    await cache.attempted()
+    await cache.firstAttempt()
     const records = [{ key: 'k', version: 1n, content: '' }]
     const begun = await cache.begin(records, 'token')
     const alive = setInterval(() => {}, 1000)
@@ -714,7 +714,7 @@ function child(port: number, hasTrouble: boolean): string {
       clearInterval(alive)
       void begun.confirm(records)
       do await cache.begin(records, 'token')
-      while (${hasTrouble} && !cache.trouble)
+      while (${hasProblem} && !cache.problem)
       void begun.release(records)
       await cache[Symbol.asyncDispose]()
       console.log('disposed')

@@ -6,10 +6,10 @@ import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { Breaker } from '#runtime/breaker.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { Keyspace, markOf } from './encoding.ts'
+import { Keyspace, watermarkValue } from './encoding.ts'
 import { RedisFailure, asRedisFailure } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
-import { Trouble } from './trouble.ts'
+import { CacheHealth } from './cache-health.ts'
 
 export interface RedisCacheOptions {
   /** Its own from now on: it closes it. */
@@ -38,7 +38,7 @@ const breakerDelay = { initialMs: 2500, maxMs: 10_000 }
 type Operation = 'begin' | 'confirm' | 'release'
 
 /** What the script says of a record; `g`: garbage stood there. */
-const letters: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 'busy', g: 'fresh' }
+const verdictByCode: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 'busy', g: 'fresh' }
 
 /**
  * Watermarks and claims in Redis; `protocol.lua` says what they are. Whatever goes wrong with Redis is answered with
@@ -48,7 +48,7 @@ export class RedisCache implements Cache, AsyncDisposable {
   readonly #options: RedisCacheOptions
   readonly #connection: ScriptRunner
   readonly #breaker: Breaker
-  readonly #trouble: Trouble
+  readonly #health: CacheHealth
   readonly #underWay = new Set<Promise<unknown>>()
   #keyspace: Keyspace | undefined
   #closed = false
@@ -56,9 +56,9 @@ export class RedisCache implements Cache, AsyncDisposable {
   constructor(options: RedisCacheOptions) {
     const { connection, clock, logger, explain } = options
     this.#options = options
-    this.#trouble = new Trouble(logger, clock, explain)
+    this.#health = new CacheHealth(logger, clock, explain)
     this.#connection = connection
-    connection.onOpened(() => this.#trouble.connected())
+    connection.onOpened(() => this.#health.connected())
     this.#breaker = new Breaker({
       clock,
       failures: breakerFailures,
@@ -67,14 +67,14 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 
   /** Why it is bypassed; undefined while all is well. */
-  get trouble(): string | undefined {
-    return this.#trouble.reason
+  get problem(): string | undefined {
+    return this.#health.reason
   }
 
   /** Resolves when the first attempt to connect has ended, well or not; if not, people are told. */
-  async attempted(): Promise<void> {
-    await this.#connection.attempted()
-    if (this.#connection.away) this.#trouble.had(this.#connection.away)
+  async firstAttempt(): Promise<void> {
+    await this.#connection.firstAttempt()
+    if (this.#connection.unavailableReason) this.#health.failed(this.#connection.unavailableReason)
   }
 
   async begin(records: readonly CacheRecord[], token: string): Promise<Begun> {
@@ -98,7 +98,7 @@ export class RedisCache implements Cache, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#underWay)
     this.#closed = true
-    this.#trouble[Symbol.dispose]()
+    this.#health[Symbol.dispose]()
     this.#connection.close()
   }
 
@@ -147,18 +147,18 @@ export class RedisCache implements Cache, AsyncDisposable {
   async #ask(operation: Operation, batch: Batch, records: readonly CacheRecord[]): Promise<unknown> {
     // After a hard stop a batch may still commit; nobody is interested any more.
     if (this.#closed) return undefined
-    const { away } = this.#connection
-    if (away) return this.#failed(away, records.length)
+    const { unavailableReason } = this.#connection
+    if (unavailableReason) return this.#failed(unavailableReason, records.length)
     if (!this.#breaker.allows()) return this.#bypassed('breaker', records.length)
     const { claims, ttlMs } = this.#options
     const { keyspace, token } = batch
     const keys = operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))
     if (claims) for (const record of records) keys.push(keyspace.claim(record))
-    const marks = operation === 'release' ? [] : records.map((record) => batch.markOf(record))
+    const marks = operation === 'release' ? [] : records.map((record) => batch.watermarkValue(record))
     try {
       const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, ...marks])
       this.#breaker.succeeded()
-      this.#trouble.none()
+      this.#health.succeeded()
       return answer
     } catch (error) {
       this.#breaker.failed()
@@ -167,7 +167,7 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 
   #failed(failure: RedisFailure, records: number): undefined {
-    this.#trouble.had(failure)
+    this.#health.failed(failure)
     return this.#bypassed(failure.bypass, records)
   }
 
@@ -204,10 +204,10 @@ class Batch {
     this.token = token
   }
 
-  markOf(record: CacheRecord): string {
+  watermarkValue(record: CacheRecord): string {
     const known = this.#marks.get(record)
     if (known !== undefined) return known
-    const mark = markOf(record)
+    const mark = watermarkValue(record)
     this.#marks.set(record, mark)
     return mark
   }
@@ -226,8 +226,8 @@ function readAnswer(answer: unknown, records: number): Answer | undefined {
   if (typeof answer !== 'string' || answer.length !== records) return undefined
   const said: Verdict[] = []
   const counts: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
-  for (const letter of answer) {
-    const verdict = letters[letter]
+  for (const code of answer) {
+    const verdict = verdictByCode[code]
     if (verdict === undefined) return undefined
     said.push(verdict)
     counts[verdict] += 1

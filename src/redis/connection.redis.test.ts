@@ -26,7 +26,7 @@ async function connect(changes: Partial<RedisOptions> = {}): Promise<RedisConnec
   const { host, port } = server
   const connection = new RedisConnection({ host, port, db: 0, tls: false, ...changes })
   atEnd(() => connection.close())
-  await connection.attempted()
+  await connection.firstAttempt()
   return connection
 }
 
@@ -46,7 +46,8 @@ const failed = (running: Promise<unknown>): Promise<RedisFailure> =>
     (failure: RedisFailure) => failure,
   )
 
-const untilConnected = (connection: RedisConnection) => until(async () => connection.away === undefined)
+const untilConnected = (connection: RedisConnection) =>
+  until(async () => connection.unavailableReason === undefined)
 
 /** How often the script was carried out, whichever way it was named. */
 const executions = async () => (await callsOf(admin, 'evalsha')) + (await callsOf(admin, 'eval'))
@@ -67,7 +68,7 @@ test('while disconnected, calls fail at once and are not replayed later', async 
   const connection = await connect({ port: proxy.port })
   await confirm(connection)
   await proxy.refuse()
-  await until(async () => connection.away !== undefined)
+  await until(async () => connection.unavailableReason !== undefined)
   const before = await executions()
   // An immediate comes before any timer and before anything from the network.
   const soon = new Promise((resolve) => setImmediate(resolve, 'later'))
@@ -86,7 +87,7 @@ test('before the first connection calls fail, too', async () => {
   const { host } = server
   const connection = new RedisConnection({ host, port: proxy.port, db: 0, tls: false })
   atEnd(() => connection.close())
-  assert.equal(connection.away?.bypass, 'disconnected')
+  assert.equal(connection.unavailableReason?.bypass, 'disconnected')
   assert.equal((await failed(connection.run([], ['release', '', 0, 0]))).bypass, 'disconnected')
   proxy.thaw()
   await untilConnected(connection)
@@ -119,7 +120,7 @@ test('an answer that comes after its time is nobody else’s', async () => {
   assert.equal(late.bypass, 'timeout')
   // Its answer is on its way, and is one letter; this one's is a number.
   assert.equal(await connection.run(['a'], ['release', 'token', 10_000, 0]), 0)
-  assert.equal(connection.away, undefined)
+  assert.equal(connection.unavailableReason, undefined)
 })
 
 test('no answer within half a second: timeout, although the connection is up', async () => {
@@ -134,7 +135,7 @@ test('no answer within half a second: timeout, although the connection is up', a
   assert.equal(bypass, 'timeout')
   assert.match(message, /Command timed out/)
   assert.ok(elapsed > 400 && elapsed < 900, `${elapsed} ms`)
-  assert.equal(connection.away, undefined)
+  assert.equal(connection.unavailableReason, undefined)
 })
 
 test('a server that stays silent is left and connected to anew, again and again, and used when it speaks', async () => {
@@ -142,8 +143,8 @@ test('a server that stays silent is left and connected to anew, again and again,
   const connection = await connect({ port: proxy.port })
   proxy.freeze()
   await failed(confirm(connection))
-  await until(async () => connection.away !== undefined)
-  assert.equal(connection.away?.bypass, 'timeout')
+  await until(async () => connection.unavailableReason !== undefined)
+  assert.equal(connection.unavailableReason?.bypass, 'timeout')
   await until(async () => proxy.connections >= 4)
   proxy.thaw()
   await untilConnected(connection)
@@ -159,7 +160,7 @@ for (const [what, drop] of [
     const connection = await connect({ port: proxy.port })
     const end = performance.now() + 3000
     while (performance.now() < end) {
-      if (connection.away === undefined) drop(proxy)
+      if (connection.unavailableReason === undefined) drop(proxy)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     // At once, and then after at least 50, 100, 200, 400, 800 and 1,600 ms.
@@ -191,13 +192,13 @@ test('of a connection that is lost without a word the cause is not that of the t
   const connection = await connect({ port: proxy.port })
   proxy.freeze()
   await failed(confirm(connection))
-  await until(async () => connection.away?.bypass === 'timeout')
+  await until(async () => connection.unavailableReason?.bypass === 'timeout')
   proxy.thaw()
   await untilConnected(connection)
   await admin.call('CLIENT', 'KILL', 'TYPE', 'normal')
-  await until(async () => connection.away !== undefined)
-  assert.equal(connection.away?.bypass, 'disconnected')
-  assert.match(connection.away?.message ?? '', /the connection was lost/)
+  await until(async () => connection.unavailableReason !== undefined)
+  assert.equal(connection.unavailableReason?.bypass, 'disconnected')
+  assert.match(connection.unavailableReason?.message ?? '', /the connection was lost/)
   await untilConnected(connection)
   await confirm(connection)
 })
@@ -218,7 +219,7 @@ test('a server that is killed and comes back, empty, is used again', async () =>
   const connection = await connect({ port: own.port })
   await confirm(connection)
   process.kill(own.pid, 'SIGKILL')
-  await until(async () => connection.away !== undefined)
+  await until(async () => connection.unavailableReason !== undefined)
   const failure = await failed(confirm(connection))
   const { bypass } = failure
   const message = explain(failure)
@@ -234,15 +235,15 @@ test('a database that is not there: refused with the fix, and nothing gets into 
   const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false })
   connection.onOpened(() => assert.fail('it is not connected'))
   atEnd(() => connection.close())
-  await connection.attempted()
+  await connection.firstAttempt()
   for (let round = 0; round < 3; round += 1) {
-    const away = connection.away ?? assert.fail('it is away')
+    const away = connection.unavailableReason ?? assert.fail('it is away')
     const { bypass } = away
     const message = explain(away)
     assert.equal(bypass, 'refused')
     assert.match(message, /DB index is out of range; check INGESTER_REDIS_DB/)
     await failed(confirm(connection))
-    await connection.attempted()
+    await connection.firstAttempt()
   }
   assert.doesNotMatch(await adminOf(few).info('keyspace'), /keys=/)
 })
@@ -253,7 +254,7 @@ test('the database that is asked for, also after a lost connection', async () =>
   const connection = await connect({ port: proxy.port, db: 3 })
   const first = await confirm(connection)
   proxy.cut()
-  await until(async () => proxy.connections >= 2 && connection.away === undefined)
+  await until(async () => proxy.connections >= 2 && connection.unavailableReason === undefined)
   const second = await confirm(connection)
   assert.equal(await third.exists(first, second), 2)
   assert.equal(await admin.exists(first, second), 0)
@@ -261,7 +262,7 @@ test('the database that is asked for, also after a lost connection', async () =>
 
 test('the right password lets in; it is called ingester there', async () => {
   const connection = await connect({ port: locked.port, password })
-  assert.equal(connection.away, undefined)
+  assert.equal(connection.unavailableReason, undefined)
   await confirm(connection)
   assert.match(String(await adminOf(locked, { password }).client('LIST')), /name=ingester/)
 })
@@ -272,7 +273,7 @@ for (const [given, reply] of [
 ] as const) {
   test(`${given ? 'a wrong' : 'no'} password: no-rights, with the fix and without the password`, async () => {
     const connection = await connect({ port: locked.port, ...(given ? { password: given } : {}) })
-    const { away } = connection
+    const { unavailableReason: away } = connection
     assert.equal(away?.bypass, 'no-rights')
     assert.match(away?.message ?? '', reply)
     assert.match(explain(away), /check INGESTER_REDIS_PASSWORD/)
@@ -334,8 +335,8 @@ describe('TLS', async () => {
       import { explain } from '#connect/explain.ts'
       import { RedisConnection } from '#redis/connection.ts'
       const connection = new RedisConnection(${JSON.stringify(options)})
-      await connection.attempted()
-      const { away } = connection
+      await connection.firstAttempt()
+      const { unavailableReason: away } = connection
       const answer = away ? undefined : await connection.run(['key'], ['release', '', 0, 0])
       console.log(JSON.stringify({ bypass: away?.bypass, message: away && explain(away), answer }))
       connection.close()`
@@ -370,7 +371,7 @@ describe('TLS', async () => {
     const start = performance.now()
     const connection = await connect({ port: proxy.port, tls: true })
     const elapsed = performance.now() - start
-    assert.equal(connection.away?.bypass, 'disconnected')
+    assert.equal(connection.unavailableReason?.bypass, 'disconnected')
     assert.ok(elapsed > 1500 && elapsed < 5000, `${elapsed} ms`)
   })
 

@@ -98,7 +98,7 @@ export class RedisConnection implements ScriptRunner {
   }
 
   /** Why nothing can be asked at the moment; undefined while connected. */
-  get away(): RedisFailure | undefined {
+  get unavailableReason(): RedisFailure | undefined {
     if (this.#client.status === 'ready' && !this.#turnedAway) return undefined
     if (this.#unread !== undefined) return new RedisFailure('no-rights', messageOf(this.#unread), [])
     return this.#lastError === undefined
@@ -111,8 +111,8 @@ export class RedisConnection implements ScriptRunner {
   }
 
   /** Resolves when it is connected or an attempt has failed, whichever comes first. */
-  async attempted(): Promise<void> {
-    if (!this.away) return
+  async firstAttempt(): Promise<void> {
+    if (!this.unavailableReason) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const events = ['ready', 'close'] as const
     for (const event of events) this.#client.once(event, resolve)
@@ -177,7 +177,7 @@ export class RedisConnection implements ScriptRunner {
   /** Why the connection was lost says more than that it was. */
   #failureOf(error: unknown): RedisFailure {
     const failure = asRedisFailure(error)
-    return failure.bypass === 'disconnected' ? (this.away ?? failure) : failure
+    return failure.bypass === 'disconnected' ? (this.unavailableReason ?? failure) : failure
   }
 }
 

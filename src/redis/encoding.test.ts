@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import type { CacheRecord } from '#core/cache.ts'
 import { always } from '../../test/support/seed.ts'
-import { Keyspace, markOf } from './encoding.ts'
+import { Keyspace, watermarkValue } from './encoding.ts'
 
 const largest = 2n ** 63n - 1n
 
@@ -48,7 +48,10 @@ const nasty = fc.string({
 describe('a mark', () => {
   test('orders as the version does, and is of one width', () => {
     const property = fc.property(version, version, nasty, nasty, (a, b, contentA, contentB) => {
-      const [first, second] = [markOf(record('k', a, contentA)), markOf(record('k', b, contentB))]
+      const [first, second] = [
+        watermarkValue(record('k', a, contentA)),
+        watermarkValue(record('k', b, contentB)),
+      ]
       for (const mark of [first, second]) assert.match(mark, /^\d{19}:[\w-]{22}$/)
       assert.equal(BigInt(first.slice(0, 19)), a)
       if (a !== b) assert.equal(compare(first, second), a < b ? -1 : 1)
@@ -59,7 +62,7 @@ describe('a mark', () => {
   test('is the same if and only if version and content are; the key has no part in it', () => {
     const alike = fc.tuple(nasty, nasty, nasty).map(([start, a, b]) => [start + a, start + b] as const)
     const property = fc.property(alike, version, nasty, nasty, ([a, b], at, keyA, keyB) => {
-      const same = markOf(record(keyA, at, a)) === markOf(record(keyB, at, b))
+      const same = watermarkValue(record(keyA, at, a)) === watermarkValue(record(keyB, at, b))
       assert.equal(same, a === b)
     })
     always(property, 2000)
@@ -71,15 +74,18 @@ describe('a mark', () => {
     const a = 'A'.repeat(64)
     const b = `xxxxx19r${'A'.repeat(24)}eGKA17./${'A'.repeat(24)}`
     assert.equal(b.length, a.length)
-    assert.notEqual(markOf(record('k', 1n, a)), markOf(record('k', 1n, b)))
+    assert.notEqual(watermarkValue(record('k', 1n, a)), watermarkValue(record('k', 1n, b)))
   })
 
   // All replicas read each other's marks, in whatever release they are. Change `format` with these.
   test('is written as it always was', () => {
-    assert.equal(markOf(record('k', 0n)), '0000000000000000000:47DEQpj8HBSa-_TImW-5JC')
-    assert.equal(markOf(record('k', largest, 'hello world')), '9223372036854775807:uU0nuZNNPgilLlLX2n2r-s')
+    assert.equal(watermarkValue(record('k', 0n)), '0000000000000000000:47DEQpj8HBSa-_TImW-5JC')
     assert.equal(
-      markOf(record('k', 1_700_000_000n, 'Grüße 😀')),
+      watermarkValue(record('k', largest, 'hello world')),
+      '9223372036854775807:uU0nuZNNPgilLlLX2n2r-s',
+    )
+    assert.equal(
+      watermarkValue(record('k', 1_700_000_000n, 'Grüße 😀')),
       '0000000001700000000:NDbPHC-RKSPrbFhDK8lz8e',
     )
   })

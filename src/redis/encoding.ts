@@ -14,12 +14,12 @@ const fingerprintLength = 22
  * of its content. Two contents that are taken for one would be a lost record, and contents come from strangers: so it
  * is a cryptographic hash. (For xxHash64 such a pair is found in a second; SHA-256 takes as long, 0.5 µs.)
  */
-export function markOf({ version, content }: CacheRecord): string {
+export function watermarkValue({ version, content }: CacheRecord): string {
   return `${version.toString().padStart(versionDigits, '0')}:${hash('sha256', content, 'base64url').slice(0, fingerprintLength)}`
 }
 
 /** The version in a watermark; undefined where it is not of our making. */
-export function versionInMark(mark: string): bigint | undefined {
+export function versionInWatermark(mark: string): bigint | undefined {
   return asVersion(/^(\d{19}):[\w-]{22}$/.exec(mark))
 }
 

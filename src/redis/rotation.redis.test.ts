@@ -29,16 +29,18 @@ for (const [variable, text] of [
     const { redis } = configOf({ ...needed, ...address, [variable]: file }).config
     const connection = new RedisConnection(redis)
     try {
-      await until(async () => connection.away === undefined)
+      await until(async () => connection.unavailableReason === undefined)
       await admin.config('SET', 'requirepass', 'second')
       await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-      await until(async () => /WRONGPASS/.test(connection.away?.message ?? ''))
+      await until(async () => /WRONGPASS/.test(connection.unavailableReason?.message ?? ''))
       // While it is being replaced: said, and tried again.
       await rm(file)
-      await until(async () => /_FILE .*cannot be read: ENOENT/.test(connection.away?.message ?? ''))
-      assert.equal(connection.away?.bypass, 'no-rights')
+      await until(async () =>
+        /_FILE .*cannot be read: ENOENT/.test(connection.unavailableReason?.message ?? ''),
+      )
+      assert.equal(connection.unavailableReason?.bypass, 'no-rights')
       await writeFile(file, text('second'))
-      await until(async () => connection.away === undefined)
+      await until(async () => connection.unavailableReason === undefined)
       await connection.read('MGET', ['key'])
     } finally {
       connection.close()

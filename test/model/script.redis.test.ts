@@ -4,7 +4,7 @@ import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import type { CacheRecord } from '#core/cache.ts'
 import { compareRecords } from '#core/keyed-record.ts'
-import { Keyspace, markOf } from '#redis/encoding.ts'
+import { Keyspace, watermarkValue } from '#redis/encoding.ts'
 import { adminOf, openCache, startTestRedis } from '../support/redis-cache.ts'
 import { always, alwaysAsync } from '../support/seed.ts'
 import type { Cached, CacheCalls } from './cache-calls.ts'
@@ -64,7 +64,7 @@ for (const [calls, claims] of [
         assert.deepEqual(
           { watermark, claim },
           {
-            watermark: model.watermark === 0 ? null : markOf(real(model.watermark)),
+            watermark: model.watermark === 0 ? null : watermarkValue(real(model.watermark)),
             claim:
               model.claimVersion === 0
                 ? null

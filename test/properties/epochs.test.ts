@@ -30,7 +30,7 @@ const step = fc.oneof(
 
 /** A connection whose calls are answered when the test says so. */
 class SlowRunner implements ScriptRunner {
-  readonly away = undefined
+  readonly unavailableReason = undefined
   readonly waiting: (() => void)[] = []
   readonly #server: SimulatedRedis
 
@@ -39,7 +39,7 @@ class SlowRunner implements ScriptRunner {
   }
 
   onOpened(): void {}
-  async attempted(): Promise<void> {}
+  async firstAttempt(): Promise<void> {}
   close(): void {}
 
   run(keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {

@@ -1,7 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { isRejection } from '#core/pipeline.ts'
-import { Keyspace, markOf } from '#redis/encoding.ts'
+import { Keyspace, watermarkValue } from '#redis/encoding.ts'
 import { ackBreach } from '../oracle/acks.ts'
 import type { Counts } from '../oracle/counts.ts'
 import { countBreaches, sumOf } from '../oracle/counts.ts'
@@ -134,7 +134,7 @@ export class Judge {
       const rows = new Map<string, Map<string, RowVersion>>()
       for (const { record, row } of this.#records) {
         const name = keyspace.watermark(record)
-        rows.set(name, (rows.get(name) ?? new Map<string, RowVersion>()).set(markOf(record), row))
+        rows.set(name, (rows.get(name) ?? new Map<string, RowVersion>()).set(watermarkValue(record), row))
       }
       this.#meant = { epoch, rows }
     }

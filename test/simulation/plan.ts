@@ -73,7 +73,7 @@ export interface Plan {
 /** The table has lost rows; everything is delivered again. */
 export type ReplayedEvent = Extract<PlannedEvent, { readonly replayMs: number }>
 
-/** Other trouble with PostgreSQL or Redis. */
+/** Other faults of PostgreSQL or Redis. */
 export type StoreEvent = Exclude<
   Extract<PlannedEvent, { readonly do: `postgres ${string}` | `redis ${string}` }>,
   ReplayedEvent

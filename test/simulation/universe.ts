@@ -8,7 +8,7 @@ import { RedisEndpoint } from '../simulated/servers/redis-endpoint.ts'
 import { Replica } from './replica.ts'
 import { SimulatedBroker } from '../simulated/servers/broker.ts'
 import { SimulatedPostgres } from '../simulated/servers/postgres.ts'
-import { StoreTroubles } from './store-troubles.ts'
+import { StoreFaults } from './store-faults.ts'
 import { Story } from '../simulated/servers/story.ts'
 import { WatchedRedis } from './watched-redis.ts'
 import { Wire, calm } from '../simulated/servers/wire.ts'
@@ -43,7 +43,7 @@ export class Universe {
   readonly #workload: Workload
   readonly #postgres: PostgresEndpoint
   readonly #redis: RedisEndpoint
-  readonly #troubles: StoreTroubles
+  readonly #storeFaults: StoreFaults
   readonly #judge: Judge
   readonly #restartMs: number[]
   readonly #slots: (Replica | undefined)[]
@@ -63,7 +63,7 @@ export class Universe {
     const redis = new WatchedRedis(this.clock, this.story, this.#judge)
     this.#postgres = new PostgresEndpoint(postgres, wire('postgres', 1), this.story)
     this.#redis = new RedisEndpoint(redis, wire('redis', 2), this.story)
-    this.#troubles = new StoreTroubles(this.clock, this.#postgres, this.#redis, (key) =>
+    this.#storeFaults = new StoreFaults(this.clock, this.#postgres, this.#redis, (key) =>
       this.#workload.rowKeyOf(key),
     )
     const dice = random(3)
@@ -131,12 +131,12 @@ export class Universe {
       maxDelayMs: dawdleMs,
       ignoreFlowControl: ignoresFlowControl,
     })
-    if (this.#plan.events.some((event) => event.do === 'redis fails over')) this.#troubles.copyRedis()
+    if (this.#plan.events.some((event) => event.do === 'redis fails over')) this.#storeFaults.copyRedis()
   }
 
   #heal(): void {
     this.#healed = true
-    this.#troubles.over = true
+    this.#storeFaults.over = true
     this.story.tell('world', () => 'all is well from now on')
     for (const endpoint of [this.#postgres, this.#redis]) {
       endpoint.wire.weather = calm
@@ -289,7 +289,7 @@ export class Universe {
         this.#restartMs[event.replica] = event.restartMs
         return this.#slots[event.replica]?.hardStop()
       case 'broker away':
-        return this.#troubles.during(
+        return this.#storeFaults.during(
           event.forMs,
           () => broker.leave(),
           () => broker.comeBack(),
@@ -302,7 +302,7 @@ export class Universe {
       case 'postgres fails over':
         return this.#loseRows(event)
       default:
-        return this.#troubles.happen(event)
+        return this.#storeFaults.happen(event)
     }
   }
 

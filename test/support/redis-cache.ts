@@ -84,7 +84,7 @@ export async function openCache(
     epoch: 'first',
     [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose](),
   }
-  await cache.attempted()
+  await cache.firstAttempt()
   return opened
 }
 
@@ -135,7 +135,7 @@ export async function untilUsed(
   for (;;) {
     const [verdict] = await verdictsOf(opened, known)
     if (verdict === 'stale') return
-    assert.ok(performance.now() < end, `not in use within ${limitMs} ms: ${opened.cache.trouble}`)
+    assert.ok(performance.now() < end, `not in use within ${limitMs} ms: ${opened.cache.problem}`)
     await commit(opened, known)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

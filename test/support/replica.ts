@@ -135,7 +135,7 @@ export class Replica {
   readonly terminate: () => Promise<void>
 
   async start(): Promise<void> {
-    await Promise.all([this.watch.read(), this.redis.attempted()])
+    await Promise.all([this.watch.read(), this.redis.firstAttempt()])
     this.#broker.join(this.inbox)
     this.engine.start()
   }

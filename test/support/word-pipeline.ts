@@ -1,6 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { NamedKey, Pipeline, Rejection } from '#core/pipeline.ts'
+import type { RecordKey, Pipeline, Rejection } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 
 /** The smallest pipeline there is: a message is `key version content`, three words. */
@@ -22,10 +22,10 @@ export const wordPipeline: Pipeline = {
     key: ['key'],
     version: ['version', 'content'],
   },
-  naming: {
+  inspector: {
     example: ['a'],
     keyOf: ([key = '']) => ({ key, values: [key] }),
-    keyIn: ({ data }) => keyOfWords(data.toString()),
+    keyFromMessage: ({ data }) => keyOfWords(data.toString()),
     mentions: ({ key }, text) => text.split(/\s+/).includes(key),
     subject: ({ key }) => `the word ${key}`,
     recordOf: ([key, version, content]) => ({
@@ -37,7 +37,7 @@ export const wordPipeline: Pipeline = {
   },
 }
 
-function keyOfWords(text: string): NamedKey | Rejection {
+function keyOfWords(text: string): RecordKey | Rejection {
   const decoded = decodeWords(text)
   return isRejection(decoded) ? decoded : { key: decoded.key, values: [decoded.key] }
 }

@@ -6,7 +6,7 @@ import { failed } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { inFile, ingester, ownStack, remark, secret, setting, shell, sql } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
-import { certificateTrouble } from '#core/tls-trouble.ts'
+import { certificateProblem } from '#core/certificate-problem.ts'
 import type { PostgresOptions } from '../pool.ts'
 import { ignoringLine, refusedParameter } from '../pooler-refusal.ts'
 import { isConnectionFailure, isWithoutTls } from '../sqlstate.ts'
@@ -16,8 +16,8 @@ const superuser = 'a superuser'
 /** Why there is no connection, and the fix that fits the reason. */
 export function connectionFinding(name: string, error: unknown, options: PostgresOptions): Finding {
   const where = `${addressOf(options.host, options.port)}/${options.database}`
-  const trouble = certificateTrouble(error, (host) => setting({ 'postgres.host': host }))
-  if (trouble) return failed(name, `${where}: ${trouble.detail}`, trouble.fix)
+  const problem = certificateProblem(error, (host) => setting({ 'postgres.host': host }))
+  if (problem) return failed(name, `${where}: ${problem.detail}`, problem.fix)
   return failed(name, `${where}: ${messageOf(error)}`, ...refusalFixes(error, options))
 }
 

@@ -63,12 +63,12 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
       patience,
     ),
   )
-  if (isTrouble(subscription.error))
+  if (isFailure(subscription.error))
     return unreached(await unreachedFinding(subscription.error, place), 'Pub/Sub was not reached')
   const found: Subscription | undefined = subscription.value
   const topicName = topicNameOf(found, place)
   const topic = await answered(clients.publisher.getTopic({ topic: topicName }, patience))
-  if (isTrouble(topic.error))
+  if (isFailure(topic.error))
     return unreached(await unreachedFinding(topic.error, place), 'Pub/Sub was not reached')
   const where = place.emulatorHost ? `the emulator at ${place.emulatorHost}` : 'Google Cloud'
   const reached = ok(
@@ -109,7 +109,7 @@ async function answered<T>(request: Promise<readonly [T, ...unknown[]]>): Promis
 }
 
 /** "Not there" and "not yours" are answers. */
-function isTrouble(error: Error | undefined): error is Error {
+function isFailure(error: Error | undefined): error is Error {
   const answers: readonly unknown[] = [grpcStatus.notFound, grpcStatus.permissionDenied]
   return error !== undefined && !answers.includes(statusOf(error))
 }

@@ -8,7 +8,7 @@ import type { Fix } from '#core/fix.ts'
 import { ingester, secret, setting, shell, shellWord } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { reveal } from '#core/secret.ts'
-import { certificateTrouble } from '#core/tls-trouble.ts'
+import { certificateProblem } from '#core/certificate-problem.ts'
 import type { RedisOptions } from '../connection.ts'
 import { withTemporaryClient } from './temporary-client.ts'
 
@@ -172,8 +172,8 @@ function infoOf(answer: unknown): Readonly<Record<string, string>> {
 async function unreachedFinding(options: RedisOptions, error: unknown): Promise<Finding> {
   const where = addressOf(options.host, options.port)
   const otherHost = (name: string) => setting({ 'redis.address': addressOf(name, options.port) })
-  const trouble = certificateTrouble(error, otherHost)
-  if (trouble) return failed(reachable, `${where}: ${trouble.detail}; ${without}`, trouble.fix)
+  const problem = certificateProblem(error, otherHost)
+  if (problem) return failed(reachable, `${where}: ${problem.detail}; ${without}`, problem.fix)
   const detail = `${where}: ${messageOf(error)}; ${without}`
   return failed(reachable, detail, await unreachedFix(options, error))
 }
@@ -193,6 +193,6 @@ async function answers(options: RedisOptions): Promise<boolean> {
     await withTemporaryClient(options, (client) => reply(client, 'PING'))
     return true
   } catch (error) {
-    return certificateTrouble(error, () => off) !== undefined
+    return certificateProblem(error, () => off) !== undefined
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { protos } from '@google-cloud/pubsub'
 import { status } from '@grpc/grpc-js'
-import { connectPubsub, oneTry } from '#pubsub/client.ts'
+import { connectPubsub, noRetry } from '#pubsub/client.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import type { Received, StreamingPull, StreamingPullRequest } from './stream.ts'
 import { openStream, receivedOf } from './stream.ts'
@@ -17,7 +17,7 @@ type Fields<T> = Omit<T, 'name'> & { readonly name?: string }
 export const projectId = 'conformance'
 
 /** One try, and the answer as it is: no pages are collected. */
-export const raw = { ...oneTry, autoPaginate: false } as const
+export const raw = { ...noRetry, autoPaginate: false } as const
 
 /** The calls without retries and without pages collected, and what tests do all the time. */
 export interface Kit extends AsyncDisposable {

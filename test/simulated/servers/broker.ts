@@ -59,7 +59,7 @@ export class SimulatedBroker {
   /** The ack ids of messages that nobody has given back. */
   readonly #leasedAs = new Map<string, string>()
   /** Until now not every call has come through. */
-  #troubledMs = 0
+  #lastFaultMs = 0
 
   constructor(options: BrokerOptions) {
     this.#options = options
@@ -107,13 +107,13 @@ export class SimulatedBroker {
   }
 
   /** A call did not come through as it should, or leases were touched by other hands. */
-  noteTrouble(): void {
-    this.#troubledMs = this.#options.clock.now()
+  noteFault(): void {
+    this.#lastFaultMs = this.#options.clock.now()
   }
 
   /** Everything comes again, also what was acked. */
   seekToStart(): void {
-    this.noteTrouble()
+    this.noteFault()
     this.acked.clear()
     this.#backlog.seek(0)
   }
@@ -125,7 +125,7 @@ export class SimulatedBroker {
 
   /** Ends all leases before their time. */
   expireAll(): void {
-    this.noteTrouble()
+    this.noteFault()
     this.#backlog.expire(() => true)
   }
 
@@ -135,7 +135,7 @@ export class SimulatedBroker {
   }
 
   comeBack(): void {
-    this.noteTrouble()
+    this.noteFault()
     this.#away = false
   }
 
@@ -201,7 +201,7 @@ export class SimulatedBroker {
 
   /** By its deadline, unless it was given back or ended by a fault: whoever holds the message has not kept it. */
   #leaseEnded(messageId: string): void {
-    const calmMs = this.#options.clock.now() - this.#troubledMs
+    const calmMs = this.#options.clock.now() - this.#lastFaultMs
     const ackId = this.#leasedAs.get(messageId)
     const isCalm = !this.#away && calmMs > this.#options.leaseMs + onTheWayMs
     if (ackId === undefined || !isCalm) return

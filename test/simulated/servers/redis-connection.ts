@@ -22,7 +22,7 @@ export class SimulatedRedisConnection implements ScriptRunner {
     redis.connections.add(this)
   }
 
-  get away(): RedisFailure | undefined {
+  get unavailableReason(): RedisFailure | undefined {
     return this.#connected ? undefined : new RedisFailure('disconnected', 'simulated')
   }
 
@@ -30,7 +30,7 @@ export class SimulatedRedisConnection implements ScriptRunner {
     this.#opened = heard
   }
 
-  async attempted(): Promise<void> {}
+  async firstAttempt(): Promise<void> {}
 
   async run(keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const operation = String(args[0])

@@ -18,7 +18,7 @@ const connection = new RedisConnection({
   answerWithinMs: 30_000,
 })
 afterAll(() => connection.close())
-await connection.attempted()
+await connection.firstAttempt()
 
 const versions = ['0', '1', '9', '10', '9007199254740992', '9007199254740993', '9223372036854775807']
 const mark = fc

@@ -13,9 +13,9 @@ async function open(claims: boolean): Promise<OpenCache> {
   const clock = new VirtualClock()
   const server = new SimulatedRedis(clock)
   const connection: ScriptRunner = {
-    away: undefined,
+    unavailableReason: undefined,
     onOpened: () => {},
-    attempted: async () => {},
+    firstAttempt: async () => {},
     run: async (keys, args) => server.run(keys, args),
     close: () => {},
   }

@@ -70,7 +70,7 @@ export class SimulatedSubscriber {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const cancel = this.host.clock.after(timeoutMs, () => reject(status(deadlineExceeded)))
     const fate = wire.fate(() => `${name} of ${this.host.name}`)
-    if (fate !== 'well') this.broker.noteTrouble()
+    if (fate !== 'well') this.broker.noteFault()
     const answer = (what: () => void) =>
       wire.after(wire.latencyMs(), () => {
         if (!this.host.alive) return
@@ -83,7 +83,7 @@ export class SimulatedSubscriber {
       wire.after(travelMs, () => {
         if (this.broker.away) return answer(() => reject(status(unavailable)))
         // It may extend a lease that its holder has let go.
-        if (fate === 'late') this.broker.noteTrouble()
+        if (fate === 'late') this.broker.noteFault()
         execute()
         if (fate === 'well') answer(resolve)
         else if (fate === 'reply lost') answer(() => reject(status(unavailable)))

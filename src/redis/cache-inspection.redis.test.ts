@@ -12,14 +12,14 @@ import {
   startTestRedis,
 } from '../../test/support/redis-cache.ts'
 import { Keyspace } from './encoding.ts'
-import { lookAt } from './look.ts'
+import { inspectKey } from './cache-inspection.ts'
 import { RedisFailure } from './failure.ts'
 
 const server = await startTestRedis()
 const admin = adminOf(server)
 const pipeline = { name: 'test', format: 1 }
 const options = { host: server.host, port: server.port, db: 0, tls: false }
-const look = (key: string, epoch = 'first') => lookAt(options, pipeline, epoch, { key })
+const look = (key: string, epoch = 'first') => inspectKey(options, pipeline, epoch, { key })
 const keyspace = new Keyspace(pipeline, 'first')
 
 test('a watermark is that of the record that was committed, in this epoch only', async () => {
@@ -77,7 +77,7 @@ test('what is not of our making is no watermark and no claim', async () => {
 
 test('a Redis that is away, or turns us away, is told with the fix', async () => {
   const failed = (changes: object) =>
-    lookAt({ ...options, ...changes }, pipeline, 'first', { key: 'a' }).then(
+    inspectKey({ ...options, ...changes }, pipeline, 'first', { key: 'a' }).then(
       () => assert.fail('it was answered'),
       (error: unknown) => (assert.ok(error instanceof RedisFailure), explain(error)),
     )

@@ -5,13 +5,13 @@ import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { RedisFailure } from './failure.ts'
 
-/** Trouble that comes and goes is over when there was none for so long. */
+/** CacheHealth that comes and goes is over when there was none for so long. */
 const calmMs = 1000
 
 const fixedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
 
 /** Tells people that the cache is bypassed and why, and that it is used again: once each, not with every batch. */
-export class Trouble implements Disposable {
+export class CacheHealth implements Disposable {
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #explain: Explain
@@ -29,7 +29,7 @@ export class Trouble implements Disposable {
     return this.#last && `Redis: ${this.#explain(this.#last)}`
   }
 
-  had(failure: RedisFailure): void {
+  failed(failure: RedisFailure): void {
     this[Symbol.dispose]()
     if (this.#last?.bypass !== failure.bypass) {
       const message = `going on without the cache, nothing is lost: Redis: ${this.#explain(failure)}`
@@ -40,11 +40,11 @@ export class Trouble implements Disposable {
 
   /** It is connected, which fixes some kinds of trouble and says nothing about others. */
   connected(): void {
-    if (this.#last && fixedByConnecting.includes(this.#last.bypass)) this.none()
+    if (this.#last && fixedByConnecting.includes(this.#last.bypass)) this.succeeded()
   }
 
   /** A call went well. */
-  none(): void {
+  succeeded(): void {
     if (this.#last) this.#cancelCalm ??= this.#clock.after(calmMs, () => this.#over())
   }
 

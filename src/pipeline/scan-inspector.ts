@@ -1,15 +1,15 @@
 import { bracketed } from '#core/address.ts'
-import type { NamedKey, Naming, Row } from '#core/pipeline.ts'
+import type { RecordKey, RecordInspector, Row } from '#core/pipeline.ts'
 import { canonicalIp } from './ip.ts'
 import { parseJsonMessage } from './json-message.ts'
 import { rejecting } from './rejection.ts'
 import { ipOf, keyText, portOf, serviceOf, wordsToKey } from './scan-key.ts'
 
 /** How people name a scan, and are told of it. */
-export const scanNaming: Naming = {
+export const scanInspector: RecordInspector = {
   example: ['1.1.1.7', '443', 'HTTP'],
   keyOf: (words) => rejecting(() => named(...wordsToKey(words))),
-  keyIn: (delivery) =>
+  keyFromMessage: (delivery) =>
     rejecting(() => {
       // Of whatever size: it is not to be stored.
       const message = parseJsonMessage(delivery, Infinity)
@@ -22,7 +22,7 @@ export const scanNaming: Naming = {
   content: 'response',
 }
 
-function named(ip: string, port: number, service: string): NamedKey {
+function named(ip: string, port: number, service: string): RecordKey {
   return { key: keyText(ip, port, service), values: [ip, port, service] }
 }
 
@@ -38,7 +38,7 @@ function recordOf([ip, port, service, response, lastSeen]: Row) {
 }
 
 /** Service and port as words of their own, and the address in any spelling. */
-function mentions({ values: [ip, port, service] }: NamedKey, text: string): boolean {
+function mentions({ values: [ip, port, service] }: RecordKey, text: string): boolean {
   return hasWord(text, String(service)) && hasWord(text, String(port)) && hasAddress(text, String(ip))
 }
 

@@ -2,7 +2,7 @@ import type { Fix } from './fix.ts'
 import { remark, shell } from './fix.ts'
 
 /** Why a certificate is not believed, and what to do; undefined where the error is about something else. */
-export interface CertificateTrouble {
+export interface CertificateProblem {
   readonly detail: string
   readonly fix: Fix
 }
@@ -18,10 +18,10 @@ const untrusted = [
 /**
  * @param otherHost the fix where the certificate is that of another host, whose name it has
  */
-export function certificateTrouble(
+export function certificateProblem(
   error: unknown,
   otherHost: (name: string) => Fix,
-): CertificateTrouble | undefined {
+): CertificateProblem | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const name = firstNameIn(error) ?? 'the.name.in.the.certificate'

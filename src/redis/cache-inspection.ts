@@ -1,11 +1,11 @@
 import { RedisConnection } from './connection.ts'
 import type { RedisOptions } from './connection.ts'
-import { Keyspace, markOf, versionInClaim, versionInMark } from './encoding.ts'
+import { Keyspace, watermarkValue, versionInClaim, versionInWatermark } from './encoding.ts'
 import type { CacheRecord } from '#core/cache.ts'
 import { claimLeaseMs } from '#core/cache.ts'
 
 /** What Redis holds of one record, for people. */
-export interface RedisLook {
+export interface CacheInspection {
   /** Undefined: there is none; `strange`: what stands there is not of our making, and counts as none. */
   readonly watermark: Watermark | 'strange' | undefined
   readonly claim: Claim | undefined
@@ -30,18 +30,18 @@ export interface Claim {
  * @param epoch of the table that the watermark is about
  * @throws RedisFailure
  */
-export async function lookAt(
+export async function inspectKey(
   options: RedisOptions,
   pipeline: { readonly name: string; readonly format: number },
   epoch: string,
   record: Pick<CacheRecord, 'key'>,
-): Promise<RedisLook> {
+): Promise<CacheInspection> {
   const keyspace = new Keyspace(pipeline, epoch)
   const claimKey = keyspace.claim(record)
   const connection = new RedisConnection(options)
   try {
-    await connection.attempted()
-    if (connection.away) throw connection.away
+    await connection.firstAttempt()
+    if (connection.unavailableReason) throw connection.unavailableReason
     const [stored, leaseMs] = await Promise.all([
       connection.read('MGET', [keyspace.watermark(record), claimKey]),
       connection.read('PTTL', [claimKey]),
@@ -53,10 +53,10 @@ export async function lookAt(
   }
 }
 
-function watermarkOf(mark: string | null | undefined): RedisLook['watermark'] {
+function watermarkOf(mark: string | null | undefined): CacheInspection['watermark'] {
   if (mark == null) return undefined
-  const version = versionInMark(mark)
-  return version === undefined ? 'strange' : { version, isOf: (record) => markOf(record) === mark }
+  const version = versionInWatermark(mark)
+  return version === undefined ? 'strange' : { version, isOf: (record) => watermarkValue(record) === mark }
 }
 
 /** One that has just ended, or that has no end and so is not ours, is none. */

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import type { NamedKey } from '#core/pipeline.ts'
+import type { RecordKey } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import { accepted, delivery, good, json, rejected } from '../../test/support/scan-message.ts'
 import { always } from '../../test/support/seed.ts'
 import { scans } from './scans.ts'
 
-const { naming } = scans
+const { inspector } = scans
 
-function keyOf(...words: string[]): NamedKey {
-  const key = naming.keyOf(words)
+function keyOf(...words: string[]): RecordKey {
+  const key = inspector.keyOf(words)
   if (isRejection(key)) assert.fail(key.detail)
   return key
 }
@@ -26,7 +26,7 @@ test('words mean the key that their message would have', () => {
   )
   always(
     fc.property(ips, ports, services, (ip, port, service) => {
-      const key = naming.keyOf([ip, String(port), service])
+      const key = inspector.keyOf([ip, String(port), service])
       const decoded = scans.decode(delivery(json({ ip, port, service })), {
         maxMessageBytes: 10_000,
         maxClockSkewMs: 86_400_000,
@@ -50,17 +50,17 @@ test('a mapped IPv4 address names the IPv4 host, in words, in a message and in a
   for (const ip of ['::ffff:1.2.3.4', '::FFFF:102:304', '0:0:0:0:0:ffff:0102:0304']) {
     assert.deepEqual(keyOf(ip, '5', 'SSH'), key)
     assert.deepEqual(accepted(json({ ip, port: 5, service: 'SSH' })).values.slice(0, 3), key.values)
-    assert.ok(naming.mentions(key, `SSH on [${ip}], 5`), ip)
+    assert.ok(inspector.mentions(key, `SSH on [${ip}], 5`), ip)
   }
 })
 
 test('a row has the key of its message, however PostgreSQL spells the address', () => {
-  assert.equal(naming.recordOf(['::1.2.3.4', 5, 'SSH', 'x', 1])?.key, keyOf('::102:304', '5', 'SSH').key)
+  assert.equal(inspector.recordOf(['::1.2.3.4', 5, 'SSH', 'x', 1])?.key, keyOf('::102:304', '5', 'SSH').key)
 })
 
 test('a port is a plain number', () => {
   for (const port of ['', ' 80', '080', '+80', '-1', '8e1', '80.0', '0x50', '65536', 'http']) {
-    const key = naming.keyOf(['1.1.1.7', port, 'HTTP'])
+    const key = inspector.keyOf(['1.1.1.7', port, 'HTTP'])
     assert.ok(isRejection(key) && key.reason === 'bad-port', port)
     assert.match(key.detail, /"port" must be a whole number from 0 to 65535, not "?.*"?/)
   }
@@ -74,11 +74,11 @@ test('a message that is rejected for something else than its key still has one',
     { data: null },
     { data: { response_str: 'x'.repeat(1000) } },
   ]) {
-    assert.deepEqual(naming.keyIn(delivery(json(change))), goodKey, JSON.stringify(change))
+    assert.deepEqual(inspector.keyFromMessage(delivery(json(change))), goodKey, JSON.stringify(change))
   }
   for (const change of [{ ip: '1.1.1' }, { port: '443' }, { service: '' }]) {
     const { reason } = rejected(json(change))
-    const key = naming.keyIn(delivery(json(change)))
+    const key = inspector.keyFromMessage(delivery(json(change)))
     assert.equal(isRejection(key) && key.reason, reason)
   }
 })
@@ -91,7 +91,7 @@ test('a text speaks of a key where it has all parts of it, the address in any sp
     'HTTP 1.1.1.7:443',
     'HTTP at 1.1.1.7, port 443.',
   ]) {
-    assert.ok(naming.mentions(goodKey, text), text)
+    assert.ok(inspector.mentions(goodKey, text), text)
   }
   for (const text of [
     '',
@@ -103,31 +103,31 @@ test('a text speaks of a key where it has all parts of it, the address in any sp
     json({ service: 'http' }),
     JSON.stringify({ ...good, ip: undefined }),
   ]) {
-    assert.ok(!naming.mentions(goodKey, text), text)
+    assert.ok(!inspector.mentions(goodKey, text), text)
   }
   const local = keyOf('::1', '22', 'SSH')
   for (const ip of ['::1', '0:0:0:0:0:0:0:1', '[::1]:22', '::1.'])
-    assert.ok(naming.mentions(local, `SSH 22 ${ip}`), ip)
-  for (const ip of ['2001::1', '::11', ':', '1']) assert.ok(!naming.mentions(local, `SSH 22 ${ip}`), ip)
+    assert.ok(inspector.mentions(local, `SSH 22 ${ip}`), ip)
+  for (const ip of ['2001::1', '::11', ':', '1']) assert.ok(!inspector.mentions(local, `SSH 22 ${ip}`), ip)
 })
 
 test('texts made to be slow to search are not', () => {
   const started = performance.now()
   for (const piece of [':', '.', '1:', 'a.', 'HTTP 443 ::'])
-    naming.mentions(goodKey, `HTTP 443 ${piece.repeat(64 * 1024)}`)
+    inspector.mentions(goodKey, `HTTP 443 ${piece.repeat(64 * 1024)}`)
   assert.ok(performance.now() - started < 2000)
 })
 
 test('a row is the record that it was written from', () => {
   const { key, version, content, values } = accepted(json({}))
   const row = values.map((value) => (typeof value === 'bigint' ? Number(value) : value))
-  assert.deepEqual(naming.recordOf(row), { key, version, content })
-  assert.deepEqual(naming.recordOf([...row.slice(0, 4), 1_700_000_000.9]), { key, version, content })
-  assert.equal(naming.recordOf([...row.slice(0, 4), Infinity]), undefined)
+  assert.deepEqual(inspector.recordOf(row), { key, version, content })
+  assert.deepEqual(inspector.recordOf([...row.slice(0, 4), 1_700_000_000.9]), { key, version, content })
+  assert.equal(inspector.recordOf([...row.slice(0, 4), Infinity]), undefined)
 })
 
 test('as people call it', () => {
-  assert.equal(naming.subject(goodKey), 'HTTP on 1.1.1.7:443')
-  assert.equal(naming.subject(keyOf('0::1', '22', 'SSH')), 'SSH on [::1]:22')
-  assert.equal(naming.versionTime?.msOf(1_700_000_000n), 1_700_000_000_000)
+  assert.equal(inspector.subject(goodKey), 'HTTP on 1.1.1.7:443')
+  assert.equal(inspector.subject(keyOf('0::1', '22', 'SSH')), 'SSH on [::1]:22')
+  assert.equal(inspector.versionTime?.msOf(1_700_000_000n), 1_700_000_000_000)
 })

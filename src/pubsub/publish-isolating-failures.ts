@@ -11,14 +11,14 @@ export interface PublishOutcome {
   /** The service takes the others, and not these. */
   readonly refused: readonly { readonly at: number; readonly why: string }[]
   /** Why it ended early: a gRPC error that is no message's own fault. */
-  readonly trouble?: unknown
+  readonly failure?: unknown
 }
 
 /**
  * Publishes to a topic (full name) in order. One message that the service refuses fails its whole request: by halves
  * it is found and left out. It does not retry, and throws nothing.
  */
-export async function publishApart(
+export async function publishIsolatingFailures(
   clients: PubsubClients,
   topic: string,
   messages: readonly OutgoingMessage[],
@@ -43,7 +43,7 @@ export async function publishApart(
   try {
     if (messages.length > 0) await attempt(0, messages.length)
     return { published, refused }
-  } catch (trouble) {
-    return { published, refused, trouble }
+  } catch (failure) {
+    return { published, refused, failure }
   }
 }

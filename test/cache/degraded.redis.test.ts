@@ -261,7 +261,7 @@ describe('Redis is', { concurrent: true }, () => {
       await cacheUsed(replicas, traffic)
       await until(async () => {
         traffic.flow()
-        return replicas.every(({ redis: { trouble } }) => trouble === undefined)
+        return replicas.every(({ redis: { problem } }) => problem === undefined)
       })
       await fleet.settled()
       await fleet.assertConverged()

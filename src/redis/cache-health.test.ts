@@ -6,54 +6,54 @@ import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { RedisFailure } from './failure.ts'
-import { Trouble } from './trouble.ts'
+import { CacheHealth } from './cache-health.ts'
 
 const calmMs = 1000
 const slow = new RedisFailure('timeout', 'no answer')
 const full = new RedisFailure('out-of-memory', 'OOM')
 
 /** Its clock does not stand at 0: what is reckoned from the start of the process shows. */
-async function newTrouble() {
+async function newHealth() {
   const clock = new VirtualClock()
   await clock.advance(777)
   const told: string[] = []
   const tell = (level: string) => (fields: Fields, message: string) =>
     void told.push([level, ...Object.values(fields), message].join(' '))
   const logger = { ...noLogger, info: tell('info'), warn: tell('warn'), error: tell('error') }
-  return { trouble: new Trouble(logger, clock, problemText), clock, told }
+  return { health: new CacheHealth(logger, clock, problemText), clock, told }
 }
 
 const bypassed = 'going on without the cache, nothing is lost: Redis:'
 const over = 'info the cache is used again'
 
 test('while all is well there is no reason, and nothing is told', async () => {
-  const { trouble, clock, told } = await newTrouble()
-  trouble.none()
+  const { health, clock, told } = await newHealth()
+  health.succeeded()
   assert.equal(clock.timers, 0)
   await clock.advance(60_000)
-  assert.equal(trouble.reason, undefined)
+  assert.equal(health.reason, undefined)
   assert.deepEqual(told, [])
 })
 
 test('is told once a cause, with its fix, however often it comes', async () => {
-  const { trouble, clock, told } = await newTrouble()
+  const { health, clock, told } = await newHealth()
   for (let i = 0; i < 1000; i++) {
-    trouble.had(full)
+    health.failed(full)
     await clock.advance(10)
   }
   assert.deepEqual(told, [`warn out-of-memory ${bypassed} ${explain(full)}`])
   assert.match(explain(full), /maxmemory-policy/)
-  assert.equal(trouble.reason, `Redis: ${explain(full)}`)
+  assert.equal(health.reason, `Redis: ${explain(full)}`)
 })
 
 test('is told again when the cause changes, and not when only the words do', async () => {
-  const { trouble, told } = await newTrouble()
-  trouble.had(slow)
+  const { health, told } = await newHealth()
+  health.failed(slow)
   const slower = new RedisFailure('timeout', 'still no answer')
-  trouble.had(slower)
-  assert.equal(trouble.reason, `Redis: ${explain(slower)}`, 'the reason is the last one')
-  trouble.had(full)
-  trouble.had(slow)
+  health.failed(slower)
+  assert.equal(health.reason, `Redis: ${explain(slower)}`, 'the reason is the last one')
+  health.failed(full)
+  health.failed(slow)
   assert.deepEqual(told, [
     `warn timeout ${bypassed} ${explain(slow)}`,
     `warn out-of-memory ${bypassed} ${explain(full)}`,
@@ -62,38 +62,38 @@ test('is told again when the cause changes, and not when only the words do', asy
 })
 
 test('is over a second after a call went well, to the millisecond, and that is told once', async () => {
-  const { trouble, clock, told } = await newTrouble()
-  trouble.had(slow)
+  const { health, clock, told } = await newHealth()
+  health.failed(slow)
   await clock.advance(300)
-  trouble.none()
+  health.succeeded()
   await clock.advance(calmMs - 1)
-  assert.equal(trouble.reason, `Redis: ${explain(slow)}`)
+  assert.equal(health.reason, `Redis: ${explain(slow)}`)
   assert.equal(told.length, 1)
   await clock.advance(1)
-  assert.equal(trouble.reason, undefined)
-  trouble.none()
+  assert.equal(health.reason, undefined)
+  health.succeeded()
   await clock.advance(60_000)
   assert.deepEqual(told.slice(1), [over])
   assert.equal(clock.timers, 0)
 })
 
 test('calm begins anew with each trouble: what comes and goes is told once', async () => {
-  const { trouble, clock, told } = await newTrouble()
+  const { health, clock, told } = await newHealth()
   for (let i = 0; i < 20; i++) {
-    trouble.had(slow)
+    health.failed(slow)
     await clock.advance(10)
-    trouble.none()
+    health.succeeded()
     await clock.advance(calmMs - 1)
   }
-  assert.equal(trouble.reason, `Redis: ${explain(slow)}`)
+  assert.equal(health.reason, `Redis: ${explain(slow)}`)
   assert.equal(told.length, 1)
 })
 
 test('more calls that go well do not put the end off', async () => {
-  const { trouble, clock, told } = await newTrouble()
-  trouble.had(slow)
+  const { health, clock, told } = await newHealth()
+  health.failed(slow)
   for (let i = 0; i < 10; i++) {
-    trouble.none()
+    health.succeeded()
     await clock.advance(calmMs / 10)
   }
   assert.deepEqual(told.slice(1), [over])
@@ -101,18 +101,18 @@ test('more calls that go well do not put the end off', async () => {
 })
 
 test('silence alone does not end it: something must show that it is over', async () => {
-  const { trouble, clock, told } = await newTrouble()
-  trouble.had(slow)
+  const { health, clock, told } = await newHealth()
+  health.failed(slow)
   await clock.advance(3_600_000)
-  assert.equal(trouble.reason, `Redis: ${explain(slow)}`)
+  assert.equal(health.reason, `Redis: ${explain(slow)}`)
   assert.equal(told.length, 1)
 })
 
 test('trouble that comes back after it was over is told again', async () => {
-  const { trouble, clock, told } = await newTrouble()
+  const { health, clock, told } = await newHealth()
   for (let i = 0; i < 2; i++) {
-    trouble.had(slow)
-    trouble.none()
+    health.failed(slow)
+    health.succeeded()
     await clock.advance(calmMs)
   }
   const warned = `warn timeout ${bypassed} ${explain(slow)}`
@@ -125,29 +125,29 @@ const others: readonly BypassCause[] = ['loading', 'read-only', 'out-of-memory',
 for (const cause of [...fixedByConnecting, ...others]) {
   const fixes = fixedByConnecting.includes(cause)
   test(`a connection ${fixes ? 'ends' : 'says nothing about'} this: ${cause}`, async () => {
-    const { trouble, clock, told } = await newTrouble()
-    trouble.had(new RedisFailure(cause, 'no'))
-    trouble.connected()
+    const { health, clock, told } = await newHealth()
+    health.failed(new RedisFailure(cause, 'no'))
+    health.connected()
     await clock.advance(calmMs - 1)
     assert.equal(told.length, 1, 'not at once')
     await clock.advance(1)
     assert.deepEqual(told.slice(1), fixes ? [over] : [])
-    assert.equal(trouble.reason === undefined, fixes)
+    assert.equal(health.reason === undefined, fixes)
   })
 }
 
 test('a connection while all is well is nothing to tell', async () => {
-  const { trouble, clock, told } = await newTrouble()
-  trouble.connected()
+  const { health, clock, told } = await newHealth()
+  health.connected()
   await clock.advance(60_000)
   assert.deepEqual(told, [])
 })
 
 test('when disposed it leaves no timer and tells nothing more', async () => {
-  const { trouble, clock, told } = await newTrouble()
-  trouble.had(slow)
-  trouble.none()
-  trouble[Symbol.dispose]()
+  const { health, clock, told } = await newHealth()
+  health.failed(slow)
+  health.succeeded()
+  health[Symbol.dispose]()
   assert.equal(clock.timers, 0)
   await clock.advance(60_000)
   assert.equal(told.length, 1)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { alwaysAsync } from '../../test/support/seed.ts'
 import type { PubsubClients } from './client.ts'
 import type { OutgoingMessage } from './publisher.ts'
-import { publishApart } from './publish-apart.ts'
+import { publishIsolatingFailures } from './publish-isolating-failures.ts'
 
 const status = (code: number) => Object.assign(new Error(`status ${code}`), { code })
 
@@ -29,7 +29,7 @@ function service(fault: (text: string) => number | undefined) {
     taken,
     requests: () => requests,
     publish: (texts: readonly string[]) =>
-      publishApart(
+      publishIsolatingFailures(
         clients,
         'projects/p/topics/t',
         texts.map((text) => ({ data: Buffer.from(text) })),
@@ -53,7 +53,7 @@ test('nothing is no request', async () => {
 test('whatever is refused, the others are published once, in order', async () => {
   const property = fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 40 }), async (bad) => {
     const { publish, taken } = service((text) => (bad[Number(text)] ? 3 : undefined))
-    const { published, refused, trouble } = await publish(bad.map((_, at) => String(at)))
+    const { published, refused, failure } = await publish(bad.map((_, at) => String(at)))
     const positions = (wanted: boolean) => bad.flatMap((one, at) => (one === wanted ? [at] : []))
     assert.deepEqual(published, positions(false))
     assert.deepEqual(taken, positions(false).map(String))
@@ -61,19 +61,19 @@ test('whatever is refused, the others are published once, in order', async () =>
       refused,
       positions(true).map((at) => ({ at, why: 'status 3' })),
     )
-    assert.equal(trouble, undefined)
+    assert.equal(failure, undefined)
   })
   await alwaysAsync(property, 100)
 })
 
-test('a trouble that is no fault of a message ends it; what was confirmed until then is told', async () => {
+test('a failure that is no fault of a message ends it; what was confirmed until then is told', async () => {
   const { publish, taken } = service((text) => ({ bad: 3, away: 14 })[text])
-  const { published, refused, trouble } = await publish(['a', 'bad', 'b', 'c', 'away', 'd'])
+  const { published, refused, failure } = await publish(['a', 'bad', 'b', 'c', 'away', 'd'])
   assert.deepEqual(taken, ['a', 'b', 'c'].slice(0, taken.length))
   assert.deepEqual(
     published,
     taken.map((text) => ['a', 'bad', 'b', 'c', 'away', 'd'].indexOf(text)),
   )
   assert.ok(refused.length <= 1)
-  assert.deepEqual(trouble, status(14))
+  assert.deepEqual(failure, status(14))
 })

@@ -6,7 +6,7 @@ import type { RedisEndpoint } from '../simulated/servers/redis-endpoint.ts'
 const copyEveryMs = 500
 
 /** What a plan lets happen to PostgreSQL and Redis. */
-export class StoreTroubles {
+export class StoreFaults {
   /** All is well from now on: what began does not end any more, since it has ended. */
   over = false
   readonly #clock: Clock
