@@ -149,7 +149,7 @@ function refusedSteps(stage: Stage, replica: Replica, what: () => string): void 
       stage.retire(next, replica)
       endBatch(hands)
       const kind: StepKind = buried && fate === 'done' ? 'progress' : 'fault'
-      const end = buried ? 'to be buried' : 'no neighbour: waits for one'
+      const end = buried ? 'to be dead-lettered' : 'no neighbour: waits for one'
       stage.finish(kind, () => `${what()}${releaseWords(stage, fate)}; ${end}`)
     }
   }

@@ -72,12 +72,12 @@ export const flawed = {
   settleFirst: { ...base, name: 'acked before the commit', flaw: 'acks before the write' },
   errorIsSuccess: {
     ...base,
-    name: 'an error of the write taken for success',
+    name: 'a failed write counted as success',
     flaw: 'an error is a success',
   },
   losersEnd: {
     ...base,
-    name: 'losers acked with a refused winner',
+    name: 'losers acked with a rejected winner',
     flaw: 'losers end with a refused winner',
   },
   ackBeforeLetter: {
@@ -87,7 +87,7 @@ export const flawed = {
   },
   forgetsLosers: { ...base, name: 'losers of a refused winner are forgotten', flaw: 'forgets losers' },
   buriesNothing: { ...base, name: 'a refused row is tried for ever', flaw: 'buries nothing' },
-  buriesAnything: { ...base, name: 'buried at any failure', flaw: 'buries what fails' },
+  buriesAnything: { ...base, name: 'dead-lettered at any failure', flaw: 'buries what fails' },
   unguarded: { ...base, name: 'no guard in SQL', flaw: 'no guard in SQL' },
   noEpoch: { ...base, name: 'epoch ignored', flaw: 'no epoch' },
   confirmFirst: {

@@ -17,7 +17,7 @@ export function holdingTable(lines: readonly Line[]): string {
 /** Markdown: designs that lose, and how soon. */
 export function losingTable(lines: readonly Line[]): string {
   return table(
-    ['design', 'messages', 'what may happen', 'found', 'steps', 'states looked at'],
+    ['design', 'messages', 'what may happen', 'found', 'steps', 'states visited'],
     '|---|---|---|---|--:|--:|',
     lines.map(({ design, scenario, found }) => [
       design.name,
@@ -93,7 +93,7 @@ function worldOf(given: Scenario): string {
     given.cacheFails && 'Redis fails',
   ].filter((cause) => cause !== false)
   const words = [
-    isLess ? causes.join(', ') || 'nothing but refusals' : 'everything',
+    isLess ? causes.join(', ') || 'rejections only' : 'everything',
     !isLess && `${given.late} late`,
     given.failover && 'failover',
     given.truncate && 'TRUNCATE',

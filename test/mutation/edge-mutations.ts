@@ -4,7 +4,7 @@ import type { Mutation } from './mutation.ts'
 export const edgeMutations: readonly Mutation[] = [
   {
     name: 'record key joined without a separator',
-    wouldDo: 'two rows are taken for one, and one of them is acked and never written',
+    wouldDo: 'two rows are treated as one, and one of them is acked and never written',
     edits: [
       {
         file: 'src/pipeline/scan-key.ts',
@@ -16,7 +16,7 @@ export const edgeMutations: readonly Mutation[] = [
   },
   {
     name: 'contents compared as UTF-16',
-    wouldDo: 'engine and table disagree which of two records of one version is newer',
+    wouldDo: 'engine and table disagree on which of two records of one version is newer',
     edits: [
       {
         file: 'src/core/keyed-record.ts',
@@ -28,7 +28,7 @@ export const edgeMutations: readonly Mutation[] = [
   },
   {
     name: 'leases not renewed',
-    wouldDo: 'in an outage every message comes again and again until the broker dead-letters it',
+    wouldDo: 'in an outage every message is redelivered again and again until the broker dead-letters it',
     edits: [
       {
         file: 'src/pubsub/leases.ts',
@@ -39,7 +39,7 @@ export const edgeMutations: readonly Mutation[] = [
     suites: ['simulation', 'leases'],
   },
   {
-    name: 'bound on messages ignored',
+    name: 'limit on messages ignored',
     wouldDo: 'a broker that ignores flow control fills the memory until the process is killed',
     edits: [
       {
@@ -51,7 +51,7 @@ export const edgeMutations: readonly Mutation[] = [
     suites: ['simulation'],
   },
   {
-    name: 'bound on bytes ignored',
+    name: 'limit on bytes ignored',
     wouldDo: 'the same with fewer and larger messages',
     edits: [
       {
@@ -83,8 +83,7 @@ export const edgeMutations: readonly Mutation[] = [
   },
   {
     name: 'partial result ignored',
-    wouldDo:
-      'one stale ack id gives up the leases of the whole request, and all its messages are redelivered',
+    wouldDo: 'one stale ack id loses the leases of the whole request, and all its messages are redelivered',
     edits: [
       {
         file: 'src/pubsub/ack-id-request.ts',

@@ -26,7 +26,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'busy that acks',
-    wouldDo: 'a record is acked because somebody else claims its key, and lost when their write fails',
+    wouldDo: 'a record is acked because another process claims its key, and lost when that write fails',
     edits: [
       {
         file: flush,
@@ -38,7 +38,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'watermark raised before the write',
-    wouldDo: 'other replicas ack records as stale because of a row that may never be committed',
+    wouldDo: 'other replicas ack records as stale for a row that may never be committed',
     edits: [
       {
         file: flush,
@@ -50,7 +50,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'loser acked with a rejected winner',
-    wouldDo: 'a good record is lost because a newer one of its key was refused by the database',
+    wouldDo: 'a valid record is lost because the database rejected a newer one of its key',
     edits: [
       {
         file: isolate,
@@ -65,7 +65,8 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'losers of a rejected winner forgotten',
-    wouldDo: 'they are neither written nor settled: their leases are kept for ever, and no soft stop ends',
+    wouldDo:
+      'they are neither written nor settled: their leases are kept for ever, and no graceful shutdown ends',
     edits: [
       {
         file: isolate,
@@ -77,7 +78,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'nack in an outage',
-    wouldDo: 'delivery attempts are burnt until the broker dead-letters good messages',
+    wouldDo: 'delivery attempts are used up until the broker dead-letters valid messages',
     edits: [
       {
         file: batch,
@@ -91,14 +92,14 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['simulation', 'every delivery'],
   },
   {
-    name: 'buried for an error that nobody knows, at its first strike',
-    wouldDo: 'one strange answer of the server sends a good record to the dead letters',
+    name: 'dead-lettered at the first unknown error',
+    wouldDo: 'one unexpected answer of the server dead-letters a valid record',
     edits: [{ file: isolate, before: 'const unknownStrikes = 3\n', after: 'const unknownStrikes = 1\n' }],
     suites: ['innocent rows', 'simulation'],
   },
   {
-    name: 'buried though its neighbour is refused, too',
-    wouldDo: 'a table that is changed in the middle of a search sends good records to the dead letters',
+    name: 'dead-lettered although its neighbour is rejected, too',
+    wouldDo: 'a table that is changed during a search for bad rows dead-letters valid records',
     edits: [
       {
         file: 'src/ingest/bisect.ts',
@@ -109,8 +110,8 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['innocent rows', 'simulation'],
   },
   {
-    name: "buried for two causes that are nobody's",
-    wouldDo: 'a good record that met a strange answer and then a changed table goes to the dead letters',
+    name: 'dead-lettered for two different causes',
+    wouldDo: 'a valid record that met an unexpected answer and then a changed table is dead-lettered',
     edits: [
       {
         file: 'src/ingest/bisect.ts',
@@ -122,7 +123,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'lone row dead-lettered without proof',
-    wouldDo: 'the first row of a table that accepts none goes to the dead letters',
+    wouldDo: 'the first row of a table that accepts none is dead-lettered',
     edits: [
       {
         file: isolate,
@@ -134,7 +135,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'double settle',
-    wouldDo: 'a delivery that a hard stop gave back is acked as well, and the counts do not add up',
+    wouldDo: 'a delivery that a forced shutdown nacked is acked as well, and the counts do not add up',
     edits: [
       {
         file: ledger,
@@ -160,13 +161,15 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'claims of a failed write kept',
-    wouldDo: 'other replicas wait out the lease of a claim, ten seconds, for a record that nobody is writing',
+    wouldDo:
+      'other replicas wait for the whole lease of a claim, ten seconds, for a record that no process is writing',
     edits: [{ file: flush, before: '    await begun.release(records)\n', after: '' }],
     suites: ['every delivery'],
   },
   {
-    name: 'parked records never let out',
-    wouldDo: 'what another replica was writing at the time is neither written nor acked until a soft stop',
+    name: 'parked records never released',
+    wouldDo:
+      'records that another replica was writing are neither written nor acked until a graceful shutdown',
     edits: [
       {
         file: park,
@@ -177,8 +180,8 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['simulation', 'every delivery'],
   },
   {
-    name: 'flush interval that nobody watches',
-    wouldDo: 'what is too little for a batch waits until something else comes',
+    name: 'flush interval ignored',
+    wouldDo: 'records too few for a batch wait until others arrive',
     edits: [
       {
         file: lane,
@@ -190,7 +193,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'parked records forgotten at drain',
-    wouldDo: 'a soft stop waits for records that nobody will write, until the hard stop',
+    wouldDo: 'a graceful shutdown waits for records that will not be written, until the forced one',
     edits: [
       {
         file: park,
@@ -201,14 +204,15 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['every delivery', 'simulation'],
   },
   {
-    name: 'refused records forgotten by their lane',
-    wouldDo: 'a row that was refused alone is neither tried again nor buried, and its lease is kept for ever',
+    name: 'rejected records forgotten by their lane',
+    wouldDo:
+      'a row that was rejected alone is neither retried nor dead-lettered, and its lease is kept for ever',
     edits: [{ file: lane, before: '    return [...this.#refused, ...batch]\n', after: '    return batch\n' }],
     suites: ['simulation', 'conservation'],
   },
   {
-    name: 'an outage that refused rows prolong for ever',
-    wouldDo: 'where all that is in hand is refused, nothing is written any more until a restart',
+    name: 'an outage that rejected rows prolong for ever',
+    wouldDo: 'if all rows in flight are rejected, nothing is written any more until a restart',
     edits: [
       {
         file: storeGate,
@@ -219,9 +223,9 @@ export const engineMutations: readonly Mutation[] = [
     suites: ['simulation'],
   },
   {
-    name: 'an outage that nobody is left to end',
+    name: 'an outage with nothing left to probe with',
     wouldDo:
-      'where all that was in hand is settled without the table, nothing is taken any more until a restart',
+      'if everything in flight is settled without the table, nothing is fetched any more until a restart',
     edits: [
       {
         file: storeGate,
@@ -233,7 +237,7 @@ export const engineMutations: readonly Mutation[] = [
   },
   {
     name: 'coalescing keeps the older',
-    wouldDo: 'the newest record of a key is acked with an older one that is written in its place',
+    wouldDo: 'the newest record of a key is acked, but an older one is written in its place',
     edits: [
       {
         file: entry,

@@ -45,7 +45,7 @@ export const tableMutations: readonly Mutation[] = [
   },
   {
     name: 'guard of the simulated table removed',
-    wouldDo: 'the same, where no real table would notice',
+    wouldDo: 'the same, without a real table that would notice',
     edits: [
       {
         file: 'test/simulated/servers/postgres.ts',
@@ -56,8 +56,8 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['simulation'],
   },
   {
-    name: 'texts compared in the order of the locale',
-    wouldDo: 'table and engine disagree which of two records of one version is newer',
+    name: "texts compared in the locale's order",
+    wouldDo: 'table and engine disagree on which of two records of one version is newer',
     edits: [
       {
         file: upsert,
@@ -69,8 +69,7 @@ export const tableMutations: readonly Mutation[] = [
   },
   {
     name: 'backoff removed',
-    wouldDo:
-      'while PostgreSQL turns connections away every lane asks for one all the time, from every replica',
+    wouldDo: 'while PostgreSQL rejects connections, every lane of every replica keeps asking for one',
     edits: [
       {
         file: 'src/postgres/connection-pool.ts',
@@ -87,8 +86,8 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['concurrent writers, real PostgreSQL'],
   },
   {
-    name: 'not placed taken for stale under a trigger',
-    wouldDo: 'rows that a trigger or rule discards are acked as stale, and are nowhere',
+    name: 'not placed counted as stale under a trigger',
+    wouldDo: 'rows that a trigger or rule discards are acked as stale, and lost',
     edits: [
       {
         file: examinedTable,
@@ -100,7 +99,7 @@ export const tableMutations: readonly Mutation[] = [
   },
   {
     name: 'connection leaked after a failure',
-    wouldDo: 'the pool runs dry, and the replica holds until it is restarted',
+    wouldDo: 'the pool runs dry, and the replica pauses until it is restarted',
     edits: [
       {
         file: statement,
@@ -111,7 +110,7 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['simulation'],
   },
   {
-    name: 'lost reply taken for success',
+    name: 'lost reply counted as success',
     wouldDo: 'a statement whose connection breaks counts as committed, and its records are acked and lost',
     edits: [
       {
@@ -132,7 +131,7 @@ export const tableMutations: readonly Mutation[] = [
   },
   {
     name: 'a locked key waited for',
-    wouldDo: 'one row that an application holds keeps its whole batch, and the lane, from being written',
+    wouldDo: 'one row that an application locks keeps its whole batch, and the lane, from being written',
     edits: [
       {
         file: 'src/postgres/lock-wait.ts',
@@ -143,8 +142,8 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['refused and locked, real PostgreSQL'],
   },
   {
-    name: 'a foreign key taken for proof',
-    wouldDo: 'with the parents gone every new row goes to the dead letters',
+    name: 'a foreign key counted as proof',
+    wouldDo: 'when the parent rows are gone, every new row is dead-lettered',
     edits: [
       {
         file: 'src/postgres/sqlstate.ts',
@@ -155,8 +154,8 @@ export const tableMutations: readonly Mutation[] = [
     suites: ['refused and locked, real PostgreSQL'],
   },
   {
-    name: 'connection reused after a time-out',
-    wouldDo: 'the next statements wait on a connection that answers no more',
+    name: 'connection reused after a timeout',
+    wouldDo: 'the next statements wait on a connection that no longer answers',
     edits: [
       {
         file: statement,
@@ -168,20 +167,20 @@ export const tableMutations: readonly Mutation[] = [
   },
   {
     name: 'durability pinned at connect only',
-    wouldDo: 'after a reload of the configuration what is acked is lost to a crash',
+    wouldDo: 'after a reload of the configuration, a crash loses acked rows',
     edits: [...notByItself, atConnect(`WHERE current_setting('synchronous_commit') = 'off'`)],
     suites: ['durable, real PostgreSQL and PgBouncer'],
   },
   {
     name: 'durability set on another connection',
-    wouldDo: 'behind a pooler what is acked is lost to a crash',
+    wouldDo: 'behind a pooler, a crash loses acked rows',
     edits: [...notByItself, atConnect('')],
     suites: ['durable, real PostgreSQL and PgBouncer'],
   },
   {
     name: `epoch without the server's start`,
     wouldDo:
-      'two servers from one copy of the data files share watermarks, and records are acked as stale that one lacks',
+      'two servers from one copy of the data files share watermarks, and records that one lacks are acked as stale',
     edits: [
       {
         file: 'src/postgres/epoch.ts',
@@ -209,7 +208,7 @@ export const tableMutations: readonly Mutation[] = [
 export const cacheMutations: readonly Mutation[] = [
   {
     name: '`tonumber` in Lua',
-    wouldDo: 'doubles take different versions of 17 to 19 digits for equal, and a watermark falls',
+    wouldDo: 'doubles treat different versions of 17 to 19 digits as equal, and a watermark decreases',
     edits: [
       {
         file: protocol,
@@ -232,7 +231,7 @@ export const cacheMutations: readonly Mutation[] = [
   },
   {
     name: 'stale by version alone',
-    wouldDo: 'of two records of one version the greater is acked and lost when it comes second',
+    wouldDo: 'of two records of one version the greater is acked and lost when it arrives second',
     edits: [
       {
         file: protocol,
@@ -273,7 +272,7 @@ export const cacheMutations: readonly Mutation[] = [
     suites: ['cache, real Redis'],
   },
   {
-    name: `release of another's claim`,
+    name: `release of another process's claim`,
     wouldDo: 'a claim does not protect its owner, and replicas write the same record twice',
     edits: [
       {
@@ -285,7 +284,7 @@ export const cacheMutations: readonly Mutation[] = [
     suites: ['protocol, real Redis'],
   },
   {
-    name: `key of a claim joined without a part of its own`,
+    name: `claim key without a part of its own`,
     wouldDo: `the claim of one key is the watermark of another`,
     edits: [
       {
@@ -297,7 +296,7 @@ export const cacheMutations: readonly Mutation[] = [
     suites: ['simulation', 'cache, real Redis'],
   },
   {
-    name: 'epoch ignored in the names of keys',
+    name: 'epoch ignored in key names',
     wouldDo: 'after a TRUNCATE or a failover records are acked as stale for rows that are gone',
     edits: [
       {
@@ -309,8 +308,8 @@ export const cacheMutations: readonly Mutation[] = [
     suites: ['simulation'],
   },
   {
-    name: 'epoch ignored when the answer comes',
-    wouldDo: 'what was true of the table before a failover acks records after it',
+    name: 'epoch ignored when the answer arrives',
+    wouldDo: 'a fact about the table before a failover acks records after it',
     edits: [
       {
         file: cache,
@@ -322,8 +321,8 @@ export const cacheMutations: readonly Mutation[] = [
     suites: ['epochs', 'simulation'],
   },
   {
-    name: 'confirm to the epoch of now',
-    wouldDo: 'a commit to the table before a failover becomes a watermark of the table after it',
+    name: 'confirm to the current epoch',
+    wouldDo: 'a commit before a failover becomes a watermark of the table after it',
     edits: [
       {
         file: cache,

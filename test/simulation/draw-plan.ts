@@ -116,7 +116,7 @@ function kinds(random: Random, replicas: number, keys: number): ((atMs: number) 
     (atMs) => ({ atMs, do: 'postgres away', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres frozen', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres disorder', forMs: forMs(), disorder: random.pick(disorders) }),
-    (atMs) => ({ atMs, do: 'postgres rows held', keys: someKeys(), forMs: forMs() }),
+    (atMs) => ({ atMs, do: 'postgres rows locked', keys: someKeys(), forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres cuts connections' }),
     (atMs) => ({ atMs, do: 'redis away', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'redis frozen', forMs: forMs() }),

@@ -16,7 +16,7 @@ export type PlannedEvent = { readonly atMs: number } & (
   | { readonly do: 'postgres disorder'; readonly forMs: number; readonly disorder: Disorder }
   | { readonly do: 'postgres cuts connections' }
   /** An application holds the rows of these keys, numbered as messages number them. */
-  | { readonly do: 'postgres rows held'; readonly keys: readonly number[]; readonly forMs: number }
+  | { readonly do: 'postgres rows locked'; readonly keys: readonly number[]; readonly forMs: number }
   /** A table that ours refers to is emptied, and filled again. */
   | { readonly do: 'postgres loses parents'; readonly forMs: number }
   | { readonly do: 'redis away'; readonly forMs: number }

@@ -176,7 +176,9 @@ export class Replica implements Watched {
     if (!this.alive) return
     const { story, broker } = this.#around
     story.tell(this.name, () => `dies ${when}, holding ${this.engine.outstanding}`)
-    story.count(this.engine.outstanding > 0 ? 'crash with deliveries in hand' : 'crash with empty hands')
+    story.count(
+      this.engine.outstanding > 0 ? 'crash with deliveries outstanding' : 'crash with nothing outstanding',
+    )
     this.#end()
     this.#subscriber.cut(broker.wire.chance(0.3) ? broker.wire.below(5000) : 0)
   }
@@ -224,7 +226,7 @@ export class Replica implements Watched {
     this.#cancelLimit()
     story.tell(this.name, () => 'has stopped')
     if (this.engine.outstanding > 0)
-      story.breach('stopping', `${this.name} has stopped with deliveries in hand`)
+      story.breach('stopping', `${this.name} has stopped with deliveries outstanding`)
     this.#end()
     this.#subscriber.cut()
   }

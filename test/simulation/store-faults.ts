@@ -56,7 +56,7 @@ export class StoreFaults {
           () => (postgres.server.disorder = event.disorder),
           () => (postgres.server.disorder = undefined),
         )
-      case 'postgres rows held':
+      case 'postgres rows locked':
         return this.during(
           event.forMs,
           () => event.keys.forEach((key) => postgres.server.held.add(this.#nameOf(key))),
