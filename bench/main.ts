@@ -4,7 +4,7 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { exitCode } from '#app/exit-code.ts'
 import { terminalType } from '../cmd/ingester/screen.ts'
-import { Talk } from '../cmd/ingester/talk.ts'
+import { TerminalOutput } from '../cmd/ingester/terminal-output.ts'
 import { projectDir } from '../test/support/program.ts'
 import { benches, quick } from './benches.ts'
 import { reportResults, refuseToWrite } from './summary.ts'
@@ -91,9 +91,9 @@ async function measure({ benches, runs, quick: isQuick }: CliOptions, signal: Ab
   const chosen = isQuick ? benches.map(quick) : benches
   const turns = scheduleOf(chosen, runs)
   const failures: Failure[] = []
-  using talk = new Talk(process.stderr, terminalType())
+  using output = new TerminalOutput(process.stderr, terminalType())
   const [loadBefore = 0] = loadavg()
-  const file = new ResultsFile(pathOf(isQuick), (line) => talk.say(line))
+  const file = new ResultsFile(pathOf(isQuick), (line) => output.say(line))
   await using services = await BenchServices.start(signal)
   const machine = thisMachine({ ...(await services.facts()), loadBefore })
   const resultsSoFar = (measured: Measured, finished: boolean) => {
@@ -102,7 +102,7 @@ async function measure({ benches, runs, quick: isQuick }: CliOptions, signal: Ab
   }
   let place = 0
   let line = () => ''
-  using _ticking = ticking(() => talk.progress(line))
+  using _ticking = ticking(() => output.progress(line))
   const results = resultsSoFar(await runAll(turns, services, listener(), signal), true)
   return { results, file: file.write(results) ? file.file : undefined }
 
@@ -115,18 +115,18 @@ async function measure({ benches, runs, quick: isQuick }: CliOptions, signal: Ab
           const left = Math.max(0, secondsLeft - (performance.now() - began) / 1000)
           return `${place} of ${turns.length}: ${nameOf(turn)} … ${minutes(left)} to go`
         }
-        if (talk.canDraw) talk.progress(line)
-        else talk.say(line())
+        if (output.canDraw) output.progress(line)
+        else output.say(line())
       },
       ended: (turn, run, soFar) => {
-        talk.say(`${nameOf(turn)}: ${headline(run)}`)
+        output.say(`${nameOf(turn)}: ${headline(run)}`)
         // Kept, whatever happens later.
         file.write(resultsSoFar(soFar, false))
       },
       failed: (turn, error) => {
         const { bench, configuration, round } = turn
         failures.push({ bench: bench.name, configuration: configuration.name, round, why: error.message })
-        talk.say(`✗ ${nameOf(turn)}: ${error.message}`)
+        output.say(`✗ ${nameOf(turn)}: ${error.message}`)
       },
     }
   }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { canMove, terminalType } from './screen.ts'
 
 /** Whether somebody sits there who can be asked. */
-export function canAsk(): boolean {
+export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY
 }
 

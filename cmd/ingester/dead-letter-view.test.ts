@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { test } from 'vitest'
 import { advice } from '#core/advice.ts'
 import type { ShownDeadLetter } from '#dead-letters/show.ts'
-import { letterView, listingView, previewView } from './dead-letter-view.ts'
+import { deadLetterView, listingView, previewView } from './dead-letter-view.ts'
 
 const time = new Date(Date.UTC(2024, 0, 29, 12, 34, 56))
 
@@ -71,7 +71,7 @@ test('an attempt that nobody counted is none', () => {
     listingView({ reasons: [], total: 1, letters: [letter({ deliveryAttempt: 0 })] }, 100),
     / –\/3 /,
   )
-  assert.match(letterView(letter({ deliveryAttempt: 0 })), /delivery attempt +not counted/)
+  assert.match(deadLetterView(letter({ deliveryAttempt: 0 })), /delivery attempt +not counted/)
 })
 
 test('text in messages can neither draw on the terminal nor break a table row', () => {
@@ -90,7 +90,7 @@ test('text in messages can neither draw on the terminal nor break a table row', 
       200,
     ),
     previewView([one], 200),
-    letterView(one),
+    deadLetterView(one),
   ]
   for (const view of views) assert.ok(!view.includes('\u001b[2J'))
   assert.deepEqual(
@@ -101,7 +101,7 @@ test('text in messages can neither draw on the terminal nor break a table row', 
 
 test('one letter: its facts, its attributes, its JSON a line a value, and what to do', () => {
   const view = seen(
-    letterView(letter({ attributes: { source: 'x', trace: 'y' }, orderingKey: 'k', redriveCount: 2 })),
+    deadLetterView(letter({ attributes: { source: 'x', trace: 'y' }, orderingKey: 'k', redriveCount: 2 })),
   )
   assert.equal(view[0], 'dead letter 12, new')
   for (const line of [
@@ -129,7 +129,7 @@ test('one letter: its facts, its attributes, its JSON a line a value, and what t
 
 test('data that is no JSON is text, what is no text is base64, what is cut is said to be', () => {
   const of = (data: string | Buffer, change: Partial<ShownDeadLetter> = {}) =>
-    letterView(letter({ ...change, data: Buffer.from(data) }))
+    deadLetterView(letter({ ...change, data: Buffer.from(data) }))
   assert.match(of('hello\nworld'), /^data +11 bytes, text\nhello\nworld$/m)
   assert.match(of(Buffer.from([0x7b, 0xff, 0xfe, 0x7d])), /^data +4 bytes, base64\ne\/\/\+fQ==$/m)
   assert.match(of(''), /^data +0 bytes, text\n\n/m)

@@ -8,7 +8,7 @@ import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'
 import { utc } from './wording.ts'
 
-/** Reasons, then letters, as tables; details are cut to so many columns, if there is a terminal that has them. */
+/** Reasons, then dead letters, as tables; details are cut to so many columns, if there is a terminal that has them. */
 export function listingView({ reasons, letters }: Listing, columns: number | undefined): string {
   const groups = reasons.map(({ reason, count, oldest, newest, example }) => [
     plain(reason, 'one line'),
@@ -17,12 +17,12 @@ export function listingView({ reasons, letters }: Listing, columns: number | und
     utc(newest),
     plain(example, 'one line'),
   ])
-  const rows = letters.map((letter) => [
-    String(letter.id),
-    utc(letter.lastSeenAt),
-    plain(letter.reason, 'one line'),
-    `${letter.deliveryAttempt || '–'}/${letter.timesSeen}`,
-    plain(letter.detail, 'one line'),
+  const rows = letters.map((deadLetter) => [
+    String(deadLetter.id),
+    utc(deadLetter.lastSeenAt),
+    plain(deadLetter.reason, 'one line'),
+    `${deadLetter.deliveryAttempt || '–'}/${deadLetter.timesSeen}`,
+    plain(deadLetter.detail, 'one line'),
   ])
   return [
     table(['reason', 'count', 'first seen (UTC)', 'last seen (UTC)', 'for example'], groups, columns, [1]),
@@ -32,54 +32,57 @@ export function listingView({ reasons, letters }: Listing, columns: number | und
 
 /** What a redrive or a discard would deal with, in its order. */
 export function previewView(letters: Preview['letters'], columns: number | undefined): string {
-  const rows = letters.map((letter) => [
-    String(letter.id),
-    utc(letter.publishTime),
-    plain(letter.orderingKey, 'one line') || '–',
-    String(letter.dataBytes),
-    String(letter.redriveCount),
-    letter.cut ? 'cut' : letter.escaped ? 'escaped' : '',
-    `${plain(letter.reason, 'one line')}: ${plain(letter.detail, 'one line')}`,
+  const rows = letters.map((deadLetter) => [
+    String(deadLetter.id),
+    utc(deadLetter.publishTime),
+    plain(deadLetter.orderingKey, 'one line') || '–',
+    String(deadLetter.dataBytes),
+    String(deadLetter.redriveCount),
+    deadLetter.cut ? 'cut' : deadLetter.escaped ? 'escaped' : '',
+    `${plain(deadLetter.reason, 'one line')}: ${plain(deadLetter.detail, 'one line')}`,
   ])
   const head = ['id', 'published (UTC)', 'ordering key', 'bytes', 'redriven', '', 'reason']
   return table(head, rows, columns, [0, 3, 4])
 }
 
 /**
- * Everything of one letter.
+ * Everything of one dead letter.
  *
  * @param envFile that which commands in it are to read
  */
-export function letterView(letter: ShownDeadLetter, envFile?: string): string {
-  const { kind, lines } = dataView(letter)
-  const attributes = Object.entries(letter.attributes).map(([name, value]): [string, string] => [
+export function deadLetterView(deadLetter: ShownDeadLetter, envFile?: string): string {
+  const { kind, lines } = dataView(deadLetter)
+  const attributes = Object.entries(deadLetter.attributes).map(([name, value]): [string, string] => [
     `  ${plain(name, 'one line')}`,
     plain(value, 'one line'),
   ])
   const facts: [name: string, value: string][] = [
-    ['reason', plain(letter.reason, 'one line')],
-    ['detail', plain(letter.detail, 'lines')],
-    ['pipeline', letter.pipeline],
-    ['subscription', letter.subscription],
-    ['message id', plain(letter.messageId, 'one line')],
-    ['published', `${utc(letter.publishTime)} UTC`],
-    ['ordering key', plain(letter.orderingKey, 'one line') || '–'],
-    ['delivery attempt', letter.deliveryAttempt === 0 ? 'not counted' : String(letter.deliveryAttempt)],
-    ['seen', letter.timesSeen === 1 ? 'once' : `${letter.timesSeen} times`],
-    ['first seen', `${utc(letter.firstSeenAt)} UTC`],
-    ['last seen', `${utc(letter.lastSeenAt)} UTC`],
-    ['redriven before', letter.redriveCount === 0 ? 'never' : `${letter.redriveCount} times`],
+    ['reason', plain(deadLetter.reason, 'one line')],
+    ['detail', plain(deadLetter.detail, 'lines')],
+    ['pipeline', deadLetter.pipeline],
+    ['subscription', deadLetter.subscription],
+    ['message id', plain(deadLetter.messageId, 'one line')],
+    ['published', `${utc(deadLetter.publishTime)} UTC`],
+    ['ordering key', plain(deadLetter.orderingKey, 'one line') || '–'],
+    [
+      'delivery attempt',
+      deadLetter.deliveryAttempt === 0 ? 'not counted' : String(deadLetter.deliveryAttempt),
+    ],
+    ['seen', deadLetter.timesSeen === 1 ? 'once' : `${deadLetter.timesSeen} times`],
+    ['first seen', `${utc(deadLetter.firstSeenAt)} UTC`],
+    ['last seen', `${utc(deadLetter.lastSeenAt)} UTC`],
+    ['redriven before', deadLetter.redriveCount === 0 ? 'never' : `${deadLetter.redriveCount} times`],
     ['attributes', attributes.length === 0 ? 'none' : ''],
     ...attributes,
-    ['data', `${letter.dataBytes} bytes${letter.cut ? ', the beginning of more' : ''}, ${kind}`],
+    ['data', `${deadLetter.dataBytes} bytes${deadLetter.cut ? ', the beginning of more' : ''}, ${kind}`],
   ]
   return [
-    bold(`dead letter ${letter.id}, ${letter.status}`),
+    bold(`dead letter ${deadLetter.id}, ${deadLetter.status}`),
     table([], facts, undefined),
     ...lines,
     '',
     bold('what next'),
-    ...letter.next.map((line) => adviceText(line, envFile)),
+    ...deadLetter.next.map((line) => adviceText(line, envFile)),
   ].join('\n')
 }
 
@@ -92,8 +95,8 @@ export function dataAsText({ data }: Pick<ShownDeadLetter, 'data'>): {
   return { encoding, text: data.toString(encoding) }
 }
 
-function dataView(letter: ShownDeadLetter): { kind: string; lines: string[] } {
-  const { encoding, text } = dataAsText(letter)
+function dataView(deadLetter: ShownDeadLetter): { kind: string; lines: string[] } {
+  const { encoding, text } = dataAsText(deadLetter)
   if (encoding === 'base64') return { kind: 'base64', lines: [text] }
   if (text === '') return { kind: 'text', lines: [] }
   const pretty = prettyJson(text)

@@ -37,8 +37,8 @@ async function readings(readMs: number, seconds: number) {
     },
   }
   const size = { columns: 80, rows: 24 }
-  const talk = { progress: (view: View) => void drawn.push(view(size)) }
-  using _ = new LiveView(demo, talk, undefined, () => nowMs)
+  const output = { progress: (view: View) => void drawn.push(view(size)) }
+  using _ = new LiveView(demo, output, undefined, () => nowMs)
   for (let second = 1; second <= seconds; second++) {
     nowMs = Math.max(nowMs, second * 1000)
     vi.advanceTimersByTime(1000)

@@ -1,6 +1,6 @@
 import type { DemoProgress, RunningDemo } from '#demo/run.ts'
 import { liveView } from './demo-view.ts'
-import type { Talk } from './talk.ts'
+import type { TerminalOutput } from './terminal-output.ts'
 
 const everyMs = 1000
 /** Of the time, so that looking at a large table does not become its main load. */
@@ -12,7 +12,7 @@ type Rows = Awaited<ReturnType<RunningDemo['newestRows']>>
 /** Draws a running demo once a second, until it is disposed of. */
 export class LiveView implements Disposable {
   readonly #demo: Pick<RunningDemo, 'progress' | 'newestRows'>
-  readonly #talk: Pick<Talk, 'progress'>
+  readonly #output: Pick<TerminalOutput, 'progress'>
   readonly #forSeconds: number | undefined
   readonly #clock: () => number
   readonly #began: number
@@ -24,14 +24,14 @@ export class LiveView implements Disposable {
   /** @param clock monotonic milliseconds */
   constructor(
     demo: Pick<RunningDemo, 'progress' | 'newestRows'>,
-    talk: Pick<Talk, 'progress'>,
+    output: Pick<TerminalOutput, 'progress'>,
     forMs: number | undefined,
     clock = () => performance.now(),
   ) {
     this.#clock = clock
     this.#began = clock()
     this.#demo = demo
-    this.#talk = talk
+    this.#output = output
     this.#forSeconds = forMs === undefined ? undefined : forMs / 1000
     this.#before = { progress: demo.progress(), atMs: this.#began }
     this.#timer = setInterval(() => this.#draw(), everyMs)
@@ -55,7 +55,7 @@ export class LiveView implements Disposable {
       forSeconds: this.#forSeconds,
       newest: this.#newest,
     }
-    this.#talk.progress((size) => liveView(look, size))
+    this.#output.progress((size) => liveView(look, size))
   }
 
   async #read(beganMs: number): Promise<void> {

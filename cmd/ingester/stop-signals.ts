@@ -3,18 +3,18 @@ export interface StopSignals extends Disposable {
   /** First SIGINT or SIGTERM. */
   readonly stop: AbortSignal
   /** Second one. */
-  readonly hurry: AbortSignal
+  readonly forceStop: AbortSignal
 }
 
-/** Takes over SIGINT and SIGTERM; `onStop` is called at the first, `onHurry` at the second. */
-export function stopSignals(onStop: () => void = () => {}, onHurry: () => void = () => {}): StopSignals {
+/** Takes over SIGINT and SIGTERM; `onStop` is called at the first, `onForceStop` at the second. */
+export function stopSignals(onStop: () => void = () => {}, onForceStop: () => void = () => {}): StopSignals {
   const stop = new AbortController()
-  const hurry = new AbortController()
+  const forceStop = new AbortController()
   const heard = () => {
-    if (hurry.signal.aborted) return
+    if (forceStop.signal.aborted) return
     if (stop.signal.aborted) {
-      hurry.abort()
-      return onHurry()
+      forceStop.abort()
+      return onForceStop()
     }
     stop.abort()
     onStop()
@@ -23,7 +23,7 @@ export function stopSignals(onStop: () => void = () => {}, onHurry: () => void =
   process.on('SIGTERM', heard)
   return {
     stop: stop.signal,
-    hurry: hurry.signal,
+    forceStop: forceStop.signal,
     [Symbol.dispose]: () => {
       process.off('SIGINT', heard)
       process.off('SIGTERM', heard)

@@ -87,23 +87,23 @@ function noClaim({ state }: WatermarkFound): string {
   return state === 'off' || state === 'unknown' ? 'not known' : 'none'
 }
 
-const shownLetters = 5
+const maxShown = 5
 
 function deadLetterLines(answer: Told): string[] {
   const { count, searched, all, letters } = answer.status.deadLetters
   const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not looked at`
   if (count === 0) return [`none${where}`]
-  const shown = letters.slice(0, shownLetters)
-  const lines = shown.flatMap((letter) => {
-    const seen = Date.parse(letter.lastSeenAt)
-    const times = letter.timesSeen > 1 ? `, ${letter.timesSeen} times` : ''
+  const shown = letters.slice(0, maxShown)
+  const lines = shown.flatMap((deadLetter) => {
+    const seen = Date.parse(deadLetter.lastSeenAt)
+    const times = deadLetter.timesSeen > 1 ? `, ${deadLetter.timesSeen} times` : ''
     const notes = [
-      ...(letter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
-      ...(letter.accepted ? ['the pipeline accepts it today: redrive it when the cause is fixed'] : []),
-      ...(letter.status === 'new' ? [] : [`status ${plain(letter.status, 'one line')}`]),
+      ...(deadLetter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
+      ...(deadLetter.accepted ? ['the pipeline accepts it today: redrive it when the cause is fixed'] : []),
+      ...(deadLetter.status === 'new' ? [] : [`status ${plain(deadLetter.status, 'one line')}`]),
     ].map((note) => `; ${note}`)
     return [
-      `${letter.id}  ${utc(seen)} UTC (${age(answer.nowMs - seen)}${times})  ${plain(letter.reason, 'one line')}: ${plain(letter.detail, 'one line')}${notes.join('')}`,
+      `${deadLetter.id}  ${utc(seen)} UTC (${age(answer.nowMs - seen)}${times})  ${plain(deadLetter.reason, 'one line')}: ${plain(deadLetter.detail, 'one line')}${notes.join('')}`,
     ]
   })
   const more = count - shown.length

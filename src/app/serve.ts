@@ -17,7 +17,7 @@ import { version } from '#runtime/version.ts'
 /** When to end, and whom to tell: see {@link serve}. */
 export interface ServeOptions {
   readonly stop: AbortSignal
-  readonly hurry: AbortSignal
+  readonly forceStop: AbortSignal
   /** Called when it consumes, if the log is for people and they want to read that much; machines get a log line. */
   readonly started: (running: RunningService) => void
 }
@@ -56,7 +56,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   const limitMs = config.shutdownTimeoutMs
   const unsettled = await shutDown(ingester, {
     limitMs,
-    hurry: options.hurry,
+    forceStop: options.forceStop,
     waiting: (outstanding, because) => {
       const fields = { outstanding, ...(because.length > 0 ? { because } : {}) }
       if (told) return logger.info(fields, 'stopping: still settling')

@@ -30,7 +30,7 @@ test('reports what it waits for, at once and every other second, and stops when 
   const { ingester, state, end } = stopping()
   const told: [number, readonly string[]][] = []
   const waiting = (outstanding: number, because: readonly string[]) => void told.push([outstanding, because])
-  const outcome = shutDown(ingester, { limitMs: 25_000, hurry: never, waiting })
+  const outcome = shutDown(ingester, { limitMs: 25_000, forceStop: never, waiting })
   assert.deepEqual(told, [[3000, ['PostgreSQL: away']]])
   state.outstanding = 200
   vi.advanceTimersByTime(1999)
@@ -47,11 +47,11 @@ test('reports what it waits for, at once and every other second, and stops when 
 test('a hurry makes it hard, also one from before', async () => {
   for (const early of [true, false]) {
     const { ingester, state } = stopping()
-    const hurry = new AbortController()
-    if (early) hurry.abort()
-    const outcome = shutDown(ingester, { limitMs: 25_000, hurry: hurry.signal })
+    const forceStop = new AbortController()
+    if (early) forceStop.abort()
+    const outcome = shutDown(ingester, { limitMs: 25_000, forceStop: forceStop.signal })
     await settled()
-    hurry.abort()
+    forceStop.abort()
     assert.equal(await outcome, 3000)
     assert.equal(state.aborted, 1)
   }
@@ -59,7 +59,7 @@ test('a hurry makes it hard, also one from before', async () => {
 
 test('so does the end of its time', async () => {
   const { ingester, state } = stopping()
-  const outcome = shutDown(ingester, { limitMs: 1000, hurry: never })
+  const outcome = shutDown(ingester, { limitMs: 1000, forceStop: never })
   vi.advanceTimersByTime(999)
   await settled()
   assert.equal(state.aborted, 0)

@@ -4,7 +4,7 @@ export interface ShutdownLimits {
   /** After this the soft stop becomes a hard one. */
   readonly limitMs: number
   /** Aborts where the user does not wait any longer. */
-  readonly hurry: AbortSignal
+  readonly forceStop: AbortSignal
   /** Called at once and every other second with what it waits for: unsettled deliveries, and what is in their way. */
   readonly waiting?: (outstanding: number, because: readonly string[]) => void
 }
@@ -18,12 +18,12 @@ const tellEveryMs = 2000
  */
 export async function shutDown(
   ingester: Ingester,
-  { limitMs, hurry, waiting }: ShutdownLimits,
+  { limitMs, forceStop, waiting }: ShutdownLimits,
 ): Promise<number> {
   const hardStop = Promise.withResolvers<'hard'>()
   const giveUp = () => hardStop.resolve('hard')
-  if (hurry.aborted) giveUp()
-  hurry.addEventListener('abort', giveUp)
+  if (forceStop.aborted) giveUp()
+  forceStop.addEventListener('abort', giveUp)
   const limit = setTimeout(giveUp, limitMs)
   const tell = () => waiting?.(ingester.outstanding, ingester.problems)
   tell()
@@ -35,6 +35,6 @@ export async function shutDown(
   } finally {
     clearInterval(telling)
     clearTimeout(limit)
-    hurry.removeEventListener('abort', giveUp)
+    forceStop.removeEventListener('abort', giveUp)
   }
 }

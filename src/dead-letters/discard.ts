@@ -14,7 +14,7 @@ export interface Discarded {
 }
 
 /** How many dead letters one statement marks. */
-const batchLetters = 1000
+const maxBatchDeadLetters = 1000
 
 /**
  * Marks dead letters as discarded; their rows stay. Undefined: the user did not confirm it.
@@ -30,8 +30,8 @@ export async function discardDeadLetters(
   if (selected.length > 0 && !(await user.confirm(selected.length))) return undefined
   return withDeadLetterTable(config, updateRights, async (client) => {
     let discarded = 0
-    for (let at = 0; at < selected.length; at += batchLetters) {
-      const ids = selected.slice(at, at + batchLetters).map(({ id }) => id)
+    for (let at = 0; at < selected.length; at += maxBatchDeadLetters) {
+      const ids = selected.slice(at, at + maxBatchDeadLetters).map(({ id }) => id)
       discarded += await inTransaction(client, () =>
         updateDeadLetterStatus(client, ids, selection.status, 'discarded'),
       )

@@ -105,15 +105,15 @@ interface Attempt {
 
 async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt> {
   const { client, status, user, summary } = run
-  const { letters, outcomes } = await inTransaction(client, async () => {
-    const letters = await lockDeadLetters(client, ids, status)
-    const outcomes = await confirmed(run, await publishByKey(run, letters))
+  const { deadLetters, outcomes } = await inTransaction(client, async () => {
+    const deadLetters = await lockDeadLetters(client, ids, status)
+    const outcomes = await confirmed(run, await publishByKey(run, deadLetters))
     const published = outcomes.flatMap((outcome) => outcome.published)
     // Marked even where the rest of the batch was not taken.
     await markDeadLetters(client, published, 'redriven')
-    return { letters, outcomes }
+    return { deadLetters, outcomes }
   })
-  const locked = new Set(letters.map(({ id }) => id))
+  const locked = new Set(deadLetters.map(({ id }) => id))
   const others = ids.filter((id) => !locked.has(id))
   const published = outcomes.flatMap((outcome) => outcome.published)
   const refused = outcomes.flatMap((outcome) => outcome.refused)
@@ -147,18 +147,18 @@ async function confirmed({ confirmTopic }: Run, outcomes: readonly KeyOutcome[])
 }
 
 /** Dead letters of one key go out in order; one that the broker refuses for good does not hold up those after it. */
-async function publishByKey({ clients, topic, user }: Run, letters: readonly DeadLetterDetail[]) {
+async function publishByKey({ clients, topic, user }: Run, deadLetters: readonly DeadLetterDetail[]) {
   const outcomes: KeyOutcome[] = []
-  const groups = [...Map.groupBy(letters, ({ orderingKey }) => orderingKey).values()]
+  const groups = [...Map.groupBy(deadLetters, ({ orderingKey }) => orderingKey).values()]
   for (let at = 0; at < groups.length; at += keysAtOnce) {
     const some = groups.slice(at, at + keysAtOnce)
     const results = await Promise.all(
       some.map((group) => publishIsolatingFailures(clients, topic, group.map(outgoing))),
     )
-    outcomes.push(...results.map((result, i) => ofLetters(result, some[i] as DeadLetterDetail[])))
+    outcomes.push(...results.map((result, i) => outcomesOf(result, some[i] as DeadLetterDetail[])))
     if (results.some(({ failure }) => failure !== undefined)) break
   }
-  const escaped = new Set(letters.filter((letter) => letter.escaped).map(({ id }) => id))
+  const escaped = new Set(deadLetters.filter((deadLetter) => deadLetter.escaped).map(({ id }) => id))
   for (const id of outcomes.flatMap(({ published }) => published))
     if (escaped.has(id)) user.warn(id, escapedNote)
   return outcomes
@@ -173,11 +173,11 @@ function outgoing({ data, attributes, orderingKey, redriveCount }: DeadLetterDet
   return { data, attributes: Object.fromEntries([...own, count]), orderingKey }
 }
 
-function ofLetters(
+function outcomesOf(
   { published, refused, failure }: PublishOutcome,
-  letters: readonly DeadLetterDetail[],
+  deadLetters: readonly DeadLetterDetail[],
 ): KeyOutcome {
-  const idAt = (at: number) => (letters[at] as DeadLetterDetail).id
+  const idAt = (at: number) => (deadLetters[at] as DeadLetterDetail).id
   return {
     published: published.map(idAt),
     refused: refused.map(({ at, why }) => ({ id: idAt(at), why })),

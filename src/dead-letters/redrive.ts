@@ -25,7 +25,7 @@ export interface Redriven {
 }
 
 /** Limits of one transaction; a single dead letter may have more bytes. */
-const batchLetters = 500
+const maxBatchDeadLetters = 500
 const batchBytes = 8_000_000
 
 const cutNote = 'it cannot be published: of its data only the first 64 KiB were kept'
@@ -113,12 +113,12 @@ async function connected(
 }
 
 /** Returns the broker's error, if there is one: thrown from here it would be taken for PostgreSQL's. */
-async function redriveAll(run: Run, letters: readonly SelectedDeadLetter[]) {
+async function redriveAll(run: Run, deadLetters: readonly SelectedDeadLetter[]) {
   try {
-    for (const ids of batchesOf(letters)) {
+    for (const ids of batchesOf(deadLetters)) {
       if (run.user.stop.aborted) return
       await redriveBatch(run, ids)
-      run.user.progress(letters.length - run.summary.left, letters.length)
+      run.user.progress(deadLetters.length - run.summary.left, deadLetters.length)
     }
   } catch (error) {
     if (error instanceof PublishError) return error
@@ -130,11 +130,11 @@ async function redriveAll(run: Run, letters: readonly SelectedDeadLetter[]) {
 const foreignNote = (subscription: string | undefined) =>
   `it came from another subscription than ${subscription}; set INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID to that one, or add --any-subscription to publish it for this one`
 
-function* batchesOf(letters: readonly SelectedDeadLetter[]): Generator<number[]> {
+function* batchesOf(deadLetters: readonly SelectedDeadLetter[]): Generator<number[]> {
   let batch: number[] = []
   let total = 0
-  for (const { id, bytes } of letters) {
-    if (batch.length > 0 && (batch.length >= batchLetters || total + bytes > batchBytes)) {
+  for (const { id, bytes } of deadLetters) {
+    if (batch.length > 0 && (batch.length >= maxBatchDeadLetters || total + bytes > batchBytes)) {
       yield batch
       batch = []
       total = 0

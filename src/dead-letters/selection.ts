@@ -78,7 +78,7 @@ export async function previewSelection(
   const selected = await resolveSelection(config, selection, user)
   const first = selected.slice(0, show).map(({ id }) => id)
   const letters = await readDeadLetterTable(config, (client) => readSummaries(client, first))
-  const foreign = selected.filter((letter) => letter.foreign && !letter.cut).length
+  const foreign = selected.filter((deadLetter) => deadLetter.foreign && !deadLetter.cut).length
   return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, foreign, letters }
 }
 

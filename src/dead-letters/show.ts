@@ -15,16 +15,16 @@ export interface ShownDeadLetter extends DeadLetterDetail {
 
 /** @throws ConfigurationError where there is none of that id; UnreachableError */
 export async function showDeadLetter(config: DatabaseConfig, id: number): Promise<ShownDeadLetter> {
-  const letter = await readDeadLetterTable(config, (client) => readDeadLetter(client, id))
-  if (!letter) throw unknownIds([id])
-  return { ...letter, next: nextFor(letter) }
+  const deadLetter = await readDeadLetterTable(config, (client) => readDeadLetter(client, id))
+  if (!deadLetter) throw unknownIds([id])
+  return { ...deadLetter, next: nextFor(deadLetter) }
 }
 
 function nextFor({ id, status, reason, cut }: DeadLetterDetail): Advice[] {
   if (status === 'redriven') {
     return [
       advice`It was published again, as a new message: nothing is left to do here. Had that one failed, too, it would be`,
-      advice`a letter of its own: ${command('dead-letters list')}`,
+      advice`a dead letter of its own: ${command('dead-letters list')}`,
     ]
   }
   if (cut) {

@@ -6,10 +6,10 @@ import type { Scan } from './scan.ts'
 import type { Evidence } from './verdict.ts'
 
 /** What the demo's tables hold; undefined for whoever does not wait, perhaps because the database does not answer. */
-export async function readActualTables(config: Config, hurry: AbortSignal): Promise<Evidence['found']> {
-  if (hurry.aborted) return undefined
+export async function readActualTables(config: Config, forceStop: AbortSignal): Promise<Evidence['found']> {
+  if (forceStop.aborted) return undefined
   const left = Promise.withResolvers<undefined>()
-  hurry.addEventListener('abort', () => left.resolve(undefined))
+  forceStop.addEventListener('abort', () => left.resolve(undefined))
   return Promise.race([readTables(config), left.promise])
 }
 

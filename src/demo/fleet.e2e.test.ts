@@ -27,7 +27,7 @@ test('when one ingester does not start, those that did are stopped', async () =>
     write: (line) => void lines.push(line),
   })
   const lines: string[] = []
-  const starting = DemoFleet.start(config, { replicas: 2, signal: never, hurry: never }, logger)
+  const starting = DemoFleet.start(config, { replicas: 2, signal: never, forceStop: never }, logger)
   await assert.rejects(starting, /PostgreSQL at 127\.0\.0\.1:1\//)
   assert.equal(asked, 2, 'the first one has started')
   await assert.rejects(reach({ host, port }, 1000), /ECONNREFUSED/)

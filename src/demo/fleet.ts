@@ -12,7 +12,7 @@ export interface FleetOptions {
   /** First signal: publishing is to end. */
   readonly signal: AbortSignal
   /** Second signal: leave now. */
-  readonly hurry: AbortSignal
+  readonly forceStop: AbortSignal
 }
 
 /** received = written + coalesced + stale + deadLettered + nacked + outstanding */
@@ -108,7 +108,7 @@ export class DemoFleet implements AsyncDisposable {
 
   /** Resolves when all these messages are settled; false where they are not in time, or the user does not wait. */
   async drained(messages: number): Promise<boolean> {
-    const limit = AbortSignal.any([this.#options.hurry, AbortSignal.timeout(drainLimitMs)])
+    const limit = AbortSignal.any([this.#options.forceStop, AbortSignal.timeout(drainLimitMs)])
     const gaveUp = Promise.withResolvers<false>()
     limit.addEventListener('abort', () => gaveUp.resolve(false))
     return Promise.race([this.#tally.drained(messages).then(() => true), gaveUp.promise])
@@ -121,7 +121,7 @@ export class DemoFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const limits = { limitMs: this.#config.shutdownTimeoutMs, hurry: this.#options.hurry }
+    const limits = { limitMs: this.#config.shutdownTimeoutMs, forceStop: this.#options.forceStop }
     await Promise.all(this.ingesters.map((one) => shutDown(one, limits)))
   }
 }

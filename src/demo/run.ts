@@ -33,7 +33,7 @@ export interface DemoOptions extends Mixture {
   /** First signal: stop publishing, settle what is in hand; before it has started: end the start. */
   readonly signal: AbortSignal
   /** Second signal: leave now. While it starts nothing is in hand, and the caller may end the process. */
-  readonly hurry: AbortSignal
+  readonly forceStop: AbortSignal
   /** Called once, when everything runs. */
   readonly started: (demo: RunningDemo) => void
   /** The user's own settings; the addresses are the stack's. */
@@ -90,7 +90,7 @@ export interface DemoResult {
 export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
-  const { environment, writeLog, tell, signal, hurry } = options
+  const { environment, writeLog, tell, signal, forceStop } = options
   const log = demoLog(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
   const logger = openLog(log, writeLog ?? ((line) => void process.stderr.write(line)))
   const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
@@ -138,7 +138,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await fleet.stop()
   state.phase = 'comparing'
 
-  const found = await readActualTables(config, hurry)
+  const found = await readActualTables(config, forceStop)
   const { published, poison } = state
   const evidence = { oracle, found, published, poison, drained, cutShort }
   const differences = checked ? differencesIn(evidence) : []

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { tooLarge } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import { ascii, glimpse, reject } from './rejection.ts'
+import { ascii, preview, reject } from './rejection.ts'
 
 /** Far more than any pipeline's format needs, far less than what any parser or printer chokes on. */
 const maxDepth = 64
@@ -12,7 +12,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
  * A message's data as a JSON object. Size, encoding and depth are checked before anything is parsed. A byte order
  * mark at the start is ignored, as RFC 8259 section 8.1 allows.
  *
- * @throws Refusal
+ * @throws DecodeError
  */
 export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: number): JsonObject {
   if (data.length === 0) reject('no-data', 'the message has no data')
@@ -29,7 +29,7 @@ export function parseJsonMessage({ data, attributes }: Delivery, maxBytes: numbe
 /** The value as an object. What is not one, or has a key that could reach a prototype, is rejected. */
 export function asObject(value: unknown, what: string): JsonObject {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    reject('not-an-object', `${what} is not a JSON object: ${glimpse(value)}`)
+    reject('not-an-object', `${what} is not a JSON object: ${preview(value)}`)
   }
   if (Object.hasOwn(value, '__proto__')) reject('forbidden-key', `${what} has a key "__proto__"`)
   return value as JsonObject
@@ -46,7 +46,7 @@ export function fieldOf(object: JsonObject, name: string): unknown {
 /** A field that must be a string that PostgreSQL can store and compare. */
 export function textOf(object: JsonObject, name: string): string {
   const value = fieldOf(object, name)
-  if (typeof value !== 'string') reject('wrong-type', `"${name}" must be a string, not ${glimpse(value)}`)
+  if (typeof value !== 'string') reject('wrong-type', `"${name}" must be a string, not ${preview(value)}`)
   return checkText(value, name)
 }
 
@@ -61,7 +61,7 @@ export function checkText(text: string, name: string): string {
 /** A field that must be a number. Whether it is the right one is the caller's question. */
 export function numberOf(object: JsonObject, name: string): number {
   const value = fieldOf(object, name)
-  if (typeof value !== 'number') reject('wrong-type', `"${name}" must be a number, not ${glimpse(value)}`)
+  if (typeof value !== 'number') reject('wrong-type', `"${name}" must be a number, not ${preview(value)}`)
   return value
 }
 
@@ -79,7 +79,7 @@ function checkAttributes(attributes: Delivery['attributes']): void {
   for (const name in attributes) {
     // Each by itself: joined, a lone surrogate at the end of one and at the start of the other would make a pair.
     if (!isStorable(name) || !isStorable(attributes[name] as string)) {
-      reject('bad-attribute', `the attribute ${glimpse(name)} contains a NUL character or a lone surrogate`)
+      reject('bad-attribute', `the attribute ${preview(name)} contains a NUL character or a lone surrogate`)
     }
   }
 }

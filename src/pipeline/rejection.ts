@@ -28,7 +28,7 @@ export const reasons = [
 export type Reason = (typeof reasons)[number]
 
 /** Thrown inside a decoder only, and caught at its edge: see {@link rejecting}. */
-class Refusal extends Error {
+class DecodeError extends Error {
   readonly rejection: Rejection
 
   constructor(rejection: Rejection) {
@@ -39,7 +39,7 @@ class Refusal extends Error {
 
 /** @throws always; to be used inside {@link rejecting} */
 export function reject(reason: Reason, detail: string): never {
-  throw new Refusal({ reason, detail })
+  throw new DecodeError({ reason, detail })
 }
 
 /** Runs a decoder; what it rejects becomes the result. */
@@ -47,16 +47,16 @@ export function rejecting<T>(decode: () => T): T | Rejection {
   try {
     return decode()
   } catch (error) {
-    if (error instanceof Refusal) return error.rejection
+    if (error instanceof DecodeError) return error.rejection
     throw error
   }
 }
 
 /**
- * A value as people should see it: its JSON, cut; never more than a glimpse of a payload. In ASCII, so that it can be
+ * A value as people should see it: its JSON, cut; never more than a preview of a payload. In ASCII, so that it can be
  * stored and printed anywhere, and what is invisible or looks like something else is seen.
  */
-export function glimpse(value: unknown): string {
+export function preview(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
   const cut = text.length > 60
   const shown = ascii(cut ? text.slice(0, 60) : text)

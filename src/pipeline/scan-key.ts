@@ -1,7 +1,7 @@
 import { canonicalIp } from './ip.ts'
 import type { JsonObject } from './json-message.ts'
 import { checkText, numberOf, textOf } from './json-message.ts'
-import { glimpse, reject } from './rejection.ts'
+import { preview, reject } from './rejection.ts'
 
 /** An index entry holds about 2,700 bytes; the rest of the key takes less than 50. */
 const maxServiceBytes = 2048
@@ -34,12 +34,12 @@ export function wordsToKey([ip = '', port = '', service = '']: readonly string[]
 }
 
 function toIp(text: string): string {
-  return canonicalIp(text) ?? reject('bad-ip', `"ip" is not an IPv4 or IPv6 address: ${glimpse(text)}`)
+  return canonicalIp(text) ?? reject('bad-ip', `"ip" is not an IPv4 or IPv6 address: ${preview(text)}`)
 }
 
 function toPort(port: unknown): number {
   if (typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  return reject('bad-port', `"port" must be a whole number from 0 to 65535, not ${glimpse(port)}`)
+  return reject('bad-port', `"port" must be a whole number from 0 to 65535, not ${preview(port)}`)
 }
 
 function toService(service: string): string {

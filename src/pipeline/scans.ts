@@ -4,7 +4,7 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { DecodeLimits, Pipeline, PostgresTable } from '#core/pipeline.ts'
 import type { JsonObject } from './json-message.ts'
 import { asObject, checkText, fieldOf, numberOf, parseJsonMessage, textOf } from './json-message.ts'
-import { glimpse, reasons, reject, rejecting } from './rejection.ts'
+import { preview, reasons, reject, rejecting } from './rejection.ts'
 import { ipOf, keyText, portOf, serviceOf } from './scan-key.ts'
 import { scanInspector } from './scan-inspector.ts'
 
@@ -61,7 +61,7 @@ function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {
 function timestampOf(message: JsonObject, latestMs: number): number {
   const seconds = numberOf(message, 'timestamp')
   if (!Number.isSafeInteger(seconds) || seconds < 0) {
-    reject('bad-timestamp', `"timestamp" must be in whole Unix seconds, 0 or later, not ${glimpse(seconds)}`)
+    reject('bad-timestamp', `"timestamp" must be in whole Unix seconds, 0 or later, not ${preview(seconds)}`)
   }
   if (seconds * 1000 > latestMs) {
     const latest = Math.floor(latestMs / 1000)
@@ -77,7 +77,7 @@ function timestampOf(message: JsonObject, latestMs: number): number {
 function responseOf(message: JsonObject): string {
   const version = numberOf(message, 'data_version')
   if (version !== 1 && version !== 2)
-    reject('unknown-version', `"data_version" is ${glimpse(version)}; known are 1 and 2`)
+    reject('unknown-version', `"data_version" is ${preview(version)}; known are 1 and 2`)
   const data = asObject(fieldOf(message, 'data'), '"data"')
   const [expected, other] =
     version === 1
@@ -97,7 +97,7 @@ function responseOf(message: JsonObject): string {
 function fromBase64(text: string, name: string): string {
   const bytes = Buffer.from(text, 'base64')
   if (bytes.toString('base64') !== text) {
-    reject('bad-base64', `"${name}" is not base64 with padding in the standard alphabet: ${glimpse(text)}`)
+    reject('bad-base64', `"${name}" is not base64 with padding in the standard alphabet: ${preview(text)}`)
   }
   if (!isUtf8(bytes)) reject('not-utf8', `the bytes in "${name}" are not valid UTF-8`)
   return bytes.toString('utf8')

@@ -22,7 +22,7 @@ const given = `(
               $10::integer[], $11::integer[]) AS r(message_id, publish_time, ordering_key, attributes, data)) AS r`
 
 /**
- * Sorted as the upsert is: replicas that store the same letters in another order would deadlock. A letter that was cut
+ * Sorted as the upsert is: replicas that store the same dead letters in another order would deadlock. A dead letter that was cut
  * gets the rest of its data when its message comes again under a higher limit, and never loses any.
  */
 const insert = (condition?: string) => `
@@ -35,7 +35,7 @@ SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reaso
     detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt,
     data = CASE WHEN octet_length(EXCLUDED.data) > octet_length(d.data) THEN EXCLUDED.data ELSE d.data END`
 
-/** Every letter is placed, also one that is there already: where one is not, none of them counts as stored. */
+/** Every dead letter is placed, also one that is there already: where one is not, none of them counts as stored. */
 const look = `
 SELECT count(*)::integer AS lost,
        (count(*) FILTER (WHERE NOT EXISTS (
@@ -73,11 +73,11 @@ export class DeadLetterTable implements DeadLetterStore {
     this.#options = options
   }
 
-  async store(letters: readonly DeadLetter[], wait?: LockWait): Promise<void> {
+  async store(deadLetters: readonly DeadLetter[], wait?: LockWait): Promise<void> {
     const { pipeline, subscription, maxMessageBytes } = this.#options
-    const rows = [...Map.groupBy(letters, ({ delivery }) => identityOf(delivery)).values()]
+    const rows = [...Map.groupBy(deadLetters, ({ delivery }) => identityOf(delivery)).values()]
     const last = rows.map((same) => same.at(-1) as DeadLetter)
-    const column = (valueOf: (letter: DeadLetter) => string | number) => arrayLiteral(last.map(valueOf))
+    const column = (valueOf: (deadLetter: DeadLetter) => string | number) => arrayLiteral(last.map(valueOf))
     const values = [
       pipeline,
       subscription,

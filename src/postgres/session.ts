@@ -65,10 +65,10 @@ export async function runOn<Row extends pg.QueryResultRow>(
   const { options, isPooled: pooled } = session
   const { statementTimeoutMs } = options
   // Late enough for the server to do it by itself, early enough to hear its answer.
-  const patienceMs = statementTimeoutMs + (answerLimitMs(options) - statementTimeoutMs) / 4
+  const cancelAfterMs = statementTimeoutMs + (answerLimitMs(options) - statementTimeoutMs) / 4
   // 0: no limit.
   const timer =
-    statementTimeoutMs > 0 ? setTimeout(() => void requestCancel(client, options), patienceMs) : undefined
+    statementTimeoutMs > 0 ? setTimeout(() => void requestCancel(client, options), cancelAfterMs) : undefined
   try {
     const { name: _, ...unnamed } = statement
     return await client.query<Row>(pooled ? unnamed : statement)

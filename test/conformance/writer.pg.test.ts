@@ -30,7 +30,7 @@ async function open(way: Partial<PostgresOptions>): Promise<OpenTable> {
       )
       return rows.map((row) => ({ ...row, version: BigInt(row.version) }))
     },
-    letters: () => database.query('SELECT message_id AS id, reason FROM dead_letters'),
+    storedDeadLetters: () => database.query('SELECT message_id AS id, reason FROM dead_letters'),
     epoch: () => rollingBackOf(pool, (client) => readEpoch(client, table, pipeline)),
     truncate: async () => {
       await database.query('TRUNCATE words')

@@ -6,7 +6,7 @@ import type { DeadLetterStore } from '#core/dead-letter.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { Writer } from '#core/writer.ts'
-import type { RowVersion, StoredLetter } from '../oracle/facts.ts'
+import type { RowVersion, StoredDeadLetter } from '../oracle/facts.ts'
 import { newestOf } from '../oracle/order.ts'
 import { deliveryOf } from '../support/arrivals.ts'
 import { alwaysAsync } from '../support/seed.ts'
@@ -17,7 +17,7 @@ export interface OpenTable extends AsyncDisposable {
   readonly deadLetters: DeadLetterStore
   /** In any order. */
   rows(): Promise<RowVersion[]>
-  letters(): Promise<StoredLetter[]>
+  storedDeadLetters(): Promise<StoredDeadLetter[]>
   epoch(): Promise<string | null>
   truncate(): Promise<void>
 }
@@ -134,7 +134,7 @@ export function writerConformance(
         })
         await table.deadLetters.store([letter('"1"', 'malformed'), letter('2', 'too-large')])
         await table.deadLetters.store([letter('"1"', 'refused-by-database'), letter('"1"', 'bad-ip')])
-        const stored = (await table.letters()).sort((a, b) => (a.id < b.id ? -1 : 1))
+        const stored = (await table.storedDeadLetters()).sort((a, b) => (a.id < b.id ? -1 : 1))
         assert.deepEqual(stored, [
           { id: '"1"', reason: 'bad-ip' },
           { id: '2', reason: 'too-large' },

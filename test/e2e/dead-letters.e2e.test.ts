@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeScan } from '#demo/scan.ts'
 import type { Scan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
-import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
+import { arrived, deadLetters, statuses, storeDeadLetters } from '../support/dead-letters.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem, until } from '../support/system.ts'
@@ -102,7 +102,7 @@ describe('list, show and discard', async () => {
   /** 1 and 2 bad-ip, 3 not-json and two hours old, 4 discarded, 5 of another pipeline. */
   async function fill(): Promise<void> {
     await system.sql.query('TRUNCATE dead_letters RESTART IDENTITY')
-    await storeLetters(system, [
+    await storeDeadLetters(system, [
       {},
       { detail: 'x'.repeat(300) },
       { reason: 'not-json' },
@@ -171,7 +171,7 @@ describe('list, show and discard', async () => {
 
   test('show --json: data as text or as base64; one that is not there: exit 2', async () => {
     await fill()
-    await storeLetters(system, [
+    await storeDeadLetters(system, [
       { messageId: 'binary', data: Buffer.from([0, 0xff]), attributes: { a: 'b' } },
     ])
     const { rows } = await system.sql.query(`SELECT id FROM dead_letters WHERE message_id = 'binary'`)
@@ -218,8 +218,8 @@ describe('list, show and discard', async () => {
       '--yes',
     ])
     assert.deepEqual([done.code, done.out], [0, 'selected 1, discarded 1, skipped 0\n'])
-    assert.match(done.talk, /^letter 3: the other options leave it out$/m)
-    assert.match(done.talk, /^letter 4: it is discarded; --status discarded selects it$/m)
+    assert.match(done.talk, /^dead letter 3: the other options leave it out$/m)
+    assert.match(done.talk, /^dead letter 4: it is discarded; --status discarded selects it$/m)
     assert.deepEqual(await statuses(system), ['new', 'discarded', 'new', 'discarded', 'new'])
 
     const rest = await deadLetters(system, [

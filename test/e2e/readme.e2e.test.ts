@@ -8,7 +8,7 @@ import { cp, mkdtempDisposable, readFile, symlink, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { storeLetters } from '../support/dead-letters.ts'
+import { storeDeadLetters } from '../support/dead-letters.ts'
 import type { Program } from '../support/program.ts'
 import { projectDir, startProgram } from '../support/program.ts'
 import { startSystem } from '../support/system.ts'
@@ -116,7 +116,7 @@ test('each of its commands does what it should', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'readme-'))
   await prepare(folder.path, system.env)
   await system.sql.query(`INSERT INTO scan_results VALUES ('1.1.1.7', 443, 'HTTP', 'hello', now())`)
-  await storeLetters(
+  await storeDeadLetters(
     system,
     Array.from({ length: 14 }, () => ({ reason: 'refused-by-database' })),
   )
@@ -125,7 +125,7 @@ test('each of its commands does what it should', async () => {
     env: { XDG_RUNTIME_DIR: folder.path, PATH: pathWith(folder.path), SHELL: '/bin/bash' },
   }
   // Whoever else has the admin server's port: the others' ports move by themselves.
-  const surroundings = { ...clone, env: { ...clone.env, INGESTER_HTTP_PORT: '0' } }
+  const environment = { ...clone, env: { ...clone.env, INGESTER_HTTP_PORT: '0' } }
   using _ = endOfStack(clone)
 
   for (const block of blocksOf('sh')) {
@@ -133,8 +133,8 @@ test('each of its commands does what it should', async () => {
     for (const line of block) {
       const way = wayOf(line)
       if (line === 'make down') await services.stop()
-      if (way.kind === 'service') await services.start(line, way, surroundings)
-      if (way.kind === 'command') await runToEnd(line, way, surroundings)
+      if (way.kind === 'service') await services.start(line, way, environment)
+      if (way.kind === 'command') await runToEnd(line, way, environment)
     }
     await services.stop()
   }
@@ -146,7 +146,7 @@ test('each of its commands does what it should', async () => {
   assert.ok(demos.length > 0 && others.length > 0)
   for (const line of demos) {
     const way = wayOf(line)
-    if (way.kind === 'service') await services.start(line, way, surroundings)
+    if (way.kind === 'service') await services.start(line, way, environment)
   }
   // Where no emulator is named the scanner would look for Google's service.
   const withEmulator = {
@@ -164,7 +164,7 @@ test('each of its commands does what it should', async () => {
 const isDemo = (line: string) => line.startsWith('make demo')
 
 /** What was left in the background ends, whatever happens. */
-function endOfStack({ cwd, env }: Surroundings): Disposable {
+function endOfStack({ cwd, env }: ShellEnvironment): Disposable {
   const end = () => {
     spawnSync(join(cwd, 'bin/ingester'), ['stack', 'down'], { cwd, env, timeout: 20_000 })
     process.off('exit', end)
@@ -173,7 +173,7 @@ function endOfStack({ cwd, env }: Surroundings): Disposable {
   return { [Symbol.dispose]: end }
 }
 
-interface Surroundings {
+interface ShellEnvironment {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
 }
@@ -207,11 +207,11 @@ const pathWith = (folder: string) => [process.env['PATH'], folder].join(delimite
 async function runToEnd(
   line: string,
   { says, key }: Extract<Way, { kind: 'command' }>,
-  surroundings: Surroundings,
+  environment: ShellEnvironment,
 ): Promise<void> {
   // A person would type the statement that the page has beside it.
   const typed = line === 'make psql' ? `echo '\\dt scan_results' | ${line}` : line
-  const { code, seen } = await onTerminal(typed, { key, ...surroundings })
+  const { code, seen } = await onTerminal(typed, { key, ...environment })
   assert.equal(code, 0, `${line}\n${seen}`)
   assert.match(seen, says, line)
 }
@@ -223,7 +223,7 @@ class Services implements AsyncDisposable {
   async start(
     line: string,
     { ready, orPortTaken }: Extract<Way, { kind: 'service' }>,
-    { cwd, env }: Surroundings,
+    { cwd, env }: ShellEnvironment,
   ): Promise<void> {
     const program = startProgram('bash', ['-c', `exec env ${line}`], { cwd, env })
     this.#running.push({ line, program })

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Letter } from '../support/dead-letters.ts'
-import { arrived, deadLetters, statuses, storeLetters } from '../support/dead-letters.ts'
+import type { DeadLetterFixture } from '../support/dead-letters.ts'
+import { arrived, deadLetters, statuses, storeDeadLetters } from '../support/dead-letters.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -29,7 +29,7 @@ describe('redrive', async () => {
 
   const emulator = () => system.stack.pubsub?.emulator ?? assert.fail('no emulator of our own')
   const texts = () => arrived(system).map(({ data }) => data)
-  const plainOnes = (count: number): Letter[] => Array.from({ length: count }, () => ({}))
+  const plainOnes = (count: number): DeadLetterFixture[] => Array.from({ length: count }, () => ({}))
   const count = async (status: string) => (await statuses(system)).filter((one) => one === status).length
   const start = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
     startIngesterProgram(['dead-letters', 'redrive', '--yes', '--json', ...args], {
@@ -59,7 +59,7 @@ describe('redrive', async () => {
   test('the message unchanged: data, attributes and ordering key, and one more attribute', {}, async () => {
     const data = Buffer.from([0, 1, 0xff, 0x7b])
     const attributes = { a: 'b', 'é "\\': '😀' }
-    await storeLetters(system, [
+    await storeDeadLetters(system, [
       { data, attributes, orderingKey: 'k "1"' },
       { data: 'again', attributes: { ingester_redrive_count: '7' } },
       { data: '', attributes: { only: 'this', googclient_schemaencoding: 'JSON' } },
@@ -93,7 +93,7 @@ describe('redrive', async () => {
       // The later an id, the earlier it was published.
       publishTimeMs: Date.UTC(2024, 0, 29) - at,
     }))
-    await storeLetters(system, letters)
+    await storeDeadLetters(system, letters)
     const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 0)
     assert.deepEqual(summaryIn(out), { selected: total, published: total, skipped: 0, failed: 0, left: 0 })
@@ -111,7 +111,7 @@ describe('redrive', async () => {
   })
 
   test('the filters and the limit choose; the ids are those of the start', {}, async () => {
-    await storeLetters(system, [
+    await storeDeadLetters(system, [
       { reason: 'a' },
       { reason: 'b' },
       { reason: 'a' },
@@ -140,7 +140,7 @@ describe('redrive', async () => {
     await using held = await holding(1)
     await using program = start(['--status', 'redriven', '--ids', '1'])
     await blocked(1)
-    await storeLetters(system, [{ messageId: 'came later' }])
+    await storeDeadLetters(system, [{ messageId: 'came later' }])
     await held.release()
     await expect(program).toEndWith(0)
     assert.equal(await count('new'), 1)
@@ -148,7 +148,7 @@ describe('redrive', async () => {
 
   test('a dry run lists what would be published, and publishes nothing', {}, async () => {
     const cut = { reason: 'too-large', data: Buffer.alloc(100_001) }
-    await storeLetters(system, [{ attributes: { ingester_redrive_count: '1' } }, cut, ...plainOnes(30)])
+    await storeDeadLetters(system, [{ attributes: { ingester_redrive_count: '1' } }, cut, ...plainOnes(30)])
     const { code, out, talk } = await deadLetters(system, ['redrive', '--dry-run'])
     assert.equal(code, 0)
     assert.match(talk, /^31 would be published to projects\/.*\/scan-topic; every subscription .* receives/m)
@@ -166,16 +166,19 @@ describe('redrive', async () => {
   })
 
   test('truncated data is skipped, escaped text is published as it stands, each with a line', {}, async () => {
-    await storeLetters(system, [
+    await storeDeadLetters(system, [
       { reason: 'too-large', data: Buffer.alloc(100_001) },
       { attributes: { a: 'x\0' }, reason: 'bad-attribute' },
       {},
     ])
     const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
     assert.deepEqual([code, out], [0, 'selected 3, published 2, skipped 1, failed 0\n'])
-    assert.match(talk, /^letter 1: it cannot be published: of its data only the first 64 KiB were kept$/m)
-    assert.match(talk, /^letter 2: its text is published as it stands in the table/m)
-    assert.doesNotMatch(talk, /^letter 3/m)
+    assert.match(
+      talk,
+      /^dead letter 1: it cannot be published: of its data only the first 64 KiB were kept$/m,
+    )
+    assert.match(talk, /^dead letter 2: its text is published as it stands in the table/m)
+    assert.doesNotMatch(talk, /^dead letter 3/m)
     assert.deepEqual(await statuses(system), ['new', 'redriven', 'redriven'])
     assert.deepEqual(arrived(system)[0]?.attributes, { a: String.raw`x\u0000`, ingester_redrive_count: '1' })
     const show = await deadLetters(system, ['show', '1'])
@@ -184,7 +187,7 @@ describe('redrive', async () => {
 
   test('what the broker rejects fails alone: exit 4, it stays new, the others are published', {}, async () => {
     const full = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, '']))
-    await storeLetters(system, [
+    await storeDeadLetters(system, [
       { orderingKey: 'k' },
       { orderingKey: 'k', attributes: full },
       { orderingKey: 'k' },
@@ -193,14 +196,14 @@ describe('redrive', async () => {
     const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 4)
     assert.deepEqual(summaryIn(out), { selected: 4, published: 3, skipped: 0, failed: 1, left: 0 })
-    assert.match(talk, /^letter 2: Pub\/Sub refuses it: .*101 attributes/m)
+    assert.match(talk, /^dead letter 2: Pub\/Sub refuses it: .*101 attributes/m)
     assert.deepEqual(texts(), ['data 4', 'data 1', 'data 3'])
     assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
   })
 
   test('two concurrent redrives publish each dead letter once', {}, async () => {
     const total = 2 * batch + 1
-    await storeLetters(system, plainOnes(total))
+    await storeDeadLetters(system, plainOnes(total))
     await using held = await holding(1)
     await using one = start()
     await using two = start()
@@ -220,7 +223,7 @@ describe('redrive', async () => {
   })
 
   test('a redrive and a discard at once: each letter is dealt with once', {}, async () => {
-    await storeLetters(system, plainOnes(10))
+    await storeDeadLetters(system, plainOnes(10))
     await using held = await holding(10)
     await using redrive = start()
     await blocked(1)
@@ -236,7 +239,7 @@ describe('redrive', async () => {
 
   test('kill -9 between publish and mark: earlier marks stay, the rest is published again', {}, async () => {
     const total = batch + 100
-    await storeLetters(system, plainOnes(total))
+    await storeDeadLetters(system, plainOnes(total))
     // The mark of the last letter waits.
     await system.sql.query(`
       CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS
@@ -270,7 +273,7 @@ describe('redrive', async () => {
   })
 
   test('Ctrl-C finishes the batch in hand: exit 4 with what is left; twice leaves at once: exit 5', {}, async () => {
-    await storeLetters(system, plainOnes(3 * batch))
+    await storeDeadLetters(system, plainOnes(3 * batch))
     await using held = await holding(batch + 1)
     await using program = start()
     await blocked(1)
@@ -299,7 +302,7 @@ describe('redrive', async () => {
   })
 
   test('a broker that is away for a moment is waited for; what was confirmed meanwhile does not go out again', {}, async () => {
-    await storeLetters(system, [{}, { orderingKey: 'k' }, {}])
+    await storeDeadLetters(system, [{}, { orderingKey: 'k' }, {}])
     // One request a key, at the same time: the first one fails, the second one does not.
     emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 1 })
     const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
@@ -310,7 +313,7 @@ describe('redrive', async () => {
   })
 
   test('of a batch that is accepted in part, that part is marked', {}, async () => {
-    await storeLetters(system, [{}, { orderingKey: 'k' }])
+    await storeDeadLetters(system, [{}, { orderingKey: 'k' }])
     emulator().faults.refuse('Publish', 'NOT_FOUND', { times: 1 })
     const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 2)
@@ -320,7 +323,7 @@ describe('redrive', async () => {
   })
 
   test('a broker that is not there: exit 3 within the limit, with the fix; nothing is marked', {}, async () => {
-    await storeLetters(system, plainOnes(3))
+    await storeDeadLetters(system, plainOnes(3))
     const nowhere = { PUBSUB_EMULATOR_HOST: '127.0.0.1:1', INGESTER_STARTUP_TIMEOUT: '1s' }
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'], nowhere)
     assert.equal(code, 3, talk)
@@ -339,7 +342,7 @@ describe('redrive', async () => {
   })
 
   test('no right to publish: exit 2 with the fix', {}, async () => {
-    await storeLetters(system, plainOnes(1))
+    await storeDeadLetters(system, plainOnes(1))
     emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'])
     assert.equal(code, 2)
@@ -363,7 +366,7 @@ describe('redrive', async () => {
 
   test("it publishes to the subscription's own topic, whatever the configuration names", {}, async () => {
     const { topic, own, env } = await elsewhere()
-    await storeLetters(own, plainOnes(2))
+    await storeDeadLetters(own, plainOnes(2))
     const preview = await deadLetters(system, ['redrive', '--dry-run', '--json'], env)
     assert.equal(JSON.parse(preview.out).topic, topic)
     const first = await deadLetters(system, ['redrive', '--yes', '--limit', '1'], env)
@@ -395,7 +398,7 @@ describe('redrive', async () => {
       assert.equal(code, 2, talk)
       assert.match(talk, expected)
     }
-    await storeLetters(system, plainOnes(1))
+    await storeDeadLetters(system, plainOnes(1))
     for (const dry of ['--dry-run', '--yes'])
       assert.equal((await deadLetters(system, ['redrive', dry], refused.env)).code, 2)
     await why(refused.env, /cannot be read: permission denied.*pubsub\.subscriptions\.get/)
@@ -415,7 +418,7 @@ describe('redrive', async () => {
 
   test('a subscription that loses its topic midway: what it did not receive is not marked', {}, async () => {
     const { subscription, own, env } = await elsewhere()
-    await storeLetters(own, plainOnes(2 * batch))
+    await storeDeadLetters(own, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
     await using program = start([], env)
     await blocked(1)
@@ -430,8 +433,8 @@ describe('redrive', async () => {
 
   test('dead letters of another subscription are skipped with a line, unless requested', {}, async () => {
     const { own } = await elsewhere()
-    await storeLetters(own, [{}])
-    await storeLetters(system, [{ data: 'ours' }])
+    await storeDeadLetters(own, [{}])
+    await storeDeadLetters(system, [{ data: 'ours' }])
     const preview = await deadLetters(system, ['redrive', '--dry-run'])
     assert.match(
       preview.talk,
@@ -439,7 +442,10 @@ describe('redrive', async () => {
     )
     const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
     assert.deepEqual([code, out], [0, 'selected 2, published 1, skipped 1, failed 0\n'])
-    assert.match(talk, /^letter 1: it came from another subscription than .*scan-sub; .*--any-subscription/m)
+    assert.match(
+      talk,
+      /^dead letter 1: it came from another subscription than .*scan-sub; .*--any-subscription/m,
+    )
     assert.deepEqual(texts(), ['ours'])
     assert.deepEqual(await statuses(system), ['new', 'redriven'])
     assert.equal((await deadLetters(system, ['redrive', '--yes', '--any-subscription'])).code, 0)
@@ -447,7 +453,7 @@ describe('redrive', async () => {
   })
 
   test('the topic is deleted midway: exit 2 with the fix; what was published stays marked', {}, async () => {
-    await storeLetters(system, plainOnes(2 * batch))
+    await storeDeadLetters(system, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
     await using program = start()
     await blocked(1)
@@ -470,7 +476,7 @@ describe('redrive', async () => {
   })
 
   test('a broker that goes away in the middle, with its connection: exit 3 that names it', {}, async () => {
-    await storeLetters(system, plainOnes(2 * batch))
+    await storeDeadLetters(system, plainOnes(2 * batch))
     await using proxy = await TcpProxy.to(emulator().port)
     await using held = await holding(batch + 1)
     await using program = start([], { PUBSUB_EMULATOR_HOST: proxy.address, INGESTER_STARTUP_TIMEOUT: '2s' })
@@ -485,7 +491,7 @@ describe('redrive', async () => {
   })
 
   test('PostgreSQL goes down midway: exit 3; what was published stays marked', {}, async () => {
-    await storeLetters(system, plainOnes(2 * batch))
+    await storeDeadLetters(system, plainOnes(2 * batch))
     await using held = await holding(batch + 1)
     await using program = start()
     await blocked(1)
@@ -501,7 +507,7 @@ describe('redrive', async () => {
 
   test('letters of many bytes go out in requests that the broker takes', {}, async () => {
     const data = Buffer.alloc(99_000, 'x')
-    await storeLetters(
+    await storeDeadLetters(
       system,
       Array.from({ length: 250 }, () => ({ data })),
     )

@@ -7,7 +7,7 @@ import { Random } from '#demo/random.ts'
 import { alwaysAsync } from '../support/seed.ts'
 import { World } from '../support/world.ts'
 import type { Step } from './schedule.ts'
-import { nobodysFaultSchedules, schedules, truthfulCache } from './schedule.ts'
+import { environmentFailureSchedules, schedules, truthfulCache } from './schedule.ts'
 
 /** Longer than any pause of the engine: everything that can go on has gone on by then. */
 const amplyMs = 60_000
@@ -38,10 +38,10 @@ async function play(world: World, steps: readonly Step[], random: Random): Promi
   }
 }
 
-function fixEverything({ table, letters }: World): void {
+function fixEverything({ table, deadLetters }: World): void {
   table.fixAll()
   table.unblock()
-  letters.fix()
+  deadLetters.fix()
 }
 
 /** Each delivery was acked or nacked, once (twice is a breach that the world reports). */
@@ -100,7 +100,7 @@ test('a hard stop, at whatever moment, gives back exactly what remains', async (
 
 test("what is nobody's fault buries nobody", async () => {
   await alwaysAsync(
-    fc.asyncProperty(options, nobodysFaultSchedules, fc.nat(), async (chosen, steps, dice) => {
+    fc.asyncProperty(options, environmentFailureSchedules, fc.nat(), async (chosen, steps, dice) => {
       await run(dice, async (random) => {
         const world = new World(chosen)
         await play(world, steps, random)
@@ -111,7 +111,7 @@ test("what is nobody's fault buries nobody", async () => {
         assert.equal(world.clock.timers, 0)
         await world.stop()
         assert.deepEqual(
-          world.letters.stored.filter(({ reason }) => reason !== 'malformed'),
+          world.deadLetters.stored.filter(({ reason }) => reason !== 'malformed'),
           [],
         )
         assert.deepEqual(world.tableBreaches, [])

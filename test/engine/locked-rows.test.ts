@@ -34,7 +34,7 @@ test('100 of 600 rows are held for 40 s: the others are fresh within a second, a
   assert.equal(world.table.rows.size, 600)
   assert.equal(world.engine.outstanding, 0)
   assert.deepEqual(world.engine.waitingBecause, [])
-  assert.deepEqual(world.letters.texts, [])
+  assert.deepEqual(world.deadLetters.texts, [])
   assert.equal(world.source.nacked.length, 0)
   assert.deepEqual(world.tally.ended, { written: 600 * 41 - 100 * 39, coalesced: 100 * 39 })
   assert.equal(world.clock.timers, 0)
@@ -103,7 +103,7 @@ test('locked and rejected rows in one batch: each is found, and none is dead-let
     world.table.refuse(['bad'], { ownFault: true })
     await world.publish('bad 2 x', ...words('free', 30, 1), 'held 2 x')
     await world.advance(10_000)
-    assert.deepEqual(world.letters.texts, ['bad 2 x'], `new: ${isNew}`)
+    assert.deepEqual(world.deadLetters.texts, ['bad 2 x'], `new: ${isNew}`)
     assert.equal(world.table.rows.size, isNew ? 30 : 31)
     release()
     await world.advance(5000)
@@ -184,9 +184,9 @@ test('a row that is only ever seen held by others, one after the other, is waite
 
 test('a dead letter that is held waits aside; the others are stored', async () => {
   const world = new World()
-  const store = world.letters.store.bind(world.letters)
+  const store = world.deadLetters.store.bind(world.deadLetters)
   let held = true
-  world.letters.store = async (letters, wait) => {
+  world.deadLetters.store = async (letters, wait) => {
     if (held && letters.some(({ delivery }) => delivery.data.toString() === 'undecodable7')) {
       throw new WriteFailure('locked', `held, ${wait}`, '55P03')
     }
@@ -194,14 +194,14 @@ test('a dead letter that is held waits aside; the others are stored', async () =
   }
   await world.publish(...Array.from({ length: 20 }, (_, i) => `undecodable${i}`))
   await world.advance(2000)
-  assert.equal(world.letters.stored.length, 19)
+  assert.equal(world.deadLetters.stored.length, 19)
   assert.match(world.engine.waitingBecause.join(), /^dead_letters: 1 row is locked/)
   assert.deepEqual(world.engine.pausedBecause, [])
   await world.publish('undecodable')
-  assert.equal(world.letters.stored.length, 20)
+  assert.equal(world.deadLetters.stored.length, 20)
   held = false
   await world.advance(5000)
-  assert.equal(world.letters.stored.length, 21)
+  assert.equal(world.deadLetters.stored.length, 21)
   assert.equal(world.engine.outstanding, 0)
   assert.equal(world.clock.timers, 0)
 })

@@ -16,7 +16,7 @@ interface LoneRow {
   readonly database: TestDatabase
   readonly broker: Broker
   readonly warned: string[]
-  letters(): Promise<string[]>
+  deadLetters(): Promise<string[]>
 }
 
 interface LoneRowOptions {
@@ -43,13 +43,13 @@ async function withLoneRow(
   const logger = { debug: () => {}, info: () => {}, warn: note, error: note }
   await using replica = new TableReplica(wordPipeline, broker, database, { clock, logger, workers: 1 })
   broker.publish([lone], [])
-  const letters = async () => {
+  const deadLetters = async () => {
     const rows = await database.query<{ text: string }>(
       `SELECT convert_from(data, 'UTF8') AS text FROM dead_letters`,
     )
     return rows.map(({ text }) => text)
   }
-  await body({ replica, database, broker, warned, letters })
+  await body({ replica, database, broker, warned, deadLetters })
 }
 
 /** A function for triggers that fails so; the standing row passes it. */
@@ -78,8 +78,8 @@ for (const [what, change, code] of [
 ] as const) {
   test(`${what}: dead-lettered within a minute, and logged at once`, () =>
     withLoneRow(change, what.includes('too long') ? 'lone 2 yy' : 'lone 2 y', async (world) => {
-      await until(async () => (await world.letters()).length === 1)
-      assert.deepEqual(await world.letters(), [what.includes('too long') ? 'lone 2 yy' : 'lone 2 y'])
+      await until(async () => (await world.deadLetters()).length === 1)
+      assert.deepEqual(await world.deadLetters(), [what.includes('too long') ? 'lone 2 yy' : 'lone 2 y'])
       assert.match(world.warned[0] ?? '', new RegExp(`1 row was refused.*\\[${code}\\]`))
       assert.deepEqual(await world.database.query('SELECT key FROM words'), [{ key: 'standing' }])
     }))
@@ -138,7 +138,7 @@ for (const [what, change, code] of [
       const tried = () => world.replica.tally.failures.length
       // Several times as long as it takes where a standing row will do.
       await until(async () => tried() > 25)
-      assert.deepEqual(await world.letters(), [])
+      assert.deepEqual(await world.deadLetters(), [])
       const [reason, ...more] = world.replica.engine.waitingBecause
       assert.match(
         reason ?? '',
@@ -157,7 +157,7 @@ for (const [what, change, code] of [
       }
       world.broker.publish(['neighbour 1 z'], [])
       await until(async () => world.replica.engine.outstanding === 0)
-      assert.deepEqual(await world.letters(), ['lone 2 x'])
+      assert.deepEqual(await world.deadLetters(), ['lone 2 x'])
     }))
 }
 
@@ -168,9 +168,9 @@ test('an empty table: waits and says so; a row that somebody puts there is enoug
     async (world) => {
       const reason = () => world.replica.engine.waitingBecause.join()
       await until(async () => /it is empty/.test(reason()))
-      assert.deepEqual(await world.letters(), [])
+      assert.deepEqual(await world.deadLetters(), [])
       await world.database.query(`INSERT INTO words VALUES ('first', 1, 'x')`)
-      await until(async () => (await world.letters()).length === 1)
+      await until(async () => (await world.deadLetters()).length === 1)
     },
     { standing: [] },
   ))
@@ -190,9 +190,9 @@ test('standing rows that an application holds are passed over, and not waited fo
     'lone 2 x',
     async (world) => {
       await until(async () => world.replica.tally.failures.length > 25)
-      assert.deepEqual(await world.letters(), [], 'none could be tried')
+      assert.deepEqual(await world.deadLetters(), [], 'none could be tried')
       await release()
-      await until(async () => (await world.letters()).length === 1)
+      await until(async () => (await world.deadLetters()).length === 1)
     },
     { standing, prepare: hold },
   )

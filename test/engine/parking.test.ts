@@ -355,7 +355,7 @@ test('what is parked in the middle of a search for bad rows is not tried in it a
   world.cache.verdict = ({ key }) => (key === 'a' && (questions += 1) === 2 ? 'busy' : 'fresh')
   world.table.refuse(['bad'])
   await world.publish('a 1 x', 'bad 1 x', 'c 1 x', 'd 1 x')
-  assert.deepEqual(world.letters.texts, ['bad 1 x'])
+  assert.deepEqual(world.deadLetters.texts, ['bad 1 x'])
   assert.equal(questions, 2, 'once with all, once with its half')
   await world.advance(pauseMs)
   assert.equal(writesOf(world, 'a'), 2, 'with all, and when it came back')
@@ -475,9 +475,9 @@ for (const [how, more] of [
     await turn('good4 1 x', ...more)
     world.cache.verdict = () => 'fresh'
     await world.advance(900)
-    assert.deepEqual(world.letters.texts, [], 'alone it gets no strike')
+    assert.deepEqual(world.deadLetters.texts, [], 'alone it gets no strike')
     await turn('good5 1 x')
-    assert.deepEqual(world.letters.texts, ['bad 1 x', ...more])
+    assert.deepEqual(world.deadLetters.texts, ['bad 1 x', ...more])
     assert.deepEqual(world.tally.ended, { written: 5, 'dead-lettered': 1 + more.length })
   })
 }

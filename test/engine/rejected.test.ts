@@ -11,7 +11,7 @@ test('a message that cannot be decoded is stored as a dead letter, then acked', 
   const world = new World()
   await world.publish('nonsense', 'a 1 x', '')
   assert.deepEqual(world.table.contents, ['a 1 x'])
-  assert.deepEqual(world.letters.texts, ['nonsense', ''])
+  assert.deepEqual(world.deadLetters.texts, ['nonsense', ''])
   assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 2 })
   assert.deepEqual(world.tally.buried, { malformed: 2 })
   const lines = world.journal.lines.filter((line) => line.includes('nonsense'))
@@ -21,18 +21,18 @@ test('a message that cannot be decoded is stored as a dead letter, then acked', 
 test('more dead letters than one statement takes: only those that are stored are acked', async () => {
   const world = new World()
   const texts = Array.from({ length: 700 }, (_, i) => `undecodable${i}`)
-  const store = world.letters.store.bind(world.letters)
+  const store = world.deadLetters.store.bind(world.deadLetters)
   let fix: (() => void) | undefined
-  world.letters.store = async (letters) => {
+  world.deadLetters.store = async (letters) => {
     await store(letters)
-    fix ??= world.letters.fail('infrastructure')
+    fix ??= world.deadLetters.fail('infrastructure')
   }
   await world.publish(...texts)
-  assert.equal(world.letters.stored.length, 500)
+  assert.equal(world.deadLetters.stored.length, 500)
   assert.deepEqual(world.tally.ended, { 'dead-lettered': 500 })
   fix?.()
   await world.advance(60_000)
-  assert.deepEqual(world.letters.texts, texts)
+  assert.deepEqual(world.deadLetters.texts, texts)
   assert.deepEqual(world.tally.ended, { 'dead-lettered': 700 })
 })
 
@@ -51,8 +51,8 @@ test('a row that fails alone is dead-lettered while its neighbours are written',
   const world = new World()
   world.table.refuse(['bad0'])
   await world.publish(...good(50), ...bad(1), 'z 1 x')
-  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
-  assert.equal(world.letters.stored[0]?.reason, 'refused-by-database')
+  assert.deepEqual(world.deadLetters.texts, ['bad0 1 x'])
+  assert.equal(world.deadLetters.stored[0]?.reason, 'refused-by-database')
   assert.deepEqual(world.tally.ended, { written: 51, 'dead-lettered': 1 })
   const lines = world.journal.lines.filter((line) => /^(bury|ack).*bad0/.test(line))
   assert.deepEqual(lines, ['bury bad0 1 x', 'ack bad0 1 x'])
@@ -77,12 +77,12 @@ test('a table that breaks during a search: no row is dead-lettered for its later
     const fix = world.table.fail({ class: 'bad-row', code: '23502', when: () => attempts.length > before })
     await world.publish(...good(8), ...bad(1))
     await world.advance(60_000)
-    const innocent = world.letters.texts.filter((text) => text.startsWith('good'))
+    const innocent = world.deadLetters.texts.filter((text) => text.startsWith('good'))
     assert.deepEqual(innocent, [], `after ${before} statements`)
     fix()
     await world.publish('neighbour 1 x')
     await world.advance(60_000)
-    assert.deepEqual(world.letters.texts, ['bad0 1 x'], `after ${before} statements`)
+    assert.deepEqual(world.deadLetters.texts, ['bad0 1 x'], `after ${before} statements`)
     assert.deepEqual(world.tally.ended, { written: 9, 'dead-lettered': 1 })
   }
 })
@@ -91,7 +91,7 @@ test('the losers of a dead-lettered winner are tried, the newest of them first',
   const world = new World()
   world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
   await world.publish('a 1 x', 'a 3 bad', 'a 2 y', 'b 1 x')
-  assert.deepEqual(world.letters.texts, ['a 3 bad'])
+  assert.deepEqual(world.deadLetters.texts, ['a 3 bad'])
   assert.deepEqual(world.table.contents, ['a 2 y', 'b 1 x'])
   assert.deepEqual(world.tally.ended, { written: 2, coalesced: 1, 'dead-lettered': 1 })
 })
@@ -110,10 +110,10 @@ test('a bad row without a neighbour waits, unacked, and is dead-lettered once a 
   await world.publish(...bad(1))
   await world.advance(600_000)
   assert.deepEqual(world.tally.ended, {})
-  assert.deepEqual(world.letters.texts, [])
+  assert.deepEqual(world.deadLetters.texts, [])
   assert.ok(world.table.attempts.length < 1300, `${world.table.attempts.length} statements in ten minutes`)
   await world.publish('a 1 x')
-  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+  assert.deepEqual(world.deadLetters.texts, ['bad0 1 x'])
   assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })
 })
 
@@ -156,7 +156,7 @@ test('twenty rejected in a row are schema drift: none is dead-lettered, and all 
   await world.advance(10_000)
   assert.equal(world.table.rows.size, 30)
   assert.deepEqual(world.tally.ended, { written: 30 })
-  assert.deepEqual(world.letters.texts, [])
+  assert.deepEqual(world.deadLetters.texts, [])
   assert.deepEqual(world.engine.pausedBecause, [])
 })
 
@@ -191,13 +191,13 @@ test('an unknown error dead-letters a row only the third time it fails alone whi
   const world = new World()
   world.table.refuse(['bad0'], { class: 'unknown', code: 'XX000' })
   for (const turn of [1, 2, 3]) {
-    assert.deepEqual(world.letters.texts, [], `before turn ${turn}`)
+    assert.deepEqual(world.deadLetters.texts, [], `before turn ${turn}`)
     await world.publish(...(turn === 1 ? bad(1) : []), `good${turn} 1 x`)
     // Time for the one pause after the failure of the whole.
     await world.advance(900)
     assert.equal(world.tally.settledCount.written, turn)
   }
-  assert.deepEqual(world.letters.texts, ['bad0 1 x'])
+  assert.deepEqual(world.deadLetters.texts, ['bad0 1 x'])
   assert.deepEqual(world.tally.ended, { written: 3, 'dead-lettered': 1 })
 })
 

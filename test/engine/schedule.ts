@@ -39,8 +39,8 @@ const redeliver = fc
 
 const rival = texts.map((text) => step(`rival ${text}`, (world) => world.rival(text)))
 
-const nobodysFault = ['infrastructure', 'no-rights', 'schema-drift', 'conflict', 'too-big'] as const
-const classes = [...nobodysFault, 'bad-row', 'unknown'] as const
+const environmentFailures = ['infrastructure', 'no-rights', 'schema-drift', 'conflict', 'too-big'] as const
+const classes = [...environmentFailures, 'bad-row', 'unknown'] as const
 
 type Strikes = NonNullable<Fault['when']>
 const touching =
@@ -87,8 +87,8 @@ const others = fc.constantFrom(
   step('block the table', (world) => world.table.block()),
   step('unblock the table', (world) => world.table.unblock()),
   step('fix the table', (world) => world.table.fixAll()),
-  step('dead letters fail', (world) => world.letters.fail('infrastructure')),
-  step('dead letters work', (world) => world.letters.fix()),
+  step('dead letters fail', (world) => world.deadLetters.fail('infrastructure')),
+  step('dead letters work', (world) => world.deadLetters.fix()),
   step('confirms get lost', (world) => (world.cache.confirmReturns = false)),
   step('confirms come back', (world) => (world.cache.confirmReturns = true)),
 )
@@ -112,7 +112,7 @@ const schedule = (of: readonly FailureClass[]) =>
 /** Anything may happen. */
 export const schedules = schedule(classes)
 /** Nothing happens for which a row is to blame. */
-export const nobodysFaultSchedules = schedule(nobodysFault)
+export const environmentFailureSchedules = schedule(environmentFailures)
 
 /** How long a claim of somebody else lasts: less than a pause, a few, and longer than anybody may wait for it. */
 const claimsMs = [0, 30, 200, 4000, 600_000]

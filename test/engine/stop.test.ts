@@ -57,7 +57,9 @@ for (const store of ['table', 'letters'] as const) {
   test(`a soft stop waits for the ${store} to come back`, async () => {
     const world = new World({ workers: 2, flushIntervalMs: 1000 })
     const fix =
-      store === 'table' ? world.table.fail({ class: 'infrastructure' }) : world.letters.fail('infrastructure')
+      store === 'table'
+        ? world.table.fail({ class: 'infrastructure' })
+        : world.deadLetters.fail('infrastructure')
     await world.publish(...words(20), 'nonsense')
     const stop = world.beginStop()
     await world.advance(3_600_000)
@@ -76,14 +78,14 @@ test('a soft stop gives the losers of a buried winner their turn', async () => {
   await world.publish('a 1 x', 'a 2 bad', 'b 1 x')
   await world.stop()
   assert.deepEqual(world.table.contents, ['a 1 x', 'b 1 x'])
-  assert.deepEqual(world.letters.texts, ['a 2 bad'])
+  assert.deepEqual(world.deadLetters.texts, ['a 2 bad'])
 })
 
 test('a forced shutdown nacks exactly what remains; a commit of the batch in flight has no effect on it', async () => {
   const world = new World({ maxBatchRecords: 2 })
   await world.publish('done 1 x')
   const release = world.table.block()
-  const fix = world.letters.fail('infrastructure')
+  const fix = world.deadLetters.fail('infrastructure')
   await world.publish('a 1 x', 'b 1 x', 'c 1 x', 'nonsense')
   const stop = world.beginStop()
   await world.advance(1000)
@@ -96,7 +98,7 @@ test('a forced shutdown nacks exactly what remains; a commit of the batch in fli
   fix()
   await world.advance(60_000)
   assert.deepEqual(world.table.contents, ['a 1 x', 'b 1 x', 'done 1 x'])
-  assert.deepEqual(world.letters.texts, [], 'what was given back is not buried as well')
+  assert.deepEqual(world.deadLetters.texts, [], 'what was given back is not buried as well')
   assert.deepEqual(world.tally.ended, { written: 1, nacked: 4 })
   assert.equal(world.engine.abort(), 0)
 })
@@ -138,7 +140,7 @@ test('a hard stop ends a search for bad rows', async () => {
   world.beginStop()
   await world.advance(60_000)
   assert.equal(world.table.attempts.length, 4)
-  assert.deepEqual(world.letters.stored, [])
+  assert.deepEqual(world.deadLetters.stored, [])
 })
 
 test('what arrives after a hard stop is nacked; stop() then ends', async () => {

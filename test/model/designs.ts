@@ -20,11 +20,11 @@ export interface Design {
     | 'busy acks'
     | 'acks before the write'
     | 'an error is a success'
-    | 'losers end with a refused winner'
+    | 'losers end with a rejected winner'
     | 'acks before the dead letter'
     | 'forgets losers'
-    | 'buries nothing'
-    | 'buries what fails'
+    | 'dead-letters nothing'
+    | 'dead-letters what fails'
     | 'no guard in SQL'
     | 'no epoch'
 }
@@ -78,16 +78,16 @@ export const flawed = {
   losersEnd: {
     ...base,
     name: 'losers acked with a rejected winner',
-    flaw: 'losers end with a refused winner',
+    flaw: 'losers end with a rejected winner',
   },
-  ackBeforeLetter: {
+  ackBeforeDeadLetter: {
     ...base,
     name: 'acked before the dead letter is stored',
     flaw: 'acks before the dead letter',
   },
   forgetsLosers: { ...base, name: 'losers of a refused winner are forgotten', flaw: 'forgets losers' },
-  buriesNothing: { ...base, name: 'a refused row is tried for ever', flaw: 'buries nothing' },
-  buriesAnything: { ...base, name: 'dead-lettered at any failure', flaw: 'buries what fails' },
+  deadLettersNothing: { ...base, name: 'a refused row is tried for ever', flaw: 'dead-letters nothing' },
+  deadLettersAnything: { ...base, name: 'dead-lettered at any failure', flaw: 'dead-letters what fails' },
   unguarded: { ...base, name: 'no guard in SQL', flaw: 'no guard in SQL' },
   noEpoch: { ...base, name: 'epoch ignored', flaw: 'no epoch' },
   confirmFirst: {

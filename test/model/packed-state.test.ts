@@ -11,7 +11,7 @@ const plain = { noNullPrototype: true }
 const hands: fc.Arbitrary<Hands> = fc.record(
   {
     pending: bits(7),
-    burying: bits(7),
+    deadLettering: bits(7),
     batch: bits(7),
     phase: bits(4),
     read: bits(3),

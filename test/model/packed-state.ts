@@ -120,12 +120,14 @@ function packCall(call: Call, swap: boolean): number {
 }
 
 function packHands(hands: Hands): number {
-  return hands.pending | (hands.burying << 3) | (hands.batch << 6) | (hands.phase << 9) | (hands.read << 12)
+  return (
+    hands.pending | (hands.deadLettering << 3) | (hands.batch << 6) | (hands.phase << 9) | (hands.read << 12)
+  )
 }
 
 function unpackHands(bits: number, hands: Hands): void {
   hands.pending = bits & 7
-  hands.burying = (bits >>> 3) & 7
+  hands.deadLettering = (bits >>> 3) & 7
   hands.batch = (bits >>> 6) & 7
   hands.phase = (bits >>> 9) & 7
   hands.read = (bits >>> 12) & 3

@@ -60,9 +60,9 @@ describe('each promise bites', () => {
     ['acked without a committed fact', flawed.busyAcks, '1'],
     ['a watermark is above its row', flawed.confirmFirst, '1'],
     ['the version of a row fell', flawed.unguarded, '1', '2'],
-    ['a valid message is dead-lettered', flawed.buriesAnything, '1'],
+    ['a valid message is dead-lettered', flawed.deadLettersAnything, '1'],
     ['a delivery is forgotten', flawed.forgetsLosers, '1', '2!'],
-    ['nothing goes on', flawed.buriesNothing, '1!'],
+    ['nothing goes on', flawed.deadLettersNothing, '1!'],
   ] as const) {
     test(`${design.name}: ${what}`, () => {
       const { found } = carryOut({ design, scenario: scenario(messages), demand: 'promises' })

@@ -3,8 +3,8 @@ import type { Design } from './designs.ts'
 import type { Model, StepKind } from './explore.ts'
 import { pack, packedWidth, tidy, unpack } from './packed-state.ts'
 import type { Story } from './scenario.ts'
-import type { Replica } from './stage.ts'
-import { Stage, replicas } from './stage.ts'
+import type { Replica } from './step-builder.ts'
+import { StepBuilder, replicas } from './step-builder.ts'
 import type { Hands, State } from './state.ts'
 import { copyState, noState, operations, phases } from './state.ts'
 import { worldSteps } from './world-steps.ts'
@@ -17,7 +17,7 @@ export type Demand = 'promises' | 'loss'
 
 /** Two replicas, a broker, Redis and PostgreSQL around one key. */
 export function protocolModel(story: Story, design: Design, demand: Demand = 'promises'): Model<State> {
-  const stage = new Stage(story, design)
+  const steps = new StepBuilder(story, design)
   const isPromised = demand === 'promises'
   let toDoBefore = 0
   return {
@@ -30,16 +30,16 @@ export function protocolModel(story: Story, design: Design, demand: Demand = 'pr
     },
     unpack,
     steps(state, take) {
-      stage.enter(state, take)
+      steps.enter(state, take)
       toDoBefore = toDo(story, state)
-      for (const replica of replicas) batchSteps(stage, state, replica)
-      worldSteps(stage, state)
+      for (const replica of replicas) batchSteps(steps, state, replica)
+      worldSteps(steps, state)
     },
     brokenBy: (state) => (isPromised ? brokenPromise(story, state) : lossIn(story, state)),
     brokenByStep: (before, after, kind) =>
       isPromised ? brokenByStep(before, after, kind, () => toDo(story, after) - toDoBefore) : undefined,
     isSettled: (state) => !isPromised || isSettled(story, state),
-    show: (state) => show(stage, state),
+    show: (state) => show(steps, state),
   }
 }
 
@@ -74,8 +74,8 @@ function forgotten(before: State, after: State, replica: Replica): number {
   return heldBy(before.hands[replica]) & ~heldBy(after.hands[replica]) & ~after.acked
 }
 
-function heldBy({ pending, burying, batch }: Hands): number {
-  return pending | burying | batch
+function heldBy({ pending, deadLettering, batch }: Hands): number {
+  return pending | deadLettering | batch
 }
 
 /** Everybody has let go of everything, nothing can change the table any more, and it is not what it should be. */
@@ -117,16 +117,16 @@ function poisonIn({ pending, batch }: Hands, poison: number): number {
   return count(poison & pending) + count(poison & batch)
 }
 
-function workOf({ pending, burying, batch, phase }: Hands): number {
+function workOf({ pending, deadLettering, batch, phase }: Hands): number {
   const each = phase === phases.failed ? 5 : phase === phases.due ? 4 : 3
-  return 5 * count(pending) + each * count(batch) + count(burying)
+  return 5 * count(pending) + each * count(batch) + count(deadLettering)
 }
 
 function count(set: number): number {
   return (set & 1) + ((set >> 1) & 1) + ((set >> 2) & 1)
 }
 
-function show(stage: Stage, state: State): string {
+function show(steps: StepBuilder, state: State): string {
   const claim = state.claimVersion > 0 ? `, claim ${state.claimVersion}` : ''
-  return `row ${stage.record(state.row)}, watermark ${stage.record(state.watermark)}${claim}, acked ${stage.messages(state.acked)}`
+  return `row ${steps.record(state.row)}, watermark ${steps.record(state.watermark)}${claim}, acked ${steps.messages(state.acked)}`
 }

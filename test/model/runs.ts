@@ -91,7 +91,7 @@ export const losingRuns: readonly LosingRun[] = [
   loses(flawed.settleFirst, '1', 3, justCrashes),
   loses(flawed.errorIsSuccess, '1', 4, { ...justPoison, databaseFails: true }),
   loses(flawed.losersEnd, '1, 2!', 5, justPoison),
-  loses(flawed.ackBeforeLetter, '2!', 3, justPoison, 'promises'),
+  loses(flawed.ackBeforeDeadLetter, '2!', 3, justPoison, 'promises'),
   loses(flawed.versionAlone, '1 a, 1 b', 7, justPoison),
   loses(flawed.unguarded, '1, 2', 8, justPoison),
   loses(flawed.noEpoch, '1', 8, { ...justPoison, truncate: true }),

@@ -31,7 +31,7 @@ export interface Hands {
   /** Messages waiting in the lane, those that are parked or refused and wait for neighbours among them. */
   pending: number
   /** Messages whose dead letter is to be stored. */
-  burying: number
+  deadLettering: number
   /** Messages of the batch under way. */
   batch: number
   phase: number
@@ -62,7 +62,7 @@ export interface Call {
 export const operations = { none: 0, begin: 1, confirm: 2, release: 3, write: 4 } as const
 
 export function noState(): State {
-  const hands = (): Hands => ({ pending: 0, burying: 0, batch: 0, phase: 0, read: 0 })
+  const hands = (): Hands => ({ pending: 0, deadLettering: 0, batch: 0, phase: 0, read: 0 })
   const call = (): Call => ({ operation: 0, record: 0, token: 0 })
   return {
     row: 0,
@@ -104,7 +104,7 @@ function copyCall(from: Call, to: Call): void {
 
 function copyHands(from: Hands, to: Hands): void {
   to.pending = from.pending
-  to.burying = from.burying
+  to.deadLettering = from.deadLettering
   to.batch = from.batch
   to.phase = from.phase
   to.read = from.read
@@ -113,7 +113,7 @@ function copyHands(from: Hands, to: Hands): void {
 /** Nothing in hand, as after a crash. */
 export function empty(hands: Hands): void {
   hands.pending = 0
-  hands.burying = 0
+  hands.deadLettering = 0
   endBatch(hands)
 }
 

@@ -1,120 +1,120 @@
-import type { Replica, Stage } from './stage.ts'
-import { handsOf, replicaName, replicas } from './stage.ts'
+import type { Replica, StepBuilder } from './step-builder.ts'
+import { handsOf, replicaName, replicas } from './step-builder.ts'
 import type { Call, State } from './state.ts'
 import { drop, empty, operations } from './state.ts'
 
 /** The steps of all that surrounds a replica: broker, network, Redis, PostgreSQL, and whoever pulls the plug. */
-export function worldSteps(stage: Stage, state: State): void {
+export function worldSteps(steps: StepBuilder, state: State): void {
   for (const replica of replicas) {
-    deliverySteps(stage, state, replica)
-    if (stage.story.crashes) crashStep(stage, state, replica)
+    deliverySteps(steps, state, replica)
+    if (steps.story.crashes) crashStep(steps, state, replica)
   }
-  lateSteps(stage, state)
-  redisSteps(stage, state)
-  if (stage.story.truncate && state.emptied === 0) truncateStep(stage)
+  lateSteps(steps, state)
+  redisSteps(steps, state)
+  if (steps.story.truncate && state.emptied === 0) truncateStep(steps)
 }
 
 /**
  * Whatever is published, at any time, to anybody: at first, when a lease has ended, and once more although it is
  * acked. What waits in the lane already is one record with it; the two end together.
  */
-function deliverySteps(stage: Stage, state: State, replica: Replica): void {
-  const held = state.hands[0].pending | state.hands[0].batch | state.hands[0].burying
-  const heldByAny = held | state.hands[1].pending | state.hands[1].batch | state.hands[1].burying
-  for (let bit = 1; bit <= stage.story.all; bit <<= 1) {
+function deliverySteps(steps: StepBuilder, state: State, replica: Replica): void {
+  const held = state.hands[0].pending | state.hands[0].batch | state.hands[0].deadLettering
+  const heldByAny = held | state.hands[1].pending | state.hands[1].batch | state.hands[1].deadLettering
+  for (let bit = 1; bit <= steps.story.all; bit <<= 1) {
     if (handsOf(state, replica).pending & bit) continue
-    if (state.acked & bit && !stage.story.redelivers) continue
-    handsOf(stage.start(), replica).pending |= bit
+    if (state.acked & bit && !steps.story.redelivers) continue
+    handsOf(steps.start(), replica).pending |= bit
     const isFirst = !((heldByAny | state.acked) & bit)
-    stage.finish(
+    steps.finish(
       isFirst ? 'progress' : 'fault',
-      () => `${replicaName(replica)} receives ${stage.messages(bit)}${isFirst ? '' : ' (again)'}`,
+      () => `${replicaName(replica)} receives ${steps.messages(bit)}${isFirst ? '' : ' (again)'}`,
     )
   }
 }
 
 /** Its memory is gone, and with it its leases; what it has sent may still arrive. */
-function crashStep(stage: Stage, state: State, replica: Replica): void {
-  const { pending, batch, burying } = handsOf(state, replica)
-  if ((pending | batch | burying) === 0) return
-  const next = stage.start()
-  stage.retire(next, replica)
+function crashStep(steps: StepBuilder, state: State, replica: Replica): void {
+  const { pending, batch, deadLettering } = handsOf(state, replica)
+  if ((pending | batch | deadLettering) === 0) return
+  const next = steps.start()
+  steps.retire(next, replica)
   empty(handsOf(next, replica))
-  stage.finish('fault', () => `${replicaName(replica)} crashes, and is started again`)
+  steps.finish('fault', () => `${replicaName(replica)} crashes, and is started again`)
 }
 
 /** What is under way arrives, once or twice. That it never does is to be drawn as its staying there. */
-function lateSteps(stage: Stage, state: State): void {
-  for (let i = 0; i < stage.story.late; i++) {
+function lateSteps(steps: StepBuilder, state: State): void {
+  for (let i = 0; i < steps.story.late; i++) {
     const { operation, record, token } = state.late[i] as Call
     if (operation === operations.none) continue
     for (const staysToo of [false, true]) {
-      const next = stage.start()
-      stage.carryOut(next, operation, record, token)
+      const next = steps.start()
+      steps.carryOut(next, operation, record, token)
       if (!staysToo) drop(next.late[i] as Call)
-      stage.finish(
+      steps.finish(
         staysToo ? 'fault' : 'progress',
-        () => `late: ${nameOf(stage, operation, record)}${staysToo ? ', and will arrive again' : ''}`,
+        () => `late: ${nameOf(steps, operation, record)}${staysToo ? ', and will arrive again' : ''}`,
       )
     }
-    drop(stage.start().late[i] as Call)
-    stage.finish('fault', () => `lost on its way: ${nameOf(stage, operation, record)}`)
+    drop(steps.start().late[i] as Call)
+    steps.finish('fault', () => `lost on its way: ${nameOf(steps, operation, record)}`)
   }
 }
 
 /** Keys expire or are evicted, one or all; a copy that has stayed behind takes over. */
-function redisSteps(stage: Stage, state: State): void {
+function redisSteps(steps: StepBuilder, state: State): void {
   const { watermark, claimVersion } = state
-  const { cacheFails, failover } = stage.story
+  const { cacheFails, failover } = steps.story
   if (watermark > 0 && cacheFails) {
-    stage.start().watermark = 0
-    stage.finish('fault', () => 'Redis: the watermark expires')
+    steps.start().watermark = 0
+    steps.finish('fault', () => 'Redis: the watermark expires')
   }
   if (claimVersion > 0) {
-    endClaimOf(stage.start())
-    stage.finish('wait', () => 'Redis: the claim expires')
+    endClaimOf(steps.start())
+    steps.finish('wait', () => 'Redis: the claim expires')
   }
   if (watermark > 0 && claimVersion > 0 && cacheFails) {
-    const next = stage.start()
+    const next = steps.start()
     next.watermark = 0
     endClaimOf(next)
-    stage.finish('fault', () => 'Redis: everything is lost')
+    steps.finish('fault', () => 'Redis: everything is lost')
   }
   if (!failover) return
-  const next = stage.start()
+  const next = steps.start()
   next.oldWatermark = watermark
   next.oldClaimVersion = claimVersion
   next.oldClaimToken = state.claimToken
-  stage.finish('fault', () => 'Redis: its replica has caught up')
-  const back = stage.start()
+  steps.finish('fault', () => 'Redis: its replica has caught up')
+  const back = steps.start()
   back.watermark = state.oldWatermark
   back.claimVersion = state.oldClaimVersion
   back.claimToken = state.oldClaimToken
-  stage.finish('fault', () => 'Redis: its replica takes over')
+  steps.finish('fault', () => 'Redis: its replica takes over')
 }
 
 /**
  * TRUNCATE and a seek, with the ingesters stopped as the documentation demands. The table has another epoch then,
  * under which Redis has nothing yet, and what is under way belongs to the old one.
  */
-function truncateStep(stage: Stage): void {
-  const next = stage.start()
+function truncateStep(steps: StepBuilder): void {
+  const next = steps.start()
   for (const replica of replicas) {
-    stage.retire(next, replica)
+    steps.retire(next, replica)
     empty(handsOf(next, replica))
   }
   next.emptied = 1
   next.row = 0
   next.acked = 0
-  if (stage.design.flaw !== 'no epoch') {
+  if (steps.design.flaw !== 'no epoch') {
     next.watermark = 0
     endClaimOf(next)
     next.oldWatermark = 0
     next.oldClaimVersion = 0
     next.oldClaimToken = 0
-    stage.forgetCalls(next)
+    steps.forgetCalls(next)
   }
-  stage.finish('fault', () => 'the ingesters are stopped, TRUNCATE, seek: everything comes again')
+  steps.finish('fault', () => 'the ingesters are stopped, TRUNCATE, seek: everything comes again')
 }
 
 function endClaimOf(state: State): void {
@@ -122,7 +122,7 @@ function endClaimOf(state: State): void {
   state.claimToken = 0
 }
 
-function nameOf(stage: Stage, operation: number, record: number): string {
+function nameOf(steps: StepBuilder, operation: number, record: number): string {
   const name = Object.entries(operations).find(([, code]) => code === operation)?.[0] ?? ''
-  return record > 0 ? `${name} ${stage.record(record)}` : name
+  return record > 0 ? `${name} ${steps.record(record)}` : name
 }

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { terminalType } from '../../cmd/ingester/screen.ts'
-import { Talk } from '../../cmd/ingester/talk.ts'
+import { TerminalOutput } from '../../cmd/ingester/terminal-output.ts'
 import { withTable } from '../support/table-in-docs.ts'
 import type { HuntResult } from './hunt.ts'
 import { hunt } from './hunt.ts'
@@ -26,7 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const began = performance.now()
 const results: HuntResult[] = []
-using talk = new Talk(process.stderr, terminalType())
+using talk = new TerminalOutput(process.stderr, terminalType())
 for (const mutation of chosen) {
   const result = await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite))
   results.push(result)

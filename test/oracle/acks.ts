@@ -5,15 +5,15 @@ import { isNewer } from './order.ts'
 /** What is durable at this moment of the message's key and of the message itself. */
 export interface DurableState {
   readonly row: RowVersion | undefined
-  readonly hasLetter: boolean
+  readonly hasDeadLetter: boolean
 }
 
 /** To be asked before an ack is accepted: an ack stands for a row at least as new, or for a dead letter. */
 export function ackBreach(
   { id, meaning }: AcceptedMessage,
-  { row, hasLetter }: DurableState,
+  { row, hasDeadLetter }: DurableState,
 ): string | undefined {
-  if (hasLetter) return undefined
+  if (hasDeadLetter) return undefined
   if ('invalid' in meaning) return `message ${id} (${meaning.invalid}) was acked without a dead letter`
   const isThere = row !== undefined && !isNewer(meaning.row, row)
   if (isThere) return undefined

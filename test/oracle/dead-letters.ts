@@ -1,4 +1,4 @@
-import type { AcceptedMessage, RowVersion, StoredLetter } from './facts.ts'
+import type { AcceptedMessage, RowVersion, StoredDeadLetter } from './facts.ts'
 import { refusedByDatabase } from './facts.ts'
 import { isNewer } from './order.ts'
 
@@ -8,22 +8,23 @@ import { isNewer } from './order.ts'
  */
 export function deadLetterBreaches(
   accepted: Iterable<AcceptedMessage>,
-  letters: readonly StoredLetter[],
+  deadLetters: readonly StoredDeadLetter[],
   rows: ReadonlyMap<string, RowVersion>,
 ): string[] {
-  const byId = new Map(letters.map((letter) => [letter.id, letter]))
+  const byId = new Map(deadLetters.map((deadLetter) => [deadLetter.id, deadLetter]))
   const breaches: string[] = []
-  if (byId.size < letters.length) breaches.push(`${letters.length - byId.size} dead letters are there twice`)
+  if (byId.size < deadLetters.length)
+    breaches.push(`${deadLetters.length - byId.size} dead letters are there twice`)
   for (const { id, meaning, data } of accepted) {
-    const letter = byId.get(id)
+    const deadLetter = byId.get(id)
     byId.delete(id)
     const due = reasonDue(meaning)
-    if (letter && letter.reason !== due) {
-      breaches.push(`message ${id} was buried as ${letter.reason}, and is ${due ?? 'valid'}`)
+    if (deadLetter && deadLetter.reason !== due) {
+      breaches.push(`message ${id} was buried as ${deadLetter.reason}, and is ${due ?? 'valid'}`)
     }
-    if (letter && data !== letter.data)
-      breaches.push(`the dead letter of ${id} has ${letter.data}, not ${data}`)
-    if (!letter && due !== undefined && !isSuperseded(meaning, rows)) {
+    if (deadLetter && data !== deadLetter.data)
+      breaches.push(`the dead letter of ${id} has ${deadLetter.data}, not ${data}`)
+    if (!deadLetter && due !== undefined && !isSuperseded(meaning, rows)) {
       breaches.push(`message ${id} (${due}) has no dead letter`)
     }
   }

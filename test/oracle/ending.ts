@@ -1,5 +1,5 @@
 import { deadLetterBreaches } from './dead-letters.ts'
-import type { AcceptedMessage, Meaning, RowVersion, StoredLetter } from './facts.ts'
+import type { AcceptedMessage, Meaning, RowVersion, StoredDeadLetter } from './facts.ts'
 import { told } from './facts.ts'
 import type { Breach, PromiseName } from './promises.ts'
 import { tableBreaches } from './table.ts'
@@ -8,27 +8,27 @@ import { tableBreaches } from './table.ts'
 export interface Ending {
   readonly accepted: readonly AcceptedMessage[]
   readonly rows: ReadonlyMap<string, RowVersion>
-  readonly letters: readonly StoredLetter[]
+  readonly deadLetters: readonly StoredDeadLetter[]
   readonly ackedIds: ReadonlySet<string>
   /** How long it was given to settle, for people. */
   readonly settlingMs: number
 }
 
 /** In the end everything is acked, the table is right, and the dead letters are. */
-export function endingBreaches({ accepted, rows, letters, ackedIds, settlingMs }: Ending): Breach[] {
+export function endingBreaches({ accepted, rows, deadLetters, ackedIds, settlingMs }: Ending): Breach[] {
   const unacked = accepted.filter(({ id }) => !ackedIds.has(id))
   const late = unacked.map(
     ({ id, meaning }) =>
-      `message ${id} (${toldMeaning(meaning)}) is not acked ${settlingMs / 1000} s after the last fault`,
+      `message ${id} (${meaningText(meaning)}) is not acked ${settlingMs / 1000} s after the last fault`,
   )
   const of = (promise: PromiseName, seen: readonly string[]) => seen.map((one) => ({ promise, seen: one }))
   return [
     ...of('settling', late),
     ...of('table', tableBreaches(accepted, rows)),
-    ...of('dead letters', deadLetterBreaches(accepted, letters, rows)),
+    ...of('dead letters', deadLetterBreaches(accepted, deadLetters, rows)),
   ]
 }
 
-function toldMeaning(meaning: Meaning): string {
+function meaningText(meaning: Meaning): string {
   return 'invalid' in meaning ? meaning.invalid : `${told(meaning.row)}${meaning.refused ? ', refused' : ''}`
 }

@@ -20,7 +20,7 @@ export interface AcceptedMessage {
 }
 
 /** A stored dead letter, under the id of its message. */
-export interface StoredLetter {
+export interface StoredDeadLetter {
   readonly id: string
   readonly reason: string
   readonly data?: string

@@ -45,35 +45,35 @@ test('a table: what lacks, what is old, what nobody published; refused rows are 
 
 test('an ack: its row, a newer one or its letter must be there', () => {
   const message = valid('1', 'a', 2)
-  const breach = (standing: RowVersion | undefined, hasLetter = false) =>
-    ackBreach(message, { row: standing, hasLetter })
+  const breach = (standing: RowVersion | undefined, hasDeadLetter = false) =>
+    ackBreach(message, { row: standing, hasDeadLetter })
   assert.equal(breach(row('a', 2)), undefined)
   assert.equal(breach(row('a', 3)), undefined)
   assert.equal(breach(undefined, true), undefined)
   assert.match(breach(undefined) ?? '', /without a fact/)
   assert.match(breach(row('a', 1)) ?? '', /without a fact/)
-  assert.match(ackBreach(invalid, { row: undefined, hasLetter: false }) ?? '', /without a dead letter/)
+  assert.match(ackBreach(invalid, { row: undefined, hasDeadLetter: false }) ?? '', /without a dead letter/)
 })
 
 test('dead letters: each with its reason, none missing, none too many, unless a newer row makes up for it', () => {
   const accepted = [valid('1', 'a', 1), refused('2', 'b', 1), invalid]
-  const letters = [
+  const stored = [
     { id: '2', reason: 'refused-by-database' },
     { id: '9', reason: 'malformed' },
   ]
   const none = rowsOf()
-  assert.deepEqual(deadLetterBreaches(accepted, letters, none), [])
-  assert.equal(deadLetterBreaches(accepted, letters.slice(1), none).length, 1)
-  assert.deepEqual(deadLetterBreaches(accepted, letters.slice(1), rowsOf(row('b', 2))), [])
-  assert.equal(deadLetterBreaches(accepted, letters.slice(0, 1), none).length, 1)
+  assert.deepEqual(deadLetterBreaches(accepted, stored, none), [])
+  assert.equal(deadLetterBreaches(accepted, stored.slice(1), none).length, 1)
+  assert.deepEqual(deadLetterBreaches(accepted, stored.slice(1), rowsOf(row('b', 2))), [])
+  assert.equal(deadLetterBreaches(accepted, stored.slice(0, 1), none).length, 1)
   for (const wrong of [
     { id: '1', reason: 'malformed' },
     { id: '5', reason: 'malformed' },
     { id: '9', reason: 'malformed' },
   ]) {
-    assert.equal(deadLetterBreaches(accepted, [...letters, wrong], none).length, 1, wrong.id)
+    assert.equal(deadLetterBreaches(accepted, [...stored, wrong], none).length, 1, wrong.id)
   }
-  const mistaken = [letters[0] ?? invalid, { id: '9', reason: 'bad-ip' }] as typeof letters
+  const mistaken = [stored[0] ?? invalid, { id: '9', reason: 'bad-ip' }] as typeof stored
   assert.equal(deadLetterBreaches(accepted, mistaken, none).length, 1)
 })
 
@@ -124,7 +124,7 @@ test('in the end all is acked', () => {
   const ending = {
     accepted: [valid('1', 'a', 1)],
     rows: rowsOf(row('a', 1)),
-    letters: [],
+    deadLetters: [],
     ackedIds: new Set(['1']),
     settlingMs: 1000,
   }

@@ -64,7 +64,7 @@ test('whatever a table answers, only rows that are at fault themselves are dead-
     }
     await world.stop(amplyMs)
     assert.deepEqual(
-      world.letters.texts.filter((text) => !text.endsWith(' bad')),
+      world.deadLetters.texts.filter((text) => !text.endsWith(' bad')),
       [],
     )
     assert.deepEqual(world.tableBreaches, [])

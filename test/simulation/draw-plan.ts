@@ -31,8 +31,8 @@ export function drawPlan(seed: number): Plan {
   const ackDeadlineMs = random.pick([10_000, 10_000, 30_000])
   // The least is below any message's size. What finds no room comes again after its lease: where that is long, or all
   // is sent at once, one message at a time would take for ever.
-  const isPatient = ackDeadlineMs === 10_000 && !ignoresFlowControl
-  const bytes = isPatient ? [150, 1500, 100_000, 100_000] : [1500, 100_000, 100_000]
+  const allowsLargeMessages = ackDeadlineMs === 10_000 && !ignoresFlowControl
+  const bytes = allowsLargeMessages ? [150, 1500, 100_000, 100_000] : [1500, 100_000, 100_000]
   return {
     dice: random.below(2 ** 31),
     workload,

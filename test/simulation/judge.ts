@@ -23,7 +23,7 @@ export const noticedWithinMs = 10_000
 interface Loss {
   readonly noticedMs: number
   readonly rows: ReadonlyMap<string, RowVersion>
-  readonly letterIds: ReadonlySet<string>
+  readonly deadLetterIds: ReadonlySet<string>
 }
 
 /** Knows all that the broker has accepted, and holds the oracle to what becomes of it while a schedule runs. */
@@ -69,7 +69,7 @@ export class Judge {
     this.#losses.push({
       noticedMs: cutsOff ? atMs : atMs + noticedWithinMs,
       rows: new Map(this.#postgres.rows),
-      letterIds: this.#postgres.letterIds,
+      deadLetterIds: this.#postgres.deadLetterIds,
     })
   }
 
@@ -81,8 +81,8 @@ export class Judge {
     const message = this.accepted.get(messageId)
     if (!message) return this.#story.breach('acks', `message ${messageId}, which nobody published, was acked`)
     const key = 'row' in message.meaning ? message.meaning.row.key : ''
-    const breachIn = ({ rows, letterIds }: Pick<Loss, 'rows' | 'letterIds'>) =>
-      ackBreach(message, { row: rows.get(key), hasLetter: letterIds.has(messageId) })
+    const breachIn = ({ rows, deadLetterIds }: Pick<Loss, 'rows' | 'deadLetterIds'>) =>
+      ackBreach(message, { row: rows.get(key), hasDeadLetter: deadLetterIds.has(messageId) })
     const breach = breachIn(this.#postgres)
     if (breach === undefined) return
     const excuses = this.#losses.filter(({ noticedMs }) => deliveredAtMs <= noticedMs)
@@ -116,11 +116,15 @@ export class Judge {
 
   /** What must hold when the faults have stopped and `settlingMs` have passed. */
   checkEnding(ackedIds: ReadonlySet<string>, settlingMs: number): void {
-    const { rows, letters } = this.#postgres
+    const { rows, deadLetters } = this.#postgres
     const found = endingBreaches({
       accepted: [...this.accepted.values()],
       rows,
-      letters: [...letters.values()].map(({ messageId, reason, data }) => ({ id: messageId, reason, data })),
+      deadLetters: [...deadLetters.values()].map(({ messageId, reason, data }) => ({
+        id: messageId,
+        reason,
+        data,
+      })),
       ackedIds,
       settlingMs,
     })

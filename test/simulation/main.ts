@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { terminalType } from '../../cmd/ingester/screen.ts'
-import { Talk } from '../../cmd/ingester/talk.ts'
+import { TerminalOutput } from '../../cmd/ingester/terminal-output.ts'
 import { withTable } from '../support/table-in-docs.ts'
 import { runSeeds } from './run-seeds.ts'
 import { drawPlan } from './draw-plan.ts'
@@ -18,7 +18,7 @@ const wanted = wish()
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 
 const began = performance.now()
-const talk = new Talk(process.stderr, terminalType())
+const talk = new TerminalOutput(process.stderr, terminalType())
 const { totals, failedSeed, hangs } = await runSeeds(wanted.seed, wanted.runs, showProgress)
 talk[Symbol.dispose]()
 

@@ -23,7 +23,7 @@ import { workloads } from './workload.ts'
 import { TappedSource } from './tapped-source.ts'
 import { TappedWriter } from './tapped-writer.ts'
 
-export interface Surroundings {
+export interface Environment {
   readonly plan: Plan
   readonly clock: Clock
   readonly story: Story
@@ -53,7 +53,7 @@ export class Replica implements Watched {
   readonly engine: Engine
   /** Timers that are set. */
   timers = 0
-  readonly #around: Surroundings
+  readonly #environment: Environment
   readonly #settled: Record<Settlement, number> = {
     written: 0,
     coalesced: 0,
@@ -73,13 +73,13 @@ export class Replica implements Watched {
   readonly #cache: RedisCache | undefined
 
   /** @param ended called once, when the process is gone */
-  constructor(name: string, around: Surroundings, ended: () => void) {
-    const { plan, story, postgres, redis, broker } = around
+  constructor(name: string, environment: Environment, ended: () => void) {
+    const { plan, story, postgres, redis, broker } = environment
     const { pipeline } = workloads[plan.workload]
     this.name = name
-    this.#around = around
+    this.#environment = environment
     this.#ended = ended
-    this.clock = this.#ownClock(around.clock)
+    this.clock = this.#ownClock(environment.clock)
     this.#subscriber = new SimulatedSubscriber(this, broker)
     this.#pool = new SimulatedPostgresPool(this, postgres, plan.workers + spareConnections)
     const common = { pipeline, observer: this.#observer(), logger: this.#logger(), clock: this.clock }
@@ -128,7 +128,7 @@ export class Replica implements Watched {
   }
 
   start(): void {
-    this.#around.story.tell(this.name, () => 'starts')
+    this.#environment.story.tell(this.name, () => 'starts')
     if (this.#cache) void this.#watch.read()
     this.engine.start()
   }
@@ -174,7 +174,7 @@ export class Replica implements Watched {
   /** It vanishes: its connections break, and nothing of it happens any more. */
   kill(when: string): void {
     if (!this.alive) return
-    const { story, broker } = this.#around
+    const { story, broker } = this.#environment
     story.tell(this.name, () => `dies ${when}, holding ${this.engine.outstanding}`)
     story.count(
       this.engine.outstanding > 0 ? 'crash with deliveries outstanding' : 'crash with nothing outstanding',
@@ -186,8 +186,8 @@ export class Replica implements Watched {
   /** As the first signal does. */
   softStop(): void {
     if (!this.alive || this.stopped) return
-    this.#around.story.tell(this.name, () => 'stops softly')
-    this.#around.story.count('soft stop')
+    this.#environment.story.tell(this.name, () => 'stops softly')
+    this.#environment.story.count('soft stop')
     void this.#stop()
     this.#cancelLimit = this.clock.after(shutdownMs, () => this.hardStop())
   }
@@ -195,7 +195,7 @@ export class Replica implements Watched {
   /** As the second one does. */
   hardStop(): void {
     if (!this.alive || this.aborted) return
-    const { story } = this.#around
+    const { story } = this.#environment
     this.aborted = true
     const { outstanding } = this.engine
     const nacked = this.engine.abort()
@@ -221,7 +221,7 @@ export class Replica implements Watched {
 
   #exit(): void {
     if (!this.alive) return
-    const { story } = this.#around
+    const { story } = this.#environment
     this.stopped = true
     this.#cancelLimit()
     story.tell(this.name, () => 'has stopped')
@@ -232,7 +232,7 @@ export class Replica implements Watched {
   }
 
   #end(): void {
-    const { broker, postgres, redis } = this.#around
+    const { broker, postgres, redis } = this.#environment
     this.alive = false
     this.#watch[Symbol.dispose]()
     broker.subscribers.delete(this.#subscriber)
@@ -266,14 +266,14 @@ export class Replica implements Watched {
 
   #logger(): Logger {
     const tell = (fields: Fields, message: string) =>
-      this.#around.story.tell(this.name, () => `says: ${message} ${JSON.stringify(fields)}`)
+      this.#environment.story.tell(this.name, () => `says: ${message} ${JSON.stringify(fields)}`)
     return { debug: () => {}, info: () => {}, warn: tell, error: tell }
   }
 
   #observer(): Observer {
     const story = {
-      count: (kind: string, times?: number) => this.alive && this.#around.story.count(kind, times),
-      tell: (name: string, what: () => string) => this.alive && this.#around.story.tell(name, what),
+      count: (kind: string, times?: number) => this.alive && this.#environment.story.count(kind, times),
+      tell: (name: string, what: () => string) => this.alive && this.#environment.story.tell(name, what),
     }
     return {
       received: (deliveries: readonly Delivery[]) => {

@@ -5,8 +5,8 @@ import { createPool } from '#postgres/pool.ts'
 import { startIngesterProgram } from './program.ts'
 import type { TestSystem } from './system.ts'
 
-/** A letter to store; ids and publish times grow in the order in which they are given. */
-export interface Letter extends Partial<Omit<Delivery, 'data'>> {
+/** A dead letter to store; ids and publish times grow in the order in which they are given. */
+export interface DeadLetterFixture extends Partial<Omit<Delivery, 'data'>> {
   readonly reason?: string
   readonly detail?: string
   readonly data?: string | Buffer
@@ -14,14 +14,17 @@ export interface Letter extends Partial<Omit<Delivery, 'data'>> {
 
 const start = Date.UTC(2024, 0, 29)
 
-/** Stores letters as the ingester would have; in an empty table their ids are 1, 2, 3. */
-export async function storeLetters(system: TestSystem, letters: readonly Letter[]): Promise<void> {
+/** Stores dead letters as the ingester would have; in an empty table their ids are 1, 2, 3. */
+export async function storeDeadLetters(
+  system: TestSystem,
+  fixtures: readonly DeadLetterFixture[],
+): Promise<void> {
   const pool = createPool({ ...system.config.postgres, poolSize: 1 }, noLogger)
   const { subscription } = system
   const table = new DeadLetterTable(pool, { pipeline: 'scans', subscription, maxMessageBytes: 100_000 })
   // Ids are given in the order of message ids.
-  const width = String(letters.length).length
-  const all = letters.map(({ reason = 'bad-ip', detail = 'why', data, ...said }, at) => ({
+  const width = String(fixtures.length).length
+  const all = fixtures.map(({ reason = 'bad-ip', detail = 'why', data, ...said }, at) => ({
     reason,
     detail,
     delivery: {
@@ -44,7 +47,7 @@ export async function storeLetters(system: TestSystem, letters: readonly Letter[
   }
 }
 
-/** The letters' statuses, by id. */
+/** The dead letters' statuses, by id. */
 export async function statuses({ sql }: TestSystem): Promise<string[]> {
   const { rows } = await sql.query('SELECT status FROM dead_letters ORDER BY id')
   return rows.map(({ status }) => status)

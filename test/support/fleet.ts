@@ -8,7 +8,7 @@ import { Broker } from '../simulated/ports/broker.ts'
 import type { TestDatabase } from './postgres.ts'
 import { freshDatabase, until } from './postgres.ts'
 import { startTestRedis } from './redis-cache.ts'
-import type { ReplicaOptions, Surroundings } from './replica.ts'
+import type { ReplicaOptions, SharedServices } from './replica.ts'
 import { Replica } from './replica.ts'
 import { wordPipeline } from './word-pipeline.ts'
 import { atEnd } from './at-end.ts'
@@ -53,7 +53,7 @@ export async function ask(
 let fleets = 0
 
 /** Replicas that share a subscription, a table of their own and a Redis. */
-export class Fleet implements Surroundings, AsyncDisposable {
+export class Fleet implements SharedServices, AsyncDisposable {
   readonly database: TestDatabase
   readonly server: RedisServer
   readonly pipeline: Pipeline

@@ -41,7 +41,7 @@ class ReplicaTally extends Tally {
 }
 
 /** What replicas share. */
-export interface Surroundings {
+export interface SharedServices {
   readonly pipeline: Pipeline
   readonly broker: Broker
   readonly database: TestDatabase
@@ -70,10 +70,10 @@ export class Replica {
   readonly #backends = new Set<number>()
 
   constructor(
-    around: Surroundings,
-    { engine, claims = true, redisPort = around.server.port }: ReplicaOptions,
+    shared: SharedServices,
+    { engine, claims = true, redisPort = shared.server.port }: ReplicaOptions,
   ) {
-    const { pipeline, broker, database } = around
+    const { pipeline, broker, database } = shared
     const common = {
       explain: problemText,
       pipeline,
@@ -94,7 +94,7 @@ export class Replica {
     })
     this.redis = new RedisCache({
       ...common,
-      connection: new RedisConnection({ host: around.server.host, port: redisPort, db: 0, tls: false }),
+      connection: new RedisConnection({ host: shared.server.host, port: redisPort, db: 0, tls: false }),
       claims,
       ttlMs: 3_600_000,
       epoch: () => this.watch.current,

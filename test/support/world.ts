@@ -24,7 +24,7 @@ export class World {
   readonly source = new SimulatedSource(this.clock, this.journal)
   readonly table = new SimulatedTable(this.clock, this.journal)
   readonly cache = new SimulatedCache(this.journal)
-  readonly letters = new SimulatedDeadLetters(this.clock, this.journal)
+  readonly deadLetters = new SimulatedDeadLetters(this.clock, this.journal)
   readonly tally = new Tally()
   readonly engine: Engine
   /** Fields of what was warned about. */
@@ -47,7 +47,7 @@ export class World {
         source: this.source,
         writer: this.table,
         cache: this.cache,
-        deadLetters: this.letters,
+        deadLetters: this.deadLetters,
         observer: this.tally,
         logger: { ...noLogger, warn: (fields) => this.warnings.push(fields) },
         clock: this.clock,
@@ -59,16 +59,16 @@ export class World {
 
   /** The one rule: an ack stands for a row at least as new, or for a dead letter. */
   #isFact(delivery: Delivery): boolean {
-    if (this.letters.stored.some((letter) => letter.delivery === delivery)) return true
+    if (this.deadLetters.stored.some((deadLetter) => deadLetter.delivery === delivery)) return true
     const meaning = meaningOf(textOf(delivery))
     const row = 'row' in meaning ? this.table.rows.get(meaning.row.key) : undefined
-    return ackBreach({ id: delivery.messageId, meaning }, { row, hasLetter: false }) === undefined
+    return ackBreach({ id: delivery.messageId, meaning }, { row, hasDeadLetter: false }) === undefined
   }
 
   /** In what the table differs from all that was delivered and not buried, or put there by somebody else. */
   get tableBreaches(): string[] {
-    const buried = new Set(this.letters.stored.map(({ delivery }) => delivery))
-    const texts = this.source.delivered.filter((delivery) => !buried.has(delivery)).map(textOf)
+    const deadLettered = new Set(this.deadLetters.stored.map(({ delivery }) => delivery))
+    const texts = this.source.delivered.filter((delivery) => !deadLettered.has(delivery)).map(textOf)
     const accepted = [...texts, ...this.rivals].map((text) => ({ id: text, meaning: meaningOf(text) }))
     return tableBreaches(accepted, this.table.rows)
   }

@@ -7,7 +7,7 @@ import { adviceText, commandLine } from '#connect/explain.ts'
 import { argument } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
-import { askWhether, canAsk } from '../ask.ts'
+import { askWhether, isInteractive } from '../ask.ts'
 import { terminalType } from '../screen.ts'
 
 interface Filters {
@@ -32,7 +32,7 @@ const whole = (text: string) => parseWhole(text, 1)
 const listed = <T>(parse: (text: string) => T) =>
   argument((text: string) => text.split(',').map((one) => parse(one.trim())))
 const statuses: readonly DeadLetterStatus[] = ['new', 'redriven', 'discarded']
-/** Of a dry run people are shown so many letters. */
+/** Of a dry run people are shown so many dead letters. */
 const shown = 20
 
 export function deadLettersCommand(): Command {
@@ -162,12 +162,12 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
   const { showDeadLetter } = await import('#dead-letters/show.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const letter = await showDeadLetter(loadDatabaseConfig(envFile), id)
-  const { dataAsText, letterView } = await import('../dead-letter-view.ts')
-  if (!json) return console.log(letterView(letter, envFile))
-  const { encoding, text } = dataAsText(letter)
-  const next = letter.next.map((line) => adviceText(line, envFile))
-  console.log(JSON.stringify({ ...letter, next, data: text, dataEncoding: encoding }))
+  const deadLetter = await showDeadLetter(loadDatabaseConfig(envFile), id)
+  const { dataAsText, deadLetterView } = await import('../dead-letter-view.ts')
+  if (!json) return console.log(deadLetterView(deadLetter, envFile))
+  const { encoding, text } = dataAsText(deadLetter)
+  const next = deadLetter.next.map((line) => adviceText(line, envFile))
+  console.log(JSON.stringify({ ...deadLetter, next, data: text, dataEncoding: encoding }))
 }
 
 async function redrive(options: Changes, command: Command): Promise<void> {
@@ -176,39 +176,40 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   const { loadRedriveConfig } = await import('#config/config.ts')
   const config = loadRedriveConfig(options.envFile)
   const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
-  const { Talk } = await import('../talk.ts')
-  using talk = new Talk(process.stderr, terminalType())
+  const { TerminalOutput } = await import('../terminal-output.ts')
+  using output = new TerminalOutput(process.stderr, terminalType())
   using signals = stopSignals(() =>
-    talk.say('stopping: finishing the current batch; press Ctrl-C again to force exit'),
+    output.say('stopping: finishing the current batch; press Ctrl-C again to force exit'),
   )
   const user = {
-    warn: (id: number, why: string) => talk.warn(id, why),
-    tell: (line: string) => talk.say(line),
+    warn: (id: number, why: string) => output.warn(id, why),
+    tell: (line: string) => output.say(line),
     stop: signals.stop,
   }
   const warning = 'every subscription of the topic receives what is published'
   if (options.dryRun) {
     const preview = await previewRedrive(config, selection, user, options.json ? Infinity : shown)
     const publishable = preview.selected - preview.cut - preview.foreign
-    talk.say(`${publishable} would be published to ${preview.topic}; ${warning}`)
+    output.say(`${publishable} would be published to ${preview.topic}; ${warning}`)
     if (preview.foreign > 0)
-      talk.say(
+      output.say(
         `${preview.foreign} would be skipped: they came from another subscription (--any-subscription)`,
       )
-    if (preview.cut > 0) talk.say(`${preview.cut} would be skipped: their data was cut when they were stored`)
+    if (preview.cut > 0)
+      output.say(`${preview.cut} would be skipped: their data was cut when they were stored`)
     return await printPreview(preview, options)
   }
   // Whatever is published and not marked then is published again by the next redrive.
-  signals.hurry.addEventListener('abort', () => process.exit(exitCode.unsettled))
+  signals.forceStop.addEventListener('abort', () => process.exit(exitCode.unsettled))
   const done = await redriveDeadLetters(config, selection, {
     ...user,
-    progress: (count, of) => talk.progress(() => `redriving: ${count} of ${of}`),
+    progress: (count, of) => output.progress(() => `redriving: ${count} of ${of}`),
     confirm: async (count, topic) => {
-      talk.say(`${count} to be published to ${topic}; ${warning}`)
+      output.say(`${count} to be published to ${topic}; ${warning}`)
       return options.yes === true || askWhether(`Publish ${count} dead letters again?`)
     },
   })
-  talk[Symbol.dispose]()
+  output[Symbol.dispose]()
   if (!done) return console.error('nothing was published')
   const { topic, summary, error } = done
   const { selected, published, skipped, failed, left } = summary
@@ -228,19 +229,19 @@ async function discard(options: Changes, command: Command): Promise<void> {
   const { loadDatabaseConfig } = await import('#config/config.ts')
   const config = loadDatabaseConfig(options.envFile)
   const selection = selectionOf(options)
-  const { Talk } = await import('../talk.ts')
-  using talk = new Talk(process.stderr, terminalType())
+  const { TerminalOutput } = await import('../terminal-output.ts')
+  using output = new TerminalOutput(process.stderr, terminalType())
   if (options.dryRun) {
-    const preview = await previewSelection(config, selection, talk, options.json ? Infinity : shown)
-    talk.say(`${preview.selected} would be discarded`)
+    const preview = await previewSelection(config, selection, output, options.json ? Infinity : shown)
+    output.say(`${preview.selected} would be discarded`)
     return await printPreview(preview, options)
   }
   const done = await discardDeadLetters(config, selection, {
-    warn: (id, why) => talk.warn(id, why),
-    progress: (count, of) => talk.progress(() => `discarding: ${count} of ${of}`),
+    warn: (id, why) => output.warn(id, why),
+    progress: (count, of) => output.progress(() => `discarding: ${count} of ${of}`),
     confirm: async (count) => options.yes === true || askWhether(`Discard ${count} dead letters?`),
   })
-  talk[Symbol.dispose]()
+  output[Symbol.dispose]()
   if (!done) return console.error('nothing was discarded')
   if (options.json) return console.log(JSON.stringify(done))
   console.log(`selected ${done.selected}, discarded ${done.discarded}, skipped ${done.skipped}`)
@@ -248,7 +249,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
 
 /** Without a terminal nobody can be asked. */
 function refuseToGuess({ dryRun, yes }: Changes, command: Command): void {
-  if (dryRun || yes || canAsk()) return
+  if (dryRun || yes || isInteractive()) return
   command.error(
     `error: ${command.name()} asks before it does anything, and there is no terminal to ask on; add --yes, or --dry-run to see what it would do`,
   )

@@ -60,14 +60,14 @@ async function demo(options: Options): Promise<number> {
   const { summaryView, verdictLines } = await import('../demo-summary.ts')
   const { demoBlock } = await import('../start-block.ts')
   const { LiveView } = await import('../live-view.ts')
-  const { Talk } = await import('../talk.ts')
-  using talk = new Talk(process.stderr, terminalType())
-  const isLive = talk.canDraw && !options.logs
+  const { TerminalOutput } = await import('../terminal-output.ts')
+  using output = new TerminalOutput(process.stderr, terminalType())
+  const isLive = output.canDraw && !options.logs
   const unproven = options.for === undefined ? exitCode.done : exitCode.checkFailed
   let starting = true
   using signals = stopSignals(
     () =>
-      talk.say(
+      output.say(
         `stopping: ${starting ? 'aborting startup' : 'draining in-flight messages'}; press Ctrl-C again to force exit`,
       ),
     // Nothing is in hand yet, and what it started is ended by the end of this process.
@@ -75,34 +75,34 @@ async function demo(options: Options): Promise<number> {
   )
   using live = new DisposableStack()
 
-  talk.say('starting PostgreSQL, Redis and a Pub/Sub emulator')
+  output.say('starting PostgreSQL, Redis and a Pub/Sub emulator')
   const settings = { ...options, forMs: options.for }
   const result = await runDemo({
     ...settings,
     signal: signals.stop,
-    hurry: signals.hurry,
+    forceStop: signals.forceStop,
     environment: processEnvironment(),
-    tell: (line) => talk.say(`  ${line}`),
-    writeLog: isLive ? (lines) => talk.say(lines.trimEnd()) : undefined,
+    tell: (line) => output.say(`  ${line}`),
+    writeLog: isLive ? (lines) => output.say(lines.trimEnd()) : undefined,
     started: (running) => {
       starting = false
-      talk.keep(demoBlock(running, settings).join('\n'))
-      if (isLive) live.use(new LiveView(running, talk, options.for))
+      output.keep(demoBlock(running, settings).join('\n'))
+      if (isLive) live.use(new LiveView(running, output, options.for))
     },
   })
   live.dispose()
-  talk[Symbol.dispose]()
+  output[Symbol.dispose]()
   if (!result) {
-    talk.say('interrupted during startup')
+    output.say('interrupted during startup')
     return unproven
   }
 
   const { nacked, converged } = result.summary
   if (options.for === undefined) {
-    talk.say(summaryView(result))
+    output.say(summaryView(result))
     return nacked > 0 ? exitCode.unsettled : exitCode.done
   }
   console.log(options.json ? JSON.stringify(result.summary) : summaryView(result))
-  talk.say(verdictLines(result).join('\n'))
+  output.say(verdictLines(result).join('\n'))
   return converged ? exitCode.done : exitCode.checkFailed
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { programName } from '#runtime/program-name.ts'
-import { askWhether, canAsk } from '../ask.ts'
+import { askWhether, isInteractive } from '../ask.ts'
 
 interface Options {
   readonly envFile?: string
@@ -62,7 +62,8 @@ async function mayRevert({ envFile }: Options, command: Command): Promise<boolea
   const next = await nextToRevert(loadDatabaseConfig(envFile).postgres)
   if (!next) return true
   const { name, statements } = next
-  if (canAsk()) return askWhether(`Revert ${name}? It runs: ${statements} What those tables hold is lost.`)
+  if (isInteractive())
+    return askWhether(`Revert ${name}? It runs: ${statements} What those tables hold is lost.`)
   return command.error(
     `error: migrate down would revert ${name} (${statements}), which loses what those tables hold, and there is no terminal to ask on; add --yes to do it`,
   )

@@ -24,7 +24,7 @@ Ctrl-C or SIGTERM: drain in-flight messages, then exit 0. A second one nacks the
       const { loadConfig } = await import('#config/config.ts')
       process.exitCode = await serve(loadConfig(envFile, pipelineNames), {
         stop: signals.stop,
-        hurry: signals.hurry,
+        forceStop: signals.forceStop,
         started: (running) => console.error(runBlock(running).join('\n')),
       })
     })

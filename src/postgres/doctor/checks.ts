@@ -38,11 +38,11 @@ const migrated = 'postgres migrations'
 const epochKnown = 'epoch'
 
 /** Patience with a server that does not answer: connecting and one question take 5 s at most. */
-const patience = { connectTimeoutMs: 2500, statementTimeoutMs: 2000, clientTimeoutMarginMs: 500 }
+const timeouts = { connectTimeoutMs: 2500, statementTimeoutMs: 2000, clientTimeoutMarginMs: 500 }
 
 /** What is wrong with PostgreSQL, asked on one connection; reads only. Never rejects. */
 export async function checkPostgres(options: PostgresCheckOptions): Promise<Finding[]> {
-  const postgres = { ...options.postgres, ...patience }
+  const postgres = { ...options.postgres, ...timeouts }
   let connected = false
   try {
     return await withConnection(postgres, async (client) => {
@@ -118,7 +118,7 @@ function reachedFinding(
 
 /** That it works is no reason to warn; what differs should be known all the same. */
 async function poolerFinding(client: pg.Client, options: PostgresOptions): Promise<Finding> {
-  const pooling = await poolingOf(client, { ...options, ...patience })
+  const pooling = await poolingOf(client, { ...options, ...timeouts })
   if (pooling === 'none') return ok(pooler, 'none in between')
   return ok(pooler, `there is one, in ${pooling} mode: ${pooledDifferences}`)
 }
@@ -149,7 +149,7 @@ function migrationsFinding({ known, mayMigrate: may }: MigrationFacts): Finding 
 }
 
 /** No table or column, no rights on it, or somebody who has locked it. */
-const toldElsewhere: ReadonlySet<string> = new Set(['42P01', '42703', '42501', '55P03'])
+const reportedElsewhere: ReadonlySet<string> = new Set(['42P01', '42703', '42501', '55P03'])
 
 /** Without it the cache is never used. */
 async function epochFinding(
@@ -171,7 +171,7 @@ async function epochFinding(
     const { code } = error as { code?: string }
     if (code === undefined) throw error
     // What is missing is told by the checks of the tables.
-    if (toldElsewhere.has(code)) return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
+    if (reportedElsewhere.has(code)) return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
     const detail = `not available on this server, so the cache is never used: ${messageOf(error)} [${code}]; do without Redis`
     return failed(epochKnown, detail, setting({ 'redis.enabled': 'false' }))
   }

@@ -21,7 +21,7 @@ const reachable = 'pubsub'
 const others = ['topic', 'subscription', ...subscriptionNames]
 
 /** One question, asked once. */
-const patience = { timeout: 3000, retry: null }
+const callOptions = { timeout: 3000, retry: null }
 
 export interface PubsubFindings {
   readonly findings: readonly Finding[]
@@ -60,14 +60,14 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
   const subscription = await answered(
     clients.subscriber.getSubscription(
       { subscription: `projects/${projectId}/subscriptions/${subscriptionId}` },
-      patience,
+      callOptions,
     ),
   )
   if (isFailure(subscription.error))
     return unreached(await unreachedFinding(subscription.error, place), 'Pub/Sub was not reached')
   const found: Subscription | undefined = subscription.value
   const topicName = topicNameOf(found, place)
-  const topic = await answered(clients.publisher.getTopic({ topic: topicName }, patience))
+  const topic = await answered(clients.publisher.getTopic({ topic: topicName }, callOptions))
   if (isFailure(topic.error))
     return unreached(await unreachedFinding(topic.error, place), 'Pub/Sub was not reached')
   const where = place.emulatorHost ? `the emulator at ${place.emulatorHost}` : 'Google Cloud'

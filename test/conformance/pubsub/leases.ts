@@ -15,7 +15,7 @@ const maxRequestBytes = 512 * 1024
 
 export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
   /** It comes again `seconds` after `fromMs`. */
-  const comesAgain = async (kit: Kit, subscription: string, fromMs: number, seconds: number) => {
+  const redeliveredAfter = async (kit: Kit, subscription: string, fromMs: number, seconds: number) => {
     const received = only(await kit.receive(subscription, 1))
     const afterMs = Math.round(received.atMs - fromMs)
     const inTime = seconds * 1000 - earlyMs <= afterMs && afterMs <= seconds * 1000 + lateMs
@@ -38,7 +38,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
         const both = await kit.receive(subscription, 2)
         const [acked, lost] = both.sort((a, b) => a.text.localeCompare(b.text)) as [Received, Received]
         await kit.ack(subscription, acked)
-        const again = await comesAgain(kit, subscription, beforeMs, 10)
+        const again = await redeliveredAfter(kit, subscription, beforeMs, 10)
         assert.equal(again.messageId, lost.messageId)
         assert.notEqual(again.ackId, lost.ackId)
         await kit.ack(subscription, again)
@@ -56,7 +56,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 13 })
         await kit.publish(topic, 'x')
         const [, beforeMs] = await receiveOne(kit, subscription)
-        await comesAgain(kit, subscription, beforeMs, 13)
+        await redeliveredAfter(kit, subscription, beforeMs, 13)
       }),
     )
 
@@ -73,7 +73,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
         await kit.receive(ticking.subscription, 1)
         const extendedMs = performance.now()
         await kit.modack(subscription, 10, extended)
-        await comesAgain(kit, subscription, extendedMs, 10)
+        await redeliveredAfter(kit, subscription, extendedMs, 10)
       }),
     )
 
@@ -85,7 +85,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
         const [received] = await receiveOne(kit, subscription)
         const shortenedMs = performance.now()
         await kit.modack(subscription, 1, received)
-        await comesAgain(kit, subscription, shortenedMs, 1)
+        await redeliveredAfter(kit, subscription, shortenedMs, 1)
       }),
     )
 

@@ -42,7 +42,7 @@ export interface StreamingPull extends AsyncDisposable {
   end(withinMs?: number): Promise<End>
 }
 
-const patienceMs = 20_000
+const timeoutMs = 20_000
 
 export function openStream(
   subscriber: PubsubClients['subscriber'],
@@ -112,20 +112,20 @@ export function openStream(
     ack: (...list) => write({ ackIds: list.map(({ ackId }) => ackId) }),
     modack,
     nack: (...list) => modack(0, ...list),
-    until: async (count, withinMs = patienceMs) => {
+    until: async (count, withinMs = timeoutMs) => {
       await until(`${count} deliveries`, () => received.length >= count, withinMs)
       return received.slice(0, count)
     },
     halfClose: () => call.end(),
     cancel: () => call.cancel(),
-    end: async (withinMs = patienceMs) => {
+    end: async (withinMs = timeoutMs) => {
       await until('an end', () => ending !== undefined, withinMs)
       return ending as End
     },
     [Symbol.asyncDispose]: async () => {
       if (ending) return
       call.cancel()
-      await until('the end of a cancelled stream', () => ending !== undefined, patienceMs)
+      await until('the end of a cancelled stream', () => ending !== undefined, timeoutMs)
     },
   }
 }

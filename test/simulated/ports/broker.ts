@@ -38,7 +38,7 @@ export class Inbox implements Source {
 
   nack(deliveries: readonly Delivery[]): void {
     if (this.gone) return
-    this.#broker.takeBack(deliveries.map((delivery) => this.#end(delivery)))
+    this.#broker.requeue(deliveries.map((delivery) => this.#end(delivery)))
   }
 
   hold(): void {
@@ -126,7 +126,7 @@ export class Broker {
     void this.#judge(acks).finally(() => (this.judging -= 1))
   }
 
-  takeBack(messages: readonly Message[]): void {
+  requeue(messages: readonly Message[]): void {
     this.nacked += messages.length
     this.#deal(messages.filter(({ acked }) => !acked))
   }

@@ -9,7 +9,7 @@ export const points = [
   'write executed',
   'write failed',
   'write answered',
-  'letters executed',
+  'dead letters executed',
   'confirm sent',
   'release sent',
   'ack sent',

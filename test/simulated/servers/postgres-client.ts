@@ -12,7 +12,7 @@ const queryTimeoutMs = 12_000
 interface Lender {
   readonly host: Host
   readonly postgres: PostgresEndpoint
-  takeBack(client: SimulatedPostgresClient, destroy: boolean): void
+  reclaim(client: SimulatedPostgresClient, destroy: boolean): void
   noticeLoss(client: SimulatedPostgresClient): void
 }
 
@@ -49,7 +49,7 @@ export class SimulatedPostgresClient extends EventEmitter {
   }
 
   release(destroy: boolean): void {
-    this.#pool.takeBack(this, destroy)
+    this.#pool.reclaim(this, destroy)
   }
 
   /** The connection breaks. */
@@ -77,7 +77,7 @@ export class SimulatedPostgresClient extends EventEmitter {
     const execute = (isLocked: boolean): void => {
       const outcome = isLocked ? this.#lockTimeout(statement) : this.#execute(statement)
       const executed = outcome instanceof Error ? 'write failed' : 'write executed'
-      if (statement.name) host.at(isWrite ? executed : 'letters executed')
+      if (statement.name) host.at(isWrite ? executed : 'dead letters executed')
       if (fate === 'late') story.count('postgres: landed after its caller had given up')
       if (fate === 'late' || !host.alive || this.lost) return
       if (fate === 'reply lost') return this.#break()

@@ -62,7 +62,7 @@ export class SimulatedPostgresPool extends EventEmitter {
   }
 
   /** @throws Error where nobody has it: it was given back twice */
-  takeBack(client: SimulatedPostgresClient, destroy: boolean): void {
+  reclaim(client: SimulatedPostgresClient, destroy: boolean): void {
     if (this.#idle.includes(client) || !this.#clients.has(client)) {
       throw new Error('Release called on client which has already been released to the pool.')
     }

@@ -49,7 +49,8 @@ async function open(): Promise<OpenTable> {
     deadLetters: { store: (letters) => inTime(deadLetters.store(letters)) },
     rows: async () =>
       [...server.rows.values()].map((row) => ({ ...row, key: (JSON.parse(row.key) as string[])[0] ?? '' })),
-    letters: async () => [...server.letters.values()].map(({ messageId: id, reason }) => ({ id, reason })),
+    storedDeadLetters: async () =>
+      [...server.deadLetters.values()].map(({ messageId: id, reason }) => ({ id, reason })),
     epoch: () => inTime(rollingBackOf(pool, (client) => readEpoch(client, table, pipeline))),
     truncate: async () => server.truncate(),
     [Symbol.asyncDispose]: async () => {},

@@ -16,7 +16,7 @@ export interface Result {
   readonly rows: readonly (Record<string, unknown> | readonly (string | number)[])[]
 }
 
-export interface Letter {
+export interface StoredDeadLetter {
   readonly messageId: string
   readonly reason: string
   readonly data: string
@@ -46,7 +46,7 @@ export type Disorder = keyof typeof disorders
 export class SimulatedPostgres {
   readonly rows = new Map<string, RowVersion>()
   /** By subscription, message id and publish time. */
-  readonly letters = new Map<string, Letter>()
+  readonly deadLetters = new Map<string, StoredDeadLetter>()
   epoch = 1
   /** Keys whose rows an application holds, or inserts and has not committed. */
   readonly held = new Set<string>()
@@ -71,7 +71,7 @@ export class SimulatedPostgres {
     if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[], isTakenBack)
     if (name === `locked_${this.#table.name}`) return this.#lockedPositions(values as readonly string[])
     if (name === `standing_${this.#table.name}`) return this.#standing()
-    if (name === 'store_dead_letters') return this.#bury(values as readonly string[])
+    if (name === 'store_dead_letters') return this.#storeDeadLetters(values as readonly string[])
     // No table is locked as a whole here.
     if (text.includes('pg_locks')) return { rowCount: 0, rows: [] }
     return { rowCount: 1, rows: [{ epoch: `epoch ${this.epoch}`, shape: null }] }
@@ -107,15 +107,15 @@ export class SimulatedPostgres {
 
   /** Another server takes over, which lacks some rows. Who is connected to this one has to be cut off. */
   failOver(isLost: () => boolean): void {
-    for (const table of [this.rows, this.letters]) {
+    for (const table of [this.rows, this.deadLetters]) {
       for (const key of table.keys()) if (isLost()) table.delete(key)
     }
     this.epoch += 1
   }
 
   /** Of the messages that have dead letters. */
-  get letterIds(): ReadonlySet<string> {
-    return new Set([...this.letters.values()].map(({ messageId }) => messageId))
+  get deadLetterIds(): ReadonlySet<string> {
+    return new Set([...this.deadLetters.values()].map(({ messageId }) => messageId))
   }
 
   rowsOf(values: readonly string[]): RowVersion[] {
@@ -166,14 +166,14 @@ export class SimulatedPostgres {
     return { rowCount: placing.length, rows: [{ placed: placing.length, shape: null }] }
   }
 
-  #bury(values: readonly string[]): Result {
+  #storeDeadLetters(values: readonly string[]): Result {
     const [, subscription, ids = '{}', times = '{}', , , datas = '{}', reasons = '{}'] = values
     const [timeOf, dataOf, reasonOf] = [times, datas, reasons].map(elementsOf)
     const messageIds = elementsOf(ids).map(String)
     for (const [at, messageId] of messageIds.entries()) {
       const identity = JSON.stringify([subscription, messageId, timeOf?.[at]])
       const data = Buffer.from(String(dataOf?.[at]).replace('\\x', ''), 'hex').toString()
-      this.letters.set(identity, { messageId, reason: String(reasonOf?.[at]), data })
+      this.deadLetters.set(identity, { messageId, reason: String(reasonOf?.[at]), data })
     }
     return { rowCount: messageIds.length, rows: [{ placed: messageIds.length, shape: null }] }
   }

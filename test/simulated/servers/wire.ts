@@ -66,8 +66,8 @@ export class Wire {
   }
 
   /** Of a request that is late: from just after the caller's patience to a minute. */
-  lateMs(patienceMs: number): number {
-    return patienceMs + this.#random.next() ** 2 * 60_000
+  lateMs(timeoutMs: number): number {
+    return timeoutMs + this.#random.next() ** 2 * 60_000
   }
 
   /** Happens at the other end, whatever becomes of this one. */

@@ -10,7 +10,7 @@ const mostNotes = 20
  * The progress bars of @clack/prompts take the terminal over and end the process at Ctrl-C, with exit code 0 and in
  * the middle of whatever it does; here a first Ctrl-C means: finish what is in hand.
  */
-export class Talk implements Disposable {
+export class TerminalOutput implements Disposable {
   /** Whether there is a terminal that can draw; if not, there are lines alone. */
   readonly canDraw: boolean
   readonly #screen: Screen
@@ -34,7 +34,7 @@ export class Talk implements Disposable {
   /** A line about one of many letters. */
   warn(id: number, why: string): void {
     this.#notes += 1
-    if (this.#notes <= mostNotes) this.say(`letter ${id}: ${why}`)
+    if (this.#notes <= mostNotes) this.say(`dead letter ${id}: ${why}`)
   }
 
   /** What stands below the lines from now on, in place of what stood there. */

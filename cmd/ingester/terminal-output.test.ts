@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { VirtualScreen } from '../../test/support/virtual-screen.ts'
-import { Talk } from './talk.ts'
+import { TerminalOutput } from './terminal-output.ts'
 
 function talkOn(terminalType: string) {
   const terminal = new VirtualScreen(60, 12)
-  return { terminal, talk: new Talk(terminal as unknown as NodeJS.WriteStream, terminalType) }
+  return { terminal, talk: new TerminalOutput(terminal as unknown as NodeJS.WriteStream, terminalType) }
 }
 
 test('what is said stands above what is drawn, which is gone at the end', () => {
@@ -29,5 +29,5 @@ test('of many notes some are said, and how many more there were', () => {
   const { terminal, talk } = talkOn('dumb')
   for (let id = 1; id <= 25; id++) talk.warn(id, 'its data was cut')
   talk[Symbol.dispose]()
-  assert.match(terminal.written, /letter 20: its data was cut\nand 5 more such lines\n$/)
+  assert.match(terminal.written, /dead letter 20: its data was cut\nand 5 more such lines\n$/)
 })

@@ -18,7 +18,7 @@ const arrives: readonly Fate[] = ['done']
 const fateWords: Readonly<Record<Fate, string>> = { done: '', lost: ' (lost)', late: ' (under way)' }
 
 /** Where steps are made: a copy of the state at hand, to be changed into the one that follows. */
-export class Stage {
+export class StepBuilder {
   readonly story: Story
   readonly design: Design
   /** Of calls of the cache. */
