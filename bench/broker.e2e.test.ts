@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { startBroker } from './broker.ts'
 
-test('a broker that is not loaded in time is given up', async () => {
+test('a broker that does not start in time is given up', async () => {
   const workload = { kind: 'new keys', messages: 10, warmUp: 0, tableRows: 0, responseBytes: 40 } as const
   const options = {
     kind: 'stub',

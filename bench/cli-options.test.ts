@@ -6,14 +6,14 @@ import { UsageError, parseOptions, parseProfileOptions } from './cli-options.ts'
 
 type Wrong = readonly (readonly [what: string, argv: string[], env: Record<string, string>, says: RegExp])[]
 
-describe('what is asked for', () => {
-  test('nothing: all benches, five times', () => {
+describe('options', () => {
+  test('none: all benchmarks, five times each', () => {
     const { benches: chosen, runs, json, write, quick } = parseOptions([], { BENCH: '', RUNS: '' }, benches)
     assert.equal(chosen.length, benches.length)
     assert.deepEqual({ runs, json, write, quick }, { runs: 5, json: false, write: false, quick: false })
   })
 
-  test('some benches, so often', () => {
+  test('some benchmarks, a given number of times', () => {
     const options = parseOptions(['--json', '--quick'], { BENCH: 'stale, updates', RUNS: '2' }, benches)
     assert.deepEqual(
       options.benches.map(({ name }) => name),
@@ -50,7 +50,7 @@ describe('what is asked for', () => {
     ['no file', ['--from'], {}, /--from[^]*--from FILE/],
   ]
   for (const [what, argv, env, says] of wrong) {
-    test(`refused, with the reason: ${what}`, () => {
+    test(`rejected, with the reason: ${what}`, () => {
       assert.throws(
         () => parseOptions(argv, env, benches),
         (error) => error instanceof UsageError && says.test(error.message),
@@ -59,7 +59,7 @@ describe('what is asked for', () => {
   }
 })
 
-test('all benches may be written, also those of a file', () => {
+test('all benchmarks may be written, also those from a file', () => {
   const names = benches.map(({ name }) => name).join(',')
   assert.ok(parseOptions(['--write'], { BENCH: names }, benches).write)
   const { from, write } = parseOptions(['--write', '--from', 'a.json'], { BENCH: '', RUNS: '' }, benches)
@@ -68,12 +68,12 @@ test('all benches may be written, also those of a file', () => {
 
 describe('a profile', () => {
   const backlogsOnly = /There are:\n {2}new-keys(?![^]*(latency|start|memory))/
-  test('is of the bench that is named, else of updates', () => {
+  test('is of the named benchmark, or of updates', () => {
     const nameOf = (BENCH: string) => parseProfileOptions(['--json'], { BENCH, RUNS: '' }, benches).bench.name
     assert.deepEqual([nameOf('stale'), nameOf('')], ['stale', 'updates'])
   })
 
-  test('each bench that it may be of begins with the ingester', () => {
+  test('every benchmark that can be profiled starts with the ingester', () => {
     for (const { measure, configurations } of benches) {
       if (measure === 'throughput') assert.equal(configurations[0]?.system, 'ingester')
     }
@@ -91,7 +91,7 @@ describe('a profile', () => {
     ['an unknown option', ['--fast'], {}, /--fast[^]*Options: --json, --quick/],
   ]
   for (const [what, argv, env, says] of wrong) {
-    test(`refused, with the reason: ${what}`, () => {
+    test(`rejected, with the reason: ${what}`, () => {
       assert.throws(
         () => parseProfileOptions(argv, env, benches),
         (error) => error instanceof UsageError && says.test(error.message),
@@ -105,7 +105,7 @@ describe('the schedule', () => {
   const [first] = some.map(({ configurations }) => configurations)
   assert.ok(first)
 
-  test('configurations take turns, and each round begins with another one', () => {
+  test('configurations take turns, and each round starts with a different one', () => {
     const turns = scheduleOf(some, 3).filter(({ bench }) => bench.name === 'new-keys')
     assert.equal(turns.length, 3 * first.length)
     const firstOfRound = [0, first.length, 2 * first.length].map((at) => turns[at]?.configuration)
@@ -119,12 +119,12 @@ describe('the schedule', () => {
     }
   })
 
-  test('what takes long is run no more often than is said', () => {
+  test('long runs are repeated no more often than allowed', () => {
     const turns = scheduleOf(some, 5).filter(({ bench }) => bench.name === 'growth-table')
     assert.equal(turns.length, 2 * (some[1]?.configurations.length ?? Number.NaN))
   })
 
-  test('the time that is left is what was measured, where it was, and else the guess at the pace so far', () => {
+  test('the remaining time is what was measured, or else the estimate at the pace so far', () => {
     const turns = scheduleOf(some, 1).slice(0, 3)
     const eta = new Eta()
     const guessed = turns.map(({ configuration }) => configuration.guessSeconds)
@@ -137,7 +137,7 @@ describe('the schedule', () => {
   })
 })
 
-test('every bench has its own name, and its configurations theirs, also in a hundredth of the messages', () => {
+test('every benchmark has its own name, and so do its configurations, also with a hundredth of the messages', () => {
   assert.equal(new Set(benches.map(({ name }) => name)).size, benches.length)
   for (const { configurations } of [...benches, ...benches.map(quick)]) {
     assert.equal(new Set(configurations.map(({ name }) => name)).size, configurations.length)

@@ -30,7 +30,7 @@ describe('the oracle', () => {
   const check = async (database: TestDatabase) =>
     checkTable(await database.connect(), await expectedChecksum(workload))
 
-  test('agrees with the right table, whatever the session’s time zone', async () => {
+  test('agrees with the right table in every session time zone', async () => {
     await using database = await freshDatabase(server)
     await fill(database)
     await check(database)
@@ -61,7 +61,7 @@ describe('the oracle', () => {
     ],
   ]
   for (const [what, change, says] of wrong) {
-    test(`sees: ${what}`, async () => {
+    test(`detects: ${what}`, async () => {
       await using database = await freshDatabase(server)
       await fill(database)
       await database.query(change)

@@ -14,7 +14,7 @@ for (const [what, help] of [
   })
 }
 
-test('every bench and every option is listed', () => {
+test('every benchmark and every option is listed', () => {
   for (const { name } of benches) assert.match(benchHelp(), new RegExp(`^  ${name} `, 'm'))
   for (const option of ['json', 'write', 'from', 'quick'])
     assert.match(benchHelp(), new RegExp(`^  --${option} `, 'm'))

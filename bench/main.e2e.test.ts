@@ -19,14 +19,14 @@ const bench = (args: readonly string[], env: Readonly<Record<string, string>> = 
   startProgram(process.execPath, ['bench/main.ts', ...args], { env: { PATH, ...env } })
 
 describe('the command line', () => {
-  test('an unknown bench: exit 2, and those that there are', async () => {
+  test('an unknown benchmark: exit 2, with the available ones', async () => {
     await using program = bench([], { BENCH: 'fastest' })
     await expect(program).toEndWith(2)
     assert.match(program.stderr(), /no bench fastest[^]*new-keys[^]*memory/)
     assert.equal(program.stdout(), '')
   })
 
-  test('--help: how it is used, and exit 0', async () => {
+  test('--help: usage, and exit 0', async () => {
     for (const file of ['bench/main.ts', 'bench/profile.ts']) {
       await using program = startProgram(process.execPath, [file, '-h'], { env: { PATH } })
       await expect(program).toEndWith(0)
@@ -35,7 +35,7 @@ describe('the command line', () => {
     }
   })
 
-  test('results of a file: the tables, and nothing is measured', async () => {
+  test('results from a file: the tables are printed, and nothing is measured', async () => {
     await using program = bench(['--from', 'docs/benchmarks/results.json'], { PATH: '/nonexistent' })
     await expect(program).toEndWith(0)
     assert.match(program.stdout(), /New keys[^]*messages\/s/)
@@ -44,7 +44,7 @@ describe('the command line', () => {
     assert.match(wrong.stderr(), /--from package\.json: these are no results/)
   })
 
-  test('a quick run: tables that say nothing, and results that take the place of no others', async () => {
+  test('a quick run: its tables measure nothing, and its results replace no others', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1' })
     await expect(program).toEndWith(0)
     assert.match(program.stdout(), /first ack, s[^]*these figures say nothing/)
@@ -54,13 +54,13 @@ describe('the command line', () => {
     assert.ok(isQuick && finished)
   })
 
-  test('no redis-server: said, with the fix', async () => {
+  test('no redis-server: reported, with the fix', async () => {
     await using program = bench(['--quick'], { BENCH: 'start', RUNS: '1', PATH: '/nonexistent' })
     await expect(program).toEndWith(1)
     assert.match(program.stderr(), /redis-server is not on PATH: .*apt-get install/)
   })
 
-  test('Ctrl-C in the middle of a run leaves no process and no folder', async () => {
+  test('Ctrl-C during a run leaves no process and no folder', async () => {
     // Of its own: the services below and other test files make folders in the system's at the same time.
     const folder = await mkdtemp(join(tmpdir(), 'bench-test-'))
     // PostgreSQL, which root runs as another user, goes elsewhere where that user may not write.
@@ -78,7 +78,7 @@ describe('the command line', () => {
     await rmdir(folder)
   })
 
-  test('Ctrl-C again and again ends it with 130, and leaves no process', async () => {
+  test('repeated Ctrl-C exits with 130, and leaves no process', async () => {
     await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
     const running = await processesOfRun(program)
     let hasEnded = false
@@ -94,7 +94,7 @@ describe('the command line', () => {
     await allGone(running)
   })
 
-  test('kill -9 leaves no process, also of what is stopped', async () => {
+  test('kill -9 leaves no process, not even a stopped one', async () => {
     await using program = bench(['--quick'], { BENCH: 'memory', RUNS: '1' })
     const running = await processesOfRun(program)
     for (const pid of running.filter((one) => /broker-process/.test(commandOf(one))))

@@ -8,12 +8,12 @@ import { cpuSeconds, memoryOf, ticksInStat } from './process-usage.ts'
 const busy = (seconds: number) =>
   `while (process.cpuUsage().user < ${seconds * 1e6}) for (let i = 0; i < 1e7; i++);`
 
-test('a stat line is read from behind the name, whatever that is', () => {
+test('a stat line is parsed after the name, whatever the name is', () => {
   const fields = ['S', ...Array.from({ length: 49 }, (_, i) => i)]
   assert.equal(ticksInStat(`7 (a) name (b) ${fields.join(' ')}`), 10 + 11 + 12 + 13)
 })
 
-test('CPU is that of a process, of its children, and of those that have ended', async () => {
+test('CPU includes the process, its children, and those that have exited', async () => {
   // The parent burns nothing: one child has ended, the other one waits.
   const living = `${busy(1.2)}; console.log('done'); setInterval(() => {}, 1e6)`
   const program = `
@@ -35,7 +35,7 @@ test('CPU is that of a process, of its children, and of those that have ended', 
   }
 })
 
-test('memory is told in bytes, and its peak does not fall', () => {
+test('memory is in bytes, and its peak never decreases', () => {
   const before = memoryOf(process.pid)
   assert.ok(before.resident > 20e6 && before.peak >= before.resident)
   const block = Buffer.alloc(50e6, 1)
@@ -43,7 +43,7 @@ test('memory is told in bytes, and its peak does not fall', () => {
   assert.ok(held.peak > before.resident + 0.8 * block.length)
 })
 
-test('of a process that is gone there is nothing', () => {
+test('a process that is gone has no figures', () => {
   const { pid } = spawnSync(process.execPath, ['-e', ''])
   assert.deepEqual([cpuSeconds(pid), memoryOf(pid)], [0, { resident: 0, peak: 0 }])
 })

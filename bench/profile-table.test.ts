@@ -5,7 +5,7 @@ import { functionSheet, ownerOf, packageSheet, selfTimes } from './profile-table
 
 const root = 'file:///home/somebody/project'
 
-test('a function belongs to a package, a room, Node.js or V8', () => {
+test('a function belongs to a package, a module, Node.js or V8', () => {
   const of = (url: string, name = 'f') => ownerOf(url, name)
   assert.equal(of(`${root}/node_modules/@grpc/grpc-js/build/src/call.js`), '@grpc/grpc-js')
   assert.equal(of(`${root}/node_modules/a/node_modules/long/index.js`), 'long')
@@ -35,7 +35,7 @@ const profile: CpuProfile = {
   timeDeltas: [1000, 2000, 3000, 50_000, 4000, 1000, 70_000],
 }
 
-test('self times add up over callers; idle time, and what lies before and after, is left out', () => {
+test('self times are summed over callers; idle time, and time before and after, is excluded', () => {
   const times = selfTimes(profile, 3500, 63_000)
   assert.deepEqual(
     times.map(({ name, us, place }) => [name, us, place]),
@@ -52,7 +52,7 @@ test('self times add up over callers; idle time, and what lies before and after,
   assert.deepEqual(functionSheet(times, 1).rows, [['add', '6', '60.0%', 'src/ingest/lane.ts:10']])
 })
 
-test('a name that is a whole signature is cut, and where it is', () => {
+test('a name that is a whole signature is shortened, and so is its location', () => {
   const { rows } = functionSheet([{ name: 'f'.repeat(200), owner: 'pg', place: 'p'.repeat(61), us: 1000 }], 1)
   assert.deepEqual(rows, [[`${'f'.repeat(59)}…`, '1', '100.0%', `${'p'.repeat(59)}…`]])
 })

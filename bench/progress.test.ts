@@ -9,7 +9,7 @@ const start = () => new Progress([10, 20], () => 'it stands still', limitMs)
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => vi.useRealTimers())
 
-test('what does not move for the limit is given up, and all that is asked of it later', async () => {
+test('a count that stalls for the time limit is given up, and so are later waits', async () => {
   const progress = start()
   const refused = assert.rejects(progress.reached(10), /it stands still/)
   tick(limitMs)
@@ -17,7 +17,7 @@ test('what does not move for the limit is given up, and all that is asked of it 
   await assert.rejects(progress.reached(20), /it stands still/)
 })
 
-test('what moves is waited for', async () => {
+test('a count that progresses is waited for', async () => {
   const progress = start()
   const reached = progress.reached(10)
   for (const _ of [1, 2, 3]) {
@@ -28,7 +28,7 @@ test('what moves is waited for', async () => {
   assert.equal(await reached, 77)
 })
 
-test('while nobody waits it may stand still, and what was reached stays so', async () => {
+test('without a waiter it may stall, and what was reached stays reached', async () => {
   const progress = start()
   progress.reach(10, 77)
   assert.equal(await progress.reached(10), 77)
@@ -37,13 +37,13 @@ test('while nobody waits it may stand still, and what was reached stays so', asy
   assert.equal(await progress.reached(20), 78)
 })
 
-test('a process that has ended fails what is waited for', async () => {
+test('a process that has exited fails the wait for it', async () => {
   const progress = start()
   const refused = assert.rejects(progress.within(new Promise(() => {})), /it has ended/)
   progress.fail(new Error('it has ended'))
   await refused
 })
 
-test('a number that is no mark: refused', async () => {
+test('a number that is no milestone is rejected', async () => {
   await assert.rejects(start().reached(11), /11 is no mark/)
 })

@@ -6,7 +6,7 @@ import { encodeRun, responseOf } from './received-messages.ts'
 
 const schema = rpcs.find(({ name }) => name === 'StreamingPull')
 
-test('any part of a run is a response that the service’s own description reads', () => {
+test('any part of a run is a response that the service’s own schema decodes', () => {
   const sizes = [0, 1, 127, 128, 150, 20_000, 70_000]
   const data = (i: number) => Buffer.alloc(sizes[i - 1000] ?? 0, String(i))
   const run = encodeRun(1000, 1000 + sizes.length, data, 1_795_000_000)

@@ -17,7 +17,7 @@ const results = sampleResults({
   },
 })
 
-test('a table has the median of the runs with its spread, and only columns that somebody has', () => {
+test('a table has the median and spread of the runs, and only columns that have values', () => {
   const [bench] = results.benches
   assert.ok(bench)
   assert.equal(
@@ -31,7 +31,7 @@ test('a table has the median of the runs with its spread, and only columns that 
   )
 })
 
-test('what each million costs is a table of its own', () => {
+test('the cost of each million is a separate table', () => {
   const series = [1, 2].map((million) => ({
     messages: million * 1e6,
     messagesPerSecond: 5000,
@@ -58,7 +58,7 @@ test('a target that was not measured is not ticked', () => {
   assert.deepEqual(rows[1], ['new keys', '90,000', '✓'])
 })
 
-test('the page says on what it was measured, and shows each plot that is made', async () => {
+test('the page says what it was measured on, and shows every plot', async () => {
   const page = markdownOf(results, plotsOf)
   assert.match(page, /2 × A processor, 25 GB.*PostgreSQL 18\.4.*`shared_buffers=1GB`.*abc1234/)
   assert.match(page, /BENCH=new-keys`; .*stub broker.*; .*no source/)
@@ -67,7 +67,7 @@ test('the page says on what it was measured, and shows each plot that is made', 
   assert.ok(shown.length > 1)
 })
 
-test('the same results make the same plots, on a ground of their own, and told to who cannot see them', async () => {
+test('the same results make the same plots, with a background and a text alternative', async () => {
   const [one, other] = [await renderPlots(results), await renderPlots(structuredClone(results))]
   assert.deepEqual([...one], [...other])
   for (const svg of one.values()) {
@@ -77,7 +77,7 @@ test('the same results make the same plots, on a ground of their own, and told t
   }
 })
 
-test('results are written a run a line, and read back as they were', () => {
+test('results are written one run per line, and read back unchanged', () => {
   const text = jsonOf(results)
   assert.deepEqual(JSON.parse(text), results)
   assert.ok(

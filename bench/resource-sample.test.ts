@@ -5,7 +5,7 @@ import { MemoryWatch } from './resource-sample.ts'
 /** Above the greatest that Linux gives to a process. */
 const nobody = 2 ** 22 + 1
 
-test('memory is sampled while all processes live; one that has ended is no sample of less', () => {
+test('memory is sampled while all processes live; an exited process does not lower a sample', () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   using living = new MemoryWatch([process.pid], 10)
   using ended = new MemoryWatch([process.pid, nobody], 10)

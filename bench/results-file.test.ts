@@ -11,7 +11,7 @@ import { UsageError } from './cli-options.ts'
 const results = sampleResults({ start: { ingester: [{ firstAckSeconds: 1.25 }] } })
 const scratch = () => mkdtempDisposable(join(tmpdir(), 'results-'))
 
-test('what is kept is read again; nothing else is in the folder', async () => {
+test('stored results are read back; the folder contains nothing else', async () => {
   await using folder = await scratch()
   const kept = new ResultsFile(join(folder.path, 'new/results.json'), assert.fail)
   const failures = [{ bench: 'start', configuration: 'ingester', round: 1, why: 'it broke' }]
@@ -22,7 +22,7 @@ test('what is kept is read again; nothing else is in the folder', async () => {
   assert.deepEqual(readdirSync(join(folder.path, 'new')), ['results.json'])
 })
 
-test('what cannot be kept is told once, and ends nothing', async () => {
+test('a failure to store results is reported once, and stops nothing', async () => {
   await using folder = await scratch()
   const told: string[] = []
   const kept = new ResultsFile(join(folder.path, 'results.json'), (line) => told.push(line))
@@ -32,7 +32,7 @@ test('what cannot be kept is told once, and ends nothing', async () => {
   assert.deepEqual(readdirSync(folder.path), ['results.json'])
 })
 
-describe('refused, with the reason', () => {
+describe('rejected, with the reason', () => {
   const { benches } = results
   const wrong: readonly (readonly [what: string, text: string, says: RegExp])[] = [
     ['no JSON', 'messages', /that is not JSON/],

@@ -20,7 +20,7 @@ import type { Workload } from './workload.ts'
 
 const { PATH = '' } = process.env
 
-test('a profile: whose functions the time goes to', async () => {
+test('a profile: which functions use the time', async () => {
   const env = { PATH, BENCH: 'new-keys' }
   await using program = startProgram(process.execPath, ['bench/profile.ts', '--quick', '--json'], { env })
   await expect(program).toEndWith(0)
@@ -51,7 +51,7 @@ function small(name: string, configuration: string, more: Partial<Workload> = {}
 }
 
 describe('a run', () => {
-  test('the ingester on the stub broker: all is acked once, every cost has its owner', async () => {
+  test('the ingester on the stub broker: everything is acked once, every cost is attributed', async () => {
     const { figures, series } = await measureThroughput(small('new-keys', 'ingester'), services)
     assert.equal(figures['rowsPerMessage'], 1)
     assert.ok((figures['messagesPerSecond'] ?? 0) > 100)
@@ -68,7 +68,7 @@ describe('a run', () => {
     assert.equal(figures['rowsPerMessage'], 1)
   })
 
-  test('what is stale touches no row', async () => {
+  test('stale messages change no row', async () => {
     const { figures } = await measureThroughput(small('stale', 'ingester'), services)
     assert.equal(figures['rowsTouchedByStale'], 0)
     assert.equal(figures['rowsPerMessage'], 0)
@@ -85,7 +85,7 @@ describe('a run', () => {
     assert.ok((figures['postgresCpu'] ?? -1) >= 0 && !('peakMegabytes' in figures))
   })
 
-  test('PostgreSQL alone that stands still is given up', async () => {
+  test('PostgreSQL alone, stalled, is given up', async () => {
     const configuration = small('updates', 'PostgreSQL alone')
     await services.fresh(configuration.workload.tableRows, configuration.workload.responseBytes)
     await using alone = await startPostgresAlone(configuration, services, 5000)

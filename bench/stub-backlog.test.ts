@@ -25,7 +25,7 @@ function takeAll(backlog: StubBacklog, most: number, leaseEndMs: number): number
 
 for (const preEncode of [true, false]) {
   describe(preEncode ? 'encoded beforehand' : 'encoded as it goes', () => {
-    test('each message goes out once, in order, never more at a time than is asked for', async () => {
+    test('each message is sent once, in order, and never more at a time than requested', async () => {
       const ids = takeAll(await backlogOf(2500, preEncode), 700, 1000)
       assert.deepEqual(
         ids,
@@ -33,7 +33,7 @@ for (const preEncode of [true, false]) {
       )
     })
 
-    test('what is given back comes again, with the same bytes, and what is acked does not', async () => {
+    test('a nacked message is redelivered with the same bytes, and an acked one is not', async () => {
       const backlog = await backlogOf(3, preEncode)
       const first = backlog.take(1, 1000)
       takeAll(backlog, 10, 1000)
@@ -47,7 +47,7 @@ for (const preEncode of [true, false]) {
   })
 }
 
-test('what follows the barrier goes out when all before it is acked', async () => {
+test('messages after the barrier are sent when all before it are acked', async () => {
   const backlog = await backlogOf(5, true, 3)
   assert.deepEqual(takeAll(backlog, 10, 1000), [0, 1, 2])
   for (const id of [0, 1]) backlog.ack(id)
@@ -56,7 +56,7 @@ test('what follows the barrier goes out when all before it is acked', async () =
   assert.deepEqual(takeAll(backlog, 10, 1000), [3, 4])
 })
 
-test('what is given back and acked after all does not come again', async () => {
+test('a message that is nacked and then acked is not redelivered', async () => {
   const backlog = await backlogOf(2, true)
   takeAll(backlog, 10, 1000)
   for (const id of [0, 1]) backlog.nack(id)
@@ -64,7 +64,7 @@ test('what is given back and acked after all does not come again', async () => {
   assert.deepEqual(takeAll(backlog, 10, 1000), [0])
 })
 
-test('what is given back twice comes again once', async () => {
+test('a message that is nacked twice is redelivered once', async () => {
   const backlog = await backlogOf(1, true)
   takeAll(backlog, 10, 1000)
   for (const id of [0, 0]) backlog.nack(id)
@@ -77,7 +77,7 @@ test('an ack counts once', async () => {
   assert.deepEqual([backlog.ack(1), backlog.ack(1), backlog.acked], [true, false, 1])
 })
 
-test('a lease that ends gives its message back; one that was extended, acked or never began does not', async () => {
+test('an expired lease returns its message; one that was extended, acked or never began does not', async () => {
   const backlog = await backlogOf(5, true)
   backlog.take(4, 1000)
   backlog.ack(0)

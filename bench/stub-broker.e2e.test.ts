@@ -4,7 +4,7 @@ import { connectPubsub } from '#pubsub/client.ts'
 import { startStubBroker } from './stub-broker.ts'
 import { projectId, subscription } from './broker.ts'
 
-test('no stream is sent more than it asked for, from its first message on, and each gets all of it in the end', async () => {
+test('no stream is sent more than it requested, from its first message on, and all messages arrive in the end', async () => {
   const [messages, messageBytes, maxOutstandingBytes] = [500, 10_000, 500_000]
   await using source = await startStubBroker({
     messages,

@@ -29,7 +29,7 @@ async function concluded(results: Results, isKept: boolean, write: boolean) {
   return { ...out, code }
 }
 
-test('what is to be written is, and where', async () => {
+test('results are written where they should be', async () => {
   const { printed, told, written, code } = await concluded(good, true, true)
   assert.match(printed, /first ack, s +1\.25/)
   assert.match(told, /docs\/page\.md/)
@@ -43,17 +43,17 @@ test('--write writes nothing if a run failed: results are printed, the failure r
   assert.deepEqual([written, code], [0, 4])
 })
 
-test('nothing is written that nobody asked for', async () => {
+test('nothing is written unless requested', async () => {
   assert.equal((await concluded(good, true, false)).written, 0)
 })
 
-test('results that could not be kept are printed and written all the same; the end is a 1', async () => {
+test('results that could not be stored are still printed and written; the exit code is 1', async () => {
   const { printed, written, code } = await concluded(good, false, true)
   assert.match(printed, /first ack, s +1\.25/)
   assert.deepEqual([written, code], [1, 1])
 })
 
-describe('from a file nothing goes into the document', () => {
+describe('partial results from a file are not written into the document', () => {
   const wrong: readonly (readonly [what: string, refused: Parameters<typeof refuseToWrite>, says: RegExp])[] =
     [
       ['of --quick', [{ ...good, quick: true }, []], /say nothing/],
@@ -70,5 +70,5 @@ describe('from a file nothing goes into the document', () => {
     })
   }
 
-  test('but what is whole does', () => refuseToWrite(good, ['start']))
+  test('but complete ones are', () => refuseToWrite(good, ['start']))
 })

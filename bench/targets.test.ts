@@ -57,8 +57,8 @@ function mostThatMayBe(): Runs {
 
 const broken = (results: Results) => targetsOf(results).filter(({ holds }: Target) => holds === false)
 
-describe('what must hold', () => {
-  test('holds where it is just met', () => {
+describe('targets', () => {
+  test('are met at the exact limit', () => {
     const targets = targetsOf(sampleResults(right, growth([100, 115, 85])))
     assert.deepEqual(
       targets.map(({ holds }) => holds),
@@ -87,7 +87,7 @@ describe('what must hold', () => {
     [/first ack/, 'start', 'ingester', { firstAckSeconds: 1.51 }],
   ]
   for (const [target, bench, configuration, figures] of breaches) {
-    test(`is seen to be broken: ${bench}, ${JSON.stringify(figures)}`, () => {
+    test(`a miss is detected: ${bench}, ${JSON.stringify(figures)}`, () => {
       const before = right[bench]?.[configuration]?.[0]
       const runs = { ...right, [bench]: { ...right[bench], [configuration]: [{ ...before, ...figures }] } }
       const found = broken(sampleResults(runs, growth([100, 100]))).map(({ what }) => what)
@@ -95,7 +95,7 @@ describe('what must hold', () => {
     })
   }
 
-  test('a million that costs a sixth more or less than the first is a breach, wherever it comes', () => {
+  test('a million that costs a sixth more or less than the first is a miss, wherever it occurs', () => {
     for (const costs of [
       [100, 116, 100],
       [100, 100, 84],
@@ -116,7 +116,7 @@ describe('what must hold', () => {
     assert.equal(breach?.found, '0.80')
   })
 
-  test('one run in which a stale message touched a row is a breach, whatever the others did', () => {
+  test('one run in which a stale message changed a row is a miss, whatever the others did', () => {
     const stale = [0, 0, 0, 0, 9].map((rowsTouchedByStale) => ({
       ownCpu: 1,
       rowsTouchedByStale,
@@ -129,14 +129,14 @@ describe('what must hold', () => {
     assert.equal(breach?.found, '9')
   })
 
-  test('one run with too much memory is a breach, whatever the others had', () => {
+  test('one run with too much memory is a miss, whatever the others used', () => {
     const updates = [200, 200, 251].map((peakMegabytes) => ({ shareOfPostgres: 0.1, peakMegabytes }))
     const runs = { ...right, updates: { ...right['updates'], ingester: updates } }
     const [breach] = broken(sampleResults(runs, growth([1, 1])))
     assert.equal(breach?.found, '251')
   })
 
-  test('memory of some benches is no answer for all of them', () => {
+  test('memory of some benchmarks does not stand for all of them', () => {
     const { responses: _, ...rest } = right
     const memory = targetsOf(sampleResults(rest, growth([1, 1]))).filter(({ what }) =>
       /greatest peak/.test(what),
@@ -157,7 +157,7 @@ describe('what must hold', () => {
     assert.match(found[2] ?? '', /up to 1 KB/)
   })
 
-  test('memory that falls does not grow', () => {
+  test('decreasing memory is not growth', () => {
     const runs = {
       ...right,
       memory: { '1 KB': [{ megabytesPerMinute: -20, steadyMegabytes: 200, peakMegabytes: 1 }] },
@@ -165,7 +165,7 @@ describe('what must hold', () => {
     assert.deepEqual(broken(sampleResults(runs, growth([1, 1]))), [])
   })
 
-  test('what was not measured neither holds nor is broken', () => {
+  test('a target that was not measured is neither met nor missed', () => {
     for (const { holds, found } of targetsOf(sampleResults({})))
       assert.deepEqual([holds, found], [undefined, undefined])
   })

@@ -49,33 +49,33 @@ describe('every workload', () => {
   }
 })
 
-describe('is what it is called', () => {
+describe('matches its name', () => {
   test('new keys', () => {
     assert.deepEqual(fatesOf(workloadOf('new keys')), { first: 20_000, newer: 0, same: 0, older: 0 })
   })
 
-  test('updates: each is newer, of a row that is there; all rows have their turn', () => {
+  test('updates: each message is newer than an existing row; all rows get their turn', () => {
     const workload = workloadOf('updates')
     assert.deepEqual(fatesOf(workload), { first: 0, newer: 20_000, same: 0, older: 0 })
     assert.ok(keysIn(all(workload)) > 4800)
   })
 
-  test('stale: after the warm-up each is older than what the warm-up wrote', () => {
+  test('stale: after the warm-up each message is older than what the warm-up wrote', () => {
     assert.deepEqual(fatesOf(workloadOf('stale')), { first: 2000, newer: 0, same: 0, older: 18_000 })
   })
 
-  test('duplicates: half of them repeat, to the letter, what came before', () => {
+  test('duplicates: half of them repeat earlier messages exactly', () => {
     assert.deepEqual(fatesOf(workloadOf('duplicates')), { first: 10_000, newer: 0, same: 10_000, older: 0 })
   })
 
-  test('hot keys: a hundred take 90%, and each message is newer', () => {
+  test('hot keys: a hundred keys take 90%, and each message is newer', () => {
     const workload = workloadOf('hot keys')
     assert.deepEqual(fatesOf(workload), { first: 0, newer: 20_000, same: 0, older: 0 })
     const hot = all(workload).filter(({ key }) => key < 100).length
     assert.ok(Math.abs(hot - 18_000) < 250, `${hot}`)
   })
 
-  test('mixture: 40% fresh, 30% duplicates, 30% late, about half of these older', () => {
+  test('mixture: 40% new, 30% duplicates, 30% late, about half of these older', () => {
     const { first, newer, same, older } = fatesOf(workloadOf('mixture'))
     // What is repeated may have been superseded by then, and counts as older.
     assert.ok(Math.abs(first - 8000) < 300, `first ${first}`)
@@ -85,12 +85,12 @@ describe('is what it is called', () => {
   })
 })
 
-test('numbers that look random are another one for each', () => {
+test('pseudo-random numbers differ for every input', () => {
   const seen = new Set(Array.from({ length: 100_000 }, (_, i) => mix(i)))
   assert.equal(seen.size, 100_000)
 })
 
-test('a response has the size that is asked for', () => {
+test('a response has the requested size', () => {
   for (const bytes of [40, 1024, 65_536]) {
     for (const key of [0, 123_456]) assert.equal(scanOf({ key, version: 7 }, bytes).response.length, bytes)
   }

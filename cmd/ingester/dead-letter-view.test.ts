@@ -37,7 +37,7 @@ function letter(change: Partial<ShownDeadLetter> = {}): ShownDeadLetter {
 const group = { reason: 'bad-ip', count: 1234, oldest: time, newest: time, example: 'for example this' }
 const seen = (text: string) => stripVTControlCharacters(text).split('\n')
 
-test('the list: reasons with how many, from when to when and an example, then the letters', () => {
+test('the list: reasons with count, time range and example, then the dead letters', () => {
   const lines = seen(listingView({ reasons: [group], total: 1234, letters: [letter()] }, undefined))
   assert.match(lines[0] ?? '', /^reason +count +first seen \(UTC\) +last seen \(UTC\) +for example$/)
   assert.match(lines[1] ?? '', /^bad-ip +1234 +2024-01-29 12:34:56 +2024-01-29 12:34:56 +for example this$/)
@@ -47,7 +47,7 @@ test('the list: reasons with how many, from when to when and an example, then th
   assert.equal(lines.length, 5)
 })
 
-test('details are cut at the edge of the terminal, and only there', () => {
+test('details are truncated at the edge of the terminal, and only there', () => {
   const detail = 'x'.repeat(500)
   const listing = { reasons: [{ ...group, example: detail }], total: 1, letters: [letter({ detail })] }
   for (const columns of [80, 100, 200]) {
@@ -66,7 +66,7 @@ test('wide characters do not push a line over the edge', () => {
   assert.ok(wide > 5 && line.length + wide <= 100, line)
 })
 
-test('an attempt that nobody counted is none', () => {
+test('an unknown number of attempts is shown as none', () => {
   assert.match(
     listingView({ reasons: [], total: 1, letters: [letter({ deliveryAttempt: 0 })] }, 100),
     / –\/3 /,
@@ -99,7 +99,7 @@ test('text in messages can neither draw on the terminal nor break a table row', 
   )
 })
 
-test('one letter: its facts, its attributes, its JSON a line a value, and what to do', () => {
+test('one dead letter: its facts, its attributes, its JSON with one value per line, and what to do', () => {
   const view = seen(
     deadLetterView(letter({ attributes: { source: 'x', trace: 'y' }, orderingKey: 'k', redriveCount: 2 })),
   )
@@ -127,7 +127,7 @@ test('one letter: its facts, its attributes, its JSON a line a value, and what t
   assert.deepEqual(view.slice(-6), ['{', '  "ip": "010.1.1.1"', '}', '', 'what next', 'do this'])
 })
 
-test('data that is no JSON is text, what is no text is base64, what is cut is said to be', () => {
+test('data that is not JSON is shown as text, binary data as base64, and truncation is reported', () => {
   const of = (data: string | Buffer, change: Partial<ShownDeadLetter> = {}) =>
     deadLetterView(letter({ ...change, data: Buffer.from(data) }))
   assert.match(of('hello\nworld'), /^data +11 bytes, text\nhello\nworld$/m)
@@ -136,7 +136,7 @@ test('data that is no JSON is text, what is no text is base64, what is cut is sa
   assert.match(of('xyz', { cut: true }), /^data +3 bytes, the beginning of more, text$/m)
 })
 
-test('a preview tells what is special about a letter', () => {
+test('a preview shows what is special about a dead letter', () => {
   const view = seen(
     previewView(
       [letter(), letter({ cut: true }), letter({ escaped: true, redriveCount: 1, orderingKey: 'k' })],

@@ -28,7 +28,7 @@ const seen = (text: string) => stripVTControlCharacters(text).split('\n')
 const lineOf = (lines: readonly string[], word: string) =>
   lines.find((line) => line.trim().startsWith(word)) ?? ''
 
-test('the summary has every count, with its share of what was received and what it means', () => {
+test('the summary has every count, with its share of the received messages and its meaning', () => {
   const lines = seen(summaryView(result()))
   assert.match(lines[0] as string, /^ {2}12,345\.6 s +messages +of received$/)
   assert.match(lineOf(lines, 'published'), /^ {2}published +1,200 {2,}confirmed by the broker$/)
@@ -46,7 +46,7 @@ test('a table that was not read has no count', () => {
   )
 })
 
-test('the verdict: converged, or the first ten differences and how many more', () => {
+test('the verdict: converged, or the first ten differences and the number of others', () => {
   assert.deepEqual(verdictLines(result()), ['converged: the table holds the newest record of every key'])
   const differences = Array.from({ length: 12 }, (_, i) => `difference ${i}`)
   const lines = verdictLines(result({ converged: false }, differences))

@@ -39,7 +39,7 @@ const seen = (text: string) => stripVTControlCharacters(text).split('\n')
 const lineOf = (lines: readonly string[], word: string) =>
   lines.find((line) => line.trim().startsWith(word)) ?? ''
 
-test('the live view: counts so far and by the second, what the cache said, the slowest commit, the newest rows', () => {
+test('the live view: total and per-second counts, cache verdicts, the slowest commit, the newest rows', () => {
   const lines = seen(liveView(look, large))
   assert.equal(lines[0], 'publishing · 12 s')
   assert.match(lineOf(lines, 'published'), / 1,200 +500\/s {3}confirmed by the broker$/)
@@ -51,7 +51,7 @@ test('the live view: counts so far and by the second, what the cache said, the s
   assert.match(lineOf(lines, '2023-'), /^ {2}2023-11-14 22:13:20 {2}1\.1\.1\.7 {12}443 {2}HTTP {5}hello$/)
 })
 
-test('the live view keeps its lines where they are while counts grow', () => {
+test('the live view keeps its lines in place while counts grow', () => {
   const grown = { ...progress, received: 12_345_678, written: 9_876_543, outstanding: 19_999 }
   const then = { ...grown, received: grown.received - 199_998, written: grown.written - 99_999 }
   const columns = (text: string) => seen(text).map((line) => line.indexOf('/s'))
@@ -61,7 +61,7 @@ test('the live view keeps its lines where they are while counts grow', () => {
   )
 })
 
-test('the live view says what it is at', () => {
+test('the live view shows its current state', () => {
   const first = (change: Partial<DemoProgress>, forSeconds?: number) =>
     seen(liveView({ ...look, now: { ...progress, ...change }, forSeconds }, large))[0] ?? ''
   assert.equal(first({}, 20), 'publishing · 12 of 20 s')
@@ -71,7 +71,7 @@ test('the live view says what it is at', () => {
   assert.match(first({ phase: 'comparing' }), /^comparing the table/)
 })
 
-test('the live view says what is wrong, and what there is nothing to say of', () => {
+test('the live view shows problems, and leaves out what does not apply', () => {
   const now: DemoProgress = {
     ...progress,
     judged: { fresh: 0, stale: 0, busy: 0 },
@@ -116,7 +116,7 @@ test('it fits any terminal, and always shows its state and problems', () => {
   }
 })
 
-test('on a small one the newest rows go first, then gaps, then what explains, then counts', () => {
+test('on a small terminal the newest rows are dropped first, then gaps, then explanations, then counts', () => {
   const starts = (rows: number) => linesAt(80, rows).map((line) => line.trim().split(/ {2,}/)[0])
   assert.equal(starts(24).length, 17)
   assert.deepEqual(starts(14).slice(-3), ['', 'newest rows', '2023-11-14 22:13:20'])
@@ -133,7 +133,7 @@ test('the newest rows are as wide as the terminal', () => {
   }
 })
 
-test('problems go on in a second line, between words, and a cause is told in full once', () => {
+test('problems wrap to a second line between words, and each cause is shown in full once', () => {
   const problems = [
     `scan_results: table scan_results: ${away} [ECONNREFUSED]`,
     `the epoch of scan_results cannot be read: ${away}`,

@@ -48,13 +48,13 @@ async function readings(readMs: number, seconds: number) {
   return { began, drawn }
 }
 
-test('a table that is read quickly is read with every look', async () => {
+test('a table that is read quickly is read at every refresh', async () => {
   const { began, drawn } = await readings(0, 10)
   assert.equal(began.length, 10)
   assert.equal(drawn.length, 10)
 })
 
-test('reading a large table takes a fifth of the time at most, and the view goes on meanwhile', async () => {
+test('reading a large table takes at most a fifth of the time, and the view continues meanwhile', async () => {
   const { began, drawn } = await readings(900, 60)
   assert.ok(began.length > 5 && (began.length * 900) / 60_000 <= 0.2, `${began.length} readings in 60 s`)
   assert.equal(drawn.length, 60)

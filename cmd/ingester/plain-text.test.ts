@@ -5,7 +5,7 @@ import { always } from '../../test/support/seed.ts'
 import { plain } from '#core/plain.ts'
 import { prettyJson } from './plain-text.ts'
 
-test('what could draw on a terminal is written out; other text stays', () => {
+test('text that could draw on a terminal is escaped; other text is unchanged', () => {
   assert.equal(plain('é 😀 日本 "\\', 'one line'), 'é 😀 日本 "\\')
   assert.equal(plain('\u001b[31mred\u0007\u009b1m\u007f', 'lines'), '\\u001b[31mred\\u0007\\u009b1m\\u007f')
   assert.equal(plain('a\u202ebc\u2066\u2028', 'lines'), 'a\\u202ebc\\u2066\\u2028')
@@ -15,7 +15,7 @@ test('what could draw on a terminal is written out; other text stays', () => {
   assert.equal(plain('a\n\tb', 'one line'), 'a\\n\\tb')
 })
 
-test('JSON gets a line for each value; nothing of it is changed', () => {
+test('JSON gets one line per value; none of it changes', () => {
   const text =
     '{"a":[1,{"b":{}, "c" :[ ]}],"a":12345678901234567890,"d":1.0e5,"e":"{\\"x\\": [1, 2]}","":null}'
   const pretty = `{
@@ -34,7 +34,7 @@ test('JSON gets a line for each value; nothing of it is changed', () => {
   assert.equal(prettyJson(text), pretty)
 })
 
-test('what is no JSON object or array is left alone, as is what is nested too deep', () => {
+test('anything but a JSON object or array is left alone, and so is deep nesting', () => {
   for (const text of ['', ' ', '42', '"a"', 'null', '{', '{"a":1}}', 'hello', '{"a":1,}', "{'a':1}"]) {
     assert.equal(prettyJson(text), undefined, text)
   }
@@ -47,7 +47,7 @@ test('megabytes of escapes, of one string and of numbers', () => {
   for (const json of big) assert.ok((prettyJson(`[${json}]`)?.length ?? 0) > 3e6)
 })
 
-test('any JSON, however it is spaced, becomes what JSON.stringify makes of it', () => {
+test('any JSON, whatever its spacing, becomes what JSON.stringify makes of it', () => {
   const spacing = fc.constantFrom(undefined, 1, '\t', '  \n')
   always(
     fc.property(fc.oneof(fc.object(), fc.array(fc.jsonValue())), spacing, (drawn, space) => {

@@ -24,7 +24,7 @@ test('the help of every command fits a screen of 24 lines', () => {
   }
 })
 
-test('the help of every command of the first level begins with examples', () => {
+test('the help of every top-level command begins with examples', () => {
   for (const command of ingesterProgram().commands) {
     assert.equal(helpOf(command)[0], 'Examples:', command.name())
   }

@@ -12,7 +12,7 @@ const full = (name: string) => (size: { readonly columns: number; readonly rows:
   Array.from({ length: size.rows - 1 }, (_, at) => `${name} ${at} `.padEnd(size.columns, '=')).join('\n')
 const small = (name: string) => () => `${name} 1\n${name} 2`
 
-test('what is said stands above what is drawn, which is drawn in its place and gone at the end', () => {
+test('output is above the view, which is drawn in place and removed at the end', () => {
   const terminal = new VirtualScreen(40, 10)
   const screen = screenOn(terminal)
   screen.say('first')
@@ -75,7 +75,7 @@ test('after Ctrl-Z and fg it is redrawn from scratch, without what the shell wro
   assert.deepEqual(terminal.visible, ['said', 'next 1', 'next 2'])
 })
 
-test('when nothing is drawn any more, nothing is drawn again', () => {
+test('after the view has ended, nothing is redrawn', () => {
   const terminal = new VirtualScreen(60, 12)
   const screen = screenOn(terminal)
   const before = [terminal.listenerCount('resize'), process.listenerCount('SIGCONT')]
@@ -84,7 +84,7 @@ test('when nothing is drawn any more, nothing is drawn again', () => {
   assert.deepEqual([terminal.listenerCount('resize'), process.listenerCount('SIGCONT')], before)
 })
 
-test('what is to stay in sight leaves the view less room, unless that would be of no use', () => {
+test('pinned lines leave the view less room, unless that would make it useless', () => {
   const terminal = new VirtualScreen(80, 24)
   using screen = screenOn(terminal)
   screen.say('starting\nPostgreSQL\nRedis')
@@ -97,7 +97,7 @@ test('what is to stay in sight leaves the view less room, unless that would be o
   assert.ok(terminal.visible.every((row) => row.startsWith('view')))
 })
 
-test('a view that does not fit is cut; a terminal of no size is taken for one of 80 by 24', () => {
+test('a view that does not fit is truncated; a terminal without a size counts as 80 by 24', () => {
   const terminal = new VirtualScreen(0, 0)
   const screen = screenOn(terminal)
   assert.deepEqual(screen.size, { columns: 80, rows: 24 })
@@ -115,7 +115,7 @@ test('the cursor is never hidden', () => {
   assert.ok(!terminal.written.includes('?25l'))
 })
 
-test('a terminal that cannot move its cursor is told by its type', () => {
+test('a terminal that cannot move its cursor is recognized by its type', () => {
   for (const type of ['xterm', 'xterm-256color', 'screen', 'linux', 'vt100']) {
     assert.ok(canMove({ isTTY: true }, type), type)
     assert.ok(!canMove({}, type), type)

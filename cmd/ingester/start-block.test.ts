@@ -49,7 +49,7 @@ test('run: one aligned block with version, pipeline, stores, limits and addresse
   assert.ok(!text.includes('hunter2'))
 })
 
-test('run: an emulator is named, and an interval of 0 is told as what it means', () => {
+test('run: an emulator is named, and an interval of 0 is explained', () => {
   const text = runBlock(
     service({
       pubsub: { ...config.pubsub, emulatorHost: '127.0.0.1:8085' },
@@ -60,7 +60,7 @@ test('run: an emulator is named, and an interval of 0 is told as what it means',
   assert.match(text, /records, as soon as one is free$/m)
 })
 
-test('an admin server on all addresses is told where a browser finds it', () => {
+test('an admin server on all addresses is shown with the address for a browser', () => {
   for (const [listens, told] of [
     ['http://0.0.0.0:9400', 'http://127.0.0.1:9400'],
     ['http://[::]:9400', 'http://[::1]:9400'],
@@ -71,7 +71,7 @@ test('an admin server on all addresses is told where a browser finds it', () => 
   }
 })
 
-test('demo: what it publishes, where everything is, and what is missing with its fix', () => {
+test('demo: what it publishes, all addresses, and what is missing with its fix', () => {
   const settings = { rate: 500, duplicates: 10, late: 20, poison: 1, seed: 7, forMs: 20_000 }
   const running = {
     config,

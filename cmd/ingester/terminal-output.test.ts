@@ -8,7 +8,7 @@ function talkOn(terminalType: string) {
   return { terminal, talk: new TerminalOutput(terminal as unknown as NodeJS.WriteStream, terminalType) }
 }
 
-test('what is said stands above what is drawn, which is gone at the end', () => {
+test('output is above the view, which is removed at the end', () => {
   const { terminal, talk } = talkOn('xterm')
   talk.progress(() => 'drawn')
   talk.say('said')
@@ -17,7 +17,7 @@ test('what is said stands above what is drawn, which is gone at the end', () => 
   assert.deepEqual(terminal.visible, ['said'])
 })
 
-test('on a terminal that cannot move its cursor there are lines alone', () => {
+test('a terminal that cannot move its cursor gets only lines', () => {
   const { terminal, talk } = talkOn('dumb')
   talk.progress(() => 'drawn')
   talk.say('said')
@@ -25,7 +25,7 @@ test('on a terminal that cannot move its cursor there are lines alone', () => {
   assert.equal(terminal.written, 'said\n')
 })
 
-test('of many notes some are said, and how many more there were', () => {
+test('of many notes some are printed, with the number of the others', () => {
   const { terminal, talk } = talkOn('dumb')
   for (let id = 1; id <= 25; id++) talk.warn(id, 'its data was cut')
   talk[Symbol.dispose]()

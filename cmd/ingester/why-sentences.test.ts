@@ -41,7 +41,7 @@ const letter = {
   accepted: false,
 } as const
 
-test('all of it, for a record that is stored', () => {
+test('all of it, for a stored record', () => {
   assert.deepEqual(said({ verdict: 'stored', row, watermark: { state: 'same', ...version } }), [
     'HTTP on 1.1.1.7:443: stored',
     '',
@@ -52,7 +52,7 @@ test('all of it, for a record that is stored', () => {
   ])
 })
 
-describe('the verdict stands first', () => {
+describe('the verdict comes first', () => {
   const one = { ...none, count: 1, letters: [letter] }
   const cases: readonly (readonly [Partial<RecordStatus>, RegExp])[] = [
     [{ verdict: 'stored', row, deadLetters: one }, /: stored; it also has 1 dead letter$/],
@@ -103,7 +103,7 @@ describe('the watermark', () => {
   }
 })
 
-test('commands in sentences read the env file that was read', () => {
+test('commands in sentences use the env file that was read', () => {
   const watermark = { state: 'newer' as const, ...version }
   const deadLetters = { ...plain.deadLetters, count: 1, letters: [letter] }
   const given = { status: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
@@ -112,7 +112,7 @@ test('commands in sentences read the env file that was read', () => {
   assert.match(told, /bin\/ingester dead-letters show 12 --env-file \.env\.local$/m)
 })
 
-test('a claim, with its end; or that nobody knows whether there is one', () => {
+test('a claim, with its expiry; or that claims could not be read', () => {
   const claim = { ...version, claimedAt: '2026-11-21T09:59:57.000Z', endsInMs: 4000 }
   assert.equal(
     line('claim', { claim }),
@@ -147,7 +147,7 @@ test('dead letters: how many, the newest of them, and what can be done', () => {
   )
 })
 
-test('versions that are no times are numbers', () => {
+test('versions that are not times are shown as numbers', () => {
   const record = { version: '17', time: null, content: 'x' }
   assert.equal(
     line(
@@ -159,7 +159,7 @@ test('versions that are no times are numbers', () => {
   )
 })
 
-test('nothing that strangers wrote is obeyed by a terminal', () => {
+test('untrusted text cannot control the terminal', () => {
   const evil = '\u001b]0;evil\u0007\n'
   const lines = said(
     {

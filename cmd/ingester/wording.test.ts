@@ -5,7 +5,7 @@ import { age, quoted, utc } from './wording.ts'
 
 const one = (text: string) => plain(text, 'one line')
 
-test('an age in its greatest whole unit, also of what is to come', () => {
+test('an age in its largest whole unit, also for the future', () => {
   const of = (...all: number[]) => all.map(age)
   assert.deepEqual(of(0, 999, -999), ['just now', 'just now', 'just now'])
   assert.deepEqual(of(1000, 3999, 59_999, 60_000), ['1 s ago', '3 s ago', '59 s ago', '1 min ago'])
@@ -20,13 +20,13 @@ test('a time in whole seconds', () => {
   assert.equal(utc(Infinity), 'Infinity')
 })
 
-test('what a terminal would obey is escaped, what people write is not', () => {
+test('terminal escapes are escaped, ordinary text is not', () => {
   assert.equal(one('é 😀 \\ "'), 'é 😀 \\ "')
   assert.equal(one('\u001b[31m\n\r\t\0\u009b'), '\\u001b[31m\\n\\r\\t\\u0000\\u009b')
   assert.equal(one('\u202Eevil\u2028\ud800'), '\\u202eevil\\u2028\\ud800')
 })
 
-test('a glimpse of a text, on one line', () => {
+test('a preview of a text, on one line', () => {
   assert.equal(quoted('hello\nworld'), "'hello\\nworld'")
   assert.equal(quoted('x'.repeat(60)), `'${'x'.repeat(60)}'`)
   assert.equal(quoted(`${'x'.repeat(59)}😀`), `'${'x'.repeat(59)}\uFFFD…'`)

@@ -44,7 +44,7 @@ test('reports what it waits for, at once and every other second, and stops when 
   assert.equal(state.aborted, 0)
 })
 
-test('a hurry makes it hard, also one from before', async () => {
+test('a second signal forces it, even one from before', async () => {
   for (const early of [true, false]) {
     const { ingester, state } = stopping()
     const forceStop = new AbortController()
@@ -57,7 +57,7 @@ test('a hurry makes it hard, also one from before', async () => {
   }
 })
 
-test('so does the end of its time', async () => {
+test('so does its timeout', async () => {
   const { ingester, state } = stopping()
   const outcome = shutDown(ingester, { limitMs: 1000, forceStop: never })
   vi.advanceTimersByTime(999)

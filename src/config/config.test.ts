@@ -50,7 +50,7 @@ test('an unknown pipeline is reported together with all other faults', () => {
   assert.deepEqual(faultsOf({ ...needed, INGESTER_PIPELINE: 'words' }, ['scans', 'words']), [])
 })
 
-test('with what is needed set, all the rest has its default', () => {
+test('with the required variables set, all others have their defaults', () => {
   const workers = availableParallelism()
   assert.deepEqual(revealed(configWith({})), {
     pipeline: 'scans',
@@ -97,7 +97,7 @@ test('with what is needed set, all the rest has its default', () => {
   })
 })
 
-test('every variable reaches its place', () => {
+test('every variable reaches its option', () => {
   const values = {
     INGESTER_PIPELINE: 'others',
     INGESTER_PROJECTID: 'p',
@@ -194,7 +194,7 @@ describe('an address', () => {
   }
 })
 
-test('a URL for an address is refused without being repeated: there may be a password in it', () => {
+test('a URL for an address is rejected without being printed: it may contain a password', () => {
   const url = 'redis://user:planted-secret@localhost:6379'
   assert.throws(
     () => configWith({ INGESTER_REDIS_ADDR: url }),
@@ -216,7 +216,7 @@ describe("an emulator's address", () => {
     ['http://127.0.0.1:8085', '127.0.0.1:8085'],
     ['HTTP://[::1]:8085', '[::1]:8085'],
   ] as const) {
-    test(`${value} is taken for ${expected}`, () => assert.equal(hostOf(value), expected))
+    test(`${value} is read as ${expected}`, () => assert.equal(hostOf(value), expected))
   }
   for (const [value, why] of [
     ['127.0.0.1', /not "127\.0\.0\.1": the port is missing/],
@@ -239,7 +239,7 @@ describe("an emulator's address", () => {
     ['http://127.0.0.1:8085/?key=planted', /without user, password, path/],
     ['u:planted@127.0.0.1:8085', /without user, password, path/],
   ] as const) {
-    test(`${JSON.stringify(value)} is refused with the reason and the right form`, () => {
+    test(`${JSON.stringify(value)} is rejected with the reason and the right form`, () => {
       assert.throws(
         () => hostOf(value),
         (error: Error) => {
@@ -274,7 +274,7 @@ test('keys are remembered for a second to a year', () => {
 })
 
 describe('faults', () => {
-  test('what is missing is named, with an example', () => {
+  test('a missing variable is named, with an example', () => {
     const faults = faultsOf({})
     assert.deepEqual(
       faults.map((fault) => fault.split(' ')[0]),
@@ -284,7 +284,7 @@ describe('faults', () => {
     assert.match(faults[2] ?? '', /INGESTER_POSTGRES_PASSWORD_FILE/)
   })
 
-  test('all are told at once: missing ones, wrong ones, and ones that only show together', () => {
+  test('all are reported at once: missing ones, invalid ones, and invalid combinations', () => {
     const fault = faultIn({
       INGESTER_POSTGRES_USER: 'scanner',
       INGESTER_POSTGRES_PASSWORD: 'hunter2',
@@ -307,7 +307,7 @@ describe('faults', () => {
     for (const one of fault.faults) assert.ok(fault.message.includes(faultText(one)))
   })
 
-  test('are data: what kind, of which variable, with what may be shown of it and where it stands', () => {
+  test('are data: the kind, the variable, the printable part of the value and its source', () => {
     const places = { INGESTER_LOG_LEVEL: { file: '.env', line: 7 } }
     const environment = { ...needed, INGESTER_PROJECTID: undefined, INGESTER_LOG_LEVEL: 'loud' }
     assert.throws(
@@ -410,7 +410,7 @@ describe('faults', () => {
     })
   }
 
-  test('a bound of bytes that no message fits into is one', () => {
+  test('a byte limit that no message fits into is one', () => {
     const faults = faultsOf({ ...needed, INGESTER_MAX_OUTSTANDING_BYTES: '10485759' })
     assert.match(
       faults.join(),
@@ -432,14 +432,14 @@ describe('faults', () => {
     assert.deepEqual(faultsOf(sizes('5', '5')), [])
   })
 
-  test('the password stands in none of them', () => {
+  test('none contains the password', () => {
     const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
     const fault = faultIn({ ...broken, INGESTER_POSTGRES_PASSWORD: 'hunter2' })
     assert.ok(fault && fault.faults.length > 20, 'everything else is wrong')
     assert.ok(!JSON.stringify([fault.message, fault.faults]).includes('hunter2'))
   })
 
-  test('nor does that of a URL in any variable', () => {
+  test('nor that of a URL in any variable', () => {
     const url = 'postgres://user:hunter2@127.0.0.1:1/database'
     for (const name of [...Object.keys(spec), ...secretFiles]) {
       const faults = faultsOf({ ...needed, [name]: url }, ['scans'])
@@ -448,7 +448,7 @@ describe('faults', () => {
     }
   })
 
-  test('nor does what looks like a user and a password, or like a line of .pgpass', () => {
+  test('nor what looks like a user and a password, or like a line of .pgpass', () => {
     const mayHoldAnything = /PASSWORD$/
     for (const value of ['user:hunter2', '127.0.0.1:5432:database:user:hunter2', 'user:hunter2@127.0.0.1']) {
       for (const name of Object.keys(spec).filter((one) => !mayHoldAnything.test(one))) {
@@ -459,7 +459,7 @@ describe('faults', () => {
     }
   })
 
-  test('nor does that of Redis', () => {
+  test('nor that of Redis', () => {
     const broken = Object.fromEntries(Object.keys(spec).map((name) => [name, '\t']))
     const fault = faultIn({ ...broken, INGESTER_REDIS_PASSWORD: 'hunter3' })
     assert.ok(fault && fault.faults.length > 20, 'everything else is wrong')
@@ -481,7 +481,7 @@ describe('warnings', () => {
     ])
   })
 
-  test('so is one in other letters or with other separators, and in a file one that is only like ours', () => {
+  test('so is one in other letter case or with other separators, and in a file one that is merely similar', () => {
     const names = ['ingester_worker_count', 'INGESTER-WORKER_COUNT', 'INGESTR_WORKER_COUNT', 'PATH']
     const environment = { ...needed, ...Object.fromEntries(names.map((name) => [name, '2'])) }
     const hint = ': unknown variable, ignored; did you mean INGESTER_WORKER_COUNT?'
@@ -494,13 +494,13 @@ describe('warnings', () => {
     )
   })
 
-  test('what is secret nowhere has no file', () => {
+  test('a variable that is not a secret has no file', () => {
     assert.deepEqual(warningsOf({ INGESTER_REDIS_ADDR_FILE: '/run/secrets/a' }), [
       'INGESTER_REDIS_ADDR_FILE: unknown variable, ignored',
     ])
   })
 
-  test("others' names are none of our business", () => {
+  test('the names of other programs are ignored', () => {
     assert.deepEqual(warningsOf({ HOME: '/root', INGESTER: 'x', PUBSUB_EMULATOR_HOST: 'localhost:1' }), [])
     const files = { INGESTER_POSTGRES_PASSWORD: '', INGESTER_POSTGRES_PASSWORD_FILE: '/etc/hostname' }
     assert.deepEqual(warningsOf({ ...files, INGESTER_REDIS_PASSWORD_FILE: '/etc/hostname' }), [])

@@ -11,7 +11,7 @@ function valuesOf(text: string): Record<string, string> {
   return Object.fromEntries(values)
 }
 
-describe('what stands in an env file', () => {
+describe('the contents of an env file', () => {
   for (const [text, values] of [
     ['A=1', { A: '1' }],
     ['A=1\nB=2\n', { A: '1', B: '2' }],
@@ -51,7 +51,7 @@ describe('what stands in an env file', () => {
   }
 })
 
-describe('what says nothing is a fault with its line, and the rest is read', () => {
+describe('an invalid line is a fault with its line number, and the rest is read', () => {
   for (const [text, line, why] of [
     ['A=1\nFOO BAR=1', 2, /a blank in the name/],
     ['A=1\nFOO', 2, /no assignment/],

@@ -48,19 +48,19 @@ const password = 'INGESTER_POSTGRES_PASSWORD'
 const postgres = { INGESTER_POSTGRES_USER: 'u', INGESTER_POSTGRES_DB: 'd' }
 
 describe('the env file', () => {
-  test('stands under the environment', () => {
+  test('the environment takes precedence over it', () => {
     setEnvironment({ INGESTER_TOPICID: 'of-the-environment' })
     const read = environmentOf(file('INGESTER_TOPICID=of-the-file\nINGESTER_PROJECTID="p" # comment\n'))
     assert.equal(read['INGESTER_TOPICID'], 'of-the-environment')
     assert.equal(read['INGESTER_PROJECTID'], 'p')
   })
 
-  test('leaves the environment of the process as it is', () => {
+  test('does not change the environment of the process', () => {
     environmentOf(file('INGESTER_TOPICID=of-the-file'))
     assert.equal(process.env['INGESTER_TOPICID'], undefined)
   })
 
-  test('that cannot be read is a fault with its path', () => {
+  test('an unreadable one is a fault with its path', () => {
     assert.match(
       faultsOf(() => loadConfig(join(folder, 'no-such')))[0] ?? '',
       /^the env file ".*no-such" cannot be read: ENOENT/,
@@ -68,10 +68,10 @@ describe('the env file', () => {
   })
 })
 
-describe('what is wrong with an env file', () => {
+describe('faults of an env file', () => {
   const right = 'INGESTER_POSTGRES_URL=postgres://u:p@h/d\n'
 
-  test('is told at once: lines that say nothing and wrong values, with their lines, and unknown names', () => {
+  test('are reported at once: invalid lines and values, with their line numbers, and unknown names', () => {
     const path = file(
       `${right}FOO BAR=1\nINGESTER_WORKER_COUNT=two\nINGESTER_NOPE=1\nINGESTER_PROJECTID="x\n`,
     )
@@ -95,7 +95,7 @@ describe('what is wrong with an env file', () => {
     )
   })
 
-  test('a byte order mark is nothing; another encoding is a fault', () => {
+  test('a byte order mark is ignored; another encoding is a fault', () => {
     const text = `INGESTER_PROJECTID=my-project\n${right}`
     assert.equal(loadConfig(file(`\u{feff}${text}`)).config.pubsub.projectId, 'my-project')
     for (const bytes of [
@@ -111,7 +111,7 @@ describe('what is wrong with an env file', () => {
   })
 })
 
-describe('an empty value counts as absent', () => {
+describe('an empty value counts as unset', () => {
   test('in the environment and in the file', () => {
     setEnvironment({ INGESTER_TOPICID: '', INGESTER_LOG_LEVEL: '' })
     const read = environmentOf(file('INGESTER_PROJECTID=\nINGESTER_LOG_LEVEL=debug\n'))
@@ -119,7 +119,7 @@ describe('an empty value counts as absent', () => {
     assert.equal(read['INGESTER_LOG_LEVEL'], 'debug', 'of the file, since the environment has none')
   })
 
-  test('so that a default takes its place, and a needed one is missed', () => {
+  test('so a default takes its place, and a required one is reported as missing', () => {
     setEnvironment({ ...postgres, [password]: '', INGESTER_POSTGRES_PORT: '' })
     assert.match(faultsOf(() => loadDatabaseConfig()).join(), /^INGESTER_POSTGRES_PASSWORD is not set/)
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_POSTGRES_PORT: '' })
@@ -156,7 +156,7 @@ describe('a secret in a file', () => {
     ['that is empty', () => ({ [`${password}_FILE`]: file('\n') }), /is empty; it must hold the secret/],
   ]
   for (const [what, environment, fix] of wrong) {
-    test(`${what} is a fault, told once and together with all others`, () => {
+    test(`${what} is a fault, reported once and together with all others`, () => {
       setEnvironment({ ...environment(), INGESTER_PROJECTID: 'my-project', INGESTER_POSTGRES_PORT: 'x' })
       const faults = faultsOf(() => loadConfig())
       const about = faults.filter((fault) => fault.startsWith(password))
@@ -186,14 +186,14 @@ describe("Redis's password", () => {
     assert.deepEqual(warnings, [])
   })
 
-  test('is none where it is not set, or empty', () => {
+  test('is absent if it is unset or empty', () => {
     for (const none of [{}, { [redisPassword]: '' }, { [`${redisPassword}_FILE`]: '' }]) {
       setEnvironment({ ...complete, ...none })
       assert.equal(loadConfig().config.redis.password, undefined)
     }
   })
 
-  test('is a fault where it is set twice, or its file is empty or not there', () => {
+  test('is a fault if it is set twice, or its file is empty or missing', () => {
     for (const [wrong, fix] of [
       [{ [redisPassword]: 'hunter2', [`${redisPassword}_FILE`]: file('hunter3') }, /both set; keep one/],
       [{ [`${redisPassword}_FILE`]: file('\n') }, /is empty; it must hold the secret/],
@@ -209,8 +209,8 @@ describe("Redis's password", () => {
   })
 })
 
-describe('commands that look into both stores', () => {
-  test('need nothing of Pub/Sub, and are not disturbed by it', () => {
+describe('commands that read both stores', () => {
+  test('need nothing of Pub/Sub, and ignore its variables', () => {
     setEnvironment({
       ...postgres,
       [password]: 'x',
@@ -227,21 +227,21 @@ describe('commands that look into both stores', () => {
     assert.deepEqual(limits, { maxMessageBytes: 200 * 2 ** 20, maxClockSkewMs: 3_600_000 })
   })
 
-  test('hear of what is wrong with what they need', () => {
+  test('report faults in what they need', () => {
     setEnvironment({ ...postgres, INGESTER_REDIS_ADDR: 'nowhere' })
     assert.equal(faultsOf(() => loadStoresConfig()).length, 2)
   })
 })
 
 describe('commands that need only PostgreSQL', () => {
-  test('ask for nothing else, and are not disturbed by it', () => {
+  test('need nothing else, and ignore the other variables', () => {
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_LOG_LEVEL: 'loud', INGESTER_ACK_DEADLINE: '1s' })
     assert.equal(loadDatabaseConfig().postgres.database, 'd')
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_REDIS_ADDR: 'nowhere', INGESTER_PIPELINES: ' ' })
     assert.equal(loadDatabaseConfig().postgres.database, 'd')
   })
 
-  test('are not disturbed by a password of Redis that cannot be read', () => {
+  test('ignore an unreadable Redis password', () => {
     setEnvironment({
       ...postgres,
       [password]: 'x',
@@ -253,7 +253,7 @@ describe('commands that need only PostgreSQL', () => {
     )
   })
 
-  test('know which pipeline is meant', () => {
+  test('know the configured pipeline', () => {
     setEnvironment({ ...postgres, [password]: 'x' })
     assert.equal(loadDatabaseConfig().pipeline, 'scans')
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_PIPELINE: 'others' })
@@ -272,7 +272,7 @@ describe('commands that need only PostgreSQL', () => {
 })
 
 describe('a command that publishes to the topic', () => {
-  test('asks for the project, too, and for nothing that it does not use', () => {
+  test('also needs the project, and nothing that it does not use', () => {
     setEnvironment({
       ...postgres,
       [password]: 'x',
@@ -303,7 +303,7 @@ describe('a command that publishes to the topic', () => {
     )
   })
 
-  test('is told what is wrong about each of them', () => {
+  test('reports the faults of each of them', () => {
     setEnvironment({
       ...postgres,
       [password]: 'x',
@@ -316,7 +316,7 @@ describe('a command that publishes to the topic', () => {
   })
 })
 
-test("the scanner publishes where the exercise's does, unless told otherwise", () => {
+test('the scanner publishes where the original scanner does, by default', () => {
   const usual = { projectId: 'test-project', topicId: 'scan-topic', emulatorHost: undefined }
   assert.deepEqual(loadScannerConfig(), usual)
   setEnvironment({ INGESTER_TOPICID: 'other', INGESTER_PROJECTID: '' })

@@ -70,8 +70,8 @@ for (const [what, isRight, good, bad] of [
   ],
 ] as const) {
   describe(what, () => {
-    for (const name of good) test(`${name} is one`, () => assert.ok(isRight(name)))
-    for (const name of bad) test(`"${name}" is none`, () => assert.ok(!isRight(name)))
+    for (const name of good) test(`${name} is valid`, () => assert.ok(isRight(name)))
+    for (const name of bad) test(`"${name}" is invalid`, () => assert.ok(!isRight(name)))
     test('a name with an invisible character is invalid', () => {
       for (const one of unseen)
         for (const name of [`${good[0]}${one}`, `${one}${good[0]}`, `${good[0]}${one}${good[0]}`])

@@ -14,7 +14,7 @@ import {
 
 const told = (...value: Parameters<typeof shownValue>) => butNot(shownValue(...value))
 
-describe('a value in a message shows what is in it', () => {
+describe('a value in a message shows its exact contents', () => {
   for (const [text, shown] of [
     ['plain text', '"plain text"'],
     ['', '""'],
@@ -49,7 +49,7 @@ describe('a value in a message shows what is in it', () => {
   })
 })
 
-describe('what may hold a password is not repeated', () => {
+describe('a value that may contain a password is not printed', () => {
   for (const text of [
     'postgres://u:hunter2@h/d',
     'POSTGRESQL://hunter2@h',
@@ -85,10 +85,10 @@ describe('what may hold a password is not repeated', () => {
     '/run/pg',
     '10%',
   ])
-    test(`${text} is none`, () => assert.ok(!looksLikeUrl(text)))
+    test(`${text} is neither`, () => assert.ok(!looksLikeUrl(text)))
 })
 
-describe('a colon hides what it stands in', () => {
+describe('a colon hides the value that it is in', () => {
   for (const text of [
     'u:hunter2',
     'h:5432:db:u:hunter2',
@@ -109,7 +109,7 @@ describe('a colon hides what it stands in', () => {
   for (const text of ['localhost:', 'localhost:0', '127.0.0.1:-1', ' h:1', '"h:1"', '[::1]:0', '[x]:1', ':1'])
     test(`${text} is an address`, () => assert.ok(!mayHoldSecretBesideAddress(text)))
   for (const text of ['::1', '[::1]', ' ::1', '::1:8085'])
-    test(`${text} is one of IPv6, wherever it stands`, () => assert.ok(!mayHoldSecret(text)))
+    test(`${text} is an IPv6 address, wherever it appears`, () => assert.ok(!mayHoldSecret(text)))
 })
 
 test('quotes get a hint; long values are described', () => {

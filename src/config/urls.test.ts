@@ -64,7 +64,7 @@ describe('INGESTER_POSTGRES_URL', () => {
     }
   })
 
-  test('what it leaves out is asked for, or has its default', () => {
+  test('what it leaves out is required, or has its default', () => {
     const faults = faultsOf({ INGESTER_POSTGRES_URL: 'postgres://h' })
     const named = faults.map((fault) => /^\w+/.exec(fault)?.[0])
     assert.deepEqual(named, ['INGESTER_POSTGRES_USER', 'INGESTER_POSTGRES_PASSWORD', 'INGESTER_POSTGRES_DB'])
@@ -107,7 +107,7 @@ describe('INGESTER_POSTGRES_URL', () => {
     ['postgres://role:planted@h/d?password=planted', /the parameter password/],
     ['postgres://role:planted@h/d?planted=1', /a parameter that nobody knows/],
   ] as const) {
-    test(`${JSON.stringify(url)} is refused once, and not repeated`, () => {
+    test(`${JSON.stringify(url)} is rejected once, and not printed`, () => {
       const faults = faultsOf({ INGESTER_POSTGRES_URL: url })
       assert.equal(faults.length, 1, faults.join('\n'))
       assert.match(faults[0] ?? '', /^INGESTER_POSTGRES_URL[: ]/)
@@ -127,7 +127,7 @@ describe('INGESTER_REDIS_URL', () => {
     test(url, () => assert.deepEqual(redisWith(url), parts))
   }
 
-  test('the variables of its parts go before it', () => {
+  test('the variables of its parts take precedence', () => {
     const more = {
       INGESTER_REDIS_ADDR: 'other:1',
       INGESTER_REDIS_PASSWORD: 'its own',
@@ -146,7 +146,7 @@ describe('INGESTER_REDIS_URL', () => {
     ['redis://:planted@h?db=planted', /the parameter db; none is known/],
     ['redis:///planted', /must name a host/],
   ] as const) {
-    test(`${url} is refused once, and not repeated`, () => {
+    test(`${url} is rejected once, and not printed`, () => {
       const faults = faultsOf({ INGESTER_POSTGRES_URL: postgresUrl, INGESTER_REDIS_URL: url })
       assert.equal(faults.length, 1, faults.join('\n'))
       assert.match(faults[0] ?? '', /^INGESTER_REDIS_URL: /)

@@ -93,7 +93,7 @@ for (const [name, parse, good, bad, expected] of table) {
     for (const [text, value] of Object.entries(good))
       test(`${text} is ${value}`, () => assert.equal(parse(text), value))
     for (const text of bad) {
-      test(`"${text.slice(0, 20)}" is none, and the error says what was expected`, () => {
+      test(`"${text.slice(0, 20)}" is invalid, and the error says what was expected`, () => {
         assert.throws(() => parse(text), { message: expected })
       })
     }

@@ -9,21 +9,21 @@ import { projectDir } from '../../test/support/program.ts'
 import { adviceText, explain } from './explain.ts'
 import { optionOf, variables } from './option-variables.ts'
 
-describe('what to do', () => {
+describe('advice', () => {
   const twice = advice`raise ${option('limits.maxMessageBytes')} to ${7}, then ${command('doctor')} (or ${'more'})`
 
-  test('is worded with the variables of options, and with whole command lines', () => {
+  test('names the variables of options, and whole command lines', () => {
     assert.equal(
       adviceText(twice),
       'raise INGESTER_MAX_MESSAGE_BYTES to 7, then bin/ingester doctor (or more)',
     )
   })
 
-  test('its commands read the env file that this one has read', () => {
+  test('its commands use the same env file', () => {
     assert.match(adviceText(twice, 'my own.env'), /then bin\/ingester doctor --env-file 'my own.env' \(or/)
   })
 
-  test('follows what is wrong', () => {
+  test('comes after the problem', () => {
     const error = new ConfigurationError('no topic', {
       fixes: [advice`look`, advice`try ${option('log.level')}`],
     })
@@ -38,7 +38,7 @@ test('each variable sets one option', () => {
   for (const variable of Object.keys(spec)) assert.equal(variables[optionOf(variable)], variable)
 })
 
-test('no room below the configuration names its variables', async () => {
+test('no module below the configuration names its variables', async () => {
   const rooms = 'core,runtime,telemetry,pipeline,ingest,postgres,redis,pubsub,stack'
   const found = []
   for await (const file of glob(`src/{${rooms}}/**/*.ts`, { cwd: projectDir })) {

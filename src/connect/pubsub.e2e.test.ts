@@ -60,13 +60,13 @@ test('a subscription of another topic than the configured one: a warning with th
   assert.deepEqual(await reach(own, { INGESTER_TOPICID: own.split('/').at(-1) ?? '' }), [])
 })
 
-test('of a topic of another project: only a variable that is set is wrong', async () => {
+test('of a topic in another project: only a variable that is set is wrong', async () => {
   assert.deepEqual(await reach(newTopic('another-project')), [])
   const [warning = ''] = await reach(newTopic('another-project'), { INGESTER_TOPICID: 'other' })
   assert.match(warning, /unset INGESTER_TOPICID$/)
 })
 
-test('a deleted topic is warned of: what is left in the subscription is still consumed', async () => {
+test('a deleted topic is a warning: what is left in the subscription is still consumed', async () => {
   const topic = newTopic()
   const warnings = await reach(topic, {}, () => publisher.deleteTopic({ topic }))
   assert.deepEqual(warnings.length, 1)

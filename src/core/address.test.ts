@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { addressOf, bracketed, splitAddress } from './address.ts'
 
-test('an IPv6 address stands in brackets, nothing else does, and it comes apart again', () => {
+test('an IPv6 address is put in brackets, nothing else is, and it is split again', () => {
   for (const [host, address] of [
     ['db', 'db:5432'],
     ['127.0.0.1', '127.0.0.1:5432'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { messageOf } from './error-message.ts'
 
-test('what a person reads of anything thrown', () => {
+test('the text that a person reads for anything thrown', () => {
   assert.equal(messageOf(new Error('disk full')), 'disk full')
   assert.equal(messageOf(new TypeError()), 'TypeError')
   assert.equal(messageOf('just text'), 'just text')

@@ -67,7 +67,7 @@ test('between equal versions the greater UTF-8 bytes win', () => {
   }
 })
 
-test('surrogate pairs come after U+E000 to U+FFFF, where UTF-16 has them before', () => {
+test('surrogate pairs sort after U+E000 to U+FFFF, unlike in UTF-16', () => {
   const [pair, after] = ['\u{10000}', '\uffff'] as [string, string]
   assert.ok(pair < after, 'the trap')
   assert.ok(compareUtf8(pair, after) > 0)

@@ -44,7 +44,7 @@ describe('the watermark compared with the row', () => {
     assert.deepEqual([state, version, time], ['newer', '5', '1970-01-01T00:00:05.000Z'])
   })
 
-  test('with a row that no message makes there is nothing to compare', () => {
+  test('with a row that no message could produce there is nothing to compare', () => {
     const {
       row: stored,
       watermark: known,
@@ -96,7 +96,7 @@ test('the answer is JSON, with the parts of the key by name', () => {
   })
 })
 
-test('a pipeline whose versions are no times, and whose key has one word', () => {
+test('a pipeline whose versions are not times, and whose key is one word', () => {
   const pipeline = wordPipeline
   const whole = found({ pipeline, key: keyNamed(pipeline, ['a']), row: ['a', '9007199254740993', 'x'] })
   assert.deepEqual(whole.key, { key: 'a' })
@@ -154,16 +154,16 @@ describe('dead letters of a key', () => {
     assert.deepEqual(await matches(json({ timestamp: -1, port: 444 })), [])
   })
 
-  test('those that would be accepted today are called so', async () => {
+  test('those that would be accepted today are marked as such', async () => {
     assert.deepEqual(await matches(json({})), [['key', true]])
   })
 
-  test('another key in the data counts more than what else they speak of', async () => {
+  test('another key in the data counts more than a mention elsewhere', async () => {
     const data = json({ port: 444, data: { response_str: 'HTTP 1.1.1.7:443' } })
     assert.deepEqual(await matches(data, { orderingKey: '1.1.1.7 443 HTTP' }), [])
   })
 
-  test('where no key can be read, by what data and attributes speak of', async () => {
+  test('where no key can be read, by mentions in data and attributes', async () => {
     assert.deepEqual(await matches(json({ port: '443' })), [['text', false]])
     assert.deepEqual(await matches(json({}).slice(0, -1)), [['text', false]])
     assert.deepEqual(await matches(''), [])
@@ -174,7 +174,7 @@ describe('dead letters of a key', () => {
     assert.deepEqual(await matches('', parts), [])
   })
 
-  test('data of which only beginning and end were read are not taken for the message', async () => {
+  test('data of which only beginning and end were read does not count as the message', async () => {
     assert.deepEqual(await matches(json({}), { dataBytes: 1_000_000 }), [['text', false]])
   })
 
@@ -188,7 +188,7 @@ describe('dead letters of a key', () => {
     )
   })
 
-  test('one that came again is newer than one with a greater id', async () => {
+  test('a redelivered one is newer than one with a greater id', async () => {
     const again = letter(json({ timestamp: -1 }), { lastSeenAt: new Date(1_800_000_000_000), timesSeen: 2 })
     const later = letter(json({ timestamp: -1 }))
     assert.deepEqual(
@@ -197,7 +197,7 @@ describe('dead letters of a key', () => {
     )
   })
 
-  test('where there are too many the rest is not looked at, and that is said', async () => {
+  test('where there are too many the rest is not searched, and that is reported', async () => {
     const letters = [1, 2, 3].map(() => letter(json({})))
     const { count, searched, all } = await search(letters, 2)
     assert.deepEqual([count, searched, all], [2, 2, false])
@@ -205,7 +205,7 @@ describe('dead letters of a key', () => {
   })
 })
 
-test('wrong words are told with the usage', () => {
+test('invalid words are reported with the usage', () => {
   assert.throws(() => keyNamed(scans, ['1.1.1', '443', 'HTTP']), {
     name: 'ConfigurationError',
     message:

@@ -8,7 +8,7 @@ const addresses = {
   redis: { address: '127.0.0.1:6379', password: 'r' },
 }
 
-test('the addresses, names and secrets of others are not those of the demo', () => {
+test('the demo does not use the addresses, names and secrets of the environment', () => {
   const { redis, postgres, pubsub, pipeline } = demoConfig(
     {
       INGESTER_REDIS_ADDR: 'redis.example.com:6380',
@@ -34,11 +34,11 @@ test('the addresses, names and secrets of others are not those of the demo', () 
   assert.deepEqual([pubsub.topicId, pubsub.subscriptionId, pipeline], ['scan-topic', 'scan-sub', 'scans'])
 })
 
-test('what is not about addresses is the user’s', () => {
+test('other settings are the user’s', () => {
   assert.equal(demoConfig({ INGESTER_MAX_BATCH_SIZE: '17' }, addresses).engine.maxBatchRecords, 17)
 })
 
-test('on an emulator that others use the names are its own', () => {
+test('on a shared emulator the names are the demo’s own', () => {
   const { pubsub } = demoConfig({ PUBSUB_EMULATOR_HOST: 'elsewhere:1' }, addresses)
   assert.deepEqual(
     [pubsub.topicId, pubsub.subscriptionId],
@@ -46,11 +46,11 @@ test('on an emulator that others use the names are its own', () => {
   )
 })
 
-test('without a Redis there is no cache', () => {
+test('without Redis there is no cache', () => {
   assert.equal(demoConfig({}, { ...addresses, redis: undefined }).redis.enabled, false)
 })
 
-test('before the stack runs, the log is known, and what is wrong with what the user may set', () => {
+test('before the stack runs, the log settings are known, and faults in what the user may set', () => {
   const ofOthers = { INGESTER_POSTGRES_PORT: 'x', INGESTER_POSTGRES_PASSWORD_FILE: '/no/such/file' }
   assert.deepEqual(demoLog(ofOthers), { level: 'info', output: 'console' })
   assert.throws(() => demoLog({ INGESTER_MAX_BATCH_SIZE: 'x', INGESTER_REDIS_TTL: 'y' }), {

@@ -5,7 +5,7 @@ import { createLogger } from '#telemetry/logger.ts'
 import { startSystem } from '../../test/support/system.ts'
 import { DemoFleet } from './fleet.ts'
 
-test('when one ingester does not start, those that did are stopped', async () => {
+test('when one ingester does not start, the others are stopped', async () => {
   await using system = await startSystem()
   const port = await freePort(0)
   const { postgres } = system.config

@@ -53,7 +53,7 @@ describe('the oracle', () => {
     })
   }
 
-  test('tells of everything that is wrong', () => {
+  test('reports everything that is wrong', () => {
     assert.equal(oracleOf(newer, other).differences([scan(), scan({ service: 'SSH' })]).length, 3)
   })
 
@@ -63,7 +63,7 @@ describe('the oracle', () => {
     assert.deepEqual(oracle.differences([newer]), [])
   })
 
-  test('breaks ties by UTF-8 bytes, where UTF-16 would have it the other way', () => {
+  test('breaks ties by UTF-8 bytes, where UTF-16 order would differ', () => {
     const [pair, after] = [scan({ response: '\u{10000}' }), scan({ response: '\uffff' })]
     for (const oracle of [oracleOf(pair, after), oracleOf(after, pair)]) {
       assert.deepEqual(oracle.differences([pair]), [])

@@ -3,7 +3,7 @@ import { describe, test } from 'vitest'
 import { limits, rejected } from '../../test/support/scan-message.ts'
 import { poisons } from './poison.ts'
 
-describe('poison is rejected by the decoder for the reason that it claims', () => {
+describe('the decoder rejects poison for the claimed reason', () => {
   for (const { kind, reason, data, attributes = {} } of poisons) {
     test(`${kind}: ${reason}`, () => {
       const rejection = rejected(data, { attributes, publishTimeMs: Date.now() })
@@ -13,7 +13,7 @@ describe('poison is rejected by the decoder for the reason that it claims', () =
 })
 
 // https://cloud.google.com/pubsub/quotas#resource_limits
-test('a broker takes all of it', () => {
+test('a broker accepts all of it', () => {
   for (const { kind, data, attributes = {} } of poisons) {
     const entries = Object.entries(attributes)
     assert.ok(data.length > 0 || entries.length > 0, `${kind}: neither data nor attributes`)
@@ -28,7 +28,7 @@ test('a broker takes all of it', () => {
   }
 })
 
-test('it has every reason there is, but the two whose messages no broker takes', () => {
+test('it covers every reason except the two whose messages no broker accepts', () => {
   const reasons = [...new Set(poisons.map(({ reason }) => reason))].sort()
   assert.deepEqual(
     reasons,

@@ -31,7 +31,7 @@ function assertShare(count: number, of: number, share: number, what: string): vo
 }
 
 describe('the generator', () => {
-  test('makes the same messages of the same seed, and others of another', () => {
+  test('makes the same messages from the same seed, and others from another', () => {
     const mixture = { duplicates: 20, late: 30, poison: 5 }
     const one = generate(42, mixture, 2000).messages
     // Told apart without a diff, which would take minutes.
@@ -39,7 +39,7 @@ describe('the generator', () => {
     assert.ok(!isDeepStrictEqual(generate(43, mixture, 2000).messages, one))
   })
 
-  test("makes what the exercise's scanner makes, in its shape and its proportions", () =>
+  test('matches the original scanner in shape and proportions', () =>
     withSeed((seed) => {
       const count = 20_000
       const { messages, fresh } = generate(seed, {}, count)
@@ -65,7 +65,7 @@ describe('the generator', () => {
       assert.equal(new Set(messages.map(({ scan }) => scan?.response)).size, 100, 'every response')
     }))
 
-  test('says of each message what the decoder finds in it', () =>
+  test('states for each message what the decoder finds in it', () =>
     withSeed((seed) => {
       for (const { data, scan } of generate(seed, { late: 50 }, 500).messages) {
         assert.ok(scan)
@@ -85,7 +85,7 @@ describe('the generator', () => {
     { duplicates: 0, late: 100, poison: 0 },
     { duplicates: 60, late: 0, poison: 40 },
   ]) {
-    test(`mixes as it is told: ${JSON.stringify(mixture)}`, () =>
+    test(`keeps the requested mixture: ${JSON.stringify(mixture)}`, () =>
       withSeed((seed) => {
         const count = 20_000
         const { messages, fresh } = generate(seed, mixture, count)
@@ -115,7 +115,7 @@ describe('the generator', () => {
       for (const [kind, times] of Object.entries(kinds)) assert.ok(times > 100, `${kind}: ${times}`)
     }))
 
-  test('poison comes in each kind, one after the other', () => {
+  test('poison alternates between all kinds', () => {
     const { messages } = generate(1, { poison: 100 }, poisons.length + 1)
     const expected = [...poisons, ...poisons.slice(0, 1)].map(({ data, attributes }) => ({
       data,
@@ -131,7 +131,7 @@ describe('random numbers', () => {
     assert.deepEqual([random.next(), random.next()], [0.6270739405881613, 0.002735721180215478])
   })
 
-  test('stay in their bounds and reach all of them', () =>
+  test('stay within their bounds and reach all values', () =>
     withSeed((seed) => {
       const random = new Random(seed)
       const seen = new Set<number>()

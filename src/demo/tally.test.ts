@@ -31,7 +31,7 @@ async function isOver(promise: Promise<void>): Promise<boolean> {
 }
 
 describe('the tally', () => {
-  test('counts deliveries, those of messages that came before, and how they ended', () => {
+  test('counts deliveries, repeated ones, and their outcomes', () => {
     const { tally, receive, settle } = counting()
     receive('1', '2', '1')
     receive('2', '3')
@@ -41,7 +41,7 @@ describe('the tally', () => {
     assert.deepEqual(tally.settled, { written: 10, coalesced: 1, stale: 2, 'dead-lettered': 3, nacked: 4 })
   })
 
-  test('counts the records sent to the database, as often as they were', () => {
+  test('counts the records sent to the database, including repeats', () => {
     const { tally, receive, settle } = counting()
     assert.equal(tally.offered, 0)
     receive('1', '2', '3')
@@ -65,7 +65,7 @@ describe('the tally', () => {
     assert.equal(await isOver(drained), true)
   })
 
-  test('does not take a redelivery for a message', async () => {
+  test('does not count a redelivery as a message', async () => {
     const { tally, receive, settle } = counting()
     const drained = tally.drained(2)
     receive('1', '1')
@@ -86,7 +86,7 @@ describe('the tally', () => {
     assert.equal(await isOver(drained), true)
   })
 
-  test('is drained at once where all has happened before it is asked', async () => {
+  test('is drained at once if everything has happened before it is asked', async () => {
     const { tally, receive, settle } = counting()
     receive('1')
     settle('written', 1)
@@ -94,21 +94,21 @@ describe('the tally', () => {
     assert.equal(await isOver(counting().tally.drained(0)), true)
   })
 
-  test('adds up what several ingesters do', () => {
+  test('sums up several ingesters', () => {
     const { tally, receive } = counting()
     receive('1')
     receive('1')
     assert.deepEqual([tally.received, tally.redelivered], [2, 1])
   })
 
-  test('adds up what the cache said of how many records', () => {
+  test('sums up the cache verdicts by number of records', () => {
     const { tally } = counting()
     for (const verdict of ['fresh', 'stale', 'stale', 'busy'] as const)
       tally.observer.cacheVerdicts?.(verdict, 10)
     assert.deepEqual(tally.judged, { fresh: 10, stale: 20, busy: 10 })
   })
 
-  test('knows the slowest commit since it was last asked', () => {
+  test('knows the slowest commit since the last query', () => {
     const { tally } = counting()
     assert.equal(tally.takeSlowestCommit(), undefined)
     for (const seconds of [0.2, 0.5, 0.1]) tally.observer.committed?.(seconds)

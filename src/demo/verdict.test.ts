@@ -20,7 +20,7 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
   return { ...right, ...change }
 }
 
-test('nothing speaks against a table that is right', () => assert.deepEqual(differencesIn(evidence()), []))
+test('a correct table passes', () => assert.deepEqual(differencesIn(evidence()), []))
 
 for (const [what, change, expected] of [
   ['a row that is missing', { found: { rows: [], deadLetters: 1 } }, /is missing/],
@@ -43,7 +43,7 @@ for (const [what, change, expected] of [
     /nothing is proven/,
   ],
 ] as const) {
-  test(`${what} speaks against it`, () => {
+  test(`${what} fails it`, () => {
     const [difference, ...more] = differencesIn(evidence(change))
     assert.match(difference ?? '', expected)
     assert.deepEqual(more, [])

@@ -9,7 +9,7 @@ import { startAdminServer } from '#telemetry/admin-server.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
 import { adminFinding } from './admin-finding.ts'
 
-test('an ingester that is running already is no fault, wherever it listens', async () => {
+test('an ingester that is already running is no fault, wherever it listens', async () => {
   const metrics = createMetrics({
     pipeline: 'scans',
     version: '1.2.3',
@@ -29,7 +29,7 @@ test('an ingester that is running already is no fault, wherever it listens', asy
   }
 })
 
-test('somebody else has it: another port', async () => {
+test('another program has the port: another port', async () => {
   const strangers: readonly RequestListener[] = [
     (_, response) => response.end('ingester_build_info of nobody'),
     (_, response) => response.writeHead(302, { location: '/elsewhere' }).end(),

@@ -40,7 +40,7 @@ function warns(
   }
 }
 
-test('the defaults go together, and so do the least of each', () => {
+test('the defaults fit together, and so do the minimum values', () => {
   const least = {
     INGESTER_MAX_OUTSTANDING_MESSAGES: '1',
     INGESTER_MAX_BATCH_SIZE: '1',
@@ -53,7 +53,7 @@ test('the defaults go together, and so do the least of each', () => {
   }
 })
 
-test('a batch that never fills, a flush after the lease, a stop that is too short or too long', () => {
+test('a batch that never fills, a flush after the lease, a shutdown timeout that is too short or too long', () => {
   warns(
     combinationFindings,
     { INGESTER_MAX_BATCH_SIZE: '16001' },
@@ -65,7 +65,7 @@ test('a batch that never fills, a flush after the lease, a stop that is too shor
   )
 })
 
-test('plaintext, or encryption to nobody in particular, to another machine', () => {
+test('plaintext, or encryption without verification, to another machine', () => {
   const host = 'db.example'
   warns(
     ({ postgres }) => [postgresTlsFinding(postgres)],
@@ -83,7 +83,7 @@ test('plaintext, or encryption to nobody in particular, to another machine', () 
   }
 })
 
-test('a watermark that ends before its message', () => {
+test('a watermark that expires before its message', () => {
   const week = 7 * 86_400_000
   warns(({ redis }) => [redisTtlFinding(redis, week)], { INGESTER_REDIS_TTL: '167.9h' })
   assert.equal(redisTtlFinding(configWith().redis, week).status, 'ok', 'the default is what Pub/Sub keeps')

@@ -14,7 +14,7 @@ test('the versions of the ingester and of Node.js; one that is too old is a fail
   assert.equal(programFindings('22.20.0')[1]?.status, 'failed')
 })
 
-test('checks that never end, or fail by a fault of their own, are a failure', async () => {
+test('checks that never end, or fail unexpectedly, are a failure', async () => {
   const { promise } = Promise.withResolvers<never>()
   const late = await within('postgres', () => promise, 10)
   assert.deepEqual(

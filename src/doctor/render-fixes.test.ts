@@ -40,7 +40,7 @@ const inFolder = (environment: Readonly<Record<string, string>> = {}) => ({
   environment,
 })
 
-test('a variable is set where it has an effect: the environment goes before the file', () => {
+test('a variable is set where it has an effect: the environment takes precedence over the file', () => {
   const fix = setting({ 'pubsub.topicId': '3', 'pubsub.subscriptionId': '4' })
   assert.equal(
     renderFixes([setting({ 'pubsub.topicId': '3', 'pubsub.subscriptionId': "it's" })], fromShell),
@@ -61,7 +61,7 @@ test('an empty value restores the default where there is one', () => {
   )
 })
 
-test('pasted into a shell, it changes the file: the last assignment holds, whatever the last line was', async () => {
+test('pasted into a shell, it changes the file: the last assignment counts, whatever the last line was', async () => {
   const values = { A: '3', B: "it's # no comment", C: 'a "b" `c`' }
   const fix = setting({
     'pubsub.topicId': values.A,
@@ -82,7 +82,7 @@ test('pasted into a shell, it changes the file: the last assignment holds, whate
   }
 })
 
-test('commands of ours read the same file, or that of the owner', () => {
+test('our own commands read the same file, or that of the owner', () => {
   assert.equal(renderFixes([ingester('migrate up')], fromShell), 'bin/ingester migrate up')
   assert.equal(renderFixes([ingester('doctor')], fromFile), "bin/ingester doctor --env-file 'my own.env'")
   assert.match(
@@ -91,7 +91,7 @@ test('commands of ours read the same file, or that of the owner', () => {
   )
 })
 
-test('SQL says for whom it is, in a comment; what follows it, that it is for the shell', () => {
+test('SQL is preceded by a comment with its role; what follows is marked as shell', () => {
   const fixes = [sql('a superuser', 'SELECT 1;'), setting({ 'pubsub.topicId': '2' })]
   assert.equal(
     renderFixes(fixes, fromShell),
@@ -99,7 +99,7 @@ test('SQL says for whom it is, in a comment; what follows it, that it is for the
   )
 })
 
-test('a remark says of each variable where it comes from', () => {
+test('a comment says for each variable where it comes from', () => {
   const text = renderFixes(
     [remark('fix', 'pubsub.topicId', 'pubsub.subscriptionId', 'pubsub.projectId')],
     fromFile,
@@ -110,7 +110,7 @@ test('a remark says of each variable where it comes from', () => {
   )
 })
 
-test('the servers of the project: added to the file that is in use, or in one of their own', async () => {
+test('the servers of the project: added to the current env file, or to a new one', async () => {
   const stands = { INGESTER_POSTGRES_PORT: '1', INGESTER_REDIS_TTL: '1h' }
   const text = renderFixes([ownStack], { envFile: undefined, own: stands, environment: stands })
   assert.deepEqual(text.split('\n').slice(1), [
@@ -131,7 +131,7 @@ test('the servers of the project: added to the file that is in use, or in one of
   )
 })
 
-test('a secret is asked for, and gets where it is looked for', async () => {
+test('a secret is prompted for, and stored where it is looked for', async () => {
   const asked = renderFixes([secret('redis.password')], fromShell)
   const { stdout } = await pasteShell(`${asked}; printenv INGESTER_REDIS_PASSWORD`, {}, "it's a secret\n")
   assert.equal(stdout, "INGESTER_REDIS_PASSWORD: it's a secret\n")
@@ -145,7 +145,7 @@ test('a secret is asked for, and gets where it is looked for', async () => {
   assert.equal(then.stdout, 'INGESTER_REDIS_PASSWORD: x y')
 })
 
-test('where a file is named by what is no path, that is not repeated, and the variable takes its place', () => {
+test('an invalid file path is not printed, and the variable takes its place', () => {
   const environment = { INGESTER_REDIS_PASSWORD_FILE: 'hunter2' }
   assert.equal(
     renderFixes([secret('redis.password')], { envFile: undefined, own: environment, environment }),
@@ -154,7 +154,7 @@ test('where a file is named by what is no path, that is not repeated, and the va
   assert.doesNotMatch(renderFixes([secret('redis.password')], inFolder(environment)), /hunter2/)
 })
 
-test('one that the env file has replaces it there, whatever it is made of, and nothing shows it', async () => {
+test('a secret in the env file is replaced there, whatever it contains, and is never shown', async () => {
   const secrets = [
     'plain',
     'with # and $HOME',
@@ -174,7 +174,7 @@ test('one that the env file has replaces it there, whatever it is made of, and n
   }
 })
 
-test('of a secret that is refused it is told where it was read, and when that file was changed', async () => {
+test('for a rejected secret it says where it was read, and when that file changed', async () => {
   const file = join(folder, 'a secret')
   await writeFile(file, 'x')
   await utimes(file, 0, 0)

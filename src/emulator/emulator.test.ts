@@ -29,8 +29,8 @@ async function startRig(options: EmulatorOptions = {}): Promise<Rig> {
 
 const open = ({ kit, subscription }: Rig) => kit.stream({ subscription, streamAckDeadlineSeconds: 600 })
 
-describe('a look inside', { concurrent: true }, () => {
-  test('tells of each message what it is, in which state, and what has happened to it', async () => {
+describe('inspection', { concurrent: true }, () => {
+  test('shows each message, its state, and what has happened to it', async () => {
     await using rig = await startRig({ history: true })
     const { emulator, kit, topic, subscription } = rig
     const beganMs = Date.now()
@@ -69,7 +69,7 @@ describe('a look inside', { concurrent: true }, () => {
     assert.ok(first.publishMs >= beganMs && first.publishMs <= Date.now())
   })
 
-  test('knows nothing of what is acked, unless a history is kept or the subscription keeps it', async () => {
+  test('shows no acked message, unless a history is kept or the subscription retains it', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     const retaining = await kit.createSubscription(topic, { retainAckedMessages: true })
@@ -79,14 +79,14 @@ describe('a look inside', { concurrent: true }, () => {
     assert.deepEqual(emulator.inspect(retaining).counts, { available: 0, leased: 0, waiting: 0, acked: 1 })
   })
 
-  test('is refused for a subscription that there is not', async () => {
+  test('fails for an unknown subscription', async () => {
     await using rig = await startRig()
     assert.throws(() => rig.emulator.inspect('projects/p/subscriptions/none'), { status: 'NOT_FOUND' })
   })
 })
 
 describe('publishing in the process', { concurrent: true }, () => {
-  test('is as by the RPC, without its limits', async () => {
+  test('works like the RPC, without its limits', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     const outgoing = numbered('m', 3000).map((text) => ({ data: Buffer.from(text), attributes: { text } }))
@@ -106,14 +106,14 @@ describe('publishing in the process', { concurrent: true }, () => {
     assert.equal(emulator.inspect(subscription).counts.leased, 1001)
   })
 
-  test('is refused for a topic that there is not', async () => {
+  test('fails for an unknown topic', async () => {
     await using rig = await startRig()
     assert.throws(() => rig.emulator.publish('projects/p/topics/none', [{}]), { status: 'NOT_FOUND' })
   })
 })
 
 describe('start and end', { concurrent: true }, () => {
-  test('ids of messages, and of acks, are not used again by one that is started later', async () => {
+  test('message ids and ack ids are not reused by a later instance', async () => {
     const ids: string[] = []
     let old: Received | undefined
     const name = 'projects/p/subscriptions/same'
@@ -141,7 +141,7 @@ describe('start and end', { concurrent: true }, () => {
     )
   })
 
-  test('a port that is taken is refused, and free again after the end', async () => {
+  test('a taken port is an error, and is free again after the end', async () => {
     const first = await startEmulator({ port: 0 })
     const { port, host, emulatorHost } = first
     assert.deepEqual([host, emulatorHost], ['127.0.0.1', `127.0.0.1:${port}`])
@@ -175,16 +175,16 @@ describe('start and end', { concurrent: true }, () => {
     return [await stream.end(), await pulling]
   }
 
-  test('at the end streams, and pulls that wait, end with UNAVAILABLE', async () => {
+  test('at the end, streams and waiting pulls end with UNAVAILABLE', async () => {
     for (const { code } of await lastWords()) assert.equal(code, statusCodes.UNAVAILABLE)
   })
 
-  test('and are told why', async () => {
+  test('with the reason', async () => {
     const said = { code: statusCodes.UNAVAILABLE, message: 'The emulator is shutting down.' }
     assert.deepEqual(await lastWords(), [said, said])
   })
 
-  test('whoever waits by REST alone is told, too; nothing new is begun, and no process is kept alive', async () => {
+  test('waiting REST calls get it, too; nothing new starts, and the process can exit', async () => {
     await using rig = await startRig()
     const { emulator, topic, subscription } = rig
     const call = (method: string, path: string, body: object) =>
@@ -202,7 +202,7 @@ describe('start and end', { concurrent: true }, () => {
     await closing
   })
 
-  test('the end comes once, however often it is asked for', async () => {
+  test('it stops once, however often it is asked to', async () => {
     const emulator = await startEmulator({ port: 0 })
     const closing = emulator.close()
     assert.equal(emulator.close(), closing)
@@ -211,7 +211,7 @@ describe('start and end', { concurrent: true }, () => {
     await emulator.close()
   })
 
-  test('nobody can hold up the end: calls without an answer, connections that say nothing', async () => {
+  test('no client can delay the end: unanswered calls, silent connections', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic } = rig
     emulator.faults.dropRequests('GetTopic', { share: 1 })

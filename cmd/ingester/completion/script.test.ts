@@ -15,7 +15,7 @@ const node = {
 }
 
 for (const shell of shells) {
-  test(`${shell} takes descriptions and choices as they stand, a line each`, () => {
+  test(`${shell} completes descriptions and choices verbatim, one per line`, () => {
     const [tables = ''] = completionScript(shell, [node]).split('\n_ingester()')
     const look = (words: string) =>
       execFileSync('sh', {

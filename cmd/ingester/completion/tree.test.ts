@@ -19,7 +19,7 @@ const program = new Command('tool')
   .addCommand(new Command('internal'), { hidden: true })
 const [root, paint, ...others] = nodesOf(program)
 
-test('what help shows is offered, with its words', () => {
+test('every command and option in help is offered, with its description', () => {
   assert.equal(root?.path, 'tool')
   assert.deepEqual(root?.commands, [
     { word: 'paint', description: 'short' },
@@ -31,7 +31,7 @@ test('what help shows is offered, with its words', () => {
   )
 })
 
-test('a value is a file where it is called so, one of the choices where there are some, else anything', () => {
+test('a value is a file where its name says so, one of the choices where there are any, otherwise anything', () => {
   assert.deepEqual(root?.values, [
     { names: ['--from', '-f'], value: 'file' },
     { names: ['--rate'], value: 'nothing' },

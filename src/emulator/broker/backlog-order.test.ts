@@ -55,7 +55,7 @@ function newBacklog(texts: readonly string[], rules: Partial<BacklogRules> = {})
 }
 
 describe('ordering keys in a backlog', () => {
-  test('those of a key come together and in order, as many as there is room for', () => {
+  test('messages of a key are delivered together and in order, as many as there is room for', () => {
     const { take, ack } = newBacklog(['a1', 'b1', 'a2', '-1', 'a3'])
     assert.deepEqual(take({ messages: 2 }), ['a1', 'a2'])
     assert.deepEqual(take(), ['b1', '-1'], 'a3 waits for those that are out')
@@ -65,18 +65,18 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a3'])
   })
 
-  test('those that follow do not count for a share', () => {
+  test('following messages do not count toward a share', () => {
     const { take } = newBacklog(['a1', 'a2', 'b1', 'b2', 'c1'])
     assert.deepEqual(take({ share: 2 }), ['a1', 'a2', 'b1', 'b2'])
   })
 
-  test('bytes count for those that follow, too', () => {
+  test('bytes count for following messages, too', () => {
     const { size } = newMessage({ data: Buffer.from('x'), orderingKey: 'a' }, 'a1', 1_767_225_600_000)
     const { take } = newBacklog(['a1', 'a2', 'a3'])
     assert.deepEqual(take({ bytes: 2 * size }), ['a1', 'a2'])
   })
 
-  test('what is published while one is out waits for it', () => {
+  test('a message published while one is outstanding waits for it', () => {
     const { take, ack, publish } = newBacklog(['a1'])
     assert.deepEqual(take(), ['a1'])
     publish('a2', 'a3')
@@ -85,7 +85,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a2', 'a3'])
   })
 
-  test('acks out of order do not let the next one overtake', () => {
+  test('out-of-order acks do not let the next one overtake', () => {
     const { take, ack } = newBacklog(['a1', 'a2', 'a3', 'a4'])
     assert.deepEqual(take({ messages: 3 }), ['a1', 'a2', 'a3'])
     ack('a3', 'a1')
@@ -94,7 +94,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a4'])
   })
 
-  test('a nack brings it and those behind it again, whose ack ids are then stale', () => {
+  test('a nack redelivers it and those behind it, whose ack ids are then stale', () => {
     const { take, ack, nack, of, released } = newBacklog(['a1', 'a2', 'a3', 'a4'])
     take({ messages: 3 })
     ack('a1')
@@ -106,7 +106,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(of('a2')?.failures, 1)
   })
 
-  test('a failure brings again also what is behind and acked, as long as something before that is not', async () => {
+  test('a failure also redelivers acked messages behind it, as long as an earlier one is not acked', async () => {
     const { backlog, clock, take, ack, nack, of, released } = newBacklog(['a1', 'a2', 'a3', 'a4'])
     const states = () => Array.from(backlog.entries(), ({ message, state }) => `${message.id} ${state}`)
     take({ messages: 3 })
@@ -124,7 +124,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual([states(), backlog.available], [[], 0])
   })
 
-  test('a nack leaves alone what is before it, and waits for that', () => {
+  test('a nack leaves earlier messages alone, and waits for them', () => {
     const { take, ack, nack, of } = newBacklog(['a1', 'a2', 'a3'])
     take()
     nack('a2')
@@ -134,14 +134,14 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a2', 'a3'])
   })
 
-  test('nacks from the back to the front bring all of them, in order', () => {
+  test('nacks from the back to the front redeliver all of them, in order', () => {
     const { take, nack } = newBacklog(['a1', 'a2', 'a3'])
     take()
     nack('a3', 'a2', 'a1')
     assert.deepEqual(take(), ['a1', 'a2', 'a3'])
   })
 
-  test('a deadline that passes brings it and those behind it, whatever their own deadlines', async () => {
+  test('an expired deadline redelivers it and those behind it, whatever their own deadlines', async () => {
     const { clock, backlog, take, ack, of, released } = newBacklog(['a1', 'a2', 'a3'])
     take()
     ack('a1')
@@ -153,7 +153,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(released, ['a1', 'a2', 'a3', 'a2', 'a3'], 'the old deadline is forgotten')
   })
 
-  test('those of one deadline fail once, all together', async () => {
+  test('messages with the same deadline fail once, all together', async () => {
     const { clock, take, newest } = newBacklog(['a1', 'a2', 'a3'])
     take()
     await clock.advance(leaseMs)
@@ -162,7 +162,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(attempts, [2, 1, 1])
   })
 
-  test('other keys, and messages without one, are not held up', async () => {
+  test('other keys, and messages without one, are not delayed', async () => {
     const { take, nack, clock } = newBacklog(['a1', 'a2', 'b1', '-1'], { backoffMs: () => 5000 })
     take()
     nack('a1')
@@ -173,7 +173,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take().sort(), ['-1', 'a1', 'a2', 'b1'])
   })
 
-  test('while the first of a key rests, so do those behind it', async () => {
+  test('while the first of a key backs off, so do those behind it', async () => {
     const { take, nack, publish, clock } = newBacklog(['a1', 'a2'], { backoffMs: () => 5000 })
     take()
     nack('a1')
@@ -184,7 +184,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a1', 'a2', 'a3'])
   })
 
-  test('one that failed rests also where it has to wait for those before it', async () => {
+  test('a failed message also backs off if it has to wait for earlier ones', async () => {
     const { take, ack, nack, clock } = newBacklog(['a1', 'a2'], { backoffMs: () => 5000 })
     take()
     nack('a2')
@@ -194,7 +194,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a2'])
   })
 
-  test('a dead letter lets the next ones pass, and leaves alone those that are out', () => {
+  test('a dead letter lets the next ones pass, and leaves outstanding ones alone', () => {
     const { take, nack, ack, of } = newBacklog(['a1', 'a2', 'a3'], { deadLetter: () => true })
     take({ messages: 2 })
     nack('a1')
@@ -204,7 +204,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a3'])
   })
 
-  test('a dead letter does not come again with those before it', () => {
+  test('a dead letter is not redelivered with those before it', () => {
     const { take, nack } = newBacklog(['a1', 'a2', 'a3'], { deadLetter: ({ id }) => id === 'a2' })
     take()
     nack('a2')
@@ -212,7 +212,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a1', 'a3'])
   })
 
-  test('a seek back brings all of a key, in order', () => {
+  test('a seek backward redelivers all of a key, in order', () => {
     const { clock, backlog, take, ack, publish, of } = newBacklog(['a1', 'a2', 'a3'], { retainAcked: true })
     take({ messages: 2 })
     ack('a2')
@@ -234,7 +234,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a4'])
   })
 
-  test('one that is older than the retention does not hold up the next', async () => {
+  test('a message past its retention does not block the next', async () => {
     const { clock, backlog, take, publish } = newBacklog(['a1', 'a2', 'b1'], { retentionMs: 1000 })
     await clock.advance(600)
     publish('a3', 'b2')
@@ -244,7 +244,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take().sort(), ['a3', 'b2'])
   })
 
-  test('nor where nobody has swept', async () => {
+  test('nor before a sweep', async () => {
     const { clock, take, publish } = newBacklog(['a1', 'a2'], { retentionMs: 1000 })
     await clock.advance(600)
     publish('a3')
@@ -252,7 +252,7 @@ describe('ordering keys in a backlog', () => {
     assert.deepEqual(take(), ['a3'])
   })
 
-  test('keys mean nothing where order is not asked for', () => {
+  test('keys have no meaning without ordering', () => {
     const { take, nack, of } = newBacklog(['a1', 'a2', 'a3'], { ordered: false })
     assert.deepEqual(take({ messages: 1 }), ['a1'])
     assert.deepEqual(take(), ['a2', 'a3'])

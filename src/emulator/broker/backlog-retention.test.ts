@@ -49,14 +49,14 @@ async function newBacklog(texts: readonly string[], rules: Partial<BacklogRules>
 }
 
 describe('acked messages', () => {
-  test('are dropped where they are not retained', async () => {
+  test('are dropped if they are not retained', async () => {
     const { backlog, take, of, states } = await newBacklog(['a', 'b'])
     take(1)
     backlog.acknowledge(of('a'))
     assert.deepEqual(states(), ['b available'])
   })
 
-  test('stay where they are, and are not delivered', async () => {
+  test('stay in place, and are not delivered', async () => {
     const { backlog, take, of, states, newest } = await newBacklog(['a', 'b'], { retainAcked: true })
     take(1)
     backlog.acknowledge(of('a'))
@@ -65,7 +65,7 @@ describe('acked messages', () => {
     assert.deepEqual(take(), ['b'])
   })
 
-  test('are told of with a history, though they are gone', async () => {
+  test('are listed with a history, although they are gone', async () => {
     const { backlog, take, of, states } = await newBacklog(['a', 'b', 'c'], {}, true)
     take(2)
     backlog.acknowledge(of('b'))
@@ -76,7 +76,7 @@ describe('acked messages', () => {
 })
 
 describe('a seek', () => {
-  test('back brings again what was acked since, and as if it had never been delivered', async () => {
+  test('backward redelivers what was acked since, as if it had never been delivered', async () => {
     const { backlog, take, of, states, startMs, released, newest } = await newBacklog(['a', 'b', 'c', 'd'], {
       retainAcked: true,
     })
@@ -97,7 +97,7 @@ describe('a seek', () => {
     )
   })
 
-  test('forward counts as acked what was published before, in whatever state it is', async () => {
+  test('forward counts as acked what was published before, in any state', async () => {
     const { clock, backlog, take, of, states, startMs } = await newBacklog(['a', 'b', 'c', 'd'], {
       backoffMs: () => 5000,
     })
@@ -110,7 +110,7 @@ describe('a seek', () => {
     assert.deepEqual(take(), ['d'])
   })
 
-  test('forward keeps what it counts as acked where that is retained; one back brings it again', async () => {
+  test('forward retains what it acks if the subscription does; a seek backward redelivers it', async () => {
     const { backlog, take, states, startMs } = await newBacklog(['a', 'b'], { retainAcked: true })
     backlog.seek(startMs + 5000)
     assert.deepEqual([states(), take()], [['a acked', 'b acked'], []])
@@ -118,13 +118,13 @@ describe('a seek', () => {
     assert.deepEqual(take(), ['a', 'b'])
   })
 
-  test('is to a moment: what was published then is delivered', async () => {
+  test('is to a moment: a message published at that moment is delivered', async () => {
     const { backlog, states, startMs } = await newBacklog(['a', 'b', 'c'])
     backlog.seek(startMs + 1000)
     assert.deepEqual(states(), ['b available', 'c available'])
   })
 
-  test('gives back to those who held leases, once', async () => {
+  test('frees the room of lease holders, once', async () => {
     const { clock, backlog, take, released } = await newBacklog(['a', 'b', 'c'])
     take(2)
     backlog.seek(0)
@@ -133,7 +133,7 @@ describe('a seek', () => {
     assert.deepEqual(released, ['a', 'b'], 'the old deadlines are forgotten')
   })
 
-  test('ends a rest', async () => {
+  test('ends a backoff', async () => {
     const { backlog, take, of } = await newBacklog(['a'], { backoffMs: () => 5000 })
     take()
     backlog.nack(of('a'))
@@ -142,8 +142,8 @@ describe('a seek', () => {
   })
 })
 
-describe('what is older than the retention', () => {
-  test('is dropped by a sweep, acked or not', async () => {
+describe('messages past their retention', () => {
+  test('are dropped by a sweep, acked or not', async () => {
     const { clock, backlog, take, of, states } = await newBacklog(['a', 'b', 'c'], { retainAcked: true })
     take(1)
     backlog.acknowledge(of('a'))
@@ -162,14 +162,14 @@ describe('what is older than the retention', () => {
     assert.deepEqual([states(), backlog.available], [['c available'], 1])
   })
 
-  test('is not delivered, also before the sweep', async () => {
+  test('are not delivered, even before the sweep', async () => {
     const { clock, take, states } = await newBacklog(['a', 'b'])
     await clock.advance(retentionMs)
     assert.deepEqual(take(), ['b'])
     assert.deepEqual(states(), ['b leased'])
   })
 
-  test('takes no room away from what is not', async () => {
+  test('take no room from the others', async () => {
     const { clock, backlog, publish, states } = await newBacklog([])
     backlog.add(newMessage({ data: Buffer.alloc(500) }, 'large', clock.unixMs()))
     await clock.advance(retentionMs + 1)
@@ -179,7 +179,7 @@ describe('what is older than the retention', () => {
     assert.deepEqual(states(), ['small leased'])
   })
 
-  test('is left to whoever holds it, and then not delivered again', async () => {
+  test('stay with their lease holder, and are then not redelivered', async () => {
     const { clock, backlog, take, of, states } = await newBacklog(['a', 'b'])
     await clock.advance(retentionMs - 5000)
     take()
@@ -192,7 +192,7 @@ describe('what is older than the retention', () => {
     assert.deepEqual(states(), [])
   })
 
-  test('is told of with a history, as gone without an ack', async () => {
+  test('are listed with a history, as gone without an ack', async () => {
     const { clock, backlog } = await newBacklog(['a', 'b'], {}, true)
     await clock.advance(retentionMs)
     backlog.sweep()
@@ -205,7 +205,7 @@ describe('what is older than the retention', () => {
     )
   })
 
-  test('is told of with a history, also where acked messages are retained', async () => {
+  test('are listed with a history, also if acked messages are retained', async () => {
     const { clock, backlog, take, of, states } = await newBacklog(['a', 'b'], { retainAcked: true }, true)
     take(1)
     backlog.acknowledge(of('a'))

@@ -58,20 +58,20 @@ describe('the life of a message', () => {
     assert.deepEqual(told.released, ['1'])
   })
 
-  test('the oldest come first', () => {
+  test('the oldest are delivered first', () => {
     const { take } = newBacklog(5)
     assert.deepEqual(idsOf(take({ messages: 2 })), ['1', '2'])
     assert.deepEqual(idsOf(take({ messages: 2 })), ['3', '4'])
   })
 
-  test('what was acked never comes again, whatever time passes', async () => {
+  test('an acked message is never redelivered, however much time passes', async () => {
     const { backlog, clock, take, leased } = newBacklog(1)
     backlog.acknowledge(leased(first(take())))
     await clock.advance(1e6)
     assert.deepEqual([take(), backlog.available], [[], 0])
   })
 
-  test('what was nacked comes again at once, behind what waits', () => {
+  test('a nacked message is redelivered at once, behind those that wait', () => {
     const { backlog, told, take, leased } = newBacklog(2)
     backlog.nack(leased(first(take({ messages: 1 }))))
     assert.deepEqual(told, { available: 3, released: ['1'] })
@@ -84,7 +84,7 @@ describe('the life of a message', () => {
     )
   })
 
-  test('it counts what happens to it', async () => {
+  test('it counts its events', async () => {
     const { backlog, clock, take, leased } = newBacklog(1)
     const [entry] = backlog.entries() as Iterable<Entry> & Entry[]
     backlog.nack(leased(first(take())))
@@ -114,14 +114,14 @@ describe('ack ids', () => {
     assert.equal(backlog.find(again.ackId), undefined)
   })
 
-  test('that nobody has given out yet are as stale as old ones', () => {
+  test('not issued yet are as stale as old ones', () => {
     const { backlog, take } = newBacklog(1)
     take()
     for (const id of ['7-1-2', '7-2-1', '8-1-1', '1-2-3']) assert.equal(backlog.find(id), undefined, id)
     assert.ok(backlog.find('7-1-1'))
   })
 
-  test('that nobody could have given out are refused', () => {
+  test('that were never possible are rejected', () => {
     const { backlog } = newBacklog(1)
     for (const id of [
       '',
@@ -156,7 +156,7 @@ describe('deadlines', () => {
     assert.equal(first(take()).attempt, 2)
   })
 
-  test('each has the one of its own delivery', async () => {
+  test('each delivery has its own', async () => {
     const { clock, take, states } = newBacklog(2)
     take({ messages: 1 }, 1000)
     take({ messages: 1 }, 2000)
@@ -182,7 +182,7 @@ describe('deadlines', () => {
     })
   }
 
-  test('an end of leases that is asked for is like a deadline that passes', async () => {
+  test('a requested expiry works like a deadline that passes', async () => {
     const { backlog, clock, told, take, states } = newBacklog(3)
     const [one] = take({ messages: 2 })
     backlog.expire(({ message }) => message.id !== '2')
@@ -200,7 +200,7 @@ describe('deadlines', () => {
     assert.equal(backlog.available, 0, 'and the deadline that it had is forgotten')
   })
 
-  test('when all is settled or cleared, nobody is told of anything more', async () => {
+  test('when everything is settled or cleared, no more deadlines are reported', async () => {
     const { backlog, clock, told, take, leased } = newBacklog(3)
     const [one, two] = take({ messages: 2 })
     backlog.acknowledge(leased(one as Delivery))
@@ -215,7 +215,7 @@ describe('deadlines', () => {
 })
 
 describe('a policy', () => {
-  test('of retries lets a message rest after each failure, for longer and longer', async () => {
+  test('for retries delays a message after each failure, with growing delays', async () => {
     const { backlog, clock, told, take, leased, states } = newBacklog(1, {
       backoffMs: (failures) => 1000 * 2 ** (failures - 1),
     })
@@ -233,7 +233,7 @@ describe('a policy', () => {
     assert.deepEqual(states(), ['waiting'], 'a deadline that passes is a failure, too')
   })
 
-  test('of dead letters takes a message over after so many failures, of either kind', async () => {
+  test('for dead letters forwards a message after that many failures, of either kind', async () => {
     const dead: string[] = []
     const { backlog, clock, told, take, leased, states } = newBacklog(1, {
       deadLetter: ({ id }, failures) => failures >= 3 && dead.push(`${id} after ${failures}`) > 0,
@@ -250,7 +250,7 @@ describe('a policy', () => {
     assert.equal(told.released.length, 3)
   })
 
-  test('of dead letters that takes nothing leaves it where it is', () => {
+  test('for dead letters that forwards nothing leaves it in place', () => {
     const { backlog, take, leased } = newBacklog(1)
     for (let attempt = 1; attempt < 20; attempt += 1) {
       const delivery = first(take())
@@ -263,21 +263,21 @@ describe('a policy', () => {
 describe('a take', () => {
   const { size } = newMessage({ data: Buffer.alloc(50) }, '1', 1_767_225_600_000)
 
-  test('gives no more messages than it is asked for', () => {
+  test('returns no more messages than requested', () => {
     const { take } = newBacklog(5)
     assert.deepEqual(idsOf(take({ messages: 0 })), [])
     assert.deepEqual(idsOf(take({ messages: 3 })), ['1', '2', '3'])
     assert.deepEqual(idsOf(take({ messages: 3 })), ['4', '5'])
   })
 
-  test('gives no more than a share', () => {
+  test('returns no more than a share', () => {
     const { take } = newBacklog(5)
     assert.deepEqual(idsOf(take({ share: 0 })), [])
     assert.deepEqual(idsOf(take({ share: 3 })), ['1', '2', '3'])
     assert.deepEqual(idsOf(take({ share: 3, messages: 1 })), ['4'])
   })
 
-  test('gives no more bytes than it is asked for', () => {
+  test('returns no more bytes than requested', () => {
     const { publish, take } = newBacklog()
     for (let i = 0; i < 5; i += 1) publish(50)
     assert.deepEqual(idsOf(take({ bytes: 2 * size })), ['1', '2'])
@@ -285,7 +285,7 @@ describe('a take', () => {
     assert.deepEqual(idsOf(take({ bytes: size - 1, orOne: false })), [])
   })
 
-  test('gives one that is too large only if it may, and only as the first', () => {
+  test('returns a message that is too large only if allowed, and only as the first', () => {
     const { publish, take } = newBacklog(1)
     publish(500)
     publish(500)

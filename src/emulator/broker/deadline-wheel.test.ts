@@ -26,7 +26,7 @@ function newWheel(onDue: (entry: Entry) => void = () => {}) {
   return { clock, wheel, came, sequences }
 }
 
-describe('a wheel of deadlines', () => {
+describe('a timer wheel', () => {
   test('reports each entry once, never early, and at most 20 ms late', async () => {
     const times = fc.array(
       fc.record({ addAtMs: fc.nat({ max: 500 }), inMs: fc.nat({ max: 8000 }).map((n) => n / 8) }),
@@ -52,7 +52,7 @@ describe('a wheel of deadlines', () => {
     )
   })
 
-  test('in the order of their times; those of one moment in the order in which they were added', async () => {
+  test('reports in order of time; entries of one moment in the order in which they were added', async () => {
     const { clock, wheel, sequences } = newWheel()
     for (const [sequence, inMs] of [300, 100, 200, 100, 300].entries()) wheel.add(newEntry(sequence), inMs)
     await clock.advance(1000)
@@ -71,7 +71,7 @@ describe('a wheel of deadlines', () => {
     assert.equal(clock.timers, 0)
   })
 
-  test('sets its one timer anew for an earlier entry only', async () => {
+  test('resets its one timer only for an earlier entry', async () => {
     const { clock, wheel, came } = newWheel()
     wheel.add(newEntry(1), 1000)
     wheel.add(newEntry(2), 100)
@@ -85,7 +85,7 @@ describe('a wheel of deadlines', () => {
     ])
   })
 
-  test('forgets what is removed, wherever it stands among those of its moment', async () => {
+  test('forgets removed entries, wherever they are among those of their moment', async () => {
     const { clock, wheel, sequences } = newWheel()
     const entries = [1, 2, 3, 4].map((sequence) => newEntry(sequence))
     for (const entry of entries) wheel.add(entry, 100)
@@ -96,7 +96,7 @@ describe('a wheel of deadlines', () => {
     assert.deepEqual(sequences(), [2, 4])
   })
 
-  test('tells one that was removed and added again at its new time only', async () => {
+  test('reports an entry that was removed and added again only at its new time', async () => {
     const { clock, wheel, came } = newWheel()
     const entry = newEntry()
     wheel.add(entry, 100)
@@ -106,7 +106,7 @@ describe('a wheel of deadlines', () => {
     assert.deepEqual(came, [{ sequence: 1, atMs: 400 }])
   })
 
-  test('lets whoever is told add and remove others, of the same moment too', async () => {
+  test('lets a callback add and remove others, also of the same moment', async () => {
     const [first, second, later] = [newEntry(1), newEntry(2), newEntry(3)]
     const { clock, wheel, came } = newWheel((entry) => {
       if (entry !== first) return
@@ -127,7 +127,7 @@ describe('a wheel of deadlines', () => {
     assert.equal(clock.timers, 0)
   })
 
-  test('keeps going when each that is due adds the next', async () => {
+  test('continues when each due entry adds the next', async () => {
     const { clock, wheel, came } = newWheel((entry) => {
       if (entry.sequence < 10) wheel.add(newEntry(entry.sequence + 1), 20)
     })
@@ -139,7 +139,7 @@ describe('a wheel of deadlines', () => {
     )
   })
 
-  test('takes a timer that fires a moment early, or late, for what it is', () => {
+  test('handles a timer that fires a moment early or late', () => {
     const timers: (() => void)[] = []
     let nowMs = 0
     const inexact = {
@@ -167,7 +167,7 @@ describe('a wheel of deadlines', () => {
     assert.deepEqual(came, [1, 2, 0, 3])
   })
 
-  test('leaves no timer behind when it is disposed of, and tells nothing more', async () => {
+  test('leaves no timer behind when disposed, and reports nothing more', async () => {
     const { clock, wheel, came } = newWheel()
     wheel.add(newEntry(1), 100)
     wheel[Symbol.dispose]()

@@ -102,8 +102,8 @@ function newDispatcher(...consumers: readonly FakeConsumer[]) {
 
 const newConsumers = (...all: readonly Partial<Bounds>[]) => all.map((bounds) => new FakeConsumer(bounds))
 
-describe('who gets what', () => {
-  test('what comes at once is delivered together', async () => {
+describe('distribution', () => {
+  test('messages published together are delivered together', async () => {
     const consumer = new FakeConsumer()
     const { publish } = newDispatcher(consumer)
     await publish(3)
@@ -111,7 +111,7 @@ describe('who gets what', () => {
     assert.deepEqual(consumer.sizes, [3, 1])
   })
 
-  test('each gets as much as the others', async () => {
+  test('each consumer gets as much as the others', async () => {
     const consumers = newConsumers({}, {}, {})
     await newDispatcher(...consumers).publish(10)
     assert.deepEqual(
@@ -120,7 +120,7 @@ describe('who gets what', () => {
     )
   })
 
-  test('one by one they come in turn', async () => {
+  test('single messages go to consumers in turn', async () => {
     const consumers = newConsumers({}, {}, {})
     const { publish } = newDispatcher(...consumers)
     for (let i = 0; i < 7; i += 1) await publish(1)
@@ -134,7 +134,7 @@ describe('who gets what', () => {
     )
   })
 
-  test('in turn, also where one of them has no room', async () => {
+  test('in turn, also if one of them has no room', async () => {
     const consumers = newConsumers({ messages: 0 }, {}, {})
     const { publish } = newDispatcher(...consumers)
     for (let i = 0; i < 30; i += 1) await publish(1)
@@ -144,7 +144,7 @@ describe('who gets what', () => {
     )
   })
 
-  test('whoever has no room takes no share; who has little takes that, and the others the rest', async () => {
+  test('a consumer without room takes no share; one with little room takes that, and the others the rest', async () => {
     const consumers = newConsumers({ messages: 0 }, { messages: 2 }, {})
     await newDispatcher(...consumers).publish(10)
     assert.deepEqual(
@@ -153,7 +153,7 @@ describe('who gets what', () => {
     )
   })
 
-  test("what is too old to be delivered is nobody's share", async () => {
+  test('messages too old to be delivered count in no share', async () => {
     const [full, free] = [new FakeConsumer({}, 1e9), new FakeConsumer()]
     const { clock, dispatcher, publish } = newDispatcher(full)
     await publish(1)
@@ -168,7 +168,7 @@ describe('who gets what', () => {
     assert.deepEqual(free.ids, ['6'])
   })
 
-  test('a new one gets what has waited for it', async () => {
+  test('a new consumer gets what has waited for it', async () => {
     const { dispatcher, publish, clock } = newDispatcher()
     await publish(3)
     const consumer = new FakeConsumer()
@@ -177,7 +177,7 @@ describe('who gets what', () => {
     assert.deepEqual(consumer.sizes, [3])
   })
 
-  test('leases are as long as the consumer says', async () => {
+  test('leases last as long as the consumer requests', async () => {
     const consumers = [new FakeConsumer({ messages: 1 }, 1000), new FakeConsumer({ messages: 1 }, 5000)]
     const { backlog, clock, publish } = newDispatcher(...consumers)
     await publish(2)
@@ -190,7 +190,7 @@ describe('who gets what', () => {
 })
 
 describe('flow control', () => {
-  test('by messages: no more are out than the consumer wants', async () => {
+  test('by messages: no more are outstanding than the consumer allows', async () => {
     const consumer = new FakeConsumer({ messages: 3 })
     const { publish, ack } = newDispatcher(consumer)
     await publish(10)
@@ -209,7 +209,7 @@ describe('flow control', () => {
     assert.deepEqual(consumer.sizes, [2, 1])
   })
 
-  test('a message larger than the bound comes alone, when nothing is out', async () => {
+  test('a message larger than the limit is delivered alone, when nothing is outstanding', async () => {
     const consumer = new FakeConsumer({ bytes: 100 })
     const { publish, ack } = newDispatcher(consumer)
     await publish(1, 10)
@@ -222,7 +222,7 @@ describe('flow control', () => {
     assert.deepEqual(consumer.ids, ['1', '2', '3'])
   })
 
-  test('also where the bound, and the room that is left, is above 1 MiB', async () => {
+  test('also if the limit, and the room that is left, exceed 1 MiB', async () => {
     const consumer = new FakeConsumer({ bytes: 3 * mebibyte })
     const { publish, ack } = newDispatcher(consumer)
     await publish(1, mebibyte)
@@ -232,7 +232,7 @@ describe('flow control', () => {
     assert.deepEqual(consumer.sizes, [1, 1])
   })
 
-  test('a message larger than 1 MiB comes where there is room for it, whatever else is out', async () => {
+  test('a message larger than 1 MiB is delivered if there is room for it, whatever else is outstanding', async () => {
     const consumer = new FakeConsumer({ bytes: 10 * mebibyte })
     const { publish } = newDispatcher(consumer)
     await publish(1)
@@ -250,8 +250,8 @@ describe('flow control', () => {
   })
 })
 
-describe('comings and goings', () => {
-  test('while paused nothing is delivered, and then all of it', async () => {
+describe('joining and leaving', () => {
+  test('while paused nothing is delivered, and then everything', async () => {
     const consumer = new FakeConsumer()
     const { dispatcher, publish, clock } = newDispatcher(consumer)
     dispatcher.paused = true
@@ -264,7 +264,7 @@ describe('comings and goings', () => {
     assert.deepEqual(consumer.sizes, [2])
   })
 
-  test('who has left gets nothing more, not even what was already on its way', async () => {
+  test('a consumer that has left gets nothing more, not even what was on its way', async () => {
     const [left, stays] = [new FakeConsumer(), new FakeConsumer()]
     const { dispatcher, publish } = newDispatcher(left, stays)
     const publishing = publish(4)
@@ -273,7 +273,7 @@ describe('comings and goings', () => {
     assert.deepEqual([left.sizes, stays.sizes], [[], [4]])
   })
 
-  test('who leaves with its first delivery gets no other', async () => {
+  test('a consumer that leaves during its first delivery gets no other', async () => {
     const once = new FakeConsumer({ messages: 2 })
     const { dispatcher, publish, backlog } = newDispatcher(once)
     once.onDelivery = () => dispatcher.remove(once)
@@ -283,7 +283,7 @@ describe('comings and goings', () => {
     assert.equal(backlog.available, 3)
   })
 
-  test('an end is told to each, once, and nothing is delivered any more', async () => {
+  test('the end is reported to each consumer once, and nothing is delivered any more', async () => {
     const consumers = newConsumers({}, {})
     const { dispatcher, publish, backlog } = newDispatcher(...consumers)
     const status = new StatusError('UNAVAILABLE', 'over')

@@ -23,8 +23,8 @@ function numbersOf(list: EntryList): number[] {
   return forth
 }
 
-describe('a list of entries', () => {
-  test('takes them at either end, and gives the first', () => {
+describe('a linked list of entries', () => {
+  test('takes entries at either end, and returns the first', () => {
     const list = new EntryList()
     const [one, two, three] = newEntries(3) as [Entry, Entry, Entry]
     assert.equal(list.shift(), undefined)
@@ -36,7 +36,7 @@ describe('a list of entries', () => {
     assert.deepEqual(numbersOf(list), [2, 3])
   })
 
-  test('puts one so many places before the end, and first where it is shorter', () => {
+  test('inserts an entry a given number of places before the end, or first if the list is shorter', () => {
     for (const [places, expected] of [
       [0, [1, 2, 3, 9]],
       [1, [1, 2, 9, 3]],
@@ -51,7 +51,7 @@ describe('a list of entries', () => {
     }
   })
 
-  test('lets go of the links of what is removed, which may then enter again', () => {
+  test('clears the links of a removed entry, which may then be inserted again', () => {
     const list = new EntryList()
     const [one, two, three] = newEntries(3) as [Entry, Entry, Entry]
     for (const entry of [one, two, three]) list.push(entry)
@@ -62,7 +62,7 @@ describe('a list of entries', () => {
     assert.deepEqual(numbersOf(list), [1, 3, 2])
   })
 
-  test('refuses one that is in a list, this one or another', () => {
+  test('rejects an entry that is already in a list', () => {
     const [list, other] = [new EntryList(), new EntryList()]
     const entry = newEntry(1)
     list.push(entry)
@@ -74,7 +74,7 @@ describe('a list of entries', () => {
     assert.deepEqual([numbersOf(list), numbersOf(other)], [[1], []])
   })
 
-  test('does what an array does, whatever is done in whatever order', () => {
+  test('behaves like an array, whatever is done in whatever order', () => {
     const places = fc.nat({ max: 12 })
     const step = fc.oneof(
       fc.record({ kind: fc.constantFrom('push', 'unshift', 'shift'), at: places }),

@@ -8,7 +8,7 @@ const refused = (name: string | null | undefined, message: string) => (call: () 
   assert.throws(call, { status: 'INVALID_ARGUMENT', message }, `refused: ${name}`)
 
 describe('names', () => {
-  test('an id has 3 to 255 characters, of which the first is a letter', () => {
+  test('an id has 3 to 255 characters, the first of which is a letter', () => {
     for (const id of ['abc', 'Zz9', 'a-_.~+%', `a${'b'.repeat(254)}`, 'good', 'xgoog']) {
       assert.equal(validName('topics', topic(id)), topic(id))
     }
@@ -23,7 +23,7 @@ describe('names', () => {
     }
   })
 
-  test('a name is whole, and of its kind', () => {
+  test('a name is complete, and of the right kind', () => {
     const subscription = 'projects/p/subscriptions/abc'
     assert.equal(validName('subscriptions', subscription), subscription)
     for (const name of [

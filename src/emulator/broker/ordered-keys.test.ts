@@ -28,7 +28,7 @@ function newKey(count: number, out: number) {
 }
 
 describe('ordering keys', () => {
-  test('it is the turn of the first of each key', () => {
+  test('the first message of each key has its turn', () => {
     const keys = new OrderedKeys()
     assert.equal(keys.enter(newEntry(1, 'a')), true)
     assert.equal(keys.enter(newEntry(2, 'a')), false)
@@ -36,7 +36,7 @@ describe('ordering keys', () => {
     assert.equal(keys.enter(newEntry(4, 'a')), false)
   })
 
-  test('those that follow may be delivered with it, one after the other', () => {
+  test('following messages may be delivered with it, one after the other', () => {
     const { keys, at } = newKey(3, 1)
     assert.equal(keys.following(at(1)), at(2))
     keys.leased(at(2))
@@ -45,7 +45,7 @@ describe('ordering keys', () => {
     assert.equal(keys.following(at(1)), undefined)
   })
 
-  test('each is done with when it and all before it are settled, and the next one then has its turn', () => {
+  test('a message is finished when it and all before it are settled; then the next one has its turn', () => {
     const none = { done: [], next: undefined }
     for (const [order, expected] of [
       [
@@ -71,14 +71,14 @@ describe('ordering keys', () => {
     }
   })
 
-  test('one that is settled before it was delivered gives its turn to the next', () => {
+  test('a message that is settled before its delivery passes its turn to the next', () => {
     const { keys, settle } = newKey(2, 0)
     assert.deepEqual(settle(1), { done: [1], next: 2 })
     assert.deepEqual(settle(2), { done: [2], next: undefined })
     assert.equal(keys.enter(newEntry(3)), true, 'nothing of the key is left')
   })
 
-  test('behind it are those that were delivered after it, also those that are acked by now', () => {
+  test('behind it are the messages delivered after it, including acked ones', () => {
     const { keys, at, settle } = newKey(5, 4)
     assert.deepEqual(numbersOf(keys.behind(at(2))), [3, 4])
     assert.deepEqual(numbersOf(keys.behind(at(4))), [])
@@ -88,7 +88,7 @@ describe('ordering keys', () => {
     assert.deepEqual(numbersOf(keys.behind(at(2))), [3, 4])
   })
 
-  test('one that fails has its turn again at once where nothing is out before it, and takes back those behind', () => {
+  test('a failed message has its turn again at once if nothing before it is outstanding, and recalls those behind it', () => {
     const { keys, at, settle } = newKey(5, 3)
     settle(1)
     assert.equal(keys.failed(at(2)), at(2))
@@ -98,14 +98,14 @@ describe('ordering keys', () => {
     assert.equal(keys.following(at(2)), at(4))
   })
 
-  test('else it waits for those before it', () => {
+  test('otherwise it waits for those before it', () => {
     const { keys, at, settle } = newKey(5, 3)
     assert.equal(keys.failed(at(2)), undefined)
     assert.deepEqual(numbersOf(keys.behind(at(1))), [], 'nothing else is out')
     assert.deepEqual(settle(1), { done: [1], next: 2 })
   })
 
-  test('those that fail one by one from the back stand in order again', () => {
+  test('messages that fail one by one from the back are in order again', () => {
     const { keys, at } = newKey(4, 3)
     assert.equal(keys.failed(at(3)), undefined)
     assert.equal(keys.failed(at(2)), undefined)
@@ -119,7 +119,7 @@ describe('ordering keys', () => {
     assert.deepEqual(order, [1, 2, 3, 4])
   })
 
-  test('a key that is done with begins anew, and so do all of them when they are cleared', () => {
+  test('a finished key starts anew, and so do all of them when they are cleared', () => {
     const { keys, settle } = newKey(1, 1)
     assert.deepEqual(settle(1), { done: [1], next: undefined })
     const second = newEntry(2)
@@ -128,11 +128,11 @@ describe('ordering keys', () => {
     assert.equal(keys.enter(newEntry(3)), true)
   })
 
-  test('an entry of a key that is not known is a mistake', () => {
+  test('an entry of an unknown key is an error', () => {
     assert.throws(() => new OrderedKeys().settled(newEntry(1)), /key is not known/)
   })
 
-  test('whatever fails and is settled, none overtakes another, and no two turns of a key meet', () => {
+  test('whatever fails and is settled, no message overtakes another, and a key has one turn at a time', () => {
     const step = fc.record({
       kind: fc.constantFrom('enter', 'deliver', 'follow', 'settle', 'fail'),
       at: fc.nat({ max: 20 }),

@@ -56,7 +56,7 @@ describe('settings of a subscription', () => {
     }
   })
 
-  test('dead letters: 5 to 100 attempts, 5 if nothing is said', () => {
+  test('dead letters: 5 to 100 attempts, 5 by default', () => {
     const attempts = (maxDeliveryAttempts: number) =>
       subscription({ deadLetterPolicy: { deadLetterTopic: topicName, maxDeliveryAttempts } }).deadLetterPolicy
     for (const [given, taken] of [
@@ -79,7 +79,7 @@ describe('settings of a subscription', () => {
     )
   })
 
-  test('retries: 0 to 600 s, 10 and 600 if nothing is said, the second not less than the first', () => {
+  test('retries: 0 to 600 s, 10 and 600 by default, the second not less than the first', () => {
     type Backoff = ReturnType<typeof seconds> | undefined
     const retries = (minimumBackoff: Backoff, maximumBackoff: Backoff) =>
       subscription({
@@ -104,7 +104,7 @@ describe('settings of a subscription', () => {
     )
   })
 
-  test('what is not served is refused, not ignored', () => {
+  test('unsupported settings are rejected, not ignored', () => {
     const unserved: [SubscriptionConfig, string][] = [
       [{ filter: 'attributes:a' }, 'filter'],
       [{ enableExactlyOnceDelivery: true }, 'enable_exactly_once_delivery'],
@@ -128,19 +128,19 @@ describe('settings of a subscription', () => {
     }
   })
 
-  test('a name has to be right', () => {
+  test('a name must be valid', () => {
     refused(() => topic({ name: 'topic' }), 'Invalid [topics] name: (name=topic)')
     refused(() => subscription({ name: topicName }), `Invalid [subscriptions] name: (name=${topicName})`)
   })
 })
 
-describe('changes of settings', () => {
+describe('updates of settings', () => {
   const standing = subscription({ ackDeadlineSeconds: 20, labels: { a: 'b' } })
   const change = (fields: SubscriptionConfig, ...paths: string[]) =>
     changedSubscription(standing, fields, { paths })
   const prefix = (kind: string) => `Invalid update_mask provided in the Update${kind}Request:`
 
-  test('are those that the mask names', () => {
+  test('change what the mask names', () => {
     const changed = change({ ackDeadlineSeconds: 30, labels: { c: 'd' } }, 'ack_deadline_seconds')
     assert.deepEqual(changed, { ...standing, ackDeadlineSeconds: 30 })
     const both = change({ ackDeadlineSeconds: 30, labels: {} }, 'ack_deadline_seconds', 'labels')
@@ -149,13 +149,13 @@ describe('changes of settings', () => {
     assert.deepEqual(labels, { name: topicName, labels: { c: 'd' } })
   })
 
-  test('what the mask names and nothing is said of has its default again', () => {
+  test('reset a masked field without a value to its default', () => {
     assert.equal(change({}, 'ack_deadline_seconds').ackDeadlineSeconds, 10)
     const policed = subscription({ deadLetterPolicy: { deadLetterTopic: topicName, maxDeliveryAttempts: 9 } })
     assert.equal(changedSubscription(policed, {}, { paths: ['dead_letter_policy'] }).deadLetterPolicy, null)
   })
 
-  test('are held to the same bounds', () => {
+  test('have the same limits', () => {
     refused(
       () => change({ ackDeadlineSeconds: 9 }, 'ack_deadline_seconds'),
       'ack_deadline_secs out of bounds',
@@ -171,7 +171,7 @@ describe('changes of settings', () => {
     )
   })
 
-  test('do not attach what was detached', () => {
+  test('do not attach a detached subscription', () => {
     const detached = { ...standing, detached: true }
     assert.equal(changedSubscription(detached, { labels: {} }, { paths: ['labels'] }).detached, true)
   })
@@ -185,7 +185,7 @@ describe('changes of settings', () => {
     }
   })
 
-  test('that names what can be changed', () => {
+  test('whose fields can be changed', () => {
     for (const path of ['name', 'topic', 'filter', 'enable_message_ordering']) {
       refused(
         () => change({}, path),

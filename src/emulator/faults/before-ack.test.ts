@@ -42,8 +42,8 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-describe('a look before the ack', { concurrent: true }, () => {
-  test('sees what is acked while it is still leased; the ack waits for it', async () => {
+describe('a hook before the ack', { concurrent: true }, () => {
+  test('sees messages while they are still leased; the ack waits for it', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription, states } = rig
     const ids = await kit.publish(topic, {
@@ -74,7 +74,7 @@ describe('a look before the ack', { concurrent: true }, () => {
     assert.equal(publishMs, received[0]?.publishTimeMs)
   })
 
-  test('sees each once, those of the stream as those of the call, and no stale ones', async () => {
+  test('sees each message once, acked on the stream or by a call, and no stale ones', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription, states } = rig
     const seen: string[][] = []
@@ -110,7 +110,7 @@ describe('a look before the ack', { concurrent: true }, () => {
     assert.deepEqual(states(), ['acked'])
   })
 
-  test('ends a stream with its error, and the message comes again', async () => {
+  test('ends a stream with its error, and the message is redelivered', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, states } = rig
     await kit.publish(topic, 'm')
@@ -131,7 +131,7 @@ describe('a look before the ack', { concurrent: true }, () => {
     await until('the ack', () => states()[1] === 'acked')
   })
 
-  test('holds up what comes on the stream after it, and nothing else', async () => {
+  test('delays what follows on the stream, and nothing else', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription, states } = rig
     const look = Promise.withResolvers<void>()
@@ -159,7 +159,7 @@ describe('a look before the ack', { concurrent: true }, () => {
     assert.equal(emulator.inspect(subscription).counts.acked, 1)
   })
 
-  test('a lease that ends while it looks is not acked by it', async () => {
+  test('does not ack a lease that expires while it runs', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription, states } = rig
     await kit.publish(topic, 'm')

@@ -37,8 +37,8 @@ const numbersOf = (deliveries: readonly Delivery[]) => deliveries.map(({ message
 const sorted = (deliveries: readonly Delivery[]) => numbersOf(deliveries).sort((a, b) => a - b)
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-describe('second deliveries', () => {
-  test('come once for each delivery, under another ack id, with the same attempt', () => {
+describe('duplicate deliveries', () => {
+  test('arrive once for each delivery, with another ack id and the same attempt', () => {
     const { publish, take } = newBacklog({ duplicateShare: 1 })
     publish(3)
     const deliveries = take()
@@ -63,7 +63,7 @@ describe('second deliveries', () => {
     })
   }
 
-  test('come also when the message is settled by then, and cannot be acked', () => {
+  test('also arrive if the message is settled by then, and cannot be acked', () => {
     const { backlog, publish, take } = newBacklog({ duplicateShare: 1 })
     publish(1)
     const [first] = take(1)
@@ -87,7 +87,7 @@ describe('second deliveries', () => {
     assert.equal(backlog.find(echo?.ackId ?? ''), undefined)
   })
 
-  test('take their room in a response, and none among the leases', () => {
+  test('take room in a response, but none among the leases', () => {
     const { backlog, publish } = newBacklog({ duplicateShare: 1 })
     publish(2)
     const [entry] = Array.from(backlog.entries())
@@ -109,7 +109,7 @@ describe('second deliveries', () => {
     })
   })
 
-  test('are made of what is leased when they are asked for, and leave the lease alone', async () => {
+  test('are made of what is leased at the time of the request, and leave the lease alone', async () => {
     const { clock, backlog, publish, take } = newBacklog({})
     publish(3)
     const first = take(2)
@@ -122,7 +122,7 @@ describe('second deliveries', () => {
     assert.equal(backlog.find(first[1]?.ackId ?? ''), undefined, 'after the time of the first delivery')
   })
 
-  test('are not made where there is an order to keep', () => {
+  test('are not made if there is an order to keep', () => {
     const { backlog, publish, take } = newBacklog({ duplicateShare: 1, shuffleWindow: 5 }, { ordered: true })
     publish(3)
     assert.deepEqual(numbersOf(take()), [0, 1, 2])
@@ -140,7 +140,7 @@ describe('second deliveries', () => {
 })
 
 describe('shuffling', () => {
-  test('changes the order, loses nothing, and lets none overtake more than it may', () => {
+  test('changes the order, loses nothing, and lets no message overtake by more than the window', () => {
     withSeed((seed) => {
       const { publish, take } = newBacklog({ shuffleWindow: 5 }, { seed })
       publish(200)
@@ -170,7 +170,7 @@ describe('shuffling', () => {
 })
 
 describe('delays', () => {
-  test('hold back each message, some longer than others, none longer than is said', async () => {
+  test('delay each message, some longer than others, none longer than the maximum', async () => {
     const { clock, backlog, publish, take } = newBacklog({ maxDelayMs: 1000 })
     publish(200)
     assert.deepEqual(new Set(Array.from(backlog.entries(), ({ state }) => state)), new Set(['waiting']))
@@ -181,7 +181,7 @@ describe('delays', () => {
     assert.equal(early + take().length, 200)
   })
 
-  test('come each time anew, on top of a rest', async () => {
+  test('are drawn anew for each delivery, on top of a backoff', async () => {
     const { clock, backlog, publish, take } = newBacklog({ maxDelayMs: 1000 })
     publish(1)
     await clock.advance(1020)

@@ -83,7 +83,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     assert.deepEqual(viewOf(rig), { state: 'available', acks: 0, nacks: 1, modacks: 1 })
   })
 
-  test('Publish: a publisher that tries again after a lost reply has published twice', async () => {
+  test('Publish: a publisher that retries after a lost reply has published twice', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     const publish = (text: string) =>
@@ -97,7 +97,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     assert.equal(emulator.inspect(subscription).messages.length, 2)
   })
 
-  test('a refusal: the code so many times, nothing is executed, and then all is well', async () => {
+  test('an injected error: the code a number of times, nothing is executed, then calls succeed', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     const received = await lease(rig)
@@ -119,7 +119,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     assert.equal(viewOf(rig).modacks, 0)
   })
 
-  test('faults of one RPC leave the others alone', async () => {
+  test('faults of one RPC do not affect the others', async () => {
     await using rig = await startRig()
     rig.emulator.faults.refuse('Pull', 'INTERNAL', { share: 1 })
     await rig.kit.publish(rig.topic, 'm')
@@ -129,7 +129,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     assert.equal((await rig.kit.pull(rig.subscription)).length, 1)
   })
 
-  test('a lost Pull takes no messages; one whose reply is lost has leased them to nobody', async () => {
+  test('a lost Pull takes no messages; a Pull whose reply is lost has leased messages that no client has', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     await kit.publish(topic, 'm')
@@ -142,7 +142,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     assert.deepEqual(viewOf(rig), untouched)
   })
 
-  test('StreamingPull: acks, nacks and extensions are lost on the stream, which goes on', async () => {
+  test('StreamingPull: acks, nacks and extensions are lost on the stream, which continues', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     await using stream = kit.stream({ subscription, streamAckDeadlineSeconds: 600 })
@@ -159,7 +159,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     await until('the ack', () => viewOf(rig).state === 'acked')
   })
 
-  test('StreamingPull: a stream opens also where all that comes on it is lost', async () => {
+  test('StreamingPull: a stream opens even if every request on it is lost', async () => {
     await using rig = await startRig()
     rig.emulator.faults.dropRequests('StreamingPull', { share: 1 })
     await using stream = rig.kit.stream({ subscription: rig.subscription, streamAckDeadlineSeconds: 600 })
@@ -167,7 +167,7 @@ describe('faults of calls, as callers see them', { concurrent: true }, () => {
     assert.deepEqual(textsOf(await stream.until(1)), ['m'])
   })
 
-  test('StreamingPull: a refusal ends the stream, at its first request or later', async () => {
+  test('StreamingPull: an injected error ends the stream, at its first request or later', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     const first = { subscription, streamAckDeadlineSeconds: 600 }

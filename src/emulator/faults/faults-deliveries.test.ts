@@ -66,7 +66,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     )
   })
 
-  test('duplicates do not use up what a stream may have out', async () => {
+  test('duplicates do not use up the flow control of a stream', async () => {
     await using rig = await startRig()
     rig.emulator.faults.deliveries({ duplicateShare: 1 })
     await using stream = open(rig, 4)
@@ -87,7 +87,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.deepEqual(received.toSorted(), texts.toSorted())
   })
 
-  test('delays: each waits for its own time', async () => {
+  test('delays: each message has its own delay', async () => {
     const clock = new VirtualClock()
     await using rig = await startRig({ clock })
     rig.emulator.faults.deliveries({ maxDelayMs: 60_000 })
@@ -101,7 +101,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.equal(new Set(textsOf(await stream.until(50))).size, 50)
   })
 
-  test('flow control: kept to, until it is to be ignored', async () => {
+  test('flow control: respected, until told to ignore it', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic } = rig
     await using stream = open(rig, 2)
@@ -114,7 +114,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.equal((await stream.until(11)).length, 11)
   })
 
-  test('flow control: bytes are counted until their lease ends', async () => {
+  test('flow control: bytes are counted until their lease expires', async () => {
     await using rig = await startRig()
     const { kit, topic, subscription } = rig
     await using stream = kit.stream({
@@ -131,7 +131,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.deepEqual(countsOf(rig), { available: 6, leased: 2, waiting: 0, acked: 2 })
   })
 
-  test('what is not named is not done any more', async () => {
+  test('a fault that is not named any more ends', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic } = rig
     emulator.faults.deliveries({
@@ -150,7 +150,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.deepEqual(countsOf(rig), { available: 30, leased: 30, waiting: 0, acked: 0 })
   })
 
-  test('leases that expire: the attempt goes up, and the old ack id is stale', async () => {
+  test('expiring leases: the attempt increases, and the old ack id is stale', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     await using stream = open(rig)
@@ -166,7 +166,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.equal(countsOf(rig).acked, 1)
   })
 
-  test('leases that expire: a share of them, the same for the same seed', async () => {
+  test('expiring leases: a share of them, the same for the same seed', async () => {
     const expired = async (share: number) => {
       await using rig = await startRig({ seed: 7 })
       const { emulator, kit, topic, subscription } = rig
@@ -181,7 +181,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.equal(some, same)
   })
 
-  test('redeliveries: what is leased comes once more, and its lease goes on', async () => {
+  test('redeliveries: leased messages are delivered once more, and their leases continue', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     await using stream = open(rig)
@@ -197,7 +197,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.equal(emulator.inspect(subscription).messages[0]?.deliveries, 2)
   })
 
-  test('a pause: nothing is delivered, to whomever, and acks are accepted', async () => {
+  test('a pause: nothing is delivered, and acks are accepted', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     await using stream = open(rig)
@@ -216,7 +216,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.deepEqual(textsOf(await kit.pull(other)), ['meanwhile'])
   })
 
-  test('streams that break: the client sees the status, and finds all as it was', async () => {
+  test('breaking streams: the client sees the status, and state is unchanged', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic } = rig
     await using one = open(rig)
@@ -236,7 +236,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     assert.deepEqual(await next.end(), { code: statusCodes.INTERNAL, message: 'so it is' })
   })
 
-  test('a broken stream breaks pulls that wait, too', async () => {
+  test('a broken stream also breaks waiting pulls', async () => {
     await using rig = await startRig()
     const pulling = rig.kit.subscriber.pull(
       { subscription: rig.subscription, maxMessages: 1 },
@@ -248,7 +248,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
     await failing.finally(() => clearInterval(again))
   })
 
-  test('all is well again when it is cleared', async () => {
+  test('everything is normal again after a clear', async () => {
     await using rig = await startRig()
     const { emulator, kit, topic, subscription } = rig
     const { faults } = emulator

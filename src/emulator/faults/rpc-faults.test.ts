@@ -13,10 +13,9 @@ function newFaults(seed = 1) {
 }
 
 describe('faults of calls', () => {
-  test('spare every call until one is asked for', () =>
-    assert.deepEqual(newFaults().next(2), ['none', 'none']))
+  test('affect no call until one is requested', () => assert.deepEqual(newFaults().next(2), ['none', 'none']))
 
-  test('strike the next so many calls of the RPC, and of no other', () => {
+  test('affect the given number of calls of the RPC, and of no other', () => {
     const { faults, next } = newFaults()
     faults.dropRequests(rpc, { times: 2 })
     assert.deepEqual(next(1, 'Publish'), ['none'])
@@ -25,7 +24,7 @@ describe('faults of calls', () => {
     assert.deepEqual(next(1), ['none'])
   })
 
-  test('refuse with a status that says why', () => {
+  test('fail with a status that says why', () => {
     const { faults } = newFaults()
     faults.refuse(rpc, 'RESOURCE_EXHAUSTED', { times: 1 })
     const strike = faults.next(rpc)
@@ -37,7 +36,7 @@ describe('faults of calls', () => {
     )
   })
 
-  test('of one RPC come in the order in which they were asked for', () => {
+  test('of one RPC apply in the order of the requests', () => {
     const { faults, next } = newFaults()
     faults.refuse(rpc, 'UNAVAILABLE', { times: 1 })
     faults.dropReplies(rpc, { times: 2 })
@@ -45,7 +44,7 @@ describe('faults of calls', () => {
     assert.deepEqual(next(5), ['refused', 'reply dropped', 'reply dropped', 'request dropped', 'none'])
   })
 
-  test('strike all calls, none, or a share of them; the same ones for the same seed', () => {
+  test('affect all calls, none, or a share of them; the same ones for the same seed', () => {
     withSeed((seed) => {
       const count = 10_000
       const struck = (share: number) => {
@@ -62,7 +61,7 @@ describe('faults of calls', () => {
     })
   })
 
-  test('a share that spares a call leaves it to the next fault', () => {
+  test('a share that skips a call leaves it to the next fault', () => {
     const { faults, next } = newFaults()
     faults.refuse(rpc, 'INTERNAL', { share: 0.5 })
     faults.dropRequests(rpc, { share: 1 })

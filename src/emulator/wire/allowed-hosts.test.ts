@@ -48,8 +48,8 @@ const foreignHosts = [
   '::1',
 ]
 
-describe('whose requests are served', () => {
-  test('those that name this machine by a name of its loopback, on any port', () => {
+describe('served requests', () => {
+  test('those that name this machine by a loopback name, on any port', () => {
     for (const host of ownHosts) {
       passes(onLoopback, { host })
       passes(onLoopback, { origin: `http://${host}` })
@@ -57,14 +57,14 @@ describe('whose requests are served', () => {
     }
   })
 
-  test('none that names another, be it as the host or as the origin', () => {
+  test('none that names another host, as host or as origin', () => {
     for (const host of foreignHosts) {
       refused(onLoopback, { host })
       refused(onLoopback, { origin: `http://${host}` })
     }
   })
 
-  test('no page whose origin is hidden, or is none of the web', () => {
+  test('no page whose origin is hidden, or not of the web', () => {
     for (const origin of [
       'null',
       '',
@@ -78,9 +78,9 @@ describe('whose requests are served', () => {
     refused(onLoopback, { origin: 'http://localhost, http://evil.example' })
   })
 
-  test('those that name nothing at all, as HTTP/1.0 may', () => passes(onLoopback, { host: undefined }))
+  test('those without a host, as HTTP/1.0 allows', () => passes(onLoopback, { host: undefined }))
 
-  test('those that name the address where it listens, or that they came to', () => {
+  test('those that name the address that it listens on, or that they arrived at', () => {
     passes(new AllowedHosts('Emulator.internal'), { host: 'emulator.internal:8085' })
     passes(new AllowedHosts('fd00::5'), { host: '[fd00::5]:8085' })
     const everywhere = new AllowedHosts('0.0.0.0')
@@ -93,7 +93,7 @@ describe('whose requests are served', () => {
     refused(everywhere, { host: 'pubsub:8085' })
   })
 
-  test('those that were allowed by name, and no part of such a name', () => {
+  test('those that were allowed by name, but no part of such a name', () => {
     const hosts = new AllowedHosts('0.0.0.0', ['pubsub', 'Host.Docker.internal', 'fd00::7'])
     for (const host of ['pubsub:8085', 'PUBSUB', 'host.docker.internal:8085', '[fd00::7]:1']) {
       passes(hosts, { host })
@@ -103,7 +103,7 @@ describe('whose requests are served', () => {
       refused(hosts, { host })
   })
 
-  test('the refusal says what is foreign and how to allow it, and does not repeat it at length', () => {
+  test('the error says what is foreign and how to allow it, and truncates long names', () => {
     assert.throws(() => onLoopback.check({ ...local, host: 'evil.example' }), /"evil\.example".*--allow-host/)
     assert.throws(() => onLoopback.check({ ...local, origin: 'http://a\u001b.b' }), /"http:\/\/a\\u001b\.b"/)
     assert.throws(
@@ -112,7 +112,7 @@ describe('whose requests are served', () => {
     )
   })
 
-  test('it knows whether it can be reached from elsewhere', () => {
+  test('it knows whether it can be reached from other machines', () => {
     for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])
       assert.ok(new AllowedHosts(host).isLoopbackOnly, host)
     for (const host of ['0.0.0.0', '::', '10.0.0.5', 'emulator'])

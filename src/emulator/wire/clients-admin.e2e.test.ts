@@ -13,7 +13,7 @@ afterAll(() => emulator.close())
 const namesOf = (all: readonly { name: string }[]) => all.map(({ name }) => name.split('/').at(-1))
 
 describe('the library administers', { concurrent: true }, () => {
-  test('topics: created, got, listed, deleted', async () => {
+  test('topics: create, get, list, delete', async () => {
     await using project = createProject(emulatorHost)
     const { pubsub } = project
     const [topic] = await pubsub.createTopic('first')
@@ -31,7 +31,7 @@ describe('the library administers', { concurrent: true }, () => {
     assert.deepEqual(namesOf((await pubsub.getTopics())[0]), ['second', 'third'])
   })
 
-  test('subscriptions: created, got, listed, deleted', async () => {
+  test('subscriptions: create, get, list, delete', async () => {
     await using project = createProject(emulatorHost)
     const { pubsub } = project
     const [topic] = await pubsub.createTopic('one')
@@ -54,7 +54,7 @@ describe('the library administers', { concurrent: true }, () => {
     assert.deepEqual(namesOf((await pubsub.getSubscriptions())[0]), ['second', 'third'])
   })
 
-  test('more of them than a page holds', async () => {
+  test('more of them than fit a page', async () => {
     await using project = createProject(emulatorHost)
     const { pubsub } = project
     const names = Array.from({ length: 25 }, (_, i) => `topic-${String(i).padStart(2, '0')}`)
@@ -111,7 +111,7 @@ describe('the library administers', { concurrent: true }, () => {
     assert.equal(cleared.messageRetentionDuration?.seconds, '3600')
   })
 
-  test('what is not there, and what is there already, by the codes that programs look for', async () => {
+  test('missing and existing resources, with the codes that programs check', async () => {
     await using place = await createPlace(emulatorHost)
     const { pubsub, topic, subscription } = place
     assert.equal(await codeOf(pubsub.createTopic('the-topic')), ALREADY_EXISTS)
@@ -147,7 +147,7 @@ describe('the library administers', { concurrent: true }, () => {
     assert.deepEqual(inbox.texts, ['left'])
   })
 
-  test('detaching: the subscriber is told, and nothing comes any more', async () => {
+  test('detaching: the subscriber is told, and nothing more is delivered', async () => {
     await using place = await createPlace(emulatorHost)
     const { pubsub, topic, subscription } = place
     await using inbox = new Inbox(subscription, () => {})
@@ -174,7 +174,7 @@ describe('the library administers', { concurrent: true }, () => {
   })
 
   /** As the library's own system tests do before their first test, and after their last. */
-  test('everything that there is, is listed and deleted', async () => {
+  test('everything that exists is listed and deleted', async () => {
     await using place = await createPlace(emulatorHost)
     const { pubsub } = place
     const deleteAll = async () => {
@@ -209,7 +209,7 @@ describe('the library administers', { concurrent: true }, () => {
     await assert.rejects(topic.setMetadata(nowhere), { code: INVALID_ARGUMENT })
   })
 
-  test('what is not served says so, and what it is', async () => {
+  test('what is not supported says so, and names it', async () => {
     await using place = await createPlace(emulatorHost)
     const { pubsub, topic, subscription } = place
     const calls: [() => Promise<unknown>, RegExp][] = [

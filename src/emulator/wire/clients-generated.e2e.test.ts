@@ -64,7 +64,7 @@ describe('the generated clients', { concurrent: true }, () => {
     await subscriber.acknowledge({ subscription, ackIds })
   })
 
-  test('pull what comes while they wait', async () => {
+  test('pull messages that arrive while they wait', async () => {
     await using rig = await connect()
     const { publisher, subscriber, topic, subscription } = rig
     const waiting = subscriber.pull({ subscription, maxMessages: 10 })
@@ -75,7 +75,7 @@ describe('the generated clients', { concurrent: true }, () => {
     assert.equal(receivedMessages?.length, 1)
   })
 
-  test('give up waiting: nothing is lost to those who are gone', async () => {
+  test('cancel a waiting pull: no message is lost to it', async () => {
     await using rig = await connect()
     const { publisher, subscriber, topic, subscription } = rig
     const impatient = { timeout: 200, retry: null }
@@ -86,7 +86,7 @@ describe('the generated clients', { concurrent: true }, () => {
     assert.equal(pulled.receivedMessages?.length, 10)
   })
 
-  test('list, page by page without being asked', async () => {
+  test('list, page by page automatically', async () => {
     await using rig = await connect()
     const { publisher, subscriber, project, topic } = rig
     const ids = Array.from({ length: 25 }, (_, i) => `more-${String(i).padStart(2, '0')}`)
@@ -107,7 +107,7 @@ describe('the generated clients', { concurrent: true }, () => {
     assert.equal(whole.length, topics.length)
   })
 
-  test('change and look at settings', async () => {
+  test('change and read settings', async () => {
     await using rig = await connect()
     const { publisher, subscriber, topic, subscription } = rig
     const [before] = await subscriber.getSubscription({ subscription })
@@ -161,7 +161,7 @@ describe('the generated clients', { concurrent: true }, () => {
     assert.equal(nacked.size, 600)
   })
 
-  test('stream on nothing, or wrongly: the stream ends with a status', async () => {
+  test('stream without a subscription, or incorrectly: the stream ends with a status', async () => {
     await using rig = await connect()
     const { subscriber, subscription } = rig
     const refusals = [
@@ -180,7 +180,7 @@ describe('the generated clients', { concurrent: true }, () => {
     }
   })
 
-  test('speak REST instead of gRPC, if they are told to', async () => {
+  test('speak REST instead of gRPC, if told to', async () => {
     await using rig = await connect({ ackDeadlineSeconds: 60 })
     const { topic, subscription, project, projectId } = rig
     const { host: apiEndpoint, port } = emulator

@@ -69,7 +69,7 @@ describe('a gRPC client without the library', { concurrent: true }, () => {
     assert.deepEqual(emulator.inspect(subscription).messages, [])
   })
 
-  test('is told by name what is not served', async () => {
+  test('is told by name what is not supported', async () => {
     using client = new BareClient()
     const others = rpcs.filter((rpc) => !isServed(rpc))
     for (const name of ['CreateSnapshot', 'UpdateSnapshot', 'CreateSchema', 'ValidateMessage']) {
@@ -84,7 +84,7 @@ describe('a gRPC client without the library', { concurrent: true }, () => {
     }
   })
 
-  test('is told of services and methods that do not exist', async () => {
+  test('is told about unknown services and methods', async () => {
     using client = new BareClient()
     const paths = [
       '/google.pubsub.v1.Publisher/Nonsense',
@@ -99,7 +99,7 @@ describe('a gRPC client without the library', { concurrent: true }, () => {
     }
   })
 
-  test('that sends what is no message is told so, and the others are served on', async () => {
+  test('that sends an undecodable message gets an error, and others are still served', async () => {
     using client = new BareClient()
     const garbage = Buffer.from(Array.from({ length: 100 }, (_, i) => (i * 151 + 7) & 0xff))
     const unary = rpcs.filter((rpc) => isServed(rpc) && !rpc.streaming)
@@ -113,7 +113,7 @@ describe('a gRPC client without the library', { concurrent: true }, () => {
     assert.deepEqual(await client.call('ListTopics', { project: 'projects/none' }), { nextPageToken: '' })
   })
 
-  test('that sends nothing in a message is told what is missing', async () => {
+  test('that sends an empty message is told what is missing', async () => {
     using client = new BareClient()
     for (const { name, path } of rpcs.filter((rpc) => isServed(rpc) && !rpc.streaming)) {
       const { code, details } = await statusOf(client.unary(path, Buffer.alloc(0)))

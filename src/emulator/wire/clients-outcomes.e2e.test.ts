@@ -10,7 +10,7 @@ const { emulatorHost } = emulator
 afterAll(() => emulator.close())
 
 describe('with the library', { concurrent: true }, () => {
-  test('many of one key come at once, not one for each ack', async () => {
+  test('many messages of one key arrive at once, not one per ack', async () => {
     await using place = await createPlace(emulatorHost, { enableMessageOrdering: true })
     const { topic, subscription } = place
     topic.setPublishOptions({ messageOrdering: true })
@@ -80,7 +80,7 @@ describe('with the library', { concurrent: true }, () => {
     assert.deepEqual(messages.map(({ data }) => data.toString()).sort(), numbers(1000))
   })
 
-  test('a retry policy puts the next attempt off', async () => {
+  test('a retry policy delays the next attempt', async () => {
     const retryPolicy = { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 2 } }
     await using place = await createPlace(emulatorHost, { retryPolicy })
     const times: number[] = []
@@ -96,7 +96,7 @@ describe('with the library', { concurrent: true }, () => {
     assert.ok(third - second >= 1990, `${third - second} ms`)
   })
 
-  test('seeking to a date: back to what was acked, and on past what was not', async () => {
+  test('seeking to a date: back to what was acked, and forward past what was not', async () => {
     await using place = await createPlace(emulatorHost, { retainAckedMessages: true })
     const { topic, subscription } = place
     const before = new Date(Date.now() - 1000)
@@ -121,7 +121,7 @@ describe('with the library', { concurrent: true }, () => {
     })
   })
 
-  test('seeking under a subscriber that holds messages: its acks do no harm', async () => {
+  test('seeking under a subscriber with outstanding messages: its acks do no harm', async () => {
     await using place = await createPlace(emulatorHost)
     await publishNumbers(place.topic, 50)
     await using inbox = new Inbox(place.subscription, () => {})

@@ -32,7 +32,7 @@ const program = `
 `
 
 describe('the library publishes', { concurrent: true }, () => {
-  test('ten thousand messages in batches; all come, each once', async () => {
+  test('ten thousand messages in batches; all arrive, each once', async () => {
     await using place = await createPlace(emulatorHost)
     const { topic, subscription } = place
     topic.setPublishOptions({ batching: { maxMessages: 1000, maxMilliseconds: 20 } })
@@ -46,7 +46,7 @@ describe('the library publishes', { concurrent: true }, () => {
     assert.deepEqual(emulator.inspect(subscription.name).messages, [])
   })
 
-  test('attributes, bytes of every value, much and nothing', async () => {
+  test('attributes, bytes of every value, large and empty data', async () => {
     await using place = await createPlace(emulatorHost)
     const before = Date.now()
     const sent = [
@@ -87,7 +87,7 @@ describe('the library publishes', { concurrent: true }, () => {
     }
   })
 
-  test('after a refusal: what stands behind it in its key is not sent', async () => {
+  test('after an error: later messages of the key are not sent', async () => {
     await using place = await createPlace(emulatorHost)
     const { topic, subscription } = place
     topic.setPublishOptions({ messageOrdering: true, batching: { maxMessages: 1 } })
@@ -105,7 +105,7 @@ describe('the library publishes', { concurrent: true }, () => {
     )
   })
 
-  test('nothing that the service would refuse', async () => {
+  test('nothing that the service would reject', async () => {
     await using place = await createPlace(emulatorHost)
     const { topic } = place
     const refused = [
@@ -134,7 +134,7 @@ describe('the library publishes', { concurrent: true }, () => {
   })
 })
 
-test('the library tries again what is refused for the moment', async () => {
+test('the library retries transient errors', async () => {
   await using emulator = await startEmulator({ port: 0 })
   await using place = await createPlace(emulator.emulatorHost)
   emulator.faults.refuse('Publish', 'UNAVAILABLE', { times: 2 })

@@ -112,9 +112,9 @@ const everything = (call: Call) => async () => {
   })
 }
 
-describe('by REST', { concurrent: true }, () => {
+describe('over REST', { concurrent: true }, () => {
   test('curl can do everything', everything(curl))
-  test('fetch does everything', everything(viaFetch))
+  test('fetch can do everything', everything(viaFetch))
 
   test('errors have the code, the message and the name', async () => {
     const { project, topic, subscription } = await setUp()
@@ -144,7 +144,7 @@ describe('by REST', { concurrent: true }, () => {
     }
   })
 
-  test('what does not fit is refused, and nothing of it done', async () => {
+  test('an invalid request is rejected, and nothing of it is executed', async () => {
     const { topic, subscription } = await setUp()
     const before = await viaFetch('GET', `/v1/${subscription}`)
     const other = `${subscription}-2`
@@ -186,7 +186,7 @@ describe('by REST', { concurrent: true }, () => {
     assert.deepEqual(emulator.inspect(subscription).messages, [])
   })
 
-  test('fields by either of their names, numbers as texts, null for nothing', async () => {
+  test('either name of a field, numbers as text, null for unset', async () => {
     const { project, topic } = await setUp()
     const settings = {
       topic,
@@ -202,7 +202,7 @@ describe('by REST', { concurrent: true }, () => {
     assert.equal((await viaFetch('PATCH', `/v1/${body.name}`, both)).body.ackDeadlineSeconds, 44)
   })
 
-  test('percent-encoded names are those names', async () => {
+  test('percent-encoded names are decoded', async () => {
     const project = newProject()
     const names = ['plus+', 'tilde~', 'percent%', 'dot.', 'percent%2B']
     for (const name of names) {
@@ -220,7 +220,7 @@ describe('by REST', { concurrent: true }, () => {
     assert.equal(body.topics.length, names.length)
   })
 
-  test('many calls on a connection that is kept', async () => {
+  test('many calls on a keep-alive connection', async () => {
     const { topic, subscription } = await setUp()
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ports = new Set<number | undefined>()

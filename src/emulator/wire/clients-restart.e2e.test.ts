@@ -29,7 +29,7 @@ async function createAgain({ pubsub }: Place, emulatorHost: string): Promise<voi
 }
 
 describe('when the emulator goes away under the library', { concurrent: true }, () => {
-  test('a subscriber goes on by itself where its subscription is there again in time', async () => {
+  test('a subscriber continues if its subscription is back in time', async () => {
     await using first = await startEmulator({ port: 0 })
     // What the subscriber sees of the new one before the subscription is made is up to the proxy.
     await using proxy = await TcpProxy.to(first.port)
@@ -48,7 +48,7 @@ describe('when the emulator goes away under the library', { concurrent: true }, 
     assert.deepEqual(second.inspect(place.subscription.name).messages, [])
   })
 
-  test('a subscriber is told that its subscription is gone; a new one gets what is new', async () => {
+  test('a subscriber is told that its subscription is gone; a new one gets new messages', async () => {
     await using first = await startEmulator({ port: 0 })
     await using place = await createPlace(first.emulatorHost)
     await using inbox = new Inbox(place.subscription, () => {})
@@ -63,7 +63,7 @@ describe('when the emulator goes away under the library', { concurrent: true }, 
     assert.deepEqual(again.texts, ['after'])
   })
 
-  test('a publisher is told that its topic is gone, and goes on where there is one again', async () => {
+  test('a publisher is told that its topic is gone, and continues when it is back', async () => {
     await using first = await startEmulator({ port: 0 })
     await using place = await createPlace(first.emulatorHost)
     await place.topic.publishMessage(text('before'))
@@ -78,7 +78,7 @@ describe('when the emulator goes away under the library', { concurrent: true }, 
     )
   })
 
-  test('acks of what the one before delivered do no harm', async () => {
+  test('acks for deliveries of the previous instance do no harm', async () => {
     await using first = await startEmulator({ port: 0 })
     await using place = await createPlace(first.emulatorHost)
     const subscription = place.subscription.name

@@ -87,7 +87,7 @@ const garbage = {
 }
 
 describe('on one port', { concurrent: true }, () => {
-  test('HTTP/1 that comes byte by byte is understood', async () => {
+  test('HTTP/1 that arrives byte by byte is understood', async () => {
     for (const verb of ['PUT', 'POST', 'PATCH', 'GET']) {
       using socket = await open()
       const path = `/v1/projects/p-${randomUUID()}/topics/the-topic`
@@ -106,7 +106,7 @@ describe('on one port', { concurrent: true }, () => {
     assert.deepEqual(first.subarray(3, 5), Buffer.from([4, 0]), 'a SETTINGS frame')
   })
 
-  test('the library through a line that carries one byte at a time', async () => {
+  test('the library through a connection that carries one byte at a time', async () => {
     const line = createServer({ noDelay: true }, (near) => {
       const far = connect({ port, host: '127.0.0.1', noDelay: true })
       let working = Promise.resolve()
@@ -127,7 +127,7 @@ describe('on one port', { concurrent: true }, () => {
     line.close()
   })
 
-  test('those who say nothing, or little, are waited for', async () => {
+  test('silent and slow clients are waited for', async () => {
     await using others = await neighbours()
     using silent = await open()
     using terse = await open()
@@ -143,7 +143,7 @@ describe('on one port', { concurrent: true }, () => {
     assert.match(await untilClosed(terse), /^HTTP\/1\.1 200 /)
   })
 
-  test('those who go away at any time disturb nobody', async () => {
+  test('clients that disconnect at any time disturb no other', async () => {
     await using others = await neighbours()
     const words = [
       '',
@@ -165,7 +165,7 @@ describe('on one port', { concurrent: true }, () => {
     await others.areServed()
   })
 
-  test('those who send garbage are thrown out, and disturb nobody', async () => {
+  test('clients that send garbage are disconnected, and disturb no other', async () => {
     await using others = await neighbours()
     for (const [what, bytes] of Object.entries(garbage)) {
       const answer = await say(bytes)
@@ -174,7 +174,7 @@ describe('on one port', { concurrent: true }, () => {
     }
   })
 
-  test('targets that are no paths are answered', async () => {
+  test('targets that are not paths are answered', async () => {
     await using others = await neighbours()
     for (const target of ['//', '///v1', 'http://[', '//[', '*', '%', '/%', '/v1/%c3%28', '?', '/v1?', 'x']) {
       assert.match(await say(get(target)), /^HTTP\/1\.1 (200|400|403|404) /, target)
@@ -183,7 +183,7 @@ describe('on one port', { concurrent: true }, () => {
     await others.areServed()
   })
 
-  test('a pull whose client goes away takes nothing with it', async () => {
+  test('a pull whose client disconnects takes no messages', async () => {
     await using place = await createPlace(emulatorHost)
     const url = `http://${emulatorHost}/v1/${place.subscription.name}:pull`
     const body = '{"maxMessages":10}'
@@ -227,7 +227,7 @@ describe('on one port', { concurrent: true }, () => {
   })
 })
 
-test('closing answers those who wait, and leaves no connection', async () => {
+test('closing answers waiting clients, and leaves no connection', async () => {
   await using emulator = await startEmulator({ port: 0 })
   await using place = await createPlace(emulator.emulatorHost)
   const silent = await open(emulator.port)

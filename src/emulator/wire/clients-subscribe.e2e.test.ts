@@ -96,7 +96,7 @@ describe('the library subscribes', { concurrent: true }, () => {
     assert.equal(await mostHeld(place, 60, { flowControl }), 5)
   })
 
-  test('a few bytes at a time, and what is larger than that alone', async () => {
+  test('a few bytes at a time, and larger messages alone', async () => {
     await using place = await createPlace(emulatorHost)
     const sizes = [...Array.from({ length: 30 }, () => 1000), 20_000, 1000, 30_000]
     await Promise.all(sizes.map((size) => place.topic.publishMessage({ data: Buffer.alloc(size, 1) })))
@@ -108,7 +108,7 @@ describe('the library subscribes', { concurrent: true }, () => {
     assert.equal(most, 4)
   })
 
-  test('what is nacked comes again, what is acked does not', async () => {
+  test('nacked messages are redelivered, acked ones are not', async () => {
     await using place = await createPlace(emulatorHost)
     await publishNumbers(place.topic, 100)
     const nacked = new Set<string>()
@@ -127,7 +127,7 @@ describe('the library subscribes', { concurrent: true }, () => {
     assert.ok(inbox.messages.every(({ deliveryAttempt }) => deliveryAttempt === 0))
   })
 
-  test('leases are kept over the deadline', async () => {
+  test('leases are kept beyond the deadline', async () => {
     await using place = await createPlace(emulatorHost, { ackDeadlineSeconds: 10 })
     await publishNumbers(place.topic, 200)
     await using inbox = new Inbox(place.subscription, () => {})
@@ -142,7 +142,7 @@ describe('the library subscribes', { concurrent: true }, () => {
     }
   })
 
-  test('leases that are not kept end; one that was extended by hand does not', async () => {
+  test('leases that are not kept expire; one that was extended by hand does not', async () => {
     await using place = await createPlace(emulatorHost, { ackDeadlineSeconds: 10 })
     for (const text of ['extended', 'left']) await place.topic.publishMessage({ data: Buffer.from(text) })
     const maxExtensionTime = Duration.from({ seconds: 1 })
@@ -166,7 +166,7 @@ describe('the library subscribes', { concurrent: true }, () => {
     )
   })
 
-  test('two share', async () => {
+  test('two subscribers share the messages', async () => {
     await using place = await createPlace(emulatorHost)
     await using other = createProject(emulatorHost, place.pubsub.projectId)
     const done = Promise.withResolvers<void>()

@@ -22,8 +22,8 @@ const fault = (body: object | string) => call('POST', '/faults', body)
 const publish = () => call('POST', `/v1/${topic}:publish`, { messages: [{ data: 'eA==' }] })
 const pull = async () => (await call('POST', `/v1/${subscription}:pull`, { maxMessages: 10 })).answer
 
-describe('faults by HTTP', () => {
-  test('are injected and taken away again', async () => {
+describe('faults over HTTP', () => {
+  test('are injected and cleared', async () => {
     assert.deepEqual(await fault({ refuse: { rpc: 'Publish', status: 'UNAVAILABLE', times: 2 } }), {
       code: 200,
       answer: {},
@@ -36,7 +36,7 @@ describe('faults by HTTP', () => {
     assert.equal((await publish()).code, 200)
   })
 
-  test('several at once, and a look at what became of it', async () => {
+  test('several at once, and an inspection of the effect', async () => {
     await fault({ pause: true, dropReplies: { rpc: 'Publish' } })
     await assert.rejects(
       fetch(`http://${emulator.emulatorHost}/v1/${topic}:publish`, {
@@ -80,14 +80,14 @@ describe('faults by HTTP', () => {
     [{ deliveries: { duplicates: 1 } }, /has no "duplicates"; it has: duplicateShare/],
     [{ deliveries: { maxDelayMs: 'x' } }, /maxDelayMs must be a number/],
   ] as const) {
-    test(`${JSON.stringify(body)} is refused, and says why`, async () => {
+    test(`${JSON.stringify(body)} is rejected, with the reason`, async () => {
       const { code, answer } = await fault(body)
       assert.equal(code, 400)
       assert.match(answer.error.message, why)
     })
   }
 
-  test('one that is wrong keeps the others from being injected', async () => {
+  test('an invalid one keeps the others from being injected', async () => {
     assert.equal((await fault({ pause: true, explode: true })).code, 400)
     assert.equal((await fault({ pause: true, expireLeases: 2 })).code, 400)
     await publish()

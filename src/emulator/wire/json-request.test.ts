@@ -8,12 +8,12 @@ const typeOf = (name: string) => rpcs.find((rpc) => rpc.name === name)?.request 
 const read = (rpc: string, json: JSONObject) => JSON.parse(JSON.stringify(requestFrom(typeOf(rpc), json)))
 
 describe('a request as JSON', () => {
-  test('may name its fields either way; null is as if it were not there', () => {
+  test('may use either name of a field; null means unset', () => {
     const either = [{ ackDeadlineSeconds: 20, topic: null }, { ack_deadline_seconds: '20' }]
     for (const json of either) assert.equal(read('CreateSubscription', json).ackDeadlineSeconds, 20)
   })
 
-  test('masks name fields as the proto files do, however they are written', () => {
+  test('masks name fields as the proto files do, in either spelling', () => {
     for (const updateMask of ['ackDeadlineSeconds,labels', 'ack_deadline_seconds,labels']) {
       const { paths } = read('UpdateSubscription', { updateMask }).updateMask
       assert.deepEqual(paths, ['ack_deadline_seconds', 'labels'])
@@ -35,7 +35,7 @@ describe('a request as JSON', () => {
     ['Publish', { messages: [{ data: '*' }] }, /at 'messages\[0\]\.data': it must be base64/],
     ['UpdateTopic', { updateMask: { paths: [] } }, /at 'updateMask': it must be a string of field names/],
   ] as const) {
-    test(`${JSON.stringify(json)} is refused, by name`, () => {
+    test(`${JSON.stringify(json)} is rejected, by name`, () => {
       assert.throws(() => read(rpc, json as unknown as JSONObject), {
         status: 'INVALID_ARGUMENT',
         message: why,

@@ -54,7 +54,7 @@ async function sendWithoutEnd(path: string, headers: RequestOptions['headers'] =
 }
 
 describe('large requests', () => {
-  test('an endless body is rejected when it is too large, and its connection ended', async () => {
+  test('an endless body is rejected when it is too large, and its connection closed', async () => {
     const { topic } = await place()
     for (const path of [`/v1/${topic}:publish`, '/faults', '/nowhere']) {
       const { status, bytes, request: sent } = await sendWithoutEnd(path)
@@ -66,7 +66,7 @@ describe('large requests', () => {
     }
   })
 
-  test('one that says that it will be too large is refused at once', async () => {
+  test('a body that announces to be too large is rejected at once', async () => {
     const { topic } = await place()
     const large = { 'content-length': String(300_000_000) }
     const { status, bytes } = await sendWithoutEnd(`/v1/${topic}:publish`, large)
@@ -74,13 +74,13 @@ describe('large requests', () => {
     assert.ok(bytes < 10_000_000, `${bytes} bytes were sent`)
   })
 
-  test('of a foreign page nothing is read at all', async () => {
+  test('nothing from a foreign page is read', async () => {
     const { status, bytes } = await sendWithoutEnd('/faults', { origin: 'http://evil.example' })
     assert.equal(status, 403)
     assert.ok(bytes < 10_000_000, `${bytes} bytes were sent`)
   })
 
-  test('many at once are buffered up to a limit; what goes beyond is to come later, and nobody else waits', async () => {
+  test('many at once are buffered up to a limit; the rest should retry, and no other client waits', async () => {
     const bytes = 15 * 2 ** 20
     const path = '/v1/projects/p/topics/none:publish'
     const begin = () => {
@@ -118,7 +118,7 @@ describe('large requests', () => {
     assert.equal(await again.status, 404)
   })
 
-  test('ten megabytes are published, by REST and by gRPC', async () => {
+  test('ten megabytes are published, over REST and gRPC', async () => {
     const { topic, subscription } = await place()
     const data = Buffer.alloc(10_000_000, 1)
     const body = JSON.stringify({ messages: [{ data: data.toString('base64') }] })
