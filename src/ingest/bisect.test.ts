@@ -35,7 +35,7 @@ const works = async () => {}
 
 const failure = (failureClass: FailureClass, code?: string) => new WriteFailure(failureClass, 'no', code)
 
-test('finds exactly the rows that are refused alone; all others are committed once', async () => {
+test('finds exactly the rows that are rejected alone; all others are committed once', async () => {
   const bad = fc.uniqueArray(fc.nat(99), { maxLength: 19 })
   await alwaysAsync(
     fc.asyncProperty(fc.integer({ min: 1, max: 100 }), bad, async (count, indexes) => {
@@ -51,7 +51,7 @@ test('finds exactly the rows that are refused alone; all others are committed on
   )
 })
 
-test('one bad row among 1024 costs 21 statements, none of them the whole again', async () => {
+test('one bad row among 1024 costs 21 statements, none of which repeats the whole', async () => {
   const store = storeRefusing(new Map([['k700', failure('bad-row')]]))
   await bisect(entries(1024), store.attempt, works)
   assert.equal(store.statements.length, 21)
@@ -66,7 +66,7 @@ test('a single entry is tried alone', async () => {
   assert.deepEqual(outcome, { refused: [{ entry, failure: bad, isProven: false }], neighbour: undefined })
 })
 
-test('who was refused before a commit is tried again after it: the table may have been fixed meanwhile', async () => {
+test('a row rejected before a commit is retried after it: the table may have been fixed meanwhile', async () => {
   let refusals = 3
   const statements: string[][] = []
   const { refused, neighbour } = await bisect(
@@ -83,7 +83,7 @@ test('who was refused before a commit is tried again after it: the table may hav
   assert.ok(neighbour)
 })
 
-test('whoever was refused is refused once more only after a neighbour was taken again', async () => {
+test('a rejected row is rejected once more only after a neighbour is accepted again', async () => {
   const store = storeRefusing(new Map([['k1', failure('bad-row')]]))
   const { refused } = await bisect(entries(2), store.attempt, async (neighbour) => {
     store.statements.push([`${keyOf(neighbour)} again`])
@@ -97,7 +97,7 @@ test('whoever was refused is refused once more only after a neighbour was taken 
   )
 })
 
-test('who is refused for another cause the second time has shown nothing', async () => {
+test('a row that is rejected for another cause the second time proves nothing', async () => {
   const causes = [failure('unknown', 'XX000'), failure('bad-row', '23502'), failure('bad-row', '23502')]
   const attempt = async (part: readonly Entry[]) => {
     const cause = part.some((entry) => keyOf(entry) === 'k1') ? causes.shift() : undefined
@@ -111,13 +111,13 @@ test('who is refused for another cause the second time has shown nothing', async
   assert.deepEqual(await proven(), [true])
 })
 
-test('without a commit nobody is tried again', async () => {
+test('without a commit nothing is retried', async () => {
   const store = storeRefusing(new Map(['k0', 'k1'].map((key) => [key, failure('bad-row')])))
   assert.equal((await bisect(entries(2), store.attempt, works)).refused.length, 2)
   assert.deepEqual(store.statements, [['k0'], ['k1']])
 })
 
-test('rows that stood there already show something to own faults alone, and only if they are accepted afterwards, too', async () => {
+test('existing rows prove only own faults, and only if they are accepted afterwards, too', async () => {
   const own = new WriteFailure('bad-row', 'no', '23514', { ownFault: true })
   const foreign = failure('bad-row', '23503')
   const standing = storeRefusing(
@@ -147,7 +147,7 @@ test('rows that stood there already show something to own faults alone, and only
   )
 })
 
-test('rows that stood there already do not end a run of refusals for which others may be to blame', async () => {
+test('existing rows do not end a run of rejections that others may have caused', async () => {
   for (const [ownFault, isDrift] of [
     [true, false],
     [false, true],
@@ -161,7 +161,7 @@ test('rows that stood there already do not end a run of refusals for which other
   }
 })
 
-test('what needed no write is no commit', async () => {
+test('a batch that needs no write is not a commit', async () => {
   assert.deepEqual(await bisect(entries(4), async () => placed([]), works), {
     refused: [],
     neighbour: undefined,

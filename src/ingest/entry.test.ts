@@ -7,11 +7,11 @@ test('a newer arrival wins over an older one', () => {
   assert.deepEqual(textsOf(entryOf('a 1 x', 'a 2 y')), ['a 2 y', 'a 1 x'])
 })
 
-test('an older arrival loses against a newer one', () => {
+test('an older arrival loses to a newer one', () => {
   assert.deepEqual(textsOf(entryOf('a 2 y', 'a 1 x')), ['a 2 y', 'a 1 x'])
 })
 
-test('of two with one version the greater content wins, in either order', () => {
+test('of two with the same version the greater content wins, in either order', () => {
   assert.equal(entryOf('a 1 x', 'a 1 y').winner.record.content, 'y')
   assert.equal(entryOf('a 1 y', 'a 1 x').winner.record.content, 'y')
 })
@@ -38,7 +38,7 @@ test('a new winner has no strikes, a new loser leaves the winner its own', () =>
   assert.equal(entry.strikes, 0)
 })
 
-test('joined with another, a winner keeps its own strikes, and has none of an older one', () => {
+test('joined with another, a winner keeps its own strikes, and gets none of an older one', () => {
   const struck = (strikes: number, text: string) => Object.assign(entryOf(text), { strikes })
   const after = (entry: ReturnType<typeof struck>, other: ReturnType<typeof struck>) => {
     join(entry, other)
@@ -50,7 +50,7 @@ test('joined with another, a winner keeps its own strikes, and has none of an ol
   assert.equal(after(struck(1, 'a 1 x'), struck(2, 'a 1 x')), 2, 'the same record')
 })
 
-test('every arrival stays, with its delivery', () => {
+test('every arrival is kept, with its delivery', () => {
   const entry = entryOf('a 2 b', 'a 1 a', 'a 3 c', 'a 2 b')
   assert.deepEqual(
     arrivalsOf(entry).map(({ delivery }) => delivery.ackId),

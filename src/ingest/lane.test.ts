@@ -55,7 +55,7 @@ test('interval 0: writes at once, then whatever arrived meanwhile as soon as the
   ])
 })
 
-test('what waits is coalesced, what is being written is not', async () => {
+test('waiting records are coalesced, records being written are not', async () => {
   const { add, last } = newLane()
   add('a 1 x')
   add('a 3 z')
@@ -86,7 +86,7 @@ test('the number of records can seal a batch early', () => {
   assert.deepEqual(writes.map(keysOf), [['a', 'b', 'c']])
 })
 
-test('a batch is sealed before its time by bytes; losers count, they are held too', () => {
+test('bytes can seal a batch early; losers count, since they are outstanding, too', () => {
   const { writes, add } = newLane({ flushIntervalMs: 50, maxBatchBytes: 15 })
   add('a 1 x')
   add('a 2 x')
@@ -95,7 +95,7 @@ test('a batch is sealed before its time by bytes; losers count, they are held to
   assert.equal(writes.length, 1)
 })
 
-test('a batch holds no more than its bounds, the rest follows in order of arrival', async () => {
+test('a batch stays within its limits, the rest follows in order of arrival', async () => {
   const { writes, add, last } = newLane({ maxBatchRecords: 2 })
   add('a 1 x', 'b 1 x', 'c 1 x', 'd 1 x', 'e 1 x')
   await last().done()
@@ -103,14 +103,14 @@ test('a batch holds no more than its bounds, the rest follows in order of arriva
   assert.deepEqual(writes.map(keysOf), [['a', 'b'], ['c', 'd'], ['e']])
 })
 
-test('bytes bound a batch too, but one that is larger goes alone', async () => {
+test('bytes limit a batch, too, but a larger record goes alone', async () => {
   const { writes, add, last } = newLane({ maxBatchBytes: 10 })
   add('a 1 x', 'b 1 x', 'c 1 xxxxxxxxxxxxxxx', 'd 1 x')
   for (let i = 0; i < 3; i++) await last().done()
   assert.deepEqual(writes.map(keysOf), [['a', 'b'], ['c'], ['d']])
 })
 
-test('what is left of a full batch keeps its arrival time', async () => {
+test('the rest of a full batch keeps its arrival time', async () => {
   const { clock, writes, add, last } = newLane({ flushIntervalMs: 50, maxBatchRecords: 2 })
   add('a 1 x')
   await clock.advance(20)
@@ -135,7 +135,7 @@ test('draining makes everything due at once and leaves no timer', async () => {
   assert.equal(clock.timers, 0)
 })
 
-test('refused entries join the next batch, or are tried alone after a second', async () => {
+test('rejected entries join the next batch, or are retried alone after a second', async () => {
   const { clock, writes, add, last } = newLane()
   add('a 1 x')
   await last().done({ refused: last().entries })
@@ -149,7 +149,7 @@ test('refused entries join the next batch, or are tried alone after a second', a
   assert.equal(last().atMs, 1000)
 })
 
-test('an arrival that is due before the refused ones are is not delayed by their timer', async () => {
+test('the timer of rejected entries does not delay an arrival that is due earlier', async () => {
   const { clock, add, last } = newLane({ flushIntervalMs: 50 })
   add('a 1 x')
   await clock.advance(50)
@@ -160,7 +160,7 @@ test('an arrival that is due before the refused ones are is not delayed by their
   assert.equal(last().atMs, 100)
 })
 
-test('draining tries refused entries no more often', async () => {
+test('draining retries rejected entries no more often', async () => {
   const { lane, clock, writes, add, last } = newLane()
   add('a 1 x')
   lane.drain()
@@ -169,7 +169,7 @@ test('draining tries refused entries no more often', async () => {
   assert.equal(writes.length, 1)
 })
 
-test('a refused entry whose key comes again is one entry with it', async () => {
+test('a new arrival for the key of a rejected entry joins it', async () => {
   const { add, last } = newLane()
   add('a 2 y')
   await last().done({ refused: last().entries })
@@ -180,7 +180,7 @@ test('a refused entry whose key comes again is one entry with it', async () => {
   assert.equal(byKey.get('a')?.[0], 'a 3 z')
 })
 
-test('an older arrival of its key takes no strike off a refused entry', async () => {
+test('an older arrival of its key removes no strike from a rejected entry', async () => {
   const { add, last } = newLane()
   add('a 2 y')
   const refused = last().entries
@@ -193,7 +193,7 @@ test('an older arrival of its key takes no strike off a refused entry', async ()
   )
 })
 
-test('as many refused entries as a batch holds leave room for new ones', async () => {
+test('as many rejected entries as a batch holds leave room for new ones', async () => {
   const { writes, add, last } = newLane({ maxBatchRecords: 2, maxBatchBytes: 10 })
   add('a 1 x', 'b 1 x')
   await last().done({ refused: last().entries })
@@ -204,7 +204,7 @@ test('as many refused entries as a batch holds leave room for new ones', async (
   ])
 })
 
-test('what a batch could not end comes back in its result: parked, locked, readmitted', async () => {
+test('the result of a batch returns what it could not finish: parked, locked, readmitted', async () => {
   const { clock, add, last, writes } = newLane()
   add('busy 1 x', 'locked 1 x', 'good 2 y', 'good 1 x')
   const [busy, locked, good] = last().entries

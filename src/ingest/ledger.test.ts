@@ -26,7 +26,7 @@ function newLedger() {
 
 const [a, b, c] = [deliveryOf('a 1 x'), deliveryOf('b 1 x'), deliveryOf('c 1 x')]
 
-test('each settlement but a nack is an ack', () => {
+test('every settlement except a nack is an ack', () => {
   for (const settlement of ['written', 'coalesced', 'stale', 'dead-lettered'] as const) {
     const { ledger, sent, tally } = newLedger()
     ledger.receive([a])
@@ -46,13 +46,13 @@ test('the first settlement wins; later ones neither ack nor count', () => {
   assert.deepEqual(tally.ended, { nacked: 1, written: 1 })
 })
 
-test('what was never received is not settled', () => {
+test('a delivery that was never received is not settled', () => {
   const { ledger, sent } = newLedger()
   ledger.settle([a], 'written')
   assert.deepEqual(sent, [])
 })
 
-test('nackAll gives back what remains and says how much that was', () => {
+test('nackAll nacks what remains and returns the number', () => {
   const { ledger, sent } = newLedger()
   ledger.receive([a, b, c])
   ledger.settle([b], 'written')
@@ -61,7 +61,7 @@ test('nackAll gives back what remains and says how much that was', () => {
   assert.equal(ledger.nackAll(), 0)
 })
 
-test('the oldest is the first received that is still open', () => {
+test('the oldest is the first received that is still unsettled', () => {
   const { ledger } = newLedger()
   ledger.receive([a, b])
   ledger.settle([a], 'written')
@@ -71,7 +71,7 @@ test('the oldest is the first received that is still open', () => {
   assert.equal(ledger.size, 2)
 })
 
-test('idle waits for the last one, and for what came after it in the same breath', async () => {
+test('idle waits for the last delivery, and for those that arrived in the same tick', async () => {
   const { ledger } = newLedger()
   await ledger.idle()
   ledger.receive([a])

@@ -31,7 +31,7 @@ function admitTo(park: Park, clock: VirtualClock, entry: Entry): boolean {
   return isAccepted
 }
 
-test('what it takes in comes back after the pause, to the millisecond', async () => {
+test('an entry returns after the pause, to the millisecond', async () => {
   const { admit, clock, returns } = await newPark()
   const a = entryOf('a 1 x')
   assert.equal(admit(a), true)
@@ -42,7 +42,7 @@ test('what it takes in comes back after the pause, to the millisecond', async ()
   assert.ok(returns[0]?.entries[0] === a, 'the same entry, with all that it knows')
 })
 
-test('all come back together, in order, with the first of them, on one timer', async () => {
+test('all return together, in order, with the first of them, on one timer', async () => {
   const { admit, clock, returns } = await newPark()
   const [a, b, c] = [entryOf('a 1 x'), entryOf('b 1 x'), entryOf('c 1 x')]
   admit(a)
@@ -54,7 +54,7 @@ test('all come back together, in order, with the first of them, on one timer', a
   assert.deepEqual(returns, [{ atMs: 50, entries: [a, b, c] }])
 })
 
-test('comes back once; the next one has a pause of its own, and an empty park has no timer', async () => {
+test('each returns once; the next one has its own pause, and an empty park has no timer', async () => {
   const { admit, clock, returns } = await newPark()
   const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
   assert.equal(clock.timers, 0)
@@ -70,7 +70,7 @@ test('comes back once; the next one has a pause of its own, and an empty park ha
   assert.equal(clock.timers, 0)
 })
 
-test('what is busy again in the same breath waits another pause', async () => {
+test('an entry that is busy again in the same tick waits another pause', async () => {
   const clock = new VirtualClock()
   const times: number[] = []
   const reenter = (entries: readonly Entry[]) => {
@@ -88,7 +88,7 @@ test('what is busy again in the same breath waits another pause', async () => {
   assert.equal(clock.timers, 0)
 })
 
-test('patience is a lease from the first time it was busy, to the millisecond', async () => {
+test('an entry waits at most a lease from the first time it was busy, to the millisecond', async () => {
   const { admit, clock } = await newPark()
   const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
   assert.equal(admit(a), true)
@@ -104,7 +104,7 @@ test('patience is a lease from the first time it was busy, to the millisecond', 
   assert.equal(admit(b), false)
 })
 
-test('patience begins though there was no room', async () => {
+test('that time starts even if there was no room', async () => {
   const { admit, clock } = await newPark(1)
   const a = entryOf('a 1 x')
   admit(entryOf('b 1 x'))
@@ -113,7 +113,7 @@ test('patience begins though there was no room', async () => {
   assert.equal(admit(a), false)
 })
 
-test('who is turned away does not come back, and sets no timer', async () => {
+test('an entry without room does not return, and sets no timer', async () => {
   const { admit, clock, returns } = await newPark()
   const a = entryOf('a 1 x')
   admit(a)
@@ -125,7 +125,7 @@ test('who is turned away does not come back, and sets no timer', async () => {
   assert.deepEqual(returns, [])
 })
 
-test('takes no more than it has room for, and has room again after the pause', async () => {
+test('accepts no more than it has room for, and has room again after the pause', async () => {
   const { admit, clock, returns } = await newPark(2)
   const [a, b, c] = [entryOf('a 1 x'), entryOf('b 1 x'), entryOf('c 1 x')]
   assert.deepEqual(
@@ -157,13 +157,13 @@ test('the pause runs from when they were parked, however long their batch took',
   assert.equal(clock.timers, 0)
 })
 
-test('what the same batch has parked already counts', async () => {
+test('entries parked by the same batch already count', async () => {
   const { park } = await newPark(2)
   assert.equal(park.accepts(entryOf('a 1 x'), 1), true)
   assert.equal(park.accepts(entryOf('b 1 x'), 2), false)
 })
 
-test('what was accepted before draining and comes after it goes back at once', async () => {
+test('an entry accepted before draining that arrives after it returns at once', async () => {
   const { park, clock, returns } = await newPark()
   const a = entryOf('a 1 x')
   assert.equal(park.accepts(a, 0), true)
@@ -173,7 +173,7 @@ test('what was accepted before draining and comes after it goes back at once', a
   assert.equal(clock.timers, 0)
 })
 
-test('draining gives back at once what is there, takes nothing in and leaves no timer', async () => {
+test('draining returns everything at once, accepts nothing and leaves no timer', async () => {
   const { park, admit, clock, returns } = await newPark()
   const [a, b] = [entryOf('a 1 x'), entryOf('b 1 x')]
   admit(a)
@@ -188,7 +188,7 @@ test('draining gives back at once what is there, takes nothing in and leaves no 
   assert.equal(returns.length, 1)
 })
 
-test('an empty park gives nothing back when it is drained', async () => {
+test('an empty park returns nothing when it is drained', async () => {
   const { park, returns } = await newPark()
   park.drain()
   assert.deepEqual(returns, [])

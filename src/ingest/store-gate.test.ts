@@ -41,7 +41,7 @@ function newGate() {
 const away: Evidence = { shows: 'failed', failure: new WriteFailure('infrastructure', 'away') }
 const refused: Evidence = { shows: 'refused', failure: new WriteFailure('bad-row', 'no', '23514') }
 
-test('while all is well everyone passes', async () => {
+test('an open gate lets all pass', async () => {
   const { gate, clock, admitted, come, show } = newGate()
   come('a')
   come('b')
@@ -52,7 +52,7 @@ test('while all is well everyone passes', async () => {
   assert.equal(clock.timers, 0)
 })
 
-test('while closed one at a time passes, each after a longer delay, in order', async () => {
+test('a closed gate lets one at a time pass, each after a longer delay, in order', async () => {
   const { clock, admitted, come, show } = newGate()
   await show(away)
   const [a] = ['a', 'b', 'c'].map(come)
@@ -69,7 +69,7 @@ test('while closed one at a time passes, each after a longer delay, in order', a
   assert.deepEqual(admitted, ['a', 'b'])
 })
 
-test('many failures at once make one probe', async () => {
+test('many simultaneous failures make one probe', async () => {
   const { clock, admitted, come } = newGate()
   const all = ['a', 'b', 'c'].map(come)
   await clock.settle()
@@ -82,7 +82,7 @@ test('many failures at once make one probe', async () => {
   assert.deepEqual(admitted, ['a', 'b', 'c', 'next'])
 })
 
-test('who comes after the delay passes at once, the next one does not', async () => {
+test('the first one after the delay passes at once, the next one does not', async () => {
   const { gate, clock, admitted, come, show } = newGate()
   await show(away)
   assert.equal(gate.isClosed, true)
@@ -95,7 +95,7 @@ test('who comes after the delay passes at once, the next one does not', async ()
   assert.equal(gate.isClosed, true)
 })
 
-test('a probe that shows nothing leaves the gate as it is and lets another one try', async () => {
+test('a probe without evidence leaves the gate as it is and lets another one try', async () => {
   const { gate, clock, admitted, reasons, come, show } = newGate()
   await show(away)
   const a = come('a')
@@ -109,7 +109,7 @@ test('a probe that shows nothing leaves the gate as it is and lets another one t
   assert.deepEqual(reasons, ['it: away'])
 })
 
-test('a probe that had nothing to write lets another one try at once', async () => {
+test('a probe with nothing to write lets another one try at once', async () => {
   const { gate, clock, admitted, come, show } = newGate()
   await show(away)
   const a = come('a')
@@ -121,7 +121,7 @@ test('a probe that had nothing to write lets another one try at once', async () 
   assert.equal(gate.reason, 'it: away')
 })
 
-test('a success lets everyone go and begins again with short delays', async () => {
+test('a success lets all pass, and delays are short again', async () => {
   const { clock, admitted, reasons, come, show } = newGate()
   await show(away)
   const [a] = ['a', 'b', 'c'].map(come)
@@ -149,7 +149,7 @@ test('an attempt of many statements opens the gate at its first commit', async (
   assert.equal(gate.reason, 'it: away', 'its end counts all the same')
 })
 
-test('three refusals in a row open it, unless they are of the kind that closed it', async () => {
+test('three rejections in a row open it, unless they are of the kind that closed it', async () => {
   for (const [code, isOpen] of [
     ['23502', true],
     ['23514', false],
@@ -165,7 +165,7 @@ test('three refusals in a row open it, unless they are of the kind that closed i
   }
 })
 
-test('an attempt that throws shows nothing, and the next one gets its turn', async () => {
+test('an attempt that throws is no evidence, and the next one gets its turn', async () => {
   const { clock, admitted, come, show } = newGate()
   await show(away)
   const a = come('a')
@@ -178,7 +178,7 @@ test('an attempt that throws shows nothing, and the next one gets its turn', asy
   assert.deepEqual(admitted, ['a', 'b'])
 })
 
-test('a change of the reason is told once', async () => {
+test('a changed reason is logged once', async () => {
   const { reasons, come, clock } = newGate()
   const all = ['a', 'b', 'c'].map(come)
   await clock.settle()
@@ -189,7 +189,7 @@ test('a change of the reason is told once', async () => {
   assert.deepEqual(reasons, ['it: away', 'it: no such column'])
 })
 
-test('a hard stop lets everyone go without an attempt, and leaves no timer', async () => {
+test('a forced shutdown releases all without an attempt, and leaves no timer', async () => {
   const { clock, abort, admitted, turnedAway, come, show } = newGate()
   const underWay = come('under way')
   await clock.settle()

@@ -87,7 +87,7 @@ describe('an IP address has one canonical spelling', () => {
   }
 })
 
-test('what is no address, or says more than one, has none', () => {
+test('text that is not an address, or is ambiguous, has none', () => {
   const bad = `1.1.1.256 1.1.1 1.1.1.1.1 1.1.1.1. 010.1.1.1 01.1.1.1 1.1.1.00 0x1.1.1.1 16843009 1.1.1.7/32 1.1.1.7:80
     -1.1.1.1 1.1.1.+7 ::1/128 2001:db8::/32 fe80::1%eth0 fe80::1% fe80::1%25eth0 [::1] ::1] 1::2::3 ::: : 1:2:3:4:5:6:7
     1:2:3:4:5:6:7:8:9 1:2:3:4:5:6:7:8:: 12345::1 ::g ::ffff:1.2.3.256 ::ffff:01.2.3.4 ::1.2.3 localhost example.org １.1.1.1`
@@ -124,7 +124,7 @@ test('all spellings of a mapped IPv4 address become the IPv4 address', () => {
   )
 })
 
-test('two IPv6 addresses stay two', () => {
+test('two different IPv6 addresses stay different', () => {
   always(
     fc.property(groups, groups, spelling, (one, other, how) => {
       const same = one.every((value, i) => value === other[i])
@@ -134,7 +134,7 @@ test('two IPv6 addresses stay two', () => {
   )
 })
 
-test('any text at all gets an answer, and an answer is canonical', () => {
+test('any text gets an answer, and every answer is canonical', () => {
   const texts = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended(), fc.string(), fc.string({ unit: 'binary' }))
   always(
     fc.property(texts, (text) => {

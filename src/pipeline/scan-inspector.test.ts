@@ -66,7 +66,7 @@ test('a port is a plain number', () => {
   }
 })
 
-test('a message that is rejected for something else than its key still has one', () => {
+test('a message that is rejected for another reason than its key still has a key', () => {
   for (const change of [
     { timestamp: -1 },
     { timestamp: undefined },
@@ -83,7 +83,7 @@ test('a message that is rejected for something else than its key still has one',
   }
 })
 
-test('a text speaks of a key where it has all parts of it, the address in any spelling', () => {
+test('a text mentions a key if it has all parts of it, the address in any spelling', () => {
   for (const text of [
     json({ port: '443' }),
     json({ ip: '1.1.1.7/32' }),
@@ -111,7 +111,7 @@ test('a text speaks of a key where it has all parts of it, the address in any sp
   for (const ip of ['2001::1', '::11', ':', '1']) assert.ok(!inspector.mentions(local, `SSH 22 ${ip}`), ip)
 })
 
-test('texts made to be slow to search are not', () => {
+test('texts designed to be slow to search are not', () => {
   const started = performance.now()
   for (const piece of [':', '.', '1:', 'a.', 'HTTP 443 ::'])
     inspector.mentions(goodKey, `HTTP 443 ${piece.repeat(64 * 1024)}`)

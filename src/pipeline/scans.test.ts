@@ -91,7 +91,7 @@ describe('accepted', () => {
     assert.deepEqual(accepted(data), hello)
   })
 
-  test('the publish time decides what the future is, not the present', () => {
+  test('the publish time decides what is in the future, not the current time', () => {
     const publishTimeMs = 1_000_000
     const latest = 1000 + limits.maxClockSkewMs / 1000
     assert.equal(accepted(json({ timestamp: latest }), { publishTimeMs }).version, BigInt(latest))
@@ -187,7 +187,7 @@ describe('any input yields a record that PostgreSQL can store, or a known reason
     )
   })
 
-  test('good messages with a few bytes changed, taken out or put in', () => {
+  test('valid messages with a few bytes changed, removed or inserted', () => {
     const change = fc.tuple(fc.nat({ max: 150 }), fc.nat({ max: 3 }), fc.uint8Array({ maxLength: 3 }))
     const message = fc.constantFrom(json({}), v1(base64('hello world')))
     always(

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 
-test('strings are quoted, so that NULL, braces and commas are what they are', () => {
+test('strings are quoted, so that NULL, braces and commas are literal', () => {
   assert.equal(arrayLiteral(['NULL', '{a,b}', '']), '{"NULL","{a,b}",""}')
   assert.equal(arrayLiteral(['say "x"', 'C:\\', '\\"']), String.raw`{"say \"x\"","C:\\","\\\""}`)
 })
 
-test('null and integers stand bare', () => {
+test('null and integers are not quoted', () => {
   assert.equal(arrayLiteral([null, 0, -1, 2n ** 63n - 1n]), '{NULL,0,-1,9223372036854775807}')
 })
 
-test('bytes in hexadecimal form', () => {
+test('bytes are in hexadecimal form', () => {
   assert.equal(byteaArrayLiteral([Buffer.from([0, 255]), Buffer.alloc(0)]), String.raw`{"\\x00ff","\\x"}`)
 })
 
-test('nothing at all', () => {
+test('an empty array', () => {
   assert.equal(arrayLiteral([]), '{}')
   assert.equal(byteaArrayLiteral([]), '{}')
 })

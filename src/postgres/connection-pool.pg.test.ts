@@ -61,7 +61,7 @@ test('a role that may have fewer connections than the pool: all is written throu
   assert.equal(lines.length, 1)
 })
 
-test('several who ask at once with one connection idle: none is told that a further one was refused', async () => {
+test('concurrent callers with one idle connection: none learns that another connection was rejected', async () => {
   await using database = await freshDatabase(server)
   await database.query(`CREATE ROLE pair LOGIN PASSWORD '${server.password}' CONNECTION LIMIT 2`)
   const { lines, logger } = warnings()
@@ -99,7 +99,7 @@ test('an idle connection dropped by a firewall costs the next write seconds, not
   assert.match(lines[0]?.message ?? '', /an idle PostgreSQL connection does not answer: connecting anew/)
 })
 
-test('what was idle as long is not asked one after the other', async () => {
+test('connections idle for as long are not tested one after the other', async () => {
   await using database = await freshDatabase(server)
   await using proxy = await TcpProxy.to(server.port)
   const options = { port: proxy.port, poolSize: 6, checkTimeoutMs: 300, checkAfterIdleMs: 0 }
@@ -112,7 +112,7 @@ test('what was idle as long is not asked one after the other', async () => {
   assert.equal(pool.totalCount, 1)
 })
 
-test('a connection in use is not asked for a sign of life', async () => {
+test('a connection in use is not tested', async () => {
   await using database = await freshDatabase(server)
   await using pool = openPool({ ...database.options, poolSize: 1 }, noLogger)
   const writer = new TableWriter(pool, scans.sink)
@@ -146,7 +146,7 @@ test('a server that rejects every connection is tried with growing delays, howev
   assert.ok(attempts >= 3 && attempts <= 12, `${attempts} attempts`)
 })
 
-test('whoever waits for a connection is told when the pool is closed', async () => {
+test('callers that wait for a connection are rejected when the pool is closed', async () => {
   await using database = await freshDatabase(server)
   const pool = createPool({ ...database.options, poolSize: 1 }, noLogger)
   const client = await pool.connect()

@@ -55,7 +55,7 @@ test('as many as configured, then in order of arrival', async () => {
   assert.deepEqual(served, [1, 2, 3, 4, 5, 6])
 })
 
-test('refused: goes on with those that are open, says so once, and tries by one, ever more seldom', async () => {
+test('rejected: continues with the open ones, says so once, and tries one more with growing delays', async () => {
   const { clock, lines, served, ask, opened, refused } = newSlots()
   for (let name = 1; name <= 8; name++) ask(name)
   await clock.settle()
@@ -82,7 +82,7 @@ test('refused: goes on with those that are open, says so once, and tries by one,
   assert.equal(lines.length, 1)
 })
 
-test('grows by one as long as that works, and says when all are there', async () => {
+test('grows by one as long as that works, and says when all are open', async () => {
   const { clock, lines, served, ask, opened, refused } = newSlots()
   for (let name = 1; name <= 8; name++) ask(name)
   await clock.settle()
@@ -101,7 +101,7 @@ test('grows by one as long as that works, and says when all are there', async ()
   assert.deepEqual([lines.length, clock.timers], [2, 0])
 })
 
-test('what is still being opened is not taken for accepted', async () => {
+test('a connection that is still being opened does not count as accepted', async () => {
   const { clock, server, lines, served, ask, opened, refused } = newSlots()
   for (let name = 1; name <= 4; name++) ask(name)
   await clock.settle()
@@ -119,7 +119,7 @@ test('what is still being opened is not taken for accepted', async () => {
   assert.equal(lines.length, 1, lines.join())
 })
 
-test('refused with none open: an outage, and one at a time may try', async () => {
+test('rejected with none open: an outage, and one at a time may try', async () => {
   const { clock, server, slots, served, ask, opened, refused } = newSlots()
   assert.equal(slots.refused(new Error('too many connections')), false)
   for (let name = 1; name <= 6; name++) ask(name)
@@ -132,7 +132,7 @@ test('refused with none open: an outage, and one at a time may try', async () =>
   assert.deepEqual(served, [1, 2, 3, 4, 5])
 })
 
-test('closed: whoever waits is told so, and no timer is left', async () => {
+test('closed: waiting callers are rejected, and no timer is left', async () => {
   const { clock, slots, served, ask, opened, refused } = newSlots()
   for (let name = 1; name <= 5; name++) ask(name)
   await clock.settle()

@@ -28,7 +28,7 @@ async function assertIdle(connection: Queryable): Promise<void> {
   assert.deepEqual(rows, [{ idle: true }])
 }
 
-test('all that is known of each', async () => {
+test('everything that is known about each', async () => {
   await using database = await freshDatabase(server)
   await database.query(
     `${insert} VALUES ('scans', 's', 'm1', '2023-11-14 22:13:20.123Z', 'k', '{"a": "é"}', '\\x00ff', 'bad-ip', 'why', 3, 2)`,
@@ -58,7 +58,7 @@ test('all that is known of each', async () => {
   })
 })
 
-test('every one of the pipeline once, the last first, in pages', async () => {
+test('each of the pipeline once, the last first, in pages', async () => {
   await using database = await freshDatabase(server)
   await database.query(
     `${insert} SELECT CASE WHEN n % 3 = 0 THEN 'other' ELSE 'scans' END, 's', n::text, now(), '', '{}', 'x', 'r', 'd', 1, 1
@@ -77,7 +77,7 @@ test('every one of the pipeline once, the last first, in pages', async () => {
   assert.deepEqual(await pagesOf(database, 'nobody'), [])
 })
 
-test('of long data beginning and end', async () => {
+test('for long data only the beginning and the end', async () => {
   await using database = await freshDatabase(server)
   const lengths = [65_536, 65_537, 1_000_000]
   for (const length of lengths) {
@@ -101,7 +101,7 @@ test('of long data beginning and end', async () => {
   for (const { data } of letters) assert.match(data.toString(), /^begin\.+end$/)
 })
 
-test('who wants no more leaves no transaction open', async () => {
+test('a reader that stops early leaves no transaction open', async () => {
   await using database = await freshDatabase(server)
   await database.query(
     `${insert} SELECT 'scans', 's', n::text, now(), '', '{}', 'x', 'r', 'd', 1, 1 FROM generate_series(1, 600) AS n`,

@@ -158,7 +158,7 @@ test('a message is one row, however often it arrives, in one batch or in several
   assert.deepEqual(first, { delivery_attempt: 7, detail: 'last', later: true })
 })
 
-test('an id that begins again, and another subscription, are other messages', async () => {
+test('a repeated message id after a restart of ids, and another subscription, are other messages', async () => {
   await using database = await freshDatabase(server)
   await tableIn(database).store([letter(), letter({ publishTimeMs: publishTimeMs + 1 })])
   await tableIn(database, { subscription: `${subscription}-2` }).store([letter()])
@@ -186,7 +186,7 @@ test('of data over the limit the first 64 KiB are kept; empty data is empty', as
   for (const [at, data] of kept.entries()) assert.ok(rows[at]?.data.equals(data), `letter ${at}`)
 })
 
-test('500 letters in one call', async () => {
+test('500 dead letters in one call', async () => {
   await using database = await freshDatabase(server)
   const data = randomBytes(1000)
   const letters = Array.from({ length: 500 }, (_, at) => letter({ messageId: `${at % 400}`, data }))
@@ -203,7 +203,7 @@ test('none at all', async () => {
   assert.deepEqual(await seen(database), [])
 })
 
-test('replicas that store the same letters in opposite orders do not deadlock', async () => {
+test('replicas that store the same dead letters in opposite orders do not deadlock', async () => {
   await using database = await freshDatabase(server)
   const table = tableIn(database, { waits: patient })
   const letters = ['1', '2', '3'].map((messageId) => letter({ messageId }))

@@ -57,7 +57,7 @@ async function store(database: TestDatabase, at: number, letter: Letter): Promis
 
 const idsOf = (rows: readonly { readonly id: number }[]) => rows.map(({ id }) => id)
 
-test('each filter takes what it names, and all of them together what all of them take', async () => {
+test('each filter selects what it names, and filters combine', async () => {
   await using there = await withLetters([
     {},
     { reason: 'bad-port' },
@@ -99,7 +99,7 @@ test('each filter takes what it names, and all of them together what all of them
   }
 })
 
-test('reasons: how many, from when to when, one detail; the most frequent first', async () => {
+test('reasons: count, time range, one detail; the most frequent first', async () => {
   await using there = await withLetters([{ reason: 'a' }, { reason: 'b' }, { reason: 'b' }, { reason: 'c' }])
   const { client, query } = there
   await query(
@@ -122,7 +122,7 @@ test('reasons: how many, from when to when, one detail; the most frequent first'
   assert.equal(reasons[0]?.example, 'detail 2')
 })
 
-test('the letters seen last come first, at most so many', async () => {
+test('the dead letters seen last are first, up to the limit', async () => {
   await using there = await withLetters([{}, {}, {}])
   const { client, database } = there
   assert.deepEqual(idsOf(await readNewest(client, {}, 2)), [3, 2])
@@ -131,7 +131,7 @@ test('the letters seen last come first, at most so many', async () => {
   assert.equal((await readDeadLetter(client, 1))?.timesSeen, 2)
 })
 
-test('everything of one letter; of one that is not there nothing', async () => {
+test('everything about one dead letter; nothing for an unknown one', async () => {
   const data = Buffer.from([0, 0xff, 1])
   await using there = await withLetters([
     { data, attributes: { a: 'b', ingester_redrive_count: '4' }, orderingKey: 'k', deliveryAttempt: 7 },
@@ -161,7 +161,7 @@ test('everything of one letter; of one that is not there nothing', async () => {
   assert.equal(await readDeadLetter(client, 2), undefined)
 })
 
-test('a count of redrives that is none counts as none', async () => {
+test('an invalid redrive count counts as none', async () => {
   const counts = ['', 'x', '-1', '1.5', '9999999999', '0']
   await using there = await withLetters([
     ...counts.map((count) => ({ attributes: { ingester_redrive_count: count } })),
@@ -174,7 +174,7 @@ test('a count of redrives that is none counts as none', async () => {
   )
 })
 
-test('text that was written out when it was stored is noticed, wherever it stands', async () => {
+test('text that was escaped when it was stored is recognized anywhere', async () => {
   await using there = await withLetters([
     { orderingKey: 'a\0b' },
     { attributes: { 'a\0': '' } },
@@ -192,7 +192,7 @@ test('text that was written out when it was stored is noticed, wherever it stand
   )
 })
 
-test('data that was cut is known as such, and made whole when its message comes again under a higher limit', async () => {
+test('truncated data is recognized, and completed when its message is redelivered under a higher limit', async () => {
   const big = Buffer.alloc(maxMessageBytes + 1, 'x')
   await using there = await withLetters([
     { reason: 'too-large', data: big },
@@ -250,7 +250,7 @@ test('selected: the first by publish time, then per ordering key by publish time
   })
 })
 
-test('locked are those that still have the status, in the order of their ids as given, until the end', async () => {
+test('those that still have the status are locked until the end, in the order of the given ids', async () => {
   await using there = await withLetters([{}, {}, {}])
   const { client, database } = there
   await markDeadLetters(client, [2], 'discarded')
@@ -272,7 +272,7 @@ test('marks that a trigger discards are an error, not a success', async () => {
   await assert.rejects(updateDeadLetterStatus(client, [1, 2], 'new', 'discarded'), /discarded by a trigger/)
 })
 
-test('who comes second waits, and finds what the first one has done', async () => {
+test('the second caller waits, and sees what the first one has done', async () => {
   await using there = await withLetters([{}, {}])
   const { client, database } = there
   const other = await database.connect()
@@ -321,7 +321,7 @@ test('dead letters that are redelivered while locked wait, in any order, without
   )
 })
 
-test('moved are those that have the status, and how many is told', async () => {
+test('those that have the status are updated, and counted', async () => {
   await using there = await withLetters([{}, {}, {}])
   const { client } = there
   await markDeadLetters(client, [2], 'redriven')
@@ -336,7 +336,7 @@ test('moved are those that have the status, and how many is told', async () => {
   )
 })
 
-test('a transaction that fails leaves nothing, and the connection as good as before', async () => {
+test('a failed transaction leaves nothing, and the connection intact', async () => {
   await using there = await withLetters([{}])
   const { client } = there
   const failing = inTransaction(client, async () => {

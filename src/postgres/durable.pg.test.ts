@@ -184,7 +184,7 @@ for (const level of ['local', 'remote_write', 'on']) {
     }))
 }
 
-test('a missing standby: a write gives up by itself, also within a transaction, and leaves no backend that waits', () =>
+test('a missing standby: a write times out, also within a transaction, and leaves no waiting backend', () =>
   withoutStandby({}, async (database) => {
     const pool = database.pool({ statementTimeoutMs: 400, clientTimeoutMarginMs: 2000 })
     const writer = new TableWriter(pool, scans.sink)

@@ -95,7 +95,7 @@ test('unknown before the first reading, then what is read', async () => {
   assert.deepEqual(watching.lines, [])
 })
 
-test('read every 5 s; a new epoch is told once', async () => {
+test('read every 5 s; a new epoch is reported once', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, clock, lines } = watching
@@ -112,7 +112,7 @@ test('read every 5 s; a new epoch is told once', async () => {
   assert.match(lines[0] ?? '', /new epoch/)
 })
 
-test('a connection is lost: unknown at once, until it is read again', async () => {
+test('a lost connection: unknown at once, until it is read again', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, clock } = watching
@@ -125,7 +125,7 @@ test('a connection is lost: unknown at once, until it is read again', async () =
   await until(async () => watch.current === before)
 })
 
-test('a reading that was under way when a connection was lost does not count', async () => {
+test('a reading in progress when a connection was lost does not count', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database, 2)
   const { watch } = watching
@@ -140,7 +140,7 @@ test('a reading that was under way when a connection was lost does not count', a
   await watching.known()
 })
 
-test('older than 10 s it is not used, counted from when it was asked for', async () => {
+test('after 10 s it is not used, counted from when it was requested', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, clock } = watching
@@ -162,7 +162,7 @@ test('older than 10 s it is not used, counted from when it was asked for', async
   await unlockAgain()
 })
 
-test('problem is told once, and its end, when it can be read again', async () => {
+test('a problem is reported once, and so is its end, when the epoch can be read again', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, lines } = watching
@@ -186,7 +186,7 @@ test('problem is told once, and its end, when it can be read again', async () =>
   assert.equal(lines.length, 3, 'another problem is told again')
 })
 
-test('a new connection leads to a reading: it may be to another server', async () => {
+test('a new connection causes a reading: it may be to another server', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, clock, pool } = watching
@@ -200,7 +200,7 @@ test('a new connection leads to a reading: it may be to another server', async (
   await untilAnother(watch, before)
 })
 
-test('a connection that is made while it is read leads to another reading', async () => {
+test('a connection made during a reading causes another reading', async () => {
   await using database = await freshDatabase(server)
   using watching = await settled(database)
   const { watch, clock, pool } = watching
@@ -216,7 +216,7 @@ test('a connection that is made while it is read leads to another reading', asyn
   await untilAnother(watch, before)
 })
 
-describe('a server that does not let it be read is asked ever more seldom, and keeps its connection', () => {
+describe('a server that does not allow reading it is asked with growing delays, and keeps its connection', () => {
   const refusals = {
     'a right that is missing': 'REVOKE EXECUTE ON FUNCTION pg_current_wal_lsn() FROM PUBLIC',
     'a function that the server does not support (Aurora)': `SET allow_system_table_mods = on;
@@ -273,7 +273,7 @@ test('a server that closes every connection is tried with growing delays', async
   assert.ok(proxy.connections <= seconds / 2.5 + 8, `${proxy.connections} connections`)
 })
 
-test('disposed, it leaves neither timer nor listener, also in the middle of a reading', async () => {
+test('disposed, it leaves neither timer nor listener, also during a reading', async () => {
   await using database = await freshDatabase(server)
   const bare = database.pool()
   const listeners = (pool: pg.Pool) => ['connect', 'remove'].map((event) => pool.listenerCount(event))

@@ -62,7 +62,7 @@ test('TRUNCATE that is rolled back: the same', async () => {
   assert.equal(await epochAt(database.options), before)
 })
 
-test('what changes rows, or only maintains the table, leaves it the same', async () => {
+test('changing rows and maintaining the table leave it the same', async () => {
   await using database = await freshDatabase(server)
   const before = await filled(database)
   const { length: keys } = await database.query('SELECT FROM scan_results')
@@ -96,7 +96,7 @@ test('a restart, a clean one or after kill -9: another epoch', async () => {
   assert.equal(seen.size, 3)
 })
 
-test('whatever the session’s time zone is: the same', async () => {
+test('the same in every session time zone', async () => {
   await using database = await freshDatabase(server)
   const before = await filled(database)
   await database.query(`ALTER DATABASE ${database.options.database} SET timezone = 'Asia/Kathmandu'`)
@@ -130,7 +130,7 @@ test('a bump: another epoch, each time, of that pipeline alone', async () => {
   assert.equal(await epochAt(database.options, 'scan_results', 'others'), other)
 })
 
-test('a database made from another: another epoch, though its tables are the same files', async () => {
+test('a database created from another: another epoch, though its tables are the same files', async () => {
   const database = await freshDatabase(server, { locale: 'en-US' })
   const before = await filled(database)
   await database[Symbol.asyncDispose]()
@@ -151,7 +151,7 @@ test('a database made from another: another epoch, though its tables are the sam
   assert.notEqual(after, before)
 })
 
-test('null where there is no table with a file of its own', async () => {
+test('null without a table that has its own file', async () => {
   await using database = await freshDatabase(server)
   await database.query('CREATE VIEW seen AS SELECT * FROM scan_results')
   await database.query('CREATE TABLE parts (LIKE scan_results) PARTITION BY LIST (port)')
@@ -180,7 +180,7 @@ test('null while the table of bumps is unlogged: a crash would lose them', async
   assert.equal(await epochAt(database.options), null)
 })
 
-test('the name of a table is taken as it is', async () => {
+test('a table name is used literally', async () => {
   await using database = await freshDatabase(server)
   await database.query('CREATE TABLE "Odd ""name""" (i integer)')
   assert.equal(typeof (await epochAt(database.options, 'Odd "name"')), 'string')
@@ -199,14 +199,14 @@ async function roleWith(database: TestDatabase, name: string, grants: string): P
   return { ...database.options, user: name, password: 'secret' }
 }
 
-test('SELECT on cache_epochs is enough to read it, and it is the same for every role', async () => {
+test('SELECT on cache_epochs suffices to read it, and it is the same for every role', async () => {
   await using database = await freshDatabase(server)
   const epoch = await filled(database)
   const reader = await roleWith(database, 'epoch_reader', 'SELECT')
   assert.equal(await epochAt(reader), epoch)
 })
 
-test('a bump without the rights for it fails clearly, and changes nothing', async () => {
+test('a bump without the privileges fails clearly, and changes nothing', async () => {
   await using database = await freshDatabase(server)
   const epoch = await filled(database)
   for (const [i, grants] of ['', 'SELECT', 'SELECT, INSERT'].entries()) {

@@ -114,7 +114,7 @@ describe('a table altered between two writes: nothing is written until it is res
     })
   }
 
-  test('texts that a collation takes for one', async () => {
+  test('texts that a collation treats as equal', async () => {
     await using database = await freshDatabase(server)
     const writer = writerTo(database)
     const withService = (service: string) => scanRecord(['1.1.1.1', 1, service], 1, service)
@@ -296,7 +296,7 @@ describe('a row that a trigger or rule discards is rejected, and nothing of its 
     })
   }
 
-  test('of two records of one time the greater, where the lesser stands', async () => {
+  test('of two records of one time the greater, where the lesser is stored', async () => {
     await using database = await freshDatabase(server)
     await withTrigger(database, `IF NEW.response = 'z' THEN RETURN NULL; END IF; RETURN NEW;`, beforeEach)
     const writer = writerTo(database)
@@ -317,7 +317,7 @@ describe('a row that a trigger or rule discards is rejected, and nothing of its 
   })
 })
 
-describe('triggers that discard nothing are nobody’s trouble', () => {
+describe('triggers that discard nothing cause no problem', () => {
   for (const normalised of ['upper', 'lower', 'reverse']) {
     test(`texts that are stored in another form: ${normalised}`, async () => {
       await using database = await freshDatabase(server)
@@ -332,7 +332,7 @@ describe('triggers that discard nothing are nobody’s trouble', () => {
     })
   }
 
-  test('a trigger that is switched off, one that only sees DELETE, and rows that they would discard', async () => {
+  test('a disabled trigger, one on DELETE only, and rows that they would discard', async () => {
     await using database = await freshDatabase(server)
     await withTrigger(
       database,
@@ -344,7 +344,7 @@ describe('triggers that discard nothing are nobody’s trouble', () => {
     assert.equal(await writerTo(database).write([scanRecord(1, 10, 'a')]), 1)
   })
 
-  test('deferred constraints are checked as ever, after what triggers do', async () => {
+  test('deferred constraints are checked as usual, after the triggers', async () => {
     await using database = await freshDatabase(server)
     await database.query(`
       CREATE TABLE services (name text PRIMARY KEY);
@@ -384,7 +384,7 @@ describe('dead letters that a trigger discards are not stored', () => {
     })
   }
 
-  test('an update that is discarded is no letter of the new reason', async () => {
+  test('a discarded update does not store the new reason', async () => {
     await using database = await freshDatabase(server)
     const letters = lettersIn(database)
     await letters.store([letter('1')])

@@ -37,7 +37,7 @@ async function applied({ options }: TestDatabase): Promise<Record<string, boolea
 /** Says of each migration whether it is among the first so many. */
 const firstOnes = (count: number) => Object.fromEntries(names.map((name, i) => [name, i < count]))
 
-test('takes as long as it takes: the time limit of statements is not for it', async () => {
+test('takes as long as it takes: the statement timeout does not apply', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   assert.deepEqual(await migrate({ ...database.options, statementTimeoutMs: 1 }, migrationsDir, 'up'), names)
 })
@@ -59,7 +59,7 @@ test('up, status, down, up', async () => {
   assert.deepEqual(await tables(database), tablesAfter[names.length])
 })
 
-test('the time of a migration is the time it was, whatever the time zone of the server', async () => {
+test('the time of a migration is right in every time zone of the server', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const before = Date.now()
   await migrate(database.options, migrationsDir, 'up')
@@ -136,7 +136,7 @@ test('dead_letters: a message is one row', async () => {
   ])
 })
 
-test('cache_epochs: a pipeline is one row, and its epoch is made up by the database, another one each time', async () => {
+test('cache_epochs: a pipeline is one row, and the database generates its epoch, a different one each time', async () => {
   await using database = await freshDatabase(server)
   assert.deepEqual(await columns(database, 'cache_epochs'), [
     'pipeline text',
@@ -150,14 +150,14 @@ test('cache_epochs: a pipeline is one row, and its epoch is made up by the datab
   assert.equal(new Set(made.map(({ epoch }) => epoch)).size, 2)
 })
 
-test('no server, or the wrong password: it rejects', async () => {
+test('no server, or a wrong password: it rejects', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   const { options } = database
   await assert.rejects(migrate({ ...options, password: 'wrong' }, migrationsDir, 'up'), { code: '28P01' })
   await assert.rejects(migrationStatus({ ...options, port: 1 }, migrationsDir), { code: 'ECONNREFUSED' })
 })
 
-describe('who may not migrate is told so, and who may', () => {
+describe('a role that may not migrate is told so, and which role may', () => {
   const asRole = async (database: TestDatabase, user: string, grants = '') => {
     await database.query(
       `DROP ROLE IF EXISTS ${user}; CREATE ROLE ${user} LOGIN PASSWORD '${server.password}'; ${grants}`,
@@ -172,7 +172,7 @@ describe('who may not migrate is told so, and who may', () => {
       return true
     })
 
-  test('a role that may not create tables, before and after there are some', async () => {
+  test('a role that may not create tables, before and after tables exist', async () => {
     await using database = await freshDatabase(server, { migrated: false })
     const service = await asRole(database, 'serves')
     const told =
@@ -190,7 +190,7 @@ describe('who may not migrate is told so, and who may', () => {
     await database.query('DROP OWNED BY serves; DROP ROLE serves')
   })
 
-  test('a role that may create, and does not own what a migration changes', async () => {
+  test('a role that may create, but does not own what a migration changes', async () => {
     await using database = await freshDatabase(server)
     const grants = 'GRANT CREATE ON SCHEMA public TO makes; GRANT ALL ON pgmigrations TO makes'
     const role = await asRole(database, 'makes', grants)
@@ -198,7 +198,7 @@ describe('who may not migrate is told so, and who may', () => {
     await database.query('DROP OWNED BY makes; DROP ROLE makes')
   })
 
-  test('a migration that fails is no server that is not reached', async () => {
+  test('a failed migration is not reported as an unreachable server', async () => {
     await using database = await freshDatabase(server, { migrated: false })
     await database.query('CREATE TABLE cache_epochs ()')
     const failed = /^migrate up: relation "cache_epochs" already exists$/

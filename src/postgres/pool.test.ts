@@ -24,24 +24,24 @@ test('disable: no TLS, whatever PGSSLMODE says', () => {
   assert.equal(tlsOf('disable'), false)
 })
 
-test('require: encrypted, to whomever', () => {
+test('require: encrypted, without verification', () => {
   assert.deepEqual(tlsOf('require'), { rejectUnauthorized: false })
 })
 
-test('verify-ca: a certificate of a known authority, for whatever host', () => {
+test('verify-ca: a certificate of a known authority, for any host', () => {
   const { rejectUnauthorized, checkServerIdentity } = tlsOf('verify-ca')
   assert.equal(rejectUnauthorized, true)
   assert.ok(checkServerIdentity)
   assert.equal(checkServerIdentity('another.example.org'), undefined)
 })
 
-test('verify-full: the certificate of this host; its check is the one of Node.js', () => {
+test('verify-full: the certificate of this host, checked by Node.js', () => {
   const { rejectUnauthorized, ...others } = tlsOf('verify-full')
   assert.equal(rejectUnauthorized, true)
   assert.equal(others.checkServerIdentity, undefined)
 })
 
-test('an empty password is one: PGPASSWORD and ~/.pgpass are not asked', async () => {
+test('an empty password counts: PGPASSWORD and ~/.pgpass are not read', async () => {
   const { password } = connectionOptions({ ...options, password: '' })
   assert.equal(typeof password === 'function' && (await password()), '')
 })

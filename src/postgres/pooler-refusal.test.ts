@@ -7,7 +7,7 @@ function fromPooler(message: string, code = '08P01'): pg.DatabaseError {
   return Object.assign(new pg.DatabaseError(message, message.length, 'error'), { code })
 }
 
-test('what a pooler refuses until somebody changes something', () => {
+test('errors that a pooler repeats until someone changes its configuration', () => {
   for (const message of [
     'unsupported startup parameter: statement_timeout',
     'unsupported startup parameter in options: search_path',
@@ -27,7 +27,7 @@ test('what a pooler refuses until somebody changes something', () => {
   }
 })
 
-test('what passes by itself, and what no pooler says', () => {
+test('errors that pass without a change, and errors that no pooler sends', () => {
   for (const message of [
     'server login has been failing, try again later (server_login_retry)',
     'no more connections allowed (max_client_conn)',

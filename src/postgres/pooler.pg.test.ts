@@ -59,7 +59,7 @@ async function pollute(pool: pg.Pool, text: string): Promise<void> {
 describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
   const bouncer = await startPgbouncer(server, { pool_mode: 'transaction' })
 
-  test('a pooler is recognised by its process ids, and its mode by what two clients meet', async () => {
+  test('a pooler is recognized by its process ids, and its mode by what two clients see', async () => {
     await using database = await freshDatabase(server)
     assert.equal(await pooling(database.options), 'none')
     assert.equal(await pooling(through(database, bouncer)), 'transaction')
@@ -90,7 +90,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     }
   })
 
-  test('other schemas on the search path that others leave behind are not written to', async () => {
+  test('schemas on the search path that other clients leave behind are not written to', async () => {
     await using database = await freshDatabase(server)
     await database.query(`CREATE SCHEMA decoy; CREATE TABLE decoy.scan_results (LIKE public.scan_results INCLUDING ALL);
       CREATE TABLE decoy.dead_letters (LIKE public.dead_letters INCLUDING ALL);
@@ -115,7 +115,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.deepEqual(counts, [{ rows: 0, letters: 0, epochs: 0, own: 4 }])
   })
 
-  test('whatever else others leave behind decides nothing: role, read-only, spelling of names, NULL in arrays', async () => {
+  test('other settings that clients leave behind have no effect: role, read-only, spelling of names, NULL in arrays', async () => {
     await using database = await freshDatabase(server)
     const pool = database.pool(through(database, bouncer))
     const writer = new TableWriter(pool, scans.sink)
@@ -142,7 +142,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.deepEqual(await database.query('SELECT epoch FROM public.cache_epochs'), [{ epoch }])
   })
 
-  test('statement mode knows no transactions, and is refused for good', async () => {
+  test('statement mode has no transactions, and is rejected permanently', async () => {
     await using database = await freshDatabase(server)
     await using single = await startPgbouncer(server, { pool_mode: 'statement' })
     const refused = await rollingBackOf(database.pool(through(database, single)), async () => {}).catch(
@@ -238,7 +238,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     assert.equal(await watch.isStill(now ?? ''), false, 'a server that was restarted')
   })
 
-  test('the doctor says that there is a pooler, and what differs', async () => {
+  test('the doctor reports a pooler, and what differs', async () => {
     await using database = await freshDatabase(server)
     const findingOf = async (postgres: TestDatabase['options']) => {
       const common = { poolSize: 2, workers: 1, table: scans.sink, pipeline: 'scans', migrationsDir }

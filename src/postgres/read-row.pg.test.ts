@@ -10,7 +10,7 @@ import { TableWriter } from './table-writer.ts'
 const server = await startTestServer()
 const { sink, inspector } = scans
 
-test('the one row of a key, as the record that was written', async () => {
+test('the row of a key, as the record that was written', async () => {
   await using database = await freshDatabase(server)
   const records = [
     scanRecord(['1.1.1.7', 443, 'HTTP'], 1_700_000_000, 'hello'),
@@ -31,7 +31,7 @@ test('the one row of a key, as the record that was written', async () => {
   )
 })
 
-test('what was put there by hand is read all the same', async () => {
+test('a row that was inserted by hand is read all the same', async () => {
   await using database = await freshDatabase(server)
   await database.query(`INSERT INTO scan_results VALUES ('1.1.1.7', 1, 's', 'x', 'infinity'),
                                                         ('1.1.1.7', 2, 's', 'x', '2023-11-14 22:13:20.9Z')`)
@@ -57,7 +57,7 @@ test('reading changes nothing', async () => {
   await assert.rejects(deleting, { code: '25006' })
 })
 
-test('a table that is locked is not waited for long', async () => {
+test('a locked table is not waited for long', async () => {
   await using database = await freshDatabase(server)
   const other = await database.connect()
   await other.query('BEGIN; LOCK TABLE scan_results')

@@ -8,7 +8,7 @@ import { TableWriter } from './table-writer.ts'
 const server = await startTestServer()
 const { sink } = scans
 
-test('all rows, how many they are, and those of the greatest versions', async () => {
+test('all rows, their number, and those of the greatest versions', async () => {
   await using database = await freshDatabase(server)
   const records = [
     scanRecord(['1.1.1.7', 1, 'HTTP'], 1_700_000_000, 'b'),

@@ -61,7 +61,7 @@ for (const [variable, text] of [
   })
 }
 
-test('a file that is away for a moment is a connection failure that says so, and leaves no connection behind', async () => {
+test('a temporarily missing file is a connection failure that says so, and leaves no connection behind', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   await setPassword(database, 'kept')
   const file = join(folder, 'away')

@@ -84,7 +84,7 @@ test('two spellings of an address are one row', async () => {
   assert.deepEqual(await readTable(database.options, scans.sink), [['2001:db8::1', 1, 's', 'new', 2]])
 })
 
-test('a table that is not there rejects', async () => {
+test('a missing table rejects', async () => {
   await using database = await freshDatabase(server, { migrated: false })
   await assert.rejects(readTable(database.options, scans.sink), { code: '42P01' })
 })

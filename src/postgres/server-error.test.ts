@@ -38,7 +38,7 @@ describe('values are not revealed', () => {
   }
 })
 
-test('an error that PL/pgSQL raises has the SQLSTATE and the names that its author likes: none of its text is told', () => {
+test('an error raised by PL/pgSQL has any SQLSTATE and names that its author chose: none of its text is revealed', () => {
   for (const code of ['23505', '40001', '53300', '57014', '08006', '42501', '28000', 'XX001', '00000']) {
     const raised = {
       routine: 'exec_stmt_raise',
@@ -55,7 +55,7 @@ test('an error that PL/pgSQL raises has the SQLSTATE and the names that its auth
   }
 })
 
-test('nor where another language raised it, or it happened in a function, whatever the language of the server', () => {
+test('nor if another language raised it, or it happened in a function, in any language of the server', () => {
   assert.match(
     told(serverError('23505', secret, { file: 'plpy_elog.c' })),
     /refused by a trigger or function/,
@@ -77,7 +77,7 @@ test('nor where another language raised it, or it happened in a function, whatev
   assert.match(told(serverError('40P01', secret, { where: secret })), /: deadlock detected \[40P01\]/)
 })
 
-test('of what is known to be free of values the message is told, with its names', () => {
+test('for errors known to contain no values the message is shown, with its names', () => {
   const message = 'null value in column "ip" of relation "t" violates not-null constraint'
   assert.equal(
     told(serverError('23502', message, { column: 'ip', table: 't', detail: `(${secret})` })),

@@ -55,7 +55,7 @@ async function createRole({ query }: TestDatabase, clauses = 'LOGIN', grants = '
   return { user }
 }
 
-test('22P02: a value that is none of its type', async () => {
+test('22P02: an invalid value for its type', async () => {
   await using database = await freshDatabase(server)
   const failure = await failureOf(database, {}, scanRecord([`::1/${secret}`, 1, 's'], 1, ''))
   is(failure, 'bad-row', '22P02')
@@ -85,7 +85,7 @@ test('23502: a missing value, its column named', async () => {
   assert.match(failure.message, /column response/)
 })
 
-test('P0001: a trigger refuses it; named is the trigger, not what it said', async () => {
+test('P0001: a trigger rejects it; the trigger is named, not its message', async () => {
   await using database = await freshDatabase(server)
   await database.query(`CREATE FUNCTION no_telnet() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'no % please', NEW.response; END $$`)
@@ -142,7 +142,7 @@ for (const [name, statement] of Object.entries(raises)) {
 }
 
 for (const cast of ['tsquery', 'regclass', 'regconfig', 'jsonpath', 'inet', 'xid']) {
-  test(`a check casts a value to ${cast}: nothing of the row is told, and the others are written`, async () => {
+  test(`a check casts a value to ${cast}: nothing of the row is revealed, and the others are written`, async () => {
     await using database = await freshDatabase(server)
     await database.query(
       `ALTER TABLE scan_results ADD CHECK (service <> 's' OR response::${cast} IS NOT NULL)`,
@@ -152,7 +152,7 @@ for (const cast of ['tsquery', 'regclass', 'regconfig', 'jsonpath', 'inet', 'xid
   })
 }
 
-test('a policy that refuses one row is no want of rights', async () => {
+test('a policy that rejects one row is not a missing privilege', async () => {
   await using database = await freshDatabase(server)
   const role = await createRole(database)
   await database.query(`ALTER TABLE scan_results ENABLE ROW LEVEL SECURITY;
@@ -214,7 +214,7 @@ test('42P10: the key is not unique, with the fix', async () => {
   )
 })
 
-test('42501, 28P01, 28000, 3D000: no rights, with the fix', async () => {
+test('42501, 28P01, 28000, 3D000: no privileges, with the fix', async () => {
   await using database = await freshDatabase(server)
   const readOnly = await createRole(database, 'LOGIN', 'SELECT')
   for (const [changes, code] of [
@@ -229,12 +229,12 @@ test('42501, 28P01, 28000, 3D000: no rights, with the fix', async () => {
   }
 })
 
-test('an empty password where one is wanted: no rights', async () => {
+test('an empty password where one is required: no privileges', async () => {
   await using database = await freshDatabase(server)
   assert.equal((await failureOf(database, { password: '' })).class, 'no-rights')
 })
 
-test('a server without TLS is not spoken to where TLS is wanted', async () => {
+test('a server without TLS is not used if TLS is required', async () => {
   await using database = await freshDatabase(server)
   const failure = await failureOf(database, { sslMode: 'require' })
   assert.equal(failure.class, 'infrastructure')
@@ -253,13 +253,13 @@ async function whileLocked<T>(database: TestDatabase, work: () => Promise<T>): P
   }
 }
 
-test('57014: the statement time-out', async () => {
+test('57014: the statement timeout', async () => {
   await using database = await freshDatabase(server)
   const failure = await whileLocked(database, () => failureOf(database, { statementTimeoutMs: 200 }))
   is(failure, 'too-big', '57014')
 })
 
-test('55P03: a row that another transaction holds, whatever lock_timeout the role has', async () => {
+test('55P03: a row locked by another transaction, whatever lock_timeout the role has', async () => {
   await using database = await freshDatabase(server)
   const role = await createRole(database)
   await database.query(`ALTER ROLE ${role.user} SET lock_timeout = '1h'`)
@@ -284,7 +284,7 @@ test('40P01: the victim of a deadlock', async () => {
   assert.equal(await writer.write(batch(2)), 2)
 })
 
-test('25006: a standby, or a database that is read only', async () => {
+test('25006: a standby, or a read-only database', async () => {
   await using database = await freshDatabase(server)
   const { database: name } = database.options
   await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)

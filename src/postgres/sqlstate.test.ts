@@ -46,7 +46,7 @@ test('every class of SQLSTATE', () => {
   assert.deepEqual(found, expected)
 })
 
-test('what is said of one row is that row’s, whatever SQLSTATE it has', () => {
+test('an error about one row is that row’s, whatever its SQLSTATE', () => {
   const classOf = (code: string, fields: Partial<pg.DatabaseError>) =>
     failureOf(serverError(code, 'no', fields)).class
   const trigger = 'PL/pgSQL function t() line 1 at EXECUTE'
@@ -64,7 +64,7 @@ test('what is said of one row is that row’s, whatever SQLSTATE it has', () => 
   assert.equal(classOf('40P01', { where: trigger }), 'conflict')
 })
 
-test('what node-postgres says without a code', () => {
+test('errors of node-postgres without a code', () => {
   const classOf = (message: string) => failureOf(new Error(message)).class
   for (const message of [
     'Query read timeout',
@@ -108,7 +108,7 @@ test('the message names place, SQLSTATE, column, constraint and fix', () => {
   )
 })
 
-test('which failures cost the connection', () => {
+test('failures that cost the connection', () => {
   const breaks = (code: string) => breaksConnection(failureOf(serverError(code, 'no')))
   assert.deepEqual(['22P02', '23514', '42P01', '40P01', '57014', '42501'].filter(breaks), [])
   const breaking = ['57P01', '25006', '26000', '42P05', '0A000', 'XX000']
@@ -116,7 +116,7 @@ test('which failures cost the connection', () => {
   assert.ok(breaksConnection(failureOf(new Error('Query read timeout'))))
 })
 
-test('what no waiting fixes at start', () => {
+test('failures at startup that no waiting fixes', () => {
   const [password, away, table] = [
     serverError('28P01', 'no'),
     serverError('57P03', 'no'),

@@ -60,7 +60,7 @@ test('every column that storing a dead letter needs', async () => {
   }
 })
 
-test('each of the rights is missed', async () => {
+test('each missing privilege', async () => {
   await using database = await freshDatabase(server)
   const role = { user: 'lacks_one' }
   await database.query(`CREATE ROLE lacks_one LOGIN PASSWORD '${server.password}'`)
@@ -78,7 +78,7 @@ test('each of the rights is missed', async () => {
   await checkTables(pool, scans.sink, false)
 })
 
-test('a role that may read only: the fix is a statement that works', async () => {
+test('a read-only role: the fix is a statement that works', async () => {
   await using database = await freshDatabase(server)
   const role = { user: 'only_reads' }
   await database.query(`
@@ -101,7 +101,7 @@ test('a role that may read only: the fix is a statement that works', async () =>
   await new DeadLetterTable(pool, options).store([])
 })
 
-test('a server that cannot be reached is no fault of the configuration', async () => {
+test('an unreachable server is no configuration fault', async () => {
   await using database = await freshDatabase(server)
   const unreachable = checkTables(database.pool({ port: 1 }), scans.sink, true)
   await assert.rejects(unreachable, { code: 'ECONNREFUSED' })

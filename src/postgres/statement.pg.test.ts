@@ -45,7 +45,7 @@ test('the number of rows affected, and the rows', async () => {
   assert.deepEqual([deleted.rowCount, deleted.rows], [2, [{ i: 1 }, { i: 2 }]])
 })
 
-test('a row that is refused does not cost the connection', async () => {
+test('a rejected row does not cost the connection', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ poolSize: 1 })
   const writer = new TableWriter(pool, scans.sink)
@@ -74,7 +74,7 @@ test('a backend terminated during a write: infrastructure, and the next write ha
   assert.notEqual(await backendOf(pool), backend)
 })
 
-test('an idle connection that is terminated is told to the log and replaced', async () => {
+test('a terminated idle connection is logged and replaced', async () => {
   await using database = await freshDatabase(server)
   const told = Promise.withResolvers<Fields>()
   const pool = createPool(
@@ -88,7 +88,7 @@ test('an idle connection that is terminated is told to the log and replaced', as
   await pool.end()
 })
 
-test('26000: a prepared statement that is gone is a conflict, and the next connection prepares it anew', async () => {
+test('26000: a missing prepared statement is a conflict, and the next connection prepares it anew', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ poolSize: 1 })
   const writer = new TableWriter(pool, scans.sink)
@@ -109,7 +109,7 @@ test('a table that is recreated under a prepared statement is written to', async
   assert.equal(await writer.write([scanRecord(1, 1, '')]), 1)
 })
 
-test('no connection is free: waits until one is, however long', async () => {
+test('no free connection: waits until one is free, however long', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ poolSize: 1, connectTimeoutMs: 100 })
   const client = await pool.connect()
@@ -120,7 +120,7 @@ test('no connection is free: waits until one is, however long', async () => {
   assert.equal(await writing, 1)
 })
 
-test('a frozen server costs a transaction one limit, not another one for its rollback', async () => {
+test('a frozen server costs a transaction one timeout, not another one for its rollback', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ statementTimeoutMs: 800, clientTimeoutMarginMs: 200, poolSize: 1 })
   await pool.query('SELECT')

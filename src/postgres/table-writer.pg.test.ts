@@ -21,7 +21,7 @@ async function responses({ query }: TestDatabase): Promise<string[]> {
   return rows.map(({ response }) => response)
 }
 
-test('the newer one stays, in whatever order they come', async () => {
+test('the newer one wins, in any order of arrival', async () => {
   await using database = await freshDatabase(server)
   const writer = writerTo(database)
   assert.equal(await writer.write([scanRecord(1, 10, 'old'), scanRecord(2, 20, 'new')]), 2)
@@ -106,7 +106,7 @@ test('the guard orders any two records as the engine does', async () => {
   await alwaysAsync(property, 60)
 })
 
-test('write resolves after the commit: what it wrote is there for everybody', async () => {
+test('write resolves after the commit: other sessions can see what it wrote', async () => {
   await using database = await freshDatabase(server)
   const writer = writerTo(database)
   for (let version = 1; version <= 20; version += 1) {
@@ -129,7 +129,7 @@ test('a failed commit is a failure, even if the statement itself succeeded', asy
   assert.equal(await writer.write([scanRecord(1, 1, 'fine')]), 1)
 })
 
-test('updates stay in their page, out of the index', async () => {
+test('updates stay in their page, and out of the index', async () => {
   await using database = await freshDatabase(server)
   const pool = database.pool({ poolSize: 1 })
   const writer = new TableWriter(pool, scans.sink)

@@ -35,6 +35,6 @@ test('names are escaped', () => {
   assert.match(sql, /WHERE \(EXCLUDED\."V"""\) > \(t\."V"""\)$/)
 })
 
-test('a key or version of no column is a mistake of the pipeline', () => {
+test('a key or version without a column is an error of the pipeline', () => {
   assert.throws(() => upsertSql({ ...scans.sink, version: ['seen'] }), /scan_results.*seen/)
 })

@@ -63,13 +63,13 @@ test('an id that failed transiently is sent again, alone', async () => {
   assert.deepEqual([found.done, found.rejected, found.left], [['a', 'b'], ['c'], []])
 })
 
-test('one that fails to the end of the time is left, and it alone', async () => {
+test('an id that fails until the deadline is given up, and it alone', async () => {
   const found = await outcome(['a', 'b'], () => partial({ b: transient }, unavailable))
   assert.deepEqual([found.done, found.rejected, found.left], [['a'], [], ['b']])
   assert.ok(found.calls.length > 5, `${found.calls.length} tries`)
 })
 
-test('a request that fails without a word about single ids is sent again whole', async () => {
+test('a request that fails without naming ids is sent again whole', async () => {
   const found = await outcome(['a', 'b'], (_, call) => (call < 2 ? failure(unavailable) : undefined))
   assert.deepEqual(found.calls, [
     ['a', 'b'],
@@ -79,7 +79,7 @@ test('a request that fails without a word about single ids is sent again whole',
   assert.deepEqual([found.done, found.left], [['a', 'b'], []])
 })
 
-test('what no retry helps is not tried again', async () => {
+test('an error that no retry fixes is not retried', async () => {
   const found = await outcome(['a', 'b'], () => failure(notFound))
   assert.deepEqual([found.calls.length, found.left], [1, ['a', 'b']])
 })
@@ -94,14 +94,14 @@ test('a malformed id, which fails the whole request unnamed, is found by bisecti
   assert.ok(found.calls.length <= 13, `${found.calls.length} calls`)
 })
 
-test('where all ids are malformed, it is given up before there is a call for each', async () => {
+test('if all ids are malformed, it gives up before there is a call for each', async () => {
   const ackIds = Array.from({ length: 2500 }, (_, at) => `id ${at}`)
   const found = await outcome(ackIds, () => failure(invalidArgument))
   assert.ok(found.calls.length < 100, `${found.calls.length} calls`)
   assert.equal(found.rejected.length + found.left.length, 2500)
 })
 
-test('details that cannot be read are none', () => {
+test('undecodable details count as none', () => {
   const unreadable = Object.assign(failure(invalidArgument), {
     metadata: { get: () => [Buffer.from([0x1a, 0x7f, 1]), 'text'] },
   })

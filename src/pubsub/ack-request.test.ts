@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import { writeAckRequest } from './ack-request.ts'
 
-test('the generated code reads of a request what was written, ids of any length and in any letters', () => {
+test('the generated code decodes what was written, for ids of any length and any characters', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),
     fc.string({ minLength: 120, maxLength: 20_000, size: 'max' }),

@@ -21,7 +21,7 @@ async function connect() {
 }
 
 describe('topics and subscriptions of an emulator', () => {
-  test('what is missing is created, with its deadline; again is no error and changes nothing', async () => {
+  test('a missing resource is created, with its deadline; again is no error and changes nothing', async () => {
     await using connection = await connect()
     const { clients } = connection
     const wanted = names()
@@ -43,7 +43,7 @@ describe('topics and subscriptions of an emulator', () => {
     }
   })
 
-  test('a topic that is there serves as it is', async () => {
+  test('an existing topic is used as it is', async () => {
     await using connection = await connect()
     const { topicId, subscriptionId } = names()
     const topic = await ensureTopic(connection.clients, topicId)
@@ -52,7 +52,7 @@ describe('topics and subscriptions of an emulator', () => {
     assert.equal(settings?.topic, topic)
   })
 
-  test('a subscription of another topic serves as it is, and no topic is created beside it', async () => {
+  test('a subscription of another topic is used as it is, and no other topic is created', async () => {
     await using connection = await connect()
     const { topicId, subscriptionId } = names()
     await ensureSubscription(connection.clients, { topicId, subscriptionId }, 10)
@@ -63,7 +63,7 @@ describe('topics and subscriptions of an emulator', () => {
     await assert.rejects(connection.clients.publisher.getTopic({ topic }), /NOT_FOUND/)
   })
 
-  test('what the service refuses is thrown', async () => {
+  test('errors of the service are thrown', async () => {
     await using connection = await connect()
     await assert.rejects(ensureTopic(connection.clients, '1'), /INVALID_ARGUMENT/)
   })

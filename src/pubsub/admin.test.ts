@@ -21,13 +21,13 @@ function service(code?: number) {
   return { asked, ensure: () => ensureSubscription(clients as unknown as PubsubClients, names, 10) }
 }
 
-test('a subscription that is there is used, and nothing is created', async () => {
+test('an existing subscription is used, and nothing is created', async () => {
   const { asked, ensure } = service()
   assert.deepEqual(await ensure(), { name: fullName, settings: { topic: 'projects/elsewhere/topics/t' } })
   assert.deepEqual(asked, [{ subscription: fullName }])
 })
 
-test('a missing subscription: the error gives the line that creates it', async () => {
+test('a missing subscription: the error has the command that creates it', async () => {
   await assert.rejects(service(grpcStatus.notFound).ensure(), (error) => {
     assert.ok(error instanceof ConfigurationError)
     assert.match(
@@ -38,12 +38,12 @@ test('a missing subscription: the error gives the line that creates it', async (
   })
 })
 
-test('without the right to look at the subscription, it is taken to be there', async () => {
+test('without permission to look at the subscription, it is assumed to exist', async () => {
   const found = await service(grpcStatus.permissionDenied).ensure()
   assert.deepEqual(found, { name: fullName, settings: undefined })
 })
 
-test('any other failure is thrown as it is', async () => {
+test('any other failure is thrown unchanged', async () => {
   await assert.rejects(service(14).ensure(), (error) => {
     assert.ok(!(error instanceof ConfigurationError))
     assert.match(String(error), /status 14/)

@@ -18,7 +18,7 @@ function ackLater(deliveries: readonly Delivery[], rig: Rig): void {
   setImmediate(() => rig.ack(deliveries))
 }
 
-describe('bounds with a server that ignores flow control', { concurrent: true }, () => {
+describe('limits with a server that ignores flow control', { concurrent: true }, () => {
   test('messages: the limit is never exceeded, and no outstanding message is redelivered', async (t) => {
     let acking = false
     const onReceive = (deliveries: readonly Delivery[], rig: Rig) => acking && ackLater(deliveries, rig)
@@ -81,7 +81,7 @@ describe('bounds with a server that ignores flow control', { concurrent: true },
     void t.annotate(`most ${most} bytes; attempts ${recorder.attempts.join()}; refused ${recorder.refused}`)
   })
 
-  test('a message larger than the bound passes, alone', async () => {
+  test('a message larger than the limit passes, alone', async () => {
     let together = 0
     await using rig = await startRig(host, {
       maxOutstandingBytes: 100_000,

@@ -23,7 +23,7 @@ test('long ids make requests shorter, by bytes', () => {
   assert.deepEqual(sizes(ids(1000, 1000)), [521, 479])
 })
 
-test('every request is within the limits, none could have taken the next id, the order is kept', () => {
+test('every request is within the limits and as full as possible, in order', () => {
   const subscription = `projects/${'p'.repeat(30)}/subscriptions/${'s'.repeat(255)}`
   const lengths = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 20_000 }))
   const runs = fc.array(fc.tuple(fc.integer({ min: 1, max: 3000 }), lengths), { maxLength: 6 })

@@ -63,7 +63,7 @@ test('a metadata server that comes up late is asked again, and its token is used
   await clients.close()
 })
 
-test("after a failure the library's setting is as it was, also one of the user's own", async () => {
+test('after a failure the setting of the library is restored, also one of the user', async () => {
   const name = 'METADATA_SERVER_DETECTION'
   answer = fails(404)
   try {

@@ -32,7 +32,7 @@ describe('deliveries of an emulator', { concurrent: true }, () => {
     assert.ok(full.bytes > full.data.length && empty.bytes > 'onlyattributes'.length)
   })
 
-  test('what is acked never comes again; it is acked in bulk', async () => {
+  test('an acked message is never redelivered; acks are sent in bulk', async () => {
     await using rig = await startRig(host)
     await rig.publish(3000)
     start(rig)
@@ -47,7 +47,7 @@ describe('deliveries of an emulator', { concurrent: true }, () => {
     assertEachOnce(rig.recorder, 3000)
   })
 
-  test('what is nacked comes again at once, as another attempt', async () => {
+  test('a nacked message is redelivered at once, as another attempt', async () => {
     await using rig = await startRig(host)
     await rig.publish(10)
     start(rig)
@@ -63,7 +63,7 @@ describe('deliveries of an emulator', { concurrent: true }, () => {
     rig.ack(again)
   })
 
-  test('what is neither comes again to somebody else when the source is closed', async () => {
+  test('an unsettled message goes to another subscriber when the source is closed', async () => {
     await using rig = await startRig(host)
     await using other = await startRig(host, { subscription: rig.subscription })
     await rig.publish(10)

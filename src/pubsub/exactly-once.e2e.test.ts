@@ -92,7 +92,7 @@ describe('results for single ack ids', () => {
   })
 
   test(
-    'more failures than an HTTP/2 header list holds are understood all the same',
+    'more failures than an HTTP/2 header list can carry are still understood',
     skippedFor(skip),
     async () => {
       const observer = new RejectionRecorder()
@@ -111,7 +111,7 @@ describe('results for single ack ids', () => {
   )
 
   test(
-    'a subscription with exactly-once delivery: one stale id hurts no other',
+    'a subscription with exactly-once delivery: one stale id affects no other',
     skippedFor(faults ? 'needs the official emulator' : false),
     async () => {
       const observer = new RejectionRecorder()

@@ -42,7 +42,7 @@ for (const { what, options, asked } of bounds) {
   })
 }
 
-test('a process that stands still while its streams end takes what has come meanwhile', async () => {
+test('a process that is stalled while its streams end receives what has arrived meanwhile', async () => {
   let stalled = false
   await using rig = await startRig(host, {
     onReceive: (_, rig) => {

@@ -37,20 +37,20 @@ function service(fault: (text: string) => number | undefined) {
   }
 }
 
-test('what the service takes is one request', async () => {
+test('messages that the service accepts are one request', async () => {
   const { publish, taken, requests } = service(() => undefined)
   assert.deepEqual(await publish(['a', 'b', 'c']), { published: [0, 1, 2], refused: [] })
   assert.deepEqual(taken, ['a', 'b', 'c'])
   assert.equal(requests(), 1)
 })
 
-test('nothing is no request', async () => {
+test('no messages are no request', async () => {
   const { publish, requests } = service(() => 3)
   assert.deepEqual(await publish([]), { published: [], refused: [] })
   assert.equal(requests(), 0)
 })
 
-test('whatever is refused, the others are published once, in order', async () => {
+test('whatever is rejected, the others are published once, in order', async () => {
   const property = fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 40 }), async (bad) => {
     const { publish, taken } = service((text) => (bad[Number(text)] ? 3 : undefined))
     const { published, refused, failure } = await publish(bad.map((_, at) => String(at)))
@@ -66,7 +66,7 @@ test('whatever is refused, the others are published once, in order', async () =>
   await alwaysAsync(property, 100)
 })
 
-test('a failure that is no fault of a message ends it; what was confirmed until then is told', async () => {
+test('a failure that no message caused ends it; what was confirmed until then is reported', async () => {
   const { publish, taken } = service((text) => ({ bad: 3, away: 14 })[text])
   const { published, refused, failure } = await publish(['a', 'bad', 'b', 'c', 'away', 'd'])
   assert.deepEqual(taken, ['a', 'b', 'c'].slice(0, taken.length))

@@ -34,7 +34,7 @@ test('nothing to publish is no request', async () => {
   assert.deepEqual(await published([]), { requests: [], ids: [] })
 })
 
-test('a request has at most 1,000 messages; ids come in the order of the messages', async () => {
+test('a request has at most 1,000 messages; ids are in the order of the messages', async () => {
   const { requests, ids } = await published(plain(2001))
   assert.deepEqual(
     requests.map((request) => request.messages.length),
@@ -54,7 +54,7 @@ test('large messages make requests shorter; one that fills a request goes alone'
   )
 })
 
-test('a request is of one ordering key; the order is kept', async () => {
+test('a request has one ordering key; the order is kept', async () => {
   const keys = ['', '', 'a', 'a', 'b', 'a']
   const { requests } = await published(keys.map((orderingKey) => ({ data: Buffer.alloc(1), orderingKey })))
   assert.deepEqual(
@@ -69,7 +69,7 @@ test('a failure is thrown', async () => {
   await assert.rejects(published(plain(1), new Error('no')), /no/)
 })
 
-test('every request is within 10 MB as it travels, attributes included; the order is kept', async () => {
+test('every request is within 10 MB on the wire, attributes included; the order is kept', async () => {
   const text = (maxLength: number) => fc.integer({ min: 0, max: maxLength }).map((n) => 'é'.repeat(n))
   const message = fc.record({
     data: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3_000_000 })).map((n) => Buffer.alloc(n)),

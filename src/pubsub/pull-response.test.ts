@@ -64,7 +64,7 @@ function generated(bytes: Buffer): ReturnType<typeof seen>[] {
   }))
 }
 
-test('what is read is what the generated code reads', () =>
+test('the codec agrees with the generated code', () =>
   always(
     fc.property(response, (sent) => {
       const bytes = pullResponse(sent)
@@ -72,7 +72,7 @@ test('what is read is what the generated code reads', () =>
     }),
   ))
 
-test('bytes that are no response are refused, or all that they say can be read', () => {
+test('bytes that are not a response are rejected, or decoded completely', () => {
   let refused = 0
   const change = fc.record({ at: fc.nat(), to: fc.nat({ max: 255 }), length: fc.nat() })
   always(
@@ -96,7 +96,7 @@ test('bytes that are no response are refused, or all that they say can be read',
   assert.ok(refused > 20, `${refused} refused`)
 })
 
-test('bytes cut off anywhere are refused', () => {
+test('truncated bytes are rejected', () => {
   const data = Buffer.from('data')
   for (const message of [
     { data },
@@ -109,13 +109,13 @@ test('bytes cut off anywhere are refused', () => {
   }
 })
 
-test('a field that goes on beyond the one that it is in is refused', () => {
+test('a field that extends beyond its parent is rejected', () => {
   const ackId = [10, 3, 0x61, 0x63, 0x6b]
   assert.equal(readPullResponse(Buffer.from([10, 5, ...ackId]), 7).deliveries[0]?.ackId, 'ack')
   assert.throws(() => readPullResponse(Buffer.from([10, 4, ...ackId]), 7), RangeError)
 })
 
-test('fields of later versions are passed over, of whatever kind', () => {
+test('fields of later versions are skipped, whatever their type', () => {
   const strange = Buffer.concat([
     Buffer.from([
       ((99 << 3) & 0x7f) | 0x80,
@@ -157,7 +157,7 @@ test('a delivery counts what its data may use, as received and as decoded, and i
   assert.ok(bytesOf({ attributes: { a: 'x'.repeat(1000), b: 'x'.repeat(1000) } }) >= empty + 2000)
 })
 
-test('confirmations: what the service rejects, and what is to be sent again', () => {
+test('confirmations: ids that the service rejects, and ids to be sent again', () => {
   const { deliveries, confirmations } = readPullResponse(
     pullResponse({
       acknowledgeConfirmation: {

@@ -28,7 +28,7 @@ async function arrives(rig: Rig): Promise<void> {
 }
 
 describe('reconnecting to an emulator', { concurrent: true }, () => {
-  test('streams whose connection was cut are opened again', async () => {
+  test('streams are reopened after their connection was cut', async () => {
     await using proxy = await TcpProxy.to(port)
     await using rig = await startRig(host, { through: proxy.address })
     start(rig)
@@ -42,7 +42,7 @@ describe('reconnecting to an emulator', { concurrent: true }, () => {
     assert.deepEqual(rig.recorder.fatal, [])
   })
 
-  test('while nobody listens it tries now and then, and is back soon after', async () => {
+  test('while there is no server it retries now and then, and is back soon after', async () => {
     await using proxy = await TcpProxy.to(port)
     await using rig = await startRig(host, { through: proxy.address })
     start(rig)
@@ -98,7 +98,7 @@ describe('reconnecting to an emulator', { concurrent: true }, () => {
     assertEachOnce(rig.recorder, 200)
   })
 
-  test('a frozen connection that thaws goes on', async () => {
+  test('a frozen connection that thaws continues', async () => {
     await using proxy = await TcpProxy.to(port)
     await using rig = await startRig(host, { through: proxy.address })
     start(rig)
@@ -131,7 +131,7 @@ describe('reconnecting to an emulator', { concurrent: true }, () => {
     assert.equal(rig.source.isSilent, false)
   })
 
-  test('a subscription that is deleted is fatal, and told once', async () => {
+  test('a deleted subscription is fatal, and reported once', async () => {
     await using rig = await startRig(host, { streams: 4 })
     await rig.publish(10)
     start(rig)
@@ -146,7 +146,7 @@ describe('reconnecting to an emulator', { concurrent: true }, () => {
     assert.equal(rig.recorder.streamsBegun, 4)
   })
 
-  test('a subscription that is not there is fatal, and told once', async () => {
+  test('a missing subscription is fatal, and reported once', async () => {
     await using rig = await startRig(host, { subscription: 'projects/test-project/subscriptions/nobody' })
     start(rig)
     await rig.recorder.until('the fatal error', () => rig.recorder.fatal.length > 0)

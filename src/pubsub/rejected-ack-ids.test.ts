@@ -5,7 +5,7 @@ import { noLogger } from '#core/logger.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { RejectedAckIds } from './rejected-ack-ids.ts'
 
-test('each call is warned of with its own count, at most once in 10 s', async () => {
+test('each call has its own warning and count, at most once in 10 s', async () => {
   const clock = new VirtualClock()
   const lines: Fields[] = []
   const told: unknown[] = []

@@ -41,7 +41,7 @@ test('a stream that ends with OK is replaced', async () => {
   assert.equal(server.alive.length, 2)
 })
 
-test('a stream that brings what cannot be read is cut off with a word, and followed by another', async () => {
+test('a stream with an undecodable response is closed with a log line, and replaced', async () => {
   const { server, clock, recorder, stream } = started({ streams: 1 })
   const garbage = stream()
   garbage.emit('data', Buffer.from('garbage'))
@@ -70,7 +70,7 @@ test('a server that ends or rejects every stream is asked with growing delays', 
   for (const count of opened.slice(1)) assert.ok(count >= 11 && count <= 25, opened.join())
 })
 
-test('streams that asked for little are replaced when there is room again, one at a time', async () => {
+test('streams that requested little are replaced when there is room again, one at a time', async () => {
   const { server, clock, source, stream, recorder } = started()
   const asked = () => server.alive.map(({ request }) => request.maxOutstandingMessages)
   stream().deliver(78)
@@ -107,7 +107,7 @@ test('a delivery makes the next reopening prompt again', async () => {
   assert.equal(server.alive.length, 1)
 })
 
-test('the bounds are shared among the streams, and less what is held', async () => {
+test('the limits are divided among the streams, less what is outstanding', async () => {
   const { server, clock, recorder, source, stream } = started()
   const asked = () => server.alive.map(({ request }) => request.maxOutstandingMessages)
   const askedBytes = server.alive.map(({ request }) => request.maxOutstandingBytes)
@@ -122,7 +122,7 @@ test('the bounds are shared among the streams, and less what is held', async () 
   assert.equal(recorder.holding, 30)
 })
 
-test('around the water marks streams do not flap, and are never more than asked for', async () => {
+test('around the watermarks streams do not flap, and never exceed what was configured', async () => {
   const { server, clock, recorder, source, stream } = started()
   const settle = (count: number) => {
     for (let i = 0; i < count; i++) source.ack(recorder.deliveries.splice(0, 1))
@@ -158,7 +158,7 @@ test('around the water marks streams do not flap, and are never more than asked 
   )
 })
 
-test('at a hard bound what has no room is let go, and the streams are ended politely', () => {
+test('at a hard limit excess messages are dropped, and the streams are ended gracefully', () => {
   const { server, recorder, source, stream } = started()
   stream().deliver(70)
   stream(1).deliver(70)
@@ -176,7 +176,7 @@ test('at a hard bound what has no room is let go, and the streams are ended poli
   assert.equal(recorder.refused, 40, 'there is room again for what was on its way')
 })
 
-test('what a cancelled stream still had is not taken', async () => {
+test('what a cancelled stream still had is not accepted', async () => {
   const { clock, recorder, source, stream } = started({ streams: 1 })
   const cancelled = stream()
   const stopped = source.stop()
@@ -188,7 +188,7 @@ test('what a cancelled stream still had is not taken', async () => {
   assert.equal(clock.timers, 0)
 })
 
-test('no more is asked for until a refused message has room, or it would age by being refused', async () => {
+test('nothing more is requested until a dropped message has room, or it would age by being dropped again', async () => {
   const { server, clock, recorder, source, stream } = started()
   stream().deliver(4, 33_400)
   stream().deliver(1, 233_000)
@@ -204,7 +204,7 @@ test('no more is asked for until a refused message has room, or it would age by 
   assert.equal(server.alive.length, 2)
 })
 
-test('a message larger than the bound passes alone', async () => {
+test('a message larger than the limit passes alone', async () => {
   const { server, clock, recorder, source, stream } = started()
   stream().deliver(1)
   stream().deliver(1, 3_000_000)
@@ -219,7 +219,7 @@ test('a message larger than the bound passes alone', async () => {
   assert.equal(source.wantsMore, false)
 })
 
-test('draining streams are left alone while anything comes on one of them, then cut off', async () => {
+test('draining streams are left alone while one of them receives anything, then closed', async () => {
   const { clock, recorder, source, stream } = started()
   const [busy, silent] = [stream(0), stream(1)]
   const cut = () => [busy.cancelled, silent.cancelled]
@@ -251,7 +251,7 @@ test('a server that ignores the half-close is cut off when the deadline has pass
   await stopped
 })
 
-test('a fatal error is told once; other streams are ended, no other is opened, stop resolves', async () => {
+test('a fatal error is reported once; other streams are ended, none is opened, stop resolves', async () => {
   const { server, clock, recorder, source, stream } = started()
   stream().deliver(1)
   const other = stream(1)
@@ -268,7 +268,7 @@ test('a fatal error is told once; other streams are ended, no other is opened, s
   assert.equal(server.streams.length, 2)
 })
 
-test('stop resolves with the end of the last stream, and takes what comes until then', async () => {
+test('stop resolves when the last stream has ended, and accepts what arrives until then', async () => {
   const { clock, recorder, source, stream } = started()
   const [first, last] = [stream(0), stream(1)]
   let stopped = false
@@ -282,7 +282,7 @@ test('stop resolves with the end of the last stream, and takes what comes until 
   assert.equal(recorder.deliveries.length, 1)
 })
 
-test('after close no timer is left, though leases were being extended in vain', async () => {
+test('after close no timer is left, even if lease extensions were failing', async () => {
   const { server, clock, source, stream } = started()
   stream().deliver(10)
   server.failure = Object.assign(new Error('away'), { code: 14 })
@@ -318,7 +318,7 @@ test('leases are extended each third of the deadline; lost ones are counted once
   )
 })
 
-test('an extension that fails is tried again before the next is due', async () => {
+test('a failed extension is retried before the next one is due', async () => {
   const { server, clock, recorder, stream } = started()
   stream().deliver(10)
   server.failure = Object.assign(new Error('away'), { code: 14 })
@@ -330,7 +330,7 @@ test('an extension that fails is tried again before the next is due', async () =
   assert.equal(recorder.warnings.length, 0)
 })
 
-test('an extension is tried to the end of its third of the deadline, at least once a second', async () => {
+test('an extension is retried to the end of its third of the deadline, at least once a second', async () => {
   for (let run = 0; run < 20; run++) {
     const { server, clock, recorder, stream } = started()
     stream().deliver(10)
@@ -343,7 +343,7 @@ test('an extension is tried to the end of its third of the deadline, at least on
   }
 })
 
-test('acks of one turn travel together, nacks apart; settling twice sends nothing twice', async () => {
+test('acks of one tick are sent together, nacks apart; settling twice sends nothing twice', async () => {
   const { server, clock, recorder, source, stream } = started()
   stream().deliver(20)
   const all = recorder.deliveries
@@ -357,7 +357,7 @@ test('acks of one turn travel together, nacks apart; settling twice sends nothin
   )
 })
 
-test('an ack is retried, for a deadline and no longer', async () => {
+test('an ack is retried for a deadline, and no longer', async () => {
   const { server, clock, recorder, source, stream } = started()
   stream().deliver(2)
   server.failure = Object.assign(new Error('away'), { code: 14 })
@@ -376,7 +376,7 @@ test('an ack is retried, for a deadline and no longer', async () => {
 
 const quickly = { pingMs: 30_000, silenceMs: 90_000 }
 
-test('streams are asked for a sign of life, at once and every 30 s', async () => {
+test('streams are pinged at once and every 30 s', async () => {
   const { clock, stream } = started({ streams: 1, liveness: quickly })
   const one = stream()
   assert.equal(one.pings, 1)

@@ -40,7 +40,7 @@ const program = `
 `
 
 describe('stopping on an emulator', { concurrent: true }, () => {
-  test('hold takes what is on its way and then no more; resume goes on; nothing is lost', async () => {
+  test('hold accepts what is on its way and then no more; resume continues; nothing is lost', async () => {
     await using rig = await startRig(host, { streams: 4 })
     const { recorder } = rig
     await rig.publish(4000)
@@ -64,7 +64,7 @@ describe('stopping on an emulator', { concurrent: true }, () => {
     assert.ok(recorder.mostStreamsAlive <= 4)
   })
 
-  test('after stop nothing comes, and leases are kept; close sends the acks that it was given', async () => {
+  test('after stop nothing arrives, and leases are kept; close sends the acks that it was given', async () => {
     await using rig = await startRig(host)
     await using other = await startRig(host, { subscription: rig.subscription })
     const { recorder } = rig
@@ -92,7 +92,7 @@ describe('stopping on an emulator', { concurrent: true }, () => {
     assert.deepEqual(other.recorder.attempts, [1])
   })
 
-  test('nothing keeps a process alive whose source and clients are closed', async () => {
+  test('after source and clients are closed, nothing keeps the process alive', async () => {
     await using rig = await startRig(host)
     await rig.publish(10)
     const child = spawn(

@@ -26,7 +26,7 @@ async function newHealth() {
 const bypassed = 'going on without the cache, nothing is lost: Redis:'
 const over = 'info the cache is used again'
 
-test('while all is well there is no reason, and nothing is told', async () => {
+test('while calls succeed there is no reason, and nothing is logged', async () => {
   const { health, clock, told } = await newHealth()
   health.succeeded()
   assert.equal(clock.timers, 0)
@@ -35,7 +35,7 @@ test('while all is well there is no reason, and nothing is told', async () => {
   assert.deepEqual(told, [])
 })
 
-test('is told once a cause, with its fix, however often it comes', async () => {
+test('a cause is logged once, with its fix, however often it occurs', async () => {
   const { health, clock, told } = await newHealth()
   for (let i = 0; i < 1000; i++) {
     health.failed(full)
@@ -46,7 +46,7 @@ test('is told once a cause, with its fix, however often it comes', async () => {
   assert.equal(health.reason, `Redis: ${explain(full)}`)
 })
 
-test('is told again when the cause changes, and not when only the words do', async () => {
+test('it is logged again when the cause changes, but not when only the words do', async () => {
   const { health, told } = await newHealth()
   health.failed(slow)
   const slower = new RedisFailure('timeout', 'still no answer')
@@ -61,7 +61,7 @@ test('is told again when the cause changes, and not when only the words do', asy
   ])
 })
 
-test('is over a second after a call went well, to the millisecond, and that is told once', async () => {
+test('it is over a second after a successful call, to the millisecond, and that is logged once', async () => {
   const { health, clock, told } = await newHealth()
   health.failed(slow)
   await clock.advance(300)
@@ -77,7 +77,7 @@ test('is over a second after a call went well, to the millisecond, and that is t
   assert.equal(clock.timers, 0)
 })
 
-test('calm begins anew with each trouble: what comes and goes is told once', async () => {
+test('each failure restarts that second: an intermittent problem is logged once', async () => {
   const { health, clock, told } = await newHealth()
   for (let i = 0; i < 20; i++) {
     health.failed(slow)
@@ -89,7 +89,7 @@ test('calm begins anew with each trouble: what comes and goes is told once', asy
   assert.equal(told.length, 1)
 })
 
-test('more calls that go well do not put the end off', async () => {
+test('further successful calls do not postpone the end', async () => {
   const { health, clock, told } = await newHealth()
   health.failed(slow)
   for (let i = 0; i < 10; i++) {
@@ -100,7 +100,7 @@ test('more calls that go well do not put the end off', async () => {
   assert.equal(clock.timers, 0)
 })
 
-test('silence alone does not end it: something must show that it is over', async () => {
+test('silence alone does not end it: there must be a success', async () => {
   const { health, clock, told } = await newHealth()
   health.failed(slow)
   await clock.advance(3_600_000)
@@ -108,7 +108,7 @@ test('silence alone does not end it: something must show that it is over', async
   assert.equal(told.length, 1)
 })
 
-test('trouble that comes back after it was over is told again', async () => {
+test('a problem that returns after it was over is logged again', async () => {
   const { health, clock, told } = await newHealth()
   for (let i = 0; i < 2; i++) {
     health.failed(slow)
@@ -136,14 +136,14 @@ for (const cause of [...fixedByConnecting, ...others]) {
   })
 }
 
-test('a connection while all is well is nothing to tell', async () => {
+test('a connection without a problem is not logged', async () => {
   const { health, clock, told } = await newHealth()
   health.connected()
   await clock.advance(60_000)
   assert.deepEqual(told, [])
 })
 
-test('when disposed it leaves no timer and tells nothing more', async () => {
+test('when disposed it leaves no timer and logs nothing more', async () => {
   const { health, clock, told } = await newHealth()
   health.failed(slow)
   health.succeeded()

@@ -22,7 +22,7 @@ const options = { host: server.host, port: server.port, db: 0, tls: false }
 const look = (key: string, epoch = 'first') => inspectKey(options, pipeline, epoch, { key })
 const keyspace = new Keyspace(pipeline, 'first')
 
-test('a watermark is that of the record that was committed, in this epoch only', async () => {
+test('a watermark is that of the committed record, in this epoch only', async () => {
   await using opened = await openCache(server)
   const record = cacheRecord('a', 2n ** 63n - 1n, 'x')
   await commit(opened, record)
@@ -37,7 +37,7 @@ test('a watermark is that of the record that was committed, in this epoch only',
   assert.deepEqual(await look('b'), { watermark: undefined, claim: undefined })
 })
 
-test('a claim, since when and for how long; looking leaves it alone', async () => {
+test('a claim, with its age and expiry; inspecting it does not change it', async () => {
   await using opened = await openCache(server)
   const record = cacheRecord('claimed', 7)
   const begun = await opened.cache.begin([record], newToken())
@@ -63,7 +63,7 @@ test('it only reads', async () => {
   assert.equal(await callsOf(admin, 'mget'), 1)
 })
 
-test('what is not of our making is no watermark and no claim', async () => {
+test('foreign data is no watermark and no claim', async () => {
   for (const garbage of ['', 'x', '5:0123456789abcdefABCDEF', `${'5'.padStart(19, '0')}:short`]) {
     await admin.set(keyspace.watermark({ key: 'g' }), garbage)
     await admin.set(keyspace.claim({ key: 'g' }), garbage, 'PX', 5000)
@@ -75,7 +75,7 @@ test('what is not of our making is no watermark and no claim', async () => {
   assert.deepEqual(await look('endless'), { watermark: undefined, claim: undefined })
 })
 
-test('a Redis that is away, or turns us away, is told with the fix', async () => {
+test('a Redis that is down, or rejects us, is reported with the fix', async () => {
   const failed = (changes: object) =>
     inspectKey({ ...options, ...changes }, pipeline, 'first', { key: 'a' }).then(
       () => assert.fail('it was answered'),

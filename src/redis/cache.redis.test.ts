@@ -57,8 +57,8 @@ function assertSoon(ms: number): void {
   assert.ok(ms > 400 && ms < 900, `${ms} ms`)
 }
 
-describe('what is in Redis', () => {
-  test('one watermark and one claim a key, for as long as was said', async () => {
+describe('contents of Redis', () => {
+  test('one watermark and one claim per key, with the configured lifetime', async () => {
     await using opened = await openEmpty({ ttlMs: 50_000 })
     const begun = await opened.cache.begin([cacheRecord('a', 7, 'x'), known], 'mine')
     assert.deepEqual(begun.verdicts, ['fresh', 'stale'])
@@ -71,7 +71,7 @@ describe('what is in Redis', () => {
     assertPttl(await admin.pttl(watermark('a')), 50_000)
   })
 
-  test('confirming again renews the life of a watermark; an older confirm and a begin do not', async () => {
+  test('another confirm renews the life of a watermark; an older confirm and a begin do not', async () => {
     await using opened = await openEmpty({ ttlMs: 50_000 })
     const name = watermark('known')
     await admin.pexpire(name, 20_000)
@@ -82,7 +82,7 @@ describe('what is in Redis', () => {
     assertPttl(await admin.pttl(name), 50_000)
   })
 
-  test('beginning again with one token renews its claim', async () => {
+  test('another begin with the same token renews its claim', async () => {
     await using opened = await openEmpty()
     const record = cacheRecord('a', 7)
     await opened.cache.begin([record], 'mine')
@@ -91,7 +91,7 @@ describe('what is in Redis', () => {
     assertPttl(await admin.pttl(claim('a')), claimLeaseMs)
   })
 
-  test('what has expired is forgotten: the claim of a dead replica, and an old watermark', async () => {
+  test('expired keys are forgotten: the claim of a dead replica, and an old watermark', async () => {
     await using opened = await openEmpty({ ttlMs: 150 })
     const record = cacheRecord('a', 7)
     await opened.cache.begin([record], 'dead')
@@ -102,7 +102,7 @@ describe('what is in Redis', () => {
     await until(async () => (await verdictsOf(opened, known))[0] === 'fresh')
   })
 
-  test('without claims there are none, and release asks nothing', async () => {
+  test('without claims there are none, and release makes no call', async () => {
     await using opened = await openEmpty({ claims: false })
     const begun = await opened.cache.begin(cacheRecords(10, 1), 'mine')
     const before = await scripts()
@@ -113,13 +113,13 @@ describe('what is in Redis', () => {
     assert.deepEqual(await admin.keys('ingester:{*}:c:*'), [])
   })
 
-  test('all of it is in the database that was asked for', async () => {
+  test('all of it is in the configured database', async () => {
     await using opened = await openEmpty({ db: 3 })
     await opened.cache.begin([cacheRecord('a', 7)], 'mine')
     assert.match(await admin.info('keyspace'), /^# Keyspace\r\ndb3:keys=2,\S+\r\n$/)
   })
 
-  test('pipelines, and formats of one, know nothing of each other', async () => {
+  test('pipelines, and formats of a pipeline, are separate', async () => {
     await using opened = await openEmpty()
     await using other = await openCache(server, { pipeline: { name: 'other', format: 1 } })
     await using next = await openCache(server, { pipeline: { name: 'test', format: 2 } })
@@ -139,7 +139,7 @@ describe('what is in Redis', () => {
   })
 })
 
-test('what it says is counted, record by record', async () => {
+test('verdicts are counted per record', async () => {
   await using opened = await openEmpty()
   await opened.cache.begin(cacheRecords(3, 1), 'other')
   const said = { ...opened.tally.said }
@@ -151,8 +151,8 @@ test('what it says is counted, record by record', async () => {
   assert.deepEqual(opened.tally.bypasses, {})
 })
 
-describe('trouble', () => {
-  test('SCRIPT FLUSH again and again while batches are under way: nothing is missed', async () => {
+describe('failures', () => {
+  test('SCRIPT FLUSH again and again during batches: nothing is missed', async () => {
     await using opened = await openEmpty()
     let flushing = true
     const flushes = (async () => {
@@ -173,7 +173,7 @@ describe('trouble', () => {
     assert.deepEqual(opened.tally.bypasses, {})
   })
 
-  test('not there: everything is fresh at once, one line tells of it, one of its end', async () => {
+  test('unavailable: everything is fresh at once, one log line for it, one for its end', async () => {
     await using proxy = await TcpProxy.to(server.port)
     await proxy.refuse()
     await using opened = await openCache(proxyAddress(proxy))
@@ -201,7 +201,7 @@ describe('trouble', () => {
     assert.match(opened.lines.join('\n'), /going on without the cache.*\n.*used again/)
   })
 
-  test('connections that are cut all the time: never a rejection, and all is well afterwards', async () => {
+  test('connections that are cut all the time: never a rejection, and normal afterwards', async () => {
     await using proxy = await TcpProxy.to(server.port)
     await using opened = await openCache(proxyAddress(proxy))
     let cutting = true
@@ -233,7 +233,7 @@ describe('trouble', () => {
     ['CLIENT PAUSE', pauseServer],
     ['SIGSTOP', stopServer],
   ] as const) {
-    test(`a silent server (${what}): half a second for all of a batch, then the breaker, then used again`, async () => {
+    test(`a silent server (${what}): half a second for a whole batch, then the breaker, then used again`, async () => {
       await using opened = await openEmpty()
       const records = cacheRecords(3000, 1)
       const thaw = await freeze()
@@ -255,7 +255,7 @@ describe('trouble', () => {
     })
   }
 
-  test('a confirm that nobody answers ends as soon', async () => {
+  test('a confirm without an answer ends as soon', async () => {
     await using opened = await openEmpty()
     const begun = await opened.cache.begin([cacheRecord('a', 1)], newToken())
     const thaw = await pauseServer(700)
@@ -266,7 +266,7 @@ describe('trouble', () => {
     assert.equal(await admin.exists(watermark('a')), 1, 'it was carried out all the same')
   })
 
-  test('silent for long: bounded each time, connected anew, used again', async () => {
+  test('silent for long: bounded each time, reconnected, used again', async () => {
     await using proxy = await TcpProxy.to(server.port)
     await openEmpty().then((opened) => opened[Symbol.asyncDispose]())
     await using opened = await openCache(proxyAddress(proxy))
@@ -302,7 +302,7 @@ describe('trouble', () => {
     await untilUsed(opened, known)
   })
 
-  test('READONLY: what needs no writing is still answered; confirm comes to nothing; then it is the primary again', async () => {
+  test('READONLY: what needs no write is still answered; confirm has no effect; then it is the primary again', async () => {
     await using opened = await openEmpty()
     const begun = await opened.cache.begin([cacheRecord('a', 1)], newToken())
     await admin.call('REPLICAOF', '127.0.0.1', '1')
@@ -342,7 +342,7 @@ describe('trouble', () => {
     assert.deepEqual(await verdictsOf(opened, mine), ['stale'])
   })
 
-  test('any other refusal: everything is fresh, and Redis is quoted', async () => {
+  test('any other error: everything is fresh, and Redis is quoted', async () => {
     await using opened = await openEmpty()
     try {
       await admin.config('SET', 'min-replicas-to-write', '1')
@@ -358,7 +358,7 @@ describe('trouble', () => {
     assert.equal(opened.lines.length, 2)
   })
 
-  test('no right to run the script: no-rights; restored, it is used again', async () => {
+  test('no permission to run the script: no-rights; used again when it is granted', async () => {
     await using opened = await openEmpty()
     try {
       await admin.call('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
@@ -370,7 +370,7 @@ describe('trouble', () => {
     assert.deepEqual(await verdictsOf(opened, known), ['stale'])
   })
 
-  test('passwords: no-rights and the fix where it is wrong or missing, and no log line has it', async () => {
+  test('passwords: no-rights and the fix if it is wrong or missing, and no log line has it', async () => {
     const locked = await startTestRedis({ requirepass: password })
     const wrong = 'planted-wrong-11c3'
     for (const given of [{}, { password: wrong }]) {
@@ -493,7 +493,7 @@ describe('garbage in our keys', () => {
     })
   }
 
-  test('among many good keys only the bad ones are counted', async () => {
+  test('among many valid keys only the invalid ones are counted', async () => {
     await using opened = await openEmpty()
     const records = cacheRecords(1500, 5)
     await commit(opened, ...records)
@@ -510,7 +510,7 @@ describe('garbage in our keys', () => {
   })
 })
 
-describe('a server that answers something else', () => {
+describe('a server with unexpected answers', () => {
   for (const [what, reply] of [
     ['a number', ':2\r\n'],
     ['nothing', '$-1\r\n'],
@@ -534,7 +534,7 @@ describe('a server that answers something else', () => {
     })
   }
 
-  test('what the script would say is believed: the stub is not the reason', async () => {
+  test('valid answers are accepted: the stub itself is not the reason', async () => {
     await using opened = await openCache(await answering('$2\r\nsb\r\n'))
     assert.deepEqual(await verdictsOf(opened, ...cacheRecords(2, 1)), ['stale', 'busy'])
     assert.deepEqual(opened.tally.bypasses, {})
@@ -568,7 +568,7 @@ describe('a server that answers something else', () => {
 })
 
 describe('epochs', () => {
-  test('none is known: nothing is asked and nothing confirmed, also when it is known by then', async () => {
+  test('unknown: nothing is asked and nothing confirmed, even if it is known by then', async () => {
     await using opened = await openEmpty()
     const before = await scripts()
     opened.epoch = undefined
@@ -584,7 +584,7 @@ describe('epochs', () => {
     assert.equal(opened.cache.problem, undefined, 'Redis is well')
   })
 
-  test('another one: what is known of the one before is not looked at, and is there when it comes back', async () => {
+  test('a different one: keys of the previous epoch are not used, and are valid again when it returns', async () => {
     await using opened = await openEmpty()
     await opened.cache.begin([cacheRecord('a', 1)], newToken())
     opened.epoch = 'second'
@@ -597,7 +597,7 @@ describe('epochs', () => {
     assert.deepEqual(opened.tally.bypasses, {})
   })
 
-  test('what began under one is confirmed and released under it', async () => {
+  test('a batch that began under one is confirmed and released under it', async () => {
     await using opened = await openEmpty()
     const [done, failed] = [cacheRecord('done', 1), cacheRecord('failed', 1)]
     const begun = await opened.cache.begin([done, failed], newToken())
@@ -631,8 +631,8 @@ describe('epochs', () => {
   }
 })
 
-describe('the end', () => {
-  test('waits for what is under way: a confirm that nobody waited for is there', async () => {
+describe('closing', () => {
+  test('waits for calls in progress: an unawaited confirm is stored', async () => {
     const opened = await openEmpty()
     const records = cacheRecords(5000, 1)
     const begun = await opened.cache.begin(records, newToken())
@@ -645,7 +645,7 @@ describe('the end', () => {
     assert.deepEqual(opened.tally.bypasses, {})
   })
 
-  test('afterwards everything is fresh, nothing is sent, counted or logged', async () => {
+  test('afterwards everything is fresh, and nothing is sent, counted or logged', async () => {
     const opened = await openEmpty()
     const begun = await opened.cache.begin([cacheRecord('a', 1)], newToken())
     await opened[Symbol.asyncDispose]()

@@ -52,7 +52,7 @@ const untilConnected = (connection: RedisConnection) =>
 /** How often the script was carried out, whichever way it was named. */
 const executions = async () => (await callsOf(admin, 'evalsha')) + (await callsOf(admin, 'eval'))
 
-test('the script that Redis has forgotten is sent to it again', async () => {
+test('a script that Redis has forgotten is sent again', async () => {
   const connection = await connect()
   await admin.call('SCRIPT', 'FLUSH')
   await admin.config('RESETSTAT')
@@ -81,7 +81,7 @@ test('while disconnected, calls fail at once and are not replayed later', async 
   assert.equal(await executions(), before + 1)
 })
 
-test('before the first connection calls fail, too', async () => {
+test('calls before the first connection fail, too', async () => {
   await using proxy = await TcpProxy.to(server.port)
   proxy.freeze()
   const { host } = server
@@ -113,7 +113,7 @@ test('a call whose answer is lost with the connection fails at once and is not s
   assert.equal(await executions(), before + 2)
 })
 
-test('an answer that comes after its time is nobody else’s', async () => {
+test('a late answer is not used for another call', async () => {
   const connection = await connect()
   await admin.call('CLIENT', 'PAUSE', '700', 'ALL')
   const late = await failed(connection.run(['a'], ['begin', 'token', 10_000, 0, 'x'.repeat(42)]))
@@ -138,7 +138,7 @@ test('no answer within half a second: timeout, although the connection is up', a
   assert.equal(connection.unavailableReason, undefined)
 })
 
-test('a server that stays silent is left and connected to anew, again and again, and used when it speaks', async () => {
+test('a server that stays silent is disconnected and reconnected repeatedly, and used when it answers', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
   proxy.freeze()
@@ -155,7 +155,7 @@ for (const [what, drop] of [
   ['takes every connection away again', (proxy: TcpProxy) => proxy.cut()],
   ['turns every connection away', (proxy: TcpProxy) => proxy.turnAway()],
 ] as const) {
-  test(`a server that ${what} is connected to ever more seldom`, async () => {
+  test(`a server that ${what} is reconnected with growing delays`, async () => {
     await using proxy = await TcpProxy.to(server.port)
     const connection = await connect({ port: proxy.port })
     const end = performance.now() + 3000
@@ -168,7 +168,7 @@ for (const [what, drop] of [
   })
 }
 
-test('what a silent server leaves without an answer has the connection’s reason', async () => {
+test('calls that a silent server leaves unanswered fail with the reason of the connection', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
   proxy.freeze()
@@ -187,7 +187,7 @@ test('what a silent server leaves without an answer has the connection’s reaso
   proxy.thaw()
 })
 
-test('of a connection that is lost without a word the cause is not that of the time before', async () => {
+test('the cause of a silently lost connection is not that of an earlier one', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const connection = await connect({ port: proxy.port })
   proxy.freeze()
@@ -214,7 +214,7 @@ test('a connection that is idle for long is left alone', async () => {
   assert.equal(proxy.connections, 1)
 })
 
-test('a server that is killed and comes back, empty, is used again', async () => {
+test('a server that is killed and returns empty is used again', async () => {
   const own = await startTestRedis()
   const connection = await connect({ port: own.port })
   await confirm(connection)
@@ -230,7 +230,7 @@ test('a server that is killed and comes back, empty, is used again', async () =>
   await confirm(connection)
 })
 
-test('a database that is not there: refused with the fix, and nothing gets into another one', async () => {
+test('a missing database: rejected with the fix, and nothing is written to another one', async () => {
   const few = await startTestRedis({ databases: '4' })
   const connection = new RedisConnection({ host: few.host, port: few.port, db: 9, tls: false })
   connection.onOpened(() => assert.fail('it is not connected'))
@@ -248,7 +248,7 @@ test('a database that is not there: refused with the fix, and nothing gets into 
   assert.doesNotMatch(await adminOf(few).info('keyspace'), /keys=/)
 })
 
-test('the database that is asked for, also after a lost connection', async () => {
+test('the configured database, also after a lost connection', async () => {
   await using proxy = await TcpProxy.to(server.port)
   const third = adminOf(server, { db: 3 })
   const connection = await connect({ port: proxy.port, db: 3 })
@@ -260,7 +260,7 @@ test('the database that is asked for, also after a lost connection', async () =>
   assert.equal(await admin.exists(first, second), 0)
 })
 
-test('the right password lets in; it is called ingester there', async () => {
+test('the right password connects; the client name is ingester', async () => {
   const connection = await connect({ port: locked.port, password })
   assert.equal(connection.unavailableReason, undefined)
   await confirm(connection)
@@ -284,7 +284,7 @@ for (const [given, reply] of [
   })
 }
 
-test('rights that are taken away while it runs: no-rights, and used again when they are back', async () => {
+test('permissions revoked while it runs: no-rights, and used again when they are granted', async () => {
   const own = await startTestRedis()
   const rights = adminOf(own)
   const connection = await connect({ port: own.port })
@@ -298,7 +298,7 @@ test('rights that are taken away while it runs: no-rights, and used again when t
   await confirm(connection)
 })
 
-test('a replica is left, since after a failover the name may stand for another server', async () => {
+test('a replica is disconnected, since after a failover the name may point to another server', async () => {
   const own = await startTestRedis()
   const rights = adminOf(own)
   await using proxy = await TcpProxy.to(own.port)
@@ -352,20 +352,20 @@ describe('TLS', async () => {
     assert.deepEqual(await outcome(trusted, { host: 'localhost' }), { answer: 0 })
   })
 
-  test('a certificate that nobody vouches for is refused, and the cause says so', async () => {
+  test('an untrusted certificate is rejected, and the cause says so', async () => {
     const { bypass, message } = await outcome({}, {})
     assert.equal(bypass, 'disconnected')
     assert.match(message ?? '', /certificate.*NODE_EXTRA_CA_CERTS/s)
   })
 
-  test('a certificate of another host is refused, and the cause says so', async () => {
+  test('a certificate of another host is rejected, and the cause says so', async () => {
     // The same address, by a name that the certificate does not have.
     const { bypass, message } = await outcome(trusted, { host: '127.1' })
     assert.equal(bypass, 'disconnected')
     assert.match(message ?? '', /altnames.*127\.1.*check INGESTER_REDIS_ADDR/s)
   })
 
-  test('a server that does not shake hands is given up after two seconds', async () => {
+  test('a server without a TLS handshake is given up after two seconds', async () => {
     await using proxy = await TcpProxy.to(secure.port)
     proxy.freeze()
     const start = performance.now()

@@ -33,7 +33,7 @@ test('all keys of a pipeline are in one slot of a cluster, braces or not', async
   await alwaysAsync(property, 100)
 })
 
-test('a cluster carries the script out', async () => {
+test('a cluster executes the script', async () => {
   const state = async () => /cluster_state:(\w+)/.exec(String(await admin.call('CLUSTER', 'INFO')))?.[1]
   await until(async () => (await state()) === 'ok')
   await using opened = await openCache(server, { pipeline: { name: 'a {b} c', format: 1 } })

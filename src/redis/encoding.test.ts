@@ -45,8 +45,8 @@ const nasty = fc.string({
   ),
 })
 
-describe('a mark', () => {
-  test('orders as the version does, and is of one width', () => {
+describe('a watermark value', () => {
+  test('orders as the version does, and has a fixed width', () => {
     const property = fc.property(version, version, nasty, nasty, (a, b, contentA, contentB) => {
       const [first, second] = [
         watermarkValue(record('k', a, contentA)),
@@ -70,7 +70,7 @@ describe('a mark', () => {
 
   // What a scanned host answers is its own choice: a hash that was made for speed alone lets it choose two answers
   // that are one. xxHash64 takes these for the same.
-  test('tells apart what was made to be taken for the same', () => {
+  test('distinguishes constructed lookalikes', () => {
     const a = 'A'.repeat(64)
     const b = `xxxxx19r${'A'.repeat(24)}eGKA17./${'A'.repeat(24)}`
     assert.equal(b.length, a.length)
@@ -78,7 +78,7 @@ describe('a mark', () => {
   })
 
   // All replicas read each other's marks, in whatever release they are. Change `format` with these.
-  test('is written as it always was', () => {
+  test('keeps its format', () => {
     assert.equal(watermarkValue(record('k', 0n)), '0000000000000000000:47DEQpj8HBSa-_TImW-5JC')
     assert.equal(
       watermarkValue(record('k', largest, 'hello world')),
@@ -91,7 +91,7 @@ describe('a mark', () => {
   })
 })
 
-describe('the names of keys', () => {
+describe('key names', () => {
   const names = ({ pipeline, format, epoch, key }: Parts, kind: 'watermark' | 'claim') =>
     new Keyspace({ name: pipeline, format }, epoch)[kind](record(key, 1n))
 
@@ -125,7 +125,7 @@ describe('the names of keys', () => {
     always(property, 3000)
   })
 
-  test('differ where a part ends elsewhere', () => {
+  test('differ if the boundary between parts differs', () => {
     const at = (pipeline: string, format: number, epoch: string, key: string): Parts => ({
       pipeline,
       format,
@@ -165,7 +165,7 @@ describe('the names of keys', () => {
   })
 
   // An operator finds and deletes them by their beginning, and replicas of different releases share them.
-  test('are written as they always were', () => {
+  test('keep their format', () => {
     const keyspace = new Keyspace({ name: 'scans: new {1}', format: 1 }, 'an epoch')
     assert.equal(
       keyspace.watermark(record('1.1.1.1 80 {x}', 1n)),

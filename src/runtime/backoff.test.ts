@@ -23,7 +23,7 @@ test('delays double up to the maximum, and half of each is jitter', () => {
   )
 })
 
-test('the jitter is there: a hundred of them do not come back together', () => {
+test('the jitter works: a hundred delays do not end together', () => {
   const first = Array.from({ length: 100 }, () =>
     exponentialBackoff({ initialMs: 10_000, maxMs: 10_000 }).next(),
   )
@@ -31,7 +31,7 @@ test('the jitter is there: a hundred of them do not come back together', () => {
   assert.ok(Math.min(...first) < 7000 && Math.max(...first) > 8000, 'over the whole range')
 })
 
-test('a reset begins again with short delays', () => {
+test('a reset restarts with short delays', () => {
   const backoff = exponentialBackoff({ initialMs: 100, maxMs: 100_000 })
   assert.ok((take(backoff, 12).at(-1) ?? 0) >= 50_000)
   backoff.reset()
@@ -40,7 +40,7 @@ test('a reset begins again with short delays', () => {
   assert.ok(second >= 100 && second <= 200, `${second}`)
 })
 
-test('each series grows by itself', () => {
+test('each series grows separately', () => {
   const [one, other] = [0, 1].map(() => exponentialBackoff({ initialMs: 100, maxMs: 100_000 }))
   if (one) take(one, 10)
   assert.ok((other?.next() ?? Infinity) <= 100)

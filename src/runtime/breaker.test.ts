@@ -23,14 +23,14 @@ function newBreaker() {
   return { breaker, clock, fail, closedFor }
 }
 
-test('while closed it allows everyone', () => {
+test('while closed it allows all', () => {
   const { breaker, fail } = newBreaker()
   assert.deepEqual([breaker.allows(), breaker.allows(), breaker.allows()], [true, true, true])
   fail(2)
   assert.deepEqual([breaker.allows(), breaker.allows()], [true, true])
 })
 
-test('so many failures in a row open it, to the millisecond of its delay', async () => {
+test('consecutive failures open it, to the millisecond of its delay', async () => {
   const { breaker, clock, fail } = newBreaker()
   await clock.advance(777)
   fail(3)
@@ -41,7 +41,7 @@ test('so many failures in a row open it, to the millisecond of its delay', async
   assert.equal(breaker.allows(), true)
 })
 
-test('a success in between begins the count anew', () => {
+test('a success in between restarts the count', () => {
   const { breaker, fail } = newBreaker()
   fail(2)
   breaker.succeeded()
@@ -51,7 +51,7 @@ test('a success in between begins the count anew', () => {
   assert.equal(breaker.allows(), false)
 })
 
-test('after the delay one is let through, and nobody beside it, however long it takes', async () => {
+test('after the delay it allows one, and no other, however long that takes', async () => {
   const { breaker, clock, fail } = newBreaker()
   fail(3)
   await clock.advance(1000)
@@ -60,7 +60,7 @@ test('after the delay one is let through, and nobody beside it, however long it 
   assert.equal(breaker.allows(), false)
 })
 
-test('each trial that fails opens it for longer; one failure is enough', async () => {
+test('each failed trial opens it for longer; one failure suffices', async () => {
   const { breaker, fail, closedFor } = newBreaker()
   fail(3)
   const delays: number[] = []
@@ -72,7 +72,7 @@ test('each trial that fails opens it for longer; one failure is enough', async (
   assert.deepEqual(delays, [1000, 2000, 3000, 4000])
 })
 
-test('a trial that succeeds closes it: everyone is allowed, the count and the delays begin anew', async () => {
+test('a successful trial closes it: all are allowed, the count and the delays restart', async () => {
   const { breaker, fail, closedFor } = newBreaker()
   fail(3)
   await closedFor()
@@ -96,7 +96,7 @@ test('late failures of calls from before it opened neither prolong it nor length
   assert.equal(await closedFor(), 2000)
 })
 
-test('late failures do not count as the trial, though its delay is over', async () => {
+test('late failures do not count as the trial, even after its delay', async () => {
   const { breaker, clock, fail } = newBreaker()
   fail(3)
   await clock.advance(1000)
@@ -104,7 +104,7 @@ test('late failures do not count as the trial, though its delay is over', async 
   assert.equal(breaker.allows(), true)
 })
 
-test('a late success closes it before its time', async () => {
+test('a late success closes it early', async () => {
   const { breaker, clock, fail, closedFor } = newBreaker()
   fail(3)
   await clock.advance(10)
@@ -114,7 +114,7 @@ test('a late success closes it before its time', async () => {
   assert.equal(await closedFor(), 1000)
 })
 
-test('a success during the trial ends it, whoever had it', async () => {
+test('a success during the trial ends it, whichever call it was', async () => {
   const { breaker, fail, closedFor } = newBreaker()
   fail(3)
   await closedFor()

@@ -30,7 +30,7 @@ describe('sleep', () => {
     assert.deepEqual([clock.timers, listeners(abort.signal)], [0, 0])
   })
 
-  test('does not begin where the signal has aborted', async () => {
+  test('does not start if the signal has already aborted', async () => {
     const clock = new VirtualClock()
     await sleep(clock, 100, AbortSignal.abort())
     assert.equal(clock.timers, 0)
@@ -51,7 +51,7 @@ describe('the system clock', () => {
     assert.ok(systemClock.now() >= before)
   })
 
-  test('calls when it is time, unless it was told not to', async () => {
+  test('calls back when it is time, unless cancelled', async () => {
     const calls: string[] = []
     const cancel = systemClock.after(0, () => calls.push('cancelled'))
     systemClock.after(0, () => calls.push('kept'))

@@ -25,7 +25,7 @@ function newGate() {
   return { clock, gate, server, pass, outcomes }
 }
 
-test('while attempts work everyone connects at once', async () => {
+test('while attempts succeed all connect at once', async () => {
   const { clock, server, pass, outcomes } = newGate()
   server.isAway = false
   for (let i = 0; i < 3; i++) pass()
@@ -33,7 +33,7 @@ test('while attempts work everyone connects at once', async () => {
   assert.deepEqual([outcomes, clock.timers], [['connected 1', 'connected 2', 'connected 3'], 0])
 })
 
-test('after a failure one tries when the delay is over, and all who wait share its error', async () => {
+test('after a failure one tries when the delay is over, and all that wait share its error', async () => {
   const { clock, server, pass, outcomes } = newGate()
   pass()
   await clock.settle()
@@ -58,7 +58,7 @@ test('attempts that fail together count once', async () => {
   assert.equal(server.asked, 11)
 })
 
-test('a trial that works lets all go on, and delays are short again', async () => {
+test('a successful trial lets all continue, and delays are short again', async () => {
   const { clock, server, pass, outcomes } = newGate()
   for (let i = 0; i < 4; i++) {
     pass()
@@ -76,7 +76,7 @@ test('a trial that works lets all go on, and delays are short again', async () =
   assert.equal(outcomes.at(-1), 'away 10')
 })
 
-test('a delay that is over when somebody comes is not waited for again', async () => {
+test('a delay that has passed is not waited for again', async () => {
   const { clock, server, pass } = newGate()
   pass()
   await clock.advance(5000)
@@ -85,7 +85,7 @@ test('a delay that is over when somebody comes is not waited for again', async (
   assert.deepEqual([server.asked, clock.timers], [2, 0])
 })
 
-test('whoever waits for the delay goes on at abort', async () => {
+test('a caller that waits for the delay continues at abort', async () => {
   const { clock, pass, outcomes } = newGate()
   pass()
   await clock.settle()

@@ -29,13 +29,13 @@ function trying(failures: number, options: Partial<RetryOptions> = {}) {
 }
 
 describe('retry', () => {
-  test('returns what the first attempt that works returns', async () => {
+  test('returns what the first successful attempt returns', async () => {
     const { outcome, retried, clock } = trying(0)
     assert.equal(await outcome, 'attempt 1')
     assert.deepEqual([retried, clock.timers], [[], 0])
   })
 
-  test('waits as the backoff says, and tells of each retry before its delay', async () => {
+  test('waits as the backoff says, and reports each retry before its delay', async () => {
     const { clock, outcome, retried, attempts } = trying(2)
     await clock.advance(99)
     assert.equal(attempts(), 1)
@@ -50,25 +50,25 @@ describe('retry', () => {
     ])
   })
 
-  test('gives up with the last error when the next attempt would come after the time', async () => {
+  test('gives up with the last error when the next attempt would be after the timeout', async () => {
     const { clock, outcome, attempts } = trying(Infinity, { withinMs: 599 })
     await clock.advance(300)
     await assert.rejects(outcome, { message: 'failure 3' })
     assert.deepEqual([attempts(), clock.now(), clock.timers], [3, 300, 0], 'and does not wait for nothing')
   })
 
-  test('makes an attempt that comes exactly in time', async () => {
+  test('makes an attempt that is exactly in time', async () => {
     const { clock, outcome } = trying(3, { withinMs: 600 })
     await clock.advance(600)
     assert.equal(await outcome, 'attempt 4')
   })
 
-  test('makes one attempt where there is no time at all', async () => {
+  test('makes one attempt with a timeout of zero', async () => {
     await assert.rejects(trying(Infinity, { withinMs: 0 }).outcome, { message: 'failure 1' })
     assert.equal(await trying(0, { withinMs: 0 }).outcome, 'attempt 1')
   })
 
-  test('gives up at once where waiting cannot fix it', async () => {
+  test('gives up at once on errors that waiting cannot fix', async () => {
     const retryable = (error: unknown) => error instanceof Error && error.message !== 'failure 2'
     const { clock, outcome, retried, attempts } = trying(Infinity, { retryable })
     await clock.advance(100)
@@ -76,7 +76,7 @@ describe('retry', () => {
     assert.deepEqual([attempts(), retried.length, clock.timers], [2, 1, 0])
   })
 
-  test('gives up at abort, in the middle of a delay, with the last error', async () => {
+  test('gives up at abort, during a delay, with the last error', async () => {
     const abort = new AbortController()
     const { clock, outcome, attempts } = trying(Infinity, { signal: abort.signal })
     await clock.advance(150)
@@ -85,7 +85,7 @@ describe('retry', () => {
     assert.deepEqual([attempts(), clock.timers], [2, 0])
   })
 
-  test('makes one attempt, and no second, where the signal has aborted', async () => {
+  test('makes one attempt, and no second, if the signal has aborted', async () => {
     const { outcome, attempts } = trying(Infinity, { signal: AbortSignal.abort() })
     await assert.rejects(outcome, { message: 'failure 1' })
     assert.equal(attempts(), 1)

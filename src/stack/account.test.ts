@@ -15,7 +15,7 @@ test('postgres is preferred to nobody, and nobody to nothing', () => {
   assert.equal(pickAccount(root), undefined)
 })
 
-test('a folder above that is closed to others makes a file unreachable', async () => {
+test('a parent folder that is closed to others makes a file unreachable', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ingester-test-'))
   const file = join(folder, 'clone', 'bin', 'postgres')
   await mkdir(join(folder, 'clone', 'bin'), { recursive: true })

@@ -8,7 +8,7 @@ import { controlPlace, leavePlace, openPlace, PlaceError, placeIsThere } from '.
 const inTmp = /^\/tmp\/ingester-\d+-[\da-f]{12}$/
 const ownFolder = () => mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
 
-test('it is in XDG_RUNTIME_DIR, another one for each project; looking there makes nothing', async () => {
+test('it is in XDG_RUNTIME_DIR, separate for each project; looking there creates nothing', async () => {
   await using own = await ownFolder()
   const one = await controlPlace('/a', 'stack', own.path)
   const another = await controlPlace('/b', 'stack', own.path)
@@ -18,7 +18,7 @@ test('it is in XDG_RUNTIME_DIR, another one for each project; looking there make
   assert.deepEqual(await readdir(own.path), [])
 })
 
-test('a runtime folder that is missing, relative, a file, or too long for a socket is passed over', async () => {
+test('a runtime folder that is missing, relative, a file, or too long for a socket is skipped', async () => {
   await using own = await ownFolder()
   const file = join(own.path, 'file')
   await writeFile(file, '')
@@ -30,7 +30,7 @@ test('a runtime folder that is missing, relative, a file, or too long for a sock
   }
 })
 
-test('TMPDIR is not asked', async (t) => {
+test('TMPDIR is not used', async (t) => {
   await using own = await ownFolder()
   const { TMPDIR } = process.env
   t.onTestFinished(
@@ -40,7 +40,7 @@ test('TMPDIR is not asked', async (t) => {
   assert.match((await controlPlace('/a', 'stack', undefined)).folder, inTmp)
 })
 
-test('it is opened for this user alone, twice if need be, and left without a trace', async () => {
+test('it is opened for this user alone, repeatedly if necessary, and removed without a trace', async () => {
   await using own = await ownFolder()
   const place = await controlPlace('/a', 'stack', own.path)
   await openPlace(place)
@@ -50,7 +50,7 @@ test('it is opened for this user alone, twice if need be, and left without a tra
   assert.deepEqual(await readdir(own.path), [])
 })
 
-test('a place that others can use, or that is no folder, is refused with the fix', async () => {
+test('a place that others can use, or that is not a folder, is rejected with the fix', async () => {
   await using own = await ownFolder()
   const place = await controlPlace('/a', 'stack', own.path)
   const refused = async (why: RegExp) => {
@@ -67,7 +67,7 @@ test('a place that others can use, or that is no folder, is refused with the fix
 })
 
 for (const mode of [0o770, 0o701]) {
-  test(`one with mode ${mode.toString(8)} is refused`, async () => {
+  test(`one with mode ${mode.toString(8)} is rejected`, async () => {
     await using own = await ownFolder()
     const place = await controlPlace('/a', 'stack', own.path)
     await openPlace(place)
@@ -79,7 +79,7 @@ for (const mode of [0o770, 0o701]) {
 
 // Only root can give a folder away.
 if (process.getuid?.() === 0) {
-  test('one that another user has made beforehand is refused, and so is a runtime folder of theirs', async () => {
+  test('one created beforehand by another user is rejected, and so is a runtime folder of theirs', async () => {
     await using own = await ownFolder()
     const place = await controlPlace('/a', 'stack', own.path)
     await openPlace(place)

@@ -11,7 +11,7 @@ const listenOn = async (port: number) => {
   return server
 }
 
-test('a free preferred port is taken as it is', async () => {
+test('a free preferred port is used', async () => {
   const port = await freePort(0)
   assert.equal(await freePort(port), port)
 })
@@ -24,7 +24,7 @@ test('a taken port gives the next free one', async () => {
   assert.ok(next > port && next <= port + 100, `${next}`)
 })
 
-test('a port lost between the look and the start gives the next one', async () => {
+test('a port lost between check and start gives the next one', async () => {
   const tried: number[] = []
   const first = await freePort(0)
   const got = await onFreePort(first, async (port) => {
@@ -36,7 +36,7 @@ test('a port lost between the look and the start gives the next one', async () =
   assert.ok(got > first)
 })
 
-test('also one whose loss is told by an error that has another as its cause', async () => {
+test('also if the error that reports it has another one as its cause', async () => {
   const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' })
   let calls = 0
   const got = await onFreePort(await freePort(0), async (port) => {
@@ -47,7 +47,7 @@ test('also one whose loss is told by an error that has another as its cause', as
   assert.ok(calls === 2 && got > 0)
 })
 
-test('another failure is not tried on other ports', async () => {
+test('another failure is not retried on other ports', async () => {
   let calls = 0
   const start = async () => {
     calls += 1
@@ -57,7 +57,7 @@ test('another failure is not tried on other ports', async () => {
   assert.equal(calls, 1)
 })
 
-test('reach tells whether somebody listens', async () => {
+test('reach tells whether a server listens', async () => {
   const server = await listenOn(0)
   const address = server.address()
   assert.ok(typeof address === 'object' && address !== null)

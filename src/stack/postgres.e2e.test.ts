@@ -24,7 +24,7 @@ const query = async (url: string, text: string): Promise<unknown[]> => {
   }
 }
 
-test('PostgreSQL 18, UTF-8, durable, with a password, and with the settings asked for', async () => {
+test('PostgreSQL 18, UTF-8, durable, with a password, and with the requested settings', async () => {
   await using server = await startPostgres({ port: 0, settings: { max_connections: '17' } })
   const [row] = await query(
     server.url,
@@ -135,7 +135,7 @@ test('a running server can be restarted', async () => {
   assert.deepEqual(lines, [])
 })
 
-test('two servers that want one port at once get two', async () => {
+test('two servers that want the same port at once get different ones', async () => {
   const port = await freePort(0)
   const servers = await Promise.all([startPostgres({ port }), startPostgres({ port })])
   const ports = servers.map((server) => server.port)
@@ -144,7 +144,7 @@ test('two servers that want one port at once get two', async () => {
   assert.ok(ports.includes(port))
 })
 
-test('a server that does not come up: the error holds its words', async () => {
+test('a server that does not start: the error has its output', async () => {
   const failing = startPostgres({ port: 0, settings: { no_such_setting: '1' } })
   await assert.rejects(
     failing,
@@ -212,7 +212,7 @@ test('packages installed without their scripts: it says what to run', async () =
   )
 })
 
-test('the optional packages were left out: it names them, says what for, and how to install them', async () => {
+test('missing optional packages: it names them, what they are for, and how to install them', async () => {
   const { clone, args } = await inCopy(async () => {})
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone })
   await rm(clone, { recursive: true })

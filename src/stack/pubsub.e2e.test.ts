@@ -19,7 +19,7 @@ test('the embedded emulator starts, can be given to another, and ends', async ()
   await assert.rejects(reach(emulator, 1_000), /ECONNREFUSED/)
 })
 
-test('two embedded emulators that want one port at once get two', async () => {
+test('two embedded emulators that want the same port at once get different ones', async () => {
   const port = await freePort(0)
   const emulators = await Promise.all([startPubsub({ port }), startPubsub({ port })])
   await Promise.all(emulators.map((emulator) => emulator.stop()))

@@ -8,7 +8,7 @@ import { writeServiceFile } from './service-file.ts'
 
 const credentials = { user: 'scanner', password: 'secret', database: 'scanner_dev' }
 
-test('it is for this user alone, and takes the place of a former one', async () => {
+test('it is for this user alone, and replaces an earlier one', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
   const file = join(folder.path, 'service')
   await writeFile(file, 'of a port that was taken', { mode: 0o644 })

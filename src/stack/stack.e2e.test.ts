@@ -65,7 +65,7 @@ const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false)
   return { child, next, exit }
 }
 
-test('postgres and redis start at once and end with the block', async () => {
+test('postgres and redis start in parallel and end with the block', async () => {
   const lines: string[] = []
   const pids: number[] = []
   {

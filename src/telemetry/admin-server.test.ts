@@ -60,7 +60,7 @@ describe('the admin server', () => {
     assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
   })
 
-  test('/readyz is 200 and degraded, with the reasons, while it only does without something', async () => {
+  test('/readyz is 200 and degraded, with the reasons, while only an optional part is unavailable', async () => {
     let lesser: string[] = []
     await using server = await start({ degradedBecause: () => lesser })
     const ready = async () => {
@@ -73,7 +73,7 @@ describe('the admin server', () => {
     assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
   })
 
-  test('/readyz is 503 if it both does not consume and does without something, with the reasons of both', async () => {
+  test('/readyz is 503 if it does not consume and an optional part is unavailable, with both reasons', async () => {
     await using server = await start({
       notReadyBecause: () => ['PostgreSQL is away'],
       degradedBecause: () => ['Redis: no answer'],
@@ -96,7 +96,7 @@ describe('the admin server', () => {
     assert.equal((await fetch(`${server.url}/healthz?verbose=1`)).status, 200)
   })
 
-  test('/ says in plain text what there is', async () => {
+  test('/ lists its paths as plain text', async () => {
     await using server = await start()
     for (const path of ['', '/', '/?verbose=1']) {
       const response = await fetch(`${server.url}${path}`)
@@ -109,7 +109,7 @@ describe('the admin server', () => {
     }
   })
 
-  test('no answer is kept, or taken for something else than it is', async () => {
+  test('no response is cached, or sniffed as another type', async () => {
     await using server = await start()
     for (const path of ['/', '/healthz', '/readyz', '/metrics', '/nothing']) {
       const { headers } = await fetch(`${server.url}${path}`)
@@ -118,7 +118,7 @@ describe('the admin server', () => {
     }
   })
 
-  test('any other path is 404, as JSON that names the ones there are', async () => {
+  test('any other path is 404, as JSON that names the existing ones', async () => {
     await using server = await start()
     for (const path of ['/health', '/healthz/', '/constructor', '/__proto__', '/%']) {
       const response = await fetch(`${server.url}${path}`)
@@ -130,7 +130,7 @@ describe('the admin server', () => {
     }
   })
 
-  test('anything but reading is 405, which names what is allowed', async () => {
+  test('other methods are 405, which names the allowed ones', async () => {
     await using server = await start()
     for (const path of ['/metrics', '/']) {
       for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
@@ -156,7 +156,7 @@ describe('the admin server', () => {
     }
   })
 
-  test('a request that fails is logged and cut off; the next one is answered', async () => {
+  test('a failing request is logged and closed; the next one is answered', async () => {
     const logged: [Fields, string][] = []
     const logger: Logger = { ...noLogger, error: (fields, message) => logged.push([fields, message]) }
     let broken = true
@@ -168,13 +168,13 @@ describe('the admin server', () => {
     assert.equal((await fetch(`${server.url}/metrics`)).status, 200)
   })
 
-  test('the url of an IPv6 address has brackets', skippedFor(!hasIpv6() && 'no IPv6 here'), async () => {
+  test('the URL of an IPv6 address has brackets', skippedFor(!hasIpv6() && 'no IPv6 here'), async () => {
     await using server = await start({ host: '::1' })
     assert.match(server.url, /^http:\/\/\[::1\]:\d+$/)
     assert.equal((await fetch(`${server.url}/healthz`)).status, 200)
   })
 
-  test('a port that is taken is an error, not a silence', async (t) => {
+  test('a taken port is an error, not silence', async (t) => {
     const other = createServer().listen(0, '127.0.0.1')
     t.onTestFinished(() => void other.close())
     await once(other, 'listening')

@@ -121,7 +121,7 @@ describe('a connection that wastes time', { concurrent: true }, () => {
     })
   }
 
-  test('is cut off if it does not take its answer, and the others go on', async () => {
+  test('is closed if it does not read its response, and the others continue', async () => {
     const large = Buffer.alloc(64 * 2 ** 20, 'x').toString()
     await using server = await start(() => Promise.resolve(large))
     const socket = await attack(server, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -135,7 +135,7 @@ describe('a connection that wastes time', { concurrent: true }, () => {
     assert.equal(await probe(server, '127.0.0.1'), 200)
   })
 
-  test('costs little: of many requests for the metrics at once few are worked for', async () => {
+  test('costs little: of many concurrent requests for the metrics few are rendered', async () => {
     let made = 0
     await using server = await start(async () => {
       made += 1

@@ -73,7 +73,7 @@ describe('a log whose reader', () => {
     assert.deepEqual([taken.at(-1), to.dropped, reports], ['after\n', 38, [38]], 'once')
   })
 
-  test('falls behind still gets the errors, for which some room is kept', () => {
+  test('falls behind still gets the errors, for which some buffer is reserved', () => {
     const { stream, taken, takeAll } = slowReader()
     const { to } = destination(stream, 100)
     for (let i = 0; i < 50; i += 1) to.write('nothing\n', false)
@@ -82,7 +82,7 @@ describe('a log whose reader', () => {
     assert.equal(taken.at(-1), 'why it fails\n')
   })
 
-  test('gets a line that is longer than the bound, by itself', () => {
+  test('gets a line that is longer than the limit, by itself', () => {
     const { stream, taken, takeAll } = slowReader()
     const { to } = destination(stream, 10)
     to.write('x'.repeat(1000), false)

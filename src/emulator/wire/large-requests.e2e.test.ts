@@ -128,7 +128,7 @@ describe('large requests', () => {
     assert.equal((await call('POST', `/v1/${topic}:publish`, over)).status, 400)
   })
 
-  test('by gRPC what is too large is refused as the service does it: for good, since clients retry otherwise', async () => {
+  test('over gRPC large requests fail as in the service: permanently, since clients would retry otherwise', async () => {
     for (const bytes of [12 * 1024 * 1024 + 1, 100_000_000]) {
       const { code, details } = await publishBytes(bytes)
       assert.deepEqual(

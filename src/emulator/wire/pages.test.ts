@@ -8,7 +8,7 @@ const names = (count: number) => Array.from({ length: count }, (_, i) => `n${Str
 const same = (name: string) => name
 
 describe('pages', () => {
-  test('without a size a page has 1000, and never has more', () => {
+  test('without a size a page has 1000 items, and never more', () => {
     for (const pageSize of [null, 0, -1, 1000, 1001, 5000]) {
       const { page, nextPageToken } = pageOf(names(1001), same, { pageSize })
       assert.equal(page.length, 1000, `page size ${pageSize}`)
@@ -16,19 +16,19 @@ describe('pages', () => {
     }
   })
 
-  test('what fits one page has no next one', () => {
+  test('what fits one page has no next page', () => {
     assert.deepEqual(pageOf([], same, {}), { page: [], nextPageToken: '' })
     assert.deepEqual(pageOf(['a', 'b'], same, { pageSize: 2 }), { page: ['a', 'b'], nextPageToken: '' })
     assert.deepEqual(pageOf(['a', 'b'], same, { pageSize: 1 }), { page: ['a'], nextPageToken: 'b' })
   })
 
-  test('a page goes on where the one before ended, also if that name is gone by now', () => {
+  test('a page continues where the previous one ended, even if that name is gone by now', () => {
     const { nextPageToken: pageToken } = pageOf(['a', 'c', 'e'], same, { pageSize: 1 })
     assert.deepEqual(pageOf(['a', 'e'], same, { pageToken }).page, ['e'])
     assert.deepEqual(pageOf(['a', 'b'], same, { pageToken }), { page: [], nextPageToken: '' })
   })
 
-  test('page by page everything comes, once and in order', () => {
+  test('page by page everything is returned, once and in order', () => {
     always(
       fc.property(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 20 }), (count, pageSize) => {
         const all = names(count).map((name) => ({ name }))

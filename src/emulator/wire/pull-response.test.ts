@@ -47,11 +47,11 @@ function dataFor(length: number): Buffer {
 }
 
 describe('the encoding of deliveries', () => {
-  test('nothing delivered is nothing written', () => {
+  test('no delivery is an empty response', () => {
     assert.equal(encodeDeliveries([], { attempts: true, ordered: undefined }).length, 0)
   })
 
-  test('what goes in comes out, in order', () => {
+  test('messages are decoded as encoded, in order', () => {
     // The client's reader takes this one for an object's prototype.
     const key = fc.string({ maxLength: 20 }).filter((text) => text !== '__proto__')
     const outgoing = fc.record({
@@ -116,7 +116,7 @@ describe('the encoding of deliveries', () => {
     }
   })
 
-  test('and so they are where it is the delivery around the message, its ack id or its attempt that grows', () => {
+  test('also where the delivery around the message, its ack id or its attempt grows', () => {
     for (const length of [100, 110, 118, 119, 120, 121, 122, 126, 127, 128, 16_370, 16_372, 16_374, 16_384]) {
       for (const attempt of [1, 127, 128, 16_383, 16_384]) {
         const ackId = '1'.repeat(length)
@@ -131,7 +131,7 @@ describe('the encoding of deliveries', () => {
     }
   })
 
-  test('a message as large as may be published, with as much around it', () => {
+  test('a message of maximum size, with maximum attributes', () => {
     const data = Buffer.alloc(10_000_000, 'large')
     const deliveries = [deliveryOf({ data }), deliveryOf({ data: Buffer.from('small') })]
     const read = decoded(encodeDeliveries(deliveries, plain))
@@ -139,7 +139,7 @@ describe('the encoding of deliveries', () => {
     assert.equal(read[1]?.message.data.toString(), 'small')
   })
 
-  test('streams are told whether keys are ordered, and that nothing is exactly-once; pulls are not', () => {
+  test('streams report whether keys are ordered, and no exactly-once delivery; pulls do not', () => {
     for (const ordered of [true, false]) {
       const bytes = encodeDeliveries([deliveryOf({ data: Buffer.from('x') })], { attempts: false, ordered })
       const { subscriptionProperties: told, receivedMessages } = StreamingPullResponse.decode(bytes)
@@ -151,7 +151,7 @@ describe('the encoding of deliveries', () => {
     assert.equal(StreamingPullResponse.decode(bytes).subscriptionProperties, null)
   })
 
-  test('the attempt is left out where nobody counts', () => {
+  test('the attempt is left out if attempts are not counted', () => {
     const one = deliveryOf({ data: Buffer.from('x') }, '7-1-1', 3)
     const attempts = (counted: boolean) =>
       decoded(encodeDeliveries([one], { attempts: counted, ordered: undefined }))[0]?.deliveryAttempt

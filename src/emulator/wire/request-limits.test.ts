@@ -11,7 +11,7 @@ const passes = (...messages: Outgoing[]) => assert.doesNotThrow(() => checkPubli
 const refused = (message: string, ...messages: Outgoing[]) =>
   assert.throws(() => checkPublish(messages), { status: 'INVALID_ARGUMENT', message })
 
-describe('what may be published', () => {
+describe('limits on publishing', () => {
   test('1 to 1000 messages', () => {
     refused('No messages to publish')
     const many = (count: number) => Array.from({ length: count }, () => ({ data }))
@@ -31,7 +31,7 @@ describe('what may be published', () => {
     }
   })
 
-  test('10 MB in all, of data and attributes', () => {
+  test('10 MB in total, of data and attributes', () => {
     passes({ data: Buffer.alloc(10_000_000) })
     passes({ data: Buffer.alloc(9_999_996), attributes: { ab: 'cd' } })
     const tooLarge = 'Request payload size exceeds the limit: 10000000 bytes.'

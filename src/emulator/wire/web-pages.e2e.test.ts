@@ -97,7 +97,7 @@ describe('requests', { concurrent: true }, () => {
     assert.deepEqual([counts.available, messages.map(({ data }) => data.toString())], [1, ['kept']])
   })
 
-  test('of web pages of this machine are served, and no page is invited', async () => {
+  test('from web pages of this machine are served, without CORS headers', async () => {
     for (const headers of [
       { origin: 'http://localhost:3000' },
       { origin: `http://127.0.0.1:${emulator.port}`, host: `127.0.0.1:${emulator.port}` },
@@ -115,7 +115,7 @@ describe('requests', { concurrent: true }, () => {
     }
   })
 
-  test('by names that were allowed are served', async () => {
+  test('by allowed names are served', async () => {
     await using open = await startEmulator({ port: 0, host: '0.0.0.0', allowHosts: ['pubsub'] })
     const there = await place(open)
     const [publish = { path: '' }] = pageRequests(there)
@@ -124,7 +124,7 @@ describe('requests', { concurrent: true }, () => {
     assert.equal((await send({ ...publish, headers: { host: 'other:8085' } }, open)).status, 403)
   })
 
-  test('gRPC clients that use a foreign name are refused on loopback', async () => {
+  test('gRPC clients that use a foreign name are rejected on loopback', async () => {
     const { code, details } = await callGrpc(emulator, 'evil.example:8085')
     assert.equal(code, statusCodes.PERMISSION_DENIED)
     assert.match(details, /"evil\.example:8085".*--allow-host/)
@@ -132,7 +132,7 @@ describe('requests', { concurrent: true }, () => {
       assert.equal((await callGrpc(emulator, own)).code, statusCodes.INVALID_ARGUMENT, own)
   })
 
-  test('gRPC clients that use any name are served where the emulator is open to a network', async () => {
+  test('gRPC clients that use any name are served if the emulator is open to a network', async () => {
     await using open = await startEmulator({ port: 0, host: '0.0.0.0' })
     assert.equal((await callGrpc(open, 'pubsub:8085')).code, statusCodes.INVALID_ARGUMENT)
   })

@@ -70,7 +70,7 @@ async function fixed(
   return text
 }
 
-test('a migrated database: nothing but the role is to be said, and nothing is skipped', async () => {
+test('a migrated database: only the role is mentioned, and nothing is skipped', async () => {
   await using database = await freshDatabase(server)
   const findings = await check(database)
   const notable = findings.filter(({ status }) => status !== 'ok')
@@ -182,13 +182,13 @@ describe('tables: found, and green after the fix', () => {
     })
   }
 
-  test('an index on columns of the key is nobody to blame', async () => {
+  test('an index on columns of the key is no problem', async () => {
     await using database = await freshDatabase(server)
     await database.query('CREATE INDEX ON scan_results (service)')
     assert.equal((await finding(database, 'indexes of scan_results')).status, 'ok')
   })
 
-  test('a view in its place makes room, and then the table is made', async () => {
+  test('a view in its place is moved away, and then the table is created', async () => {
     await using database = await freshDatabase(server)
     await database.query('ALTER TABLE scan_results RENAME TO kept; CREATE VIEW scan_results AS TABLE kept')
     const name = 'table scan_results'
@@ -199,7 +199,7 @@ describe('tables: found, and green after the fix', () => {
     await fixed(database, name, 'failed', /not there/)
   })
 
-  test('partitioned: the cache is of no use to it, and nothing else is', async () => {
+  test('partitioned: the cache cannot be used, and there is no other problem', async () => {
     await using database = await freshDatabase(server)
     await database.query(`
       DROP TABLE scan_results;
@@ -251,7 +251,7 @@ describe('a role', () => {
     await database.query('DROP OWNED BY "Only connects"; DROP ROLE "Only connects"')
   })
 
-  test('that only serves is not told that what was never made was dropped: the owner migrates', async () => {
+  test('that only writes is not told that missing tables were dropped: the owner migrates', async () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'only_serves')
     await migrate(database.options, migrationsDir, 'down')
@@ -288,7 +288,7 @@ describe('a role', () => {
     await database.query('DROP OWNED BY no_usage; DROP ROLE no_usage')
   })
 
-  test('that looks into another schema is told where the table is', async () => {
+  test('that uses another schema is told where the table is', async () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'elsewhere')
     await database.query('ALTER ROLE elsewhere SET search_path = nowhere')
@@ -312,7 +312,7 @@ describe('a role', () => {
     await database.query('DROP OWNED BY no_control; DROP ROLE no_control')
   })
 
-  test('for which the server does not support reading the epoch (Aurora): said, with what to do', async () => {
+  test('for which the server does not support reading the epoch (Aurora): reported, with what to do', async () => {
     await using database = await freshDatabase(server)
     await database.query(`SET allow_system_table_mods = on;
       ALTER FUNCTION pg_current_wal_lsn() RENAME TO pg_current_wal_lsn_of_the_server;
@@ -328,7 +328,7 @@ describe('a role', () => {
     assert.equal((await finding(database, 'epoch')).status, 'ok')
   })
 
-  test('that is a superuser, or owns the tables: another one is made, with what it needs', async () => {
+  test('that is a superuser, or owns the tables: another one is created, with the privileges that it needs', async () => {
     await using database = await freshDatabase(server)
     const owner = await roleOf(database, 'owns')
     await database.query('ALTER TABLE scan_results OWNER TO owns')
@@ -423,7 +423,7 @@ describe('the server', () => {
     assert.equal((await finding(durable, 'postgres fsync')).status, 'ok')
   })
 
-  test('a standby: the primary is where it gets its data from', async () => {
+  test('a standby: the primary is the server that it replicates from', async () => {
     const standby = await startTestServer()
     const database = await freshDatabase(standby)
     const address = `host=127.0.0.1 port=${server.port}`
@@ -469,7 +469,7 @@ describe('the server', () => {
   })
 })
 
-test('a question that is not answered ends the questions, within its time', async () => {
+test('a query without an answer ends the checks, within its timeout', async () => {
   await using database = await freshDatabase(server)
   const other = await database.connect()
   await other.query('BEGIN; LOCK TABLE pgmigrations')
@@ -484,7 +484,7 @@ test('a question that is not answered ends the questions, within its time', asyn
   await other.query('ROLLBACK')
 })
 
-test('a server that freezes in between is given up, too', async () => {
+test('a server that freezes midway is given up, too', async () => {
   await using database = await freshDatabase(server)
   await using proxy = await TcpProxy.to(server.port)
   const other = await database.connect()
@@ -500,7 +500,7 @@ test('a server that freezes in between is given up, too', async () => {
   await other.query('ROLLBACK')
 })
 
-test('a server that is full: more connections, after a restart', async () => {
+test('a server without free connections: more connections, after a restart', async () => {
   const small = await startPostgres({ port: 0, superuser: true })
   atEnd(() => small.stop())
   const database = await freshDatabase(small)

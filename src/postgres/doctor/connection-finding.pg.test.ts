@@ -41,13 +41,13 @@ async function reached(changes: Partial<PostgresOptions> = {}): Promise<Finding>
 const askForPassword =
   /^printf 'INGESTER_POSTGRES_PASSWORD: '; read -rs INGESTER_POSTGRES_PASSWORD; export INGESTER_POSTGRES_PASSWORD$/
 
-test('reached: where, who, how', async () => {
+test('connected: where, as whom, how', async () => {
   const { status, detail } = await reached()
   assert.equal(status, 'ok')
   assert.match(detail, /^127\.0\.0\.1:\d+, database scanner_dev, role scanner, plaintext, \d+ ms$/)
 })
 
-test('a wrong password, or none, is asked for', async () => {
+test('a wrong or missing password is prompted for', async () => {
   for (const password of ['wrong', '']) {
     const found = await reached({ password })
     assert.equal(found.status, 'failed')
@@ -55,7 +55,7 @@ test('a wrong password, or none, is asked for', async () => {
   }
 })
 
-test('nobody listens here: it is started, or its address put right; or the servers of the project do', async () => {
+test('no server here: start it, correct its address, or use the servers of the project', async () => {
   const here = await reached({ port: 1 })
   assert.match(here.detail, /ECONNREFUSED/)
   const [own, ...stack] = printed(here).split('\n')
@@ -69,7 +69,7 @@ test('nobody listens here: it is started, or its address put right; or the serve
   )
 })
 
-test('another machine is not reached: where its address comes from, and not the address once more', () => {
+test('another machine cannot be reached: where its address comes from, without repeating the address', () => {
   const error = Object.assign(new Error('getaddrinfo ENOTFOUND db.example'), { code: 'ENOTFOUND' })
   const there = connectionFinding('postgres', error, { ...database.options, host: 'db.example', port: 5432 })
   const environment = { INGESTER_POSTGRES_HOST: 'db.example', INGESTER_POSTGRES_PORT: '5432' }
@@ -91,7 +91,7 @@ describe('turned away: found, and let in after the fix', () => {
     assert.equal((await reached(changes)).status, 'ok', printed(found))
   }
 
-  test('there is no such database', async () => {
+  test('the database does not exist', async () => {
     await fixed({ database: 'Not there yet' }, /database "Not there yet" does not exist/)
     const next = await checkPostgres({
       postgres: { ...database.options, database: 'Not there yet' },
@@ -126,7 +126,7 @@ describe('turned away: found, and let in after the fix', () => {
     await database.query('DROP ROLE busy')
   })
 
-  test('pg_hba.conf has no line for us, or one that trusts a role that is not there', async () => {
+  test('pg_hba.conf has no line for us, or one that trusts a role that does not exist', async () => {
     const hba = join(server.dataDir, 'pg_hba.conf')
     const before = await readFile(hba, 'utf8')
     await database.query(`CREATE ROLE guest LOGIN PASSWORD '${server.password}'`)
@@ -172,7 +172,7 @@ describe('TLS', () => {
     return JSON.parse(program.stdout()) as { status: string; detail: string; fix: string }
   }
 
-  test('a server without it is reached without it, on this machine', async () => {
+  test('on this machine, a server without it is reached without it', async () => {
     const found = await reached({ sslMode: 'verify-full' })
     assert.match(found.detail, /does not support SSL/)
     assert.equal(printed(found), 'export INGESTER_POSTGRES_SSL_MODE=disable')

@@ -54,7 +54,7 @@ function named(findings: readonly Finding[], name: string): Finding {
 const finding = async (place: SubscriptionPlace, name: string) =>
   named((await checkPubsub(place)).findings, name)
 
-test('a subscription as it should be: nothing is to be said, and nothing is made', async () => {
+test('a correct subscription: nothing is reported, and nothing is created', async () => {
   const place = await readyPlace()
   const { findings, retentionMs } = await checkPubsub(place)
   assert.deepEqual(
@@ -65,7 +65,7 @@ test('a subscription as it should be: nothing is to be said, and nothing is made
   assert.match(named(findings, 'subscription ack deadline').detail, /^10 s; the ingester asks for 30 s/)
 })
 
-test('not there yet, on an emulator: run creates them, the doctor does not', async () => {
+test('missing, on an emulator: run creates them, the doctor does not', async () => {
   const place = freshPlace()
   for (let i = 0; i < 2; i++) {
     const { findings, retentionMs } = await checkPubsub(place)
@@ -117,7 +117,7 @@ describe('on an emulator: found, and green after the fix', () => {
   })
 })
 
-test('of another topic than is said: the variable is put right', async () => {
+test('of another topic than configured: the variable is corrected', async () => {
   const place = await readyPlace()
   const { topicId } = await readyPlace()
   const found = await finding({ ...place, topicId }, 'subscription topic')
@@ -125,7 +125,7 @@ test('of another topic than is said: the variable is put right', async () => {
   assert.equal(printed(found), `export INGESTER_TOPICID=${place.topicId}`)
 })
 
-test('on a topic of another project: it is looked at there, and only a variable that is set is wrong', async () => {
+test('on a topic in another project: it is checked there, and only a variable that is set is wrong', async () => {
   const place = freshPlace()
   const topic = `projects/another-project/topics/${place.topicId}`
   await clients.publisher.createTopic({ name: topic })
@@ -140,7 +140,7 @@ test('on a topic of another project: it is looked at there, and only a variable 
   assert.ok(unset.findings.every(({ status }) => status === 'ok'))
 })
 
-test('what may not be looked at is skipped', async () => {
+test('checks without permission are skipped', async () => {
   const place = await readyPlace()
   emulator.faults.refuse('GetTopic', 'PERMISSION_DENIED', { times: 1 })
   emulator.faults.refuse('GetSubscription', 'PERMISSION_DENIED', { times: 1 })
@@ -149,8 +149,8 @@ test('what may not be looked at is skipped', async () => {
   for (const { status } of findings.slice(1)) assert.equal(status, 'skipped')
 })
 
-describe('no emulator there', () => {
-  test('on this machine: it is started by the line that is printed', async () => {
+describe('no emulator at the address', () => {
+  test('on this machine: the printed command starts it', async () => {
     const port = await onFreePort(0, async (one) => one)
     const place = { ...freshPlace(), emulatorHost: `127.0.0.1:${port}` }
     const { findings } = await checkPubsub(place)
@@ -173,7 +173,7 @@ describe('no emulator there', () => {
     }
   })
 
-  test('one that says nothing is given up in time, and another is proposed beside it', async () => {
+  test('a silent one is given up in time, and another is proposed beside it', async () => {
     await using proxy = await TcpProxy.to(Number(emulator.emulatorHost.split(':')[1]))
     proxy.freeze()
     const startMs = performance.now()
@@ -185,7 +185,7 @@ describe('no emulator there', () => {
     assert.match(printed(found), new RegExp(`\nexport PUBSUB_EMULATOR_HOST=127\\.0\\.0\\.1:${next}$`))
   })
 
-  test('another kind of server has its port: that is told, and the emulator gets another', async () => {
+  test('another kind of server has its port: reported, and the emulator gets another port', async () => {
     const other = createServer((socket) => socket.on('error', () => {}).end('-ERR\r\n'))
     other.listen(0, '127.0.0.1')
     await once(other, 'listening')
@@ -200,7 +200,7 @@ describe('no emulator there', () => {
     assert.equal(set, `export PUBSUB_EMULATOR_HOST=127.0.0.1:${next}`)
   })
 
-  test('on another machine: where its address comes from, and not the address once more', async () => {
+  test('on another machine: where its address comes from, without repeating the address', async () => {
     const found = await finding({ ...freshPlace(), emulatorHost: 'emulator.invalid:8085' }, 'pubsub')
     assert.match(found.detail, /^nobody answers at emulator\.invalid:8085/)
     assert.match(printed(found), /^# look that .* PUBSUB_EMULATOR_HOST \(not set\)$/)
@@ -237,7 +237,7 @@ test('filter, ordering and exactly-once delivery are noted', () => {
 const gcloud = await findCommand('gcloud')
 const skip = gcloud === undefined && 'gcloud is not installed; it comes with the official emulator'
 
-test('the gcloud lines, with the gcloud of the official emulator', skippedFor(skip), async () => {
+test('the gcloud commands, with the gcloud of the official emulator', skippedFor(skip), async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gcloud-'))
   const env = {
     CLOUDSDK_CONFIG: folder,

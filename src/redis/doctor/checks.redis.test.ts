@@ -25,7 +25,7 @@ function named(findings: readonly Finding[], name: string): Finding {
 
 const finding = async (name: string, changes: Partial<RedisOptions> = {}) => named(await check(changes), name)
 
-test('a Redis as it should be: nothing is to be said', async () => {
+test('a correct Redis: nothing is reported', async () => {
   const findings = await check()
   assert.deepEqual(
     findings.map(({ name, status }) => `${name}: ${status}`),
@@ -43,7 +43,7 @@ test('nothing is written', async () => {
   assert.doesNotMatch(stats, /cmdstat_(set|del|config\|set)/)
 })
 
-test('nobody listens: it is started by the line that is printed', async () => {
+test('no server: the printed command starts it', async () => {
   const free = await onFreePort(0, async (one) => one)
   const found = await finding('redis', { port: free })
   assert.equal(found.status, 'failed')
@@ -61,14 +61,14 @@ test('nobody listens: it is started by the line that is printed', async () => {
   assert.equal(then.status, 'ok')
 })
 
-test('one that is not here is done without', async () => {
+test('one on another machine is disabled', async () => {
   const findings = await check({ host: 'redis.invalid' })
   assert.equal(printed(named(findings, 'redis')), 'export INGESTER_REDIS_ENABLED=false')
   for (const { status, detail } of findings.slice(1))
     assert.equal(`${status} ${detail}`, 'skipped Redis was not reached')
 })
 
-test('one that says nothing is given up in time', async () => {
+test('a silent server is given up in time', async () => {
   await using proxy = await TcpProxy.to(port)
   proxy.freeze()
   const startMs = performance.now()
@@ -80,7 +80,7 @@ describe('a password', async () => {
   const guarded = await startTestRedis({ requirepass: 'secret' })
   const at = { port: guarded.port }
 
-  test('that is missing or wrong is asked for, and what follows it is skipped', async () => {
+  test('that is missing or wrong is prompted for, and later checks are skipped', async () => {
     for (const changes of [at, { ...at, password: 'wrong' }]) {
       const findings = await check(changes)
       const found = named(findings, 'redis password')
@@ -91,13 +91,13 @@ describe('a password', async () => {
     assert.ok((await check({ ...at, password: 'secret' })).every(({ status }) => status === 'ok'))
   })
 
-  test('that nobody asked for', async () => {
+  test('that the server does not require', async () => {
     const found = await finding('redis password', { password: 'secret' })
     assert.equal(found.status, 'warning')
     assert.deepEqual(found.fixes, [{ kind: 'setting', values: { 'redis.password': '' } }])
   })
 
-  test('redis-cli asks for it, too', async () => {
+  test('redis-cli prompts for it, too', async () => {
     const admin = adminOf(guarded, { password: 'secret' })
     await admin.config('SET', 'maxmemory', '100mb')
     const found = await finding('redis memory', { ...at, password: 'secret' })
@@ -130,21 +130,21 @@ test('scripts that are forbidden: found, and green after the fix', async () => {
   await admin.call('ACL', 'SETUSER', 'default', '+@all', 'allkeys')
 })
 
-test('a server without scripts is done without', async () => {
+test('a server without scripts is disabled', async () => {
   const bare = await startTestRedis({ 'rename-command EVAL': 'NOBODY' })
   const found = await finding('redis scripts', { port: bare.port })
   assert.equal(found.status, 'failed')
   assert.equal(printed(found), 'export INGESTER_REDIS_ENABLED=false')
 })
 
-test('a database that is not there', async () => {
+test('a database that does not exist', async () => {
   const found = await finding('redis database', { db: 99 })
   assert.equal(found.status, 'failed')
   assert.match(found.detail, /^99: .*out of range/)
   assert.equal(printed(found), 'export INGESTER_REDIS_DB=0')
 })
 
-test('a replica: the primary is where it gets its data from', async () => {
+test('a replica: the primary is the server that it replicates from', async () => {
   const replica = await startTestRedis({ replicaof: `${host} ${port}` })
   const found = await finding('redis role', { port: replica.port })
   assert.equal(found.status, 'failed')
@@ -172,7 +172,7 @@ describe('TLS', async () => {
     return { port: one, plainPort: plain.port }
   })
 
-  test('wanted by one side only: the variable is turned round', async () => {
+  test('required by one side only: the variable is changed', async () => {
     const needless = await finding('redis', { port: secure.plainPort, tls: true })
     assert.equal(printed(needless), 'export INGESTER_REDIS_TLS=false')
     const needed = await finding('redis', { port: secure.port, tls: false })
@@ -205,7 +205,7 @@ describe('TLS', async () => {
     ['expired', /certificate has expired/, /^# renew the server's certificate/],
     ['not-yet-valid', /certificate is not yet valid/, /^# set the clocks/],
   ] as const) {
-    test(`a certificate that is ${name}: what to do about it, and not to start the server`, async () => {
+    test(`a certificate that is ${name}: what to do about it, other than starting the server`, async () => {
       const port = await onFreePort(0, async (one) => {
         await startTestRedis({
           'tls-port': String(one),
