@@ -90,7 +90,7 @@ describe('a log whose reader', () => {
     assert.deepEqual([taken.length, to.dropped], [1, 0])
   })
 
-  test('is gone is written to no more, and everything is counted', () => {
+  test('is gone is not written to any more, and everything is counted', () => {
     const { stream, fail } = slowReader()
     const { to, reports } = destination(stream)
     to.write('first\n', false)
@@ -151,7 +151,9 @@ function endGroup(pid: number): void {
   }
 }
 
-describe('a process whose log is not read goes on, and ends when it wants to', { concurrent: true }, () => {
+describe('a process whose log is not read continues, and exits when it wants to', {
+  concurrent: true,
+}, () => {
   test('on a socket', async () => {
     // Nobody listens to its stderr, so nothing of it is read.
     const { code, note } = await run('a socket', 'exec $RUN')
@@ -178,7 +180,7 @@ describe('a process whose log is not read goes on, and ends when it wants to', {
     assert.ok(note.dropped >= 3999 && note.isRead, JSON.stringify(note))
   })
 
-  test('and loses nothing in a file, even of a full disk but what does not fit', async () => {
+  test('and loses nothing in a file, and on a full disk only what does not fit', async () => {
     const { code, note } = await run('a file', `exec $RUN 2>'${join(folder, 'log')}'`)
     assert.deepEqual([code, note.dropped, note.isRead], [7, 0, true])
     assert.equal((await readFile(join(folder, 'log'))).length, 4_004_000)
@@ -189,7 +191,7 @@ describe('a process whose log is not read goes on, and ends when it wants to', {
 })
 
 describe('flushing', () => {
-  test('ends when all is taken, or cannot be, and else after its time', async () => {
+  test('ends when everything is written, or cannot be, or else after its timeout', async () => {
     const { stream, takeAll, fail } = slowReader()
     stream.on('error', () => {})
     assert.equal(await flushed(stream, 1000), true, 'nothing is there')

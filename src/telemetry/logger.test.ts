@@ -79,7 +79,7 @@ describe('the log', () => {
   })
 
   for (const output of outputs) {
-    test(`masks what has a secret's name (${output})`, () => {
+    test(`masks values under a secret's name (${output})`, () => {
       const { text } = logged({ output }, (logger) => {
         const secrets = { password: 'hunter2', token: 'hunter2', authorization: 'hunter2' }
         logger.info({ ...secrets, user: 'scanner' }, 'at the top')
@@ -109,7 +109,7 @@ describe('the log', () => {
     })
   }
 
-  test('for people has the time, the level and the message on a line, without colours in a file', () => {
+  test('for people has time, level and message on a line, without colours in a file', () => {
     const { text } = logged({ output: 'console' }, (logger) =>
       logger.warn({ tries: 3, path: 'C:\\new' }, 'waiting for PostgreSQL'),
     )
@@ -142,7 +142,7 @@ describe('the log for Google Cloud', () => {
     ])
   })
 
-  test('keeps the fields of a line beside that', () => {
+  test('keeps the other fields of a line', () => {
     assert.partialDeepStrictEqual(
       only((logger) => logger.info({ records: 5, inner: { a: [1] } }, 'x')),
       { records: 5, inner: { a: [1] } },
@@ -170,10 +170,10 @@ describe('the log for Google Cloud', () => {
   })
 })
 
-describe('the line that tells of what ended the process', () => {
+describe('the line about the error that ended the process', () => {
   const fields = { exitCode: 1, stack: 'Error: x\n    at y' }
 
-  test('is of the highest level, in the output that is asked for', () => {
+  test('has the highest level, in the configured format', () => {
     const json = JSON.parse(fatalLine('json', service, fields, 'x'))
     assert.partialDeepStrictEqual(json, { level: 60, msg: 'x', ...fields })
     const { time: _, ...gcp } = JSON.parse(fatalLine('gcp', service, fields, 'x'))

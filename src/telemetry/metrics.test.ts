@@ -70,7 +70,7 @@ const types = {
 }
 
 describe('the metrics', () => {
-  test('that the interface promises are there, of the promised type, with help', async () => {
+  test('that the interface promises exist, with the promised type and help', async () => {
     const text = await metricsWith().text()
     for (const [name, type] of Object.entries(types)) {
       assert.ok(text.includes(`# TYPE ${name} ${type}\n`), name)
@@ -82,7 +82,7 @@ describe('the metrics', () => {
       assert.ok(text.includes(name))
   })
 
-  test('of what is counted by kind begin at 0 for every kind, so that the first one is an increase', async () => {
+  test('with labels start at 0 for every value, so that the first event is an increase', async () => {
     const text = await metricsWith().text()
     const zeros = (kinds: readonly string[]) => Object.fromEntries(kinds.map((kind) => [kind, 0]))
     const kindsOf = {
@@ -161,7 +161,7 @@ describe('the metrics', () => {
     assert.equal(valuesOf(text, 'ingester_messages_received_total')['scans'], sum)
   })
 
-  test('say while it holds, whatever the reason, and no longer', async () => {
+  test('report a pause, whatever the reason, and its end', async () => {
     const metrics = metricsWith()
     const held = async () => valuesOf(await metrics.text(), 'ingester_held')['scans']
     assert.equal(await held(), 0)
@@ -172,7 +172,7 @@ describe('the metrics', () => {
     assert.equal(await held(), 0)
   })
 
-  test('of two services in one process are two', async () => {
+  test('of two services in one process are separate', async () => {
     const [one, other] = [metricsWith(), metricsWith()]
     one.observer.received?.(deliveries(3))
     assert.equal(valuesOf(await one.text(), 'ingester_messages_received_total')['scans'], 3)

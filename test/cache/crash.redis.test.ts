@@ -10,7 +10,7 @@ const { database, redis } = await startStores()
 /** Surely no lease was waited for. */
 const promptMs = claimLeaseMs / 2
 
-describe('a claim is no fact', { concurrent: true }, () => {
+describe('a claim is not a fact', { concurrent: true }, () => {
   test("another replica's claim on a newer message does not ack the older one, which is tried later", async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
@@ -61,7 +61,7 @@ describe('a claim is no fact', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('a newer message does not wait for the claim of one that is gone, and frees the older one', async () => {
+  test('a newer message does not wait for the claim of a dead replica, and frees the older one', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     first.writer.block()
@@ -90,7 +90,7 @@ describe('a claim is no fact', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('a replica that vanishes after the confirm and before its ack: the watermark says so', async () => {
+  test('a replica that vanishes after the confirm and before its ack: the watermark shows the commit', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     const release = first.writer.block()

@@ -36,7 +36,7 @@ async function replay(fleet: Fleet, replicas: readonly Replica[]): Promise<void>
 const readAll = (replicas: readonly Replica[]) => Promise.all(replicas.map(({ watch }) => watch.read()))
 
 describe('published again', { concurrent: true }, () => {
-  test('after TRUNCATE: all rows are back, as soon as the epoch was read', async () => {
+  test('after TRUNCATE: all rows are back, as soon as the epoch has been read', async () => {
     const { fleet, replicas } = await filled()
     await using _ = fleet
     await database.query(`TRUNCATE ${fleet.table}`)
@@ -78,7 +78,7 @@ describe('published again', { concurrent: true }, () => {
     assert.deepEqual(await fleet.rows(), sorted)
   })
 
-  test('after DELETE alone they are taken for stale: hence the bump', async () => {
+  test('after DELETE alone they count as stale: hence the bump', async () => {
     const { fleet, replicas } = await filled()
     await database.query(`DELETE FROM ${fleet.table}`)
     await readAll(replicas)
@@ -99,7 +99,7 @@ describe('published again', { concurrent: true }, () => {
   })
 })
 
-describe('a confirm of what the table has lost meanwhile', { concurrent: true }, () => {
+describe('a confirm of rows that the table has lost meanwhile', { concurrent: true }, () => {
   test('belongs to the table that was written: after the TRUNCATE the row is written again', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
@@ -116,7 +116,7 @@ describe('a confirm of what the table has lost meanwhile', { concurrent: true },
     assert.deepEqual(await fleet.rows(), ['k 5 x'])
   })
 
-  test('written when no epoch was known: noted nowhere', async () => {
+  test('written with an unknown epoch: stored nowhere', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     fleet.publish(['known 1 x'], first)
@@ -171,7 +171,7 @@ describe('connections to PostgreSQL are lost', () => {
     )
   })
 
-  test('an answer that was under way meanwhile is no fact any more', async () => {
+  test('an answer in progress meanwhile is no longer a fact', async () => {
     await using proxy = await TcpProxy.to(redis.port)
     const { fleet, replicas } = await filled(proxy.port)
     await using _ = fleet
@@ -192,7 +192,7 @@ describe('connections to PostgreSQL are lost', () => {
     assert.ok((first.tally.bypassedCount.epoch ?? 0) >= texts.length)
   })
 
-  test('under load, again and again: nothing is lost', async () => {
+  test('under load, repeatedly: nothing is lost', async () => {
     await using fleet = await Fleet.of(database, redis)
     const replicas = await fleet.pair()
     for (let round = 1; round <= 10; round += 1) {

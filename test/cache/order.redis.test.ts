@@ -59,7 +59,7 @@ describe('through two replicas', { concurrent: true }, () => {
     })
   }
 
-  test('versions that are one as doubles are not one', async () => {
+  test('versions that are equal as doubles are not equal', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     const [older, middle, newer] = ['9007199254740992', '9007199254740993', '9007199254740994']
@@ -108,7 +108,7 @@ describe('a confirm', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('late, while the next batch of the key is under way: its claim stays', async () => {
+  test('late, during the next batch of the key: its claim stays', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     const late: (() => Promise<void>)[] = []
@@ -133,7 +133,7 @@ describe('a confirm', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('twice: as once', async () => {
+  test('twice: like once', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     for (const replica of [first, second]) {

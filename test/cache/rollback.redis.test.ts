@@ -55,7 +55,7 @@ describe('after a failed write', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test("a newer claim of another replica survives this one's rollback", async () => {
+  test('a newer claim of another replica survives this rollback', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair()
     const releaseFirst = first.writer.block()
@@ -82,7 +82,7 @@ describe('after a failed write', { concurrent: true }, () => {
     await fleet.assertConverged()
   })
 
-  test('rows that PostgreSQL refuses hold nobody up: each attempt takes back its claims', async () => {
+  test('rows that PostgreSQL rejects delay no other row: each attempt releases its claims', async () => {
     await using fleet = await Fleet.of(database, redis)
     const [first, second] = await fleet.pair({ engine: { workers: 1 } })
     // Refused alone, without a neighbour, it waits and is tried once a second.

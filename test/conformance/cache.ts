@@ -102,7 +102,7 @@ export function cacheConformance(
 
   describe(`cache: ${name}`, () => {
     test(
-      'one verdict a record, in order',
+      'one verdict per record, in order',
       onCache(async (cache) => {
         const at = (version: number) => ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => record(key, version))
         const [, b, , , , f] = at(5) as [
@@ -168,7 +168,7 @@ export function cacheConformance(
     )
 
     test(
-      'batches side by side, each with its own keys',
+      'parallel batches, each with its own keys',
       onCache(async (cache) => {
         const batch = (i: number) => Array.from({ length: 300 }, (_, at) => record(`${i} ${at}`, 1))
         const all = Array.from({ length: 8 }, (_, i) => batch(i))
@@ -182,9 +182,9 @@ export function cacheConformance(
       }),
     )
 
-    describe('what was committed', () => {
+    describe('commits', () => {
       test(
-        'older, and the same, is stale; newer is fresh',
+        'older or the same is stale; newer is fresh',
         onCache(async (cache) => {
           assert.deepEqual(await verdictsOf(cache, 'a', [k(8, 'x')]), ['fresh'])
           await commit(cache, 'a', k(8, 'x'))
@@ -198,7 +198,7 @@ export function cacheConformance(
       )
 
       test(
-        'equal versions of other content are fresh, whichever bytes are greater',
+        'equal versions with different content are fresh, whichever bytes are greater',
         onCache(async (cache) => {
           await commit(cache, 'a', k(8, 'm'))
           assert.deepEqual(await verdictsOf(cache, 'b', [k(8, 'a')]), ['fresh'])
@@ -245,7 +245,7 @@ export function cacheConformance(
       )
 
       test(
-        'only what is confirmed counts, not all that was begun',
+        'only confirmed records count, not all that began',
         onCache(async (cache) => {
           const keys = ['a', 'b', 'c'].map((key) => record(key, 5))
           const begun = await cache.begin(keys, 'own')
@@ -288,7 +288,7 @@ export function cacheConformance(
       )
 
       test(
-        'beginning twice with one token is no conflict, and claims once',
+        'beginning twice with the same token is no conflict, and claims once',
         onCache(async (cache) => {
           for (let i = 0; i < again; i++) {
             assert.deepEqual(await verdictsOf(cache, 'a', [k(8)]), ['fresh'])
@@ -301,7 +301,7 @@ export function cacheConformance(
       )
 
       test(
-        'tokens that begin alike are different ones',
+        'tokens with a common prefix are different',
         onCache(async (cache) => {
           await cache.begin([k(8)], 'token')
           for (const token of ['token ', 'toke', 'Token', 'oken', 'token|', '|token', '8|token']) {
@@ -339,7 +339,7 @@ export function cacheConformance(
       )
 
       test(
-        'release ends those of the records that it names',
+        'release ends those of the given records',
         onCache(async (cache) => {
           const keys = ['a', 'b', 'c'].map((key) => record(key, 5))
           const begun = await cache.begin(keys, 'own')
@@ -351,7 +351,7 @@ export function cacheConformance(
 
     describe('confirm and release', () => {
       test(
-        'repeated: as once',
+        'repeated: like once',
         onCache(async (cache) => {
           const begun = await cache.begin([k(8)], 'a')
           for (let i = 0; i < again; i++) await begun.confirm([k(8)])
@@ -364,7 +364,7 @@ export function cacheConformance(
       )
 
       test(
-        'late, when others have gone on: nothing is lowered, and nobody loses a claim',
+        'late, after other batches: nothing is lowered, and no other claim is lost',
         onCache(async (cache) => {
           const late = await cache.begin([k(8)], 'a')
           await commit(cache, 'b', k(20))
@@ -377,7 +377,7 @@ export function cacheConformance(
       )
 
       test(
-        'release before confirm: the commit is a fact all the same',
+        'release before confirm: the commit is still a fact',
         onCache(async (cache) => {
           const begun = await cache.begin([k(8)], 'a')
           await begun.release([k(8)])
@@ -393,7 +393,7 @@ export function cacheConformance(
       )
 
       test(
-        'never, and then begun again by another: busy or fresh, never stale',
+        'never, and then begun again with another token: busy or fresh, never stale',
         onCache(async (cache) => {
           await cache.begin([k(8)], 'lost')
           assert.deepEqual(await verdictsOf(cache, 'next', [k(8)]), [busy])
@@ -403,7 +403,7 @@ export function cacheConformance(
       )
 
       test(
-        'all at once',
+        'all in parallel',
         onCache(async (cache) => {
           const begun = await cache.begin([k(8)], 'a')
           const ends = ['confirm', 'release', 'confirm', 'release'] as const
@@ -414,7 +414,7 @@ export function cacheConformance(
     })
 
     test(
-      'no two keys are taken for one',
+      'no two keys are confused',
       onCache(async (cache) => {
         assert.equal(new Set(nastyKeys).size, nastyKeys.length)
         for (const [at, key] of nastyKeys.entries()) {
@@ -437,7 +437,7 @@ export function cacheConformance(
     )
 
     test(
-      'versions are compared as numbers, all of 0 to 2^63 − 1',
+      'versions are compared as numbers, all from 0 to 2^63 − 1',
       onCache(async (cache) => {
         const pairs = edgeVersions.flatMap((older, at) =>
           edgeVersions.slice(at + 1).map((newer) => [older, newer] as const),
@@ -462,7 +462,7 @@ export function cacheConformance(
     )
 
     test(
-      'contents of one version are told apart',
+      'contents of the same version are distinguished',
       onCache(async (cache) => {
         for (const [at, content] of contents.entries()) {
           await commit(cache, `${at}`, ...contents.map((_, other) => record(`${at} ${other}`, 5, content)))
@@ -473,7 +473,7 @@ export function cacheConformance(
       }),
     )
 
-    test('nothing rejects, also what nobody should ask, and after the end', async () => {
+    test('nothing rejects, not even unexpected calls, or calls after the end', async () => {
       const lone = record('\uD800', 5, '\uDC00')
       await using cache = await open()
       const begun = await cache.begin([lone, k(5)], '')

@@ -48,7 +48,7 @@ export function writerConformance(
 
   describe(`table: ${name}`, options, () => {
     test(
-      'the newer one stays, and the count is of the rows placed',
+      'the newer one wins, and the count is of the rows placed',
       onTable(async (table) => {
         assert.equal(await table.writer.write([word('a', 1), word('b', 2)]), 2)
         assert.equal(await table.writer.write([word('a', 2), word('b', 1)]), 1)
@@ -58,7 +58,7 @@ export function writerConformance(
     )
 
     test(
-      'a refused row fails its whole statement, as the row’s own fault, and nothing of it is stored',
+      'a rejected row fails its whole statement, as the row’s own fault, and nothing of it is stored',
       onTable(async (table) => {
         await table.writer.write([word('a', 1)])
         const refused = table.writer.write([word('a', 2), word('b', 1, 'bad'), word('c', 1)])
@@ -74,7 +74,7 @@ export function writerConformance(
     )
 
     test(
-      'a row that stands there can be written to itself, which changes nothing; with none there is nothing to try',
+      'an existing row can be written to itself, which changes nothing; without one there is nothing to try',
       onTable(async (table) => {
         assert.equal(await table.writer.rewriteStanding(), false)
         await table.writer.write([word('a', 1)])
@@ -125,7 +125,7 @@ export function writerConformance(
     )
 
     test(
-      'a dead letter that is stored again is one letter, with the newer reason',
+      'a dead letter that is stored again is one row, with the newer reason',
       onTable(async (table) => {
         const letter = (text: string, reason: string) => ({
           delivery: deliveryOf(text),
@@ -143,7 +143,7 @@ export function writerConformance(
     )
 
     test(
-      'writing does not change the epoch, TRUNCATE does, for good',
+      'writing does not change the epoch; TRUNCATE changes it for good',
       onTable(async (table) => {
         const before = await table.epoch()
         assert.ok(before)

@@ -68,7 +68,7 @@ test('kill -9 between begin and commit: the redelivered message is stored, not t
   assert.equal(await settled(url, 'stale'), 0)
 })
 
-test('a duplicate of what was committed never reaches PostgreSQL', async () => {
+test('a duplicate of a committed record never reaches PostgreSQL', async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const url = await adminUrl(run)
@@ -153,7 +153,7 @@ test('Redis unavailable at startup: continues without it, says so once, and uses
   assert.match(run.stderr(), /the cache is used again/)
 })
 
-test('a wrong password for Redis: it goes on without, with the fix and no secret in the log', {}, async () => {
+test('a wrong password for Redis: continues without it, with the fix and no secret in the log', {}, async () => {
   await using redis = await startRedis({ port: 0, settings: { requirepass: 'right' } })
   const secret = 'planted-secret-55ab'
   await using system = await startSystem({

@@ -110,7 +110,7 @@ describe('what is offered', () => {
     test(`${line}▏`, () => assert.equal(answers[i]?.join(' '), offers))
 })
 
-test('files only where a file is wanted', () => {
+test('files only where a file is expected', () => {
   const cwd = mkdtempSync(join(dir, 'files-'))
   for (const name of ['one.env', 'one two.env', '5', 'up']) writeFileSync(join(cwd, name), '')
   const files = ['ingester run --env-file o', 'ingester stack up --write=o', 'ingester why a --env-file o']
@@ -126,13 +126,13 @@ test('files only where a file is wanted', () => {
   for (const answer of offered(others, cwd)) assert.deepEqual(answer, [])
 })
 
-test('words are whole where = and : do not divide them', () => {
+test('words are complete where = and : do not split them', () => {
   const words = ['ingester', 'dead-letters', 'list', '--status=n']
   assert.equal(reply(words, words.join(' ').length, '--status=n'), '--status=new')
   assert.equal(reply(words, words.join(' ').length, 'n'), 'new')
 })
 
-test('what stands behind the cursor does not count', () => {
+test('text behind the cursor does not count', () => {
   const words = ['ingester', 'dead-letters', 'list', '--status', 'rexyz']
   assert.equal(reply(words, words.join(' ').length - 'xyz'.length, 're'), 'redriven')
 })
@@ -147,7 +147,7 @@ echo "\${COMPREPLY[@]}"`
   return execFileSync('bash', ['--norc', '--noprofile'], { input, encoding: 'utf8' }).trimEnd()
 }
 
-test('zsh is told what to offer by the very code that tells bash, which needs no more than sh', () => {
+test('zsh uses the same code as bash, which needs no more than sh', () => {
   const [bash = '', zsh = ''] = shells.map((shell) => readFileSync(script[shell], 'utf8'))
   const [shared = ''] = /^_ingester_command\(\)[^]*^_ingester_look\(\)[^]*?^\}\n/m.exec(zsh) ?? []
   assert.ok(shared !== '' && bash.includes(shared))
@@ -155,7 +155,7 @@ test('zsh is told what to offer by the very code that tells bash, which needs no
   assert.equal(execFileSync('sh', { input, encoding: 'utf8' }), 'words new redriven discarded all\n')
 })
 
-test('a shell that is not known: exit 2 and the list', async () => {
+test('an unknown shell: exit 2 and the list', async () => {
   await using program = startIngesterProgram(['completion', 'fish'])
   await expect(program).toEndWith(2)
   assert.match(program.stderr(), /'fish' is invalid.*choices are bash, zsh/)

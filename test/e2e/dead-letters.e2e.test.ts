@@ -69,7 +69,7 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
   assert.equal((await statuses(system)).length, 1, 'nothing new was buried')
 })
 
-test('what fails again is a new letter, and a redrive of that one counts on', {}, async () => {
+test('a message that fails again is a new dead letter, and redriving it increases the count', {}, async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   await publish(system.clients, system.topic, [{ data: Buffer.from('no JSON'), attributes: { a: 'b' } }])
@@ -137,7 +137,7 @@ describe('list, show and discard', async () => {
     }
   })
 
-  test('list --json has what the tables have, and more; the tables have no colours where no terminal is', async () => {
+  test('list --json has what the tables have, and more; tables have colours only on a terminal', async () => {
     await fill()
     const listing = JSON.parse((await deadLetters(system, ['list', '--json'])).out)
     assert.deepEqual(Object.keys(listing), ['reasons', 'total', 'letters'])
@@ -169,7 +169,7 @@ describe('list, show and discard', async () => {
     assert.match(talk, /^2 of 4; more with --limit/m)
   })
 
-  test('show --json: data as text or as base64; one that is not there: exit 2', async () => {
+  test('show --json: data as text or as base64; an unknown id: exit 2', async () => {
     await fill()
     await storeDeadLetters(system, [
       { messageId: 'binary', data: Buffer.from([0, 0xff]), attributes: { a: 'b' } },
@@ -197,7 +197,7 @@ describe('list, show and discard', async () => {
     assert.match(nothing.talk, /there is no dead letter 99; to list them: bin\/ingester dead-letters list/)
   })
 
-  test('discard marks what the filters take, keeps the rows, and says what it left out', async () => {
+  test('discard marks what the filters select, keeps the rows, and reports what it skipped', async () => {
     await fill()
     const dry = await deadLetters(system, ['discard', '--reason', 'bad-ip', '--dry-run'])
     assert.equal(dry.code, 0)
@@ -275,7 +275,7 @@ describe('list, show and discard', async () => {
     assert.deepEqual(arrived(system), [])
   })
 
-  test('help: examples first, exit 0, under a screen', async () => {
+  test('help: examples first, exit 0, less than a screen', async () => {
     for (const name of ['', 'list', 'show', 'redrive', 'discard']) {
       const { code, out } = await deadLetters(system, [...(name ? [name] : []), '--help'])
       assert.equal(code, 0)
@@ -284,7 +284,7 @@ describe('list, show and discard', async () => {
     }
   })
 
-  test('what they need of the environment: exit 2 with every fault; a database that is away: exit 3', async () => {
+  test('missing configuration: exit 2 with every fault; a database that is down: exit 3', async () => {
     await using without = startIngesterProgram(['dead-letters', 'list'])
     await expect(without).toEndWith(2)
     assert.match(without.stderr(), /INGESTER_POSTGRES_USER is not set/)
@@ -311,7 +311,7 @@ describe('list, show and discard', async () => {
     assert.match(talk, /table dead_letters: .*\[57014\]; raise INGESTER_POSTGRES_STATEMENT_TIMEOUT/)
   })
 
-  test('a role that may only read: list and show work, the rest says which grant is missing', async () => {
+  test('a read-only role: list and show work, the others name the missing grant', async () => {
     await fill()
     await system.sql.query(`CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON dead_letters TO reader`)
     const env = { INGESTER_POSTGRES_USER: 'reader', INGESTER_POSTGRES_PASSWORD: 'r' }

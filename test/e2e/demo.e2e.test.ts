@@ -206,7 +206,7 @@ test('Ctrl-C during startup cancels it, without a table; a second one exits at o
 })
 
 for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
-  test(`a second Ctrl-C on ${args.join(' ')}: what is in hand is given back, and no table is told that was not read`, async () => {
+  test(`a second Ctrl-C on ${args.join(' ')}: what is in flight is nacked, and no table is printed that was not read`, async () => {
     await using demo = startIngesterProgram(args)
     const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)
     await demo.said(/ready after/)

@@ -59,7 +59,7 @@ async function outcome(env: Env, pasted = '', { args = '', input = '' } = {}): P
   }
 }
 
-test('all is well: exit 0; JSON on stdout and nothing else anywhere', async () => {
+test('no problems: exit 0; JSON on stdout and nothing else anywhere', async () => {
   const { code, report, stdout, stderr } = await outcome(healthy)
   assert.equal(code, 0)
   assert.equal(report.ok, true)
@@ -74,7 +74,7 @@ test('all is well: exit 0; JSON on stdout and nothing else anywhere', async () =
 describe('for people', () => {
   const text = async (env: Env) => pasteShell('exec bin/ingester doctor', env)
 
-  test('one aligned line a check, its fix below it, the sum beside it', async () => {
+  test('one aligned line per check, its fix below it, the total beside it', async () => {
     const { code, stdout, stderr } = await text({
       ...healthy,
       INGESTER_HTTP_PORT: '9',
@@ -90,7 +90,7 @@ describe('for people', () => {
     assert.match(stderr, /^\d+ ✓ {2}\d+ ! {2}\d+ ✗ {2}\d+ –\n$/)
   })
 
-  test('colours only where they are wanted', async () => {
+  test('colours only if wanted', async () => {
     const escape = String.fromCharCode(27)
     assert.ok(!(await text(healthy)).stdout.includes(escape))
     assert.ok(!(await text({ ...healthy, NO_COLOR: '1' })).stdout.includes(escape))
@@ -134,7 +134,7 @@ test('invalid configuration: all faults, exit 2; the printed fixes correct each 
   assert.equal(then.check('postgres').status, 'ok')
 })
 
-test('a secret that is not in its file, an unknown pipeline, an env file that is not there', async () => {
+test('an invalid secret file, an unknown pipeline, a missing env file', async () => {
   const file = join(folder, 'no such secret')
   const missing = { ...healthy, INGESTER_POSTGRES_PASSWORD: '', INGESTER_POSTGRES_PASSWORD_FILE: file }
   const found = await outcome(missing)
@@ -156,7 +156,7 @@ test('a secret that is not in its file, an unknown pipeline, an env file that is
   assert.equal(copied.check('configuration').status, 'ok')
 })
 
-test('names that nobody knows: renamed or removed, in the environment and in the file', async () => {
+test('unknown names: renamed or removed, in the environment and in the file', async () => {
   const wrong = { INGESTER_FLUSH_INTERVL: '50ms' }
   const own = await outcome({ ...healthy, ...wrong, INGESTER_SERVICE_HOST: 'x' })
   const unknown = own.report.checks.filter(({ name }) => name === 'unknown variable')
@@ -186,7 +186,7 @@ test('names that nobody knows: renamed or removed, in the environment and in the
   assert.match(await readFile(envFile, 'utf8'), /^INGESTER_REDIS_TTL=168h$/m)
 })
 
-describe('a setting that is pasted puts it right', () => {
+describe('a pasted setting fixes it', () => {
   /** Several at once, since a doctor takes a second: those that do not hide each other. */
   const broken: Readonly<Record<string, Readonly<Record<string, Env>>>> = {
     'values that do not go together': {
@@ -291,7 +291,7 @@ test('no secret is printed', async () => {
   assert.doesNotMatch(stdout + stderr, new RegExp(secret))
 })
 
-test('nothing made yet: migrate up and run are what is printed, and they suffice', async () => {
+test('nothing created yet: migrate up and run are printed, and they suffice', async () => {
   await system.sql.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   await system.clients.subscriber.deleteSubscription({ subscription: system.subscription })
   await system.clients.publisher.deleteTopic({ topic: system.topic })

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { startIngesterProgram } from '../support/program.ts'
 
-test('the emulator alone: says where it is, serves, and ends with 0 at a signal', async () => {
+test('the emulator alone: prints its address, serves, and exits with 0 at a signal', async () => {
   await using emulator = startIngesterProgram(['emulator', '--port', '0'])
   const [, address = ''] = await emulator.said(/^PUBSUB_EMULATOR_HOST=(127\.0\.0\.1:\d+)$/m)
   const response = await fetch(`http://${address}/v1/projects/p/topics/scan-topic`, { method: 'PUT' })
@@ -16,7 +16,7 @@ test('the emulator alone: says where it is, serves, and ends with 0 at a signal'
   assert.equal(emulator.stderr(), 'stopping\n')
 })
 
-test('with --faults it says who can inject faults, with --json it is for machines', async () => {
+test('with --faults it says who can inject faults, with --json it prints JSON', async () => {
   await using emulator = startIngesterProgram(['emulator', '--port', '0', '--faults', '--json'])
   await emulator.said(/fault injection is open to anyone who can reach http/)
   const { host, port, emulatorHost } = JSON.parse(emulator.stdout())
@@ -49,7 +49,7 @@ test('--allow-host names the hosts and pages that it serves besides loopback', a
   }
 })
 
-test('a port that is taken, or none: exit 2 with the fix', async () => {
+test('a taken or invalid port: exit 2 with the fix', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const taken = String((server.address() as AddressInfo).port)

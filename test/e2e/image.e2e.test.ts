@@ -34,7 +34,7 @@ function startIn(app: string, command: readonly string[], given: Readonly<Record
   return startProgram(process.execPath, args, { cwd: app, env: { ...Object.fromEntries(own), ...given } })
 }
 
-test('what the image holds is enough to migrate, scan and ingest; healthy while it lives, and it writes nothing', async () => {
+test('the contents of the image suffice to migrate, scan and ingest; it is healthy while it lives, and writes nothing', async () => {
   await using image = await layOut()
   await using system = await startSystem()
   // The packages are those of all tests here, some of which write into their cache.

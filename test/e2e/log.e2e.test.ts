@@ -60,7 +60,7 @@ test('invalid configuration is a line of the log, in the configured format', asy
   assert.match(String(lastLine(noFile.talk)['message']), /cannot be read/)
 })
 
-test('so is what else ends a start; migrate says it so if it is asked to', async () => {
+test('so is any other error that ends startup; migrate logs it if configured', async () => {
   const unreachable = {
     INGESTER_PROJECTID: 'test-project',
     INGESTER_POSTGRES_HOST: '127.0.0.1',

@@ -104,7 +104,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, dead-
   assert.ok(growthMiB < 50, `memory grew by ${growthMiB} MiB while nothing could be taken`)
 })
 
-test('with default settings, too, a database that does not answer makes it not ready within seconds', {}, async () => {
+test('with default settings, too, an unresponsive database makes it not ready within seconds', {}, async () => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const [, url = ''] = await run.said(/"admin":"(http[^"]+)"/)

@@ -99,7 +99,7 @@ function wayOf(line: string): Way {
   return way
 }
 
-test('what each of its commands names is there', () => {
+test('every file that a command names exists', () => {
   const lines = [...blocksOf('sh').flat(), ...inText]
   assert.ok(inText.size > 8 && lines.length > 30)
   for (const line of lines) {

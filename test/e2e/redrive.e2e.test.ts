@@ -110,7 +110,7 @@ describe('redrive', async () => {
     }
   })
 
-  test('the filters and the limit choose; the ids are those of the start', {}, async () => {
+  test('the filters and the limit select; the ids are those at the start', {}, async () => {
     await storeDeadLetters(system, [
       { reason: 'a' },
       { reason: 'b' },
@@ -222,7 +222,7 @@ describe('redrive', async () => {
     )
   })
 
-  test('a redrive and a discard at once: each letter is dealt with once', {}, async () => {
+  test('a concurrent redrive and discard: each dead letter is handled once', {}, async () => {
     await storeDeadLetters(system, plainOnes(10))
     await using held = await holding(10)
     await using redrive = start()
@@ -272,7 +272,7 @@ describe('redrive', async () => {
     assert.equal(new Set(texts()).size, total)
   })
 
-  test('Ctrl-C finishes the batch in hand: exit 4 with what is left; twice leaves at once: exit 5', {}, async () => {
+  test('Ctrl-C finishes the current batch: exit 4 with what is left; a second one exits at once: exit 5', {}, async () => {
     await storeDeadLetters(system, plainOnes(3 * batch))
     await using held = await holding(batch + 1)
     await using program = start()
@@ -301,7 +301,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), 2 * batch)
   })
 
-  test('a broker that is away for a moment is waited for; what was confirmed meanwhile does not go out again', {}, async () => {
+  test('a broker that is down for a moment is waited for; confirmed messages are not sent again', {}, async () => {
     await storeDeadLetters(system, [{}, { orderingKey: 'k' }, {}])
     // One request a key, at the same time: the first one fails, the second one does not.
     emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 1 })
@@ -322,7 +322,7 @@ describe('redrive', async () => {
     assert.deepEqual(await statuses(system), ['new', 'redriven'])
   })
 
-  test('a broker that is not there: exit 3 within the limit, with the fix; nothing is marked', {}, async () => {
+  test('a broker that is unavailable: exit 3 within the timeout, with the fix; nothing is marked', {}, async () => {
     await storeDeadLetters(system, plainOnes(3))
     const nowhere = { PUBSUB_EMULATOR_HOST: '127.0.0.1:1', INGESTER_STARTUP_TIMEOUT: '1s' }
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'], nowhere)
@@ -341,7 +341,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 3)
   })
 
-  test('no right to publish: exit 2 with the fix', {}, async () => {
+  test('no permission to publish: exit 2 with the fix', {}, async () => {
     await storeDeadLetters(system, plainOnes(1))
     emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
     const { code, talk } = await deadLetters(system, ['redrive', '--yes'])
@@ -475,7 +475,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), batch)
   })
 
-  test('a broker that goes away in the middle, with its connection: exit 3 that names it', {}, async () => {
+  test('a broker that goes down midway, with its connection: exit 3 that names it', {}, async () => {
     await storeDeadLetters(system, plainOnes(2 * batch))
     await using proxy = await TcpProxy.to(emulator().port)
     await using held = await holding(batch + 1)
@@ -505,7 +505,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), batch)
   })
 
-  test('letters of many bytes go out in requests that the broker takes', {}, async () => {
+  test('large dead letters are sent in requests that the broker accepts', {}, async () => {
     const data = Buffer.alloc(99_000, 'x')
     await storeDeadLetters(
       system,

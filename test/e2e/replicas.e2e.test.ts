@@ -11,7 +11,7 @@ import { connectSql, createSubscription, metric, startSystem, until } from '../s
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const messages = Number(process.env['TEST_MESSAGES'] ?? 50_000)
 
-test(`three replicas, one killed with -9 with deliveries outstanding, make of ${messages} messages the table that one makes`, {
+test(`three replicas, one killed with -9 with deliveries outstanding: ${messages} messages end in the table of a single process`, {
   timeout: 300_000,
 }, async (t) => {
   void t.annotate(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)

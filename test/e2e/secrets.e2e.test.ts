@@ -53,7 +53,7 @@ async function leaksOf(env: Env, some = commands): Promise<string[]> {
 /** Ends at once where a service is not there. */
 const impatient = { INGESTER_STARTUP_TIMEOUT: '1s', INGESTER_LOG_LEVEL: 'trace' }
 
-describe('a secret that is planted is in the output of no command', () => {
+describe('a planted secret is in the output of no command', () => {
   const url = (scheme: string) => `${scheme}://user:${secret}@127.0.0.1:1/database`
 
   test('as a URL in every variable at once, and in unknown ones', async () => {

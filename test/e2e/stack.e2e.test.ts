@@ -180,13 +180,13 @@ test('up in the background says which ports were taken', async (t) => {
   await outcome('stack', 'down')
 })
 
-test('--owner alone would change nothing: refused', async () => {
+test('--owner alone would change nothing: rejected', async () => {
   const status = await outcome('stack', 'status', '--owner')
   assert.deepEqual([status.code, status.out], [2, ''])
   assert.match(status.talk, /^error: --owner needs --write/)
 })
 
-test('a file that cannot be written is told before anything starts', async () => {
+test('an unwritable file is reported before anything starts', async () => {
   const up = await outcome('stack', 'up', '--detach', '--write', folder)
   assert.deepEqual([up.code, up.out], [2, ''])
   assert.match(up.talk, /^ingester: \S+ cannot be written: it is a folder; .*--write/)
@@ -262,7 +262,7 @@ test('a folder that others can write to is not trusted', async () => {
   await outcome('stack', 'down')
 })
 
-test('in the foreground: Ctrl-C ends it; a second one says that there is one', async () => {
+test('in the foreground: Ctrl-C stops it; a second one reports the first', async () => {
   await using first = startIngesterProgram(['stack', 'up', '--json'])
   await first.said(/"pid":/)
   const second = await outcome('stack', 'up')
@@ -272,7 +272,7 @@ test('in the foreground: Ctrl-C ends it; a second one says that there is one', a
   await expect(first).toEndWith(0)
 })
 
-test('Ctrl-C while it starts ends the start and leaves nothing; a second one leaves at once', async () => {
+test('Ctrl-C during startup cancels it and leaves nothing; a second one exits at once', async () => {
   const temporary = join(folder, 'temporary')
   await mkdir(temporary)
   await chmod(folder, 0o755)
@@ -321,7 +321,7 @@ test('a stack killed with -9 does not block a new one', async () => {
   await expect(second).toEndWith(0)
 })
 
-test('one that does not come up says why, and leaves nothing', async () => {
+test('a stack that fails to start says why, and leaves nothing', async () => {
   await using failed = startIngesterProgram(['stack', 'up', '--detach'], {
     env: { PUBSUB_EMULATOR_HOST: '127.0.0.1:1' },
   })

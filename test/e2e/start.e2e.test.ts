@@ -53,7 +53,7 @@ test('invalid configuration: all faults at once, each with its fix, exit 2', asy
   assert.doesNotMatch(talk, new RegExp(secret))
 })
 
-test('wrong usage: exit 2 with a hint; help: exit 0 on stdout, examples first', async () => {
+test('invalid usage: exit 2 with a hint; help: exit 0 on stdout, examples first', async () => {
   const typo = await outcome(['rnu'])
   assert.equal(typo.code, 2)
   assert.match(typo.talk, /Did you mean run\?/)
@@ -68,7 +68,7 @@ test('wrong usage: exit 2 with a hint; help: exit 0 on stdout, examples first', 
   assert.match((await outcome(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
 })
 
-test('whoever reads only the beginning of what is printed gets that, and no error', async () => {
+test('a reader that reads only the beginning of the output gets that, and no error', async () => {
   for (const program of ['ingester', 'scanner']) {
     const script = `for i in 1 2 3 4 5; do bin/${program} --help; echo "code $?" >&2; done | head -n 1`
     await using shell = startProgram('/bin/sh', ['-c', script])
@@ -78,7 +78,7 @@ test('whoever reads only the beginning of what is printed gets that, and no erro
   }
 })
 
-test('the env file is read by the program, and its faults are told: exit 2', async () => {
+test('the program reads the env file and reports its faults: exit 2', async () => {
   const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'], forPeople)
   assert.equal(code, 2)
   assert.match(talk, /the env file "\/nowhere\/at-all.env" cannot be read/)
@@ -109,7 +109,7 @@ test('no credentials for Google Cloud: exit 2 with the fix, in the service and i
   assert.match(talk, /no credentials for Google Cloud/)
 })
 
-test('the scanner publishes what it says, and tells when nobody takes it', {}, async () => {
+test('the scanner publishes what it reports, and says so if no message is accepted', {}, async () => {
   await using system = await startSystem()
   const args = ['--count', '500', '--rate', '0', '--seed', '7', '--json']
   await using scanner = startProgram('bin/scanner', args, { env: system.env })
@@ -144,7 +144,7 @@ test('PostgreSQL unavailable: a clear line per attempt, exit 3 after the timeout
   assert.doesNotMatch(talk, new RegExp(secret))
 })
 
-test('a Redis or PostgreSQL that is reached in the clear over a network: that is said at the start', async () => {
+test('a plaintext connection to Redis or PostgreSQL over a network is reported at startup', async () => {
   const warned = async (env: Readonly<Record<string, string>>) => {
     const own = { ...enough, INGESTER_POSTGRES_HOST: '127.0.0.1', INGESTER_POSTGRES_PORT: '1', ...env }
     const { talk } = await outcome(['run'], { ...own, INGESTER_STARTUP_TIMEOUT: '100ms' })
@@ -167,7 +167,7 @@ test('a Redis or PostgreSQL that is reached in the clear over a network: that is
   ])
 })
 
-test('people see the block when it runs, unless they want less than that; machines never', async () => {
+test('people see the start block, unless they want less; machines never do', async () => {
   await using system = await startSystem()
   const talk = async (env: Readonly<Record<string, string>>) => {
     const port = await freePort(0)
@@ -193,7 +193,7 @@ test('people see the block when it runs, unless they want less than that; machin
   assert.doesNotMatch(await talk({}), block)
 })
 
-test('PostgreSQL that comes late is waited for; then a missing table is told with its fix, exit 2', async () => {
+test('PostgreSQL that comes up late is waited for; then a missing table is reported with its fix, exit 2', async () => {
   const postgres = await startPostgres({ port: 0 })
   await using _ = postgres
   for (const pid of [postgres.pid]) process.kill(pid, 'SIGSTOP')
@@ -211,7 +211,7 @@ test('PostgreSQL that comes late is waited for; then a missing table is told wit
   assert.match(run.stderr(), /the table scan_results is not there; create it: bin\/ingester migrate up/)
 })
 
-test('a wrong password is no reason to wait: exit 2', async () => {
+test('a wrong password is not waited for: exit 2', async () => {
   await using postgres = await startPostgres({ port: 0 })
   const { code, talk } = await outcome(['run'], {
     ...enough,

@@ -85,7 +85,7 @@ test('a second signal nacks what is in flight and exits with 5; the next ingeste
   await expect(second).toEndWith(0)
 })
 
-test('a soft stop that takes longer than INGESTER_SHUTDOWN_TIMEOUT becomes a hard one', {}, async () => {
+test('a graceful shutdown that exceeds INGESTER_SHUTDOWN_TIMEOUT becomes a forced one', {}, async () => {
   await using system = await startSystem({ INGESTER_SHUTDOWN_TIMEOUT: '1s' })
   await publishMixture(system, 100, seed, plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')

@@ -106,7 +106,7 @@ $`,
     )
   })
 
-  test('a duplicate and an older one changed nothing', async () => {
+  test('a duplicate and an older record changed nothing', async () => {
     const scan = newScan()
     await publishUntil('written', [scan])
     await publishUntil('stale', [scan, { ...scan, timestamp: scan.timestamp - 5, response: 'older' }])
@@ -114,7 +114,7 @@ $`,
     assert.deepEqual([verdict, row?.values['response'], watermark.state], ['stored', 'hello world', 'same'])
   })
 
-  test('dead-lettered; and then stored, by a good message that came later', async () => {
+  test('dead-lettered; and then stored, by a later valid message', async () => {
     const scan = newScan()
     await publishUntil('dead_lettered', [bad(scan), bad(newScan())])
     assert.match(
@@ -129,7 +129,7 @@ $`,
     assert.match(await told(keyOf(scan)), /: stored; it also has 1 dead letter\n/)
   })
 
-  test('dead letters from whose data no key can be read are found by what they speak of', async () => {
+  test('dead letters without a readable key are found by what they mention', async () => {
     const scan = newScan()
     const whole = encodeScan(scan, 2)
     await publishUntil('dead_lettered', [whole.subarray(0, -1)])
@@ -163,7 +163,7 @@ $`,
     assert.deepEqual([after.verdict, after.claim, after.watermark.state], ['stored', null, 'same'])
   })
 
-  test('not known at all', async () => {
+  test('unknown everywhere', async () => {
     const { verdict, row, watermark, claim, deadLetters } = await found(keyOf(newScan()))
     assert.deepEqual(
       [verdict, row, watermark, claim, deadLetters.count],
@@ -172,7 +172,7 @@ $`,
     assert.match(await told(keyOf(newScan())), /: not stored, and nothing is known of it\./)
   })
 
-  test('the watermark of a deleted row, and that `cache bump` makes it forgotten', {}, async () => {
+  test('the watermark of a deleted row, and that `cache bump` invalidates it', {}, async () => {
     const scan = newScan()
     await publishUntil('written', [scan])
     await system.sql.query('DELETE FROM scan_results WHERE port = $1', [scan.port])
@@ -217,7 +217,7 @@ $`,
     assert.match(away, /claim {9}not known\n {2}dead letters {2}none\n/)
   })
 
-  test('wrong words: exit 2, with what is wrong and how it is done, before anything is asked', async () => {
+  test('invalid words: exit 2, with the fault and the usage, before any query', async () => {
     const nowhere = { INGESTER_POSTGRES_PORT: '1', INGESTER_REDIS_ADDR: '127.0.0.1:1' }
     for (const [words, wrong] of [
       [
@@ -239,7 +239,7 @@ $`,
     }
   })
 
-  test('PostgreSQL away, or without the tables: told as by other commands', async () => {
+  test('PostgreSQL down, or without the tables: reported as by other commands', async () => {
     const away = await ended(['1.1.1.7', '443', 'HTTP'], { INGESTER_POSTGRES_PORT: '1' })
     assert.deepEqual([away.code, away.stdout], [3, ''])
     assert.match(
@@ -251,7 +251,7 @@ $`,
     assert.match(empty.stderr, /the table scan_results is not there; create it: bin\/ingester migrate up/)
   })
 
-  test('a role that may only read is enough', async () => {
+  test('a read-only role suffices', async () => {
     await system.sql.query(`CREATE ROLE looker LOGIN PASSWORD 'looker';
     GRANT SELECT ON scan_results, dead_letters, cache_epochs TO looker`)
     const scan = newScan()
@@ -261,7 +261,7 @@ $`,
     assert.deepEqual([verdict, watermark.state], ['stored', 'same'])
   })
 
-  test('a table that is locked altogether: exit 3, and who to look for', async () => {
+  test('a locked table: exit 3, and which session to look for', async () => {
     await system.sql.query('BEGIN; LOCK TABLE scan_results')
     const { code, stderr } = await ended(['1.1.1.7', '443', 'HTTP'])
     await system.sql.query('COMMIT')

@@ -8,7 +8,7 @@ const words = (count: number, version = 1) => Array.from({ length: count }, (_, 
 /** Sizes of the statements, with when each began. */
 const statements = ({ table }: World) => table.attempts.map(({ atMs, records }) => [atMs, records.length])
 
-test('interval 0: at once, in one batch what arrived together', async () => {
+test('interval 0: at once, with simultaneous arrivals in one batch', async () => {
   const world = new World()
   await world.publish(...words(10))
   assert.deepEqual(statements(world), [[0, 10]])
@@ -38,7 +38,7 @@ test('an interval: exactly then, not before', async () => {
   assert.deepEqual(statements(world), [[200, 2]])
 })
 
-test('the number of records seals before the interval does', async () => {
+test('the number of records can seal a batch before the interval ends', async () => {
   const world = new World({ flushIntervalMs: 200, maxBatchRecords: 5 })
   await world.publish(...words(12))
   await world.advance(1000)
@@ -90,7 +90,7 @@ test('a key always goes to the same lane', async () => {
   }
 })
 
-test('keys spread over the lanes', async () => {
+test('keys are distributed over the lanes', async () => {
   const world = new World({ workers: 8, maxBatchRecords: 8000 })
   await world.publish(...words(8000))
   const sizes = world.table.attempts.map(({ records }) => records.length)

@@ -70,7 +70,7 @@ test('older deliveries are not acked before the newer one is committed', async (
   assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
 })
 
-test('rows that the guard refuses are stale, their losers coalesced', async () => {
+test('rows that the guard rejects are stale, their losers coalesced', async () => {
   const world = new World()
   await world.publish('a 5 x')
   await world.publish('a 3 x', 'a 4 x', 'b 1 x', 'a 5 x')
@@ -103,7 +103,7 @@ test('a record that the cache calls stale is acked unwritten: the winner as stal
   assert.deepEqual(world.tally.ended, { stale: 1, coalesced: 1, written: 1 })
 })
 
-test('a batch that is stale to the last record is not written at all', async () => {
+test('a batch of only stale records is not written at all', async () => {
   const world = new World()
   for (const text of ['a 2 x', 'b 2 x']) world.rival(text)
   world.cache.verdict = () => 'stale'
@@ -131,7 +131,7 @@ test('busy never justifies an ack: after a lease the record is written anyway, a
   assert.deepEqual(world.table.contents, ['a 1 x', 'b 2 y'])
 })
 
-test('stale ones are settled though the others cannot be written, and are not tried with them again', async () => {
+test('stale records are settled even if the others cannot be written, and are not retried with them', async () => {
   const world = new World()
   world.rival('a 1 x')
   world.table.fail({ class: 'infrastructure' })

@@ -74,7 +74,7 @@ test('a graceful shutdown leaves what the deliveries require, whatever happened 
   )
 })
 
-test('a hard stop, at whatever moment, gives back exactly what remains', async () => {
+test('a forced shutdown, at any moment, nacks exactly what remains', async () => {
   await alwaysAsync(
     fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, soft) => {
       await run(dice, async (random) => {
@@ -98,7 +98,7 @@ test('a hard stop, at whatever moment, gives back exactly what remains', async (
   )
 })
 
-test("what is nobody's fault buries nobody", async () => {
+test('a failure that no row caused dead-letters no row', async () => {
   await alwaysAsync(
     fc.asyncProperty(options, environmentFailureSchedules, fc.nat(), async (chosen, steps, dice) => {
       await run(dice, async (random) => {

@@ -119,7 +119,7 @@ for (const [how, kept] of [
   })
 }
 
-test('the locks of foreign keys that refer to a row are in nobody’s way', async () => {
+test('the locks of foreign keys that refer to a row block no write', async () => {
   await using fleet = await fleetOf(1)
   const { broker, database, replicas } = fleet
   broker.publish(words('k', 10, 1), [])

@@ -11,7 +11,7 @@ const keys = (prefix: string, count: number) => Array.from({ length: count }, (_
 
 const statementsOf = ({ table }: World) => table.attempts.length
 
-test('100 of 600 rows are held for 40 s: the others are fresh within a second, all the time', async () => {
+test('100 of 600 rows are locked for 40 s: the others are fresh within a second, all the time', async () => {
   const world = new World({ workers: 2 })
   await world.publish(...words('held', 100, 1), ...words('free', 500, 1))
   const release = world.table.lock(keys('held', 100))
@@ -53,7 +53,7 @@ test('rows being inserted are invisible, but found: the others are written withi
   assert.deepEqual(world.tally.ended, { written: 220 })
 })
 
-test('a row that is held for an hour costs few statements, and says so in the log once a minute', async () => {
+test('a row that is locked for an hour costs few statements, and is logged once a minute', async () => {
   const world = new World()
   await world.publish('a 1 x')
   const release = world.table.lock(['a'])
@@ -67,7 +67,7 @@ test('a row that is held for an hour costs few statements, and says so in the lo
   assert.deepEqual(world.table.contents, ['a 2 y'])
 })
 
-test('a lock of a few milliseconds is waited for, and told to nobody', async () => {
+test('a lock of a few milliseconds is waited for, and not logged', async () => {
   const world = new World()
   await world.publish('a 1 x')
   const release = world.table.lock(['a'])
@@ -128,7 +128,7 @@ test('a graceful shutdown waits for locked rows', async () => {
   assert.equal(world.clock.timers, 0)
 })
 
-test('a hard stop nacks them, and leaves no timer', async () => {
+test('a forced shutdown nacks them, and leaves no timer', async () => {
   const world = new World()
   await world.publish('a 1 x')
   world.table.lock(['a'])
@@ -140,7 +140,7 @@ test('a hard stop nacks them, and leaves no timer', async () => {
   assert.equal(world.clock.timers, 0)
 })
 
-test('an outage while rows are held: nothing is lost, and it ends', async () => {
+test('an outage while rows are locked: nothing is lost, and it ends', async () => {
   const world = new World()
   await world.publish('a 1 x')
   const release = world.table.lock(['a'])
@@ -158,7 +158,7 @@ test('an outage while rows are held: nothing is lost, and it ends', async () => 
   assert.deepEqual(world.table.contents, ['a 2 y', 'b 1 x'])
 })
 
-test('held rows are retried within the bounds of a batch, all of them in each round', async () => {
+test('locked rows are retried within the limits of a batch, all of them in each round', async () => {
   const world = new World({ maxBatchRecords: 10 })
   const release = world.table.lock(keys('held', 35))
   await world.publish(...words('held', 35, 1))
@@ -170,7 +170,7 @@ test('held rows are retried within the bounds of a batch, all of them in each ro
   assert.ok(world.table.attempts.every(({ records }) => records.length <= 10))
 })
 
-test('a row that is only ever seen held by others, one after the other, is waited for in the end', async () => {
+test('a row that others lock one after the other is eventually waited for', async () => {
   const world = new World()
   await world.publish('a 1 x')
   world.table.locked = async (records) => records
@@ -182,7 +182,7 @@ test('a row that is only ever seen held by others, one after the other, is waite
   assert.deepEqual(world.table.contents, ['a 2 y'])
 })
 
-test('a dead letter that is held waits aside; the others are stored', async () => {
+test('a locked dead letter waits aside; the others are stored', async () => {
   const world = new World()
   const store = world.deadLetters.store.bind(world.deadLetters)
   let held = true

@@ -161,7 +161,7 @@ for (const [what, change, code] of [
     }))
 }
 
-test('an empty table: waits and says so; a row that somebody puts there is enough', () =>
+test('an empty table: waits and says so; a row inserted by hand suffices', () =>
   withLoneRow(
     `ALTER TABLE words ADD CHECK (key <> 'lone')`,
     'lone 2 x',
@@ -175,7 +175,7 @@ test('an empty table: waits and says so; a row that somebody puts there is enoug
     { standing: [] },
   ))
 
-test('standing rows that an application holds are passed over, and not waited for', async () => {
+test('existing rows that an application locks are skipped, and not waited for', async () => {
   const change = `ALTER TABLE words ADD CHECK (key <> 'lone')`
   const standing = ['held 1 x', 'standing 1 x']
   let release = async () => {}

@@ -64,7 +64,7 @@ test('the first rejection is logged with its cause and what it waits for; the sa
   assert.ok(world.warnings.length >= 10 && world.warnings.length <= 12, `${world.warnings.length}`)
 })
 
-test('what others may be to blame for waits for a new row that is written', async () => {
+test('rejections that others may have caused wait for a new row to be written', async () => {
   const world = await settledWorld()
   world.table.refuse(['bad0'], { code: '23503' })
   await world.publish(...bad(1))
@@ -105,7 +105,7 @@ for (const [when, rewritesBefore] of [
   ['before', 0],
   ['after', 1],
 ] as const) {
-  test(`a table that does not accept what it has (${when} the row is refused again) proves nothing`, async () => {
+  test(`a table that does not accept its own rows (${when} the row is rejected again) proves nothing`, async () => {
     const world = await settledWorld()
     let rewrites = 0
     const fix = world.table.fail({
@@ -126,7 +126,7 @@ for (const [when, rewritesBefore] of [
   })
 }
 
-test('its losers have their turn', async () => {
+test('its losers are tried', async () => {
   const world = await settledWorld()
   world.table.fail({
     class: 'bad-row',
@@ -141,7 +141,7 @@ test('its losers have their turn', async () => {
   assert.deepEqual(world.tally.ended, { written: 2, coalesced: 1, 'dead-lettered': 1 })
 })
 
-test('a newer version that waits in its place has a time of its own', async () => {
+test('a newer version that replaces it waits anew', async () => {
   const world = await settledWorld()
   world.table.refuse(['a'], own)
   await world.publish('a 1 x')
@@ -153,7 +153,7 @@ test('a newer version that waits in its place has a time of its own', async () =
   assert.deepEqual(world.deadLetters.texts, ['a 2 y'])
 })
 
-test('while the table is in doubt a row that it refuses proves nothing', async () => {
+test('while the table is in doubt, a row that it rejects proves nothing', async () => {
   const world = await settledWorld()
   const rewritten: (string | undefined)[] = []
   const rewriteStanding = world.table.rewriteStanding.bind(world.table)
@@ -170,7 +170,7 @@ test('while the table is in doubt a row that it refuses proves nothing', async (
   assert.deepEqual(world.deadLetters.texts, ['bad0 1 x'])
 })
 
-test('twenty that wait for one cause, in whatever lanes, may be the fault of the table: none is dead-lettered', async () => {
+test('twenty rows in any lanes that wait for one cause may be the fault of the table: none is dead-lettered', async () => {
   const world = await settledWorld(4)
   const keys = bad(24).map((_, i) => `bad${i}`)
   const fix = world.table.refuse(keys, own)
@@ -182,7 +182,7 @@ test('twenty that wait for one cause, in whatever lanes, may be the fault of the
   assert.equal(world.table.rows.size, 25)
 })
 
-test('what waits for a proof is no unexplained delay', async () => {
+test('a row that waits for a proof is an explained delay', async () => {
   const world = await settledWorld()
   world.table.refuse(['bad0'], { code: '23503' })
   await world.publish(...bad(1), 'bad0 1 x')
@@ -195,7 +195,7 @@ test('what waits for a proof is no unexplained delay', async () => {
   assert.equal(world.engine.oldestUnexplainedSeconds, 3)
 })
 
-test('a hard stop in the middle of it dead-letters nothing', async () => {
+test('a forced shutdown during the search dead-letters nothing', async () => {
   const world = await settledWorld()
   world.table.refuse(['bad0'], own)
   await world.publish(...bad(1))

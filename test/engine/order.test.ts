@@ -32,7 +32,7 @@ test('nothing is acked or confirmed before the commit, however long the commit t
   assert.deepEqual(world.tally.commitAges, [3600])
 })
 
-test('a failed write acks nothing and takes the claims back, with one token over all retries', async () => {
+test('a failed write acks nothing and releases the claims, with one token for all retries', async () => {
   const world = new World()
   world.table.fail({ class: 'infrastructure', times: 3 })
   await world.publish('a 1 x', 'b 1 y')

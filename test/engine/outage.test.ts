@@ -58,7 +58,7 @@ async function keysApart(): Promise<[string, string]> {
   return [a, b]
 }
 
-test('a probe that only finds a row refused does not lift the hold', async () => {
+test('a probe that only finds a row rejected does not end the pause', async () => {
   const [away, bad] = await keysApart()
   const world = new World({ workers: 2 })
   world.table.refuse([away], { class: 'infrastructure' })
@@ -71,7 +71,7 @@ test('a probe that only finds a row refused does not lift the hold', async () =>
 })
 
 for (const refusal of ['bad-row', 'unknown'] as const) {
-  test(`a refused row (${refusal}) that is all that is left in hand does not prolong the outage`, async () => {
+  test(`a rejected row (${refusal}) that is all that is left in flight does not prolong the outage`, async () => {
     const world = new World()
     const fix = world.table.fail({ class: 'infrastructure' })
     world.table.refuse(['bad'], { class: refusal, code: 'XX000' })
@@ -89,7 +89,7 @@ for (const refusal of ['bad-row', 'unknown'] as const) {
   })
 }
 
-test('a row that fails with an unknown error is no outage once it is all that is left in hand', async () => {
+test('a row that fails with an unknown error is no outage once it is all that is left in flight', async () => {
   const world = new World({ maxBatchRecords: 2 })
   world.table.refuse(['odd'], { class: 'unknown', code: 'XX000' })
   const fix = world.table.refuse(['z'], { class: 'unknown', code: 'XX000' })
@@ -131,7 +131,7 @@ test('an outage ends even if what was in flight is settled without the table', a
   assert.ok(!world.source.held)
 })
 
-test('a probe that finds everything stale does not lift the hold', async () => {
+test('a probe that finds everything stale does not end the pause', async () => {
   const [away, stale] = await keysApart()
   const world = new World({ workers: 2 })
   world.table.fail({ class: 'infrastructure' })
@@ -144,7 +144,7 @@ test('a probe that finds everything stale does not lift the hold', async () => {
   assert.ok(!world.tally.reasons.includes(undefined))
 })
 
-test('the pauses between probes grow to five seconds, no further', async () => {
+test('the delays between probes grow to five seconds, and no further', async () => {
   const world = new World()
   world.table.fail({ class: 'infrastructure' })
   await world.publish('a 1 x')
@@ -156,7 +156,7 @@ test('the pauses between probes grow to five seconds, no further', async () => {
   assert.ok(pauses.slice(-100).every((ms) => ms >= 2500))
 })
 
-test('what the outage kept waiting goes on at once in every lane', async () => {
+test('after the outage every lane continues at once', async () => {
   const world = new World({ workers: 4, flushIntervalMs: 1000 })
   const fix = world.table.fail({ class: 'infrastructure' })
   await world.publish(...good(40))
@@ -168,7 +168,7 @@ test('what the outage kept waiting goes on at once in every lane', async () => {
   assert.equal(new Set(last).size, 1)
 })
 
-test('an outage in the middle of a search for bad rows buries nothing for it', async () => {
+test('an outage during a search for bad rows dead-letters nothing', async () => {
   const world = new World()
   world.table.refuse(['bad'])
   let statements = 0
@@ -220,7 +220,7 @@ test('the pause of one store does not end that of the other', async () => {
   assert.equal(world.source.holds, 1)
 })
 
-test('a conflict is tried again at once, and holds nobody', async () => {
+test('a conflict is retried at once, and pauses nothing', async () => {
   const world = new World()
   world.table.fail({ class: 'conflict', code: '40P01', times: 5 })
   await world.publish(...good(10))
@@ -235,7 +235,7 @@ test('a conflict is tried again at once, and holds nobody', async () => {
   )
 })
 
-test('a conflict that does not end is an outage: held, probed seldom, nothing lost', async () => {
+test('a persistent conflict is an outage: paused, probed rarely, nothing lost', async () => {
   const world = new World()
   const fix = world.table.fail({ class: 'conflict', code: '0A000' })
   await world.publish('a 1 x')
@@ -247,7 +247,7 @@ test('a conflict that does not end is an outage: held, probed seldom, nothing lo
   assert.deepEqual(world.tally.ended, { written: 1 })
 })
 
-test('a statement that is too big is halved until it fits, and holds nobody', async () => {
+test('a statement that is too big is halved until it fits, and pauses nothing', async () => {
   const world = new World()
   world.table.fail({ class: 'too-big', when: (records) => records.length > 3 })
   await world.publish(...good(20))

@@ -29,7 +29,7 @@ const questionsOf = ({ cache }: World) =>
 const writesOf = (world: World, key: string) =>
   world.table.attempts.filter(({ records }) => records.some((record) => record.key === key)).length
 
-test('what is busy waits unwritten and unacked, and is asked about again after each pause', async () => {
+test('a busy record waits unwritten and unacked, and is checked again after each pause', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x')
@@ -59,7 +59,7 @@ test('busy, then stale: acked as stale, its losers as coalesced, and never writt
   assert.equal(world.clock.timers, 0)
 })
 
-test('the claim is gone: written at the next question', async () => {
+test('the claim is gone: written at the next check', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x')
@@ -111,7 +111,7 @@ test('after a lease it is written whatever the cache says, and confirmed: to the
   assert.equal(world.clock.timers, 0)
 })
 
-test('each has its own patience', async () => {
+test('each record waits for its own lease', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x')
@@ -123,7 +123,7 @@ test('each has its own patience', async () => {
   assert.deepEqual([first?.atMs, second?.atMs, more.length], [claimLeaseMs, 4000 + claimLeaseMs, 0])
 })
 
-test('a write in spite of a claim that fails takes no claims but its own, and waits no second lease', async () => {
+test('a failed write despite a claim releases only its own claims, and waits no second lease', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   world.table.fail({ class: 'conflict', times: 3 })
@@ -145,7 +145,7 @@ test('a graceful shutdown waits for no claim', async () => {
   assert.equal(world.clock.timers, 0)
 })
 
-test('a soft stop while another batch is being written lets nothing wait after it either', async () => {
+test('nor does a record of a batch that is being written when the shutdown starts', async () => {
   const world = new World()
   world.cache.verdict = only('busy', 'a', 'c')
   const release = world.table.block()
@@ -171,7 +171,7 @@ test('when as many wait as a batch holds, the next one is written at once', asyn
   assert.deepEqual(world.tally.ended, { written: 5 })
 })
 
-test('the others of its batch are written at once, and what comes after it, too', async () => {
+test('the others of its batch are written at once, and so are later ones', async () => {
   const world = new World()
   world.cache.verdict = only('busy', 'b')
   await world.publish('a 1 x', 'b 1 x', 'c 1 x')
@@ -215,7 +215,7 @@ test('older and newer arrivals that wait for the lane become one row with it', a
   assert.deepEqual(world.tally.ended, { written: 2, coalesced: 2 })
 })
 
-test('what was parked is due an interval after it was found busy, and takes what joined it along', async () => {
+test('a parked record is due an interval after it was found busy, together with what joined it', async () => {
   const world = new World({ flushIntervalMs: 60 })
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x')
@@ -230,7 +230,7 @@ test('what was parked is due an interval after it was found busy, and takes what
   assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
 })
 
-test('patience is that of a lease, however long the interval is', async () => {
+test('the wait is that of a lease, however long the interval is', async () => {
   for (const flushIntervalMs of [0, 100, 2000, 9000]) {
     const world = new World({ flushIntervalMs })
     world.cache.verdict = () => 'busy'
@@ -242,7 +242,7 @@ test('patience is that of a lease, however long the interval is', async () => {
   }
 })
 
-test('its bytes count from its return to its writing, together with those that joined it', async () => {
+test('its bytes count from its return until it is written, together with those that joined it', async () => {
   const world = new World({ flushIntervalMs: 1000, maxBatchBytes: 20 })
   world.cache.verdict = only('busy', 'a')
   await world.publish('a 1 x')
@@ -259,7 +259,7 @@ test('its bytes count from its return to its writing, together with those that j
   assert.equal(world.table.attempts.length, 2)
 })
 
-test('what joined it is stale with it: the newest as stale, the others as coalesced', async () => {
+test('records that joined it are stale with it: the newest as stale, the others as coalesced', async () => {
   const world = new World()
   world.cache.verdict = () => 'busy'
   for (const text of ['a 1 x', 'a 3 z', 'a 2 y']) await world.publish(text)
@@ -282,7 +282,7 @@ test('the same message once more while it waits: one row, two acks', async () =>
   assert.deepEqual(world.source.acked.map(({ ackId }) => ackId).sort(), ['1/1', '1/2'])
 })
 
-test('a newer one that nobody else writes does not wait for the older one', async () => {
+test('a newer record without another writer does not wait for the older one', async () => {
   const world = new World()
   world.cache.verdict = ({ version }) => (version === 1n ? 'busy' : 'fresh')
   await world.publish('a 1 x')
@@ -301,7 +301,7 @@ for (const [how, everyMs, options] of [
   ['sooner than the interval', 20, { flushIntervalMs: 100 }],
   ['later than the interval', 170, { flushIntervalMs: 100 }],
 ] as const) {
-  test(`a hot key that is ever busy, newer ones come ${how}: written when the first has waited a lease`, async () => {
+  test(`a hot key that is always busy, with newer ones ${how}: written when the first has waited a lease`, async () => {
     const world = new World(options)
     world.cache.verdict = () => 'busy'
     const interval = 'flushIntervalMs' in options ? options.flushIntervalMs : 0
@@ -332,7 +332,7 @@ const failures: readonly FailureClass[] = [
 ]
 
 for (const failureClass of failures) {
-  test(`a batch that fails (${failureClass}) does not take back what it has parked`, async () => {
+  test(`a batch that fails (${failureClass}) does not recall the records that it parked`, async () => {
     const world = new World()
     let questions = 0
     // Busy when it is asked about first: whoever asks again in the same batch may write it.
@@ -349,7 +349,7 @@ for (const failureClass of failures) {
   })
 }
 
-test('what is parked in the middle of a search for bad rows is not tried in it again', async () => {
+test('a record parked during a search for bad rows is not retried in that search', async () => {
   const world = new World()
   let questions = 0
   world.cache.verdict = ({ key }) => (key === 'a' && (questions += 1) === 2 ? 'busy' : 'fresh')
@@ -362,7 +362,7 @@ test('what is parked in the middle of a search for bad rows is not tried in it a
   assert.deepEqual(world.tally.ended, { written: 3, 'dead-lettered': 1 })
 })
 
-test('what comes for a key that was parked in the middle of a search is not acked before it is written', async () => {
+test('an arrival for a key that was parked during a search is not acked before it is written', async () => {
   const world = new World()
   let questions = 0
   world.cache.verdict = ({ key }) => {
@@ -381,7 +381,7 @@ test('what comes for a key that was parked in the middle of a search is not acke
   assert.deepEqual(world.tally.ended, { written: 4, 'dead-lettered': 1 })
 })
 
-test('in an outage it is kept: nothing nacked, nothing acked, and the cache is not asked all the time', async () => {
+test('in an outage it stays parked: nothing nacked, nothing acked, and the cache is not polled', async () => {
   const world = new World()
   const fix = world.table.fail({ class: 'infrastructure' })
   world.cache.verdict = only('busy', 'a', 'c')
@@ -407,7 +407,7 @@ async function keysApart(): Promise<[string, string]> {
   return [a, b]
 }
 
-test('a probe that finds everything busy does not lift the hold, and lets another one try', async () => {
+test('a probe that finds everything busy does not end the pause, and lets another one try', async () => {
   const [away, busy] = await keysApart()
   const world = new World({ workers: 2 })
   const fix = world.table.refuse([away], { class: 'infrastructure' })
@@ -425,7 +425,7 @@ test('a probe that finds everything busy does not lift the hold, and lets anothe
   assert.equal(world.clock.timers, 0)
 })
 
-test('a hard stop nacks it with the rest, and leaves no timer', async () => {
+test('a forced shutdown nacks it with the rest, and leaves no timer', async () => {
   const world = new World({ workers: 2 })
   world.cache.verdict = () => 'busy'
   await world.publish('a 1 x', 'b 1 x', 'c 1 x', 'a 2 y')
@@ -440,7 +440,7 @@ test('a hard stop nacks it with the rest, and leaves no timer', async () => {
   assert.equal(world.table.attempts.length, 0)
 })
 
-test('a hard stop that nobody announced: what is parked is nacked, once, and never written', async () => {
+test('a forced shutdown without a graceful one: parked records are nacked, once, and never written', async () => {
   const world = new World()
   world.cache.verdict = only('busy', 'a')
   const release = world.table.block()
@@ -459,7 +459,7 @@ for (const [how, more] of [
   ['alone', []],
   ['with the same record once more', ['bad 1 x']],
 ] as const) {
-  test(`the strikes of a refused row survive its parking ${how}, and none is added by it`, async () => {
+  test(`the strikes of a rejected row survive its parking ${how}, which adds none`, async () => {
     const world = new World()
     world.table.refuse(['bad'], { class: 'unknown', code: 'XX000' })
     // Time for the one pause after the failure of the whole.
@@ -497,7 +497,7 @@ test('another replica claims A and fails for good: the older B is not acked on t
   assert.deepEqual(world.tally.ended, { written: 1 })
 })
 
-test('another replica claims A and dies: B is written when the lease is over; A comes to us and replaces it', async () => {
+test('another replica claims A and dies: B is written when the lease is over; A is redelivered to us and replaces it', async () => {
   const world = new World()
   const leaseEndsMs = startUnixMs + claimLeaseMs - 1500
   world.cache.verdict = () => (world.clock.unixMs() < leaseEndsMs ? 'busy' : 'fresh')

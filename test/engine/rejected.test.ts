@@ -36,7 +36,7 @@ test('more dead letters than one statement takes: only those that are stored are
   assert.deepEqual(world.tally.ended, { 'dead-lettered': 700 })
 })
 
-test('a flood of dead letters is told once in ten seconds, with its reasons counted', async () => {
+test('a flood of dead letters is logged once in ten seconds, with its reasons counted', async () => {
   const world = new World()
   const undecodable = Array.from({ length: 300 }, (_, i) => `undecodable${i}`)
   for (const text of undecodable) await world.publish(text)
@@ -96,7 +96,7 @@ test('the losers of a dead-lettered winner are tried, the newest of them first',
   assert.deepEqual(world.tally.ended, { written: 2, coalesced: 1, 'dead-lettered': 1 })
 })
 
-test('a duplicate of a buried record is the same record, and buried with it', async () => {
+test('a duplicate of a dead-lettered record is the same record, and dead-lettered with it', async () => {
   const world = new World()
   world.table.refuse(['bad0'])
   await world.publish('bad0 1 x', 'bad0 1 x', 'a 1 x')
@@ -117,7 +117,7 @@ test('a bad row without a neighbour waits, unacked, and is dead-lettered once a 
   assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })
 })
 
-test('bad rows are no neighbours of each other', async () => {
+test('bad rows are not neighbours of each other', async () => {
   const world = new World()
   world.table.refuse(['bad0', 'bad1', 'bad2'])
   await world.publish(...bad(3))
@@ -135,7 +135,7 @@ test('as many bad rows as a batch holds do not keep neighbours out', async () =>
   assert.deepEqual(world.tally.ended, { written: 6, 'dead-lettered': 4 })
 })
 
-test('a newer version that works supersedes the bad row that waits', async () => {
+test('a newer valid version replaces a bad row that waits', async () => {
   const world = new World()
   world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
   await world.publish('a 1 bad')
@@ -160,7 +160,7 @@ test('twenty rejected in a row are schema drift: none is dead-lettered, and all 
   assert.deepEqual(world.engine.pausedBecause, [])
 })
 
-test('drift that comes a few rows at a time is drift as well', async () => {
+test('drift that arrives a few rows at a time is drift as well', async () => {
   const world = new World({ maxBatchRecords: 8 })
   const fix = world.table.fail({ class: 'bad-row', code: '23502' })
   for (const text of good(24)) await world.publish(text)
@@ -171,7 +171,7 @@ test('drift that comes a few rows at a time is drift as well', async () => {
   assert.deepEqual(world.tally.ended, { written: 24 })
 })
 
-test('refusals neither lift a drift hold nor make it loop', async () => {
+test('rejections neither end a pause for drift nor make it loop', async () => {
   const world = new World({ workers: 4 })
   world.table.fail({ class: 'bad-row', code: '23502' })
   await world.publish(...good(200))
@@ -201,7 +201,7 @@ test('an unknown error dead-letters a row only the third time it fails alone whi
   assert.deepEqual(world.tally.ended, { written: 3, 'dead-lettered': 1 })
 })
 
-test('an unknown failure that strikes everyone is an outage: nothing is buried', async () => {
+test('an unknown error that affects every row is an outage: nothing is dead-lettered', async () => {
   const world = new World()
   const fix = world.table.fail({ class: 'unknown', code: 'XX000' })
   await world.publish(...good(5))
@@ -215,7 +215,7 @@ test('an unknown failure that strikes everyone is an outage: nothing is buried',
   assert.ok(!world.source.held)
 })
 
-test('bad rows among conflicts are still told from good ones', async () => {
+test('bad rows among conflicts are still distinguished from valid ones', async () => {
   const world = new World()
   world.table.fail({ class: 'bad-row', when: (records) => records.some(isBad) })
   world.table.fail({ class: 'conflict', when: (records) => records.length === 1, times: 2 })

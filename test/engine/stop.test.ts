@@ -20,13 +20,13 @@ test('a graceful shutdown accepts nothing new, and writes what is in flight with
   assert.equal(world.clock.timers, 0)
 })
 
-test('a soft stop with nothing in hand ends at once', async () => {
+test('a graceful shutdown with nothing in flight ends at once', async () => {
   const world = new World()
   await world.stop()
   assert.ok(world.source.closed)
 })
 
-test('a soft stop waits for the batch that is being written', async () => {
+test('a graceful shutdown waits for the batch that is being written', async () => {
   const world = new World()
   const release = world.table.block()
   await world.publish('a 1 x')
@@ -40,7 +40,7 @@ test('a soft stop waits for the batch that is being written', async () => {
   assert.deepEqual(world.table.contents, ['a 2 x', 'b 1 x'])
 })
 
-test('what a source still delivers while it stops is written too', async () => {
+test('messages that a source still delivers while it stops are written, too', async () => {
   const world = new World({ flushIntervalMs: 60_000 })
   const streams = Promise.withResolvers<void>()
   world.source.stop = () => streams.promise
@@ -54,7 +54,7 @@ test('what a source still delivers while it stops is written too', async () => {
 })
 
 for (const store of ['table', 'letters'] as const) {
-  test(`a soft stop waits for the ${store} to come back`, async () => {
+  test(`a graceful shutdown waits for the ${store} to come back`, async () => {
     const world = new World({ workers: 2, flushIntervalMs: 1000 })
     const fix =
       store === 'table'
@@ -72,7 +72,7 @@ for (const store of ['table', 'letters'] as const) {
   })
 }
 
-test('a soft stop gives the losers of a buried winner their turn', async () => {
+test('a graceful shutdown tries the losers of a dead-lettered winner', async () => {
   const world = new World({ flushIntervalMs: 60_000 })
   world.table.fail({ class: 'bad-row', when: (records) => records.some(({ content }) => content === 'bad') })
   await world.publish('a 1 x', 'a 2 bad', 'b 1 x')
@@ -103,7 +103,7 @@ test('a forced shutdown nacks exactly what remains; a commit of the batch in fli
   assert.equal(world.engine.abort(), 0)
 })
 
-test('a hard stop in an outage ends the waiting, and leaves no timer', async () => {
+test('a forced shutdown in an outage ends the waiting, and leaves no timer', async () => {
   const world = new World({ workers: 4, flushIntervalMs: 50 })
   world.table.fail({ class: 'infrastructure' })
   await world.publish(...words(40))
@@ -118,7 +118,7 @@ test('a hard stop in an outage ends the waiting, and leaves no timer', async () 
   assert.equal(world.table.attempts.length, attempts)
 })
 
-test('a hard stop while a write fails leaves no timer', async () => {
+test('a forced shutdown while a write fails leaves no timer', async () => {
   const world = new World()
   const release = world.table.block()
   world.table.fail({ class: 'infrastructure' })
@@ -129,7 +129,7 @@ test('a hard stop while a write fails leaves no timer', async () => {
   assert.equal(world.clock.timers, 0)
 })
 
-test('a hard stop ends a search for bad rows', async () => {
+test('a forced shutdown ends a search for bad rows', async () => {
   const world = new World()
   const when = (records: readonly KeyedRecord[]) => {
     if (world.table.attempts.length === 4) world.engine.abort()
@@ -143,7 +143,7 @@ test('a hard stop ends a search for bad rows', async () => {
   assert.deepEqual(world.deadLetters.stored, [])
 })
 
-test('what arrives after a hard stop is nacked; stop() then ends', async () => {
+test('what arrives after a forced shutdown is nacked; stop() then ends', async () => {
   const world = new World()
   world.engine.abort()
   const written = world.table.attempts.length

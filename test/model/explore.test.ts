@@ -36,7 +36,7 @@ const doubleOrAdd = (n: number): [number, StepKind][] => [
 ]
 
 describe('the search', () => {
-  test('sees every state once, and how far the farthest is', () => {
+  test('visits every state once, and reports the greatest depth', () => {
     const { complete, states, transitions, depth } = explore(graph(doubleOrAdd))
     assert.deepEqual(
       { complete, states, transitions, depth },
@@ -44,7 +44,7 @@ describe('the search', () => {
     )
   })
 
-  test('tells a shortest way to what is wrong', () => {
+  test('reports a shortest path to a violation', () => {
     const { complete, violation } = explore(
       graph(doubleOrAdd, { brokenBy: ({ n }) => (n === 12 ? 'a dozen' : undefined) }),
     )
@@ -57,7 +57,7 @@ describe('the search', () => {
     assert.equal(violation.trace.at(-1)?.after, 'at 12')
   })
 
-  test('tells the step that is wrong, though it leads where one has been', () => {
+  test('reports a violating step, even if it leads to a known state', () => {
     const { violation } = explore(
       graph(doubleOrAdd, { brokenByStep: ({ n }, after) => (after.n < n ? 'less' : undefined) }),
     )
@@ -66,7 +66,7 @@ describe('the search', () => {
     assert.equal(violation.trace.length, 8)
   })
 
-  test('finds where nothing goes on: a fault is no way out', () => {
+  test('finds deadlocks: a fault is no way out', () => {
     const deadEnd = (n: number): [number, StepKind][] => [
       [n === 3 ? 0 : n + 1, n === 3 ? 'fault' : 'progress'],
     ]
@@ -75,7 +75,7 @@ describe('the search', () => {
     assert.equal(violation.trace.length, 3)
   })
 
-  test('says that it has not finished', () => {
+  test('reports that it has not finished', () => {
     assert.equal(
       explore(
         graph((n) => [[n + 1, 'progress']]),
@@ -86,7 +86,7 @@ describe('the search', () => {
   })
 })
 
-test('the table of states keeps what it is given while it grows', () => {
+test('the table of states keeps its contents while it grows', () => {
   const table = new StateTable(2)
   const words = new Uint32Array(2)
   const count = 100_000

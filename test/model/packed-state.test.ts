@@ -46,7 +46,7 @@ const packed = (given: State) => {
 const other = (token: number) => (token === 1 || token === 2 ? 3 - token : token)
 
 describe('a packed state', () => {
-  test('is all of it: unpacked and packed again it is the same', () => {
+  test('is lossless: packing an unpacked state gives the same', () => {
     always(
       fc.property(state, (given) => {
         const words = packed(given)
@@ -91,7 +91,7 @@ describe('a packed state', () => {
   })
 })
 
-test('tokens of ended batches are named by where they stand, and still tell each other apart', () => {
+test('tokens of ended batches are renamed by position, and stay distinct', () => {
   always(
     fc.property(state, (given) => {
       const tokensOf = (one: State) => [

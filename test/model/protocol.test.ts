@@ -38,7 +38,7 @@ describe('a design known to lose data is caught in the fewest possible steps', (
     })
   }
 
-  test('the way there is told in words', () => {
+  test('the path to it is printed in words', () => {
     const [run] = losingRuns
     assert.ok(run)
     assert.deepEqual(
@@ -55,7 +55,7 @@ describe('a design known to lose data is caught in the fewest possible steps', (
   })
 })
 
-describe('each promise bites', () => {
+describe('each promise is violated by some design', () => {
   for (const [what, design, ...messages] of [
     ['acked without a committed fact', flawed.busyAcks, '1'],
     ['a watermark is above its row', flawed.confirmFirst, '1'],
@@ -71,6 +71,6 @@ describe('each promise bites', () => {
   }
 })
 
-describe('what looks dangerous costs double writes and loses nothing', () => {
+describe('designs that look dangerous cost double writes and lose nothing', () => {
   for (const run of harmlessRuns) test(titleOf(run), () => assertHolds(run))
 })

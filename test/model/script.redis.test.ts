@@ -30,7 +30,7 @@ for (const [calls, claims] of [
   [scriptCalls, true],
   [scriptCallsWithoutClaims, false],
 ] as const) {
-  test(`any calls in any order, ${claims ? 'with claims' : 'watermarks only'}: the model does what the script does`, async () => {
+  test(`any calls in any order, ${claims ? 'with claims' : 'watermarks only'}: the model agrees with the script`, async () => {
     await using opened = await openCache(redis, { claims, answerWithinMs: 30_000 })
     const keyspace = new Keyspace({ name: 'test', format: 1 }, 'first')
     const seen = { stale: 0, busy: 0, fresh: 0 }

@@ -25,11 +25,11 @@ for (const { name, edits } of mutations) {
   })
 }
 
-test('no two mutations have one name', () => {
+test('no two mutations have the same name', () => {
   assert.equal(new Set(mutations.map(({ name }) => name)).size, mutations.length)
 })
 
-test('an edit that fits nowhere or twice says so', () => {
+test('an edit that matches nowhere or twice is an error', () => {
   const edit = { file: 'f', before: 'a', after: 'b' }
   assert.throws(() => edited('xyz', edit), /f has this 0 times .* no longer fits/)
   assert.throws(() => edited('aba', edit), /f has this 2 times/)

@@ -35,7 +35,7 @@ test('newer: the version, then the content as UTF-8 bytes', () => {
   assert.ok(!isNewer(row('a', 1), row('a', 1)))
 })
 
-test('a table: what lacks, what is old, what nobody published; refused rows are not missed', () => {
+test('a table: missing, old and unpublished rows; rejected rows are not missing', () => {
   const accepted = [valid('1', 'a', 1), valid('2', 'a', 2), valid('3', 'b', 1), refused('4', 'c', 1), invalid]
   assert.deepEqual(tableBreaches(accepted, rowsOf(row('a', 2), row('b', 1))), [])
   assert.equal(tableBreaches(accepted, rowsOf(row('a', 1), row('b', 1))).length, 1)
@@ -43,7 +43,7 @@ test('a table: what lacks, what is old, what nobody published; refused rows are 
   assert.equal(tableBreaches(accepted, rowsOf(row('a', 2), row('b', 1), row('c', 1))).length, 1)
 })
 
-test('an ack: its row, a newer one or its letter must be there', () => {
+test('an ack: its row, a newer one or its dead letter must exist', () => {
   const message = valid('1', 'a', 2)
   const breach = (standing: RowVersion | undefined, hasDeadLetter = false) =>
     ackBreach(message, { row: standing, hasDeadLetter })
@@ -55,7 +55,7 @@ test('an ack: its row, a newer one or its letter must be there', () => {
   assert.match(ackBreach(invalid, { row: undefined, hasDeadLetter: false }) ?? '', /without a dead letter/)
 })
 
-test('dead letters: each with its reason, none missing, none too many, unless a newer row makes up for it', () => {
+test('dead letters: each with its reason, none missing, none extra, unless a newer row makes up for it', () => {
   const accepted = [valid('1', 'a', 1), refused('2', 'b', 1), invalid]
   const stored = [
     { id: '2', reason: 'refused-by-database' },
@@ -77,7 +77,7 @@ test('dead letters: each with its reason, none missing, none too many, unless a 
   assert.equal(deadLetterBreaches(accepted, mistaken, none).length, 1)
 })
 
-test('watermarks above their rows, rows that fall', () => {
+test('watermarks above their rows, versions that decrease', () => {
   const standing = rowsOf(row('a', 2))
   const breaches = (watermark: RowVersion) => watermarkBreaches([watermark], (key) => standing.get(key))
   assert.deepEqual(breaches(row('a', 2)), [])
@@ -90,7 +90,7 @@ test('watermarks above their rows, rows that fall', () => {
   assert.equal(history.placed(row('a', 1)), undefined)
 })
 
-test('counts that do not add up, of one and of all', () => {
+test('counts that do not add up, of one replica and of all', () => {
   const right = {
     received: 5,
     written: 1,
@@ -105,7 +105,7 @@ test('counts that do not add up, of one and of all', () => {
   assert.deepEqual(sumOf([right, right]).received, 10)
 })
 
-test('bounds', () => {
+test('limits', () => {
   const bounds = { maxMessages: 2, maxBytes: 100 }
   const breaches = (messages: number, bytes: number) => loadBreaches('r0', { messages, bytes }, bounds).length
   assert.equal(breaches(2, 100), 0)
@@ -120,7 +120,7 @@ test('bounds', () => {
   assert.equal(statementBreaches('r0', [], new Set(), 2).length, 1)
 })
 
-test('in the end all is acked', () => {
+test('in the end everything is acked', () => {
   const ending = {
     accepted: [valid('1', 'a', 1)],
     rows: rowsOf(row('a', 1)),

@@ -20,7 +20,7 @@ const scan = fc.record({
   data: texts.map((response_str) => ({ response_str })),
 })
 
-test('what is made of a record is that record, in both versions of the message', () => {
+test('a message made from a record decodes to that record, in both data versions', () => {
   let kept = 0
   always(
     fc.property(scan, (fields) => {

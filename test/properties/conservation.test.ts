@@ -30,7 +30,7 @@ function assertNewestWins(entry: Entry): void {
   for (const { record } of entry.losers) assert.ok(compareRecords(record, entry.winner.record) <= 0)
 }
 
-test('folded and joined in whatever groups, every arrival of a key is in its entry once, and the newest wins', () => {
+test('folded and joined in any groups, every arrival of a key is in its entry once, and the newest wins', () => {
   const groups = fc.array(fc.array(words(fc.constant('a')), { minLength: 1, maxLength: 6 }), {
     minLength: 1,
     maxLength: 6,
@@ -70,7 +70,7 @@ const step = fc.oneof(
 
 const allDone: BatchResult = { refused: [], parked: [], parkedAtMs: 0, locked: [], readmitted: [] }
 
-test('a lane hands each arrival to the writer once, unless the writer gives it back', async () => {
+test('a lane passes each arrival to the writer once, unless the writer returns it', async () => {
   await alwaysAsync(
     fc.asyncProperty(lanes, fc.array(step, { maxLength: 40 }), async (bounds, steps) => {
       const clock = new VirtualClock()

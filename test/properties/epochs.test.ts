@@ -49,7 +49,7 @@ class SlowRunner implements ScriptRunner {
 
 const factOf = (epoch: string, { key, version, content }: CacheRecord) => ({ epoch, key, version, content })
 
-test('what is said to be stale is committed to the table as it is now, whatever became of it meanwhile', async () => {
+test('a record called stale is committed to the current table, whatever happened to it meanwhile', async () => {
   let stale = 0
   const property = fc.asyncProperty(
     fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }),

@@ -147,7 +147,7 @@ async function writeAll(
   }
 }
 
-test('whatever the network does: what counts as written is there, and all is written soon after', async () => {
+test('whatever the network does: what counts as written is stored, and everything is written soon after', async () => {
   await using database = await freshDatabase(server)
   const property = fc.asyncProperty(schedule, async ({ writers, faults }) => {
     await database.query('TRUNCATE scan_results')

@@ -61,7 +61,7 @@ class Broker {
   }
 }
 
-test('what is held keeps its lease', async () => {
+test('an outstanding message keeps its lease', async () => {
   const steps = fc.array(step, { minLength: 5, maxLength: 30 })
   const property = fc.asyncProperty(steps, fc.nat(), async (chosen, dice) => {
     const clock = new VirtualClock()

@@ -21,12 +21,12 @@ test('tables and plots are made from the results beside them, byte for byte', as
   assert.deepEqual(there.sort(), made.sort())
 })
 
-test('the results are no rehearsal', () => {
+test('the results are not from a quick run', () => {
   assert.equal(results.quick, false)
   assert.ok(results.benches.length > 0)
 })
 
-test('a bench that a document names is there', () => {
+test('every benchmark that a document names exists', () => {
   const known = new Set(benches.map(({ name }) => name))
   for (const file of ['README.md', 'docs/BENCHMARKS.md', 'docs/CACHE.md', 'docs/OPERATIONS.md']) {
     for (const [, names = ''] of read(file).matchAll(/\bBENCH=([\w,-]+)/g)) {

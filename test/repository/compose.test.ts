@@ -50,7 +50,7 @@ function environmentOf({ env_file, environment }: Service): NodeJS.Dict<string> 
 const ingester = named('ingester')
 const { config, warnings } = configOf(environmentOf(ingester))
 
-test('every image that is fetched is named by its version; PostgreSQL is that of the embedded stack', () => {
+test('every image that is pulled has a version; PostgreSQL has that of the embedded stack', () => {
   const { optionalDependencies } = JSON.parse(read('package.json')) as {
     readonly optionalDependencies: Readonly<Record<string, string>>
   }
@@ -64,7 +64,7 @@ test('every image that is fetched is named by its version; PostgreSQL is that of
   assert.ok(Number(emulator) >= 568)
 })
 
-test('the configuration is right, without a warning, and each address is that of a service', () => {
+test('the configuration is valid, without a warning, and each address is that of a service', () => {
   assert.deepEqual(warnings, [])
   for (const [name, service] of ours) {
     assert.equal(service.env_file, '.env.demo', name)
@@ -103,14 +103,14 @@ test('on this machine the ports are those of the embedded stack, on loopback onl
 })
 
 describe('the ingester', () => {
-  test('can be scaled: no name and no port of this machine of its own; it alone is of profile demo', () => {
+  test('can be scaled: it has no fixed name and no host port; it alone is in profile demo', () => {
     for (const [name, { container_name, profiles }] of Object.entries(services)) {
       assert.equal(container_name, undefined, name)
       assert.deepEqual(profiles, name === 'ingester' ? ['demo'] : undefined, name)
     }
   })
 
-  test('has time to settle what is in hand, and stops before the stores do', () => {
+  test('has time to settle what is in flight, and stops before the stores do', () => {
     // After the soft stop's limit comes the hard one's, two seconds.
     const grace = parseDuration(ingester.stop_grace_period ?? '0s')
     assert.ok(grace > config.shutdownTimeoutMs + 2000)
@@ -118,7 +118,7 @@ describe('the ingester', () => {
     for (const store of ['postgres', 'redis', 'pubsub']) assert.ok(ingester.depends_on?.[store], store)
   })
 
-  test('and all that runs our image can write nothing but /tmp, and gain no right', () => {
+  test('and every other container of our image can write only to /tmp, and gain no privileges', () => {
     assert.deepEqual(ours.map(([name]) => name).sort(), ['ingester', 'migrate', 'scanner'])
     for (const [name, service] of ours) {
       assert.deepEqual(
@@ -130,7 +130,7 @@ describe('the ingester', () => {
   })
 })
 
-test('who waits for another waits for something that can happen', () => {
+test('a service that waits for another waits for a condition that can occur', () => {
   for (const [name, { depends_on = {} }] of Object.entries(services)) {
     for (const [other, { condition }] of Object.entries(depends_on)) {
       const { healthcheck, restart, build } = named(other)
@@ -143,7 +143,7 @@ test('who waits for another waits for something that can happen', () => {
   for (const name of ['migrate', 'scanner']) assert.equal(named(name).healthcheck?.disable, true, name)
 })
 
-test('topic and subscription are those of the pipeline, and there before the first message', () => {
+test('topic and subscription are those of the pipeline, and exist before the first message', () => {
   const { source } = pipelines.find((one) => one.name === config.pipeline) ?? assert.fail('no pipeline')
   const project = `projects/${config.pubsub.projectId}`
   const script = named('pubsub-init').command?.join('\n') ?? ''
@@ -157,7 +157,7 @@ test('topic and subscription are those of the pipeline, and there before the fir
   assert.doesNotMatch(script.replaceAll('$$', ''), /\$/)
 })
 
-test('rows stay where PostgreSQL 18 keeps them, in a volume with a name; nothing else is kept', () => {
+test('rows are stored where PostgreSQL 18 keeps them, in a named volume; nothing else is kept', () => {
   const volumes = Object.values(services).flatMap(({ volumes: of = [] }) => of)
   assert.deepEqual(volumes, ['rows:/var/lib/postgresql'])
   assert.deepEqual(Object.keys(compose.volumes), ['rows'])

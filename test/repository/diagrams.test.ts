@@ -22,7 +22,7 @@ test('every diagram is what its source renders to, byte for byte, and none lacks
   assert.deepEqual(await draw('--check'), { code: 0, output: '' })
 })
 
-test('a diagram is readable in a README: 900 pixels wide at most, and told to who cannot see it', () => {
+test('a diagram is readable in a README: at most 900 pixels wide, with a text alternative', () => {
   for (const name of names) {
     const svg = readFileSync(join(diagrams, name.replace('.dot', '.svg')), 'utf8')
     const width = Number(/^<svg [^>]*\bwidth="([\d.]+)"/.exec(svg)?.[1])
@@ -62,22 +62,22 @@ describe('the check', () => {
     const { code, output } = await draw('--check', folder)
     return { code, output: output.trim() }
   }
-  test('tells of a source that was changed and not rendered again', async () => {
+  test('reports a source that was changed and not rendered again', async () => {
     const output = 'one.svg is not what one.dot says: run `make diagrams` and commit it'
     assert.deepEqual(await changed(() => one(source.replace('rest', 'other'))), { code: 1, output })
   })
 
-  test('tells of a source without its picture', async () => {
+  test('reports a source without its picture', async () => {
     const output = 'one.svg is not there: run `make diagrams` and commit it'
     assert.deepEqual(await changed(() => rmSync(join(folder, 'one.svg'))), { code: 1, output })
   })
 
-  test('tells of a picture without its source', async () => {
+  test('reports a picture without its source', async () => {
     const output = 'one.svg has no source beside it: remove it, or add the source'
     assert.deepEqual(await changed(() => rmSync(join(folder, 'one.dot'))), { code: 1, output })
   })
 
-  test('tells of what cannot be drawn', async () => {
+  test('reports what cannot be drawn', async () => {
     const { code, output } = await changed(() => {
       one(source.replace('// A title\n', ''))
       writeFileSync(join(folder, 'syntax.dot'), source.replace('}', ''))

@@ -18,7 +18,7 @@ const stages = readStages()
 const last = stages.at(-1) as Stage
 const textOf = (keyword: string) => last.instructions.findLast((one) => one.keyword === keyword)?.rest
 
-test("the image's Node.js is the project's own, named by its full version", () => {
+test('the image has the project’s own Node.js, named by its full version', () => {
   const named = new Set(stages.map(({ name }) => name))
   const bases = stages.map(({ from }) => from).filter((from) => !named.has(from) && from !== 'scratch')
   assert.deepEqual(bases, [`node:${project.devDependencies['node']}-trixie-slim`])
@@ -36,7 +36,7 @@ test('the image has no shell and no root', () => {
   assert.ok(written.includes(`chown ${uid}:${gid} .compiled`), 'its user owns what Node.js compiled for it')
 })
 
-test('nothing gets into the build but what is copied, and that is there', () => {
+test('the build contains only what is copied, and that exists', () => {
   const copied = [...new Set(copiedFromContext(stages))].sort()
   const { everything, letIn, leftOut } = readIgnored()
   assert.equal(everything, '*')
@@ -47,7 +47,7 @@ test('nothing gets into the build but what is copied, and that is there', () => 
   for (const path of ['src/redis/protocol.lua', 'cmd/ingester/main.ts']) assert.ok(!leftOut(path), path)
 })
 
-test('the image holds no secret, and says of itself what is true', () => {
+test('the image contains no secret, and its labels are true', () => {
   const settings = { ...pairs(last, 'ENV'), ...pairs(last, 'ARG') }
   for (const name of Object.keys(settings)) {
     assert.doesNotMatch(name, /PASSWORD|SECRET|TOKEN|CREDENTIAL|_KEY/)
@@ -61,7 +61,7 @@ test('the image holds no secret, and says of itself what is true', () => {
 })
 
 // `npm ci --omit=optional`: what is optional must be something that the image's commands never load.
-test('of the packages that the image leaves out, none is needed there', () => {
+test('no package that the image leaves out is needed there', () => {
   const { packages } = readJson('package-lock.json') as {
     packages: Record<string, { optional?: boolean; dev?: boolean }>
   }
@@ -116,7 +116,7 @@ test('make image builds on the digest of its base, and records it', async () => 
   assert.match(unknown.stderr, /cannot tell the digest of node:/)
 })
 
-test('make demo STACK=docker runs the compose file with profile demo; another stack is refused', async () => {
+test('make demo STACK=docker runs the compose file with profile demo; another stack is rejected', async () => {
   const make = (...args: string[]) =>
     new Promise<{ failed: boolean; output: string }>((done) => {
       execFile('make', args, { cwd: projectDir }, (error, stdout, stderr) =>

@@ -32,7 +32,7 @@ test('no document names a variable that has no effect', () => {
 })
 
 for (const [file, render] of Object.entries(documents)) {
-  test(`${file} says what the specification says; if it does not: make docs`, () => {
+  test(`${file} matches the specification; if it does not: make docs`, () => {
     const text = read(file)
     assert.equal(text, render(text), '`make docs` brings it up to date')
   })
@@ -84,7 +84,7 @@ test('docs/CONFIGURATION.md lists what the doctor finds dangerous together', () 
 
 const environmentOf = (text: string) => Object.fromEntries(parseEnvFile(text).values)
 
-test('.env.demo is a right configuration, and its commented lines are the defaults', () => {
+test('.env.demo is a valid configuration, and its commented lines are the defaults', () => {
   const text = read('.env.demo')
   const { config, warnings } = configOf(environmentOf(text))
   assert.deepEqual(warnings, [])
@@ -98,7 +98,7 @@ test('.env.demo is a right configuration, and its commented lines are the defaul
   assert.equal(JSON.stringify(configOf(environmentOf(uncommented.join('\n'))).config), JSON.stringify(config))
 })
 
-test('documents name make targets that there are', () => {
+test('documents name existing make targets', () => {
   const makefile = read('Makefile')
   const pages = ['README.md', 'docs/GETTING-STARTED.md', 'docs/CACHE.md', 'docs/RELIABILITY.md']
   const commands = pages.flatMap((page) => [...read(page).matchAll(/(?:^|`)make ([a-z-]+)/gm)])
@@ -108,7 +108,7 @@ test('documents name make targets that there are', () => {
   assert.deepEqual(missing, [])
 })
 
-test('every promise in docs/SPEC.md names tests that are there', () => {
+test('every promise in docs/SPEC.md names existing tests', () => {
   const promises = read('docs/SPEC.md')
     .split(/^(?=\*\*\d+\.)/m)
     .slice(1)
@@ -123,7 +123,7 @@ test('every promise in docs/SPEC.md names tests that are there', () => {
   }
 })
 
-test('every link of a document leads to a file, and to a heading that is there', () => {
+test('every link in a document leads to an existing file and heading', () => {
   const all = ['', 'docs', 'src/emulator'].flatMap((folder) =>
     readdirSync(join(projectDir, folder)).map((file) => join(folder, file)),
   )

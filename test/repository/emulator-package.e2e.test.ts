@@ -77,7 +77,7 @@ test('has what its users need, and no tests', () => {
     assert.ok(packed.includes(path), path)
 })
 
-test('has the version of the release, and wants what is tested here: the ingester brings a compiled copy', async () => {
+test('has the version of the release, and depends on what is tested here: the ingester has a compiled copy', async () => {
   const { version, dependencies, engines } = await readJson(join(projectDir, 'package.json'))
   assert.equal(manifest.version, version)
   for (const [dependency, wanted] of Object.entries(manifest.dependencies))
@@ -120,7 +120,7 @@ test('has types', async () => {
   await expect(compiler).toEndWith(0)
 })
 
-test("README's commands run as pasted, but for the port", async () => {
+test("README's commands run as pasted, except for the port", async () => {
   const [, args = ''] = /^npx pubsub-emulator-node (.*)$/m.exec(blockWith('sh', 'npx')) ?? []
   const free = args.replace('8085', '0').split(' ')
   await using emulator = startProgram(process.execPath, [command, ...free, '--faults'], { cwd: user })
@@ -137,7 +137,7 @@ test("README's commands run as pasted, but for the port", async () => {
   await expect(emulator).toEndWith(0)
 })
 
-test('the command explains itself, and what is wrong with its options', async () => {
+test('the command has help, and reports invalid options', async () => {
   for (const [args, code, output] of [
     [['--help'], 0, /^Usage: pubsub-emulator-node \[options\]\n/],
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],

@@ -30,7 +30,7 @@ test('the lock file has a hash of every package, also of those for other platfor
   )
 })
 
-test('the lock file has every platform package that another one may want', () => {
+test('the lock file has every optional package for other platforms', () => {
   const wanted = entries.flatMap(([path, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies).map((name) => [path, name] as const),
   )
@@ -50,7 +50,7 @@ test('the lock file names no registry: each machine takes packages from its own'
 })
 
 // Vitest would take Vite 8 as well, with which npm 10 has refused the lock file that npm 11 wrote.
-test('Vite is of version 7, everywhere', () => {
+test('Vite is version 7, everywhere', () => {
   const versions = entries
     .filter(([path]) => /(^|\/)node_modules\/vite$/.test(path))
     .map(([, one]) => one.version)

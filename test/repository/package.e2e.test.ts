@@ -60,7 +60,7 @@ async function outcome(args: readonly string[], env?: Readonly<Record<string, st
   return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
 }
 
-test('it holds what users need: JavaScript with types and source maps, migrations, README and license', async () => {
+test('it contains what users need: JavaScript with types and source maps, migrations, README and license', async () => {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true })
   const files = entries
     .filter((entry) => entry.isFile())
@@ -90,7 +90,7 @@ test('the demo converges', async () => {
   expect(JSON.parse(summary ?? '')).toMatchObject({ converged: true, outstanding: 0 })
 })
 
-test('--help names the command as npm has it, and answers soon: of the packages it loads commander alone', async () => {
+test('--help names the command as npm links it, and answers quickly: it loads only the package commander', async () => {
   const hook = join(folder, 'loaded.mjs')
   await writeFile(
     hook,
@@ -110,7 +110,7 @@ test('--help names the command as npm has it, and answers soon: of the packages 
   expect(out).not.toContain('bin/ingester')
 })
 
-test('what it reads by its path is there: version, migrations, completion scripts, itself for a stack in the background', async () => {
+test('files that it reads by path exist: version, migrations, completion scripts, itself for a background stack', async () => {
   expect(await outcome(['--version'])).toMatchObject({ code: 0, out: `${manifest.version}\n` })
   expect(await outcome(['completion', 'zsh'])).toMatchObject({
     code: 0,

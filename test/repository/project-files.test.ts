@@ -33,14 +33,14 @@ describe('package.json', () => {
     expect(read('LICENSE')).toMatch(/^\s+Apache License\s+Version 2\.0, January 2004\n/)
   })
 
-  test('names the Node.js that programs and doctor ask for', () => {
+  test('names the Node.js that programs and doctor require', () => {
     const [, least] = /^>=(\d+)$/.exec(project.engines.node) ?? []
     expect(read('bin/project-node')).toContain(`\nleast=${least}\n`)
     expect(read('src/doctor/diagnose.ts')).toContain(`leastNodeMajor = ${least}\n`)
   })
 })
 
-test('the changelog has a dated section of this version, of the parts that Keep a Changelog names', () => {
+test('the changelog has a dated section for this version, with the headings of Keep a Changelog', () => {
   const changelog = read('CHANGELOG.md')
   const versions = [...changelog.matchAll(/^## (.+)$/gm)].map(([, title = '']) => title)
   const [unreleased, ...released] = versions
@@ -65,20 +65,20 @@ describe('CI', () => {
     expect(read('.ci/run')).toMatch(/^for target in check test; do$/m)
   })
 
-  test('installs the package into an empty folder under each Node.js that is supported', () => {
+  test('installs the package into an empty folder under each supported Node.js', () => {
     const job = jobs['package'] as Job
     expect(job.strategy?.matrix['node']?.[0]).toBe(Number(project.engines.node.slice(2)))
     expect(linesOf(job)).toContain('npx ingester demo --for 10s --json')
   })
 
-  test('comes before a release, which nothing publishes to a package registry', () => {
+  test('precedes a release, which nothing publishes to a package registry', () => {
     const release = workflow('release').jobs
     expect(release['test']?.uses).toBe('./.github/workflows/ci.yml')
     for (const name of ['package', 'image']) expect(release[name]?.needs).toBe('test')
     expect(Object.values(release).flatMap(linesOf).join('\n')).not.toContain('npm publish')
   })
 
-  test('pins each action to a major version, and gives no more rights than a job needs', () => {
+  test('pins each action to a major version, and grants a job only the permissions that it needs', () => {
     for (const name of ['ci', 'release']) {
       const text = read(`.github/workflows/${name}.yml`)
       expect(text).toMatch(/^permissions:\n {2}contents: read\n\n/m)
@@ -97,7 +97,7 @@ test('no document invents an address: reports go to the repository itself', () =
 })
 
 // It is another one where the package is installed; completion scripts serve both.
-test('no text of the program says bin/ingester: it takes programName', () => {
+test('no text of the program contains bin/ingester: it uses programName', () => {
   const files = globSync('{src,cmd}/**/*.ts', { cwd: projectDir, exclude: ['**/*.test.ts'] })
   expect(files.length).toBeGreaterThan(200)
   const lines = files.flatMap((file) =>

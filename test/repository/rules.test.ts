@@ -150,7 +150,7 @@ const reported = ({ output }: Outcome) => {
   )
 }
 
-describe('a tree that keeps the rules', () => {
+describe('a tree that follows the rules', () => {
   let folder: string
   beforeAll(() => (folder = plant(clean)))
   afterAll(() => rmSync(folder, { recursive: true }))
@@ -163,7 +163,7 @@ describe('a tree that keeps the rules', () => {
   }
 })
 
-describe('a breach', () => {
+describe('a violation', () => {
   let folder: string
   let linted: Map<string, string[]>
   beforeAll(async () => {
@@ -189,7 +189,7 @@ describe('a breach', () => {
     })
   }
 
-  test('oxlint accuses no file that keeps the rules', () => {
+  test('oxlint reports no file that follows the rules', () => {
     const known = new Set(planted.map(([file]) => file))
     assert.deepEqual(
       [...linted.keys()].filter((file) => !known.has(file)),
@@ -209,7 +209,7 @@ describe('a breach', () => {
     assert.match(output, /src\/core\/untidy\.ts/)
   })
 
-  test('knip: a file and an export that nothing uses', async () => {
+  test('knip: an unused file and an unused export', async () => {
     const { code, output } = await check('knip', folder)
     assert.notEqual(code, 0)
     assert.match(output, /src\/redis\/package\.ts/)

@@ -89,7 +89,7 @@ describe('a signal to the process group of the tests soon ends what they started
 })
 
 describe('the closing line, alone on its line', () => {
-  test('counts what passed, failed and was skipped', async () => {
+  test('counts passed, failed and skipped tests', async () => {
     const { code, lastLine } = await outcomeOf(`
       test('a', () => {})
       test('b', () => { throw new Error('no') })
@@ -97,7 +97,7 @@ describe('the closing line, alone on its line', () => {
     assert.deepEqual([code, lastLine], [1, '1 passed, 1 failed, 1 skipped'])
   })
 
-  test('a file that cannot be loaded, a hook that fails and a rejection that nobody handles count as failed', async () => {
+  test('a file that cannot be loaded, a hook that fails and an unhandled rejection count as failed', async () => {
     const broken = await outcomeOf(`import './is-not-there.ts'`)
     assert.deepEqual([broken.code, broken.lastLine], [1, '0 passed, 1 failed, 0 skipped'])
     const hook = await outcomeOf(`afterAll(() => { throw new Error('no') }); test('a', () => {})`)
@@ -131,13 +131,13 @@ describe('a skipped test', () => {
   })
 })
 
-test('a test alone (`.only`) is refused', async () => {
+test('a test with `.only` is rejected', async () => {
   const { code, output } = await outcomeOf(`test.only('a', () => {})`)
   assert.equal(code, 1)
   assert.match(output, /Unexpected \.only modifier/)
 })
 
-describe('what a file leaves behind fails it, and not its neighbour', () => {
+describe('leftovers of a file fail it, and not its neighbour', () => {
   const neighbour = { 'z.test.ts': `import { test } from 'vitest'; test('z', () => {})` }
   const leaving = {
     'a listening port': `await new Promise<void>((done) => createServer().listen(0, () => done()))`,

@@ -5,7 +5,7 @@ import type { Plan } from './plan.ts'
 import { simulate } from './simulate.ts'
 
 const found: Readonly<Record<string, Plan>> = {
-  'a refused row that was all that was left in hand prolonged the outage for ever': {
+  'a rejected row that was all that was left in flight prolonged the outage for ever': {
     dice: 2056280401,
     workload: 'words',
     replicas: 1,
@@ -39,7 +39,7 @@ const found: Readonly<Record<string, Plan>> = {
       { atMs: 9426, do: 'publish', message: { key: 2, version: '9223372036854775807', content: 'NULL' } },
     ],
   },
-  'what was in hand was settled without the table, and the outage never ended': {
+  'everything in flight was settled without the table, and the outage never ended': {
     dice: 2011564407,
     workload: 'words',
     replicas: 1,
@@ -126,7 +126,7 @@ const found: Readonly<Record<string, Plan>> = {
 }
 
 for (const [name, plan] of Object.entries(found)) {
-  test(`kept again: ${name}`, async () => {
+  test(`still keeps its promises: ${name}`, async () => {
     const { breaches } = await simulate(plan)
     assert.deepEqual(breaches, [])
   })

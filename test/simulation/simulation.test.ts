@@ -21,7 +21,7 @@ test(`whatever fails, in whatever order, all promises are kept (TEST_SEED=${day}
   assert.deepEqual(missingKinds(totals), [], 'what never happened is not proven')
 })
 
-test('a plan has one outcome', async () => {
+test('a plan is deterministic', async () => {
   for (let seed = firstSeed; seed < firstSeed + 20; seed++) {
     const [first, second] = [await simulate(drawPlan(seed), true), await simulate(drawPlan(seed), true)]
     assert.deepEqual(second, first)

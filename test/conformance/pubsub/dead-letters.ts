@@ -47,7 +47,7 @@ export function deadLetterTests(onServer: OnServer): void {
     )
 
     test(
-      'deadlines that pass count, too',
+      'expired deadlines count, too',
       onServer(async (kit) => {
         const { topic, subscription, deadLetters } = await setUp(kit)
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds })
@@ -76,7 +76,7 @@ export function deadLetterTests(onServer: OnServer): void {
     )
 
     test(
-      'what is acked at the last delivery is not forwarded',
+      'a message that is acked at its last delivery is not forwarded',
       onServer(async (kit) => {
         const { topic, subscription, deadLetters } = await setUp(kit)
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds })
@@ -104,7 +104,7 @@ export function deadLetterTests(onServer: OnServer): void {
     )
 
     test(
-      'a policy has 5 to 100 attempts, 5 by default, and a topic that is there',
+      'a policy has 5 to 100 attempts, 5 by default, and an existing topic',
       onServer(async (kit) => {
         const deadLetterTopic = await kit.createTopic()
         const create = (attempts: number, topic = deadLetterTopic) =>

@@ -30,7 +30,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
 
   describe('leases', () => {
     test(
-      'a message comes again at its deadline, until it is acked',
+      'a message is redelivered at its deadline, until it is acked',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 10 })
         await kit.publish(topic, 'lost', 'acked')
@@ -78,7 +78,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'a lease is shortened, too',
+      'a lease can be shortened, too',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await kit.publish(topic, 'x')
@@ -90,7 +90,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'a nacked message comes again at once, others stay',
+      'a nacked message is redelivered at once, others stay',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await kit.publish(topic, ...numbered('m', 5))
@@ -104,7 +104,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'each delivery has an ack id of its own, and each message one id',
+      'each delivery has its own ack id, and each message one id',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         await kit.publish(topic, 'x')
@@ -155,7 +155,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'an ack id that nobody gave out is refused, and all of its request with it',
+      'an ack id that was never issued is rejected, together with its whole request',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await kit.publish(topic, 'x')
@@ -175,7 +175,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'an ack or modack has ids, and a modack a deadline within bounds',
+      'an ack or modack has ids, and a modack a deadline within limits',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         await kit.publish(topic, 'x')
@@ -206,7 +206,7 @@ export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
 
     if (features.ackSizeLimit) {
       test(
-        'a request of more than 512 KiB is refused',
+        'a request of more than 512 KiB is rejected',
         onServer(async (kit) => {
           const { topic, subscription } = await kit.subscribe()
           await kit.publish(topic, 'x')

@@ -39,7 +39,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
 
   describe('message ordering', () => {
     test(
-      'a key keeps its order on streams, whoever gets it',
+      'a key keeps its order on streams, whichever stream receives it',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe(ordered)
         const keys = ['a', 'b', 'c']
@@ -67,7 +67,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
 
     if (features.pipelinesOrdered) {
       test(
-        'a stream need not ack one to get the next one',
+        'a stream need not ack one message to receive the next one',
         onServer(async (kit) => {
           const { topic, subscription } = await kit.subscribe(ordered)
           await using stream = kit.stream({ subscription, streamAckDeadlineSeconds: 600 })
@@ -95,7 +95,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
     )
 
     test(
-      'a deadline that passes brings the message and all behind it, in order',
+      'an expired deadline redelivers the message and all behind it, in order',
       onServer(async (kit) => {
         const { subscription, first } = await lease(kit)
         await kit.modack(subscription, 1, first)
@@ -105,7 +105,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
 
     if (features.replaysAckedBehindExpired) {
       test(
-        'even those that were acked',
+        'even acked ones',
         onServer(async (kit) => {
           const { subscription, first, behind } = await lease(kit)
           if (behind.length > 0) await kit.ack(subscription, ...behind)
@@ -116,7 +116,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
     }
 
     test(
-      'those that are nacked in order come again in order',
+      'messages that are nacked in order are redelivered in order',
       onServer(async (kit) => {
         const { subscription, first, behind } = await lease(kit)
         await kit.nack(subscription, first, ...behind)
@@ -126,7 +126,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
 
     if (features.keepsOrderOnNack) {
       test(
-        'a nack brings the message and all behind it, in order',
+        'a nack redelivers the message and all behind it, in order',
         onServer(async (kit) => {
           const { subscription, first } = await lease(kit)
           await kit.nack(subscription, first)
@@ -145,7 +145,7 @@ export function orderingTests(onServer: OnServer, features: PubsubFeatures): voi
     }
 
     test(
-      'without it keys hold nothing back',
+      'without it keys delay nothing',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await publishKeyed(kit, topic, 'k', ['k0', 'k1'])

@@ -38,7 +38,7 @@ export function publishTests(onServer: OnServer, features: PubsubFeatures): void
 
   describe('publish', () => {
     test(
-      'one id a message, all different, as the messages have it',
+      'one id per message, all different, the same as in the messages',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const ids: string[] = []
@@ -114,7 +114,7 @@ export function publishTests(onServer: OnServer, features: PubsubFeatures): void
 
     if (features.publishSizeLimit) {
       test(
-        'more than ten megabytes are refused',
+        'more than ten megabytes are rejected',
         onServer(async (kit) => {
           const parts = Array.from({ length: 11 }, () => megabyte)
           await refusedWith(kit, [{ data: Buffer.concat(parts) }])
@@ -141,7 +141,7 @@ export function publishTests(onServer: OnServer, features: PubsubFeatures): void
 
     if (features.attributeLimits) {
       test(
-        'attributes beyond the limits are refused',
+        'attributes beyond the limits are rejected',
         onServer(async (kit) => {
           for (const attributes of badAttributes) await refusedWith(kit, [withAttributes(attributes)])
         }),

@@ -22,7 +22,7 @@ export function pullTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'a number of messages is needed',
+      'a number of messages is required',
       onServer(async (kit) => {
         const { subscription } = await kit.subscribe()
         const wrong = features.refusesNegativeMaxMessages ? [0, -1] : [0]
@@ -33,7 +33,7 @@ export function pullTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'gives no more than asked for, and in the end each one',
+      'returns no more than requested, and in the end each message',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const texts = numbered('m', 30)
@@ -73,7 +73,7 @@ export function pullTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'one that waited in vain takes nothing with it',
+      'one that waited in vain takes no messages',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         const call = kit.subscriber.pull({ subscription, maxMessages: 1 }, { ...raw, timeout: 2000 })
@@ -105,7 +105,7 @@ export function pullTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'an ack on one subscription is none on another',
+      'an ack on one subscription has no effect on another',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const other = await kit.createSubscription(topic)

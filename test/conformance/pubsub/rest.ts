@@ -73,7 +73,7 @@ export function restTests(onServer: OnServer): void {
 
   describe('REST', () => {
     test(
-      'the root says that somebody is there',
+      'the root answers',
       onServer(async (kit) => {
         assert.equal((await call(kit, 'GET', '/')).status, 200)
       }),
@@ -91,7 +91,7 @@ export function restTests(onServer: OnServer): void {
     )
 
     test(
-      'a topic from its creation to its deletion',
+      'a topic from creation to deletion',
       onServer(async (kit) => {
         const project = `projects/${newProject()}`
         const [bare, empty, full] = ['bare', 'empty', 'full'].map((id) => `${project}/topics/${id}`)
@@ -129,7 +129,7 @@ export function restTests(onServer: OnServer): void {
     )
 
     test(
-      'a subscription from its creation to its deletion',
+      'a subscription from creation to deletion',
       onServer(async (kit) => {
         const { project, topic, subscription } = await setUp(kit)
         const created = await ok(kit, 'GET', `/v1/${subscription}`)
@@ -187,7 +187,7 @@ export function restTests(onServer: OnServer): void {
     )
 
     test(
-      'gRPC and REST see the same',
+      'gRPC and REST show the same',
       onServer(async (kit) => {
         const { topic, subscription } = await setUp(kit)
         await kit.publish(topic, 'hello')
@@ -222,7 +222,7 @@ export function restTests(onServer: OnServer): void {
     )
 
     test(
-      'a body has to be the JSON of its request',
+      'a body must be the JSON of its request',
       onServer(async (kit) => {
         const { project, topic } = await setUp(kit)
         const path = `/v1/${project}/topics/other`

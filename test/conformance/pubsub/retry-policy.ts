@@ -15,7 +15,7 @@ const backoff = (minimum: number, maximum: number) => ({
 export function retryTests(onServer: OnServer, features: PubsubFeatures): void {
   describe('retry policy', () => {
     test(
-      'delays what was nacked, and nothing else',
+      'delays nacked messages, and nothing else',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe(backoff(2, 4))
         await kit.publish(topic, 'nacked')
@@ -43,7 +43,7 @@ export function retryTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'has bounds, and defaults',
+      'has limits, and defaults',
       onServer(async (kit) => {
         for (const [minimum, maximum] of [
           [601, 601],

@@ -39,7 +39,7 @@ export function seekTests(onServer: OnServer, features: PubsubFeatures): void {
 
   describe('seek', () => {
     test(
-      'backwards brings again what was acked',
+      'backward redelivers what was acked',
       replays({ retainAckedMessages: true, enableMessageOrdering: false }),
     )
 
@@ -48,7 +48,7 @@ export function seekTests(onServer: OnServer, features: PubsubFeatures): void {
     }
 
     test(
-      'what is acked and not retained stays away',
+      'acked messages that are not retained stay away',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const { publishTimeMs } = await consume(kit, topic, subscription, 'gone')
@@ -60,7 +60,7 @@ export function seekTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'forwards is an ack of all that is older, and of nothing newer',
+      'forward acks everything older, and nothing newer',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const other = await kit.createSubscription(topic)

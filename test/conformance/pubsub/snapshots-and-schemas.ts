@@ -24,7 +24,7 @@ export function snapshotAndSchemaTests(onServer: OnServer, features: PubsubFeatu
     )
 
     test(
-      'a snapshot that is got or deleted is not found; its name has a form',
+      'getting or deleting a snapshot returns NOT_FOUND; its name is validated',
       onServer(async ({ subscriber }) => {
         const collection = `projects/${newProject()}/snapshots`
         const [good, bad] = [`${collection}/abc`, `${collection}/1`] as const
@@ -36,7 +36,7 @@ export function snapshotAndSchemaTests(onServer: OnServer, features: PubsubFeatu
     )
 
     test(
-      'by REST there is none of either, and none is found',
+      'over REST there are none of either, and none is found',
       onServer(async ({ emulatorHost, ...kit }) => {
         const topic = await kit.createTopic()
         const project = `projects/${newProject()}`

@@ -61,7 +61,7 @@ export function streamRequestTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'of one that is there',
+      'that exists',
       onServer(async (kit) => {
         const request = { subscription: subscriptionName('nowhere'), streamAckDeadlineSeconds }
         await refusesFirst(kit, request, /nowhere/, NOT_FOUND)
@@ -69,7 +69,7 @@ export function streamRequestTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'and an ack deadline within bounds',
+      'and an ack deadline within limits',
       onServer(async (kit) => {
         const { subscription } = await kit.subscribe()
         const named = /stream_ack_deadline_seconds/
@@ -110,7 +110,7 @@ export function streamRequestTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'may change the ack deadline, within bounds',
+      'may change the ack deadline, within limits',
       onServer(async (kit) => {
         await takes(kit, { streamAckDeadlineSeconds: 600 }, { streamAckDeadlineSeconds: 10 })
         for (const count of [-1, 9, 601]) {
@@ -130,7 +130,7 @@ export function streamRequestTests(onServer: OnServer, features: PubsubFeatures)
     }
 
     test(
-      'no ack id that nobody gave out',
+      'no ack id that was never issued',
       onServer(async (kit) => {
         await refusesLater(kit, { ackIds: ['garbage'] }, /ack id.*garbage/i)
         await refusesLater(

@@ -11,7 +11,7 @@ const streamAckDeadlineSeconds = 10
 export function streamingPullTests(onServer: OnServer, features: PubsubFeatures): void {
   describe('streaming pull', () => {
     test(
-      "a stream's own ack deadline counts, and a deadline that passes brings the message again",
+      "a stream's own ack deadline counts, and an expired deadline redelivers the message",
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds: 10 })
@@ -28,7 +28,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
 
     if (features.noticesCancellation) {
       test(
-        'what a cancelled stream had comes again at its deadline',
+        'messages of a cancelled stream are redelivered at their deadline',
         onServer(async (kit) => {
           const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
           const stream = kit.stream({ subscription, streamAckDeadlineSeconds: 10 })
@@ -44,7 +44,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     }
 
     test(
-      'delivers what is there and what comes, unchanged',
+      'delivers existing and new messages, unchanged',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const data = Buffer.from([0, 255, 128, 10])
@@ -62,7 +62,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      "says what the subscription's properties are",
+      'reports the properties of the subscription',
       onServer(async (kit) => {
         for (const enableMessageOrdering of [false, true]) {
           const { topic, subscription } = await kit.subscribe({ enableMessageOrdering })
@@ -104,7 +104,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'acks by unary calls for what a stream got, and on a stream for what was pulled',
+      'acks by unary calls what a stream received, and on a stream what was pulled',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await kit.publish(topic, 'pulled')
@@ -156,7 +156,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'a large backlog arrives whole',
+      'a large backlog arrives completely',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         const texts = numbered('m', 3000)
@@ -168,7 +168,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
 
     if (features.flowControl) {
       test(
-        'stops at max_outstanding_messages, and goes on as they are settled',
+        'stops at max_outstanding_messages, and continues as they are settled',
         onServer(async (kit) => {
           const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
           await using stream = kit.stream({
@@ -215,7 +215,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
       )
 
       test(
-        'a message that is larger than that passes alone',
+        'a message larger than that passes alone',
         onServer(async (kit) => {
           const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
           await using stream = kit.stream({
@@ -235,7 +235,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     }
 
     test(
-      'a half-closed stream ends with OK, and its leases go on',
+      'a half-closed stream ends with OK, and its leases continue',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds: 600 })
@@ -252,7 +252,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'what comes after the half-close is for others',
+      'messages after the half-close go to other streams',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe({ ackDeadlineSeconds: 600 })
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds: 600 })
@@ -267,7 +267,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'a deletion of the subscription ends its streams',
+      'deleting the subscription ends its streams',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds })
@@ -281,7 +281,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
     )
 
     test(
-      'a deletion of the topic does not',
+      'deleting the topic does not',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds })

@@ -39,7 +39,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'created as asked',
+      'created as requested',
       onServer(async (kit) => {
         const topic = await kit.createTopic()
         const name = subscriptionName()
@@ -62,7 +62,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'what is there is not created again',
+      'an existing one is not created again',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         const again = kit.createSubscription(topic, { name: subscription })
@@ -71,7 +71,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'its topic has to be there',
+      'its topic must exist',
       onServer(async (kit) => {
         await refused(kit.createSubscription(topicName()), status.NOT_FOUND)
         for (const topic of ['', 'abc']) {
@@ -85,7 +85,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'names have a form',
+      'names are validated',
       onServer(async (kit) => {
         const topic = await kit.createTopic()
         const project = newProject()
@@ -105,7 +105,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'what is not there is not found',
+      'a missing one is not found',
       onServer(async (kit) => {
         const { subscriber } = kit
         const subscription = subscriptionName()
@@ -125,7 +125,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'the ack deadline has bounds, and 0 stands for 10 s',
+      'the ack deadline has limits, and 0 means 10 s',
       onServer(async (kit) => {
         const name = await kit.createSubscription(await kit.createTopic(), { ackDeadlineSeconds: 600 })
         const set = async (ackDeadlineSeconds: number) =>
@@ -148,7 +148,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'messages are kept for 10 min at least',
+      'messages are retained for 10 min at least',
       onServer(async (kit) => {
         const topic = await kit.createTopic()
         await kit.createSubscription(topic, { messageRetentionDuration: seconds(600) })
@@ -199,7 +199,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     }
 
     test(
-      'an update names what changes, among what can',
+      'an update names changeable fields',
       onServer(async (kit) => {
         const { subscription: name } = await kit.subscribe()
         const before = await get(kit, name)
@@ -239,7 +239,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
     )
 
     test(
-      'a deleted one is gone, and one created in its place has nothing of it',
+      'a deleted one is gone, and a new one with its name has none of its state',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         await kit.publish(topic, 'before')
@@ -256,7 +256,7 @@ export function subscriptionTests(onServer: OnServer, features: PubsubFeatures):
 
     if (features.detaches) {
       test(
-        'a detached one is of no more use',
+        'a detached one cannot be used any more',
         onServer(async (kit) => {
           const { topic, subscription } = await kit.subscribe()
           await kit.publish(topic, 'dropped')

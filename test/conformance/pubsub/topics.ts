@@ -20,7 +20,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
 
   describe('topics', () => {
     test(
-      'created as asked, and got as created',
+      'created as requested, and read as created',
       onServer(async (kit) => {
         const name = topicName()
         const asked = { name, labels: { a: 'b' }, messageRetentionDuration: seconds(3600) }
@@ -41,7 +41,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'what is there is not created again',
+      'an existing one is not created again',
       onServer(async (kit) => {
         const name = await kit.createTopic()
         await refused(kit.publisher.createTopic({ name }, raw), status.ALREADY_EXISTS, /already exists/i)
@@ -49,7 +49,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'names have a form',
+      'names are validated',
       onServer(async (kit) => {
         const project = newProject()
         for (const id of goodIds) await kit.createTopic({ name: topicName(id, project) })
@@ -67,7 +67,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'what is not there is not found',
+      'a missing one is not found',
       onServer(async (kit) => {
         const topic = topicName()
         const notFound = (call: Promise<unknown>) => refused(call, status.NOT_FOUND)
@@ -83,7 +83,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'messages are kept for 10 min to 31 d',
+      'messages are retained for 10 min to 31 d',
       onServer(async (kit) => {
         const creating = (count: number) => kit.createTopic({ messageRetentionDuration: seconds(count) })
         for (const count of [600, 31 * day]) await creating(count)
@@ -109,7 +109,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
 
     if (features.refusesEmptyRegions) {
       test(
-        'a storage policy names regions, or is not there at all',
+        'a storage policy names regions, or is absent',
         onServer(async (kit) => {
           const somewhere = { allowedPersistenceRegions: ['us-central1'] }
           const name = await kit.createTopic({ messageStoragePolicy: somewhere })
@@ -147,7 +147,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
     }
 
     test(
-      'an update names what changes, among what can',
+      'an update names changeable fields',
       onServer(async (kit) => {
         const name = await kit.createTopic()
         const before = await get(kit, name)
@@ -240,7 +240,7 @@ export function topicTests(onServer: OnServer, features: PubsubFeatures): void {
     )
 
     test(
-      'one created in the place of a deleted one is another one',
+      'one created in place of a deleted one is a different topic',
       onServer(async (kit) => {
         const { topic, subscription } = await kit.subscribe()
         await kit.publisher.deleteTopic({ topic }, raw)

@@ -49,7 +49,7 @@ const call = fc.record({
   stranger: fc.option(fc.record({ key: fc.constantFrom('w:k', 'c:k', 'w:l', 'c:l'), text: garbage })),
 })
 
-test('any calls have the same answers from both, and leave the same behind', async () => {
+test('any calls have the same answers from both, and leave the same contents', async () => {
   const property = fc.asyncProperty(fc.array(call, { maxLength: 20 }), async (calls) => {
     await admin.flushall()
     const double = new SimulatedRedis(new VirtualClock())
@@ -79,7 +79,7 @@ test('any calls have the same answers from both, and leave the same behind', asy
   await alwaysAsync(property, 300)
 })
 
-test('what was set to end ends: a claim after its lease, a watermark after its life', async () => {
+test('keys with an expiry expire: a claim after its lease, a watermark after its lifetime', async () => {
   const clock = new VirtualClock()
   const double = new SimulatedRedis(clock)
   const one = `${'5'.padStart(19, '0')}:${'a'.repeat(22)}`
