@@ -115,8 +115,11 @@ diagrams: $(STAMP) ## render diagrams/*.dot to SVG; commit both
 	@$(NODE) tools/diagrams.mjs
 
 .PHONY: demo-picture
-demo-picture: $(STAMP) redis 
-docs: $(STAMP) ## make docs/CONFIGURATION.md's tables and .env.demo's comments from src/config/spec.ts
+demo-picture: $(STAMP) redis ## render docs/demo.svg, README's picture, from the real demo
+	@$(NODE) tools/demo-picture.ts
+
+.PHONY: docs
+docs: $(STAMP) ## generate docs/CONFIGURATION.md's tables and .env.demo's comments from src/config/spec.ts
 	@$(NODE) tools/configuration.ts
 
 .PHONY: lock
