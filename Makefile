@@ -4,15 +4,15 @@
 
 NODE := bin/project-node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
-# Hundreds of processes load the same modules: what was compiled once is not compiled again.
+# Hundreds of processes load the same modules: each is compiled once.
 export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/compiled
 STAMP := node_modules/.package-lock.json
 
-# Where the demo runs: embedded, all from npm, or docker (docker-compose.yml).
+# How the demo runs: embedded (all from npm) or docker (docker-compose.yml).
 STACK ?= embedded
 
 .PHONY: demo
-demo: demo-$(STACK) ## run the whole thing; Ctrl-C ends it (ARGS="--for 20s --rate 500"; STACK=docker: in containers)
+demo: demo-$(STACK) ## run the demo until Ctrl-C (ARGS="--for 20s --rate 500"; STACK=docker: in containers)
 
 .PHONY: demo-embedded
 demo-embedded: $(STAMP) redis-if-possible
@@ -22,7 +22,7 @@ demo-embedded: $(STAMP) redis-if-possible
 demo-docker:
 	@docker compose version >/dev/null 2>&1 || { \
 	  echo 'STACK=docker needs Docker with Compose: https://docs.docker.com/get-started/get-docker/' >&2; \
-	  echo 'Without it: `make demo` runs the same from npm.' >&2; \
+	  echo 'Without Docker, `make demo` runs the same from npm.' >&2; \
 	  exit 1; }
 	@exec docker compose --profile demo up --build $(ARGS)
 
@@ -30,66 +30,66 @@ demo-%:
 	@echo 'STACK=$* is neither embedded nor docker.' >&2; exit 2
 
 .PHONY: dev
-dev: $(STAMP) redis-if-possible ## the stack without the ingester, in the background; writes .env.local for `run`
+dev: $(STAMP) redis-if-possible ## start the stack without the ingester, in the background; writes .env.local for `run`
 	@bin/ingester stack up --detach --write .env.local
-	@echo 'Now: bin/ingester run --env-file .env.local     look: make psql     end: make down' >&2
+	@echo 'Run: bin/ingester run --env-file .env.local     query: make psql     stop: make down' >&2
 
 .PHONY: down
-down: $(STAMP) ## end what `make dev` started
+down: $(STAMP) ## stop what `make dev` started
 	@bin/ingester stack down
 
 .PHONY: psql
-psql: $(STAMP) ## psql on the stack of `make dev` (ARGS='-c "select * from scan_results"')
+psql: $(STAMP) ## run psql on the stack of `make dev` (ARGS='-c "select * from scan_results"')
 	@command -v psql >/dev/null 2>&1 || { \
 	  echo 'Needs psql: `sudo apt-get install postgresql-client`, `brew install libpq`, …' >&2; exit 1; }
 	@file=$$(bin/ingester stack status --service-file) && exec env PGSERVICEFILE="$$file" psql -d service=scans $(ARGS)
 
 .PHONY: test
-test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="lane bisect": the files whose path has such a part)
+test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="lane bisect": only files whose path contains one of these)
 	@exec $(VITEST) run --project '!long' $(ARGS)
 
 .PHONY: test-unit
-test-unit: $(STAMP) ## run what needs no server, in half a minute (ARGS="lane bisect")
+test-unit: $(STAMP) ## run the tests that need no server, in half a minute (ARGS="lane bisect")
 	@exec $(VITEST) run --project unit $(ARGS)
 
 .PHONY: test-long
-test-long: $(STAMP) redis pgbouncer-if-possible ## run what a night may take: long tests, long simulations, the whole model, mutations
+test-long: $(STAMP) redis pgbouncer-if-possible ## run the nightly tests: long tests, long simulations, the whole model, mutations
 	@$(VITEST) run --project long --passWithNoTests $(ARGS)
 	@TEST_EFFORT=20 $(VITEST) run --project unit --project suites --testTimeout=3600000 --passWithNoTests $(ARGS)
 	@[ -n '$(ARGS)' ] || exec $(MAKE) --no-print-directory simulate model mutate RUNS=50000
 
 .PHONY: watch
-watch: $(STAMP) redis ## run the tests of what is changed, as it is changed (ARGS="lane bisect")
+watch: $(STAMP) redis ## run the tests affected by each change (ARGS="lane bisect")
 	@exec $(VITEST) watch --project '!long' $(ARGS)
 
 .PHONY: cover-html
-cover-html: $(STAMP) redis pgbouncer-if-possible ## lines and branches that tests run, per module; opens coverage/index.html
+cover-html: $(STAMP) redis pgbouncer-if-possible ## measure line and branch coverage per module; opens coverage/index.html
 	@$(VITEST) run --project '!long' --coverage $(ARGS)
 	@for open in xdg-open open; do command -v $$open >/dev/null 2>&1 && exec $$open coverage/index.html; done; \
-	echo 'Look at coverage/index.html' >&2
+	echo 'Open coverage/index.html' >&2
 
 .PHONY: model
-model: $(STAMP) ## every state of the cache's protocol, in some minutes (ARGS="--json", "--write" for docs/RELIABILITY.md)
+model: $(STAMP) ## check every state of the cache's protocol, in a few minutes (ARGS="--json", "--write" for docs/RELIABILITY.md)
 	@exec $(NODE) test/model/main.ts $(ARGS)
 
 .PHONY: simulate
-simulate: $(STAMP) ## random schedules in virtual time (RUNS=10000 SEED=1; ARGS="--json", "--write" for docs/RELIABILITY.md)
+simulate: $(STAMP) ## simulate random schedules in virtual time (RUNS=10000 SEED=1; ARGS="--json", "--write" for docs/RELIABILITY.md)
 	@RUNS='$(RUNS)' SEED='$(SEED)' exec $(NODE) test/simulation/main.ts $(ARGS)
 
 .PHONY: mutate
-mutate: $(STAMP) redis pgbouncer-if-possible ## mutation tests: known bugs in a copy, each of which the random suites must catch (SEED=1; ARGS="--only epoch --json", "--write")
+mutate: $(STAMP) redis pgbouncer-if-possible ## run mutation tests: known bugs in a copy, which the random suites must catch (SEED=1; ARGS="--only epoch --json", "--write")
 	@SEED='$(SEED)' exec $(NODE) test/mutation/main.ts $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) redis ## measure, beside what one would do otherwise, in a good hour (BENCH=new-keys,latency RUNS=1; ARGS=--help)
+bench: $(STAMP) redis ## measure against a baseline, in about 70 minutes (BENCH=new-keys,latency RUNS=1; ARGS=--help)
 	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/main.ts $(ARGS)
 
 .PHONY: profile
-profile: $(STAMP) redis ## where the ingester's processor time goes under load (BENCH=updates; ARGS=--json)
+profile: $(STAMP) redis ## profile the ingester's CPU time under load (BENCH=updates; ARGS=--json)
 	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/profile.ts $(ARGS)
 
 .PHONY: check
-check: $(STAMP) ## types, lint and room boundaries, format, dead code
+check: $(STAMP) ## check types, lint, module boundaries, format and dead code
 	@$(NODE) node_modules/typescript/bin/tsc
 	@$(NODE) node_modules/oxlint/bin/oxlint --deny-warnings
 	@$(NODE) node_modules/@biomejs/biome/bin/biome format
@@ -105,7 +105,7 @@ build: $(STAMP) ## compile to dist/, here and in src/emulator, which `npm pack` 
 	@npm run build --silent --workspace src/emulator
 
 .PHONY: image
-image: ## the container image `ingester`, on the digest of its base, with Docker (ARGS="--tag ingester:test")
+image: ## build the container image `ingester`, on the digest of its base, with Docker (ARGS="--tag ingester:test")
 	@command -v docker >/dev/null 2>&1 || { \
 	  echo 'Needs Docker: https://docs.docker.com/get-started/get-docker/' >&2; exit 1; }
 	@exec tools/build-image.sh $(ARGS)
@@ -123,12 +123,12 @@ docs: $(STAMP) ## generate docs/CONFIGURATION.md's tables and .env.demo's commen
 	@$(NODE) tools/configuration.ts
 
 .PHONY: lock
-lock: ## bring package-lock.json in line with package.json, for every platform
+lock: ## update package-lock.json from package.json, for every platform
 	@npm install --no-audit --no-fund
 	@node tools/complete-lock.mjs
 
 .PHONY: help
-help: ## this list
+help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 $(STAMP): package-lock.json

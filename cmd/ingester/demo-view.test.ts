@@ -81,7 +81,7 @@ test('the live view shows problems, and leaves out what does not apply', () => {
   const lines = seen(liveView({ ...look, now, newest: [] }, large))
   assert.equal(lines.at(-1), '! PostgreSQL: gone\\u001b[2J')
   assert.match(lineOf(lines, 'cache'), /not asked$/)
-  assert.match(lineOf(lines, 'latency'), /nothing was committed just now$/)
+  assert.match(lineOf(lines, 'latency'), /no commits in the last interval$/)
 })
 
 test('data in rows cannot draw on the terminal', () => {

@@ -112,7 +112,7 @@ function judgedShares({ judged }: DemoProgress): string[] {
 }
 
 function latency(seconds: number | undefined): string {
-  if (seconds === undefined) return 'nothing was committed just now'
+  if (seconds === undefined) return 'no commits in the last interval'
   return `${Math.round(seconds * 1000).toLocaleString('en')} ms from publishing to commit, at worst`
 }
 

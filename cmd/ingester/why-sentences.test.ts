@@ -79,7 +79,7 @@ describe('the verdict comes first', () => {
 
 test('no row, or one that was changed by hand', () => {
   assert.equal(line('row', {}), 'not stored')
-  assert.match(line('row', { row: { values: {}, record: null } }) ?? '', /no message makes/)
+  assert.match(line('row', { row: { values: {}, record: null } }) ?? '', /no message could produce/)
 })
 
 describe('the watermark', () => {
@@ -94,7 +94,7 @@ describe('the watermark', () => {
     [{ state: 'older', ...version }, { row }, `an older version than the row: ${at}. Harmless`],
     [{ state: 'other', ...version }, { row }, `another content of this version: ${at}. Harmless`],
     [{ state: 'none' }, { row }, '^none: the cache knows nothing of it$'],
-    [{ state: 'strange' }, {}, 'not of our making'],
+    [{ state: 'strange' }, {}, 'unrecognized value'],
     [{ state: 'off' }, {}, 'no cache \\(INGESTER_REDIS_ENABLED=false\\)'],
     [{ state: 'unknown', why: 'Redis at a:1: gone' }, {}, '^not known: Redis at a:1: gone$'],
   ]
@@ -133,7 +133,7 @@ test('dead letters: how many, the newest of them, and what can be done', () => {
     lines.map((one) => one.slice(16)),
     [
       '107 among the newest 100,000; older ones were not looked at, newest first; one in full: bin/ingester dead-letters show 12',
-      '12  2026-11-21 09:59:03 UTC (1 min ago, 3 times)  bad-timestamp: "timestamp" is missing; its data cannot be read, but speak of this key',
+      '12  2026-11-21 09:59:03 UTC (1 min ago, 3 times)  bad-timestamp: "timestamp" is missing; its payload is unreadable but mentions this key',
       '11  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing; the pipeline accepts it today: redrive it when the cause is fixed; status redriven',
       ...[10, 9, 8].map(
         (id) => `${id}  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing`,

@@ -46,7 +46,7 @@ function verdict(answer: Told): string {
 }
 
 function rowSentence({ record }: RowFound, answer: Answer): string {
-  if (!record) return 'stored, with values that no message makes: somebody has changed the row'
+  if (!record) return 'stored, with values no message could produce: the row was changed by hand'
   const content = `${answer.inspector.content} ${quoted(record.content)} (${bytes(record.content)})`
   return `stored: ${plain(answer.subject, 'one line')}, ${versionWords(record, answer)}, ${content}`
 }
@@ -68,7 +68,7 @@ function watermarkSentence(watermark: WatermarkFound, answer: Told): string {
     case 'none':
       return 'none: the cache knows nothing of it'
     case 'strange':
-      return 'what stands in Redis is not of our making, and counts as none'
+      return 'unrecognized value in Redis, ignored'
     case 'off':
       return 'there is no cache (INGESTER_REDIS_ENABLED=false)'
     case 'unknown':
@@ -98,7 +98,7 @@ function deadLetterLines(answer: Told): string[] {
     const seen = Date.parse(deadLetter.lastSeenAt)
     const times = deadLetter.timesSeen > 1 ? `, ${deadLetter.timesSeen} times` : ''
     const notes = [
-      ...(deadLetter.match === 'text' ? ['its data cannot be read, but speak of this key'] : []),
+      ...(deadLetter.match === 'text' ? ['its payload is unreadable but mentions this key'] : []),
       ...(deadLetter.accepted ? ['the pipeline accepts it today: redrive it when the cause is fixed'] : []),
       ...(deadLetter.status === 'new' ? [] : [`status ${plain(deadLetter.status, 'one line')}`]),
     ].map((note) => `; ${note}`)

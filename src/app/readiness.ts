@@ -32,10 +32,10 @@ export function readinessOf(
         // A paused engine has looked at the table more recently.
         ...(engine.pausedBecause.length > 0 ? engine.pausedBecause : tableWatch.unfit),
         ...(waited > stalledAfterSeconds
-          ? [`the oldest delivery waits for ${waited.toFixed()} s to be settled`]
+          ? [`the oldest delivery has been unsettled for ${waited.toFixed()} s`]
           : []),
         ...(streamless ? ['Pub/Sub: no stream is open'] : []),
-        ...(source.isSilent ? ['Pub/Sub: nothing comes on any stream, not even a heartbeat'] : []),
+        ...(source.isSilent ? ['Pub/Sub: nothing arrives on any stream, not even a heartbeat'] : []),
       ]
     },
     degradedBecause: () => [...engine.waitingBecause, ...cache.problems()],

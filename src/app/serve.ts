@@ -114,7 +114,7 @@ function logExit(failure: Error | undefined, unsettled: number, logger: Logger):
     logger.error({ error: explain(failure) }, 'exiting after a fatal error')
     return exitCode.unexpected
   }
-  logger.info({}, 'stopped: everything in hand was settled')
+  logger.info({}, 'stopped: all in-flight messages were settled')
   return exitCode.done
 }
 

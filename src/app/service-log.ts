@@ -17,7 +17,7 @@ export interface ServiceLog {
 /** The service's log on standard error; whoever reads it, or does not, the service goes on. */
 export function openServiceLog({ log, pubsub }: Pick<Config, 'log' | 'pubsub'>): ServiceLog {
   const destination: LogDestination = new LogDestination(process.stderr, {
-    reportDropped: (lines) => logger.warn({ lines }, 'log lines were dropped: their reader did not keep up'),
+    reportDropped: (lines) => logger.warn({ lines }, 'log lines were dropped: their reader was too slow'),
   })
   const logger: Logger = createLogger({
     ...log,

@@ -54,7 +54,7 @@ describe('the contents of an env file', () => {
 describe('an invalid line is a fault with its line number, and the rest is read', () => {
   for (const [text, line, why] of [
     ['A=1\nFOO BAR=1', 2, /a blank in the name/],
-    ['A=1\nFOO', 2, /no assignment/],
+    ['A=1\nFOO', 2, /not an assignment/],
     ['A=1\n=1', 2, /no name in front/],
     ['A=1\n1A=1', 2, /begins with no digit/],
     ['A=1\nB-C:D=1', 2, /letters, digits and _/],
@@ -67,8 +67,8 @@ describe('an invalid line is a fault with its line number, and the rest is read'
     ['A=1\nB="x\nC=1 # of "y"', 2, /text after the closing "/],
     ['A=1\nB="x"y', 2, /text after the closing "/],
     ['A=1\nB="x\ny" z', 2, /text after the closing "/],
-    ['A=1\r\n\r\nexport', 3, /no assignment/],
-    ['A=1\n\u{feff}\u{feff}B C', 2, /no assignment/],
+    ['A=1\r\n\r\nexport', 3, /not an assignment/],
+    ['A=1\n\u{feff}\u{feff}B C', 2, /not an assignment/],
   ] as const) {
     test(JSON.stringify(text), () => {
       const { values, faults } = parseEnvFile(text)

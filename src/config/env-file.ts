@@ -111,7 +111,7 @@ function beforeWhat(all: readonly string[], at: number): string {
 }
 
 function whyNoAssignment(line: string): string {
-  if (!line.includes('=')) return 'it is no assignment'
+  if (!line.includes('=')) return 'it is not an assignment'
   const name = line.slice(0, line.indexOf('=')).trim()
   if (name === '') return 'there is no name in front of the ='
   if (/\s/.test(name)) return 'there is a blank in the name'

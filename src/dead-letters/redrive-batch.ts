@@ -117,7 +117,7 @@ async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt
   const others = ids.filter((id) => !locked.has(id))
   const published = outcomes.flatMap((outcome) => outcome.published)
   const refused = outcomes.flatMap((outcome) => outcome.refused)
-  for (const id of others) user.warn(id, 'somebody else has dealt with it meanwhile')
+  for (const id of others) user.warn(id, 'already handled by another process')
   for (const { id, why } of refused) user.warn(id, `Pub/Sub refuses it: ${why}`)
   summary.published += published.length
   summary.failed += refused.length

@@ -35,9 +35,9 @@ function nextFor({ id, status, reason, cut }: DeadLetterDetail): Advice[] {
   }
   const fix =
     reason === refusedByDatabase
-      ? advice`PostgreSQL refused its row. Fix what the detail names (a constraint, a trigger, a column), then:`
-      : advice`The message itself is not as the pipeline wants it: fix its sender. Once the pipeline or its settings take it:`
+      ? advice`PostgreSQL rejected its row. Fix what the detail names (a constraint, a trigger, a column), then:`
+      : advice`The pipeline rejects this message: fix its publisher. Once the pipeline or its settings accept it:`
   const again = command(`dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}`)
-  const drop = advice`If nobody needs it: ${command(`dead-letters discard --ids ${id}`)}`
+  const drop = advice`If it is not needed: ${command(`dead-letters discard --ids ${id}`)}`
   return [fix, advice`  ${again}`, ...(status === 'new' ? [drop] : [])]
 }

@@ -56,7 +56,7 @@ async function lookInCache(
     if (isConnectionFailure(error)) throw error
     return { why: `the epoch of ${pipeline.sink.name} cannot be read: ${explain(error)}` }
   }
-  if (epoch === null) return { why: `${pipeline.sink.name} is no plain table that survives a crash` }
+  if (epoch === null) return { why: `${pipeline.sink.name} is not a regular (logged, unpartitioned) table` }
   try {
     return await inspectKey(redis, pipeline, epoch, key)
   } catch (error) {

@@ -33,7 +33,7 @@ export async function stackUpDetached(
       tell(`it has been running since ${running.since}, pid ${running.pid}`)
       return running
     }
-    for (const { name, ended: how } of ended) tell(`${name} had ended by itself: ${how}`)
+    for (const { name, ended: how } of ended) tell(`${name} had exited unexpectedly: ${how}`)
     tell('so that stack is ended, and a new one is started: what was in it is gone')
     await askToStop(place)
   }
@@ -87,7 +87,5 @@ async function startInBackground(place: ControlPlace, tell: (line: string) => vo
   }
   await rename(ownLog, logOf(place))
   const last = words.slice(-10).join('\n')
-  throw new UnreachableError(
-    `the stack did not come up; its last words:\n${last}\nall of them: ${logOf(place)}`,
-  )
+  throw new UnreachableError(`the stack failed to start; last log lines:\n${last}\nfull log: ${logOf(place)}`)
 }

@@ -73,7 +73,7 @@ async function claim(place: ControlPlace, options: ControlOptions): Promise<Asyn
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new ConfigurationError(
-      `the stack of this folder is running already: \`${programName} stack status\` tells where, \`stack down\` ends it`,
+      `the stack of this folder is already running: \`${programName} stack status\` shows where, \`stack down\` stops it`,
       { cause: error },
     )
   }

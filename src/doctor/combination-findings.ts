@@ -49,7 +49,7 @@ function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
   const name = 'shutdown timeout'
   const fix = setting({ shutdownTimeout: '25s' })
   if (shutdownTimeoutMs < leastShutdownMs) {
-    const detail = `${writeDuration(shutdownTimeoutMs)} is no time to settle what is in hand: every stop is a hard one`
+    const detail = `${writeDuration(shutdownTimeoutMs)} leaves no time to drain in-flight messages: every stop is a forced one`
     return warning(name, detail, fix)
   }
   if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
@@ -65,7 +65,7 @@ export function postgresTlsFinding({ host, sslMode }: Config['postgres']): Findi
   if (sslMode === 'disable')
     return warning(name, `disable: rows and password to ${host} can be read on the network`, fix)
   if (sslMode === 'require')
-    return warning(name, `require: encrypted, but to whoever says that it is ${host}`, fix)
+    return warning(name, `require: encrypted, but the identity of ${host} is not verified`, fix)
   return ok(name, sslMode)
 }
 

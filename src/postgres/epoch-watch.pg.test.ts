@@ -173,7 +173,7 @@ test('a problem is reported once, and so is its end, when the epoch can be read 
     assert.match(watch.problem ?? '', /cannot be read.*cache_epochs/)
   }
   assert.equal(lines.length, 1)
-  assert.match(lines[0] ?? '', /without the cache, nothing is lost/)
+  assert.match(lines[0] ?? '', /cache bypassed \(no data lost\)/)
   await database.query('ALTER TABLE elsewhere RENAME TO cache_epochs')
   await watching.known()
   assert.equal(watch.problem, undefined)
@@ -182,7 +182,7 @@ test('a problem is reported once, and so is its end, when the epoch can be read 
 
   await database.query('ALTER TABLE scan_results RENAME TO elsewhere')
   await watch.read()
-  assert.match(watch.problem ?? '', /scan_results is not there/)
+  assert.match(watch.problem ?? '', /scan_results does not exist/)
   assert.equal(lines.length, 3, 'another problem is told again')
 })
 

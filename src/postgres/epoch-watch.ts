@@ -135,8 +135,8 @@ export class EpochWatch implements Disposable {
       const epoch = await rollingBackOf(pool, (client) => readEpoch(client, table, pipeline))
       if (epoch === null) {
         this.#failed(
-          `${table.name} is not there, or is no plain table that survives a crash, and so has no epoch`,
-          'going on without the cache',
+          `${table.name} does not exist or is not a regular (logged, unpartitioned) table, so it has no epoch`,
+          'cache bypassed',
         )
         return undefined
       }
@@ -159,13 +159,13 @@ export class EpochWatch implements Disposable {
     if (this.#lastEpoch !== undefined && this.#lastEpoch !== epoch) {
       this.#options.logger.info(
         { epoch },
-        `${this.#options.table.name} has a new epoch: what the cache knew of it is forgotten`,
+        `${this.#options.table.name} has a new epoch: its watermarks are invalidated`,
       )
     }
     this.#lastEpoch = epoch
   }
 
-  #failed(reason: string, what = 'going on without the cache, nothing is lost'): void {
+  #failed(reason: string, what = 'cache bypassed (no data lost)'): void {
     this.#known = undefined
     if (this.#problem === undefined) this.#options.logger.warn({}, `${what}: ${reason}`)
     this.#problem = reason

@@ -175,8 +175,7 @@ describe('a role that may not migrate is told so, and which role may', () => {
   test('a role that may not create tables, before and after tables exist', async () => {
     await using database = await freshDatabase(server, { migrated: false })
     const service = await asRole(database, 'serves')
-    const told =
-      /^the role serves may not make the tables in schema public; run it as their owner, .*owner\.env$/
+    const told = /^role serves lacks CREATE on schema public; run it as their owner, .*owner\.env$/
     await refusedBecause(migrate(service, migrationsDir, 'up'), told)
     await migrate(database.options, migrationsDir, 'up')
     for (const direction of ['up', 'down'] as const)

@@ -84,7 +84,7 @@ async function refusal(client: Queryable): Promise<string> {
     `SELECT quote_ident(current_user) AS role, coalesce('schema ' || quote_ident(current_schema()), 'any schema') AS place`,
   )
   const { role, place } = rows[0]
-  return `the role ${role} may not make the tables in ${place}`
+  return `role ${role} lacks CREATE on ${place}`
 }
 
 const asTheirOwner = advice`run it as their owner, for instance with --env-file owner.env`

@@ -24,7 +24,7 @@ export function withReader<T>(options: PostgresOptions, work: (read: Read) => Pr
       return await work((reading) => inReadOnlyTransaction(client, lockTimeoutSeconds, () => reading(client)))
     } catch (error) {
       if (!(error instanceof pg.DatabaseError) || error.code !== lockNotAvailable) throw error
-      const what = `PostgreSQL: somebody has had a table locked for ${lockTimeoutSeconds} s and more`
+      const what = `PostgreSQL: another session has locked a table for ${lockTimeoutSeconds} s or longer`
       const fix = advice`see who: SELECT pid, state, query FROM pg_stat_activity; then ask again`
       throw new UnreachableError(`${what} (a migration, a VACUUM FULL?)`, { fixes: [fix], cause: error })
     }

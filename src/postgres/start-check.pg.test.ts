@@ -29,9 +29,9 @@ test('migrated tables pass', async () => {
 test('a missing table', async () => {
   await using database = await freshDatabase(server)
   await database.query('DROP TABLE dead_letters')
-  await refused(database, /table dead_letters is not there.*bin\/ingester migrate up/)
+  await refused(database, /table dead_letters does not exist.*bin\/ingester migrate up/)
   await database.query('DROP TABLE scan_results')
-  await refused(database, /table scan_results is not there.*bin\/ingester migrate up/)
+  await refused(database, /table scan_results does not exist.*bin\/ingester migrate up/)
 })
 
 test('missing columns, all of one table at once', async () => {
@@ -54,7 +54,7 @@ test('every column that storing a dead letter needs', async () => {
   needed.push('reason', 'detail', 'delivery_attempt', 'last_seen_at', 'times_seen')
   for (const column of needed) {
     await database.query(`ALTER TABLE dead_letters RENAME COLUMN ${column} TO away`)
-    const message = `the table dead_letters has no column ${column}; bring it up to date: bin/ingester migrate up`
+    const message = `table dead_letters has no column ${column}; bring it up to date: bin/ingester migrate up`
     await refused(database, new RegExp(`^${message}$`))
     await database.query(`ALTER TABLE dead_letters RENAME COLUMN away TO ${column}`)
   }
@@ -88,7 +88,7 @@ test('a read-only role: the fix is a statement that works', async () => {
     const fix = `GRANT SELECT, INSERT, UPDATE ON ${table} TO only_reads`
     await refused(
       database,
-      new RegExp(`role only_reads has not the rights it needs on the table ${table};.*${fix}$`),
+      new RegExp(`role only_reads lacks the required privileges on table ${table};.*${fix}$`),
       role,
     )
     await database.query(fix)

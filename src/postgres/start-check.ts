@@ -98,9 +98,9 @@ export async function tableFaults(
   const missing = Object.keys(columns).filter((column) => !found.includes(column))
   const fault = (kind: TableFault['kind'], what: string, lacks: readonly string[]): TableFault[] =>
     kind === 'absent' || lacks.length > 0 ? [{ kind, what, missing: lacks, grant }] : []
-  if (!there) return fault('absent', `the table ${name} is not there`, missing)
+  if (!there) return fault('absent', `table ${name} does not exist`, missing)
   return [
-    ...fault('columns', `the table ${name} has no column ${missing.join(', ')}`, missing),
-    ...fault('rights', `the role ${role} has not the rights it needs on the table ${name}`, refused),
+    ...fault('columns', `table ${name} has no column ${missing.join(', ')}`, missing),
+    ...fault('rights', `role ${role} lacks the required privileges on table ${name}`, refused),
   ]
 }

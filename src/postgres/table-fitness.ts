@@ -47,7 +47,7 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
   if (kind !== 'r' && kind !== 'p') {
     // Renamed, it makes room for the table, which the next report has the statement for.
     const fix = [`ALTER TABLE ${name} RENAME TO ${name}_before`]
-    return [{ about: 'table', what: `it is ${otherKinds[kind] ?? 'not a plain table'}`, fix }]
+    return [{ about: 'table', what: `it is ${otherKinds[kind] ?? 'not a regular table'}`, fix }]
   }
   if (persistence === 't') {
     const what = 'it is a temporary table that hides the real one'

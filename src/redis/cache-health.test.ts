@@ -23,8 +23,8 @@ async function newHealth() {
   return { health: new CacheHealth(logger, clock, problemText), clock, told }
 }
 
-const bypassed = 'going on without the cache, nothing is lost: Redis:'
-const over = 'info the cache is used again'
+const bypassed = 'cache bypassed (no data lost): Redis:'
+const over = 'info cache back in use'
 
 test('while calls succeed there is no reason, and nothing is logged', async () => {
   const { health, clock, told } = await newHealth()

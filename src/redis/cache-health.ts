@@ -32,7 +32,7 @@ export class CacheHealth implements Disposable {
   failed(failure: RedisFailure): void {
     this[Symbol.dispose]()
     if (this.#last?.bypass !== failure.bypass) {
-      const message = `going on without the cache, nothing is lost: Redis: ${this.#explain(failure)}`
+      const message = `cache bypassed (no data lost): Redis: ${this.#explain(failure)}`
       this.#logger.warn({ cause: failure.bypass }, message)
     }
     this.#last = failure
@@ -56,6 +56,6 @@ export class CacheHealth implements Disposable {
   #over(): void {
     this.#last = undefined
     this.#cancelCalm = undefined
-    this.#logger.info({}, 'the cache is used again')
+    this.#logger.info({}, 'cache back in use')
   }
 }

@@ -198,7 +198,7 @@ describe('failures', () => {
       return opened.cache.problem === undefined
     })
     assert.equal(opened.lines.length, 2)
-    assert.match(opened.lines.join('\n'), /going on without the cache.*\n.*used again/)
+    assert.match(opened.lines.join('\n'), /cache bypassed.*\n.*back in use/)
   })
 
   test('connections that are cut all the time: never a rejection, and normal afterwards', async () => {
@@ -251,7 +251,7 @@ describe('failures', () => {
       assert.deepEqual(opened.tally.bypasses, { timeout: 3000, breaker: 3000 })
       await thaw()
       await untilUsed(opened, known)
-      assert.equal(opened.lines.join('\n').match(/going on without/g)?.length, 1)
+      assert.equal(opened.lines.join('\n').match(/cache bypassed/g)?.length, 1)
     })
   }
 

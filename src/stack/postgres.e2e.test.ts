@@ -111,7 +111,7 @@ test('kill -9 of the whole server is reported; a restart keeps data and port', a
   await query(server.url, 'create table kept as select 42 as answer')
   const { pid, port } = server
   signalEach(await serverProcesses(pid), 'SIGKILL')
-  assert.match(await reported.promise, /PostgreSQL \(pid \d+\) ended by itself: signal 9/)
+  assert.match(await reported.promise, /PostgreSQL \(pid \d+\) exited unexpectedly: signal 9/)
   await server.restart()
   assert.notEqual(server.pid, pid)
   assert.equal(server.port, port)

@@ -5,7 +5,10 @@ import { startPubsub } from './pubsub.ts'
 
 test('a given emulator that does not answer is an error', async () => {
   const emulatorHost = `${host}:${await freePort(0)}`
-  await assert.rejects(startPubsub({ emulatorHost }), /nobody answers at PUBSUB_EMULATOR_HOST=.*ECONNREFUSED/)
+  await assert.rejects(
+    startPubsub({ emulatorHost }),
+    /nothing answers at PUBSUB_EMULATOR_HOST=.*ECONNREFUSED/,
+  )
 })
 
 test('the embedded emulator starts, can be given to another, and ends', async () => {

@@ -35,7 +35,7 @@ const useGiven = async (emulatorHost: string): Promise<PubsubServer> => {
   try {
     await reach(address, reachWithinMs)
   } catch (cause) {
-    const why = `nobody answers at PUBSUB_EMULATOR_HOST=${emulatorHost} (${(cause as Error).message})`
+    const why = `nothing answers at PUBSUB_EMULATOR_HOST=${emulatorHost} (${(cause as Error).message})`
     throw new Error(`${why}: start that emulator, or unset the variable`, { cause })
   }
   const stop = async (): Promise<void> => {}

@@ -118,7 +118,7 @@ export const startService = async (command: ServiceCommand, log: Log): Promise<S
     void supervised.exited.then((code) => {
       if (quiet) return
       ended = ending(code)
-      log(`${command.name} (pid ${pid}) ended by itself: ${ended}; its last lines:`)
+      log(`${command.name} (pid ${pid}) exited unexpectedly: ${ended}; its last log lines:`)
       for (const line of supervised.tail().split('\n')) log(`  ${line}`)
     })
   }

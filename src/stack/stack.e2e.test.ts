@@ -171,7 +171,7 @@ test('when one service fails, the others are stopped', async () => {
      const failing = startStack({ ports: { postgres: 0, redis: 0 }, pubsubEmulatorHost })
      failing.catch((error) => console.log(JSON.stringify(error.message)))`,
   )
-  assert.match(await program.next<string>(), /nobody answers at PUBSUB_EMULATOR_HOST/)
+  assert.match(await program.next<string>(), /nothing answers at PUBSUB_EMULATOR_HOST/)
   await program.exit
   assert.ok(await noFolder())
 })

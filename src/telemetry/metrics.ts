@@ -56,19 +56,19 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
   const oldest: Gauge = new Gauge({
     name: 'ingester_oldest_outstanding_seconds',
-    help: 'How long the oldest outstanding delivery has been here',
+    help: 'Age of the oldest unsettled delivery',
     registers,
     collect: () => oldest.set(options.oldestOutstandingSeconds()),
   })
   const locked: Gauge = new Gauge({
     name: 'ingester_locked_records',
-    help: 'Records that wait for rows that other transactions hold',
+    help: 'Records that wait for rows locked by other transactions',
     registers,
     collect: () => locked.set(options.lockedRecords()),
   })
   const refused: Gauge = new Gauge({
     name: 'ingester_refused_records',
-    help: 'Records that the database refused and that are not yet proven to be at fault',
+    help: 'Records that the database rejected and that are not yet proven to be the cause',
     registers,
     collect: () => refused.set(options.refusedRecords()),
   })
@@ -80,13 +80,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
   const cacheVerdicts = new Counter({
     name: 'ingester_cache_verdicts_total',
-    help: 'Records that the cache was asked about, by what it said',
+    help: 'Cache lookups, in records, by verdict',
     labelNames: ['verdict'],
     registers,
   })
   const cacheBypassed = new Counter({
     name: 'ingester_cache_bypassed_total',
-    help: 'Records that the cache could not be asked about or told of, by cause',
+    help: 'Cache operations bypassed, in records, by cause',
     labelNames: ['cause'],
     registers,
   })
@@ -117,12 +117,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
   const held = new Gauge({
     name: 'ingester_held',
-    help: '1 while nothing is written because a store is away or refuses everything',
+    help: '1 while writes are paused because a store is unavailable or rejects everything',
     registers,
   })
   const leasesLost = new Counter({
     name: 'ingester_leases_lost_total',
-    help: 'Leases that could not be extended in time',
+    help: 'Ack deadlines that could not be extended in time',
     registers,
   })
   const ackIdsRejected = new Counter({
@@ -143,12 +143,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
   const streamsSilent = new Counter({
     name: 'ingester_streams_silent_total',
-    help: 'StreamingPull calls replaced since nothing came on them, not even a heartbeat',
+    help: 'StreamingPull calls replaced because nothing arrived on them, not even a heartbeat',
     registers,
   })
   const logLinesDropped: Counter = new Counter({
     name: 'ingester_log_lines_dropped_total',
-    help: 'Log lines dropped because their reader did not keep up or is gone',
+    help: 'Log lines dropped because their reader was too slow or is gone',
     registers,
     collect: () => {
       logLinesDropped.reset()

@@ -167,7 +167,7 @@ describe('connections to PostgreSQL are lost', () => {
     assert.deepEqual(
       replicas.map(({ tally }) => tally.offered),
       offered,
-      'the cache is used again',
+      'cache back in use',
     )
   })
 

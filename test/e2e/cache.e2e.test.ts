@@ -116,7 +116,7 @@ test('`cache bump` says what it did, or what is missing', async () => {
   for (const args of [['cache', 'bump'], ['run']]) {
     await using tableless = startIngesterProgram(args, { env: system.env })
     await expect(tableless).toEndWith(2)
-    assert.match(tableless.stderr(), /the table cache_epochs is not there.*bin\/ingester migrate up/)
+    assert.match(tableless.stderr(), /table cache_epochs does not exist.*bin\/ingester migrate up/)
   }
 })
 
@@ -133,7 +133,7 @@ test('Redis unavailable at startup: continues without it, says so once, and uses
   assert.equal(status, 'degraded')
   assert.match(reasons.join(), /Redis: connect ECONNREFUSED 127.0.0.1:\d+; check INGESTER_REDIS_ADDR/)
   assert.ok((await metric(url, 'ingester_cache_bypassed_total{cause="disconnected"')) >= 10)
-  assert.equal(run.stderr().match(/going on without the cache/g)?.length, 1)
+  assert.equal(run.stderr().match(/cache bypassed/g)?.length, 1)
 
   const { password = '' } = system.redis
   await using redis = await startRedis({ port, settings: { requirepass: password } })
@@ -150,7 +150,7 @@ test('Redis unavailable at startup: continues without it, says so once, and uses
     async () => (await fetch(`${url}/readyz`)).text(),
     (text) => text.includes('"ready"'),
   )
-  assert.match(run.stderr(), /the cache is used again/)
+  assert.match(run.stderr(), /cache back in use/)
 })
 
 test('a wrong password for Redis: continues without it, with the fix and no secret in the log', {}, async () => {
@@ -205,10 +205,10 @@ test('Redis killed during a demo, and restarted empty: the table converges', {},
   const pid = Number(/process_id:(\d+)/.exec(info)?.[1])
   assert.ok((await serverProcesses(demo.pid)).includes(pid), 'that is not the Redis of this demo')
   process.kill(pid, 'SIGKILL')
-  await demo.said(/going on without the cache/)
+  await demo.said(/cache bypassed/)
   await using redis = await startRedis({ port: Number(port), settings: { requirepass: password } })
   assert.equal(redis?.port, Number(port))
-  await demo.said(/the cache is used again/)
+  await demo.said(/cache back in use/)
   await expect(demo).toEndWith(0)
   const summary: DemoSummary = JSON.parse(demo.stdout().trimEnd().split('\n').at(-1) as string)
   assert.equal(summary.converged, true)

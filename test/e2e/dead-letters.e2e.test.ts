@@ -262,8 +262,8 @@ describe('list, show and discard', async () => {
       [['list', '--yes'], /unknown option '--yes'/],
       [['redrive', '--status', 'all', '--yes'], /Allowed choices are new, redriven, discarded\./],
       [['discard', '--status', 'discarded', '--yes'], /Allowed choices are new, redriven\./],
-      [['redrive'], /redrive asks before .*no terminal.*add --yes, or --dry-run/],
-      [['discard'], /discard asks before .*no terminal.*add --yes, or --dry-run/],
+      [['redrive'], /redrive asks for confirmation.*no terminal.*add --yes, or --dry-run/],
+      [['discard'], /discard asks for confirmation.*no terminal.*add --yes, or --dry-run/],
       [['redrive', '--pipeline', 'nope', '--yes'], /unknown pipeline "nope" \(available: scans\)/],
     ]
     for (const [args, expected] of wrong) {
@@ -324,7 +324,7 @@ describe('list, show and discard', async () => {
     const gone = await deadLetters(system, ['list'])
     await system.sql.query('ALTER TABLE gone RENAME TO dead_letters')
     assert.equal(gone.code, 2)
-    assert.match(gone.talk, /the table dead_letters is not there; create it: bin\/ingester migrate up/)
+    assert.match(gone.talk, /table dead_letters does not exist; create it: bin\/ingester migrate up/)
   })
 
   test('on a terminal it asks first: no and Ctrl-C do nothing, yes proceeds; details end at the edge', async () => {

@@ -109,7 +109,7 @@ test('in the background: up returns when all services are ready, an ingester run
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
 
-  assert.deepEqual(await outcome('stack', 'down'), { code: 0, out: '', talk: 'ended\n' })
+  assert.deepEqual(await outcome('stack', 'down'), { code: 0, out: '', talk: 'stopped\n' })
   // It said so with its last breath.
   await until(
     () => isRunning(status.pid),
@@ -124,7 +124,7 @@ test('in the background: up returns when all services are ready, an ingester run
   const none = await outcome('stack', 'status')
   assert.equal(none.code, 4)
   assert.match(none.talk, /stack up --detach/)
-  assert.match((await outcome('stack', 'down')).talk, /there is no stack/)
+  assert.match((await outcome('stack', 'down')).talk, /no background stack/)
 })
 
 test('two at once: one starts, and both report where it is', async () => {
@@ -143,14 +143,14 @@ test('status reports a dead service, and up replaces the stack', async () => {
     () => outcome('stack', 'status'),
     ({ code }) => code === 4,
   )
-  assert.match(status.out, /PostgreSQL +\S+ +ended by itself: signal 9$/m)
-  assert.match(status.talk, /^PostgreSQL of the stack in the background ended by itself: .*stack down/)
+  assert.match(status.out, /PostgreSQL +\S+ +exited unexpectedly: signal 9$/m)
+  assert.match(status.talk, /^PostgreSQL of the stack in the background exited unexpectedly: .*stack down/)
   const serviceFile = await outcome('stack', 'status', '--service-file')
   assert.deepEqual([serviceFile.code, serviceFile.out], [4, ''], 'nobody answers there')
 
   const up = await outcome('stack', 'up', '--detach', '--json')
   assert.equal(up.code, 0, up.talk)
-  assert.match(up.talk, /PostgreSQL had ended by itself: signal 9\n.*a new one is started/)
+  assert.match(up.talk, /PostgreSQL had exited unexpectedly: signal 9\n.*a new one is started/)
   assert.notEqual(JSON.parse(up.out).pid, first.pid)
   assert.equal((await outcome('stack', 'status')).code, 0)
   await outcome('stack', 'down')
@@ -240,7 +240,7 @@ test('it is found whatever TMPDIR is; asking for it creates nothing', async () =
   assert.equal((await outcomeWith(env, 'stack', 'up', '--detach')).code, 0)
   const status = await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'status')
   assert.equal(status.code, 0, status.talk)
-  assert.equal((await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'down')).talk, 'ended\n')
+  assert.equal((await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'down')).talk, 'stopped\n')
 
   const failed = await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'up')
   assert.equal(failed.code, 3)
@@ -267,7 +267,7 @@ test('in the foreground: Ctrl-C stops it; a second one reports the first', async
   await first.said(/"pid":/)
   const second = await outcome('stack', 'up')
   assert.equal(second.code, 2)
-  assert.match(second.talk, /running already.*stack down/)
+  assert.match(second.talk, /already running.*stack down/)
   first.signalGroup('SIGINT')
   await expect(first).toEndWith(0)
 })
@@ -326,9 +326,12 @@ test('a stack that fails to start says why, and leaves nothing', async () => {
     env: { PUBSUB_EMULATOR_HOST: '127.0.0.1:1' },
   })
   await expect(failed).toEndWith(3)
-  assert.match(failed.stderr(), /did not come up; its last words:\n.*nobody answers at PUBSUB_EMULATOR_HOST/s)
-  const [, log = ''] = /all of them: (.*)$/m.exec(failed.stderr()) ?? []
-  assert.match(await readFile(log, 'utf8'), /nobody answers at PUBSUB_EMULATOR_HOST/)
+  assert.match(
+    failed.stderr(),
+    /failed to start; last log lines:\n.*nothing answers at PUBSUB_EMULATOR_HOST/s,
+  )
+  const [, log = ''] = /full log: (.*)$/m.exec(failed.stderr()) ?? []
+  assert.match(await readFile(log, 'utf8'), /nothing answers at PUBSUB_EMULATOR_HOST/)
   assert.equal((await outcome('stack', 'status')).code, 4)
 })
 

@@ -208,7 +208,7 @@ test('PostgreSQL that comes up late is waited for; then a missing table is repor
   await run.said(/waiting for PostgreSQL/)
   process.kill(postgres.pid, 'SIGCONT')
   await expect(run).toEndWith(2)
-  assert.match(run.stderr(), /the table scan_results is not there; create it: bin\/ingester migrate up/)
+  assert.match(run.stderr(), /table scan_results does not exist; create it: bin\/ingester migrate up/)
 })
 
 test('a wrong password is not waited for: exit 2', async () => {
@@ -345,9 +345,9 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
   )
 
   const yes = await onTerminal('exec bin/ingester migrate down', { key: 'y', env })
-  assert.match(yes.seen, /taken back {2}000002_create_dead_letters_table/)
+  assert.match(yes.seen, /reverted {2}000002_create_dead_letters_table/)
   await outcome(['migrate', 'down', '--yes'], env)
-  assert.equal((await outcome(['migrate', 'down'], env)).out, 'nothing to take back\n', 'nor to ask about')
+  assert.equal((await outcome(['migrate', 'down'], env)).out, 'nothing to revert\n', 'nor to ask about')
   assert.equal((await outcome(['migrate', 'up'])).code, 2)
   const away = await outcome(['migrate', 'up'], { ...env, INGESTER_POSTGRES_PORT: '1' })
   assert.equal(away.code, 3)

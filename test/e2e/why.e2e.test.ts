@@ -138,7 +138,7 @@ $`,
       [verdict, deadLetters.letters[0]?.match, deadLetters.letters[0]?.reason],
       ['dead-lettered', 'text', 'not-json'],
     )
-    assert.match(await told(keyOf(scan)), /its data cannot be read, but speak of this key/)
+    assert.match(await told(keyOf(scan)), /its payload is unreadable but mentions this key/)
   })
 
   test('being written, by a batch that waits for a lock; then stored', async () => {
@@ -248,7 +248,7 @@ $`,
     )
     const empty = await ended(['1.1.1.7', '443', 'HTTP'], { INGESTER_POSTGRES_DB: 'template1' })
     assert.equal(empty.code, 2)
-    assert.match(empty.stderr, /the table scan_results is not there; create it: bin\/ingester migrate up/)
+    assert.match(empty.stderr, /table scan_results does not exist; create it: bin\/ingester migrate up/)
   })
 
   test('a read-only role suffices', async () => {
@@ -268,7 +268,7 @@ $`,
     assert.equal(code, 3)
     assert.match(
       stderr,
-      /^ingester: PostgreSQL: somebody has had a table locked .*pg_stat_activity; then ask again\n$/,
+      /^ingester: PostgreSQL: another session has locked a table .*pg_stat_activity; then ask again\n$/,
     )
   })
 

@@ -8,7 +8,7 @@ export function completionCommand(): Command {
   return new Command('completion')
     .summary('print a shell completion script')
     .description('Print a completion script for commands, options and their values.')
-    .addArgument(new Argument('<shell>', 'the one you use').choices(shells))
+    .addArgument(new Argument('<shell>', 'shell to complete in').choices(shells))
     .addHelpText(
       'before',
       `Examples:

@@ -38,7 +38,7 @@ const shown = 20
 export function deadLettersCommand(): Command {
   return new Command('dead-letters')
     .summary('messages that could not be stored')
-    .description('Messages that could not be stored: look at them, publish them again, or discard them.')
+    .description('List, show, republish or discard messages that could not be stored.')
     .addHelpText(
       'before',
       `Examples:
@@ -58,7 +58,7 @@ redrive also INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID, and PUBSUB_EMULATOR
 }
 
 function listCommand(): Command {
-  return filtered('list', 'reasons first, then the newest letters', [...statuses, 'all'])
+  return filtered('list', 'list reasons, then the newest dead letters', [...statuses, 'all'])
     .option('--limit <n>', 'maximum number of dead letters', argument(whole), 20)
     .addHelpText(
       'before',
@@ -73,8 +73,8 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return common(new Command('show'))
-    .description('show one in full, and what to do about it')
-    .argument('<id>', 'as `list` has it', argument(whole))
+    .description('show one in full, with what to do about it')
+    .argument('<id>', 'id from `list`', argument(whole))
     .addHelpText('before', `Examples:\n  ${programName} dead-letters show 12\n`)
     .action(show)
 }
@@ -85,7 +85,7 @@ function redriveCommand(): Command {
     "publish them to the subscription's topic again, once the cause is fixed",
     statuses,
   )
-    .option('--any-subscription', 'include those of other subscriptions')
+    .option('--any-subscription', 'include dead letters of other subscriptions')
     .addHelpText(
       'before',
       `Examples:
@@ -113,18 +113,18 @@ function discardCommand(): Command {
 function changing(name: string, description: string, choices: readonly string[]): Command {
   return filtered(name, description, choices)
     .option('--limit <n>', 'maximum number, earliest first', argument(whole))
-    .option('--dry-run', 'say what would be done, and do nothing')
-    .option('--yes', 'do not ask')
+    .option('--dry-run', 'show what would be done, without doing it')
+    .option('--yes', 'do not ask for confirmation')
 }
 
 function filtered(name: string, description: string, choices: readonly string[]): Command {
   return common(new Command(name))
     .description(description)
-    .option('--pipeline <name>', 'of this one only')
-    .option('--reason <reasons>', 'with one of these reasons, separated by commas', listed(String))
-    .addOption(new Option('--status <status>', 'what has become of them').choices(choices).default('new'))
-    .option('--since <duration>', 'seen within this time, for example 24h', argument(since))
-    .option('--ids <ids>', 'these, separated by commas', listed(whole))
+    .option('--pipeline <name>', 'only of this pipeline')
+    .option('--reason <reasons>', 'only with these reasons, separated by commas', listed(String))
+    .addOption(new Option('--status <status>', 'only with this status').choices(choices).default('new'))
+    .option('--since <duration>', 'only those seen within this time, for example 24h', argument(since))
+    .option('--ids <ids>', 'only these ids, separated by commas', listed(whole))
 }
 
 function common(command: Command): Command {
@@ -155,7 +155,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
   const { listingView } = await import('../dead-letter-view.ts')
   console.log(listingView(listing, process.stdout.columns))
-  const next = `one of them: ${commandLine('dead-letters show <id>', envFile)}`
+  const next = `show one: ${commandLine('dead-letters show <id>', envFile)}`
   console.error(`\n${listing.letters.length} of ${listing.total}; more with --limit, ${next}`)
 }
 
@@ -216,7 +216,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   if (options.json) console.log(JSON.stringify({ topic, ...summary }))
   else {
     console.log(`selected ${selected}, published ${published}, skipped ${skipped}, failed ${failed}`)
-    if (left > 0) console.log(`left as they were: ${left}; the same command goes on with them`)
+    if (left > 0) console.log(`left unchanged: ${left}; run the same command again to continue`)
   }
   if (error) throw error
   if (failed + left > 0) process.exitCode = exitCode.checkFailed
@@ -251,7 +251,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
 function refuseToGuess({ dryRun, yes }: Changes, command: Command): void {
   if (dryRun || yes || isInteractive()) return
   command.error(
-    `error: ${command.name()} asks before it does anything, and there is no terminal to ask on; add --yes, or --dry-run to see what it would do`,
+    `error: ${command.name()} asks for confirmation, and there is no terminal to ask on; add --yes, or --dry-run to see what it would do`,
   )
 }
 

@@ -28,15 +28,15 @@ export function demoCommand(): Command {
     .description('Run everything on this machine: PostgreSQL, Redis, Pub/Sub emulator, scanner, ingester.')
     .option(
       '--for <duration>',
-      'publish for so long, then compare the table with what was published',
+      'publish for this long, then compare the table with what was published',
       duration,
     )
     .option('--rate <n>', 'messages a second', whole(1), 500)
-    .option('--duplicates <percent>', 'messages that are published again', percentage, 10)
-    .option('--late <percent>', 'messages that are out of order', percentage, 20)
-    .option('--poison <percent>', 'messages that cannot be stored', percentage, 1)
-    .option('--replicas <n>', 'ingesters on the one subscription', whole(1), 1)
-    .option('--seed <n>', 'of the generated messages', whole(0), Date.now() % 2 ** 32)
+    .option('--duplicates <percent>', 'share of messages published again', percentage, 10)
+    .option('--late <percent>', 'share of messages out of order', percentage, 20)
+    .option('--poison <percent>', 'share of messages that cannot be stored', percentage, 1)
+    .option('--replicas <n>', 'number of ingesters', whole(1), 1)
+    .option('--seed <n>', 'seed of the generated messages', whole(0), Date.now() % 2 ** 32)
     .option('--json', 'with --for: print the summary as one JSON object, last on stdout')
     .option('--logs', "show the log instead of the terminal's live view")
     .addHelpText(

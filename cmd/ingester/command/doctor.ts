@@ -21,7 +21,7 @@ export function doctorCommand(): Command {
   ${programName} doctor --env-file .env
   ${programName} doctor --json | jq '.checks[] | select(.status == "failed")'
 
-✓ holds   ! works, but look at it   ✗ does not work   – could not be looked at
+✓ ok   ! warning   ✗ failed   – skipped
 Below each ! and ✗ stands what to paste. Exit 0 without ✗, else 4; 2 where the configuration is wrong.
 `,
     )

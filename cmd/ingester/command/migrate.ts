@@ -26,7 +26,7 @@ It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default
     )
     .addCommand(
       subcommand('down', 'revert the latest migration, with the data of the tables that it drops')
-        .option('--yes', 'do not ask')
+        .option('--yes', 'do not ask for confirmation')
         .action(down),
     )
     .addCommand(subcommand('status', 'list all migrations').action(status))
@@ -46,8 +46,8 @@ async function run(direction: 'up' | 'down', { envFile, json }: Options): Promis
     console.error(`warning: ${message}`),
   )
   if (json) return console.log(JSON.stringify({ direction, migrations: names }))
-  if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to take back')
-  for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`)
+  if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to revert')
+  for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'reverted'}  ${name}`)
 }
 
 async function down(options: Options, command: Command): Promise<void> {
@@ -62,10 +62,9 @@ async function mayRevert({ envFile }: Options, command: Command): Promise<boolea
   const next = await nextToRevert(loadDatabaseConfig(envFile).postgres)
   if (!next) return true
   const { name, statements } = next
-  if (isInteractive())
-    return askWhether(`Revert ${name}? It runs: ${statements} What those tables hold is lost.`)
+  if (isInteractive()) return askWhether(`Revert ${name}? It runs: ${statements} Their data is lost.`)
   return command.error(
-    `error: migrate down would revert ${name} (${statements}), which loses what those tables hold, and there is no terminal to ask on; add --yes to do it`,
+    `error: migrate down would revert ${name} (${statements}), which loses their data, and there is no terminal to ask on; add --yes to do it`,
   )
 }
 

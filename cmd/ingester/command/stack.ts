@@ -35,7 +35,7 @@ export function stackCommand(): Command {
     .addCommand(
       new Command('up')
         .description('start the stack; print the variables for an ingester')
-        .option('--detach', 'in the background; returns when all of it is ready')
+        .option('--detach', 'start it in the background; return when everything is ready')
         .option('--write <file>', 'write the variables to an env file, and print them without passwords')
         .option('--json', 'print one JSON object')
         .action(up),
@@ -44,7 +44,7 @@ export function stackCommand(): Command {
     .addCommand(
       new Command('status')
         .description('show where it runs; exit 4 if it does not')
-        .option('--service-file', 'print only the path of the file for PGSERVICEFILE, which psql reads')
+        .option('--service-file', 'print only the path of a service file, for PGSERVICEFILE and psql')
         .option('--write <file>', 'write the variables that point an ingester at it to an env file')
         .option('--owner', 'with --write: as the role that owns the tables, for `migrate`')
         .option('--json', 'print one JSON object')
@@ -90,12 +90,12 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
 async function down(): Promise<void> {
   const { stackDown } = await import('#dev-stack/background.ts')
   const there = await stackDown(processEnvironment())
-  console.error(there ? 'ended' : 'there is no stack of this folder in the background')
+  console.error(there ? 'stopped' : 'no background stack of this folder is running')
 }
 
 async function status({ serviceFile, write, owner, json }: StatusOptions, command: Command): Promise<void> {
   if (owner && !write)
-    command.error('error: --owner needs --write <file>: it says whose variables are written there')
+    command.error('error: --owner needs --write <file>: it selects whose variables are written there')
   const { stacksOf } = await import('#dev-stack/background.ts')
   const { endedServices } = await import('#dev-stack/status.ts')
   const [found, other] = await stacksOf(processEnvironment())
@@ -109,9 +109,9 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
     const names = ended.map(({ name }) => name).join(' and ')
     const fix =
       found.who === 'demo'
-        ? 'end the demo with Ctrl-C'
-        : `end it with \`${programName} stack down\`, then start it again, or let \`stack up --detach\` do both`
-    console.error(`${names} of ${whose(found)} ended by itself: ${fix}`)
+        ? 'stop the demo with Ctrl-C'
+        : `stop it with \`${programName} stack down\`, then start it again, or let \`stack up --detach\` do both`
+    console.error(`${names} of ${whose(found)} exited unexpectedly: ${fix}`)
     process.exitCode = exitCode.checkFailed
   }
   if (write) {
@@ -129,7 +129,7 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
     `${found.who === 'demo' ? 'of a running demo, ' : ''}running since ${found.since}, pid ${found.pid}`,
   )
   for (const { name, address, ended: how } of found.services) {
-    console.log(`  ${name.padEnd(16)}  ${address}${how === undefined ? '' : `  ended by itself: ${how}`}`)
+    console.log(`  ${name.padEnd(16)}  ${address}${how === undefined ? '' : `  exited unexpectedly: ${how}`}`)
   }
   console.log(`  ${'psql'.padEnd(16)}  ${found.psql}`)
 }

@@ -14,7 +14,7 @@ export function whyCommand(): Command {
   return new Command('why')
     .summary('show where a record is')
     .description('Show where a record is: table, cache, in flight, dead letters.')
-    .argument('<key...>', 'what names the record')
+    .argument('<key...>', 'words that name the record')
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')

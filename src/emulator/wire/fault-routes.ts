@@ -79,7 +79,7 @@ export class FaultRoutes {
     const doings = Object.entries(wanted).map(([name, value]) => {
       const look = Object.hasOwn(known, name) ? known[name] : undefined
       if (look) return look(value)
-      throw invalidArgument(`There is no fault "${name}"; there are: ${Object.keys(known).join(', ')}.`)
+      throw invalidArgument(`Unknown fault "${name}" (available: ${Object.keys(known).join(', ')}).`)
     })
     for (const doing of doings) doing()
     return {}

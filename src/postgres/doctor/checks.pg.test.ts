@@ -196,7 +196,7 @@ describe('tables: found, and green after the fix', () => {
     assert.match(found.detail, /a view/)
     await pasteSql(printed(found), database.query)
     await database.query('ALTER INDEX scan_results_pkey RENAME TO kept_pkey')
-    await fixed(database, name, 'failed', /not there/)
+    await fixed(database, name, 'failed', /does not exist/)
   })
 
   test('partitioned: the cache cannot be used, and there is no other problem', async () => {
@@ -241,7 +241,7 @@ describe('a role', () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'Only connects')
     for (const table of ['scan_results', 'dead_letters', 'cache_epochs'])
-      await fixed(database, `rights on ${table}`, 'failed', /has not the rights/, changes)
+      await fixed(database, `rights on ${table}`, 'failed', /lacks the required privileges/, changes)
     const findings = await check(database, changes)
     const bad = findings.filter(({ status }) => status !== 'ok')
     assert.deepEqual(
@@ -261,7 +261,7 @@ describe('a role', () => {
     const named = (name: string) => findings.find((one) => one.name === name) as Finding
     assert.equal(named('postgres migrations').status, 'skipped')
     const found = named('table cache_epochs')
-    assert.equal(`${found.status} ${found.detail}`, 'failed it is not there')
+    assert.equal(`${found.status} ${found.detail}`, 'failed it does not exist')
     const asOwner = "# as the tables' owner, whose variables are in owner.env"
     const commands = ['migrate up', 'doctor'].map(
       (one) => `${asOwner}\nbin/ingester ${one} --env-file owner.env`,

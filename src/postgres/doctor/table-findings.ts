@@ -94,8 +94,8 @@ async function absence(
     )
   }
   const creation = migrations.state === 'applied' ? await creationOf(name, migrationsDir) : undefined
-  if (creation === undefined) return failed(finding, 'it is not there', ...migrating(migrations))
-  const detail = 'it is not there, although its migration was applied: it was dropped by hand'
+  if (creation === undefined) return failed(finding, 'it does not exist', ...migrating(migrations))
+  const detail = 'it does not exist, although its migration was applied: it was dropped by hand'
   return failed(finding, detail, sql("the other tables' owner", ...creation.split('\n')))
 }
 
@@ -120,7 +120,7 @@ function kindFinding(
   { kind }: TableShape,
   { withCache, isSink }: TableCheckOptions,
 ): Finding {
-  if (kind === 'r') return ok(finding, 'a plain table that survives a crash')
+  if (kind === 'r') return ok(finding, 'a regular table')
   if (!isSink || !withCache) return ok(finding, 'partitioned')
   const detail = 'it is partitioned, and has no epoch: the cache is never used'
   return warning(finding, detail, setting({ 'redis.enabled': 'false' }))

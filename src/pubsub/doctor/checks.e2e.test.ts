@@ -202,7 +202,7 @@ describe('no emulator at the address', () => {
 
   test('on another machine: where its address comes from, without repeating the address', async () => {
     const found = await finding({ ...freshPlace(), emulatorHost: 'emulator.invalid:8085' }, 'pubsub')
-    assert.match(found.detail, /^nobody answers at emulator\.invalid:8085/)
+    assert.match(found.detail, /^nothing answers at emulator\.invalid:8085/)
     assert.match(printed(found), /^# look that .* PUBSUB_EMULATOR_HOST \(not set\)$/)
   })
 })

@@ -125,18 +125,18 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
     return failed(reachable, `Google Cloud: ${why}`, fix)
   }
   const { host, port } = splitAddress(emulatorHost)
-  const nobody = `nobody answers at ${emulatorHost}: ${why}`
+  const silent = `nothing answers at ${emulatorHost}: ${why}`
   if (!isLoopback(host)) {
     const look = 'look that its name is known here and that it runs; else fix'
-    return failed(reachable, nobody, remark(look, 'pubsub.emulatorHost'))
+    return failed(reachable, silent, remark(look, 'pubsub.emulatorHost'))
   }
   const isSilent = statusOf(error) === deadlineExceeded
-  if (!isSilent && !(await listens(host, port))) return failed(reachable, nobody, emulatorAt(host, port))
+  if (!isSilent && !(await listens(host, port))) return failed(reachable, silent, emulatorAt(host, port))
   const other = `what listens at ${emulatorHost} is no Pub/Sub emulator: ${why}`
   const next = await nextFree(host, port)
   return failed(
     reachable,
-    isSilent ? nobody : other,
+    isSilent ? silent : other,
     remark('if an emulator runs elsewhere, fix', 'pubsub.emulatorHost'),
     emulatorAt(host, next),
     setting({ 'pubsub.emulatorHost': addressOf(host, next) }),
