@@ -72,8 +72,7 @@ export const benches: readonly Bench[] = [
   {
     name: 'new-keys',
     title: 'New keys',
-    shows:
-      'Every message is a key that the table does not have yet: the most that PostgreSQL has to do for one.',
+    shows: 'Every message has a new key: the most work that a message can cost PostgreSQL.',
     measure: 'throughput',
     configurations: [
       ingester('ingester', newKeys),
@@ -85,7 +84,7 @@ export const benches: readonly Bench[] = [
   {
     name: 'updates',
     title: 'Updates of a table of a million rows',
-    shows: 'Every message is a newer version of a row that is there, anywhere in the table.',
+    shows: 'Every message is a newer version of an existing row, anywhere in the table.',
     measure: 'throughput',
     configurations: [
       ingester('ingester', updates),
@@ -108,7 +107,7 @@ export const benches: readonly Bench[] = [
   {
     name: 'duplicates',
     title: 'Half duplicates',
-    shows: 'Every other message repeats one of the last 10,000 new ones, to the letter.',
+    shows: 'Every other message repeats one of the last 10,000 new ones exactly.',
     measure: 'throughput',
     configurations: caches(workload('duplicates', secondary)),
   },
@@ -116,7 +115,7 @@ export const benches: readonly Bench[] = [
     name: 'hot-keys',
     title: 'Hot keys',
     shows:
-      'A hundred keys take 90% of the messages, a million rows the rest; every message is newer than its row.',
+      'A hundred keys get 90% of the messages, a million rows the rest; every message is newer than its row.',
     measure: 'throughput',
     configurations: caches(workload('hot keys', secondary, millionRows)),
   },
@@ -141,7 +140,7 @@ export const benches: readonly Bench[] = [
     name: 'processes',
     title: 'One process and three',
     shows:
-      'Updates of a million rows, shared by processes on the one subscription; all on the same two processors.',
+      'Updates of a million rows, shared by the processes of one subscription, all on the same two CPUs.',
     measure: 'throughput',
     configurations: [
       ingester('one', workload('updates', secondary, millionRows)),
@@ -155,7 +154,7 @@ export const benches: readonly Bench[] = [
   {
     name: 'growth-messages',
     title: 'Ten million messages',
-    shows: 'Updates of a million rows, ten million in one process: what each further million costs.',
+    shows: 'Ten million updates of a million rows in one process: what each further million costs.',
     measure: 'throughput',
     configurations: [
       ingester('ingester', workload('updates', 10 * million, millionRows), {
@@ -182,7 +181,7 @@ export const benches: readonly Bench[] = [
     name: 'latency',
     title: 'Latency',
     shows:
-      'From publishing on the embedded emulator until the row is visible, at a steady rate, for 12 seconds after 4 of warm-up.',
+      'From publishing on the embedded emulator until the row is visible, at a steady rate, for 12 seconds after a warm-up of 4.',
     measure: 'latency',
     configurations: latencies,
   },
@@ -190,7 +189,7 @@ export const benches: readonly Bench[] = [
     name: 'start',
     title: 'Start',
     shows:
-      'From the start of `bin/ingester run` until the emulator has its first ack; a thousand messages wait.',
+      'From the start of `bin/ingester run` until the emulator receives its first ack; a thousand messages are waiting.',
     measure: 'start',
     configurations: [
       ingester('ingester', workload('new keys', 1000, { warmUp: 0 }), {
@@ -202,7 +201,7 @@ export const benches: readonly Bench[] = [
   {
     name: 'memory',
     title: 'Memory over ten minutes',
-    shows: 'Updates with responses of 1 KB, 5,000 messages a second from the embedded emulator.',
+    shows: 'Updates with responses of 1 KB, 5,000 messages per second from the embedded emulator.',
     measure: 'memory',
     configurations: [
       ingester(

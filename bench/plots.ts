@@ -76,7 +76,7 @@ function throughputPlot({ name, title, configurations }: MeasuredBench): Plot {
   const x = (field: string) => ({ field, type: 'quantitative', title: 'messages/s' }) as const
   return {
     file: `${name}-messages.svg`,
-    alt: `${title}: messages a second, median and spread of the runs`,
+    alt: `${title}: messages per second, median and spread of the runs`,
     spec: {
       ...frame,
       width,
@@ -94,7 +94,7 @@ function throughputPlot({ name, title, configurations }: MeasuredBench): Plot {
 }
 
 const payers = [
-  ['ownCpu', 'itself'],
+  ['ownCpu', 'system'],
   ['postgresCpu', 'PostgreSQL'],
   ['redisCpu', 'Redis'],
   ['brokerCpu', 'broker'],

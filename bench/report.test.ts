@@ -23,7 +23,7 @@ test('a table has the median and spread of the runs, and only columns that have 
   assert.equal(
     markdownTable(sheetOf(bench)),
     [
-      '|  | messages/s | itself, CPU-s per million | never sent to PostgreSQL, % | runs |',
+      '|  | messages/s | system, CPU-s per million | never sent to PostgreSQL, % | runs |',
       '|---|--:|--:|--:|--:|',
       '| ingester | 90,000 (80,000–100,000) | 6.0 | 1 | 3 |',
       '| PostgreSQL alone | 120,000 | 1.3 | – | 1 |',

@@ -157,9 +157,9 @@ export function machineLine({ machine, postgresSettings, minutes }: Results): st
   const settings = Object.entries(postgresSettings).map(([name, value]) => `\`${name}=${value}\``)
   const durability = Object.entries(machine.durability).map(([name, value]) => `${name} ${value}`)
   return (
-    `${told(machine)}. PostgreSQL as it comes, ${durability.join(', ')}, on ${machine.fileSystem}, but for ${settings.join(', ')}. ` +
-    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} min; load before it ${machine.loadBefore.toFixed(2)}. ` +
-    'Medians; in brackets the least and the greatest of the runs. CPU is user and system time.'
+    `${told(machine)}. PostgreSQL with default settings except ${settings.join(', ')}; ${durability.join(', ')}; data on ${machine.fileSystem}. ` +
+    `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} min; load before it: ${machine.loadBefore.toFixed(2)}. ` +
+    'Medians; in brackets the minimum and the maximum of the runs. CPU is user and system time.'
   )
 }
 

@@ -77,7 +77,7 @@ describe('targets', () => {
     [/without claims/, 'new-keys', 'ingester', { messagesPerSecond: 84_999 }],
     [/times the baseline/, 'new-keys', baseline, { messagesPerSecond: 10_626 }],
     [/stale: CPU/, 'stale', 'ingester', { ownCpu: 4.51 }],
-    [/rows touched/, 'stale', 'ingester', { rowsTouchedByStale: 1 }],
+    [/rows changed/, 'stale', 'ingester', { rowsTouchedByStale: 1 }],
     [/p50/, 'latency', thousand, { ackedP50: 10.1 }],
     [/p99/, 'latency', thousand, { ackedP99: 50.1 }],
     [/up to 1 KB/, 'new-keys', 'ingester', { peakMegabytes: 251 }],
@@ -125,7 +125,7 @@ describe('targets', () => {
     const [breach] = broken(
       sampleResults({ ...right, stale: { ...right['stale'], ingester: stale } }, growth([1, 1])),
     )
-    assert.match(breach?.what ?? '', /rows touched/)
+    assert.match(breach?.what ?? '', /rows changed/)
     assert.equal(breach?.found, '9')
   })
 
@@ -139,7 +139,7 @@ describe('targets', () => {
   test('memory of some benchmarks does not stand for all of them', () => {
     const { responses: _, ...rest } = right
     const memory = targetsOf(sampleResults(rest, growth([1, 1]))).filter(({ what }) =>
-      /greatest peak/.test(what),
+      /highest peak/.test(what),
     )
     assert.deepEqual(
       memory.map(({ holds }) => holds),

@@ -46,29 +46,24 @@ export function targetsOf(results: Results): Target[] {
       ),
     ],
     [['stale'], most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'ownCpu'))],
-    [['stale'], most('all stale: rows touched, in any run', 0, 0, greatest(touched))],
+    [['stale'], most('all stale: rows changed, in any run', 0, 0, greatest(touched))],
     [
       ['growth-messages'],
-      most(
-        'ten million messages: a million costs, against the first, % more or less',
-        15,
-        0,
-        driftOf(results),
-      ),
+      most('ten million messages: largest deviation of a million from the first, %', 15, 0, driftOf(results)),
     ],
     [
       ['latency'],
       most(
-        '1,000 messages/s, interval 0: ms from publishing to ack, p50',
+        '1,000 messages/s, interval 0: ms from publish to ack, p50',
         10,
         1,
         figure('latency', latencyTarget, 'ackedP50'),
       ),
     ],
     [['latency'], most('the same, p99', 50, 1, figure('latency', latencyTarget, 'ackedP99'))],
-    memoryTarget('memory, responses up to 1 KB: greatest peak of any run, MB', 250, (bytes) => bytes <= 1024),
-    memoryTarget('memory, responses of 64 KB: greatest peak of any run, MB', 500, (bytes) => bytes > 1024),
-    [['memory'], most('memory over ten minutes: growth, % of what is steady', 10, 1, growthOf(results))],
+    memoryTarget('memory, responses up to 1 KB: highest peak of any run, MB', 250, (bytes) => bytes <= 1024),
+    memoryTarget('memory, responses of 64 KB: highest peak of any run, MB', 500, (bytes) => bytes > 1024),
+    [['memory'], most('memory over ten minutes: growth, % of the steady size', 10, 1, growthOf(results))],
     [['start'], most('start to first ack: seconds', 1.5, 2, figure('start', 'ingester', 'firstAckSeconds'))],
   ]
   return targets.map(([from, target]) => withFailures(target, from, results))
