@@ -8,13 +8,13 @@ import { epochValidMs } from '#postgres/epoch-watch.ts'
 export interface CacheBump {
   readonly pipeline: string
   readonly epoch: string
-  /** By then every running ingester has heard of it. */
+  /** By then every running ingester has read it. */
   readonly effectiveWithinSeconds: number
 }
 
 /**
- * Makes the cache forget what it knows of a pipeline's table. Redis itself is not asked, nor need it be there: what
- * it holds is not looked at any more, and expires.
+ * Invalidates the watermarks of a pipeline's table. Redis is not contacted and need not be running: its entries are no
+ * longer read, and expire.
  *
  * @throws ConfigurationError, UnreachableError
  */

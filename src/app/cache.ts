@@ -15,15 +15,15 @@ import { systemClock } from '#runtime/clock.ts'
 /** The cache of a running ingester. */
 export interface OpenCache extends AsyncDisposable {
   readonly cache: Cache
-  /** For people. */
+  /** For the startup summary. */
   readonly description: string
-  /** Why it is not used at the moment; empty while it is, or is not wanted. */
+  /** Why it is bypassed; empty while it is in use, or disabled. */
   readonly problems: () => readonly string[]
 }
 
 /**
- * Redis as configured, together with the watch on the table that its watermarks are about. A Redis that is not there
- * is no reason not to start: it is looked for again and again, and until it comes PostgreSQL does all the work.
+ * Redis as configured, together with the watch on the table that its watermarks are about. A missing Redis does not
+ * prevent a start: it is retried, and until it is available PostgreSQL does all the work.
  */
 export async function openCache(
   config: Config['redis'],

@@ -16,16 +16,16 @@ export const exitCode = {
 /** How an error ends a command. */
 export interface Exit {
   readonly code: number
-  /** What to tell the user. */
+  /** For the user. */
   readonly message: string
-  /** Message and stack trace of what nobody foresaw. */
+  /** Message and stack trace of an unexpected error. */
   readonly stack?: string
 }
 
 /**
- * A terminal obeys nothing in it: control characters of what a server or a file said stand as escapes.
+ * Safe to print: control characters from servers or files are escaped.
  *
- * @param envFile that which the command has read: others that it tells of are to read it, too
+ * @param envFile that which the command has read; commands that it suggests read it, too
  */
 export function endingOf(error: unknown, envFile?: string): Exit {
   const message = plain(explain(error, envFile), 'lines')

@@ -35,23 +35,23 @@ export interface Ingester extends AsyncDisposable {
   readonly subscription: string
   /** The table that it keeps. */
   readonly table: string
-  /** What spares the database work, for people. */
+  /** What the cache does, for the startup summary. */
   readonly cache: string
-  /** Resolves, with the reason, when it cannot go on. It does not stop by itself. */
+  /** Resolves, with the reason, after a fatal error. It does not stop on its own. */
   readonly failed: Promise<Error>
   /** Deliveries received and not yet settled. */
   readonly outstanding: number
-  /** Why it does not consume, or does without its cache; empty while all is well. */
+  /** Why it does not consume, or bypasses its cache; empty without problems. */
   readonly problems: readonly string[]
-  /** Takes no more, settles what is in hand, sends the acks, closes everything. Repeatable. */
+  /** Takes no more messages, settles those in flight, sends the acks, closes everything. Repeatable. */
   stop(): Promise<void>
-  /** Nacks what is in hand, with little patience for the network. Returns how many that were. */
+  /** Nacks the unsettled deliveries, with a short timeout, and returns their number. */
   abort(): Promise<number>
 }
 
 /** The official emulator sends about 2,000 messages a second on each stream. */
 const streams = 4
-/** After a hard stop the nacks and goodbyes have so long. */
+/** Time for nacks and for closing connections at a hard stop. */
 const abortLimitMs = 2000
 
 /**

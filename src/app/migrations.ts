@@ -8,7 +8,7 @@ import { migrationsDir } from '#runtime/project.ts'
 
 type Postgres = Config['postgres']
 
-/** Applies what is pending, or takes back the last one; returns the names. */
+/** Applies pending migrations, or reverts the latest; returns their names. */
 export function runMigrations(
   postgres: Postgres,
   direction: 'up' | 'down',

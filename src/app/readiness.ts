@@ -17,7 +17,7 @@ interface Parts {
 /** A delivery that is unsettled for longer than two flush intervals and this is stuck: a frozen database, a refused row. */
 const stalledMs = 10_000
 
-/** What `/readyz` says of an ingester. */
+/** What `/readyz` reports of an ingester. */
 export function readinessOf(
   { termination, engine, tableWatch, source, cache }: Parts,
   flushIntervalMs: number,

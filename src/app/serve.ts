@@ -14,11 +14,11 @@ import { openServiceLog } from './service-log.ts'
 import { shutDown } from './shutdown.ts'
 import { version } from '#runtime/version.ts'
 
-/** When to end, and whom to tell: see {@link serve}. */
+/** See {@link serve}. */
 export interface ServeOptions {
   readonly stop: AbortSignal
   readonly forceStop: AbortSignal
-  /** Called when it consumes, if the log is for people and they want to read that much; machines get a log line. */
+  /** Called when it consumes, if the log is for people and its level includes it; otherwise there is a log line. */
   readonly started: (running: RunningService) => void
 }
 
@@ -31,7 +31,7 @@ export interface RunningService {
 }
 
 /**
- * The service from start to end: runs until `stop` aborts or it cannot go on. The second wish to end, or the end of
+ * The service from start to end: runs until `stop` aborts or a fatal error. `forceStop`, or the end of
  * `INGESTER_SHUTDOWN_TIMEOUT`, makes it a hard stop.
  *
  * @returns the process's exit code
@@ -52,15 +52,15 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   else if (startupLogLevels.has(config.log.level)) options.started(running)
 
   const failure = await Promise.race([ingester.failed, aborted(options.stop)])
-  let told = false
+  let reported = false
   const limitMs = config.shutdownTimeoutMs
   const unsettled = await shutDown(ingester, {
     limitMs,
     forceStop: options.forceStop,
     waiting: (outstanding, because) => {
       const fields = { outstanding, ...(because.length > 0 ? { because } : {}) }
-      if (told) return logger.info(fields, 'stopping: still settling')
-      told = true
+      if (reported) return logger.info(fields, 'stopping: still settling')
+      reported = true
       const words = `stopping: draining in-flight messages for up to ${writeDuration(limitMs)}; press Ctrl-C again to force exit`
       logger.info(fields, words)
     },
@@ -68,7 +68,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   return logExit(failure, unsettled, logger)
 }
 
-/** Levels at which people see that it has started. */
+/** Log levels that include the startup summary. */
 const startupLogLevels: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
 
 function logStart({ config, ingester, startSeconds }: RunningService, logger: Logger): void {
@@ -125,7 +125,7 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   return promise
 }
 
-/** Rows and passwords readable on the network are worth a loud word; on one's own machine they are not on it. */
+/** Rows and passwords that are readable on the network are worth a warning; on loopback they are not. */
 function warnOfPlaintext({ postgres, redis }: Config, logger: Logger): void {
   const plaintext = [
     { host: postgres.host, setting: postgres.sslMode === 'disable' && 'INGESTER_POSTGRES_SSL_MODE=disable' },

@@ -14,7 +14,7 @@ export interface ServiceLog {
   readonly linesDropped: () => number
 }
 
-/** The service's log on standard error; whoever reads it, or does not, the service goes on. */
+/** The service's log on standard error; a slow or missing reader does not block the service. */
 export function openServiceLog({ log, pubsub }: Pick<Config, 'log' | 'pubsub'>): ServiceLog {
   const destination: LogDestination = new LogDestination(process.stderr, {
     reportDropped: (lines) => logger.warn({ lines }, 'log lines were dropped: their reader was too slow'),
@@ -27,14 +27,14 @@ export function openServiceLog({ log, pubsub }: Pick<Config, 'log' | 'pubsub'>):
   return { logger, linesDropped: () => destination.dropped }
 }
 
-/** A log whose lines somebody else puts where they belong. */
+/** A log whose lines the caller writes. */
 export function openLog(log: Config['log'], write: (line: string) => void): Logger {
   return createLogger({ ...log, service, write })
 }
 
 /**
- * The last line of the log of a command that a platform runs: what ended it. Undefined where that is for people: in the
- * output for them, on a terminal if nothing else is asked for, and of the other commands unless it is.
+ * The last log line of a command that a platform runs: what ended it. Undefined where the output is for people: in
+ * console output, on a terminal by default, and for other commands unless a format is configured.
  */
 export function fatalLogLine(
   { code, message, stack }: Exit,
@@ -49,7 +49,7 @@ export function fatalLogLine(
 /** How long a reader that has fallen behind may take for the rest when the process ends. */
 const flushWithinMs = 2000
 
-/** @returns false if nobody has read the rest of the log in time; it would then keep the process alive */
+/** @returns false if the rest of the log was not read in time; it would then keep the process alive */
 export function flushServiceLog(): Promise<boolean> {
   return flushed(process.stderr, flushWithinMs)
 }

@@ -3,9 +3,9 @@ import type { Ingester } from './ingester.ts'
 export interface ShutdownLimits {
   /** After this the soft stop becomes a hard one. */
   readonly limitMs: number
-  /** Aborts where the user does not wait any longer. */
+  /** Aborts when the user forces a stop. */
   readonly forceStop: AbortSignal
-  /** Called at once and every other second with what it waits for: unsettled deliveries, and what is in their way. */
+  /** Called at once and every other second: with the number of unsettled deliveries, and what blocks them. */
   readonly waiting?: (outstanding: number, because: readonly string[]) => void
 }
 

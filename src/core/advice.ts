@@ -1,6 +1,6 @@
 import type { Option } from './option.ts'
 
-/** A part of a sentence that is worded where people read it: the variable of an option, or a command of `bin/ingester`. */
+/** A part of a sentence that the renderer words: the variable of an option, or a command of `bin/ingester`. */
 export type Reference = { readonly option: Option } | { readonly command: string }
 
 /** What to do, as a sentence or several; lower case, without a full stop. */
@@ -30,8 +30,8 @@ export interface Problem {
   readonly fixes: readonly Advice[]
 }
 
-/** Words a problem for people, who set options by names that are not known here. */
+/** Renders a problem for users, who set options by names that adapters do not know. */
 export type Explain = (problem: Problem) => string
 
-/** For those whom nobody has told such names. */
+/** Where those names are not known. */
 export const withoutFixes: Explain = ({ message }) => message

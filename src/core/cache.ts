@@ -23,7 +23,7 @@ export interface Begun {
   readonly verdicts: readonly Verdict[]
   /** After the commit: these versions are facts, and the claims have done their work. */
   confirm(records: readonly CacheRecord[]): Promise<void>
-  /** The rollback: takes back the token's own claims, and nothing else. */
+  /** The rollback: ends the token's own claims, and nothing else. */
   release(records: readonly CacheRecord[]): Promise<void>
 }
 
@@ -36,21 +36,21 @@ export interface CacheRecord {
 /**
  * - `fresh`: write it
  * - `stale`: a committed version is newer, or equal with the same content
- * - `busy`: somebody else has claimed this version or a newer one, and may yet fail
+ * - `busy`: another batch has claimed this version or a newer one, and may yet fail
  */
 export const verdicts = ['fresh', 'stale', 'busy'] as const
 export type Verdict = (typeof verdicts)[number]
 
-/** A claim ends by itself after so long, since whoever holds it may be dead. */
+/** A claim expires after this time, since its holder may have died. */
 export const claimLeaseMs = 10_000
 
 /**
- * Why the cache was not asked, or not told, of a record.
+ * Why the cache was bypassed for a record.
  *
  * - `disconnected`, `timeout`, `loading`, `read-only`, `out-of-memory`, `no-rights`: as the server's state is called
- * - `refused`: any other error that it answers
- * - `garbage`: text that stands in our keys, or what was answered, is not ours; other types count as absent
- * - `breaker`: it failed a moment ago, and is left alone for a while
+ * - `refused`: any other error reply
+ * - `garbage`: foreign data under our keys, or an unexpected answer; values of other types count as absent
+ * - `breaker`: it failed a moment ago, and the circuit breaker is open
  * - `epoch`: which state of the table its watermarks would be about is not known
  */
 export const bypassCauses = [

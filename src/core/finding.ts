@@ -2,10 +2,10 @@ import type { Fix } from './fix.ts'
 
 /**
  * What a check found. `failed`: something that is configured does not work, or data would be lost. `warning`: it
- * works, and a person should know. `skipped`: it could not be looked at, and the detail says why.
+ * works, but the operator should know. `skipped`: it could not be checked, and the detail says why.
  */
 export interface Finding {
-  /** Lower case, unique in a report: scripts hold on to it. */
+  /** Lower case, unique in a report; scripts rely on it. */
   readonly name: string
   readonly status: 'ok' | 'warning' | 'failed' | 'skipped'
   /** One line for people. */

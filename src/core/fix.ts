@@ -7,16 +7,16 @@ export type Fix =
   | { readonly kind: 'shell'; readonly lines: readonly string[] }
   /** Arguments of `bin/ingester`, which are to read the same variables, or those of the tables' owner. */
   | { readonly kind: 'ingester'; readonly command: string; readonly as?: 'owner' }
-  /** The project's own servers, where those that are configured are not there. */
+  /** The project's own servers, where the configured ones do not exist. */
   | { readonly kind: 'stack' }
-  /** What only a person can do; it ends with these options, and says of each where it is set. */
+  /** Manual work, in words; ends with these options and where each is set. */
   | { readonly kind: 'remark'; readonly text: string; readonly options: readonly Option[] }
   | Advice
   /** For psql; statements, each ends with a semicolon. */
   | { readonly kind: 'sql'; readonly as: string; readonly lines: readonly string[] }
   /** Options of the ingester. An empty value: as if it were not set. */
   | { readonly kind: 'setting'; readonly values: Settings }
-  /** An option that is asked for, since it is nobody's to print. */
+  /** A secret option: the line prompts for its value, which must not be printed. */
   | { readonly kind: 'secret'; readonly option: Option }
   /** Lines for a file of a server's. */
   | { readonly kind: 'file'; readonly file: string; readonly lines: readonly string[] }

@@ -10,13 +10,13 @@ export type Step = (typeof steps)[number]
 export const ackIdCalls = ['ack', 'nack', 'extend'] as const
 export type AckIdCall = (typeof ackIdCalls)[number]
 
-/** Is told what happens, where it happens, a batch at a time. Metrics, demo tallies and tests listen here. */
+/** Receives events where they happen, a batch at a time. Metrics, demo tallies and tests listen here. */
 export interface Observer {
   received?(deliveries: readonly Delivery[]): void
   settled?(settlement: Settlement, count: number): void
-  /** The cache was asked about so many records, and said this. */
+  /** The cache gave this verdict on `count` records. */
   cacheVerdicts?(verdict: Verdict, count: number): void
-  /** So many records went past the cache, on their way there or back. */
+  /** The cache was bypassed for `count` records, at begin or confirm. */
   cacheBypassed?(cause: BypassCause, count: number): void
   /** A batch is about to be written. */
   batchSealed?(records: number): void
@@ -25,10 +25,10 @@ export interface Observer {
   committed?(publishToCommitSeconds: number): void
   deadLettered?(reason: string, count: number): void
   writeFailed?(failureClass: FailureClass): void
-  /** The writer holds (or holds no longer) because of `reason`. */
+  /** Writes are paused because of `reason`, or resumed. */
   held?(reason: string | undefined): void
   leasesLost?(count: number): void
-  /** The service no longer took so many ack ids. */
+  /** Pub/Sub no longer accepted `count` ack ids. */
   ackIdsRejected?(call: AckIdCall, count: number): void
   streamsOpen?(count: number): void
   /** A stream on which nothing came, not even a heartbeat, is replaced. */
@@ -37,7 +37,7 @@ export interface Observer {
   connectionSilent?(): void
 }
 
-/** Tells every observer in turn. */
+/** Notifies every observer in turn. */
 export function observers(...all: readonly Observer[]): Observer {
   return {
     received: (deliveries) => all.forEach((one) => one.received?.(deliveries)),

@@ -11,8 +11,7 @@ import type { KeyedRecord } from './keyed-record.ts'
 export interface Pipeline {
   readonly name: string
   /**
-   * Raised when the key or the version of a record changes its meaning: what a cache knows of the old ones is then
-   * not looked at any more.
+   * Raised when the key or the version of a record changes its meaning: cache entries of older formats are then ignored.
    */
   readonly format: number
   readonly source: PubsubSourceDefaults
@@ -26,7 +25,7 @@ export interface Pipeline {
   readonly inspector: RecordInspector
 }
 
-/** How people name one record, and are told of it: for commands, not for the engine. Pure; nothing here throws. */
+/** How users name one record, and how it is shown to them: for commands, not for the engine. Pure; nothing here throws. */
 export interface RecordInspector {
   /** One word for each of the table's key columns, in their order. */
   readonly example: readonly string[]
@@ -34,7 +33,7 @@ export interface RecordInspector {
   readonly keyOf: (words: readonly string[]) => RecordKey | Rejection
   /** The key of a message, also where `decode` rejects that for something else than its key. */
   readonly keyFromMessage: (delivery: Delivery) => RecordKey | Rejection
-  /** Whether a text speaks of this key. A guess, for messages that nothing can be read from. */
+  /** Whether a text mentions this key. A guess, for messages that cannot be decoded. */
   readonly mentions: (key: RecordKey, text: string) => boolean
   /** As in a sentence: `HTTP on 1.1.1.7:443`. */
   readonly subject: (key: RecordKey) => string

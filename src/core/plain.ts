@@ -1,9 +1,9 @@
-/** What a terminal would obey, and what changes how the rest is read: a text must not draw on the reader's terminal. */
+/** Characters that a terminal obeys, or that change how the rest is read: foreign text must not control the terminal. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** A stranger's text for people, with escapes in place of what is not plain; of lines, one or all. */
+/** Foreign text made safe to print: unsafe characters are escaped; line breaks and tabs are kept for `lines`. */
 export function plain(text: string, lines: 'one line' | 'lines'): string {
   return text.replace(unsafe, (one) => {
     if (lines === 'lines' && (one === '\n' || one === '\t')) return one
@@ -12,7 +12,7 @@ export function plain(text: string, lines: 'one line' | 'lines'): string {
   })
 }
 
-/** As {@link plain}, one line of it, and no more than so many characters. */
+/** As {@link plain}, as one line of at most `maxLength` characters. */
 export function plainLine(text: string, maxLength: number): string {
   const line = plain(text.slice(0, maxLength), 'one line')
   return text.length > maxLength ? `${line}...` : line

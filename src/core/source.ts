@@ -1,8 +1,8 @@
 import type { Delivery } from './delivery.ts'
 
 /**
- * Where deliveries come from. Whoever receives a delivery owns it until it calls `ack` or `nack` with it; until
- * then the source keeps its lease. A source never holds more deliveries than its bounds.
+ * Where deliveries come from. The receiver owns a delivery until it calls `ack` or `nack` with it; until then the source
+ * keeps its lease. A source never holds more deliveries than its limits.
  */
 export interface Source {
   /** Begins to deliver. Called once. */
@@ -12,7 +12,7 @@ export interface Source {
   /** Takes no more until `resume`, without losing what is in flight; leases are kept. Repeatable. */
   hold(): void
   resume(): void
-  /** Takes no more for good; leases are kept. Resolves when nothing more will be delivered. */
+  /** Takes no more, permanently; leases are kept. Resolves when nothing more will be delivered. */
   stop(): Promise<void>
   /** Sends the acks and nacks it was given, then closes. Deliveries that are still owned lose their leases. */
   close(): Promise<void>

@@ -6,12 +6,12 @@ import { messageOf } from './error-message.ts'
  * What a failed write means to the engine: what to do next, not what went wrong.
  *
  * - `bad-row`: a row that the database refuses; find it
- * - `schema-drift`: the table is not what the pipeline expects; pause until somebody fixes it
+ * - `schema-drift`: the table is not what the pipeline expects; pause until it is fixed
  * - `conflict`: again at once
  * - `locked`: other transactions hold some of the rows; write the others, and these when they are free
  * - `too-big`: the statement ran out of time; halve the batch
  * - `infrastructure`: pause, and retry until it works
- * - `no-rights`: pause until somebody fixes it
+ * - `no-rights`: pause until it is fixed
  * - `unknown`: as infrastructure, but a record that alone fails so three times while others commit is dead-lettered
  */
 export const failureClasses = [
@@ -30,7 +30,7 @@ export interface WriteFailureOptions extends ExplainedOptions {
   readonly ownFault?: boolean
 }
 
-/** A store did not take what it was given. The message says what and where; no payload, no secret. */
+/** A store did not accept a write. The message says what and where; no payload, no secret. */
 export class WriteFailure extends ExplainedError {
   readonly class: FailureClass
   /** SQLSTATE or a socket error's code, where there is one. */

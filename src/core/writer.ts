@@ -25,8 +25,8 @@ export interface Writer {
   locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]>
 
   /**
-   * Writes a row that stands in the table to itself, by the same statement, and takes that back: nothing changes, but it
-   * shows whether the table still accepts the rows it has.
+   * Writes an existing row to itself with the same statement and rolls back: nothing changes, but it shows whether the
+   * table still accepts the rows it has.
    *
    * @returns false where no row can be tried: the table is empty, or other transactions hold what it has
    * @throws WriteFailure where it was not accepted

@@ -26,9 +26,9 @@ export interface Batch {
   readonly mayPark: (entry: Entry, ahead: number) => boolean
 }
 
-/** What comes back to the lane. All else is settled, or on its way to the dead letters. */
+/** What returns to the lane. All else is settled, or on its way to the dead letters. */
 export interface BatchResult {
-  /** Refused by the store without a proof that it is their own fault. They wait for one. */
+  /** Rejected by the store without proof that their own values are the cause. They wait for that proof. */
   readonly refused: readonly Entry[]
   /** Being written by another process. */
   readonly parked: readonly Entry[]
@@ -40,12 +40,12 @@ export interface BatchResult {
   readonly readmitted: readonly Arrival[]
 }
 
-/** A conflict that comes so often is none: something refuses every time, and people should hear of it. */
+/** A conflict that recurs more often is none: something rejects every attempt, and the operator should know. */
 const conflictsTolerated = 10
 /** A deadlock's victims must not meet again at once: 5 to 50 ms. */
 const conflictPauseMs = () => 5 + Math.random() * 45
 
-/** Locked for so long, it may be held by writers like ourselves, one after the other: it waits in their line. */
+/** A row locked for this long may be held by writers like this one, in turn: the statement then waits in their queue. */
 const starvedMs = 30_000
 
 const nothing: Written = { entries: [], placed: 0 }
@@ -173,7 +173,7 @@ class BatchWrite {
 
   /** Finds the rows that are refused alone, or locked. */
   async #search(open: () => void): Promise<Evidence> {
-    // What a hard stop has given back, or another part of the search has set aside, is no longer ours to write.
+    // What a hard stop has nacked, or another part of the search has set aside, must not be written.
     const attempt = async (part: readonly Entry[]) => {
       const left = this.#left(part)
       return left.length > 0 ? this.#writeOrSetAside(left, open) : nothing
@@ -185,7 +185,7 @@ class BatchWrite {
     return refusal ? { shows: 'refused', failure: refusal } : this.#shown
   }
 
-  /** An entry that is alone in its statement and locked is set aside. In a search nobody is waited for. */
+  /** An entry that is alone in its statement and locked is set aside. A search does not wait for locks. */
   async #writeOrSetAside(
     entries: readonly Entry[],
     open: () => void,

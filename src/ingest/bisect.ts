@@ -2,7 +2,7 @@ import { WriteFailure } from '#core/write-failure.ts'
 import type { Entry } from './entry.ts'
 import type { Written } from './flush.ts'
 
-/** So many different rows refused one after the other for one cause: it is the table that is wrong, not the rows. */
+/** When this many different rows are rejected in a row for one cause, the table is at fault, not the rows. */
 export const driftAfter = 20
 
 /** An entry that the store refused when it was alone in its statement. */

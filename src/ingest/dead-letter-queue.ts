@@ -57,12 +57,12 @@ export class DeadLetterQueue {
     if (!this.#storing) void this.#storeAll()
   }
 
-  /** Deliveries whose dead letters' rows other transactions hold. */
+  /** Deliveries whose dead letters' rows are locked by other transactions. */
   get locked(): readonly Delivery[] {
     return this.#locked.map(({ delivery }) => delivery)
   }
 
-  /** Why some wait while others are stored, for people. */
+  /** Why some wait while others are stored, for log and `/readyz`. */
   get waitingBecause(): readonly string[] {
     const { clock } = this.#ports
     const locked = lockedCount([...this.#lockedSinceMs.values()], clock.now())
@@ -71,7 +71,7 @@ export class DeadLetterQueue {
 
   async #storeAll(): Promise<void> {
     this.#storing = true
-    // Whatever else is being decoded in this turn of the event loop joins the batch.
+    // Other messages decoded in this turn of the event loop join the batch.
     await Promise.resolve()
     let isAdmitted = true
     while (isAdmitted && this.#queue.length > 0) {

@@ -88,12 +88,12 @@ export class Engine {
     return oldest ? (this.#ports.clock.now() - oldest.receivedAtMs) / 1000 : 0
   }
 
-  /** Why writes are paused, one line a store; empty while all is well. */
+  /** Why writes are paused, one line a store; empty without problems. */
   get pausedBecause(): readonly string[] {
     return this.#gates.flatMap((gate) => gate.reason ?? [])
   }
 
-  /** Why single rows wait while the others are written, one line a cause; empty while all is well. */
+  /** Why single rows wait while the others are written, one line a cause; empty without problems. */
   get waitingBecause(): readonly string[] {
     const { name } = this.#ports.pipeline.sink
     const refusals = this.#refused().flatMap(({ refusal }) => refusal ?? [])

@@ -38,7 +38,7 @@ export interface Entry {
   refusal?: Refusal | undefined
   /** Since when it stands in its lane's line; ms of the monotonic clock. */
   linedUpAtMs: number
-  /** Since when it has been waiting for somebody else who is writing its key; ms of the monotonic clock. */
+  /** Since when it has been waiting for another process that is writing its key; ms of the monotonic clock. */
   busySinceMs?: number
   /** Since when another transaction is known to hold its row; ms of the monotonic clock. */
   lockedSinceMs?: number

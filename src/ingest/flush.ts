@@ -27,7 +27,7 @@ export interface Written {
  *
  *   1 begin    ask the cache: stale ones are settled, busy ones may wait, the rest is claimed
  *   2 write    one statement; returns after its commit
- *   3 confirm  tell the cache; nobody waits for its answer
+ *   3 confirm  tell the cache; its answer is not awaited
  *   4 settle   ack
  *
  * Raising the watermark before the commit would lose a row to a crash in between; acking an older record because a
@@ -36,7 +36,7 @@ export interface Written {
  * @param token names this batch's claims; kept over its retries
  * @param park sets an entry aside that another process is writing; false: it has waited enough
  * @returns what was written: neither the stale nor the parked
- * @throws WriteFailure of step 2, with the claims taken back
+ * @throws WriteFailure of step 2, with the claims released
  */
 export async function flush(
   entries: readonly Entry[],
@@ -52,7 +52,7 @@ export async function flush(
   step('begin')
   const { fresh, stale, busy } = byVerdict(entries, begun.verdicts)
   settleStale(stale, ledger)
-  // What somebody else claims may yet fail: that is a reason to wait a little, never one to ack.
+  // Another process's write may yet fail: its claim is a reason to wait a little, never one to ack.
   const due = [...fresh, ...busy.filter((entry) => !park(entry))]
   if (due.length === 0) return { entries: [], placed: 0 }
 
@@ -78,7 +78,7 @@ export async function flush(
 
 function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {
   const groups: Record<Verdict, Entry[]> = { fresh: [], stale: [], busy: [] }
-  // Of what the cache says nothing, it has said nothing against.
+  // A record without a verdict counts as fresh.
   entries.forEach((entry, i) => groups[said[i] ?? 'fresh'].push(entry))
   return groups
 }

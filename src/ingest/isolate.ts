@@ -27,7 +27,7 @@ export interface Isolated extends Judged {
 }
 
 interface Judged {
-  /** Not proven to be at fault: they wait for a proof. */
+  /** Not proven to be the cause: they wait for that proof. */
   readonly refused: readonly Entry[]
   /** Arrivals whose winner was dead-lettered: it is their turn. */
   readonly readmitted: readonly Arrival[]
@@ -39,7 +39,7 @@ const unknownStrikes = 3
 const neighbourWaitMs = 5000
 
 /**
- * Finds the rows that are refused alone, and dead-letters those that have shown that it is their own fault.
+ * Finds the rows that are rejected alone, and dead-letters those that are proven to be the cause.
  *
  * @throws WriteFailure where it is not about single rows
  */
@@ -104,7 +104,7 @@ async function isStandingAccepted({ writer }: IsolationPorts): Promise<boolean> 
   }
 }
 
-/** Dead-letters those that are proven to be at fault; the others are reported, and wait. */
+/** Dead-letters those that are proven to be the cause; the others are reported, and wait. */
 function judge(refused: readonly Refused[], ports: IsolationPorts, proof?: Proof): Judged {
   const waiting: Entry[] = []
   const readmitted: Arrival[] = []

@@ -11,10 +11,10 @@ const refusedRetryMs = 1000
 export interface LaneOptions {
   readonly maxBatchRecords: number
   readonly maxBatchBytes: number
-  /** The oldest record's longest wait for company; 0: none. */
+  /** Maximum time a record waits for its batch to fill; 0: none. */
   readonly flushIntervalMs: number
   readonly clock: Clock
-  /** Writes a batch; resolves when it is done with it, with what comes back to the lane. */
+  /** Writes a batch; resolves when it is done, with what returns to the lane. */
   readonly write: (batch: Batch) => Promise<BatchResult>
 }
 
@@ -52,7 +52,7 @@ export class Lane {
     })
   }
 
-  /** Entries that were refused alone, and wait for a proof that it is their own fault. */
+  /** Entries that were rejected alone, and wait for proof that their own values are the cause. */
   get refused(): readonly Entry[] {
     return this.#refused
   }
@@ -155,7 +155,7 @@ export class Lane {
     this.poke()
   }
 
-  /** Writes a batch and takes back what has to wait or comes again; returns what was refused. */
+  /** Writes a batch and takes in what has to wait or be written next; returns what was rejected. */
   async #write(entries: readonly Entry[], wereLocked: boolean): Promise<readonly Entry[]> {
     const result = await this.#options.write({ entries, wereLocked, mayPark: this.#mayPark })
     for (const arrival of result.readmitted) this.add(arrival)

@@ -50,7 +50,7 @@ export class Ledger {
     if (this.#open.size === 0) this.#idle?.resolve()
   }
 
-  /** Gives back everything that is not settled; returns how many that were. */
+  /** Nacks everything that is not settled; returns the number of deliveries. */
   nackAll(): number {
     const remaining = [...this.#open]
     this.settle(remaining, 'nacked')

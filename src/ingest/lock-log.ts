@@ -1,7 +1,7 @@
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 
-/** Locks of other writers last some milliseconds; only what outlasts them is worth telling. */
+/** Locks of other writers last some milliseconds; only longer ones are logged. */
 const tellAfterMs = 1000
 const repeatMs = 60_000
 
@@ -17,7 +17,7 @@ export function lockedCount(sinceMs: readonly number[], nowMs: number): LockedCo
   return long.length > 0 ? { count: long.length, sinceMs: Math.min(...long) } : undefined
 }
 
-/** For people. */
+/** For log and `/readyz`. */
 export function lockedReason(table: string, { count, sinceMs }: LockedCount, nowMs: number): string {
   const rows = count === 1 ? '1 row is locked' : `${count} rows are locked`
   const seconds = Math.floor((nowMs - sinceMs) / 1000)
@@ -27,7 +27,7 @@ export function lockedReason(table: string, { count, sinceMs }: LockedCount, now
   )
 }
 
-/** Logs that rows are locked, again each minute while some are, and that none is any more. */
+/** Logs when rows are locked, each minute while some are, and when none is left. */
 export class LockLog {
   readonly #table: string
   readonly #logger: Logger

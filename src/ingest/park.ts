@@ -8,7 +8,7 @@ const pauseMs = 50
 export interface ParkOptions {
   readonly clock: Clock
   readonly maxEntries: number
-  /** Takes back what has waited its pause. */
+  /** Takes the entries whose pause is over. */
   readonly reenter: (entries: readonly Entry[]) => void
 }
 
@@ -49,17 +49,17 @@ export class Park {
     if (entries.length === 0) return
     for (const entry of entries) this.#entries.push(entry)
     const leftMs = sinceMs + pauseMs - clock.now()
-    if (this.#draining || leftMs <= 0) this.#letGo()
-    else this.#cancelPause ??= clock.after(leftMs, () => this.#letGo())
+    if (this.#draining || leftMs <= 0) this.#release()
+    else this.#cancelPause ??= clock.after(leftMs, () => this.#release())
   }
 
-  /** From now on nobody waits. */
+  /** From now on no entry waits. */
   drain(): void {
     this.#draining = true
-    this.#letGo()
+    this.#release()
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#cancelPause?.()
     this.#cancelPause = undefined
     const entries = this.#entries

@@ -2,7 +2,7 @@ import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Proof, Refusal } from './entry.ts'
 
-/** The same cause is told again after so long, while rows are still refused for it. */
+/** The same cause is logged at most once per interval, while rows are still rejected for it. */
 const repeatMs = 60_000
 
 const waitingFor: Readonly<Record<Proof, string>> = {
@@ -11,7 +11,7 @@ const waitingFor: Readonly<Record<Proof, string>> = {
   'first row': 'waiting until the table accepts a row: it is empty, or does not accept a row that it has',
 }
 
-/** Why refused rows wait, one line a cause, for people. */
+/** Why rejected rows wait, one line a cause, for log and `/readyz`. */
 export function refusalReasons(table: string, refusals: readonly Refusal[]): string[] {
   const groups = Map.groupBy(refusals, ({ failure, waitsFor }) => `${waitsFor} ${failure.message}`)
   return [...groups.values()].map((same) => reasonOf(table, same[0] as Refusal, same.length))

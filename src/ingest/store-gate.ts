@@ -5,15 +5,15 @@ import type { WriteFailure } from '#core/write-failure.ts'
 import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 
-/** After so many refusals in a row, and no failure among them, the store counts as available again. */
+/** After this many rejected rows in a row, without a failure among them, the store counts as available again. */
 const refusalsThatShow = 3
 
 /**
  * What an attempt showed about the store.
  *
  * - `works`: it committed something
- * - `failed`: in a way that concerns everyone
- * - `refused`: a row that was alone in its statement, for that row's own sake
+ * - `failed`: in a way that affects every caller
+ * - `refused`: it rejected a row that was alone in its statement, because of that row
  * - `notAttempted`: there was nothing to write, so the store was not asked
  * - `noEvidence`: a conflict, a lock, a row's fault among others
  */
@@ -28,12 +28,12 @@ export const noEvidence: Evidence = { shows: 'noEvidence' }
 /**
  * An attempt to use the store. Its result is the evidence by which the gate is set.
  *
- * @param open for an attempt of many statements: opens the gate at its first commit, so that nobody waits for its end
+ * @param open for an attempt of many statements: opens the gate at its first commit, so that no caller waits for its end
  */
 export type Attempt = (open: () => void) => Promise<Evidence>
 
 export interface StoreGateOptions {
-  /** What it guards, for people. */
+  /** The store's name, for messages. */
   readonly name: string
   readonly clock: Clock
   readonly backoff: Backoff
@@ -41,14 +41,14 @@ export interface StoreGateOptions {
   readonly explain?: Explain | undefined
   /** Called whenever `reason` or `isClosed` changed. */
   readonly changed: () => void
-  /** A hard stop: nothing is attempted any more. */
+  /** A hard stop: nothing more is attempted. */
   readonly aborted: AbortSignal
 }
 
 /**
- * A circuit breaker that queues its callers instead of failing them: it stands between the lanes and one store. While the
- * store fails everyone waits here, and one at a time is let through to try; the first success lets all go on. However
- * long it lasts nothing is given up: nacking in an outage burns delivery attempts until good data is dead-lettered.
+ * A circuit breaker that queues its callers instead of failing them, between the lanes and one store. While the store
+ * fails all callers wait here, and one at a time probes; the first success releases them all. However long an outage
+ * lasts, nothing is nacked: nacks would use up delivery attempts until good data is dead-lettered.
  *
  *   open ──failed──▶ closed ──delay──▶ one probe ──failed─▶ closed, for longer
  *                                                └─works──▶ open
@@ -69,14 +69,14 @@ export class StoreGate {
     options.aborted.addEventListener('abort', () => this.#releaseAll(), { once: true })
   }
 
-  /** Why writes are paused; undefined while all is well. */
+  /** Why writes are paused; undefined while they are not. */
   get reason(): string | undefined {
     return this.#reason
   }
 
   /**
-   * Whether nothing new should be taken. Not so when a probe is due and nobody is there to make it: what was in flight
-   * has been settled without the store, and only what is new can show that it works.
+   * Whether the source should be paused. False when a probe is due and no caller is waiting to make it: what was in flight
+   * has been settled without the store, and only new messages can show that it works.
    */
   get isClosed(): boolean {
     return this.#reason !== undefined && !this.#probeDue
@@ -89,7 +89,7 @@ export class StoreGate {
    */
   async run(attempt: Attempt): Promise<boolean> {
     if (!(await this.#admission())) return false
-    // Whatever becomes of the attempt, the next in line gets its turn.
+    // Even if the attempt throws, the next caller gets its turn.
     let evidence: Evidence = noEvidence
     try {
       evidence = await attempt(this.#open)

@@ -53,7 +53,7 @@ export function rejecting<T>(decode: () => T): T | Rejection {
 }
 
 /**
- * A value as people should see it: its JSON, cut; never more than a preview of a payload. In ASCII, so that it can be
+ * A value as shown to users: its JSON, cut; never more than the beginning of a payload. In ASCII, so that it can be
  * stored and printed anywhere, and what is invisible or looks like something else is seen.
  */
 export function preview(value: unknown): string {

@@ -5,13 +5,13 @@ import { parseJsonMessage } from './json-message.ts'
 import { rejecting } from './rejection.ts'
 import { ipOf, keyText, portOf, serviceOf, wordsToKey } from './scan-key.ts'
 
-/** How people name a scan, and are told of it. */
+/** How users name a scan, and how it is shown to them. */
 export const scanInspector: RecordInspector = {
   example: ['1.1.1.7', '443', 'HTTP'],
   keyOf: (words) => rejecting(() => named(...wordsToKey(words))),
   keyFromMessage: (delivery) =>
     rejecting(() => {
-      // Of whatever size: it is not to be stored.
+      // Of any size: it will not be stored.
       const message = parseJsonMessage(delivery, Infinity)
       return named(ipOf(message), portOf(message), serviceOf(message))
     }),
@@ -26,7 +26,7 @@ function named(ip: string, port: number, service: string): RecordKey {
   return { key: keyText(ip, port, service), values: [ip, port, service] }
 }
 
-/** Somebody may have put other times there than whole seconds, or one without end. */
+/** A row changed by hand may hold a time with fractions, or infinity. */
 function recordOf([ip, port, service, response, lastSeen]: Row) {
   if (!Number.isFinite(lastSeen)) return undefined
   return {

@@ -5,12 +5,12 @@ import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { RedisFailure } from './failure.ts'
 
-/** CacheHealth that comes and goes is over when there was none for so long. */
+/** An intermittent problem is over when there was none for this long. */
 const calmMs = 1000
 
 const fixedByConnecting: readonly BypassCause[] = ['disconnected', 'timeout', 'no-rights']
 
-/** Tells people that the cache is bypassed and why, and that it is used again: once each, not with every batch. */
+/** Logs that the cache is bypassed and why, and that it is back in use: once each, not with every batch. */
 export class CacheHealth implements Disposable {
   readonly #logger: Logger
   readonly #clock: Clock
@@ -24,7 +24,7 @@ export class CacheHealth implements Disposable {
     this.#clock = clock
   }
 
-  /** Why the cache is bypassed; undefined while all is well. */
+  /** Why the cache is bypassed; undefined while it is in use. */
   get reason(): string | undefined {
     return this.#last && `Redis: ${this.#explain(this.#last)}`
   }
@@ -38,12 +38,12 @@ export class CacheHealth implements Disposable {
     this.#last = failure
   }
 
-  /** It is connected, which fixes some kinds of trouble and says nothing about others. */
+  /** It is connected, which fixes some problems and says nothing about others. */
   connected(): void {
     if (this.#last && fixedByConnecting.includes(this.#last.bypass)) this.succeeded()
   }
 
-  /** A call went well. */
+  /** A call succeeded. */
   succeeded(): void {
     if (this.#last) this.#cancelCalm ??= this.#clock.after(calmMs, () => this.#over())
   }

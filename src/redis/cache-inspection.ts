@@ -4,9 +4,9 @@ import { Keyspace, watermarkValue, versionInClaim, versionInWatermark } from './
 import type { CacheRecord } from '#core/cache.ts'
 import { claimLeaseMs } from '#core/cache.ts'
 
-/** What Redis holds of one record, for people. */
+/** What Redis holds about one record. */
 export interface CacheInspection {
-  /** Undefined: there is none; `strange`: what stands there is not of our making, and counts as none. */
+  /** Undefined: there is none; `strange`: an unrecognized value, which is ignored. */
   readonly watermark: Watermark | 'strange' | undefined
   readonly claim: Claim | undefined
 }
@@ -19,13 +19,13 @@ export interface Watermark {
 
 export interface Claim {
   readonly version: bigint
-  /** When it was made or last renewed, and when it ends by itself: ms from now, the first one negative. */
+  /** When it was made or last renewed, and when it expires: ms from now, the first one negative. */
   readonly madeInMs: number
   readonly endsInMs: number
 }
 
 /**
- * Looks, and changes nothing. A second or two at most.
+ * Only reads. Takes a second or two at most.
  *
  * @param epoch of the table that the watermark is about
  * @throws RedisFailure

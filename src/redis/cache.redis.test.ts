@@ -437,7 +437,7 @@ describe('garbage in our keys', () => {
         assert.deepEqual(begun.verdicts, ['fresh'])
         assert.deepEqual(opened.tally.bypasses, { garbage: 1 })
         assert.deepEqual(opened.tally.said, { fresh: 1 }, 'that of the time before')
-        assert.match(opened.cache.problem ?? '', /our keys hold what we did not write/)
+        assert.match(opened.cache.problem ?? '', /foreign data under our keys/)
         await begun.confirm([known])
         assert.equal(await admin.get(watermark('known')), mark)
         assert.deepEqual(await verdictsOf(opened, known), ['stale'])
@@ -530,7 +530,7 @@ describe('a server with unexpected answers', () => {
       assert.deepEqual(await verdictsOf(opened, ...records), ['fresh', 'fresh'])
       assert.deepEqual(opened.tally.bypasses, { garbage: 2 })
       assert.deepEqual(opened.tally.said, {})
-      assert.match(opened.cache.problem ?? '', /the answer is not that of our script/)
+      assert.match(opened.cache.problem ?? '', /unexpected answer: not that of our script/)
     })
   }
 

@@ -12,9 +12,9 @@ import type { ScriptRunner } from './script-runner.ts'
 import { CacheHealth } from './cache-health.ts'
 
 export interface RedisCacheOptions {
-  /** Its own from now on: it closes it. */
+  /** The cache takes ownership and closes it. */
   readonly connection: ScriptRunner
-  /** Life of a watermark. */
+  /** Time to live of a watermark. */
   readonly ttlMs: number
   /** False: watermarks only. Cheaper and as safe; replicas may then write the same record twice. */
   readonly claims: boolean
@@ -29,7 +29,7 @@ export interface RedisCacheOptions {
   readonly clock: Clock
 }
 
-/** A script blocks Redis for as long as it runs: 2 to 7 ms for so many. */
+/** A script blocks Redis while it runs: 2 to 7 ms for this many. */
 const maxRecordsPerCall = 1000
 const breakerFailures = 3
 /** Half of it is random: more than a call can take, so that no earlier one is under way when the trial begins. */
@@ -37,12 +37,12 @@ const breakerDelay = { initialMs: 2500, maxMs: 10_000 }
 
 type Operation = 'begin' | 'confirm' | 'release'
 
-/** What the script says of a record; `g`: garbage stood there. */
+/** What the script answers per record; `g`: there was garbage. */
 const verdictByCode: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 'busy', g: 'fresh' }
 
 /**
- * Watermarks and claims in Redis; `protocol.lua` says what they are. Whatever goes wrong with Redis is answered with
- * `fresh` and counted: the database's guard is the truth, and this only spares it work.
+ * Watermarks and claims in Redis; `protocol.lua` defines them. Every problem with Redis is answered with `fresh` and
+ * counted: the guard in the database is authoritative, and the cache only saves it work.
  */
 export class RedisCache implements Cache, AsyncDisposable {
   readonly #options: RedisCacheOptions
@@ -66,12 +66,12 @@ export class RedisCache implements Cache, AsyncDisposable {
     })
   }
 
-  /** Why it is bypassed; undefined while all is well. */
+  /** Why it is bypassed; undefined while it is in use. */
   get problem(): string | undefined {
     return this.#health.reason
   }
 
-  /** Resolves when the first attempt to connect has ended, well or not; if not, people are told. */
+  /** Resolves when the first attempt to connect has succeeded or failed; a failure is logged. */
   async firstAttempt(): Promise<void> {
     await this.#connection.firstAttempt()
     if (this.#connection.unavailableReason) this.#health.failed(this.#connection.unavailableReason)
@@ -94,7 +94,7 @@ export class RedisCache implements Cache, AsyncDisposable {
     }
   }
 
-  /** Waits for what is under way, which is not long, and closes the connection. */
+  /** Waits for calls under way, which are short, and closes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#underWay)
     this.#closed = true
@@ -111,7 +111,7 @@ export class RedisCache implements Cache, AsyncDisposable {
 
   #unasked(records: readonly CacheRecord[]): Begun {
     this.#bypassed('epoch', records.length)
-    // What is written now is written to a table whose state is not known: there is nothing to note it under.
+    // The table's epoch is not known, so there is no keyspace to record the write in.
     const pass = async (passing: readonly CacheRecord[]) => this.#bypassed('epoch', passing.length)
     return { verdicts: allFresh(records), confirm: pass, release: async () => {} }
   }
@@ -120,8 +120,8 @@ export class RedisCache implements Cache, AsyncDisposable {
     const answer = await this.#ask('begin', batch, records)
     if (answer === undefined) return allFresh(records)
     const said = readAnswer(answer, records.length)
-    // Meanwhile the connection to the database may have been lost: what was true of another state of the table is
-    // no fact about this one.
+    // Meanwhile the connection to the database may have been lost: watermarks of another state of the table prove
+    // nothing about this one.
     const { epoch } = batch.keyspace
     const isKnown = this.#options.epoch() === epoch
     if (!isKnown || (said && said.counts.stale > 0 && !(await this.#options.isStill(epoch)))) {
@@ -129,7 +129,7 @@ export class RedisCache implements Cache, AsyncDisposable {
       return allFresh(records)
     }
     if (!said) {
-      this.#failed(new RedisFailure('garbage', 'the answer is not that of our script'), records.length)
+      this.#failed(new RedisFailure('garbage', 'unexpected answer: not that of our script'), records.length)
       return allFresh(records)
     }
     this.#count(said)
@@ -140,12 +140,12 @@ export class RedisCache implements Cache, AsyncDisposable {
     for (const verdict of verdicts) {
       if (counts[verdict] > 0) this.#options.observer.cacheVerdicts?.(verdict, counts[verdict])
     }
-    if (garbage > 0) this.#failed(new RedisFailure('garbage', 'our keys hold what we did not write'), garbage)
+    if (garbage > 0) this.#failed(new RedisFailure('garbage', 'foreign data under our keys'), garbage)
   }
 
   /** The script's answer; undefined where there is none. Never rejects. */
   async #ask(operation: Operation, batch: Batch, records: readonly CacheRecord[]): Promise<unknown> {
-    // After a hard stop a batch may still commit; nobody is interested any more.
+    // After a hard stop a batch may still commit, but its confirm no longer matters.
     if (this.#closed) return undefined
     const { unavailableReason } = this.#connection
     if (unavailableReason) return this.#failed(unavailableReason, records.length)
@@ -193,7 +193,7 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 }
 
-/** What is told to Redis of one batch. A record's mark is worked out once, for its begin and its confirm. */
+/** The calls of one batch. A record's watermark value is computed once, for begin and confirm. */
 class Batch {
   readonly keyspace: Keyspace
   readonly token: string
@@ -221,7 +221,7 @@ interface Answer {
   readonly garbage: number
 }
 
-/** Undefined where it is not an answer of our script about so many records. */
+/** Undefined where it is not our script's answer for this number of records. */
 function readAnswer(answer: unknown, records: number): Answer | undefined {
   if (typeof answer !== 'string' || answer.length !== records) return undefined
   const said: Verdict[] = []

@@ -16,9 +16,9 @@ export interface RedisOptions {
   readonly password?: Secret | undefined
   readonly db: number
   readonly tls: boolean
-  /** A PEM file of authorities beside those of Node.js. */
+  /** A PEM file of certificate authorities, in addition to those of Node.js. */
   readonly authoritiesFile?: string | undefined
-  /** What is not answered by then counts as lost; after twice that the server is left, and connected to anew. */
+  /** A call not answered by then counts as lost; after twice this time the connection is replaced. */
   readonly answerWithinMs?: number | undefined
 }
 
@@ -64,7 +64,7 @@ export class RedisConnection implements ScriptRunner {
       autoResendUnfulfilledCommands: false,
       // Commands that a lost connection leaves without an answer fail at once.
       maxRetriesPerRequest: 0,
-      // A server that loads its data says so by itself, in the answer to each command.
+      // A server that loads its data says so in the answer to each command.
       enableReadyCheck: false,
       commandTimeout: answerWithinMs,
       socketTimeout: 2 * answerWithinMs,
@@ -87,7 +87,7 @@ export class RedisConnection implements ScriptRunner {
       this.#turnedAway = true
     })
     this.#client.on('ready', () => {
-      // ioredis goes on all the same: without a password, or in database 0.
+      // ioredis continues all the same: without a password, or in database 0.
       if (this.#turnedAway) return this.#client.disconnect(true)
       this.#lastError = undefined
       this.#readyAtMs = performance.now()
@@ -97,7 +97,7 @@ export class RedisConnection implements ScriptRunner {
     this.#client.connect().catch(() => {})
   }
 
-  /** Why nothing can be asked at the moment; undefined while connected. */
+  /** Why no call can be made now; undefined while connected. */
   get unavailableReason(): RedisFailure | undefined {
     if (this.#client.status === 'ready' && !this.#turnedAway) return undefined
     if (this.#unread !== undefined) return new RedisFailure('no-rights', messageOf(this.#unread), [])

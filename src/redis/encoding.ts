@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { CacheRecord } from '#core/cache.ts'
 
-/** Raised when keys or marks are written in another way: old ones are then not looked at. */
+/** Raised when the format of keys or values changes: old ones are then ignored. */
 const format = 2
 
 const versionDigits = 19
@@ -10,20 +10,20 @@ const versionDigits = 19
 const fingerprintLength = 22
 
 /**
- * What a watermark says of a record: its version in 19 digits, so that text orders as numbers do, and a fingerprint
- * of its content. Two contents that are taken for one would be a lost record, and contents come from strangers: so it
- * is a cryptographic hash. (For xxHash64 such a pair is found in a second; SHA-256 takes as long, 0.5 µs.)
+ * A watermark's value for a record: its version in 19 digits, so that text sorts as numbers do, and a fingerprint of its
+ * content. A collision of two contents would lose a record, and contents are untrusted input: so the fingerprint is a
+ * cryptographic hash. (A collision of xxHash64 is found in a second; SHA-256 takes no longer to compute, 0.5 µs.)
  */
 export function watermarkValue({ version, content }: CacheRecord): string {
   return `${version.toString().padStart(versionDigits, '0')}:${hash('sha256', content, 'base64url').slice(0, fingerprintLength)}`
 }
 
-/** The version in a watermark; undefined where it is not of our making. */
+/** The version in a watermark; undefined where the value is not one of ours. */
 export function versionInWatermark(mark: string): bigint | undefined {
   return asVersion(/^(\d{19}):[\w-]{22}$/.exec(mark))
 }
 
-/** The version in a claim, `19 digits|token`; undefined where it is not of our making. */
+/** The version in a claim, `19 digits|token`; undefined where the value is not one of ours. */
 export function versionInClaim(claim: string): bigint | undefined {
   return asVersion(/^(\d{19})\|/.exec(claim))
 }

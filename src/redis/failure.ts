@@ -5,7 +5,7 @@ import type { Advice } from '#core/advice.ts'
 import { advice, option } from '#core/advice.ts'
 import { ExplainedError } from '#core/explained-error.ts'
 
-/** A call to Redis that came to nothing; it may have been carried out all the same. */
+/** A failed call to Redis; it may have been executed all the same. */
 export class RedisFailure extends ExplainedError {
   override readonly name = 'RedisFailure'
   readonly bypass: BypassCause
@@ -26,7 +26,7 @@ const usualFixes: Partial<Record<BypassCause, readonly Advice[]>> = {
   'out-of-memory': [advice`raise its maxmemory, or enable eviction: maxmemory-policy allkeys-lru`],
 }
 
-/** Of what Redis and OpenSSL say without a code, or with one that says less. */
+/** For errors of Redis and OpenSSL that have no code, or one that says less. */
 const ownFixes: readonly [RegExp, Advice][] = [
   [/DB index is out of range/, advice`check ${option('redis.database')}`],
   [/certificate has expired/, advice`renew the server's certificate`],
@@ -55,7 +55,7 @@ function bypassOf(error: unknown, message: string): BypassCause {
   return /timed out|Socket timeout/.test(message) ? 'timeout' : 'disconnected'
 }
 
-/** The scripts that Redis had learnt are lost: it was restarted or told to forget them. */
+/** Redis has lost its cached scripts: it was restarted, or they were flushed. */
 export function isScriptLost(error: unknown): boolean {
   return error instanceof ReplyError && messageOf(error).startsWith('NOSCRIPT')
 }

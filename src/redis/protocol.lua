@@ -1,18 +1,18 @@
--- The cache's protocol: what is known of each record key, and who is writing it. One call is one operation on the
--- keys of one batch, and nothing else happens in Redis meanwhile.
+-- The cache's protocol: what is known of each record key, and which batch is writing it. One call is one operation on
+-- the keys of one batch, and nothing else happens in Redis meanwhile.
 --
 -- Per record two keys. The watermark is the newest version that is known to be committed, a mark of 19 digits, a
--- colon and 22 characters (version, fingerprint of the content). The claim says who is writing it: 19
+-- colon and 22 characters (version, fingerprint of the content). The claim says which batch is writing it: 19
 -- digits, a bar and a token. Versions are compared as text of one width: Lua's numbers are doubles, and take
 -- different versions of 19 digits for equal.
 --
 -- Only `confirm` sets a watermark, so every watermark is a fact. Nothing but its expiry removes one: a rollback that
--- deleted it would forget an older commit. What is not of our making counts as absent; whoever wrote it, it is no fact.
+-- deleted it would forget an older commit. Foreign data counts as absent: it proves nothing.
 --
 -- KEYS  the watermark keys of n records, then, where claims are used, their n claim keys
 -- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, then n marks
 --
--- begin    one letter a record: [s]tale, [b]usy, [f]resh, or fresh since [g]arbage stood there
+-- begin    one character a record: [s]tale, [b]usy, [f]resh, or fresh because there was [g]arbage
 -- confirm  after the commit: watermark := the greater one; own claims end
 -- release  own claims end (KEYS are the claim keys alone, and there are no marks)
 

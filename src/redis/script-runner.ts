@@ -2,9 +2,9 @@ import type { RedisFailure } from './failure.ts'
 
 /** A connection to Redis as the cache needs it: the protocol's script, and whether it can be run at all. */
 export interface ScriptRunner {
-  /** Why nothing can be asked at the moment; undefined while connected. */
+  /** Why no call can be made now; undefined while connected. */
   readonly unavailableReason: RedisFailure | undefined
-  /** Calls `heard` each time that it is connected, from now on. */
+  /** Calls `heard` each time it connects, from now on. */
   onOpened(heard: () => void): void
   /** Resolves when it is connected or an attempt has failed, whichever comes first. */
   firstAttempt(): Promise<void>

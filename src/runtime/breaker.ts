@@ -3,20 +3,20 @@ import type { Clock } from './clock.ts'
 
 export interface BreakerOptions {
   readonly clock: Clock
-  /** Opens after so many failures in a row. */
+  /** Opens after this many failures in a row. */
   readonly failures: number
   /** How long it stays open each time. */
   readonly backoff: Backoff
 }
 
 /**
- * Leaves alone for a while what fails again and again, then lets one caller try.
+ * A circuit breaker: rejects calls for a while after repeated failures, then lets one caller try.
  *
  *   closed ──failures in a row──▶ open ──delay──▶ one trial ──failed────▶ open, for longer
  *                                                          └─succeeded─▶ closed
  *
- * Whoever was allowed reports `succeeded` or `failed`. (cockatiel's breaker keeps its callers waiting for the trial's
- * outcome; here they are to go another way at once.)
+ * A caller that was allowed reports `succeeded` or `failed`. (cockatiel's breaker makes its callers wait for the trial's
+ * outcome; here they must fall back at once.)
  */
 export class Breaker {
   readonly #options: BreakerOptions

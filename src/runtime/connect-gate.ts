@@ -8,14 +8,13 @@ export interface ConnectGateOptions {
 }
 
 /**
- * What stands before all attempts to connect to one server. While they work, everyone connects at will. After a failure
- * one caller at a time tries again, when the delay is over; the others wait for its outcome and share its error:
+ * Limits the attempts to connect to one server. While they succeed, callers connect freely. After a failure one caller at
+ * a time tries again, when the delay is over; the others wait for its outcome and share its error:
  *
  *   open ──failed──▶ shut ──delay──▶ one trial ──failed────▶ shut, for longer
  *                                              └─succeeded─▶ open
  *
- * So a server that is away is asked as seldom as the backoff says, however many callers there are and however often each
- * of them asks.
+ * So an unavailable server is tried only as often as the backoff allows, however many callers there are.
  */
 export class ConnectGate {
   readonly #options: ConnectGateOptions
@@ -37,7 +36,7 @@ export class ConnectGate {
     if (this.#dueMs === undefined) return this.#attempt(connect)
     const trial = this.#try(connect, this.#dueMs, signal)
     this.#trial = trial
-    // Who waits for it hears of its failure; where nobody does, its caller is told all the same.
+    // Callers that wait for it see its failure; without any, this one still throws it.
     trial.catch(() => {})
     try {
       return await trial

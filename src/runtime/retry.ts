@@ -13,7 +13,7 @@ export interface RetryOptions {
   readonly onRetry?: (error: unknown, delayMs: number) => void
 }
 
-/** Calls `attempt` until it works, it fails for good, the time is over or the signal aborts. */
+/** Calls `attempt` until it succeeds, fails permanently, the time is over or the signal aborts. */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const end = options.clock.now() + options.withinMs
   for (;;) {

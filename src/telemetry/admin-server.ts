@@ -7,11 +7,11 @@ import type { Logger } from '#core/logger.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { Metrics } from './metrics.ts'
 
-/** What `/readyz` says. Each is empty while all is well. */
+/** What `/readyz` reports. Each is empty without problems. */
 export interface Readiness {
   /** Why the process is not consuming. */
   readonly notReadyBecause: () => readonly string[]
-  /** What it does without; it is consuming all the same. */
+  /** What is unavailable while it is consuming all the same. */
   readonly degradedBecause: () => readonly string[]
 }
 
@@ -29,14 +29,14 @@ export interface AdminServer extends AsyncDisposable {
 }
 
 interface Route {
-  /** For people who look at `/`. */
+  /** Shown at `/`. */
   readonly summary: string
   readonly answer: (response: ServerResponse) => Promise<void> | void
 }
 
-/** A request has to be there whole within this time, and its answer taken. */
+/** A request must have arrived completely within this time, and its response been read. */
 const exchangeTimeoutMs = 5000
-/** A monitoring system has some connections; a client that has more holds them to no good. */
+/** A monitoring system needs few connections; a client with more is faulty or hostile. */
 const connectionBounds = { perAddress: 64, total: 256 }
 
 /**
@@ -93,7 +93,7 @@ function throttled(make: () => Promise<string>): () => Promise<string> {
   const renew = async () => {
     const beganMs = performance.now()
     freshUntilMs = Infinity
-    // A failure is not kept: the next one who asks has another try.
+    // A failure is not kept: the next request tries again.
     let keptMs = 0
     try {
       const text = await make()

@@ -11,7 +11,7 @@ export function escapeControls(json: string): string {
   )
 }
 
-/** The same for people: its strings, once parsed, show the escapes instead of what they stand for. */
+/** The same for console output: its strings, once parsed, show the escapes instead of what they stand for. */
 export function showEscapes(json: string): string {
   return escapeControls(json).replace(/\\(?:u[\da-f]{4}|.)/gi, (escape) =>
     /[\\"/]$/.test(escape) ? escape : `\\${escape}`,

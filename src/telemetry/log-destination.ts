@@ -12,10 +12,10 @@ export interface LogDestinationOptions {
 }
 
 /**
- * Writes log lines without waiting for whoever reads them. A reader that stops, of a pipe, a socket or a terminal, would
- * stop the process with a blocking write; with a write in the thread pool it could not even exit. So lines go to a
- * stream that does not block, up to a bound, and what is beyond is dropped and counted. A reader that has gone away
- * (EPIPE) is as good as one that never reads.
+ * Writes log lines without waiting for their reader. A stopped reader of a pipe, a socket or a terminal would block the
+ * process in a blocking write; with a write in the thread pool it could not even exit. So lines go to a non-blocking
+ * stream, up to a limit, and further lines are dropped and counted. A reader that is gone (EPIPE) is treated like one
+ * that never reads.
  */
 export class LogDestination {
   readonly #stream: Writable
@@ -35,7 +35,7 @@ export class LogDestination {
     })
   }
 
-  /** Lines that nobody will see. */
+  /** Number of lines dropped. */
   get dropped(): number {
     return this.#dropped
   }

@@ -8,7 +8,7 @@ import { escapeControls, showEscapes } from './escapes.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
-/** `json` for machines, `console` for people, `gcp` for Google Cloud's Logging and Error Reporting. */
+/** `json` for machines, `console` for people, `gcp` for Google Cloud Logging and Error Reporting. */
 export type LogOutput = 'json' | 'console' | 'gcp'
 
 /** Takes a whole line, newline included; in `console` the line's fields follow it on lines of their own. */
@@ -24,12 +24,12 @@ export interface LoggerOptions {
 /** Redacted fields, wherever a line has them. */
 const secretNames = ['password', '*.password', 'token', '*.token', 'authorization', '*.authorization']
 
-/** A log that neither a value nor a message can draw on: control characters stand as escapes in every output. */
+/** A log in which control characters of values and messages are escaped, in every output. */
 export function createLogger({ level, output, service, write }: LoggerOptions): Logger {
   return pino({ ...optionsOf(output, service), level }, destinationOf(output, write))
 }
 
-/** The line, newline included, that tells of the error which ended the process; whatever the level, it is told. */
+/** The line, newline included, for the error that ended the process; it is logged at every level. */
 export function fatalLine(output: LogOutput, service: Service, fields: object, message: string): string {
   const lines: string[] = []
   const destination = destinationOf(output, (line) => lines.push(line))

@@ -147,7 +147,7 @@ function memoryFinding(info: Readonly<Record<string, string>>, options: RedisOpt
 
 const protocol = readFileSync(new URL('../protocol.lua', import.meta.url), 'utf8')
 
-/** Lets go a claim that nobody has, which reads and writes nothing else. */
+/** Releases a claim that does not exist, which reads and writes nothing else. */
 async function scriptsFinding(client: Redis, options: RedisOptions, pipeline: string): Promise<Finding> {
   const name = 'redis scripts'
   const key = `ingester:{${encodeURIComponent(pipeline)}}:doctor`
@@ -180,7 +180,7 @@ async function unreachedFinding(options: RedisOptions, error: unknown): Promise<
 
 async function unreachedFix(options: RedisOptions, error: unknown): Promise<Fix> {
   const isRefused = (error as { code?: string }).code === 'ECONNREFUSED'
-  // A port where somebody listens may want TLS, or not know it.
+  // A server that listens there may require TLS, or not support it.
   if (!isRefused && (await answers({ ...options, tls: !options.tls }))) {
     return setting({ 'redis.tls': String(!options.tls) })
   }

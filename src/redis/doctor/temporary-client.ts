@@ -2,13 +2,13 @@ import { Redis } from 'ioredis'
 import type { RedisOptions } from '../connection.ts'
 import { tlsOptions } from '../connection.ts'
 
-/** Patience with a server that does not answer. */
+/** Timeouts for a server that does not answer. */
 const connectTimeoutMs = 2000
 const commandTimeoutMs = 1500
 
 /**
- * Runs `ask` on a connection of its own, which is neither queued for nor opened again. It says nothing by itself: no
- * password, no database, so that each refusal is the answer to a question that was asked.
+ * Runs `ask` on a separate connection, without queueing and reconnecting. It sends nothing of its own: no password, no
+ * database, so that each error is the answer to a command of `ask`.
  *
  * @throws why there is no connection, or whatever `ask` throws
  */
