@@ -50,25 +50,13 @@ export function liveView(look: Look, { columns, rows }: Size): string {
     ),
     ...cut(rank.gaps, ''),
     ...cut(rank.newest, ...newestLines(look.newest, columns)),
-    ...withoutRepeats(now.problems)
+    ...now.problems
       .flatMap((why) => wrapTo(columns, `! ${plain(why, 'one line')}`))
       .map((text) => ({ text: styleText('yellow', text), rank: rank.never })),
   ]
   return fitRows(lines, rows - 1)
     .map(({ text }) => text)
     .join('\n')
-}
-
-/** Several parts may suffer from one cause: it is told in full once. */
-function withoutRepeats(problems: readonly string[]): string[] {
-  const told = new Set<string>()
-  return problems.map((problem) => {
-    const text = problem.replace(/^(\S+): table \1: /, 'table $1: ')
-    const [, what, cause = ''] = /^(.*: )(.+?)(?: \[\w+\])?$/s.exec(text) ?? []
-    if (what !== undefined && told.has(cause)) return `${what}the same`
-    told.add(cause)
-    return text
-  })
 }
 
 function phaseLine({ now, seconds, forSeconds }: Look): string {

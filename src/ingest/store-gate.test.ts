@@ -102,11 +102,11 @@ test('a probe without evidence leaves the gate as it is and lets another one try
   come('b')
   await clock.advance(1000)
   await a.shows(noEvidence)
-  assert.equal(gate.reason, 'it: away')
+  assert.equal(gate.reason, 'away')
   assert.deepEqual(admitted, ['a'])
   await clock.advance(2000)
   assert.deepEqual(admitted, ['a', 'b'])
-  assert.deepEqual(reasons, ['it: away'])
+  assert.deepEqual(reasons, ['away'])
 })
 
 test('a probe with nothing to write lets another one try at once', async () => {
@@ -118,7 +118,7 @@ test('a probe with nothing to write lets another one try at once', async () => {
   await a.shows(notAttempted)
   await clock.settle()
   assert.deepEqual(admitted, ['a', 'b'])
-  assert.equal(gate.reason, 'it: away')
+  assert.equal(gate.reason, 'away')
 })
 
 test('a success lets all pass, and delays are short again', async () => {
@@ -129,7 +129,7 @@ test('a success lets all pass, and delays are short again', async () => {
   await a?.shows(works)
   await clock.settle()
   assert.deepEqual(admitted, ['a', 'b', 'c'])
-  assert.deepEqual(reasons, ['it: away', undefined])
+  assert.deepEqual(reasons, ['away', undefined])
   await show(away)
   come('d')
   await clock.advance(1000)
@@ -146,7 +146,7 @@ test('an attempt of many statements opens the gate at its first commit', async (
   await clock.settle()
   assert.deepEqual(admitted, ['a', 'b'])
   await a.shows(away)
-  assert.equal(gate.reason, 'it: away', 'its end counts all the same')
+  assert.equal(gate.reason, 'away', 'its end counts all the same')
 })
 
 test('three rejections in a row open it, unless they are of the kind that closed it', async () => {
@@ -186,7 +186,7 @@ test('a changed reason is logged once', async () => {
   await all[0]?.shows(away)
   await all[1]?.shows(away)
   await all[2]?.shows(drift)
-  assert.deepEqual(reasons, ['it: away', 'it: no such column'])
+  assert.deepEqual(reasons, ['away', 'no such column'])
 })
 
 test('a forced shutdown releases all without an attempt, and leaves no timer', async () => {

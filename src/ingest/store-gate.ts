@@ -126,10 +126,10 @@ export class StoreGate {
   }
 
   #failed(failure: WriteFailure): void {
-    const { name, logger, explain = withoutFixes } = this.#options
+    const { logger, explain = withoutFixes } = this.#options
     this.#code = failure.code
     this.#refusals = 0
-    const reason = `${name}: ${explain(failure)}`
+    const reason = explain(failure)
     if (this.#reason !== reason) {
       logger.error({ class: failure.class, code: failure.code }, `writes paused (no data lost): ${reason}`)
       this.#reason = reason
