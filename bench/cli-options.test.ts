@@ -25,7 +25,7 @@ describe('options', () => {
 
   const wrong: Wrong = [
     [
-      'an unknown bench, with those that there are',
+      'an unknown benchmark, with the available ones',
       [],
       { BENCH: 'new-keys,fast' },
       /no bench fast\.[^]*new-keys[^]*memory/,
@@ -35,17 +35,17 @@ describe('options', () => {
     ['half a run', [], { RUNS: '1.5' }, /RUNS=1\.5/],
     ['too many runs', [], { RUNS: '1001' }, /RUNS=1001/],
     ['an unknown option', ['--fast'], {}, /--fast[^]*--quick/],
-    ['a bench where an option is meant', ['new-keys'], {}, /new-keys/],
-    ['writing what says nothing', ['--write', '--quick'], {}, /--write with --quick/],
+    ['a benchmark in place of an option', ['new-keys'], {}, /new-keys/],
+    ['writing a quick run', ['--write', '--quick'], {}, /--write with --quick/],
     [
-      'writing some benches in place of all',
+      'writing only some benchmarks',
       ['--write'],
       { BENCH: 'new-keys,stale' },
       /BENCH=new-keys,stale: .*would lose the others\.[^]*Leave out BENCH/,
     ],
-    ['some benches of a file', ['--from', 'results.json'], { BENCH: 'stale' }, /leave out BENCH/],
-    ['a file, so often', ['--from', 'results.json'], { RUNS: '2' }, /leave out BENCH, RUNS/],
-    ['a file, quickly', ['--from', 'results.json', '--quick'], {}, /and --quick/],
+    ['some benchmarks from a file', ['--from', 'results.json'], { BENCH: 'stale' }, /leave out BENCH/],
+    ['a file with a number of runs', ['--from', 'results.json'], { RUNS: '2' }, /leave out BENCH, RUNS/],
+    ['a file with --quick', ['--from', 'results.json', '--quick'], {}, /and --quick/],
     ['a file without a name', ['--from', ''], {}, /one file/],
     ['no file', ['--from'], {}, /--from[^]*--from FILE/],
   ]
@@ -80,7 +80,7 @@ describe('a profile', () => {
   })
 
   const wrong: Wrong = [
-    ['two benches', [], { BENCH: 'stale,updates' }, /BENCH=stale,updates: .*one bench/],
+    ['two benchmarks', [], { BENCH: 'stale,updates' }, /BENCH=stale,updates: .*one bench/],
     ['an unknown bench', [], { BENCH: 'fast' }, /no bench fast/],
     ['latency', [], { BENCH: 'latency' }, backlogsOnly],
     ['start', [], { BENCH: 'start' }, backlogsOnly],

@@ -35,18 +35,18 @@ test('a failure to store results is reported once, and stops nothing', async () 
 describe('rejected, with the reason', () => {
   const { benches } = results
   const wrong: readonly (readonly [what: string, text: string, says: RegExp])[] = [
-    ['no JSON', 'messages', /that is not JSON/],
-    ['nothing', 'null', /the whole is no object/],
+    ['invalid JSON', 'messages', /that is not JSON/],
+    ['null', 'null', /the whole is no object/],
     ['another object', '{"name": "ingester"}', /machine is no object/],
-    ['a list', '[]', /the whole is no object/],
-    ['no list of benches', JSON.stringify({ ...results, benches: {} }), /benches is no list/],
+    ['an array', '[]', /the whole is no object/],
+    ['benches that are not an array', JSON.stringify({ ...results, benches: {} }), /benches is no list/],
     [
-      'a measure that there is not',
+      'an unknown measure',
       JSON.stringify({ ...results, benches: [{ ...benches[0], measure: 'taste' }] }),
       /benches\[0\]\.measure is none of throughput/,
     ],
     [
-      'a figure that is no number',
+      'a figure that is not a number',
       JSON.stringify(results).replace('1.25', '"1.25"'),
       /benches\[0\]\.configurations\[0\]\.runs\[0\]\.figures\.firstAckSeconds is no number/,
     ],

@@ -59,7 +59,7 @@ describe('partial results from a file are not written into the document', () => 
       ['of --quick', [{ ...good, quick: true }, []], /say nothing/],
       ['with runs that failed', [failed, []], /start, ingester, run 2: the table is wrong/],
       ['that was interrupted', [{ ...good, finished: false }, []], /not measured to the end/],
-      ['by which it would lose a bench', [good, ['start', 'memory']], /would lose memory\./],
+      ['that would drop a benchmark', [good, ['start', 'memory']], /would lose memory\./],
     ]
   for (const [what, refused, says] of wrong) {
     test(what, () => {

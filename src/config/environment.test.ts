@@ -143,17 +143,17 @@ describe('a secret in a file', () => {
 
   const wrong: readonly (readonly [what: string, environment: () => NodeJS.ProcessEnv, fix: RegExp])[] = [
     [
-      'set beside the variable',
+      'a file set together with the variable',
       () => ({ [password]: 'hunter2', [`${password}_FILE`]: file('hunter3') }),
       /both set; keep one/,
     ],
     [
-      'that is not there',
+      'a missing file',
       () => ({ [`${password}_FILE`]: join(folder, 'no-such') }),
       /_FILE .*no-such cannot be read: ENOENT/,
     ],
-    ['that is a folder', () => ({ [`${password}_FILE`]: folder }), /cannot be read: EISDIR/],
-    ['that is empty', () => ({ [`${password}_FILE`]: file('\n') }), /is empty; it must hold the secret/],
+    ['a folder', () => ({ [`${password}_FILE`]: folder }), /cannot be read: EISDIR/],
+    ['an empty file', () => ({ [`${password}_FILE`]: file('\n') }), /is empty; it must hold the secret/],
   ]
   for (const [what, environment, fix] of wrong) {
     test(`${what} is a fault, reported once and together with all others`, () => {

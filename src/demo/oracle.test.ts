@@ -38,11 +38,7 @@ describe('the oracle', () => {
     ['an older row', [scan(), other], /should be "b" of 101, but is "a" of 100$/],
     ['a row from the future', [scan({ timestamp: 102, response: 'b' }), other], /but is "b" of 102$/],
     ['a wrong response', [scan({ timestamp: 101 }), other], /but is "a" of 101$/],
-    [
-      'a row that nobody published',
-      [newer, other, scan({ ip: '1.1.1.8' })],
-      /8",443,"HTTP"\] was never published$/,
-    ],
+    ['an unpublished row', [newer, other, scan({ ip: '1.1.1.8' })], /8",443,"HTTP"\] was never published$/],
     ['a key twice', [newer, newer, other], /^1 keys are there twice$/],
   ]
   for (const [what, rows, told] of wrong) {

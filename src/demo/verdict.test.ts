@@ -30,11 +30,11 @@ for (const [what, change, expected] of [
     /1 messages could not be stored, but there are 2/,
   ],
   [
-    'a poison message that is no dead letter',
+    'a poison message that was not dead-lettered',
     { found: { rows: [scan], deadLetters: 0 } },
     /but there are 0 dead letters/,
   ],
-  ['messages that did not come', { drained: false }, /not everything/],
+  ['an undelivered message', { drained: false }, /not everything/],
   ['a table that was not read', { found: undefined }, /^the table was not read$/],
   ['an early end', { cutShort: true }, /stopped before its time/],
   [

@@ -31,7 +31,7 @@ const table: Readonly<Record<Reason, readonly Bad[]>> = {
       'the limit is 10485760',
     ],
     [
-      'much over the limit, and no JSON',
+      'far over the limit, and not JSON',
       Buffer.alloc(limits.maxMessageBytes + 1),
       '10485761 bytes; the limit is 10485760',
     ],
@@ -45,7 +45,7 @@ const table: Readonly<Record<Reason, readonly Bad[]>> = {
     ['the second of two attributes', json({}), '"b"', { a: 'x', b: '\0' }],
   ],
   'not-utf8': [
-    ['bytes that no text has', Buffer.from([0x7b, 0xff, 0x7d]), 'UTF-8'],
+    ['bytes that are never text', Buffer.from([0x7b, 0xff, 0x7d]), 'UTF-8'],
     ['Latin 1', Buffer.from(json({ service: 'é' }), 'latin1'), 'UTF-8'],
     ['a surrogate as UTF-8 bytes', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'UTF-8'],
     ['V1: bytes that are not UTF-8', v1(base64([0xc3, 0x28])), '"response_bytes_utf8"'],
@@ -106,7 +106,7 @@ const table: Readonly<Record<Reason, readonly Bad[]>> = {
     ['data_version "1"', json({ data_version: '1' }), '"data_version" must be a number'],
     ['V1: bytes as array', v1([104, 105]), '"response_bytes_utf8" must be a string, not [104,105]'],
     ['V2: a number', v2(42), '"response_str" must be a string'],
-    ['a wrong value of a megabyte', json({ port: 'x'.repeat(2 ** 20) }), '(1048578 characters)'],
+    ['an invalid value of a megabyte', json({ port: 'x'.repeat(2 ** 20) }), '(1048578 characters)'],
   ],
   'unknown-version': [0, 3, -1, 1.5, 1e300].map(
     (version): Bad => [`data_version ${version}`, json({ data_version: version }), '"data_version"'],
@@ -130,8 +130,8 @@ const table: Readonly<Record<Reason, readonly Bad[]>> = {
     ['with a line break', v1('aGVs\nbG8='), 'base64'],
     ['with text behind it', v1('aGVsbG8=aGVsbG8='), 'base64'],
     ['with bits left over', v1('aGVsbG9='), 'base64'],
-    ['no base64', v1('hello world'), 'base64'],
-    ['no base64 of a megabyte', v1('!'.repeat(2 ** 20)), '(1048578 characters)'],
+    ['not base64', v1('hello world'), 'base64'],
+    ['a megabyte that is not base64', v1('!'.repeat(2 ** 20)), '(1048578 characters)'],
   ],
   'bad-text': [
     ['NUL in the response', v2('a\0b'), '"response_str" contains a NUL'],

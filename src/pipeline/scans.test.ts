@@ -55,7 +55,7 @@ describe('accepted', () => {
     ['port 0', { port: 0 }, 1, 0],
     ['port 65535', { port: 65_535 }, 1, 65_535],
     ['timestamp 0', { timestamp: 0 }, 4, 0],
-    ['the timestamp of the limit', { timestamp: latest }, 4, latest],
+    ['a timestamp at the limit', { timestamp: latest }, 4, latest],
     ['a service as long as a key may be', { service: 'x'.repeat(2048) }, 2, 'x'.repeat(2048)],
     ['a service with spaces', { service: ' a  b ' }, 2, ' a  b '],
     ['the long form of an address', { ip: '0:0:0:0:0:0:0:1' }, 0, '::1'],
@@ -79,7 +79,7 @@ describe('accepted', () => {
     ['white space', `\r\n\t ${JSON.stringify(good, null, 8)} \n`],
     ['numbers in other spellings', json({}).replace('443', '4.43e2').replace(':2,', ':2.0,')],
     ['keys with escapes', json({}).replace('"ip"', '"\\u0069p"')],
-    ['of a key that stands twice the last one, as JSON.parse has it', behind('"ip":"9.9.9.9","port":-1')],
+    ['the last value of a repeated key, as in JSON.parse', behind('"ip":"9.9.9.9","port":-1')],
   ]
   for (const [what, data, attributes] of same) {
     test(what, () => assert.deepEqual(accepted(data, { attributes: attributes ?? {} }), hello))

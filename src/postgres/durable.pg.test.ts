@@ -76,7 +76,7 @@ for (const [given, used] of [
   ]
   const levelled = (what: readonly string[]) => what.map((one) => `${one} ${used}`)
 
-  test(`synchronous_commit = ${given}, whoever sets it and when: commits use ${used}`, async () => {
+  test(`synchronous_commit = ${given}, wherever and whenever it is set: commits use ${used}`, async () => {
     await using database = await freshDatabase(server)
     await recordCommits(database, 'scan_results', 'dead_letters', 'cache_epochs')
     const reset = () => database.query('TRUNCATE dead_letters, cache_epochs')

@@ -8,7 +8,7 @@ import { pickAccount, reachableByOthers, writableByOthers } from './account.ts'
 const root = 'root:x:0:0:root:/root:/bin/bash'
 const nobody = 'nobody:x:65534:65533:nobody:/:/usr/sbin/nologin'
 
-test('postgres is preferred to nobody, and nobody to nothing', () => {
+test('the account postgres is preferred to nobody, and nobody to none', () => {
   const postgres = 'postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash'
   assert.deepEqual(pickAccount([root, nobody, postgres].join('\n')), { name: 'postgres', uid: 101, gid: 104 })
   assert.deepEqual(pickAccount([root, nobody].join('\n')), { name: 'nobody', uid: 65_534, gid: 65_533 })
