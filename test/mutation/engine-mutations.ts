@@ -173,7 +173,7 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: park,
-        before: '    else this.#cancelPause ??= clock.after(leftMs, () => this.#letGo())\n',
+        before: '    else this.#cancelPause ??= clock.after(leftMs, () => this.#release())\n',
         after: '',
       },
     ],
