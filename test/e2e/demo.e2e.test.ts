@@ -168,7 +168,7 @@ test('while it runs, `stack status` reports where it is, and psql finds it', asy
   assert.ok(told.stdout().endsWith(`${line}\n`), told.stdout())
   await using down = startIngesterProgram(['stack', 'down'], { env })
   await expect(down).toEndWith(0)
-  assert.match(down.stderr(), /there is no stack/, 'it is not for others to end')
+  assert.match(down.stderr(), /no background stack of this folder is running/, 'it is not for others to end')
   demo.signalGroup('SIGINT')
   await expect(demo).toEndWith(0)
   await using gone = startIngesterProgram(['stack', 'status'], { env })
