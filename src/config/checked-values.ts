@@ -55,7 +55,7 @@ function eachChecked(
     else if (url !== undefined && found.has(name)) found.set(name, inUrl(url, name))
     else if (url === undefined && isUrlElsewhere(name, values[name])) found.set(name, notForUrls(name))
   }
-  // Those that were chosen, at least; whoever has chosen them knows which.
+  // At least the values that were selected; the caller knows which.
   return { clean: clean as unknown as Values, faults: found }
 }
 

@@ -1,4 +1,4 @@
-/** What an env file says, and what is wrong with it. */
+/** The values of an env file, and its faults. */
 export interface EnvFile {
   readonly values: ReadonlyMap<string, string>
   /** Where each name stands last; from 1. */

@@ -45,7 +45,7 @@ export interface Conflict {
   readonly place?: Place | undefined
 }
 
-/** A file that is not there or is no text, or a secret that has something in it which is not part of one. */
+/** A file that does not exist or is not text, or a secret that contains something that is not part of one. */
 export interface Unreadable {
   readonly kind: 'unreadable'
   /** That which names the file; undefined: the file is the env file. */

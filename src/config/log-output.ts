@@ -7,7 +7,7 @@ export const logOutputs = ['json', 'console', 'gcp'] as const
 export type LogOutput = (typeof logOutputs)[number]
 
 /**
- * What INGESTER_LOG_OUTPUT asks for, however wrong everything else may be: that is told in this form, too.
+ * The value of INGESTER_LOG_OUTPUT, even if everything else is invalid: those faults are reported in this format, too.
  *
  * @returns undefined where it is not set, or to none of these
  */

@@ -41,7 +41,7 @@ export function secretsIn(environment: Environment): {
     } catch (error) {
       if (!(error instanceof ConfigFault)) throw error
       faults.push(...error.faults)
-      // There, so that it is not missed as well.
+      // Set, so that it is not reported as missing as well.
       values[name] = ''
     }
   }

@@ -36,7 +36,7 @@ export function mayHoldSecret(text: string): boolean {
   return hasMarkOfSecret(text) || (text.includes(':') && !isIPv6(bare(text)))
 }
 
-/** A host and its port, well or badly written, perhaps without one of the two. */
+/** A host and its port, valid or not, possibly without one of the two. */
 const hostAndPort = /^(?:\[[\w.-]*\]|\[[\da-f:.]*\]|[\w.-]*):-?\d{0,5}$/i
 
 /** As {@link mayHoldSecret}, of what should be an address, in which a colon belongs. */
@@ -54,7 +54,7 @@ function bare(text: string): string {
   return text.replace(/^["'`\s]+|["'`\s]+$/g, '').replace(/^\[([\da-f:.]*)\]$/i, '$1')
 }
 
-/** Longer ones are no slip of the pen; some are tokens. */
+/** Longer values are not typos; some are tokens. */
 const mostShown = 63
 
 /** What may be said of a wrong value. What may hold a secret is not repeated: messages end up in logs. */
@@ -69,7 +69,7 @@ export function shownValue(value: string, isSuspect: (text: string) => boolean =
   return value.length > mostShown ? { kind: 'long', length: value.length } : { kind: 'text', text: value }
 }
 
-/** The end of a sentence that says what a value must be: the value, and what is often the reason. */
+/** The end of a sentence that says what a value must be: the value, and a likely reason. */
 export function butNot(value: ShownValue): string {
   switch (value.kind) {
     case 'suspect':

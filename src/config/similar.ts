@@ -1,4 +1,4 @@
-/** The one of these that was probably meant: but for case, separators and a slip or two it is the same. */
+/** The name that was probably meant: equal except for case, separators and up to two typos. */
 export function similarName(name: string, known: readonly string[]): string | undefined {
   const written = normalized(name)
   const nearest = known

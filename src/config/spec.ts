@@ -138,7 +138,7 @@ const redis = {
     '1s',
     '8760h',
   )({
-    // As long as Pub/Sub keeps messages unless told otherwise.
+    // As long as Pub/Sub keeps messages by default.
     default: 7 * 86_400_000,
     desc: 'Time to live of a watermark in Redis.',
   }),

@@ -7,8 +7,8 @@ import { spec } from './spec.ts'
 const known: readonly string[] = [...Object.keys(spec), ...secretFiles, 'NODE_EXTRA_CA_CERTS']
 
 /**
- * Not faults: Kubernetes, for one, injects names such as INGESTER_SERVICE_HOST. A file was written for us, so there also
- * names that are only like ours are told.
+ * Not faults: Kubernetes, for one, injects names such as INGESTER_SERVICE_HOST. An env file was written for the ingester,
+ * so there names that are merely similar to ours are reported, too.
  */
 export function unknownVariables(
   environment: Environment,

@@ -2,7 +2,7 @@ import { present } from './environment.ts'
 import { ConfigFault } from './config-fault.ts'
 import { writeAddress } from './validators.ts'
 
-/** A variable of the spec, by what a URL says instead of it. */
+/** A variable of the spec, by the part of a URL that replaces it. */
 export type UrlParts = Readonly<Record<string, string>>
 
 /** Query parameters that libpq and clients of Redis know: their names are no secrets. */

@@ -8,7 +8,7 @@ import { InvalidValue, parseBytes, parseDuration, parseWhole, writeBytes, writeD
 export interface InWords {
   /** What it lets through. */
   readonly allows: string
-  /** A default, as people write it. */
+  /** A default, as users write it. */
   readonly write: (value: never) => string
 }
 
@@ -20,7 +20,7 @@ function inWords<V extends (spec: never) => object>(
   return ((spec: never) => ({ ...validator(spec), allows, write })) as V
 }
 
-/** In ms, within bounds as people write them. Node's timers end at 596h, and fire at once beyond. */
+/** In ms, within limits as users write them. Node's timers end at 596h, and fire at once beyond. */
 export function duration(least = '0s', most = '500h') {
   const validator = makeValidator((input: string) => {
     const ms = parseDuration(input)
@@ -111,7 +111,7 @@ export function oneOf<const T extends string>(words: readonly T[]) {
   return inWords(words.join(', ').replace(/, ([^,]+)$/, ' or $1'), validator)
 }
 
-/** Text of which a rule says whether it is right, and words what is. */
+/** Text that a rule checks; the rule also says in words what is valid. */
 function textThat(isRight: (text: string) => boolean, allows: string) {
   const validator = makeValidator((input: string) => {
     if (isRight(input)) return input

@@ -17,7 +17,7 @@ export class InvalidValue extends Error {
   }
 }
 
-// Values as people write them, in variables and options alike. Each throws an InvalidValue.
+// Values as users write them, in variables and options alike. Each throws an InvalidValue.
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const byteUnits: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }

@@ -5,12 +5,12 @@ import { shellWord } from '#core/fix.ts'
 import { programName } from '#runtime/program-name.ts'
 import { variables } from './option-variables.ts'
 
-/** Arguments of `bin/ingester`, with the env file that the command which tells of them has read. */
+/** A command line of `bin/ingester`, with the env file that the current command has read. */
 export function commandLine(args: string, envFile?: string): string {
   return `${programName} ${args}${envFile === undefined ? '' : ` --env-file ${shellWord(envFile)}`}`
 }
 
-/** In the words of people: with variables for options, and whole command lines. */
+/** Renders text for users: with variables for options, and whole command lines. */
 export function adviceText({ words }: Pick<Advice, 'words'>, envFile?: string): string {
   return words
     .map((word) => {

@@ -30,7 +30,7 @@ export const keyUsages: readonly { pipeline: string; words: string; example: str
 /**
  * The key that the words of a command line mean.
  *
- * @throws ConfigurationError that says which word is wrong, and how it is done
+ * @throws ConfigurationError that names the wrong word and shows an example
  */
 export function keyNamed(pipeline: Pipeline, words: readonly string[]): RecordKey {
   const usage = keyUsages.find((one) => one.pipeline === pipeline.name)

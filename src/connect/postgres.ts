@@ -28,12 +28,12 @@ export function connectionHint({ host }: Postgres, error: unknown): Advice {
     : advice`give it a certificate (ssl = on); without TLS, rows and password could be read on the network`
 }
 
-/** Says which database it was, and what to look at, where it cannot be reached. */
+/** Adds to a connection error which database it was, and what to check. */
 export async function withConnectionErrors<T>(postgres: Postgres, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    // What has been explained already may well speak of connections.
+    // An error that is explained already may mention connections, too.
     if (error instanceof ConfigurationError || !isConnectionFailure(error)) throw error
     const Kind = isRefusedForGood(error) ? ConfigurationError : UnreachableError
     const fixes = [connectionHint(postgres, error)]

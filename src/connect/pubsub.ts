@@ -12,7 +12,7 @@ import type { Startup } from './startup.ts'
 
 type PubsubPlace = Pick<Config['pubsub'], 'projectId' | 'emulatorHost'>
 
-/** The broker, for people. */
+/** The broker's name, for messages. */
 export function brokerName({ emulatorHost }: PubsubPlace): string {
   return emulatorHost ? `the Pub/Sub emulator at ${emulatorHost}` : 'Pub/Sub'
 }
@@ -29,7 +29,7 @@ export async function reachClients(startup: Startup, pubsub: PubsubPlace): Promi
 }
 
 /**
- * Waits for the subscription, and warns where it is not as the configuration says.
+ * Waits for the subscription, and warns where it differs from the configuration.
  *
  * @returns its full name
  * @throws ConfigurationError, also where it is detached: it would never deliver anything; UnreachableError

@@ -9,7 +9,7 @@ import { withDeadLetterTable, updateRights } from './table.ts'
 export interface Discarded {
   readonly selected: number
   readonly discarded: number
-  /** Redriven or discarded by somebody else meanwhile. */
+  /** Already redriven or discarded by another process. */
   readonly skipped: number
 }
 

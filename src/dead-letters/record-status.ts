@@ -34,7 +34,7 @@ export interface RowFound extends Versioned {
   readonly values: Readonly<Record<string, string | number | null>>
 }
 
-/** Null where no message makes such a row: somebody has changed it by hand. */
+/** Null where no message could produce such a row: it was changed by hand. */
 interface Versioned {
   readonly record: (VersionFound & { readonly content: string }) | null
 }
@@ -46,7 +46,7 @@ interface Versioned {
  * - `newer`: a newer version, or one at all where there is no row
  * - `older`: an older version
  * - `other`: the same version with other content
- * - `none`: nothing; `strange`: what stands there is not of our making; `off`: there is no cache
+ * - `none`: nothing; `strange`: an unrecognized value; `off`: there is no cache
  * - `unknown`: it could not be asked, and `why` says why
  */
 export interface WatermarkFound extends Partial<VersionFound> {

@@ -1,9 +1,9 @@
 // Publishing dead letters again, once their cause is fixed.
 //
 // A dead letter is marked only after the broker has confirmed its message and the subscription is still attached to the
-// topic. Marked earlier, a crash in between would lose it, and what goes to a topic without the subscription reaches
-// nobody. A crash between the confirmation and the commit of the mark leaves it unmarked, so that the next redrive
-// publishes it again. That is harmless: the ingester recognizes duplicates.
+// topic. Marked earlier, a crash in between would lose it; and a message published to a topic without the subscription
+// reaches no subscriber. A crash between the confirmation and the commit of the mark leaves it unmarked, so that the next
+// redrive publishes it again. That is harmless: the ingester recognizes duplicates.
 //
 // The rows of a batch are locked from before they are published until they are marked, so that of two concurrent
 // redrives one publishes a dead letter and the other finds it marked. The other waits for the lock: skipping locked
@@ -38,20 +38,20 @@ export interface RedriveSummary {
   selected: number
   /** Confirmed by the broker, and marked. */
   published: number
-  /** Not publishable, or dealt with by somebody else meanwhile. */
+  /** Not publishable, or already handled by another process. */
   skipped: number
-  /** Refused by the broker. */
+  /** Rejected by the broker. */
   failed: number
-  /** Not tried: it was stopped, or could not go on. */
+  /** Not tried: it was stopped, or failed before. */
   left: number
 }
 
 export interface RedriveUser extends Omit<UserPrompt, 'confirm'> {
-  /** Whether to publish so many to this topic. */
+  /** Whether to publish `count` messages to this topic. */
   confirm(count: number, topic: string): Promise<boolean>
-  /** A line about the whole. */
+  /** A line about the whole run. */
   tell(line: string): void
-  /** The user's wish to end: the batch in hand is finished. */
+  /** Aborts when the user stops it: the current batch is finished. */
   readonly stop: AbortSignal
 }
 
@@ -63,9 +63,9 @@ export interface Run {
   readonly topic: string
   /** Rejects where what was published to the topic until now may not have reached the subscription. */
   readonly confirmTopic: () => Promise<void>
-  /** For people. */
+  /** The broker's name, for messages. */
   readonly broker: string
-  /** How long to wait for a broker that is away. */
+  /** How long to wait for a broker that is unavailable. */
   readonly timeoutMs: number
   /** Of the dead letters that were selected. */
   readonly status: DeadLetterStatus
@@ -74,10 +74,10 @@ export interface Run {
 }
 
 /**
- * Publishes and marks the dead letters of these ids. It retries while the broker is away for a moment; between two
+ * Publishes and marks the dead letters of these ids. It retries while the broker is unavailable for a moment; between
  * attempts nothing is locked.
  *
- * @throws PublishError, whatever the connection to PostgreSQL throws
+ * @throws PublishError, and errors of the connection to PostgreSQL
  */
 export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
   let rest = ids
@@ -97,7 +97,7 @@ export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
 }
 
 interface Attempt {
-  /** Published, refused or found to be somebody else's: not to be tried again. */
+  /** Published, rejected, or already handled by another process: not to be tried again. */
   readonly dealtWith: ReadonlySet<number>
   /** What kept the rest from being published. */
   readonly error?: unknown
@@ -135,7 +135,7 @@ interface KeyOutcome {
   readonly error: unknown
 }
 
-/** Outcomes that a subscription without its topic would belie: what nobody has received counts as not published. */
+/** Corrects the outcomes where the subscription has lost its topic: what it has not received counts as not published. */
 async function confirmed({ confirmTopic }: Run, outcomes: readonly KeyOutcome[]): Promise<KeyOutcome[]> {
   if (outcomes.every(({ published }) => published.length === 0)) return [...outcomes]
   try {
@@ -146,7 +146,7 @@ async function confirmed({ confirmTopic }: Run, outcomes: readonly KeyOutcome[])
   }
 }
 
-/** Dead letters of one key go out in order; one that the broker refuses for good does not hold up those after it. */
+/** Dead letters of one key are published in order; one that the broker rejects permanently does not block those after it. */
 async function publishByKey({ clients, topic, user }: Run, deadLetters: readonly DeadLetterDetail[]) {
   const outcomes: KeyOutcome[] = []
   const groups = [...Map.groupBy(deadLetters, ({ orderingKey }) => orderingKey).values()]
@@ -185,7 +185,7 @@ function outcomesOf(
   }
 }
 
-/** The broker does not take what it is given, whatever that is. */
+/** The broker fails for every message. */
 export class PublishError extends Error {
   constructor(cause: unknown) {
     super(messageOf(cause), { cause })

@@ -20,7 +20,7 @@ export interface Redriven {
   /** Full name. */
   readonly topic: string
   readonly summary: Readonly<RedriveSummary>
-  /** Why it could not go on; what was published until then stays marked. */
+  /** Why it ended early; what was published until then stays marked. */
   readonly error?: Error
 }
 
@@ -31,7 +31,7 @@ const batchBytes = 8_000_000
 const cutNote = 'it cannot be published: of its data only the first 64 KiB were kept'
 
 /**
- * Of the pipeline that is named, or configured: what `--dry-run` tells.
+ * What `--dry-run` shows, for the pipeline that is named or configured.
  *
  * @throws ConfigurationError, UnreachableError
  */
@@ -97,7 +97,7 @@ export async function redriveDeadLetters(
   return end === undefined ? { topic, summary } : { topic, summary, error: explained(end, config, topic) }
 }
 
-/** Tells the user, not a log, what it waits for. */
+/** Reports to the user, not to a log, what it waits for. */
 function startupFor({ startupTimeoutMs }: RedriveConfig, user: Pick<RedriveUser, 'tell' | 'stop'>): Startup {
   const warn = (fields: object, message: string) =>
     user.tell('error' in fields ? `${message}: ${String(fields.error)}` : message)

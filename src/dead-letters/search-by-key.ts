@@ -7,7 +7,7 @@ import { isWhole } from '#postgres/dead-letters.ts'
 /** The dead letters of one key. */
 export interface DeadLettersOfKey {
   readonly count: number
-  /** So many were looked at, the newest ones; `all`: there are no more. */
+  /** How many were searched, newest first; `all`: there are no more. */
   readonly searched: number
   readonly all: boolean
   /** The newest of them, at most {@link maxShown}; newest first. */
@@ -24,14 +24,14 @@ export interface DeadLetterOfKey {
   readonly reason: string
   readonly detail: string
   readonly status: string
-  /** `key`: its data say so. `text`: they cannot be read, but speak of the key, as may the attributes. */
+  /** `key`: its payload has this key. `text`: the payload is unreadable, but it or the attributes mention the key. */
   readonly match: 'key' | 'text'
   /** The pipeline would accept it today. */
   readonly accepted: boolean
 }
 
 const maxShown = 100
-/** Measured for so many small ones: 1.8 s; 4.5 s where no key can be read from any of them. */
+/** Measured for this many small ones: 1.8 s; 4.5 s where no key can be read from any of them. */
 const maxSearched = 100_000
 
 /** Looks for the key in each page, until there are no more or enough has been searched. */

@@ -6,10 +6,10 @@ import { readSummaries, selectDeadLetters } from '#postgres/dead-letters.ts'
 import type { DatabaseConfig } from './table.ts'
 import { readDeadLetterTable } from './table.ts'
 
-/** Dead letters to do something with: always of one status, so that nothing is done twice by mistake. */
+/** Dead letters to change: always of one status, so that nothing is done twice by mistake. */
 export interface Selection extends DeadLetterFilter {
   readonly status: DeadLetterStatus
-  /** The first so many by publish time. */
+  /** Only the first ones by publish time. */
   readonly limit?: number | undefined
 }
 
@@ -21,16 +21,16 @@ interface Origin {
 
 /** How a command that changes dead letters talks to its user. */
 export interface UserPrompt {
-  /** A line about one dead letter that is not dealt with as the others are. */
+  /** A line about one dead letter that is treated differently. */
   warn(id: number, why: string): void
-  /** Whether to go on. */
+  /** Whether to continue. */
   confirm(selected: number): Promise<boolean>
   progress(done: number, of: number): void
 }
 
 /**
  * The dead letters that a selection means now. Where they are named by id, each of them is meant: one that does not
- * exist is an error, and of one that is left out the user is told.
+ * exist is an error, and one that is left out is reported to the user.
  *
  * @throws ConfigurationError, UnreachableError
  */

@@ -30,7 +30,7 @@ export async function why(config: WhyConfig, words: readonly string[]): Promise<
   return withConnectionErrors(config.postgres, () =>
     withReader(config.postgres, async (read) => {
       await read((connection) => checkReadableTables(connection, pipeline.sink, config.redis.enabled))
-      // The cache before the row: what a watermark says was committed before, so the row must have it.
+      // The cache before the row: a watermark's version was committed before, so the row must have it.
       const nowMs = Date.now()
       const cache = await lookInCache(read, config.redis, pipeline, key)
       const row = await read((connection) => readRow(connection, pipeline.sink, key.values))

@@ -15,11 +15,11 @@ import type { StackStatus } from './status.ts'
 import { endedServices } from './status.ts'
 
 /**
- * Starts a stack in the background, or finds the one that runs; one that has lost a service is replaced. It goes on
+ * Starts a stack in the background, or finds the one that runs; one that has lost a service is replaced. It keeps running
  * when this process ends.
  *
- * @param tell takes lines for people: the ports that are not those of every day, what is missing, what was replaced
- * @throws UnreachableError with its last words if it does not come up; ConfigurationError
+ * @param tell takes progress lines: ports that are not the usual ones, what is missing, what was replaced
+ * @throws UnreachableError with its last log lines if it fails to start; ConfigurationError
  */
 export async function stackUpDetached(
   environment: Environment,

@@ -36,7 +36,7 @@ export async function checkEnvFile(file: string): Promise<void> {
 
 /**
  * Writes the variables as an env file, readable by this user alone, whatever stood there before: there are passwords
- * in it. It is there as a whole or not at all.
+ * in it. It is written atomically.
  *
  * @throws ConfigurationError if it cannot be written; the stack runs all the same
  */
@@ -51,7 +51,7 @@ export async function writeEnvFile(file: string, env: StackStatus['env']): Promi
     } finally {
       await written.close()
     }
-    // In place of what is there: not through a link that somebody makes meanwhile, nor into a file that others can read.
+    // In place of what is there: not through a link created meanwhile, nor into a file that others can read.
     await rename(beside, file)
   } catch (error) {
     await rm(beside, { force: true })

@@ -7,11 +7,11 @@ type Login = PostgresServer['writer']
 export interface ServiceStatus {
   readonly name: string
   readonly address: string
-  /** How it ended although nobody asked for that, as `signal 9`; absent while it runs. */
+  /** How it exited unexpectedly, such as `signal 9`; absent while it runs. */
   readonly ended?: string
 }
 
-/** A stack that runs, as it tells of itself. */
+/** A running stack, as it reports itself. */
 export interface StackStatus {
   /** Whose it is. */
   readonly who: 'stack' | 'demo'

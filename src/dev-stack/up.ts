@@ -52,7 +52,7 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
 /**
  * The stack as the environment wants it; undefined where the signal came first.
  *
- * @throws ConfigFault; UnreachableError: a service that does not come up is told as what it is, not as a stack trace
+ * @throws ConfigFault; UnreachableError for a service that fails to start, instead of a stack trace
  */
 export async function startedUnlessStopped(
   environment: Environment,

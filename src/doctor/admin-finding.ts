@@ -25,7 +25,7 @@ export async function adminFinding({ host, port }: Config['http']): Promise<Find
 /** Long enough for one that is busy. */
 const answerLimitMs = 2000
 
-/** What it says of itself; undefined where nobody says to be one. */
+/** What the ingester there reports; undefined where there is none. */
 async function ingesterAt(host: string, port: number): Promise<string | undefined> {
   // Who listens everywhere listens here, too.
   const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host

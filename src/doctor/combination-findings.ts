@@ -41,7 +41,7 @@ function flushFinding({ engine, consumer }: Config): Finding {
 
 /** What follows a soft stop that took too long. */
 const hardStopMs = 2000
-/** What Kubernetes grants unless told otherwise. */
+/** Kubernetes' default grace period. */
 const graceMs = 30_000
 const leastShutdownMs = 1000
 

@@ -94,7 +94,7 @@ function unreadableFix({ variable, code }: Unreadable, { envFile = '' }: ConfigO
     : remark(`make ${quoted(envFile)} a file of lines NAME=value, in UTF-8, that this user can read`)
 }
 
-/** The default or the example: of the variable at fault, where that is enough, else of those that go with it, too. */
+/** The default or the example of the invalid variable; of related ones, too, where that is not enough. */
 function rightSetting(
   fault: Malformed | Conflict,
   others: readonly string[],

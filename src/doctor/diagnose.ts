@@ -46,7 +46,7 @@ export interface Diagnosis {
 /** Each server's checks have time limits of their own; this is for what they do not foresee. */
 const limitMs = 8000
 
-/** Looks at all that the service needs and changes nothing. It takes less than ten seconds, whatever is frozen. */
+/** Checks everything that the service needs and changes nothing. Takes less than ten seconds, even if a server hangs. */
 export async function diagnose(envFile: string | undefined): Promise<Diagnosis> {
   const { findings, origins, usable } = readConfig(envFile)
   const all = [
@@ -66,7 +66,7 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
   return { report: { checks, ok: isOk }, isConfigured: usable !== undefined }
 }
 
-/** A server's refusal of a password says more with the place that it was read from. */
+/** A rejected password is easier to fix with the place that it was read from. */
 function withOrigin(detail: string, fixes: readonly Fix[], origins: ConfigOrigins): string {
   const [first] = fixes
   return first?.kind === 'secret' ? `${detail}${secretOrigin(variables[first.option], origins)}` : detail
@@ -128,7 +128,7 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
   ]
 }
 
-/** What `checks` finds; a failure where that takes too long, or has a fault of its own. */
+/** What `checks` finds; a failure where it takes too long or throws. */
 export async function within<T>(
   name: string,
   checks: () => Promise<T>,

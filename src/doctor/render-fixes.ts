@@ -19,8 +19,8 @@ export interface ConfigOrigins {
 }
 
 /**
- * Where a secret that a server refuses was read, since that may not be the place that was changed; empty where none is
- * set. The file's time tells whether a rotation has reached this machine.
+ * Where a rejected secret was read from, since that may not be the place that was changed; empty where none is set. The
+ * file's modification time shows whether a rotation has reached this machine.
  */
 export function secretOrigin(name: string, origins: ConfigOrigins): string {
   const { environment } = origins
@@ -168,7 +168,7 @@ function inQuotes(value: string): string {
   return `${quote}${value}${quote}`
 }
 
-/** A path that may be the secret itself is given up in favour of the variable. */
+/** A path that may be the secret itself is not shown; the variable is. */
 function secretLines(name: string, origins: ConfigOrigins): string[] {
   const variable = `${name}_FILE`
   const { [variable]: path, ...environment } = origins.environment

@@ -3,7 +3,7 @@
 // https://cloud.google.com/pubsub/docs/exactly-once-delivery
 import { WireReader } from './wire-reader.ts'
 
-/** `permanent`: the id is of no use any more, and its message is redelivered. `transient`: to be sent again. */
+/** `permanent`: the id is invalid now, and its message is redelivered. `transient`: to be sent again. */
 export type AckIdError = 'permanent' | 'transient'
 
 const detailsKey = 'grpc-status-details-bin'

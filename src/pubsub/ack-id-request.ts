@@ -7,9 +7,9 @@ import { grpcStatus, isPermanent, statusOf } from './client.ts'
 export interface AckIdRequestOptions {
   /** One Acknowledge or ModifyAckDeadline. */
   readonly send: (ackIds: string[]) => Promise<unknown>
-  /** Told of ids as they are done, with the monotonic time before their request went out. */
+  /** Called with ids as they are done, and the monotonic time before their request was sent. */
   readonly done?: (ackIds: readonly string[], sentAtMs: number) => void
-  /** Told of ids that the service no longer takes. */
+  /** Called with ids that the service no longer accepts. */
   readonly rejected: (ackIds: readonly string[]) => void
   readonly clock: Clock
   readonly withinMs: number
@@ -24,15 +24,15 @@ export interface Unsettled {
 }
 
 /**
- * A request with one malformed id fails as a whole, and does not name it: halves find it. The names of many failed ids
- * make a header that HTTP/2 refuses (measured: of 1,000 short ids), which gRPC tells as INTERNAL: halves have fewer. They
- * are bounded, since a server that was started anew knows none of the ids.
+ * A request with one malformed id fails as a whole without naming it: bisecting finds it. The names of many failed ids
+ * make a header that HTTP/2 rejects (measured: of 1,000 short ids), which gRPC reports as INTERNAL: halves have fewer.
+ * The number of halves is limited, since a restarted server knows none of the ids.
  */
 const maxHalves = 64
 
 /**
- * Sends ids until each is done or rejected, or the time is over. What the service says of single ids is heeded: an id
- * that it rejects is dropped, one that it could not handle for the moment is sent again alone, the others are done.
+ * Sends ids until each is done or rejected, or the time is over. Per-id results are respected: an id that the service
+ * rejects is dropped, one that it could not handle for the moment is sent again alone, the others are done.
  *
  * @returns undefined where none is left
  */

@@ -12,7 +12,7 @@ import type { RejectedAckIds } from './rejected-ack-ids.ts'
 export interface AcknowledgerOptions {
   readonly subscriber: PubsubClients['subscriber']
   readonly subscription: string
-  /** An ack that is not through by then is given up: its lease is over and the message comes again, as stale. */
+  /** An ack that has not succeeded by then is given up: its lease is over, and the message is redelivered and stale. */
   readonly withinMs: number
   readonly rejected: RejectedAckIds
   readonly clock: Clock

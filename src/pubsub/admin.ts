@@ -9,7 +9,7 @@ export interface SubscriptionNames {
   readonly subscriptionId: string
 }
 
-/** A subscription that is there. */
+/** A subscription that exists. */
 export interface FoundSubscription {
   /** Full name. */
   readonly name: string
@@ -18,7 +18,7 @@ export interface FoundSubscription {
 }
 
 /**
- * Makes sure that the subscription is there. On an emulator a missing one is created, with its topic; on Google's
+ * Ensures that the subscription exists. On an emulator a missing one is created, with its topic; on Google's
  * service that is the owner's decision.
  *
  * @throws ConfigurationError where it is missing, with the line that creates it; gRPC errors otherwise
@@ -34,7 +34,7 @@ export async function ensureSubscription(
   try {
     return { name, settings: await read() }
   } catch (error) {
-    // A subscriber needs no right to look at its subscription; the stream will tell whether it is there.
+    // A subscriber may lack permission to read its subscription; the stream will show whether it exists.
     if (statusOf(error) === grpcStatus.permissionDenied) return { name, settings: undefined }
     if (statusOf(error) !== grpcStatus.notFound) throw error
     if (!clients.isEmulator) throw missingSubscription(projectId, names)
@@ -49,7 +49,7 @@ export async function ensureSubscription(
 }
 
 /**
- * Deletes a subscription and its topic, of which perhaps only one is there, or none. For emulators.
+ * Deletes a subscription and its topic, where they exist. For emulators.
  *
  * @throws gRPC errors
  */
@@ -65,7 +65,7 @@ export async function deleteBoth(
   )
 }
 
-/** Creates a topic unless it is there; returns its full name. For emulators. */
+/** Creates a topic unless it exists; returns its full name. For emulators. */
 export async function ensureTopic({ projectId, publisher }: PubsubClients, topicId: string): Promise<string> {
   const topic = `projects/${projectId}/topics/${topicId}`
   await unless(grpcStatus.alreadyExists, publisher.createTopic({ name: topic }, noRetry))
@@ -89,7 +89,7 @@ export function creationLine(projectId: string, topic: string, subscriptionId: s
 const creation = (line: string) =>
   advice`create it:\n  ${line}\n(${option('pubsub.subscriptionId')} names it; where the topic is missing too, \`gcloud pubsub topics create\` first)`
 
-/** The error for a subscription that is not there, with the line that creates it. */
+/** The error for a missing subscription, with the command that creates it. */
 export function missingSubscription(
   projectId: string,
   { topicId, subscriptionId }: SubscriptionNames,

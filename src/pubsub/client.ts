@@ -67,7 +67,7 @@ export async function connectPubsub(options: PubsubOptions): Promise<PubsubClien
     await Promise.all([subscriber.close(), publisher.close()])
   }
   try {
-    // They keep a failure for good; who tries again makes others.
+    // They cache a failure permanently; a retry creates new clients.
     const [stub] = await Promise.all([subscriber.initialize(), publisher.initialize()])
     const { getChannel } = stub as unknown as { getChannel: () => Channel }
     const isConnected = () => getChannel.call(stub).getConnectivityState(false) === ready
@@ -112,7 +112,7 @@ export function statusOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined
 }
 
-/** No retry fixes these; somebody has to act. */
+/** Retries do not fix these; an operator has to. */
 export function isPermanent(error: unknown): boolean {
   const status = statusOf(error)
   return status === grpcStatus.notFound || status === grpcStatus.permissionDenied

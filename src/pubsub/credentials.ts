@@ -7,7 +7,7 @@ import { advice, option } from '#core/advice.ts'
 type Auth = PubSub['auth']
 
 const detection = 'METADATA_SERVER_DETECTION'
-/** What the auth library says where no key is named and no metadata server answers. */
+/** The auth library's error where no key is configured and no metadata server answers. */
 const notFound = 'Could not load the default credentials'
 /** The doctor waits no longer either. */
 const tokenLimitMs = 3000
@@ -40,8 +40,8 @@ export async function findCredentials(newAuth: () => Auth): Promise<void> {
 }
 
 /**
- * The library asks once whether there is a metadata server, and takes the answer for good: told that there is one, it asks
- * again, and so do the generated clients after it.
+ * The library detects the metadata server once and caches the result permanently: with `assume-present` it asks again, and
+ * so do the generated clients after it.
  */
 async function askMetadataServer(newAuth: () => Auth): Promise<void> {
   const before = environmentOf(detection)
@@ -64,7 +64,7 @@ async function within(work: Promise<unknown>, ms: number): Promise<void> {
   await Promise.race([work, late.promise]).finally(() => clearTimeout(timer))
 }
 
-// The auth library has no other way to be told.
+// The auth library can only be configured this way.
 /* oxlint-disable no-restricted-properties */
 function environmentOf(name: string): string | undefined {
   return process.env[name]

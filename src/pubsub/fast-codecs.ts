@@ -24,7 +24,7 @@ const { StreamingPullRequest } = protos.google.pubsub.v1
  * much again in garbage; credentials, headers, deadlines and errors stay with the generated client.
  */
 export function installFastCodecs(subscriber: v1.SubscriberClient): void {
-  // It looks a method up in its stub when it is called. Where there is no stub its calls tell why.
+  // It looks a method up in its stub when it is called. Without a stub the call itself fails with the reason.
   subscriber.initialize().then(
     (stub) => Object.assign(stub, hotCalls(stub as unknown as Stub)),
     () => {},

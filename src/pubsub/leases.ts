@@ -19,13 +19,13 @@ export interface LeasesOptions {
   readonly lost: (count: number) => void
 }
 
-/** Seldom enough for a service that is away, and often enough for the third of a deadline, 3.3 s at the least. */
+/** Rare enough for a service that is unavailable, and frequent enough for a third of a deadline, 3.3 s at least. */
 const extensionBackoff = { initialMs: 100, maxMs: 1000 }
 
 /**
- * Keeps the leases of all deliveries that are held, however long, with or without an open stream: every third of the
- * deadline each is extended by the whole of it. A lease that could not be extended in time is reported and let go: the
- * message will come again. Its delivery stays where it is, since a commit justifies its ack all the same.
+ * Keeps the leases of all unsettled deliveries, however long, with or without an open stream: each is extended by the
+ * whole deadline whenever a third of it has passed. A lease that could not be extended in time is reported and dropped:
+ * the message will be redelivered. Its delivery stays where it is, since a commit justifies its ack all the same.
  */
 export class Leases {
   readonly #options: LeasesOptions
@@ -64,7 +64,7 @@ export class Leases {
     return ackIds
   }
 
-  /** The service has ended the leases of these ids, as a stream's response tells. */
+  /** The service has ended the leases of these ids, according to a stream's response. */
   reject(ackIds: readonly string[]): void {
     const wanted = new Set(ackIds)
     const held = [...this.#ends.keys()].filter(({ ackId }) => wanted.has(ackId))

@@ -4,19 +4,19 @@ import { grpcStatus, statusOf } from './client.ts'
 import type { OutgoingMessage } from './publisher.ts'
 import { publish } from './publisher.ts'
 
-/** What became of messages, by their positions. Those that stand in neither list were not published for all we know. */
+/** The outcome for messages, by their positions. Those in neither list count as not published. */
 export interface PublishOutcome {
   /** Confirmed. */
   readonly published: readonly number[]
-  /** The service takes the others, and not these. */
+  /** The service accepts the others, and rejects these. */
   readonly refused: readonly { readonly at: number; readonly why: string }[]
   /** Why it ended early: a gRPC error that is no message's own fault. */
   readonly failure?: unknown
 }
 
 /**
- * Publishes to a topic (full name) in order. One message that the service refuses fails its whole request: by halves
- * it is found and left out. It does not retry, and throws nothing.
+ * Publishes to a topic (full name) in order. One message that the service rejects fails its whole request: it is found by
+ * bisecting and left out. It does not retry, and throws nothing.
  */
 export async function publishIsolatingFailures(
   clients: PubsubClients,

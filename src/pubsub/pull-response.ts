@@ -29,7 +29,7 @@ export const heldPerByte = 3
 const messageOverheadBytes = 200
 const noAttributes: Delivery['attributes'] = Object.freeze({})
 
-/** What the service says on a stream of earlier acks and extensions, where delivery is exactly-once. */
+/** The results of earlier acks and extensions that the service reports on a stream, with exactly-once delivery. */
 export interface Confirmations {
   readonly rejectedAcks: readonly string[]
   /** To be sent again. */
@@ -45,8 +45,8 @@ export interface PullResponse {
 
 /**
  * A `google.pubsub.v1.StreamingPullResponse`, read by hand: the generated code makes a dozen objects of each message.
- * Here it is one, and what few ask for (ids, attributes, even the data) stays in the response's bytes until somebody
- * does.
+ * Here it is one, and fields that are rarely needed (ids, attributes, even the data) stay in the response's bytes until
+ * they are read.
  *
  * @throws RangeError where the bytes are no such response
  */
@@ -138,7 +138,7 @@ class PulledDelivery implements Delivery {
 
   get attributes(): Delivery['attributes'] {
     if (!this.#hasAttributes) return noAttributes
-    // Whatever an attribute is called, it is an own property.
+    // An attribute of any name must be an own property.
     const attributes: [string, string][] = []
     this.#each(message.attribute, (reader) => attributes.push(readAttribute(reader)))
     return Object.fromEntries(attributes)

@@ -22,19 +22,19 @@ export interface PullStreamOptions {
   readonly heard: (isHeartbeat: boolean) => void
   readonly received: (deliveries: Delivery[]) => void
   readonly confirmed: (confirmations: Confirmations) => void
-  /** Once, whatever ended it; no error where it ended with OK. */
+  /** Called once, for any reason; no error where it ended with OK. */
   readonly ended: (error: Error | undefined) => void
 }
 
 /**
- * A half-closed stream is cut off when the server has sent nothing on the whole channel for so many looks, two seconds.
+ * A half-closed stream is cut off when the server has sent nothing on the whole channel at this many checks, two seconds.
  * That the stream itself is silent says little: streams share a connection, and one was seen to wait for over two seconds
- * behind the others' data, with 800 messages of its own. Several looks, since in a process that was stopped for a while
- * timers go off before what came meanwhile is read.
+ * behind the others' data, with 800 messages of its own. Several checks, since in a process that was stopped for a while
+ * timers fire before the data that arrived meanwhile is read.
  */
 const drainLooks = 4
 const drainLookMs = 500
-/** Without news of a failure for so long, a stream that had nothing to deliver counts as open. */
+/** After this time without a failure, a stream that had nothing to deliver counts as open. */
 const assumeOpenMs = 1000
 /** Of what could be asked for now. */
 const littleShare = 0.8
@@ -64,7 +64,7 @@ export class PullStream {
       if (!this.#ended) this.#heard(false)
     })
     this.#call.on('data', (response: Buffer) => {
-      // What a cancelled stream had buffered is not taken any more: its owner has counted it out.
+      // What a cancelled stream had buffered is ignored: its owner has already written it off.
       if (this.#ended) return
       onOpen()
       this.#received(response)
@@ -114,9 +114,9 @@ export class PullStream {
   }
 
   /**
-   * Asks for the end politely: what the server has already sent still arrives, and is not left to age until its
+   * Ends the stream gracefully: what the server has already sent still arrives, and is not left to age until its
    * deadline passes, which would cost a delivery attempt. That may be much (measured: 3,700 messages of 10 KB, for
-   * 1.7 s). Past a whole deadline whatever comes has aged out anyway.
+   * 1.7 s). After a whole deadline everything still on its way has expired anyway.
    */
   drain(): void {
     if (this.#ended || this.#draining) return
@@ -163,7 +163,7 @@ export class PullStream {
     lookLater()
   }
 
-  /** Ends now; what is on its way comes again when its deadline passes. */
+  /** Ends it at once; what is on its way is redelivered when its deadline passes. */
   #cancel(): void {
     this.#call.cancel()
     this.#end(undefined)

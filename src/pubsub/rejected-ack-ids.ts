@@ -2,7 +2,7 @@ import type { Logger } from '#core/logger.ts'
 import type { AckIdCall, Observer } from '#core/observer.ts'
 import type { Clock } from '#runtime/clock.ts'
 
-/** Of each call at most one line in so long: a subscription that expires many leases would fill the log. */
+/** At most one line per interval for each call: a subscription that expires many leases would fill the log. */
 const quietMs = 10_000
 
 interface Tally {

@@ -50,10 +50,10 @@ const usualLiveness = { pingMs: 30_000, silenceMs: 90_000 }
 /**
  * Deliveries of a Pub/Sub subscription, by StreamingPull.
  *
- * Backpressure never pauses a stream: what the broker has sent keeps ageing in the buffers until its deadline passes
- * (measured: 5,000 of 5,000 messages dead-lettered after 75 s of pause). Near a bound, or when told to hold, the
- * streams are ended, the leases of what is held are kept by unary calls, and the streams are opened again when there
- * is room. Flow control alone is no bound: servers may ignore it, and the official emulator does.
+ * Backpressure never pauses a stream: messages that the broker has sent would age in the buffers until their deadlines
+ * pass (measured: 5,000 of 5,000 messages dead-lettered after 75 s of pause). Near a limit, or when paused, the streams
+ * are ended, the leases of the messages in flight are kept by unary calls, and the streams are opened again when there
+ * is room. Flow control alone is no limit: servers may ignore it, and the official emulator does.
  */
 export class PubsubSource implements Source {
   readonly #options: PubsubSourceOptions
@@ -109,7 +109,7 @@ export class PubsubSource implements Source {
     return this.#streams.openCount
   }
 
-  /** Nothing came on any stream for so long that something is wrong, though nothing says so. */
+  /** Nothing has arrived on any stream for so long that something must be wrong, though there is no error. */
   get isSilent(): boolean {
     return this.#streams.silentMs >= (this.#options.liveness ?? usualLiveness).silenceMs
   }
@@ -201,9 +201,9 @@ export class PubsubSource implements Source {
   }
 
   /**
-   * False where a bound leaves no room: the message is let go, and comes again when its deadline passes. The streams
-   * are ended politely even then: there may be room for what follows (measured: of 5,000 messages, cancelling them cost
-   * 300 a delivery attempt where 100 were let go).
+   * False where a limit leaves no room: the message is dropped, and redelivered when its deadline passes. The streams
+   * are ended gracefully even then: there may be room for the next ones (measured: of 5,000 messages, cancelling the
+   * streams cost 300 a delivery attempt where 100 were dropped).
    */
   #lease(delivery: Delivery): boolean {
     const { maxOutstandingMessages, maxOutstandingBytes } = this.#options

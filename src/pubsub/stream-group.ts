@@ -42,8 +42,8 @@ export interface Liveness {
 const ticksPerSilence = 18
 
 /**
- * Keeps a number of streams open while it is told to: each that ends, for whatever reason (with OK too, which the
- * client library would not reopen), is followed by another.
+ * Keeps a number of streams open until it is closed: each that ends, for any reason (also with OK, which the client
+ * library would not reopen), is replaced.
  */
 export class StreamGroup {
   readonly #options: StreamGroupOptions
@@ -63,7 +63,7 @@ export class StreamGroup {
     this.#heartbeatsExpected = options.liveness.heartbeatsExpected
   }
 
-  /** For how long no stream has brought anything, where that is a fault: over replacements, too. */
+  /** For how long nothing has arrived on any stream, where that is a fault; replacements do not reset it. */
   get silentMs(): number {
     return this.#wanted && this.#heartbeatsExpected ? this.#options.clock.now() - this.#heardAtMs : 0
   }
@@ -76,7 +76,7 @@ export class StreamGroup {
 
   /**
    * Opens what is missing now and keeps it so. Streams that are being drained count until they are gone. After a fatal
-   * error nothing is opened any more.
+   * error nothing more is opened.
    */
   open(): void {
     if (this.#wanted || this.#failed) return
@@ -88,7 +88,7 @@ export class StreamGroup {
 
   /**
    * Replaces a stream that was opened when there was little room, once there is much more. One at a time: the others
-   * go on meanwhile.
+   * continue meanwhile.
    */
   renew(): void {
     const streams = [...this.#streams]
@@ -151,7 +151,7 @@ export class StreamGroup {
     this.#backoff.reset()
   }
 
-  /** Pings, and replaces one silent stream at a time: where the server only has nothing to say, the others go on. */
+  /** Pings, and replaces one silent stream at a time: where the server merely has nothing to send, the others continue. */
   #watch(): void {
     const { clock, liveness } = this.#options
     this.#cancelWatch = clock.after(liveness.silenceMs / ticksPerSilence, () => {

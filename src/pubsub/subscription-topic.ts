@@ -10,10 +10,10 @@ import { grpcStatus, noRetry, statusOf } from './client.ts'
 
 export type Subscription = protos.google.pubsub.v1.ISubscription
 
-/** What a subscription is told to have for its topic once that is gone. */
+/** What Pub/Sub reports as a subscription's topic once that is deleted. */
 export const deletedTopic = '_deleted-topic_'
 
-/** Which topic the configuration says, and whether it does so by itself or by the pipeline's default. */
+/** The configured topic, and whether it is set or the pipeline's default. */
 export interface ConfiguredTopic extends SubscriptionNames {
   readonly projectId: string
   readonly topicIsSet: boolean

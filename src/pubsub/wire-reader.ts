@@ -1,5 +1,5 @@
 /**
- * Walks through bytes in the wire format of protocol buffers. Whoever reads knows which fields there are, and skips
+ * Walks through bytes in the wire format of protocol buffers. The caller knows which fields there are, and skips
  * those that it does not know. https://protobuf.dev/programming-guides/encoding/
  */
 export class WireReader {
@@ -45,7 +45,7 @@ export class WireReader {
     }
   }
 
-  /** To be called where a field should end: what is in it may not go on beyond it. */
+  /** Call it where a field should end: its content must not extend beyond it. */
   mustBeAt(end: number): void {
     if (this.at !== end) throw new RangeError('a field goes on beyond the one that it is in')
   }

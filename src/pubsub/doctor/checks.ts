@@ -88,7 +88,7 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
   }
 }
 
-/** The subscription's own, whatever the configuration says; that of the configuration where there is none. */
+/** The topic that the subscription is attached to; the configured one where it has none. */
 function topicNameOf(found: Subscription | undefined, { projectId, topicId }: SubscriptionPlace): string {
   const own = found?.topic
   return own && own !== deletedTopic ? own : `projects/${projectId}/topics/${topicId}`

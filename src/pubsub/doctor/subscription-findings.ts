@@ -20,7 +20,7 @@ export const subscriptionNames = [
   'subscription retention',
 ]
 
-/** What the settings of a subscription that is there mean to the ingester. */
+/** What the settings of an existing subscription mean to the ingester. */
 export function subscriptionFindings(subscription: Subscription, place: SubscriptionPlace): Finding[] {
   return [
     topicFinding(subscription, place),
@@ -32,7 +32,7 @@ export function subscriptionFindings(subscription: Subscription, place: Subscrip
   ]
 }
 
-/** How long a message that nobody acks is kept, in ms; Pub/Sub's default where nothing is said. */
+/** How long an unacked message is kept, in ms; Pub/Sub's default where it is not set. */
 export function retentionMs({ messageRetentionDuration: duration }: Subscription): number {
   return duration ? Number(duration.seconds ?? 0) * 1000 + (duration.nanos ?? 0) / 1e6 : 7 * 86_400_000
 }
