@@ -49,7 +49,7 @@ function svgOf(buffer: IBuffer): string {
   const height = (last + 1) * cell.height + 2 * margin
   const texts = rows.flatMap((runs, row) => runs.map((run) => textOf(run, row)))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">
-<title id="title">A terminal in which the demo runs: where everything is, what was published and received, what became of it, and the newest rows</title>
+<title id="title">A terminal that runs the demo: the addresses, the messages published, received and settled, and the newest rows</title>
 <rect width="100%" height="100%" rx="8" fill="${paper}"/>
 <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="${ink}" xml:space="preserve">
 ${texts.join('\n')}

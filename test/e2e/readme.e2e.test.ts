@@ -42,7 +42,7 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/ --help$/, command(/^Examples:/)],
   [/^make demo( ARGS=--logs)?$/, service(/ready after/)],
   [/^make dev$/, command(/INGESTER_POSTGRES_PORT=\d+/)],
-  [/^make down$/, command(/ended/)],
+  [/^make down$/, command(/stopped/)],
   [/^bin\/ingester stack status --write \.env\.local$/, command(/written to \.env\.local/)],
   [/^bin\/ingester stack status --write owner\.env --owner$/, command(/written to owner\.env/)],
   [/^make psql$/, command(/scan_results/)],
