@@ -1,4 +1,4 @@
-// What people read about the variables, made from the specification that reads them: the tables of
+// The documentation of the variables, generated from the specification that reads them: the tables of
 // docs/CONFIGURATION.md, whose prose is written by hand, and the comments and defaults of .env.demo.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

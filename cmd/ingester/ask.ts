@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { canMove, terminalType } from './screen.ts'
 
-/** Whether somebody sits there who can be asked. */
+/** Whether there is a terminal on which the user can be asked. */
 export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY
 }

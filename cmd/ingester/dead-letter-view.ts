@@ -8,7 +8,7 @@ import { prettyJson } from './plain-text.ts'
 import { bold, table } from './table.ts'
 import { utc } from './wording.ts'
 
-/** Reasons, then dead letters, as tables; details are cut to so many columns, if there is a terminal that has them. */
+/** Reasons, then dead letters, as tables; details are cut to the terminal's columns, if there is a terminal. */
 export function listingView({ reasons, letters }: Listing, columns: number | undefined): string {
   const groups = reasons.map(({ reason, count, oldest, newest, example }) => [
     plain(reason, 'one line'),

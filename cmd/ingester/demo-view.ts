@@ -11,7 +11,7 @@ import { utc } from './wording.ts'
 
 type NewestRow = Awaited<ReturnType<RunningDemo['newestRows']>>[number]
 
-/** Two looks at a running demo, so many seconds apart, and the newest rows. */
+/** Two samples of a running demo, some seconds apart, and the newest rows. */
 export interface Look {
   readonly now: DemoProgress
   readonly before: DemoProgress

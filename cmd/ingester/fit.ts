@@ -6,7 +6,7 @@ export interface Line {
   readonly rank: number
 }
 
-/** So many rows at most; if even those of rank 0 are more, the first of them. */
+/** At most `rows` rows; if even those of rank 0 are more, the first of them. */
 export function fitRows(lines: readonly Line[], rows: number): Line[] {
   const left = [...lines]
   while (left.length > rows) {
@@ -20,7 +20,7 @@ export function fitRows(lines: readonly Line[], rows: number): Line[] {
   return left
 }
 
-/** Cut where the terminal ends, for it would go on in another row. */
+/** Cut at the terminal's edge, where it would wrap into another row. */
 export function cutTo(columns: number, text: string): string {
   if (widthOf(text) <= columns) return text
   let room = columns - 1

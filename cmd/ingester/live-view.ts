@@ -63,7 +63,7 @@ export class LiveView implements Disposable {
     try {
       this.#newest = await this.#demo.newestRows(shownRows)
     } catch {
-      // The database is away: what was last seen stays, and the view says what is wrong.
+      // The database is unavailable: the last rows stay, and the view shows the problem.
     }
     const endedMs = this.#clock()
     this.#readAgainAtMs = endedMs + (endedMs - beganMs) / readingShare

@@ -34,18 +34,18 @@ export function canMove(stream: { readonly isTTY?: boolean }, terminalType: stri
 }
 
 /**
- * A terminal with lines that are said once, and below them a view that is drawn again and again.
+ * A terminal with lines that are printed once, and below them a view that is redrawn.
  *
- * When the terminal's size changes, or when the process goes on after Ctrl-Z, nobody knows where the view stands: some
- * terminals break lines anew, some cut them, and a shell has written below. So all of it is erased then, line by line,
- * since some terminals keep a copy of a screen that is erased as a whole; and what was said last is written once more.
+ * When the terminal's size changes, or when the process continues after Ctrl-Z, the view's position is unknown: some
+ * terminals rewrap lines, some cut them, and a shell has written below. So everything is erased then, line by line, since
+ * some terminals keep a copy of a screen that is erased as a whole; and the latest lines are printed once more.
  *
  * The cursor is never hidden: it would stay so after a kill -9.
  */
 export class Screen implements Disposable {
   readonly #stream: NodeJS.WriteStream
   readonly #said: string[] = []
-  /** Of what is to stay in sight above the view. */
+  /** Lines that stay visible above the view. */
   #kept: readonly string[] = []
   #view: View | undefined
   #drawnRows = 0
@@ -55,7 +55,7 @@ export class Screen implements Disposable {
     this.#stream = stream
   }
 
-  /** A terminal that does not tell its size, as that of `script` without one around it, says 0. */
+  /** A terminal that does not know its size, as that of `script` without one around it, reports 0. */
   get size(): Size {
     return { columns: this.#stream.columns || 80, rows: this.#stream.rows || 24 }
   }
@@ -67,7 +67,7 @@ export class Screen implements Disposable {
     this.#stream.write(this.#view ? frame(`${above}${this.#viewed()}`) : above)
   }
 
-  /** Says lines that are to stay in sight for as long as the terminal has room for them and the view. */
+  /** Prints lines that stay visible while the terminal has room for them and the view. */
   keep(lines: string): void {
     this.#kept = lines.split('\n')
     this.say(lines)

@@ -3,7 +3,7 @@ import type { RunningService } from '#app/serve.ts'
 import { writeDuration } from '#config/values.ts'
 import { version } from '#runtime/version.ts'
 
-/** What people see when it runs: one aligned block, everything in it can be pasted. */
+/** The startup summary: one aligned block; everything in it can be pasted. */
 
 /** What was asked for. */
 type DemoSettings = Pick<DemoOptions, 'rate' | 'duplicates' | 'late' | 'poison' | 'seed' | 'forMs'>

@@ -1,20 +1,20 @@
 import type { View } from './screen.ts'
 import { canMove, Screen } from './screen.ts'
 
-/** Of lines that are all alike a reader wants to see so many. */
-const mostNotes = 20
+/** The most warnings that are printed. */
+const maxWarnings = 20
 
 /**
- * What a command says on stderr while it works: lines, and on a terminal below them what is drawn again and again.
+ * What a command prints on stderr while it works: lines, and on a terminal below them a view that is redrawn.
  *
  * The progress bars of @clack/prompts take the terminal over and end the process at Ctrl-C, with exit code 0 and in
- * the middle of whatever it does; here a first Ctrl-C means: finish what is in hand.
+ * the middle of its work; here the first Ctrl-C means: finish the current batch.
  */
 export class TerminalOutput implements Disposable {
-  /** Whether there is a terminal that can draw; if not, there are lines alone. */
+  /** Whether the terminal can redraw; if not, there are only lines. */
   readonly canDraw: boolean
   readonly #screen: Screen
-  #notes = 0
+  #warnings = 0
 
   /** @param terminalType TERM */
   constructor(stream: NodeJS.WriteStream, terminalType: string | undefined) {
@@ -26,26 +26,26 @@ export class TerminalOutput implements Disposable {
     this.#screen.say(lines)
   }
 
-  /** Says lines that are to stay in sight above what is drawn. */
+  /** Prints lines that stay visible above the view. */
   keep(lines: string): void {
     this.#screen.keep(lines)
   }
 
-  /** A line about one of many letters. */
+  /** A line about one of many dead letters. */
   warn(id: number, why: string): void {
-    this.#notes += 1
-    if (this.#notes <= mostNotes) this.say(`dead letter ${id}: ${why}`)
+    this.#warnings += 1
+    if (this.#warnings <= maxWarnings) this.say(`dead letter ${id}: ${why}`)
   }
 
-  /** What stands below the lines from now on, in place of what stood there. */
+  /** Replaces the view below the lines. */
   progress(view: View): void {
     if (this.canDraw) this.#screen.draw(view)
   }
 
-  /** No more progress; says how many notes were kept back. */
+  /** Ends the view; prints how many warnings were left out. */
   [Symbol.dispose](): void {
     this.#screen[Symbol.dispose]()
-    if (this.#notes > mostNotes) this.say(`and ${this.#notes - mostNotes} more such lines`)
-    this.#notes = 0
+    if (this.#warnings > maxWarnings) this.say(`and ${this.#warnings - maxWarnings} more such lines`)
+    this.#warnings = 0
   }
 }

@@ -1,6 +1,6 @@
 import { plain } from '#core/plain.ts'
 
-/** Times and texts for people. Texts may come from strangers. */
+/** Times and texts for people. Texts may be untrusted input. */
 
 const units = [
   ['day', 86_400_000],
@@ -26,7 +26,7 @@ export function utc(time: Date | number): string {
 
 const shownCharacters = 60
 
-/** A glimpse of it in quotes. */
+/** Its beginning, in quotes. */
 export function quoted(text: string): string {
   if (text.length <= shownCharacters) return `'${plain(text, 'one line')}'`
   return `'${plain(text.slice(0, shownCharacters).toWellFormed(), 'one line')}…'`

@@ -6,7 +6,7 @@ import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { createPool } from '#postgres/pool.ts'
-import { tellOfPooler } from '#postgres/pooler.ts'
+import { reportPooler } from '#postgres/pooler.ts'
 import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { rollingBackOf } from '#postgres/transaction.ts'
@@ -36,7 +36,7 @@ export async function openDatabase(
     isRefusedForGood,
   )
   if (warning !== undefined) logger.warn({}, warning)
-  await tellOfPooler(pool, postgres, logger)
+  await reportPooler(pool, postgres, logger)
   opening.move()
   return pool
 }

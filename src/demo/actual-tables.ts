@@ -5,7 +5,7 @@ import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import type { Scan } from './scan.ts'
 import type { Evidence } from './verdict.ts'
 
-/** What the demo's tables hold; undefined for whoever does not wait, perhaps because the database does not answer. */
+/** What the demo's tables hold; undefined after a forced stop, perhaps because the database does not answer. */
 export async function readActualTables(config: Config, forceStop: AbortSignal): Promise<Evidence['found']> {
   if (forceStop.aborted) return undefined
   const left = Promise.withResolvers<undefined>()

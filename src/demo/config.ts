@@ -13,7 +13,7 @@ interface Addresses {
   readonly redis: { readonly address: string; readonly password: string | undefined } | undefined
 }
 
-/** What the stack decides, whatever the user has set. */
+/** Variables that the stack sets, overriding the user's. */
 const ofStack = [
   'INGESTER_PIPELINE',
   'INGESTER_PROJECTID',
@@ -37,7 +37,7 @@ const ofStack = [
 const defaults = { INGESTER_LOG_OUTPUT: 'console' }
 
 /**
- * How the demo logs. All else that is the user's to set is checked as well: its faults are found before the stack runs.
+ * How the demo logs. The user's other settings are checked as well: faults are found before the stack runs.
  *
  * @throws ConfigFault
  */

@@ -37,13 +37,13 @@ export interface FleetProgress extends FleetCounts {
   readonly problems: readonly string[]
 }
 
-/** What was published and is not received by then will not come any more. */
+/** What was published and has not been received by then will not arrive any more. */
 const drainLimitMs = 90_000
 
 /** The demo's ingesters on their one subscription, and what they do together. */
 export class DemoFleet implements AsyncDisposable {
   readonly ingesters: Ingester[] = []
-  /** Aborts with the user's signal, or with the first ingester that cannot go on. */
+  /** Aborts with the user's signal, or with the first ingester's fatal error. */
   readonly ending: AbortSignal
   readonly #config: Config
   readonly #options: FleetOptions

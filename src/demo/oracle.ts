@@ -18,7 +18,7 @@ export class Oracle {
     return this.#newest.size
   }
 
-  /** Everything in which a table differs, for people; empty where it is right. */
+  /** Every difference of a table, in words; empty where it is right. */
   differences(rows: readonly Scan[]): string[] {
     const found = new Map(rows.map((row) => [keyOfScan(row), row]))
     const differences: string[] = []

@@ -24,21 +24,21 @@ import { createTables } from '#dev-stack/tables.ts'
 import { openLog } from '#app/service-log.ts'
 
 export interface DemoOptions extends Mixture {
-  /** Publishing ends after so long, and the table is checked. Undefined: it ends with the signal. */
+  /** How long to publish before the table is checked. Undefined: until the signal. */
   readonly forMs: number | undefined
   /** Messages a second. */
   readonly rate: number
   readonly replicas: number
   readonly seed: number
-  /** First signal: stop publishing, settle what is in hand; before it has started: end the start. */
+  /** First signal: stop publishing and drain in-flight messages; during startup: abort it. */
   readonly signal: AbortSignal
-  /** Second signal: leave now. While it starts nothing is in hand, and the caller may end the process. */
+  /** Second signal: exit now. During startup nothing is in flight, and the caller may end the process. */
   readonly forceStop: AbortSignal
   /** Called once, when everything runs. */
   readonly started: (demo: RunningDemo) => void
   /** The user's own settings; the addresses are the stack's. */
   readonly environment: Environment
-  /** Told of each service of the stack as it is ready, and of what befalls it; a line each. */
+  /** Called with a line for each service of the stack that becomes ready, or exits. */
   readonly tell: (line: string) => void
   /** Where the log goes, if not to stderr; then only errors are logged, unless the environment wants more. */
   readonly writeLog?: ((lines: string) => void) | undefined
@@ -76,7 +76,7 @@ export interface DemoSummary extends FleetCounts {
 
 export interface DemoResult {
   readonly summary: DemoSummary
-  /** What keeps it from having converged, for people. */
+  /** Why it has not converged, in words. */
   readonly differences: readonly string[]
 }
 
@@ -101,7 +101,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await using _ = await findable(stack, options)
   await using _broker = cleanUpTopic(stack, config, tell)
 
-  // Above the stack, so that whatever happens the ingesters are stopped before the stores they need.
+  // Above the stack, so that the ingesters are always stopped before the stores they need.
   await using fleet = await fleetUnlessStopped(config, options, logger)
   if (!fleet) return undefined
   const oracle = new Oracle()
@@ -172,7 +172,7 @@ async function fleetUnlessStopped(
   return undefined
 }
 
-/** `bin/ingester stack status` tells of it, unless another demo was here first or the place is not ours. */
+/** `bin/ingester stack status` finds it, unless another demo was first or the place is not ours. */
 async function findable(stack: Stack, { environment, tell }: DemoOptions): Promise<AsyncDisposable> {
   const report = statusReporter(stack, 'demo')
   try {

@@ -5,7 +5,7 @@ import { encodeScan } from './scan.ts'
 
 /** Shares of the messages, in percent; the rest are fresh scans. */
 export interface Mixture {
-  /** An earlier message once more, to the letter. */
+  /** An exact copy of an earlier message. */
   readonly duplicates: number
   /** A known key out of order: an older scan, another one of the same second, or a newer one. */
   readonly late: number
@@ -16,12 +16,12 @@ export interface Mixture {
 export interface GeneratedMessage {
   readonly data: Buffer
   readonly attributes?: Readonly<Record<string, string>>
-  /** What it says; absent for poison. */
+  /** Its record; absent for poison. */
   readonly scan?: Scan
 }
 
 const services = ['HTTP', 'SSH', 'DNS'] as const
-/** So many of the last scans can be repeated or contradicted. */
+/** How many of the latest scans can be repeated or contradicted. */
 const memory = 10_000
 const maxLatenessSeconds = 3600
 

@@ -14,13 +14,13 @@ export interface ScannerOptions extends Mixture {
   /** Messages a second; 0: as fast as the broker takes them. */
   readonly rate: number
   readonly seed: number
-  /** Ends after so many messages. */
+  /** Ends after this many messages. */
   readonly count?: number | undefined
-  /** Ends after so long. */
+  /** Ends after this time. */
   readonly forMs?: number | undefined
   /** Ends when it aborts. */
   readonly signal: AbortSignal
-  /** Told of messages that the broker has confirmed. */
+  /** Called with messages that the broker has confirmed. */
   readonly published?: (messages: readonly GeneratedMessage[]) => void
 }
 
@@ -29,7 +29,7 @@ const tickMs = 20
 const maxGroup = 1000
 
 /**
- * Publishes scan results until the count, the time or the signal says stop; returns how many.
+ * Publishes scan results until the count, the time or the signal ends it; returns how many.
  *
  * @throws ConfigurationError without credentials; UnreachableError when the broker does not take them
  */

@@ -47,7 +47,7 @@ export class Tally {
     return slowest
   }
 
-  /** Resolves when so many different messages have been received and nothing is outstanding. */
+  /** Resolves when this many different messages have been received and nothing is outstanding. */
   drained(messages: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#waiting = { messages, resolve }

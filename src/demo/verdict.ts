@@ -4,7 +4,7 @@ import type { Scan } from './scan.ts'
 /** What is known at the end of a demo. */
 export interface Evidence {
   readonly oracle: Oracle
-  /** The rows of the table, and how many the dead-letter table has; undefined: nobody has looked. */
+  /** The rows of the table, and how many the dead-letter table has; undefined: not read. */
   readonly found: { readonly rows: readonly Scan[]; readonly deadLetters: number } | undefined
   /** Messages published, and those among them that cannot be stored. */
   readonly published: number
@@ -15,7 +15,7 @@ export interface Evidence {
   readonly cutShort: boolean
 }
 
-/** Everything that speaks against the proof, for people; empty where it holds. */
+/** Every reason why the check failed, in words; empty where it passed. */
 export function differencesIn(evidence: Evidence): string[] {
   const { oracle, found, published, poison, drained, cutShort } = evidence
   const differences = found ? oracle.differences(found.rows) : ['the table was not read']

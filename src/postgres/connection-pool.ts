@@ -34,8 +34,8 @@ type Connected = (
 /**
  * node-postgres's pool, which gets along with servers as they are:
  *
- * - One that is away is tried by one caller at a time and ever more seldom, whoever asks ({@link ConnectGate}).
- * - One that lets in fewer connections than configured is worked with through those ({@link ConnectionSlots}).
+ * - One that is unavailable is tried by one caller at a time, with growing delays ({@link ConnectGate}).
+ * - One that allows fewer connections than configured is used with those ({@link ConnectionSlots}).
  * - A connection that a firewall or a NAT has dropped in silence while it was idle looks as good as any other, and a
  *   statement on it would wait for an answer for as long as it may run. So what was idle is asked for a sign of life
  *   first: a round trip, which under load there is no need for.

@@ -6,7 +6,7 @@ import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 
 export interface ConnectionSlotsOptions {
-  /** How many may be lent out at once, where the server lets so many in. */
+  /** How many may be lent out at once, where the server allows that many. */
   readonly size: number
   /** Connections that are open or being opened. */
   readonly connected: () => number
@@ -20,12 +20,12 @@ export interface ConnectionSlotsOptions {
 }
 
 /**
- * How many connections of a pool may be lent out: as many as configured, or as many as the server lets in. Whoever wants
- * one waits in line, without a limit: those who have one give it back within the time of a statement.
+ * How many connections of a pool may be lent out: as many as configured, or as many as the server allows. Callers queue
+ * for one without a limit: each connection is returned within the time of a statement.
  *
- * A server that refuses another connection (a role's CONNECTION LIMIT, max_connections, a pooler's max_client_conn) is no
- * outage while it keeps those that are open. The pool shrinks to them, says so once, and from time to time tries to grow
- * by one.
+ * A server that refuses another connection (a role's CONNECTION LIMIT, max_connections, a pooler's max_client_conn) is not
+ * an outage while it keeps those that are open. The pool shrinks to them, logs it once, and tries to grow by one from
+ * time to time.
  */
 export class ConnectionSlots {
   readonly #options: ConnectionSlotsOptions
@@ -50,7 +50,7 @@ export class ConnectionSlots {
     await place.promise
   }
 
-  /** A connection was given back, or a turn came to nothing. */
+  /** A connection was returned, or an attempt failed. */
   free(): void {
     this.#lent -= 1
     this.#serve()
@@ -71,7 +71,7 @@ export class ConnectionSlots {
   /**
    * The server refused another connection.
    *
-   * @returns whether there are others to go on with; false: there is none, which is an outage
+   * @returns whether there are others to use; false: there is none, which is an outage
    */
   refused(error: unknown): boolean {
     const { size, connected, clock, backoff, logger, explain = withoutFixes } = this.#options
@@ -91,7 +91,7 @@ export class ConnectionSlots {
     return true
   }
 
-  /** Whoever waits is told so. */
+  /** Rejects all waiting callers. */
   close(error: Error): void {
     this.#closed = error
     this.#cancelGrowth?.()

@@ -5,7 +5,7 @@ import type { DeadLetterDetail } from './dead-letters.ts'
 import { ofIds, summaryColumns } from './dead-letters.ts'
 import type { Queryable } from './queryable.ts'
 
-/** In the order of the statement that stores dead letters: locking in another one would deadlock with it. */
+/** The order of the statement that stores dead letters: locking in another one would deadlock with it. */
 const lockOrder = 'ORDER BY message_id COLLATE "C", publish_time, id FOR UPDATE'
 
 /**

@@ -23,7 +23,7 @@ const given = `(
 
 /**
  * Sorted as the upsert is: replicas that store the same dead letters in another order would deadlock. A dead letter that was cut
- * gets the rest of its data when its message comes again under a higher limit, and never loses any.
+ * gets the rest of its data when its message is redelivered under a higher limit, and never loses any.
  */
 const insert = (condition?: string) => `
 INSERT INTO dead_letters AS d (${columns})
@@ -35,7 +35,7 @@ SET times_seen = d.times_seen + EXCLUDED.times_seen, last_seen_at = now(), reaso
     detail = EXCLUDED.detail, delivery_attempt = EXCLUDED.delivery_attempt,
     data = CASE WHEN octet_length(EXCLUDED.data) > octet_length(d.data) THEN EXCLUDED.data ELSE d.data END`
 
-/** Every dead letter is placed, also one that is there already: where one is not, none of them counts as stored. */
+/** Every dead letter is placed, also one that exists already: where one is not, none of them counts as stored. */
 const look = `
 SELECT count(*)::integer AS lost,
        (count(*) FILTER (WHERE NOT EXISTS (
@@ -111,7 +111,7 @@ function attributesJson({ attributes }: Delivery): string {
 
 const unstorable = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 
-/** Text that PostgreSQL takes, whatever came in. */
+/** Any text, as text that PostgreSQL accepts. */
 function storable(text: string): string {
   return text.replace(unstorable, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -3,12 +3,12 @@ import { tooLarge } from '#core/dead-letter.ts'
 import { keptOfTooLargeBytes } from './dead-letter-table.ts'
 import type { Queryable } from './queryable.ts'
 
-/** Which dead letters; what is undefined is not asked about. */
+/** Which dead letters; undefined fields do not filter. */
 export interface DeadLetterFilter {
   readonly pipeline?: string | undefined
   readonly reasons?: readonly string[] | undefined
   readonly status?: DeadLetterStatus | undefined
-  /** Last seen at most so long ago. */
+  /** Last seen within this time. */
   readonly sinceMs?: number | undefined
   readonly ids?: readonly number[] | undefined
 }
@@ -47,7 +47,7 @@ export interface DeadLetterSummary {
   readonly cut: boolean
   /**
    * Some text of it has what {@link DeadLetterTable} writes for NUL and for lone surrogates. It may have been in the
-   * message as it stands: that cannot be told any more.
+   * message itself: the difference is lost.
    */
   readonly escaped: boolean
   /** How often it was republished before it became this dead letter. */
@@ -133,8 +133,8 @@ SELECT ${summaryColumns}, attributes,
 FROM dead_letters WHERE pipeline = $1 ORDER BY dead_letters.id DESC`
 
 /**
- * A pipeline's dead letters in pages, those that came last first: a flood of poison may have left millions. With a
- * cursor: a table that has just been flooded has no statistics yet, and would be sorted anew for each page.
+ * A pipeline's dead letters in pages, newest first: a flood of poison messages may have left millions. With a cursor: a
+ * table that was flooded recently has no statistics yet, and would be sorted again for each page.
  *
  * @param client in a transaction, which the cursor needs
  */
@@ -162,7 +162,7 @@ export async function readSummaries(client: Queryable, ids: readonly number[]): 
   return rows
 }
 
-/** A dead letter that was selected: as little as tells how to deal with it, since there may be a great many. */
+/** A selected dead letter: only what is needed to process it, since there may be very many. */
 export interface SelectedDeadLetter {
   readonly id: number
   /** About what its message takes in a request. */
@@ -173,8 +173,8 @@ export interface SelectedDeadLetter {
 }
 
 /**
- * Pins down which dead letters are meant: of those of the filter the first `limit` by publish time. They come in the order in
- * which they are to be published: per ordering key by publish time.
+ * Resolves a selection to ids: of the dead letters that match the filter, the first `limit` by publish time. They are in
+ * the order in which they will be published: per ordering key by publish time.
  *
  * @param subscription full name; undefined: none is foreign
  */

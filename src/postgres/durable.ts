@@ -1,15 +1,15 @@
 /**
  * What makes a commit a fact that may be acked: it survives a crash of the server and, where the server replicates
  * synchronously, a failover. A role, a database, a reload of the configuration or another client of a connection
- * pooler may have relaxed `synchronous_commit` since we connected, so no connection is relied on: whatever commits
- * something that counts says so itself.
+ * pooler may have relaxed `synchronous_commit` since we connected, so no connection is relied on: every transaction that
+ * must be durable sets it itself.
  */
 import type pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
 
 /**
  * Until the end of the transaction `off`, `local` and `remote_write` become `on`; `on` and `remote_apply` stay.
- * The server tells of a commit that is not replicated by a warning, hence it must not keep warnings to itself.
+ * The server reports a commit that is not replicated by a warning, so warnings must not be suppressed.
  */
 const settings = `set_config('synchronous_commit',
     CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN 'on'
@@ -26,7 +26,7 @@ export const durable = `(SELECT ${settings}) <> ''`
 export const makeDurable = `SELECT ${settings}`
 
 /**
- * Listens whether the commits of `work` reach the standbys that they have to reach. Somebody may cancel the wait for
+ * Listens whether the commits of `work` reach the standbys that they have to reach. Another session may cancel the wait for
  * them (`pg_cancel_backend`): the server then reports success, with a warning that only these two fields identify in
  * every language. https://www.postgresql.org/docs/18/warm-standby.html#SYNCHRONOUS-REPLICATION-HA
  *

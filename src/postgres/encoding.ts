@@ -4,7 +4,7 @@ import { advice, option } from '#core/advice.ts'
 
 /**
  * A database of another encoding than UTF8 has no place for most characters: one message that has such a character would
- * be refused for ever, and so might be its dead letter.
+ * be rejected for ever, and so might its dead letter.
  */
 export function isEncodingFit(encoding: string): boolean {
   return encoding === 'UTF8' || isUnchecked(encoding)

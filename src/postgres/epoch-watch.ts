@@ -23,14 +23,14 @@ const readEveryMs = 5000
 /** After a connection was made. */
 const soonMs = 100
 /**
- * An epoch is used for so long after it was asked for, and no longer: who cannot read it any more does not know what
- * has happened to the table. A bump or a TRUNCATE has reached everyone by then.
+ * An epoch is used for this long after it was read, and no longer: a process that can no longer read it does not know
+ * what has happened to the table. A bump or a TRUNCATE has reached every process by then.
  */
 export const epochValidMs = 10_000
 
 /**
  * Keeps knowing the epoch of a table. It is read every 5 s and on each new connection, which may lead to another
- * server than the last. A connection that is lost, for whatever reason, makes it unknown until it is read again.
+ * server than the last. A lost connection makes it unknown until it is read again.
  *
  * Behind a pooler that is not enough: ours are connections to the pooler, which keeps them while it loses those to the
  * server. There the epoch is read once more before anything is believed that was said of it.
@@ -72,7 +72,7 @@ export class EpochWatch implements Disposable {
     return (this.#isPooled ? await this.#readOnce() : this.current) === epoch
   }
 
-  /** Why it cannot be known; undefined while all is well. */
+  /** Why it is not known; undefined while it is. */
   get problem(): string | undefined {
     if (this.#problem !== undefined || !this.#known || this.current !== undefined) return this.#problem
     return `the epoch of ${this.#options.table.name} was not answered for ${epochValidMs / 1000} s`

@@ -46,7 +46,7 @@ export async function readEpoch(
 }
 
 /**
- * Begins a new epoch and returns what is new in it; whoever reads it from now on forgets what the cache knows.
+ * Begins a new epoch and returns its new part; every process that reads it ignores older watermarks.
  *
  * @throws ConfigurationError where the table or the rights are missing; whatever the connection throws
  */

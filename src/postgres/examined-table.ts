@@ -39,7 +39,7 @@ interface Look {
   readonly lost: number
 }
 
-/** A shape as a statement told it. */
+/** A shape as a statement reported it. */
 interface Examined {
   readonly text: string
   readonly shape: TableShape
@@ -52,10 +52,10 @@ const maxExaminations = 5
 const discardedCode = 'discarded'
 
 /**
- * A table to which only that is written which stays there. Somebody may alter it at any moment (SET UNLOGGED, another
- * column type, a trigger), so each statement says for itself which table it has met: it takes the table's lock first,
- * then reads its shape from the catalog, and writes nothing unless that is the shape that was examined before. On
- * another one the table is examined anew: it is fit, or nothing is written until it is.
+ * A table that is written to only while it keeps what is written. It may be altered at any moment (SET UNLOGGED, another
+ * column type, a trigger), so each statement checks which table it has met: it takes the table's lock first, then reads
+ * its shape from the catalog, and writes nothing unless that is the shape that was examined before. With another shape the
+ * table is examined again: it is fit, or nothing is written until it is.
  *
  * Where triggers or rules may discard rows, the number of rows placed says nothing: a discarded row counts like one that
  * was not newer. Such a table is written in a transaction that looks for the rows before it commits.
@@ -151,7 +151,7 @@ FROM (${statements.look}) AS look`
   }
 
   /**
-   * Writes as {@link ExaminedTable.write} does, within a transaction that the caller takes back.
+   * Writes as {@link ExaminedTable.write} does, within a transaction that the caller rolls back.
    *
    * @returns false where the table has been altered since it was examined: nothing was tried
    */

@@ -21,7 +21,7 @@ export function limitedWait(parameter: string): string {
   return `(SELECT set_config('lock_timeout', ${parameter}::text, true)) <> ''`
 }
 
-/** The modes that conflict with writing rows; somebody who waits for one is in our way as well. */
+/** The modes that conflict with writing rows; a session that waits for one blocks us as well. */
 const modes = ['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock']
 
 /** Reads catalogs only, which no lock of the table hides. */

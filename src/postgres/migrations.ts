@@ -24,7 +24,7 @@ export interface MigrationStatus {
  * the others wait.
  *
  * @param dir the folder of the SQL files
- * @param warn is told of what works, but should not stay so
+ * @param warn called with what works, but should be fixed
  * @returns the names of what was applied or reverted
  * @throws ConfigurationError where the role may not, the database's encoding does not do, or a migration fails; whatever
  *   connecting throws

@@ -34,7 +34,7 @@ export function createPool(options: PoolOptions, logger: Logger): pg.Pool {
   const pool = new ConnectionPool({
     ...connectionOptions(options),
     max: options.poolSize,
-    // They are few, and who watches for lost connections cannot tell those that were only tidied away.
+    // They are few, and a watcher cannot tell lost connections from idle ones that were closed.
     idleTimeoutMillis: 0,
     query_timeout: answerLimitMs(options),
     application_name: 'ingester',

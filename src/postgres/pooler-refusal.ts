@@ -6,7 +6,7 @@ const poolerCodes = new Set(['08P01', '08004'])
 const passing =
   /timeout|try again|login has been failing|no more connections|too many|cannot connect|connect failed|server conn|dns|lookup|disabled|shut|paus|suspend|crash|clos|database system is/i
 
-/** A pooler refuses the connection, and will do so until somebody changes something. */
+/** A pooler refuses the connection, and will do so until its configuration or ours is changed. */
 export function isRefusedByPooler(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError) || !poolerCodes.has(error.code ?? '')) return false
   return refusedParameter(error) !== undefined || !passing.test(error.message)

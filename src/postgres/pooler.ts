@@ -42,19 +42,19 @@ async function serverProcess(client: Queryable): Promise<number> {
   return rows[0]?.pid ?? 0
 }
 
-/** For people: what differs behind a pooler. */
+/** What differs behind a pooler, for messages. */
 export const pooledDifferences =
   'each write is a transaction of three round trips and is not prepared under a name, and the cache reads the epoch ' +
   'again before it skips a write; see docs/OPERATIONS.md, "Connection poolers"'
 
-/** Says once at start what a person has to know who looks for prepared statements. Never rejects. */
-export async function tellOfPooler(pool: pg.Pool, options: PostgresOptions, logger: Logger): Promise<void> {
+/** Logs once at startup that prepared statements are not used behind a pooler. Never rejects. */
+export async function reportPooler(pool: pg.Pool, options: PostgresOptions, logger: Logger): Promise<void> {
   try {
     const client = await pool.connect()
     const pooling = await poolingOf(client, options).finally(() => client.release())
     if (pooling === 'none') return
     logger.info({}, `PostgreSQL is behind a connection pooler in ${pooling} mode: ${pooledDifferences}`)
   } catch {
-    // Then the server is gone again, of which whoever needs it next tells.
+    // The server is gone again; the next user of the pool reports that.
   }
 }

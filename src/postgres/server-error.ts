@@ -1,9 +1,9 @@
-// What may be told of an error that PostgreSQL sends. Logs and tables must not hold what a row holds, and much of what
-// a server says may quote it: data exceptions do, a trigger's RAISE has whatever text and SQLSTATE its author chose, an
-// extension passes on what another server said. So a message is told only where its SQLSTATE is known to quote nothing
-// but names and nobody but the server itself can have raised it. Of all others the SQLSTATE is told, what the standard
-// calls it, and the names of the table, the column, the constraint and the function. Details, hints and contexts, which
-// quote rows and parameters, are never told.
+// What may be shown of an error that PostgreSQL sends. Logs and tables must not contain a row's values, and much of what
+// a server sends may quote them: data exceptions do, a trigger's RAISE has the text and SQLSTATE that its author chose, an
+// extension passes on the text of another server. So a message is shown only where its SQLSTATE is known to quote nothing
+// but names and only the server itself can have raised it. Of all others the SQLSTATE is shown, its name in the standard,
+// and the names of the table, the column, the constraint and the function. Details, hints and contexts, which quote rows
+// and parameters, are never shown.
 import pg from 'pg'
 import { plainLine } from '#core/plain.ts'
 
@@ -122,11 +122,11 @@ function functionIn(where: string): string | undefined {
   return name === undefined ? undefined : plainLine(name, 2 * maxNameLength)
 }
 
-/** A client whose errors of the server say what may be told and nothing else, wherever they end up. */
+/** A client whose server errors contain only what may be shown, wherever they end up. */
 export class DiscreetClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
-    // Before the client itself hears of it, and so before anybody else does.
+    // Before the client itself receives it, and so before any other listener.
     const { connection } = this as unknown as { readonly connection: NodeJS.EventEmitter }
     connection.prependListener('errorMessage', makeDiscreet)
   }

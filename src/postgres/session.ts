@@ -10,7 +10,7 @@ import type { Queryable } from './queryable.ts'
 
 export interface SessionOptions extends CancelTarget {
   readonly statementTimeoutMs: number
-  /** The server ends a long statement itself; when so long after it has not, it is frozen or cut off. */
+  /** The server cancels a long statement itself; a server that has not done so by this time after is frozen or cut off. */
   readonly clientTimeoutMarginMs?: number
 }
 
@@ -64,7 +64,7 @@ export async function runOn<Row extends pg.QueryResultRow>(
   if (!session) return await client.query<Row>(statement)
   const { options, isPooled: pooled } = session
   const { statementTimeoutMs } = options
-  // Late enough for the server to do it by itself, early enough to hear its answer.
+  // Late enough for the server to do it itself, early enough to receive its answer.
   const cancelAfterMs = statementTimeoutMs + (answerLimitMs(options) - statementTimeoutMs) / 4
   // 0: no limit.
   const timer =

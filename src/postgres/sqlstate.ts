@@ -118,8 +118,8 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
 }
 
 /**
- * What a trigger, a policy or a check says of one row must not stop the others, whatever SQLSTATE it has: the row is
- * looked for, and where it is all rows the search ends as schema drift does.
+ * An error that a trigger, a policy or a check raises for one row must not stop the others, whatever its SQLSTATE: the
+ * row is searched for, and where it is every row the search ends in schema drift.
  */
 function mayBeOneRows(error: pg.DatabaseError, failureClass: FailureClass): boolean {
   if (failureClass !== 'unknown' && isRaised(error)) return true

@@ -3,7 +3,7 @@ import type { Column, PostgresTable } from '#core/pipeline.ts'
 
 /**
  * Reads one row as the upsert takes it, and keeps it as it is until the end of the transaction: a row that is deleted
- * meanwhile would be written anew. What other transactions hold is passed over, not waited for.
+ * meanwhile would be inserted again. Rows locked by other transactions are skipped, not waited for.
  */
 export function standingRowSql({ name, columns }: PostgresTable): string {
   const times = columns.filter(({ from }) => from === 'unix-seconds')

@@ -40,7 +40,7 @@ export async function checkTables(
   return warning
 }
 
-/** As {@link checkTables}, for those who only read: they have to see also what nobody should write. */
+/** As {@link checkTables}, for commands that only read: they must also see tables that should not be written to. */
 export async function checkReadableTables(
   connection: Queryable,
   table: PostgresTable,
@@ -51,7 +51,7 @@ export async function checkReadableTables(
   }
 }
 
-/** As {@link checkTables}, of the dead letters alone, for those who read and mark them. */
+/** As {@link checkTables}, of the dead letters alone, for commands that read and mark them. */
 export function checkDeadLetterTable(connection: Queryable, rights: readonly string[]): Promise<void> {
   const more = { id: 'bigint', first_seen_at: 'timestamptz', status: 'text' }
   return checkTable(connection, { ...deadLetters, columns: { ...deadLetters.columns, ...more }, rights })

@@ -6,7 +6,7 @@ import { asWriteFailure, breaksConnection } from './sqlstate.ts'
 import { inTransaction, rollingBack } from './transaction.ts'
 
 /**
- * Runs one statement as a transaction of its own, on a connection of its own.
+ * Runs one statement in its own transaction, on its own connection.
  *
  * It resolves when the server is ready for the next query, which it says after the commit; "command complete" alone
  * comes before it.
@@ -42,7 +42,7 @@ export function runTransaction<T>(
 }
 
 /**
- * Runs `work` as one transaction that is taken back in any case.
+ * Runs `work` as one transaction that is always rolled back.
  *
  * @throws WriteFailure
  */

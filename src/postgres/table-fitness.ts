@@ -13,7 +13,7 @@ export interface Unfitness {
   readonly what: string
   /** SQL statements for the table's owner, without semicolons; empty where SQL alone does not help. */
   readonly fix: readonly string[]
-  /** For people, where there is no statement. */
+  /** In words, where there is no statement. */
   readonly advice?: Advice
 }
 

@@ -3,8 +3,8 @@ import type { NeededTable } from './needed-tables.ts'
 import type { Queryable } from './queryable.ts'
 
 /**
- * What the catalog says of a table as far as it decides whether what is written stays: how each column stores its
- * values, what identifies a row, what survives a crash, and what may discard rows.
+ * The part of a table's catalog entries that decides whether a write is kept: how each column stores its values, what
+ * identifies a row, what survives a crash, and what may discard rows.
  */
 export interface TableShape {
   readonly encoding: string
@@ -16,7 +16,7 @@ export interface TableShape {
   readonly persistence: string
   /** Those that a crash empties, or that are no plain tables. Qualified and quoted. */
   readonly unfitPartitions: readonly string[]
-  /** Of the needed ones those that are there. */
+  /** Those of the needed columns that exist. */
   readonly columns: Readonly<Record<string, ColumnShape>>
   /** Unique indexes that `ON CONFLICT` takes for the key, all of them. */
   readonly keys: readonly KeyShape[]
@@ -39,7 +39,7 @@ export interface KeyShape {
   readonly name: string
   /** `ON CONFLICT` cannot use one that is checked only at the commit. */
   readonly immediate: boolean
-  /** Whether it tells apart all texts that differ. */
+  /** Whether it distinguishes all texts that differ. */
   readonly deterministic: boolean
 }
 
@@ -50,7 +50,7 @@ export interface RuleShape {
 }
 
 /**
- * The shape of a table as JSON text, as a scalar subquery; NULL where it is not there. As text two shapes are the same
+ * The shape of a table as JSON text, as a scalar subquery; NULL where it does not exist. As text two shapes are the same
  * if and only if they are equal, so a statement can say for itself whether the table is the one that was examined.
  */
 export function shapeSql({ name, columns, key }: NeededTable): string {
@@ -102,7 +102,7 @@ export function shapeSql({ name, columns, key }: NeededTable): string {
 }
 
 /**
- * Undefined where the table is not there.
+ * Undefined where the table does not exist.
  *
  * @throws whatever the connection throws
  */

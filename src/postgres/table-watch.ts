@@ -61,7 +61,7 @@ export class TableWatch implements Disposable {
         logger.info({}, 'the tables are as they have to be again')
       this.#unfit = unfit
     } catch {
-      // PostgreSQL is away: the next write says so.
+      // PostgreSQL is unavailable: the next write reports it.
     }
     this.#lookLater()
   }

@@ -47,7 +47,7 @@ export class TableWriter implements Writer {
       return arrayLiteral(records.map((record) => record.values[at] ?? null))
     })
     const statement = { name: `locked_${name}`, text: this.#lockedText, values }
-    // Taken back, so that it is no commit that waits for a standby.
+    // Rolled back, so that there is no commit that waits for a standby.
     const look = async (client: pg.PoolClient) => {
       const { rows } = await runOn<[number]>(client, { ...statement, rowMode: 'array' })
       return rows.flatMap(([position]) => records[position - 1] ?? [])

@@ -10,10 +10,10 @@ export type Transactional = Pick<pg.ClientBase, 'query' | 'on' | 'off'>
 
 /**
  * Runs `work` as one transaction whose commit is durable, whatever it or a trigger has set in between. It goes by the
- * settings of a new session of the role, whatever somebody has left on the server connection of a pooler. A session
+ * settings of a new session of the role, whatever another client has left on the server connection of a pooler. A session
  * that stops in the middle of it is ended by the server, with its locks.
  *
- * @param where what is written to, for people
+ * @param where what is written to, for messages
  * @throws WriteFailure where the commit is not known to be on the standbys; whatever `work` throws
  */
 export async function inTransaction<T>(
@@ -36,7 +36,7 @@ export async function inTransaction<T>(
   })
 }
 
-/** Runs `work` as one transaction that changes nothing and waits for nobody's lock for long. */
+/** Runs `work` as one read-only transaction that does not wait long for locks. */
 export async function inReadOnlyTransaction<T>(
   client: Transactional,
   lockTimeoutSeconds: number,
@@ -62,7 +62,7 @@ export async function rollingBack<T>(client: Transactional, work: () => Promise<
   return result
 }
 
-/** As {@link inTransaction}, on a connection of its own. */
+/** As {@link inTransaction}, on its own connection. */
 export function withTransaction<T>(
   options: PostgresOptions,
   work: (client: pg.Client) => Promise<T>,

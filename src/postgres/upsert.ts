@@ -20,8 +20,8 @@ export interface UpsertChanges {
  * both there and in the guard, so that the order does not depend on the database's locale and is the same as the
  * engine's. The guard is what makes every other part free to be late, repeated or wrong.
  *
- * A row that is not placed is locked all the same. Its lock makes the commit wait as if it had been written: whatever
- * newer row stands there, whoever wrote it, is durable when this statement says so.
+ * A row that is not placed is locked all the same. Its lock makes the commit wait as if it had been written: the newer
+ * row in the table, whichever process wrote it, is durable when this statement returns.
  */
 export function upsertSql(table: PostgresTable, { condition, countKeptIn }: UpsertChanges = {}): string {
   const names = table.columns.map((column) => pg.escapeIdentifier(column.name))

@@ -1,5 +1,5 @@
-// Where a stack of a project's folder is found. The same for a user whatever TMPDIR is, since `make down` in another
-// terminal has to look where `make dev` was; and nobody else's, since what is found there is believed.
+// Where a stack of a project's folder is found. It does not depend on TMPDIR, since `make down` in another terminal must
+// find what `make dev` started; and only this user can write there, since its content is trusted.
 import { createHash } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, rmdir, stat } from 'node:fs/promises'
@@ -25,7 +25,7 @@ const longestPath = 103
  * Creates nothing.
  *
  * @param who `stack`: the one in the background; `demo`: that of a running demo
- * @param runtimeDir XDG_RUNTIME_DIR; one that is not there, not this user's or too long is passed over
+ * @param runtimeDir XDG_RUNTIME_DIR; ignored where it does not exist, belongs to another user or is too long
  */
 export async function controlPlace(
   projectDir: string,
@@ -53,7 +53,7 @@ export async function openPlace(place: ControlPlace): Promise<void> {
 }
 
 /**
- * False: the folder is not there.
+ * False: the folder does not exist.
  *
  * @throws PlaceError if it is not this user's alone: the names in /tmp can be guessed, and taken beforehand
  */

@@ -1,5 +1,5 @@
 // How a stack that runs in the background is found again: by a socket in the file system, whose path follows from the
-// project's folder. Whoever listens on it is alive, which a file with a process id in it could not say.
+// project's folder. A process that listens on it is alive, which a pid file could not prove.
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import type { IncomingMessage, Server } from 'node:http'
@@ -9,16 +9,16 @@ import type { ControlPlace } from './control-place.ts'
 import { leavePlace, openPlace, placeIsThere } from './control-place.ts'
 
 export interface ControlOptions {
-  /** What is told to whoever asks, as soon as it is known; any JSON. */
+  /** The answer to a status request, as soon as it is known; any JSON. */
   readonly status: () => Promise<object>
-  /** Somebody wants it to end. Absent: that is for nobody else to say. */
+  /** Called on a request to stop. Absent: other processes cannot stop it. */
   readonly stop?: () => void
 }
 
 /**
  * Answers at that place until it is disposed of, which leaves nothing of ours there.
  *
- * @throws Error with code EADDRINUSE if somebody else does; PlaceError
+ * @throws Error with code EADDRINUSE if another process does; PlaceError
  */
 export async function serveControl(
   place: ControlPlace,
@@ -37,7 +37,7 @@ export async function serveControl(
     await listening(server, socket)
   } catch (error) {
     if ((await ask(socket, 'GET', '/')) !== undefined) throw error
-    // Nobody listens on it any more: it was left by a process that was killed.
+    // Nothing listens on it: it was left by a process that was killed.
     await rm(socket, { force: true })
     await listening(server, socket)
   }
@@ -46,7 +46,7 @@ export async function serveControl(
       const closed = once(server, 'close')
       server.close()
       await leavePlace(place)
-      // Only now: whoever asked for the end hears of it by this, and may start another one here.
+      // Only now: this tells the process that asked for the stop that it is done, and it may start another one here.
       server.closeAllConnections()
       await closed
     },
@@ -58,14 +58,14 @@ async function listening(server: Server, socket: string): Promise<void> {
   await once(server, 'listening')
 }
 
-/** What whoever is there says, when it is ready; undefined: nobody is there. */
+/** The status of the stack there, when it is ready; undefined: there is none. */
 export async function askStatus(place: ControlPlace): Promise<object | undefined> {
   if (!(await placeIsThere(place))) return undefined
   const answer = await ask(place.socket, 'GET', '/status')
   return answer && (JSON.parse(await text(answer)) as object)
 }
 
-/** Resolves when whoever was there is gone; false if nobody was. */
+/** Resolves when the stack there has stopped; false if there was none. */
 export async function askToStop(place: ControlPlace): Promise<boolean> {
   if (!(await placeIsThere(place))) return false
   const { socket } = place
@@ -75,7 +75,7 @@ export async function askToStop(place: ControlPlace): Promise<boolean> {
   return true
 }
 
-/** Undefined: nobody is there, or is gone without a word. */
+/** Undefined: nothing listens there, or the connection was closed without an answer. */
 async function ask(socketPath: string, method: string, path: string): Promise<IncomingMessage | undefined> {
   try {
     const asking = request({ socketPath, method, path, agent: false }).end()

@@ -25,7 +25,7 @@ const tryPort = async (port: number): Promise<number | undefined> => {
 }
 
 /**
- * A port that nobody listens on at 127.0.0.1: `preferred`, else the first free one of the next 100; 0: any.
+A port that nothing listens on at 127.0.0.1: `preferred`, else the first free one of the next 100; 0: any.
  * Free now is not free later: start the service with `onFreePort`.
  */
 export const freePort = async (preferred: number): Promise<number> => {
@@ -43,7 +43,7 @@ const addressInUse = (error: unknown): boolean => {
   return code === 'EADDRINUSE' || (cause !== undefined && addressInUse(cause))
 }
 
-/** Calls `start` with a free port, and with the next one when somebody else took that one meanwhile. */
+/** Calls `start` with a free port, and with the next one when another process has taken that one meanwhile. */
 export const onFreePort = async <T>(preferred: number, start: (port: number) => Promise<T>): Promise<T> => {
   let port = await freePort(preferred)
   for (let attempt = 1; ; attempt += 1) {

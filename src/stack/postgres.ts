@@ -31,7 +31,7 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>> | undefined
   /** For tests that change the server itself: the owner is a superuser. Absent: it owns its database, and that is all. */
   readonly superuser?: boolean | undefined
-  /** Ends a start that nobody waits for any more. */
+  /** Aborts the startup. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -2,7 +2,7 @@ import { startEmulator } from '#emulator/emulator.ts'
 import type { Emulator } from '#emulator/emulator.ts'
 import { host, onFreePort, reach } from './ports.ts'
 
-/** A Pub/Sub emulator: our own, in this process, or one that it was told to use and leaves alone. */
+/** A Pub/Sub emulator: our own, in this process, or an external one, which is left alone. */
 export interface PubsubServer extends AsyncDisposable {
   readonly kind: 'embedded' | 'given'
   readonly host: string
@@ -45,7 +45,7 @@ const useGiven = async (emulatorHost: string): Promise<PubsubServer> => {
 /**
  * The emulator that `emulatorHost` names, else our own, started here.
  *
- * @throws Error that says how to fix it: the given one does not answer
+ * @throws Error with a fix where the external one does not answer
  */
 export const startPubsub = async (options: PubsubOptions = {}): Promise<PubsubServer> => {
   const { port: preferred = 8085, emulatorHost } = options

@@ -22,7 +22,7 @@ export interface RedisOptions {
   readonly log?: Log | undefined
   /** Server settings, e.g. `{ maxmemory: '64mb' }`; a `requirepass` of '' leaves it open, for tests. */
   readonly settings?: Readonly<Record<string, string>> | undefined
-  /** Ends a start that nobody waits for any more. */
+  /** Aborts the startup. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -4,19 +4,19 @@ import { join } from 'node:path'
 import type { Command, Supervised } from './supervisor.ts'
 import { supervise } from './supervisor.ts'
 
-/** Takes one line for people, without line end. */
+/** Prints one line, given without line end. */
 export type Log = (line: string) => void
 
 /** A command that serves until it is stopped. */
 export interface ServiceCommand extends Command {
-  /** A line of its output that says: ready. */
+  /** The line of its output that means it is ready. */
   readonly ready: RegExp
   readonly readyWithinMs: number
   /** Output of a failure that is worth another try (within `readyWithinMs`). */
   readonly tryAgain?: RegExp
   /** Whether a failed start leaves the folder, for another try by the caller. */
   readonly keepFolder?: boolean
-  /** Nobody waits for it to be ready any more: it is ended. Once it is ready this says nothing. */
+  /** Aborts the startup; has no effect once it is ready. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -24,7 +24,7 @@ export interface ServiceCommand extends Command {
 export interface Service extends AsyncDisposable {
   /** Of the service itself; another one after `restart()`. */
   readonly pid: number
-  /** How it ended although nobody asked for that, as `signal 9`; undefined while it runs. */
+  /** How it exited unexpectedly, such as `signal 9`; undefined while it runs. */
   readonly ended: string | undefined
   /** Ends it; resolves when the process is gone and its folder removed. Idempotent. */
   stop(): Promise<void>
@@ -103,7 +103,7 @@ const bringUp = async (command: ServiceCommand): Promise<Running> => {
 }
 
 /**
- * Starts a service and waits until it is ready. An end that nobody asked for is told to `log`.
+ * Starts a service and waits until it is ready. An unexpected exit is reported to `log`.
  *
  * @throws ServiceError when it ends before it is ready, or is not ready in time
  */

@@ -19,9 +19,9 @@ export interface StackOptions {
     | undefined
   /** For tests that change the server itself: PostgreSQL's role is a superuser. */
   readonly superuser?: boolean | undefined
-  /** One line for people per event: ready, another port than asked for, an end that nobody asked for. */
+  /** One line per event: ready, another port than requested, an unexpected exit. */
   readonly log?: Log | undefined
-  /** Ends a start that nobody waits for any more; once all is ready it says nothing. */
+  /** Aborts the startup; has no effect once everything is ready. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -53,7 +53,7 @@ const noRedis: Missing = {
 
 type Start<T> = (port: number) => Promise<T>
 
-/** Starts one service and says where it is and how long that took. */
+/** Starts one service and logs where it is and how long that took. */
 const announced = async <T extends { port: number } | undefined>(
   name: string,
   preferred: number,
@@ -74,7 +74,7 @@ const failure = (errors: readonly Error[]): Error =>
     ? errors[0]
     : new AggregateError(errors, errors.map((e) => e.message).join('\n'))
 
-/** Waits for all; if one fails, or nobody waits any more, the others are ended and the error thrown. */
+/** Waits for all; if one fails, or the startup is aborted, the others are stopped and the error thrown. */
 const allOrNone = async (
   starting: readonly Promise<AsyncDisposable | undefined>[],
   signal: AbortSignal | undefined,

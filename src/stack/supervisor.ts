@@ -14,9 +14,9 @@ import type { Account } from './account.ts'
 // folder), and closes.
 // - A shell's background jobs ignore SIGINT; PostgreSQL and Redis install their own handlers.
 // - The supervisor ignores signals only after its children are started, since they would inherit that.
-// - A frozen process (SIGSTOP) is thawed first, or it could not follow the polite signal. PostgreSQL's
+// - A frozen process (SIGSTOP) is continued first, or it could not handle the stop signal. PostgreSQL's
 //   children are sessions of their own, hence by parent and not by group.
-// - The watcher is ended before the service's pid can belong to somebody else.
+// - The watcher is ended before the service's pid can be reused.
 // - Files may still be written by a dying grandchild while `rm` runs, hence the second try.
 const script = String.raw`
 signal=$1 grace=$2 folder=$3 input=$4
@@ -55,7 +55,7 @@ rm -rf "$folder" 2>/dev/null || { sleep 0.5; rm -rf "$folder"; }
 
 /** What to run and how to end it. */
 export interface Command {
-  /** For people: `PostgreSQL`. */
+  /** For messages: `PostgreSQL`. */
   readonly name: string
   /** Absolute path, or a name on PATH. */
   readonly file: string
@@ -89,7 +89,7 @@ export interface Supervised {
 const tailLines = 20
 const drainMs = 1_000
 
-/** Starts `command` in a session of its own. It ends with `end()`, or as soon as this process is gone. */
+/** Starts `command` in its own session. It ends with `end()`, or as soon as this process is gone. */
 export const supervise = (command: Command): Supervised => {
   const { name, stopSignal, graceSeconds, folder, input = '/dev/null', file, args, account } = command
   const child = spawn(
@@ -104,7 +104,7 @@ export const supervise = (command: Command): Supervised => {
   )
   const { stdin: line, stdout, stderr } = child
   const report = child.stdio[3] as Readable
-  // The supervisor may be gone already, which its exit tells.
+  // The supervisor may be gone already, which its exit event shows.
   line.on('error', () => {})
 
   const tail: string[] = []

@@ -32,7 +32,7 @@ const whole = (text: string) => parseWhole(text, 1)
 const listed = <T>(parse: (text: string) => T) =>
   argument((text: string) => text.split(',').map((one) => parse(one.trim())))
 const statuses: readonly DeadLetterStatus[] = ['new', 'redriven', 'discarded']
-/** Of a dry run people are shown so many dead letters. */
+/** How many dead letters a dry run prints. */
 const shown = 20
 
 export function deadLettersCommand(): Command {
@@ -199,7 +199,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
       output.say(`${preview.cut} would be skipped: their data was cut when they were stored`)
     return await printPreview(preview, options)
   }
-  // Whatever is published and not marked then is published again by the next redrive.
+  // What is published but not yet marked then is published again by the next redrive.
   signals.forceStop.addEventListener('abort', () => process.exit(exitCode.unsettled))
   const done = await redriveDeadLetters(config, selection, {
     ...user,
@@ -247,7 +247,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
   console.log(`selected ${done.selected}, discarded ${done.discarded}, skipped ${done.skipped}`)
 }
 
-/** Without a terminal nobody can be asked. */
+/** Without a terminal there is no way to ask. */
 function refuseToGuess({ dryRun, yes }: Changes, command: Command): void {
   if (dryRun || yes || isInteractive()) return
   command.error(

@@ -70,7 +70,7 @@ async function demo(options: Options): Promise<number> {
       output.say(
         `stopping: ${starting ? 'aborting startup' : 'draining in-flight messages'}; press Ctrl-C again to force exit`,
       ),
-    // Nothing is in hand yet, and what it started is ended by the end of this process.
+    // Nothing is in flight yet, and what it started ends with this process.
     () => starting && process.exit(unproven),
   )
   using live = new DisposableStack()

@@ -33,7 +33,7 @@ async function doctor({ envFile, json }: Options): Promise<void> {
   const { report, isConfigured } = await diagnose(envFile)
   const text = json ? JSON.stringify(report) : rendered(report)
   if (!json) console.error(summary(report))
-  // What is frozen may still hold connections, which nobody waits for.
+  // A server that hangs may still hold connections, which are not waited for.
   const code = report.ok ? exitCode.done : isConfigured ? exitCode.checkFailed : exitCode.usage
   process.stdout.write(`${text}\n`, () => process.exit(code))
 }
@@ -45,7 +45,7 @@ const marks = {
   skipped: { mark: '–', style: 'dim' },
 } as const
 
-/** `styleText` looks at the terminal and at NO_COLOR by itself. */
+/** `styleText` respects the terminal and NO_COLOR. */
 function rendered({ checks }: DoctorReport): string {
   const width = Math.max(...checks.map(({ name }) => name.length))
   return checks.flatMap((check) => linesOf(check, width)).join('\n')

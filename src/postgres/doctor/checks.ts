@@ -37,7 +37,7 @@ const pooler = 'postgres pooler'
 const migrated = 'postgres migrations'
 const epochKnown = 'epoch'
 
-/** Patience with a server that does not answer: connecting and one question take 5 s at most. */
+/** Timeouts for a server that does not answer: connecting and one query take 5 s at most. */
 const timeouts = { connectTimeoutMs: 2500, statementTimeoutMs: 2000, clientTimeoutMarginMs: 500 }
 
 /** What is wrong with PostgreSQL, asked on one connection; reads only. Never rejects. */
@@ -109,7 +109,7 @@ function reachedFinding(
   pooled: boolean,
   elapsedMs: number,
 ): Finding {
-  // Behind a pooler the server speaks of the pooler's connection to it.
+  // Behind a pooler the server reports the pooler's connection to it.
   const isPlain = pooled ? sslMode === 'disable' : tls === null
   const security = isPlain ? 'plaintext' : [...(pooled ? [] : [tls]), sslMode].join(', ')
   const detail = `${addressOf(host, port)}, database ${database}, role ${role}, ${security}, ${elapsedMs.toFixed()} ms`
@@ -148,7 +148,7 @@ function migrationsFinding({ known, mayMigrate: may }: MigrationFacts): Finding 
   return failed(migrated, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)('migrate up'))
 }
 
-/** No table or column, no rights on it, or somebody who has locked it. */
+/** No table or column, no privileges on it, or locked by another session. */
 const reportedElsewhere: ReadonlySet<string> = new Set(['42P01', '42703', '42501', '55P03'])
 
 /** Without it the cache is never used. */
@@ -170,7 +170,7 @@ async function epochFinding(
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === undefined) throw error
-    // What is missing is told by the checks of the tables.
+    // The checks of the tables report what is missing.
     if (reportedElsewhere.has(code)) return skipped(epochKnown, `it cannot be read: ${messageOf(error)}`)
     const detail = `not available on this server, so the cache is never used: ${messageOf(error)} [${code}]; do without Redis`
     return failed(epochKnown, detail, setting({ 'redis.enabled': 'false' }))

@@ -76,7 +76,7 @@ function tooMany(message: string, role: string, database: string): Fix {
   return sql(`${superuser}; it needs a restart`, 'ALTER SYSTEM SET max_connections = 200;')
 }
 
-/** Nobody can tell from here what is wrong; where the address comes from is what one has to know. */
+/** The cause cannot be determined from here; where the address was read from is what helps. */
 function unreachable({ host, port }: PostgresOptions): Fixes {
   const names = ['postgres.host', 'postgres.port'] as const
   if (isLoopback(host)) {

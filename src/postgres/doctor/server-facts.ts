@@ -1,6 +1,6 @@
 import type { Queryable } from '../queryable.ts'
 
-/** What a server says of itself and of the role and the database that we use. Names are quoted where they must be. */
+/** What a server reports about itself and about our role and database. Names are quoted where they must be. */
 export interface ServerFacts {
   readonly role: string
   readonly database: string
@@ -20,7 +20,7 @@ export interface ServerFacts {
   readonly schema: string | null
   /** How many connections the server, the database and the role allow us. Superusers have no limit of their own. */
   readonly connectionLimit: number
-  /** Those that nobody has at the moment. */
+  /** Those that are free now. */
   readonly freeConnections: number
   /** Functions that reading the epoch needs and the role may not call. */
   readonly refusedFunctions: readonly string[]

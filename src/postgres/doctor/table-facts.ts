@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
 
-/** What the catalogue says of a table that is there, beside its shape: what makes it slow, or hard to use. */
+/** What the catalog has about an existing table, besides its shape: what makes it slow, or hard to use. */
 export interface TableFacts {
   /** Quoted where it must be, as all names here. */
   readonly role: string
@@ -65,7 +65,7 @@ WHERE x.indrelid = to_regclass($1)
 ORDER BY 1`
 
 /**
- * Undefined where it is not there, or not to be seen: see {@link hiddenIn}.
+ * Undefined where it does not exist, or is not visible: see {@link hiddenIn}.
  *
  * @throws whatever the connection throws
  */
