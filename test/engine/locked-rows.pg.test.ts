@@ -132,7 +132,7 @@ test('the locks of foreign keys that refer to a row block no write', async () =>
 })
 
 for (const mode of ['SHARE', 'ACCESS EXCLUSIVE']) {
-  test(`the whole table is locked (${mode}): pauses, with the reason; resumes without help`, async () => {
+  test(`the whole table is locked (${mode}): pauses, with the reason; resumes automatically`, async () => {
     await using fleet = await fleetOf(1, 300)
     const { broker, database, replicas } = fleet
     const holder = await application(database, `LOCK TABLE words IN ${mode} MODE`)
