@@ -326,7 +326,7 @@ describe('faults', () => {
           {
             kind: 'malformed',
             variable: 'INGESTER_HTTP_HOST',
-            rule: 'must be the name or the address of a host, alone',
+            rule: 'must be only a host name or IP address',
             value: { kind: 'url' },
           },
         ])

@@ -215,10 +215,10 @@ export const groups = { ingest, pubsub, postgres, redis, engine, startAndStop, l
 
 /** Defaults that depend on something else, in words. */
 export const dependentDefaults: Readonly<Partial<Record<Variable, string>>> = {
-  INGESTER_TOPICID: "the pipeline's own",
-  INGESTER_SUBSCRIPTIONID: "the pipeline's own",
+  INGESTER_TOPICID: "the pipeline's default",
+  INGESTER_SUBSCRIPTIONID: "the pipeline's default",
   INGESTER_POSTGRES_POOL_SIZE: 'workers + 2',
-  INGESTER_WORKER_COUNT: 'number of processors',
+  INGESTER_WORKER_COUNT: 'number of CPUs',
 }
 
 /** A valid value as users write it: the default, or the example of what must be set. Undefined: leave it out. */

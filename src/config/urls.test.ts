@@ -86,7 +86,7 @@ describe('INGESTER_POSTGRES_URL', () => {
     ['postgres://role:pla nted@h/d', /must be postgres:\/\//],
     ['postgres://role:planted@h:0/d', /its port must be 1 to 65535/],
     ['postgres://role:planted@h:planted/d', /must be postgres:\/\//],
-    ['postgres://role:planted@h1,planted/d', /its host must be the name or the address of a host/],
+    ['postgres://role:planted@h1,planted/d', /its host must be only a host name or IP address/],
     ['postgres://role:planted@%2Fplanted/d', /must not name a Unix socket; set INGESTER_POSTGRES_HOST/],
     ['postgres:///d?user=planted', /must not have the parameter user|must name a host/],
     ['postgres:///planted', /must name a host/],

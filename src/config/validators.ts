@@ -72,7 +72,7 @@ const emulator = makeValidator((input: string): string => {
   throw invalidEmulator(input)
 })
 /** Where an emulator listens, as `host:port` whichever way it was written. */
-export const emulatorAddress = inWords('host:port, [IPv6]:port, perhaps after http://', emulator)
+export const emulatorAddress = inWords('host:port or [IPv6]:port, optionally after http://', emulator)
 
 function parseAddress(input: string): Address | undefined {
   const [, bracketed, plain, digits = ''] = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(input) ?? []
@@ -125,12 +125,12 @@ const plainText = 'without surrounding blanks or invisible characters'
 /** The name of something of ours. */
 export const text = textThat(isPlainText, `text ${plainText}`)
 
-export const host = textThat(isHost, 'the name or the address of a host, alone')
+export const host = textThat(isHost, 'only a host name or IP address')
 
 /** The database's, which may be on this machine and have no port. */
 export const hostOrSocket = textThat(
   (text) => isHost(text) || isSocketFolder(text),
-  'the name or the address of a host, alone, or the folder of a Unix socket',
+  'only a host name or IP address, or the directory of a Unix socket',
 )
 
 export const postgresName = textThat(
@@ -138,7 +138,7 @@ export const postgresName = textThat(
   `a name of 1 to 63 bytes without a colon, surrounding blanks or invisible characters`,
 )
 
-export const projectId = textThat(isProjectId, "a project's id or number, alone")
+export const projectId = textThat(isProjectId, 'only a project id or number')
 
 /** Anything, as it is. */
 export const verbatim = inWords('text', str)
@@ -146,5 +146,5 @@ export const verbatim = inWords('text', str)
 /** The id of a topic or subscription. */
 export const resourceId = textThat(
   isResourceId,
-  'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, and not with goog',
+  'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, but not with goog',
 )
