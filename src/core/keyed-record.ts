@@ -13,7 +13,7 @@ export interface KeyedRecord {
   readonly content: string
   /** The row's values, in the order of the table's columns; text, integers and null only. */
   readonly values: readonly (string | number | bigint | null)[]
-  /** Size of the row, for bounding batches. */
+  /** Size of the row as it travels to the database, in UTF-8, for bounding batches. */
   readonly bytes: number
 }
 

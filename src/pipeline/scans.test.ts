@@ -36,6 +36,11 @@ describe('accepted', () => {
     assert.deepEqual(accepted(v1('aGVsbG8gd29ybGQ=')), hello)
   })
 
+  test('its size is that of its text in UTF-8, whatever the script', () => {
+    const [latin, other] = ['aaa', '日本語'].map((response) => accepted(v2(response)).bytes)
+    assert.equal((other ?? 0) - (latin ?? 0), 6)
+  })
+
   const bom = '\ufeff'
   const contents: readonly (readonly [what: string, response: string])[] = [
     ['an empty response', ''],

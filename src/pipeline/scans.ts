@@ -50,7 +50,7 @@ function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {
     version: BigInt(timestamp),
     content: response,
     values: [ip, port, service, response, timestamp],
-    bytes: ip.length + service.length + response.length + 32,
+    bytes: ip.length + Buffer.byteLength(service) + Buffer.byteLength(response) + 32,
   }
 }
 
