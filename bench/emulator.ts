@@ -6,7 +6,7 @@
 // StreamingPull of the generated client takes everything and acks it on the stream. Reported: the time until it is
 // up, messages a second from the opening of the stream to its end, when all acks are done, CPU time of both (from
 // /proc, so Linux only), memory per message beyond its payload; for 1,000, 10,000, 100,000 and all messages
-// outstanding (taken, and acked only when so many are there). Medians, and the least and greatest in brackets.
+// outstanding (acked only when that many have arrived). Medians, and the least and greatest in brackets.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

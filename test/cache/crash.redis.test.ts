@@ -24,7 +24,7 @@ describe('a claim is not a fact', { concurrent: true }, () => {
     fleet.publish(['neighbour 1 x'], first)
     release()
     await fleet.settled(promptMs)
-    assert.deepEqual(await fleet.buried(), ['k 9 bad'])
+    assert.deepEqual(await fleet.deadLettered(), ['k 9 bad'])
     assert.deepEqual(await fleet.rows(), ['k 5 x', 'neighbour 1 x'])
     assert.equal(fleet.broker.messages.filter(({ attempts }) => attempts > 1).length, 0)
   })

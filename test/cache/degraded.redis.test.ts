@@ -265,7 +265,7 @@ describe('Redis is', { concurrent: true }, () => {
       })
       await fleet.settled()
       await fleet.assertConverged()
-      assert.deepEqual(await fleet.buried(), [])
+      assert.deepEqual(await fleet.deadLettered(), [])
       const foreseen = new Set<string | undefined>([cause, ...also])
       assert.deepEqual(
         [...causesOf(replicas)].filter((one) => !foreseen.has(one)),

@@ -203,7 +203,7 @@ describe('connections to PostgreSQL are lost', () => {
     }
     await fleet.settled()
     await fleet.assertConverged()
-    assert.deepEqual(await fleet.buried(), [])
+    assert.deepEqual(await fleet.deadLettered(), [])
     const offered = replicas.map(({ tally }) => tally.offered)
     await until(async () => replicas.every(({ watch }) => watch.current !== undefined))
     fleet.publish(await fleet.rows(), replicas[0])

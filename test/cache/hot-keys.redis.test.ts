@@ -54,7 +54,7 @@ async function run(claims: boolean, random: Random): Promise<Outcome> {
   }
   await fleet.settled(30_000)
   await fleet.assertConverged()
-  assert.deepEqual(await fleet.buried(), [])
+  assert.deepEqual(await fleet.deadLettered(), [])
   return {
     messages: fleet.broker.messages.length,
     kills,

@@ -92,7 +92,7 @@ describe('after a failed write', { concurrent: true }, () => {
     await until(async () => fleet.isAcked('k 5 x'), promptMs)
     fleet.publish(['neighbour 1 x'], first)
     await fleet.settled()
-    assert.deepEqual(await fleet.buried(), ['k 9 bad'])
+    assert.deepEqual(await fleet.deadLettered(), ['k 9 bad'])
     await fleet.assertConverged()
   })
 
@@ -113,7 +113,7 @@ describe('after a failed write', { concurrent: true }, () => {
     fleet.publish(['neighbour 1 x'], first)
     await fleet.settled(claimLeaseMs + promptMs)
     assert.ok((first.tally.bypassedCount.disconnected ?? 0) >= 1)
-    assert.deepEqual(await fleet.buried(), ['k 10 bad'])
+    assert.deepEqual(await fleet.deadLettered(), ['k 10 bad'])
     await fleet.assertConverged()
   })
 })

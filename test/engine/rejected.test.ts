@@ -13,7 +13,7 @@ test('a message that cannot be decoded is stored as a dead letter, then acked', 
   assert.deepEqual(world.table.contents, ['a 1 x'])
   assert.deepEqual(world.deadLetters.texts, ['nonsense', ''])
   assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 2 })
-  assert.deepEqual(world.tally.buried, { malformed: 2 })
+  assert.deepEqual(world.tally.deadLetterReasons, { malformed: 2 })
   const lines = world.journal.lines.filter((line) => line.includes('nonsense'))
   assert.deepEqual(lines, ['bury nonsense, ', 'ack nonsense, '])
 })

@@ -107,7 +107,7 @@ function writeSteps(steps: StepBuilder, state: State, replica: Replica): void {
   failedSteps(steps, replica, write('failed'), () => true)
 }
 
-/** Every failure is one, whatever PostgreSQL did: the claims are taken back, and the batch begins again. */
+/** Every failure counts as one, whatever PostgreSQL did: the claims are released, and the batch begins again. */
 function failedSteps(
   steps: StepBuilder,
   replica: Replica,
@@ -193,13 +193,13 @@ function settleSteps(steps: StepBuilder, state: State, replica: Replica): void {
 function deadLetterSteps(steps: StepBuilder, replica: Replica, deadLettering: number): void {
   for (let bit = 1; bit <= deadLettering; bit <<= 1) {
     if (!(deadLettering & bit)) continue
-    const letter = () => `${replicaName(replica)}: dead letter of ${steps.messages(bit)}`
+    const deadLetter = () => `${replicaName(replica)}: dead letter of ${steps.messages(bit)}`
     const step = (kind: StepKind, how: string, isAcked: boolean, isDone: boolean) => {
       const next = steps.start()
       next.dead |= bit
       if (isAcked) next.acked |= bit
       if (isDone) handsOf(next, replica).deadLettering &= ~bit
-      steps.finish(kind, () => `${letter()} ${how}`)
+      steps.finish(kind, () => `${deadLetter()} ${how}`)
     }
     step('progress', 'stored; ack', true, true)
     step('fault', 'stored; the ack is lost', false, true)

@@ -13,7 +13,7 @@ import {
 export interface Design {
   readonly name: string
   readonly calls: CacheCalls
-  /** A call takes back none but its token's claims. */
+  /** A call releases only its own token's claims. */
   readonly isOwnOnly: boolean
   /** How a replica differs from the one that the code is. */
   readonly flaw?:

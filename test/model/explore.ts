@@ -1,13 +1,13 @@
 import { StateTable } from './state-table.ts'
 
 /**
- * - `progress`: happens by itself where nothing fails, and brings what is open nearer to its end
+ * - `progress`: happens without faults, and brings open work nearer to its end
  * - `wait`: happens where nothing fails, and changes nothing that lasts
  * - `fault`: need not happen
  */
 export type StepKind = 'progress' | 'wait' | 'fault'
 
-/** @param say in words, what happens; asked for only where a trace is told */
+/** @param say describes the step; called only where a trace is printed */
 export type Take<State> = (next: State, kind: StepKind, say: () => string) => void
 
 /** States, steps from each to others, and what must be true of them. */
@@ -25,7 +25,7 @@ export interface Model<State> {
   readonly brokenBy: (state: State) => string | undefined
   /** What is wrong with a step. */
   readonly brokenByStep: (before: State, after: State, kind: StepKind) => string | undefined
-  /** Nothing is open: nothing need happen any more. */
+  /** Nothing is open: no further step is needed. */
   readonly isSettled: (state: State) => boolean
   /** In a few words. */
   readonly show: (state: State) => string

@@ -10,8 +10,8 @@ export const endedTokens = [14, 15] as const
  * Numbers the tokens of ended batches anew, in the order in which they are met, so that states which differ in
  * those names only become one.
  *
- * @param isOwnOnly calls take back none but their token's claims: then one whose token is nowhere else can do
- *   nothing any more (a `release`), or nothing with its token (a `confirm`)
+ * @param isOwnOnly calls release only their own token's claims: then one whose token is nowhere else has no effect (a
+ *   `release`), or none through its token (a `confirm`)
  */
 export function tidy(state: State, isOwnOnly: boolean): void {
   if (isOwnOnly) for (let i = 0; i < 3; i++) settleToken(state, state.late[i] as Call)

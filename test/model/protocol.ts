@@ -11,7 +11,7 @@ import { worldSteps } from './world-steps.ts'
 
 /**
  * - `promises`: all that DESIGN §2 and §5 say, in every state
- * - `loss`: only that everything is over and a record is gone for good, which is what people feel
+ * - `loss`: only that everything is over and a record is permanently lost, which is what users notice
  */
 export type Demand = 'promises' | 'loss'
 
@@ -69,7 +69,7 @@ function brokenByStep(before: State, after: State, kind: StepKind, more: () => n
   return undefined
 }
 
-/** What a replica has let go of unacked. The engine keeps the lease of what it holds, so it would never come again. */
+/** What a replica has dropped unacked. The engine keeps the lease of what it holds, so it would never be redelivered. */
 function forgotten(before: State, after: State, replica: Replica): number {
   return heldBy(before.hands[replica]) & ~heldBy(after.hands[replica]) & ~after.acked
 }
@@ -78,7 +78,7 @@ function heldBy({ pending, deadLettering, batch }: Hands): number {
   return pending | deadLettering | batch
 }
 
-/** Everybody has let go of everything, nothing can change the table any more, and it is not what it should be. */
+/** No replica holds anything, nothing can change the table any more, and it is not what it should be. */
 function lossIn(story: Story, state: State): string | undefined {
   const isOver = state.acked === story.all && areEmpty(state) && !isWriteLate(state)
   return isOver && state.row !== story.result ? 'lost' : undefined

@@ -1,8 +1,8 @@
 /**
- * What is going on at one moment, in small numbers. Records, messages and sets of them are those of `Story`.
+ * The state at one moment, in small numbers. Records, messages and sets of them are those of `Story`.
  *
  * The broker keeps no more than what is acked: since a lease can end at any time, a message that is not acked can be
- * delivered to anybody at any time, and acking it twice is acking it once.
+ * delivered to any replica at any time, and acking it twice is acking it once.
  *
  * A token is 1 for the batch of the first replica, 2 for that of the second, and 3 and up for batches that are over;
  * 0 is no token. Only whether two are equal ever matters, so they are numbered anew in each state.
@@ -110,7 +110,7 @@ function copyHands(from: Hands, to: Hands): void {
   to.read = from.read
 }
 
-/** Nothing in hand, as after a crash. */
+/** Nothing in flight, as after a crash. */
 export function empty(hands: Hands): void {
   hands.pending = 0
   hands.deadLettering = 0

@@ -17,7 +17,7 @@ const arrives: readonly Fate[] = ['done']
 
 const fateWords: Readonly<Record<Fate, string>> = { done: '', lost: ' (lost)', late: ' (under way)' }
 
-/** Where steps are made: a copy of the state at hand, to be changed into the one that follows. */
+/** Builds steps: a copy of the current state, to be changed into the one that follows. */
 export class StepBuilder {
   readonly story: Story
   readonly design: Design
@@ -83,7 +83,7 @@ export class StepBuilder {
     if (record > next.row || this.design.flaw === 'no guard in SQL') next.row = record
   }
 
-  /** The token of a replica's batch will name no batch any more, but may still stand in Redis or be under way. */
+  /** The token of a replica's batch is no longer in use, but may still be in Redis or under way. */
   retire(next: State, replica: Replica): void {
     const token = replica + 1
     const ended = endedTokens[replica]

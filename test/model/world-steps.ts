@@ -3,7 +3,7 @@ import { handsOf, replicaName, replicas } from './step-builder.ts'
 import type { Call, State } from './state.ts'
 import { drop, empty, operations } from './state.ts'
 
-/** The steps of all that surrounds a replica: broker, network, Redis, PostgreSQL, and whoever pulls the plug. */
+/** The steps of a replica's environment: broker, network, Redis, PostgreSQL, and crashes. */
 export function worldSteps(steps: StepBuilder, state: State): void {
   for (const replica of replicas) {
     deliverySteps(steps, state, replica)
@@ -15,7 +15,7 @@ export function worldSteps(steps: StepBuilder, state: State): void {
 }
 
 /**
- * Whatever is published, at any time, to anybody: at first, when a lease has ended, and once more although it is
+Any published message, at any time, to any replica: at first, when a lease has ended, and once more although it is
  * acked. What waits in the lane already is one record with it; the two end together.
  */
 function deliverySteps(steps: StepBuilder, state: State, replica: Replica): void {

@@ -11,7 +11,7 @@ import { look } from './suites.ts'
 /** What became of a mutation. */
 export interface HuntResult {
   readonly mutation: Mutation
-  /** Undefined: nobody. */
+  /** Undefined: none. */
   readonly caughtBy: SuiteName | undefined
   readonly took: string
   readonly said: string

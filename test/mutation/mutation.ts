@@ -9,7 +9,7 @@ export interface Edit {
   readonly after: string
 }
 
-/** A bug that somebody could write. */
+/** A plausible bug. */
 export interface Mutation {
   readonly name: string
   /** What it would do in production. */

@@ -138,7 +138,7 @@ function outcomeOf(stdout: string, stderr: string): { readonly passed: number; r
 
 /** A schedule that stands still is noticed after a minute. */
 const shortestLookMs = 75_000
-/** A run of tests that takes so long does not end. */
+/** A run of tests that takes longer hangs. */
 const longestRunMs = 120_000
 
 function start(args: readonly string[], dir: string, limitMs: number, env: NodeJS.ProcessEnv = {}) {

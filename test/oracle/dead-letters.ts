@@ -20,7 +20,7 @@ export function deadLetterBreaches(
     byId.delete(id)
     const due = reasonDue(meaning)
     if (deadLetter && deadLetter.reason !== due) {
-      breaches.push(`message ${id} was buried as ${deadLetter.reason}, and is ${due ?? 'valid'}`)
+      breaches.push(`message ${id} was dead-lettered as ${deadLetter.reason}, and is ${due ?? 'valid'}`)
     }
     if (deadLetter && data !== deadLetter.data)
       breaches.push(`the dead letter of ${id} has ${deadLetter.data}, not ${data}`)

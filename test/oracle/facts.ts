@@ -1,4 +1,4 @@
-/** One version of one key's row, as whoever published it means it: never as the ingester reads it. */
+/** One version of one key's row, as its publisher means it: never as the ingester reads it. */
 export interface RowVersion {
   readonly key: string
   readonly version: bigint
@@ -26,7 +26,7 @@ export interface StoredDeadLetter {
   readonly data?: string
 }
 
-/** The reason of a letter whose row the database refused. */
+/** The reason of a dead letter whose row the database rejected. */
 export const refusedByDatabase = 'refused-by-database'
 
 export function told({ key, version, content }: RowVersion): string {

@@ -29,7 +29,7 @@ export function drawPlan(seed: number): Plan {
   const isPoisoned = published.some((event) => event.do === 'publish' && event.message.content in refused)
   const ignoresFlowControl = random.below(5) === 0
   const ackDeadlineMs = random.pick([10_000, 10_000, 30_000])
-  // The least is below any message's size. What finds no room comes again after its lease: where that is long, or all
+  // The least is below any message's size. What finds no room is redelivered after its lease: where that is long, or all
   // is sent at once, one message at a time would take for ever.
   const allowsLargeMessages = ackDeadlineMs === 10_000 && !ignoresFlowControl
   const bytes = allowsLargeMessages ? [150, 1500, 100_000, 100_000] : [1500, 100_000, 100_000]
@@ -142,7 +142,7 @@ function faults(
   const events = kinds(random, replicas, workloads[workload].keys).flatMap((draw) =>
     random.next() < chance ? Array.from({ length: 1 + random.below(3) }, () => draw(atMs())) : [],
   )
-  // What nobody knows buries a row that fails alone three times while others commit: each edge of a window may look
+  // An unknown error dead-letters a row that fails alone three times while others commit: each edge of a window may look
   // so once, so there is one window at most.
   if (random.below(10) === 0) {
     events.push({ atMs: atMs(), do: 'postgres disorder', forMs: random.pick(windowsMs), disorder: 'unknown' })

@@ -90,7 +90,7 @@ export class Judge {
     this.#story.breach('acks', `${breach} (by ${from})`)
   }
 
-  /** Those of a table that is gone say nothing about this one. What a stranger wrote is no watermark. */
+  /** Those of a table that is gone say nothing about this one. Foreign data is no watermark. */
   checkWatermarks(redis: SimulatedRedis, names: readonly string[] = redis.keys): void {
     for (const name of names) {
       const mark = redis.get(name)

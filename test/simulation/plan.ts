@@ -25,7 +25,7 @@ export type PlannedEvent = { readonly atMs: number } & (
   | { readonly do: 'redis flushed' }
   /** Another server takes over, which knows what this one knew some time ago. */
   | { readonly do: 'redis fails over'; readonly staleMs: number }
-  /** A stranger writes to keys of ours. */
+  /** Foreign data is written to keys of ours. */
   | { readonly do: 'redis garbage' }
   | { readonly do: 'redis evicts' }
   | { readonly do: 'broker away'; readonly forMs: number }

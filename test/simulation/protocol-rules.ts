@@ -1,8 +1,8 @@
 import { isClaim, isMark, tokenOf, versionOf } from '../simulated/servers/redis.ts'
 
 /**
- * What one call of the cache's script may do to what stood there, whoever wrote the script: a watermark is made and
- * raised by a confirm and by nothing else, and never falls; a claim is made by a begin; somebody else's is replaced by
+ * What one call of the cache's script may do to existing values, in any implementation: a watermark is made and
+ * raised by a confirm and by nothing else, and never falls; a claim is made by a begin; another token's is replaced by
  * a newer one's begin, and never ends.
  *
  * @param before all that it held
@@ -38,7 +38,7 @@ function ofClaim(
   is: string | undefined,
 ): string | undefined {
   const isOthers = was !== undefined && isClaim(was) && tokenOf(was) !== token
-  if (isOthers && is === undefined) return "ended somebody else's claim"
+  if (isOthers && is === undefined) return "ended another token's claim"
   const stands = is !== undefined && isClaim(is)
   if (stands && operation !== 'begin') return 'made the claim'
   if (stands && isOthers && versionOf(is) <= versionOf(was)) {

@@ -143,7 +143,7 @@ export class Replica implements Watched {
 
   /** What keeps it from stopping, for people. */
   get unfinished(): string {
-    return `${this.engine.outstanding} deliveries in hand, ${this.#pool.lent} connections lent out`
+    return `${this.engine.outstanding} deliveries in flight, ${this.#pool.lent} connections lent out`
   }
 
   get counts(): Counts {
@@ -166,12 +166,12 @@ export class Replica implements Watched {
     else this.#diesAt = point
   }
 
-  /** Nothing kills it any more. */
+  /** Nothing kills it from now on. */
   spare(): void {
     this.#diesAt = undefined
   }
 
-  /** It vanishes: its connections break, and nothing of it happens any more. */
+  /** It vanishes: its connections break, and it does nothing more. */
   kill(when: string): void {
     if (!this.alive) return
     const { story, broker } = this.#environment
@@ -202,7 +202,7 @@ export class Replica implements Watched {
     story.tell(this.name, () => `stops hard, giving back ${nacked}`)
     story.count('hard stop')
     if (nacked !== outstanding) {
-      story.breach('settlements', `${this.name} held ${outstanding} and gave back ${nacked}`)
+      story.breach('settlements', `${this.name} held ${outstanding} and nacked ${nacked}`)
     }
     void this.#stop()
     this.#cancelLimit()
@@ -293,7 +293,7 @@ export class Replica implements Watched {
       },
       held: (reason) => {
         story.count(reason === undefined ? 'hold ended' : 'hold began')
-        story.tell(this.name, () => (reason === undefined ? 'goes on' : `holds: ${reason}`))
+        story.tell(this.name, () => (reason === undefined ? 'writes resumed' : `writes paused: ${reason}`))
       },
       leasesLost: (count) => story.count('leases lost', count),
     }

@@ -6,7 +6,7 @@ import type { Done, Task } from './worker.ts'
 
 /** Seeds that a thread is given at a time. */
 const taskSize = 50
-/** A schedule takes some 10 ms; one that takes so long will not end. */
+/** A schedule takes some 10 ms; one that takes this long will not end. */
 const hangsAfterMs = 60_000
 
 export interface SeedsResult {

@@ -23,7 +23,7 @@ export async function simulate(plan: Plan, telling = false): Promise<Outcome> {
   const universe = new Universe(plan, telling)
   const threw = (error: unknown) =>
     universe.story.breach('errors', error instanceof Error ? (error.stack ?? error.message) : String(error))
-  // What nobody waits for throws here: most of an engine's work.
+  // Unhandled rejections arrive here: most of an engine's work is not awaited.
   const events = ['unhandledRejection', 'uncaughtException'] as const
   for (const event of events) process.on(event, threw)
   try {

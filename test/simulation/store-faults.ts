@@ -7,7 +7,7 @@ const copyEveryMs = 500
 
 /** What a plan lets happen to PostgreSQL and Redis. */
 export class StoreFaults {
-  /** All is well from now on: what began does not end any more, since it has ended. */
+  /** No more faults from now on: those that began have ended. */
   over = false
   readonly #clock: Clock
   readonly #postgres: PostgresEndpoint
@@ -93,7 +93,7 @@ export class StoreFaults {
       case 'redis fails over':
         return this.#failOver(event.staleMs)
       case 'redis garbage':
-        return this.#someKeys((key) => redis.server.set(key, 'what a stranger wrote'))
+        return this.#someKeys((key) => redis.server.set(key, 'foreign data'))
       case 'redis evicts':
         return this.#someKeys((key) => redis.server.delete(key))
     }

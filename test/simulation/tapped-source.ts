@@ -5,7 +5,7 @@ import type { Watched } from '../simulated/servers/host.ts'
 import type { Plan } from './plan.ts'
 import type { Story } from '../simulated/servers/story.ts'
 
-/** The real source, watched: who holds what, and who gives what back. */
+/** The real source, observed: which replica holds which deliveries, and nacks which. */
 export class TappedSource implements Source {
   readonly #source: Source
   readonly #replica: Watched

@@ -71,7 +71,7 @@ const everyKind: readonly string[] = [
   named('event', ['broker away', 'broker repeats', 'broker expires leases']),
 ].flat()
 
-/** In so many schedules every kind has happened; the rarest comes once in some hundred. */
+/** In this many schedules every kind has happened; the rarest occurs once in some hundred. */
 export const enoughForEveryKind = 3000
 
 export function missingKinds({ counts }: Totals): string[] {

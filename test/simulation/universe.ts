@@ -22,15 +22,15 @@ const settlingMs = 120_000
  * its process alone may need the hard stop.
  */
 const stoppingMs = 30_000
-/** What was on its way for longer than its caller's patience has landed by then. */
+/** Requests that outlived their caller's timeout have landed by then. */
 const landingMs = 90_000
-/** When all is acked everybody is whole again by then: three refusals after a frozen statement take half a minute. */
+/** When all is acked every replica has recovered by then: three rejections after a frozen statement take half a minute. */
 const recoveringMs = 60_000
 const neighboursEveryMs = 1500
 const neighboursAtOnce = 12
 /** Spread over all lanes. */
 const neighbourKeys = 200
-/** So many timers that it will not come to an end: of 4,000 schedules none fired 20,000. */
+/** With this many timers a schedule does not end: of 4,000 none fired 20,000. */
 const mostTimers = 1_000_000
 
 /** Replicas, servers and wires of one schedule, in virtual time. */
@@ -181,7 +181,7 @@ export class Universe {
     }
     if (this.#isPoisoned && round === 0) this.story.count('settled without a neighbour')
     this.story.settledAfterMs = this.clock.now() - began
-    // Asked before anybody is stopped: a soft stop would bring what had been forgotten to its end.
+    // Checked before any replica is stopped: a soft stop would settle what had been forgotten.
     const { unacked } = this.broker
     if (isOver()) return
     this.story.breach(

@@ -1,4 +1,4 @@
-// One thread of `make simulate`: runs seeds as it is told, and says what became of them.
+// One thread of `make simulate`: runs the seeds that it is sent, and reports their outcome.
 import { parentPort, workerData } from 'node:worker_threads'
 import { drawPlan } from './draw-plan.ts'
 import { simulate } from './simulate.ts'
@@ -15,7 +15,7 @@ export interface Done {
   readonly failedSeed: number | undefined
 }
 
-/** The seed that is being run, for whoever wonders whether it ends. */
+/** The seed being run, to find one that does not end. */
 const current = new Int32Array(workerData as SharedArrayBuffer)
 
 parentPort?.on('message', ({ from, count }: Task) => {

@@ -29,7 +29,7 @@ export function keyOf(values: readonly unknown[]): string {
   return JSON.stringify(values.map(String))
 }
 
-/** Contents that the database refuses: by a constraint, and with an error that nobody knows. */
+/** Contents that the database refuses: by a constraint, and with an unknown error. */
 export const refused: Readonly<Record<string, string>> = { bad: '23514', odd: 'XX000' }
 
 function meaningOf(key: readonly unknown[], { version, content, invalid }: PlannedMessage): Meaning {

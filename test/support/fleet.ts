@@ -89,12 +89,12 @@ export class Fleet implements SharedServices, AsyncDisposable {
     return replica
   }
 
-  /** So many that are alike. */
+  /** This many identical ones. */
   async pair(options: ReplicaOptions = {}): Promise<[Replica, Replica]> {
     return [await this.replica(options), await this.replica(options)]
   }
 
-  /** To whoever's turn it is, or to each of these at the same time. */
+  /** To the next replica in turn, or to each of these at the same time. */
   publish(texts: readonly string[], ...to: readonly Replica[]): void {
     this.broker.publish(
       texts,
@@ -102,7 +102,7 @@ export class Fleet implements SharedServices, AsyncDisposable {
     )
   }
 
-  /** Resolves when every message is acked, and nobody holds a delivery; then all must be well. */
+  /** Resolves when every message is acked, and no replica holds a delivery; then everything must be right. */
   async settled(limitMs = 20_000): Promise<void> {
     const living = () => this.#replicas.filter(({ alive }) => alive)
     try {
@@ -142,7 +142,7 @@ export class Fleet implements SharedServices, AsyncDisposable {
     return rows.map(({ text }) => text).sort()
   }
 
-  async buried(): Promise<string[]> {
+  async deadLettered(): Promise<string[]> {
     const text = `SELECT convert_from(data, 'UTF8') AS text FROM dead_letters WHERE pipeline = $1`
     const rows = await this.database.query<{ text: string }>(text, [this.pipeline.name])
     return rows.map((row) => row.text).sort()
@@ -150,8 +150,8 @@ export class Fleet implements SharedServices, AsyncDisposable {
 
   /** The table is what the messages say. */
   async assertConverged(): Promise<void> {
-    const buried = new Set(await this.buried())
-    const texts = this.broker.messages.map(({ text }) => text).filter((text) => !buried.has(text))
+    const deadLettered = new Set(await this.deadLettered())
+    const texts = this.broker.messages.map(({ text }) => text).filter((text) => !deadLettered.has(text))
     assert.deepEqual(await this.rows(), newestOf(texts))
   }
 

@@ -4,7 +4,7 @@ import type { VirtualClock } from './virtual-clock.ts'
 /** More calls than this in one instant are a loop that no time passes in. */
 const maxCallsAnInstant = 5000
 
-/** Ends what would never end by itself: a caller that comes again and again, though its clock stands still. */
+/** Stops an endless loop: a caller that calls again and again while its clock stands still. */
 export class HotLoopGuard {
   readonly #name: string
   readonly #clock: VirtualClock

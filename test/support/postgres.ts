@@ -148,7 +148,7 @@ export async function until(holds: () => Promise<boolean>, limitMs = 20_000): Pr
   }
 }
 
-/** Resolves when so many of the database's connections wait for a lock. */
+/** Resolves when this many of the database's connections wait for a lock. */
 export function untilBlocked({ query }: TestDatabase, count: number): Promise<void> {
   const text = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
   return until(async () => (await query(text)).length === count)

@@ -36,7 +36,7 @@ const killAll = () => {
     try {
       process.kill(-pid, 'SIGKILL')
     } catch {
-      // It has just ended by itself.
+      // It has just exited.
     }
   }
 }

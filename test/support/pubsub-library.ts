@@ -33,7 +33,7 @@ export async function createPlace(
   return { ...project, topic, subscription }
 }
 
-/** What comes to one subscriber of the library. Whoever waits is woken by each event. */
+/** What one subscriber of the library receives. Waiting callers are woken by each event. */
 export class Inbox implements AsyncDisposable {
   readonly subscription: Subscription
   readonly messages: Message[] = []
@@ -114,7 +114,7 @@ export async function codeOf(call: Promise<unknown>): Promise<number | undefined
 }
 
 /**
- * Resolves when so many seconds have passed by the emulator's own clock: a message that was pulled and not acked comes
+ * Resolves when this many seconds have passed by the emulator's own clock: a message that was pulled and not acked comes
  * again.
  */
 export async function letPass(emulatorHost: string, seconds: number): Promise<void> {

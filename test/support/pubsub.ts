@@ -35,7 +35,7 @@ interface Call {
   failed?: boolean
 }
 
-/** Notes what a source does; whoever waits for it is woken by each event. */
+/** Records what a source does; waiting callers are woken by each event. */
 export class Recorder implements Observer {
   readonly deliveries: Delivery[] = []
   readonly calls: Call[] = []
@@ -94,7 +94,7 @@ export class Recorder implements Observer {
     })
   }
 
-  /** Deliveries that the source let go because a bound left no room. */
+  /** Deliveries that the source dropped because a limit left no room. */
   get refused(): number {
     return this.warnings.reduce((sum, { fields }) => sum + Number(fields['refused'] ?? 0), 0)
   }
@@ -229,8 +229,8 @@ async function createSubscription(clients: PubsubClients): Promise<{ topic: stri
 }
 
 /**
- * Resolves when as many ack deadlines have passed by the broker's own clock: a message that nobody acks, on a
- * subscription of its own, has come again so many times.
+ * Resolves when as many ack deadlines have passed by the broker's own clock: an unacked message, on its
+ * own subscription, has been redelivered that many times.
  */
 export async function passDeadlines(emulatorHost: string, count: number): Promise<void> {
   await using resources = new AsyncDisposableStack()

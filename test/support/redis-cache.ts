@@ -107,7 +107,7 @@ export function newToken(): string {
   return `token ${++lastToken}`
 }
 
-/** Begins with a token that nobody else has, and says only what was answered. */
+/** Begins with a unique token, and returns only the verdicts. */
 export async function verdictsOf(
   { cache }: Pick<TestCache, 'cache'>,
   ...records: readonly CacheRecord[]

@@ -140,7 +140,7 @@ export class Replica {
     this.engine.start()
   }
 
-  /** It vanishes as a process does: what it held goes to others, its claims stay, and it does nothing any more. */
+  /** It vanishes as a process does: what it held goes to others, its claims stay, and it does nothing more. */
   kill(): void {
     this.alive = false
     this.writer.vanished = true

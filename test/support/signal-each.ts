@@ -1,6 +1,6 @@
 /**
  * Sends a signal to each of some processes, such as those of a server. One that has ended is passed over: a
- * backend leaves by itself when its postmaster was killed before it, an autovacuum worker at any moment.
+ * backend exits when its postmaster was killed before it, an autovacuum worker at any moment.
  *
  * @throws the error of the system where it is anything else, such as a process of another user
  */

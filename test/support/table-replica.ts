@@ -14,7 +14,7 @@ import { Inbox } from '../simulated/ports/broker.ts'
 import type { TestDatabase } from './postgres.ts'
 import { Tally } from './tally.ts'
 
-/** Time that passes so many times as fast: what an engine does after seconds is seen in a moment. */
+/** Time that passes this many times as fast: what an engine does after seconds is seen in a moment. */
 export function fasterClock(factor: number): Clock {
   return {
     now: () => systemClock.now() * factor,
@@ -59,7 +59,7 @@ export class TableReplica implements AsyncDisposable {
     this.engine.start()
   }
 
-  /** Ends its lanes and timers; what it still held is of no interest any more. The pool ends with its database. */
+  /** Ends its lanes and timers; what it still held no longer matters. The pool ends with its database. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.inbox.gone = true
     this.engine.abort()

@@ -14,7 +14,7 @@ export class Tally implements Observer {
     'dead-lettered': 0,
     nacked: 0,
   }
-  readonly buried: Record<string, number> = {}
+  readonly deadLetterReasons: Record<string, number> = {}
   readonly failures: FailureClass[] = []
   readonly steps: Step[] = []
   /** Sizes of the batches, in order. */
@@ -44,7 +44,7 @@ export class Tally implements Observer {
   }
 
   deadLettered(reason: string, count: number): void {
-    this.buried[reason] = (this.buried[reason] ?? 0) + count
+    this.deadLetterReasons[reason] = (this.deadLetterReasons[reason] ?? 0) + count
   }
 
   writeFailed(failureClass: FailureClass): void {

@@ -75,7 +75,7 @@ export class TappedCache implements Cache {
   vanished = false
   /** Calls of `begin` that wait for their answer. */
   pending = 0
-  /** Times that claims were taken back. */
+  /** Times that claims were released. */
   releases = 0
   /** What becomes of a confirm. */
   onConfirm: (send: () => Promise<void>) => Promise<void> = (send) => send()

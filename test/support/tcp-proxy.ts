@@ -10,8 +10,8 @@ interface Pair {
 }
 
 /**
- * A loopback TCP proxy with the faults of a network: connections that are cut, a port where nobody listens, one
- * where nothing moves any more although nobody hung up, and answers that are lost on their way back.
+ * A loopback TCP proxy with the faults of a network: connections that are cut, a port where nothing listens, one
+ * that stalls without being closed, and answers that are lost on their way back.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number
@@ -51,7 +51,7 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  /** Nobody listens here any more: ECONNREFUSED. */
+  /** Nothing listens here any more: ECONNREFUSED. */
   async refuse(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
@@ -98,7 +98,7 @@ export class TcpProxy implements AsyncDisposable {
     this.#losingReplies = true
   }
 
-  /** The end of `loseReplies`. What is connected is reset: no connection goes on after a gap. */
+  /** The end of `loseReplies`. What is connected is reset: no connection continues after a gap. */
   bringReplies(): void {
     this.#losingReplies = false
     this.cut()

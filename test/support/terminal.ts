@@ -37,7 +37,7 @@ export async function onTerminal(
   return { code: code as number, seen }
 }
 
-/** Its home is a folder that may be written to; nobody's settings are read. */
+/** Its home is a writable folder; no user's settings are read. */
 export async function openTerminal(shell: 'bash' | 'zsh', home: string): Promise<Terminal> {
   const start = {
     bash: 'exec bash --norc --noprofile -i',

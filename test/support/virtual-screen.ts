@@ -11,7 +11,7 @@ export class VirtualScreen extends EventEmitter {
   readonly isTTY = true
   columns: number
   rows: number
-  /** Logical lines: each is one row, or the next one goes on with it. */
+  /** Logical lines: each is one row, or continues in the next one. */
   #lines: string[] = ['']
   /** Which rows go on in the next one. */
   #joined = new Set<number>()

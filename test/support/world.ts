@@ -29,7 +29,7 @@ export class World {
   readonly engine: Engine
   /** Fields of what was warned about. */
   readonly warnings: Fields[] = []
-  /** What was put into the table by somebody else. */
+  /** What another replica put into the table. */
   readonly rivals: string[] = []
 
   constructor(options: Partial<EngineOptions> = {}) {
@@ -65,7 +65,7 @@ export class World {
     return ackBreach({ id: delivery.messageId, meaning }, { row, hasDeadLetter: false }) === undefined
   }
 
-  /** In what the table differs from all that was delivered and not buried, or put there by somebody else. */
+  /** How the table differs from everything that was delivered and not dead-lettered, or written by another replica. */
   get tableBreaches(): string[] {
     const deadLettered = new Set(this.deadLetters.stored.map(({ delivery }) => delivery))
     const texts = this.source.delivered.filter((delivery) => !deadLettered.has(delivery)).map(textOf)
@@ -101,7 +101,7 @@ export class World {
     this.check()
   }
 
-  /** A soft stop that goes on in the background. */
+  /** A soft stop in the background. */
   beginStop(): { readonly done: boolean } {
     const state = { done: false }
     void this.engine.stop().then(() => (state.done = true))

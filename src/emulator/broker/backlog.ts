@@ -29,9 +29,9 @@ export interface BacklogRules {
   readonly ordered: boolean
   readonly retainAcked: boolean
   readonly retentionMs: number
-  /** How long a message rests after so many failures. */
+  /** Backoff after this number of failures. */
   backoffMs(failures: number): number
-  /** Takes over a message that has failed so often; false: it stays here. */
+  /** Takes over a message after this number of failures; false: it stays here. */
   deadLetter(message: Message, failures: number): boolean
 }
 
@@ -199,7 +199,7 @@ export class Backlog {
     }
   }
 
-  /** Drops what is older than the retention; to be called now and then. What is leased is left to whoever holds it. */
+  /** Drops what is older than the retention; call it from time to time. Leased messages stay with their subscribers. */
   sweep(): void {
     const oldestMs = this.#oldestMs()
     for (const entry of this.#entries.values()) {
@@ -305,7 +305,7 @@ export class Backlog {
     holder?.released(entry.message)
   }
 
-  /** It is not leased any more, and not acked. It is in no list. */
+  /** It is no longer leased, and not acked. It is in no list. */
   #fail(entry: Entry): void {
     const { rules } = this.#options
     this.#release(entry)
@@ -327,7 +327,7 @@ export class Backlog {
     if (head) this.#offer(head)
   }
 
-  /** Nobody is to get it any more; the next of its key may come. */
+  /** It will not be delivered again; the next of its key may be. */
   #settle(entry: Entry, proceed = (ordered: OrderedKeys) => ordered.settled(entry)): void {
     entry.state = 'acked'
     if (!this.#isOrdered(entry)) return this.#finish(entry)

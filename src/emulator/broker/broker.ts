@@ -28,7 +28,7 @@ export class Broker implements Disposable {
   readonly #topics = new Map<string, Topic>()
   readonly #subscriptions = new Map<string, Subscription>()
   /**
-   * Of messages and subscriptions. It begins with the time, since whoever remembers ids would otherwise take those of an
+   * Of messages and subscriptions. It begins with the time, since clients that remember ids would otherwise take those of an
    * emulator that was started again for those of the one before.
    */
   #lastNumber: number
@@ -150,7 +150,7 @@ export class Broker implements Disposable {
     subscription[Symbol.dispose]()
   }
 
-  /** While paused nothing is delivered; everything else goes on. */
+  /** While paused nothing is delivered; everything else continues. */
   set paused(paused: boolean) {
     this.#paused = paused
     for (const subscription of this.#subscriptions.values()) subscription.paused = paused

@@ -70,7 +70,7 @@ export class Dispatcher {
       served.add(consumer)
       consumer.deliver(deliveries)
     }
-    // Whoever got something is behind those who did not, the next time.
+    // A subscriber that got something is behind those that did not, the next time.
     const waiting = this.#consumers.filter((consumer) => !served.has(consumer))
     this.#consumers = [...waiting, ...this.#consumers.filter((consumer) => served.has(consumer))]
     return served.size > 0

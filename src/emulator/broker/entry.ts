@@ -62,7 +62,7 @@ export class EntryList {
     this.#link(entry, undefined, this.first)
   }
 
-  /** Puts it so many places before the end, or first where there are not so many. */
+  /** Puts it this many places before the end, or first where there are fewer. */
   insertFromEnd(entry: Entry, places: number): void {
     let next: Entry | undefined
     for (let i = 0; i < places; i += 1) {

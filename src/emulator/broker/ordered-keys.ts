@@ -18,7 +18,7 @@ interface Settled {
 /**
  * Keeps the entries of an ordering key in order. Only the first of a key may be delivered, with as many of its
  * followers as the same response has room for; the next ones when all of these are acked. If one of them fails, those
- * behind it come again after it, also those that are acked: https://cloud.google.com/pubsub/docs/ordering
+ * behind it are redelivered after it, also those that are acked: https://cloud.google.com/pubsub/docs/ordering
  */
 export class OrderedKeys {
   readonly #keys = new Map<string, OrderedKey>()
@@ -54,19 +54,19 @@ export class OrderedKeys {
     return this.#proceed(key, entry, key.head === entry ? [entry] : [])
   }
 
-  /** As `settled`; but it does not come again, whatever becomes of those before it. */
+  /** As `settled`; but it is not redelivered, even if those before it are. */
   left(entry: Entry): Settled {
     const key = this.#of(entry)
     key.out.splice(key.out.indexOf(entry), 1)
     return this.#proceed(key, entry, [entry])
   }
 
-  /** Those delivered after it, which have to come again after it. */
+  /** Those delivered after it, which must be redelivered after it. */
   behind(entry: Entry): Entry[] {
     return this.#of(entry).out.filter((other) => other.sequence > entry.sequence)
   }
 
-  /** It and those behind it are not leased any more. Returns the one whose turn it is now. */
+  /** It and those behind it are no longer leased. Returns the one whose turn it is now. */
   failed(entry: Entry): Entry | undefined {
     const key = this.#of(entry)
     const back = key.out.filter((other) => other.sequence >= entry.sequence)

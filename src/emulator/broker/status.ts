@@ -50,7 +50,7 @@ export const unimplemented = (what: string) =>
 
 export const shuttingDown = () => new StatusError('UNAVAILABLE', 'The emulator is shutting down.')
 
-/** Whatever was thrown, as a status; an error that is nobody's fault but ours is INTERNAL. */
+/** Any thrown error as a status; one that is a bug of ours is INTERNAL. */
 export function asStatusError(error: unknown): StatusError {
   if (error instanceof StatusError) return error
   return new StatusError('INTERNAL', error instanceof Error ? error.message : String(error))

@@ -31,7 +31,7 @@ export class AckIdFaults {
     this.#random = random
   }
 
-  /** The next so many ids, or this share of all ids. */
+  /** The next `count` ids, or this share of all ids. */
   fail(rpc: AckIdRpc, failure: AckIdFailure, extent: Extent): void {
     const limits =
       'times' in extent ? { left: extent.times, share: 1 } : { left: Infinity, share: extent.share }

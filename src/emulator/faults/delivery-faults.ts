@@ -5,9 +5,9 @@ export class RandomDeliveryFaults implements DeliveryFaults {
   readonly #random: () => number
   /** Of deliveries, how many are made twice: 0 to 1. */
   duplicateShare = 0
-  /** Messages that wait for delivery overtake up to so many others. */
+  /** Messages that wait for delivery overtake up to this many others. */
   shuffleWindow = 0
-  /** Each message, each time, becomes available only after a random part of so long. */
+  /** Each message, each time, becomes available only after a random part of this time. */
   maxDelayMs = 0
   /** Streams get everything, whatever they asked for. */
   ignoreFlowControl = false

@@ -18,9 +18,9 @@ export interface PendingAck {
 export interface DeliveryFaultOptions {
   /** Of deliveries, how many are made twice: 0 to 1. */
   readonly duplicateShare?: number
-  /** Messages that wait for delivery overtake up to so many others. */
+  /** Messages that wait for delivery overtake up to this many others. */
   readonly shuffleWindow?: number
-  /** Each message, each time, becomes available only after a random part of so long. */
+  /** Each message, each time, becomes available only after a random part of this time. */
   readonly maxDelayMs?: number
   /** Streams get everything, whatever bounds they asked for: as the official emulator does. */
   readonly ignoreFlowControl?: boolean
@@ -44,7 +44,7 @@ export class FaultInjector {
     this.#parts = parts
   }
 
-  /** From now on, for messages that become available; what is not named is not done any more. */
+  /** From now on, for messages that become available; faults that are not named end. */
   deliveries(options: DeliveryFaultOptions): void {
     Object.assign(this.#parts.deliveryFaults, {
       duplicateShare: options.duplicateShare ?? 0,
@@ -70,7 +70,7 @@ export class FaultInjector {
   }
 
   /**
-   * Of the ack ids of this RPC the next so many, or this share, fail with a reason of their own; the rest of their request
+   * The next ack ids of this RPC, or this share of them, fail with their own reason; the rest of their request
    * is done. `PERMANENT_…`: the lease ends as well.
    */
   failAckIds(rpc: AckIdRpc, failure: AckIdFailure, extent: Extent): void {
@@ -111,7 +111,7 @@ export class FaultInjector {
     this.resume()
   }
 
-  /** What the broker asks before it accepts acks; undefined: nobody wants to look. */
+  /** Called by the broker before it accepts acks; undefined: not used. */
   get lookBeforeAck():
     | ((subscription: Subscription, entries: readonly Entry[]) => Promise<void>)
     | undefined {

@@ -1,12 +1,12 @@
 import type { StatusName } from '../broker/status.ts'
 import { StatusError } from '../broker/status.ts'
 
-/** Which calls a fault strikes: the next so many, or this share of all. */
+/** Which calls a fault affects: the next `count`, or this share of all. */
 export type Extent = { readonly times: number } | { readonly share: number }
 
 /**
- * - `request dropped`: never executed; whoever called waits for ever
- * - `reply dropped`: executed; whoever called waits for ever
+ * - `request dropped`: never executed; the caller waits for ever
+ * - `reply dropped`: executed; the caller waits for ever
  * - `refused`: not executed, and answered with a status
  */
 export type Fate =

@@ -135,7 +135,7 @@ function share(what: string, value: unknown): number {
   throw invalidArgument(`${what} must be a share from 0 to 1.`)
 }
 
-/** `true`, and nothing else: what false would mean is anybody's guess. */
+/** Only `true`: what false would mean is unclear. */
 function wish(fault: string, doing: () => void): (value: unknown) => () => void {
   return (value) => {
     if (value !== true) throw invalidArgument(`${fault} must be true.`)

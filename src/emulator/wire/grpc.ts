@@ -26,7 +26,7 @@ import type { StreamingPullCall } from './streaming-pull.ts'
 /** Of a publish request with all that is not counted: tags and lengths of 100,000 attributes, 1,000 ordering keys. */
 const maxRequestBytes = 12 * 1024 * 1024
 
-/** gRPC on connections that somebody else has accepted. */
+/** gRPC on connections that the listener has accepted. */
 export class GrpcServer {
   readonly #server: Server
   readonly #connections = new Connections()

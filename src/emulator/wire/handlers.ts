@@ -26,7 +26,7 @@ type SchemaService<M extends keyof v1['SchemaService']['prototype']> = RequestOf
 /** A response as an object, or encoded. */
 export type Answer = object | Uint8Array
 
-/** Answers a unary RPC; throws a StatusError. The signal aborts when nobody waits for the answer any more. */
+/** Answers a unary RPC; throws a StatusError. The signal aborts when the client is gone. */
 export type Handler = (request: never, signal: AbortSignal) => Answer | Promise<Answer>
 
 /** What is served, by the RPCs' names; StreamingPull apart. */
@@ -128,7 +128,7 @@ function publisherAndSubscriber(
 }
 
 /**
- * Snapshots and schemas cannot be created here, so there is a true answer to whoever lists, gets or deletes them: there
+ * Snapshots and schemas cannot be created here, so there is a true answer to calls that list, get or delete them: there
  * are none. Programs that clean up before they begin ask for all of them, and would otherwise fail at that.
  */
 function snapshotsAndSchemas(broker: Broker): Readonly<Record<string, Handler>> {

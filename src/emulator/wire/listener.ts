@@ -27,7 +27,7 @@ export async function listen(
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    // Whoever goes away before the first byte is nobody's.
+    // A client that disconnects before the first byte belongs to neither protocol.
     socket.on('error', () => {})
     sniff(socket, (first) => {
       if (first.startsWith(preface)) grpc.accept(socket)

@@ -48,7 +48,7 @@ const routes: readonly Route[] = schemas.flatMap((schema) =>
   schema.http ? [routeOf(schema, schema.http)] : [],
 )
 
-/** REST on connections that somebody else has accepted. */
+/** REST on connections that the listener has accepted. */
 export class RestServer {
   readonly #rpcs: Rpcs
   readonly #faults: FaultRoutes | undefined
@@ -81,7 +81,7 @@ export class RestServer {
     response.on('close', () => gone.abort())
     try {
       const answer = await this.#answer(request, gone.signal)
-      // Asked for by a fault: whoever called waits for ever.
+      // An injected fault: the caller waits for ever.
       if (answer !== undefined) this.#send(response, 200, answer)
     } catch (error) {
       const { status, message, info } = asStatusError(error)

@@ -41,7 +41,7 @@ export interface PubsubFeatures {
    */
   readonly pipelinesOrdered: boolean
   /**
-   * What is behind a nacked message of the same ordering key comes again after it, whatever becomes of its own lease.
+   * Messages behind a nacked message of the same ordering key are redelivered after it, whatever their own leases.
    * The official emulator brings back what was nacked, as it was nacked.
    */
   readonly keepsOrderOnNack: boolean

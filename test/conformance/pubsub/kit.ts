@@ -34,7 +34,7 @@ export interface Kit extends AsyncDisposable {
   publish(topic: string, ...messages: readonly (string | Message)[]): Promise<string[]>
   /** What is there now; the server may give fewer than there are. */
   pull(subscription: string, maxMessages?: number): Promise<Received[]>
-  /** Pulls, waiting, until it has so many; fails after `withinMs`. */
+  /** Pulls, waiting, until it has this many; fails after `withinMs`. */
   receive(subscription: string, count: number, withinMs?: number): Promise<Received[]>
   ack(subscription: string, ...received: readonly Received[]): Promise<void>
   /** 0 s: nacks. */

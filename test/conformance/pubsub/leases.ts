@@ -14,12 +14,12 @@ const lateMs = 5_000
 const maxRequestBytes = 512 * 1024
 
 export function leaseTests(onServer: OnServer, features: PubsubFeatures): void {
-  /** It comes again `seconds` after `fromMs`. */
+  /** It is redelivered `seconds` after `fromMs`. */
   const redeliveredAfter = async (kit: Kit, subscription: string, fromMs: number, seconds: number) => {
     const received = only(await kit.receive(subscription, 1))
     const afterMs = Math.round(received.atMs - fromMs)
     const inTime = seconds * 1000 - earlyMs <= afterMs && afterMs <= seconds * 1000 + lateMs
-    assert.ok(inTime, `came again after ${afterMs} ms`)
+    assert.ok(inTime, `redelivered after ${afterMs} ms`)
     return received
   }
 

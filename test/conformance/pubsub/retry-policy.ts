@@ -38,7 +38,7 @@ export function retryTests(onServer: OnServer, features: PubsubFeatures): void {
           nacked = again
         }
         const inTime = delaysMs.every((ms) => ms >= 2000 - earlyMs)
-        assert.ok(inTime, `came again after ${delaysMs.join()} ms`)
+        assert.ok(inTime, `redelivered after ${delaysMs.join()} ms`)
       }),
     )
 

@@ -38,7 +38,7 @@ export interface StreamingPull extends AsyncDisposable {
   until(count: number, withinMs?: number): Promise<Received[]>
   halfClose(): void
   cancel(): void
-  /** Fails if it does not end by itself within `withinMs`. */
+  /** Fails if the server does not end it within `withinMs`. */
   end(withinMs?: number): Promise<End>
 }
 

@@ -20,7 +20,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
         const [first, second] = await stream.until(2)
         // Not since it came: a busy client may have seen it late.
         const afterMs = (second?.atMs ?? 0) - publishedMs
-        assert.ok(afterMs > 9_900, `came again after ${afterMs} ms`)
+        assert.ok(afterMs > 9_900, `redelivered after ${afterMs} ms`)
         assert.equal(second?.messageId, first?.messageId)
         assert.notEqual(second?.ackId, first?.ackId)
       }),
@@ -99,7 +99,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
         assert.equal((await stream.until(6))[5]?.text, other?.text)
         await kit.nack(subscription, ...first, ...again)
         await kit.publish(topic, 'fence')
-        assert.equal((await stream.until(7))[6]?.text, 'fence', 'what was acked did not come again')
+        assert.equal((await stream.until(7))[6]?.text, 'fence', 'what was acked is not redelivered')
       }),
     )
 
@@ -178,7 +178,7 @@ export function streamingPullTests(onServer: OnServer, features: PubsubFeatures)
           })
           await kit.publish(topic, ...numbered('m', 20))
           const first = await stream.until(5)
-          // The server is done with this stream for now when it gives the rest to somebody else.
+          // The server is done with this stream for now when it delivers the rest to another subscriber.
           const rest = await kit.receive(subscription, 15)
           assert.equal(stream.received.length, 5)
           await kit.nack(subscription, ...rest)

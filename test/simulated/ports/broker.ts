@@ -17,7 +17,7 @@ export class Inbox implements Source {
   readonly owned = new Map<Delivery, Message>()
   held = false
   stopped = false
-  /** Whatever it says from now on, nobody hears it. */
+  /** Everything it sends from now on is ignored. */
   gone = false
   #receive: ((deliveries: readonly Delivery[]) => void) | undefined
   readonly #broker: Broker
@@ -108,7 +108,7 @@ export class Broker {
     this.#inboxes.push(inbox)
   }
 
-  /** Each text is a message; it is delivered to each of these at the same time, or else to whoever's turn it is. */
+  /** Each text is a message; it is delivered to each of these at the same time, or else to the next consumer in turn. */
   publish(texts: readonly string[], to: readonly Inbox[]): void {
     const messages = texts.map((text) => {
       const id = `${this.messages.length}-${randomUUID()}`
@@ -131,7 +131,7 @@ export class Broker {
     this.#deal(messages.filter(({ acked }) => !acked))
   }
 
-  /** What it held and nobody acked comes to the others. */
+  /** Its unacked messages go to the others. */
   leave(inbox: Inbox): void {
     inbox.gone = true
     this.#inboxes.splice(this.#inboxes.indexOf(inbox), 1)

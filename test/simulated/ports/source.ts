@@ -54,7 +54,7 @@ export class SimulatedSource implements Source {
     this.#deliver()
   }
 
-  /** Delivers once more a message that has not been acked, though its first delivery is still in hand. */
+  /** Delivers once more a message that has not been acked, though its first delivery is still in flight. */
   redeliver(id: string): void {
     const message = this.#messages.get(id)
     if (!message || message.acked) return
@@ -62,7 +62,7 @@ export class SimulatedSource implements Source {
     this.#deliver()
   }
 
-  /** Texts of the messages that nobody acked. */
+  /** Texts of the unacked messages. */
   get unacked(): string[] {
     return [...this.#messages.values()].filter(({ acked }) => !acked).map(({ text }) => text)
   }

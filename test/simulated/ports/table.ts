@@ -14,7 +14,7 @@ export interface Fault {
   readonly code?: string
   /** Whether it strikes this statement; by default it strikes every one. */
   readonly when?: (records: readonly KeyedRecord[]) => boolean
-  /** Strikes so often, then is gone; by default until it is fixed. */
+  /** How often it strikes before it is gone; by default until it is fixed. */
   readonly times?: number
   /** The reply is lost, not the statement. */
   readonly commits?: boolean
@@ -78,7 +78,7 @@ export class SimulatedTable implements Writer {
     this.#gate = undefined
   }
 
-  /** Somebody else, another replica, puts a record in place. */
+  /** Another replica writes a record. */
   place(record: KeyedRecord): void {
     this.#store([record])
   }

@@ -56,7 +56,7 @@ export class SimulatedBroker {
   readonly #dispatcher: Dispatcher
   /** Of every ack id that was handed out. */
   readonly #handedOut = new Map<string, { readonly messageId: string; readonly atMs: number }>()
-  /** The ack ids of messages that nobody has given back. */
+  /** The ack ids of messages that have not been returned. */
   readonly #leasedAs = new Map<string, string>()
   /** Until now not every call has come through. */
   #lastFaultMs = 0
@@ -111,7 +111,7 @@ export class SimulatedBroker {
     this.#lastFaultMs = this.#options.clock.now()
   }
 
-  /** Everything comes again, also what was acked. */
+  /** Everything is redelivered, also what was acked. */
   seekToStart(): void {
     this.noteFault()
     this.acked.clear()
@@ -199,7 +199,7 @@ export class SimulatedBroker {
     }
   }
 
-  /** By its deadline, unless it was given back or ended by a fault: whoever holds the message has not kept it. */
+  /** By its deadline, unless it was nacked or ended by a fault: the subscriber has not kept its lease. */
   #leaseEnded(messageId: string): void {
     const calmMs = this.#options.clock.now() - this.#lastFaultMs
     const ackId = this.#leasedAs.get(messageId)

@@ -51,7 +51,7 @@ export abstract class Endpoint {
     for (const work of waiting) work()
   }
 
-  /** A request has come in: it is worked on, now or after a thaw, though nobody may wait for it any more. */
+  /** A request has arrived: it is executed, now or after a thaw, even if its caller is gone. */
   receive(work: () => void): void {
     if (this.#away) return
     if (this.#frozen) this.#frozen.push(work)

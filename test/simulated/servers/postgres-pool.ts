@@ -5,14 +5,14 @@ import { SimulatedPostgresClient } from './postgres-client.ts'
 
 const connectTimeoutMs = 5000
 
-/** Whoever waits for a connection. */
+/** A caller that waits for a connection. */
 interface Waiting {
   readonly take: (client: SimulatedPostgresClient) => void
   readonly fail: (error: Error) => void
 }
 
 /**
- * Stands where a process has its `ConnectionPool`. There are at most so many connections; who wants one more waits until
+ * Stands where a process has its `ConnectionPool`. The number of connections is limited; a caller that needs one more waits until
  * one comes back.
  */
 export class SimulatedPostgresPool extends EventEmitter {
@@ -33,7 +33,7 @@ export class SimulatedPostgresPool extends EventEmitter {
     postgres.pools.add(this)
   }
 
-  /** Connections that somebody has and has not given back. */
+  /** Connections that are lent out. */
   get lent(): number {
     return this.#clients.size - this.#idle.length
   }
@@ -61,7 +61,7 @@ export class SimulatedPostgresPool extends EventEmitter {
     for (const client of this.#clients) client.lose()
   }
 
-  /** @throws Error where nobody has it: it was given back twice */
+  /** @throws Error where it is not lent out: it was released twice */
   reclaim(client: SimulatedPostgresClient, destroy: boolean): void {
     if (this.#idle.includes(client) || !this.#clients.has(client)) {
       throw new Error('Release called on client which has already been released to the pool.')
@@ -71,7 +71,7 @@ export class SimulatedPostgresPool extends EventEmitter {
     this.#pulse()
   }
 
-  /** It broke. Where somebody has it, that is seen when it comes back. */
+  /** It broke. Where it is lent out, that is seen when it is released. */
   noticeLoss(client: SimulatedPostgresClient): void {
     const at = this.#idle.indexOf(client)
     if (at < 0) return
@@ -89,7 +89,7 @@ export class SimulatedPostgresPool extends EventEmitter {
     this.#pulse()
   }
 
-  /** Something has come back, or somebody has come: who has waited longest is served, where anything is there. */
+  /** A connection was released, or a caller arrived: the one that has waited longest is served, where one is free. */
   #pulse(): void {
     if (this.#ended) {
       if (this.lent === 0 && this.#opening === 0) this.#ended()

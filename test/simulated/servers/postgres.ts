@@ -22,7 +22,7 @@ export interface StoredDeadLetter {
   readonly data: string
 }
 
-/** What is told of a statement's effects, at the moment of its commit. */
+/** A statement's effects, reported at the moment of its commit. */
 export interface TableObserver {
   placed(row: RowVersion): void
 }
@@ -99,7 +99,7 @@ export class SimulatedPostgres {
     return databaseError(codes[this.#errors % codes.length] ?? codes[0])
   }
 
-  /** Empties the table; what was known of it is not true any more. */
+  /** Empties the table; what was known of it is no longer true. */
   truncate(): void {
     this.rows.clear()
     this.epoch += 1

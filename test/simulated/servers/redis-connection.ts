@@ -64,7 +64,7 @@ export class SimulatedRedisConnection implements ScriptRunner {
     this.#redis.connections.delete(this)
   }
 
-  /** Whoever waits for an answer hears that there will be none. */
+  /** Rejects the calls that wait for an answer. */
   cut(): void {
     this.#connected = false
     if (!this.#host.alive) return

@@ -5,15 +5,15 @@ import type { PromiseName } from '../../oracle/promises.ts'
 type Rule =
   /** What a call of the cache's script may do. */
   | 'protocol'
-  /** Nobody loses the lease of what he holds while the broker is reached. */
+  /** No replica loses a lease of what it holds while the broker is reachable. */
   | 'leases'
-  /** What is settled is settled once, and given back by a hard stop alone. */
+  /** What is settled is settled once, and nacked only by a hard stop. */
   | 'settlements'
-  /** After the last fault everybody takes messages, and knows the epoch. */
+  /** After the last fault every replica takes messages, and knows the epoch. */
   | 'recovery'
   /** A stop ends, in time, and leaves nothing. */
   | 'stopping'
-  /** Nothing throws where nobody hears it. */
+  /** No error is unhandled. */
   | 'errors'
 
 /** What happened, in order, for people; and how often each kind of thing did, for the report. */

@@ -82,7 +82,7 @@ export class SimulatedSubscriber {
     else {
       wire.after(travelMs, () => {
         if (this.broker.away) return answer(() => reject(status(unavailable)))
-        // It may extend a lease that its holder has let go.
+        // It may extend a lease that its holder has dropped.
         if (fate === 'late') this.broker.noteFault()
         execute()
         if (fate === 'well') answer(resolve)

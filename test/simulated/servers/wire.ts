@@ -6,7 +6,7 @@ import type { Story } from './story.ts'
 export interface Weather {
   /** Never reaches the server. */
   readonly requestLost: number
-  /** Is carried out, and nobody hears of it. */
+  /** It is executed, and its reply is lost. */
   readonly replyLost: number
   /** Is carried out long after its caller has given up. */
   readonly late: number
@@ -38,7 +38,7 @@ export class Wire {
     return this.#name
   }
 
-  /** @param call what becomes of it is told of this one */
+  /** @param call the name under which its fate is logged */
   fate(call: () => string): Fate {
     const { requestLost, replyLost, late } = this.weather
     const dice = this.#random.next()
@@ -65,7 +65,7 @@ export class Wire {
     return quick + this.#random.next() * 400
   }
 
-  /** Of a request that is late: from just after the caller's patience to a minute. */
+  /** Delay of a late request: from just after the caller's timeout to a minute more. */
   lateMs(timeoutMs: number): number {
     return timeoutMs + this.#random.next() ** 2 * 60_000
   }
