@@ -23,14 +23,14 @@ const measuredFont = 'DejaVu Sans'
 const box = `shape=box style="rounded,filled" fontcolor="${ink}"`
 const classes = {
   step: `${box} fillcolor="#f6f8fa" color="#8c959f"`,
-  /** Somebody else's server. */
+  /** An external server. */
   outside: `${box} fillcolor="#ddf4ff" color="#0969da"`,
   store: `shape=cylinder style=filled fontcolor="${ink}" fillcolor="#ddf4ff" color="#0969da"`,
   /** Justified by a commit. */
   fact: `${box} fillcolor="#dafbe1" color="#1a7f37"`,
   /** Waits, and loses nothing. */
   wait: `${box} fillcolor="#fff8c5" color="#9a6700"`,
-  /** Not stored in the table, or given back. */
+  /** Not stored in the table, or nacked. */
   bad: `${box} fillcolor="#ffebe9" color="#cf222e"`,
   /** Words without a frame. */
   text: `shape=box style="" color=transparent fontcolor="${faint}"`,

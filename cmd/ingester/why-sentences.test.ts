@@ -46,7 +46,7 @@ test('all of it, for a stored record', () => {
     'HTTP on 1.1.1.7:443: stored',
     '',
     "  row           stored: HTTP on 1.1.1.7:443, seen 2026-11-21 10:00:00 UTC (3 s ago), response 'hello world' (11 bytes)",
-    '  watermark     the cache knows this very row',
+    '  watermark     the cache has the watermark of this row',
     '  claim         none',
     '  dead letters  none',
   ])
@@ -60,9 +60,12 @@ describe('the verdict comes first', () => {
     [{ verdict: 'being-written', row }, /: stored, and a newer version is being written$/],
     [
       { verdict: 'cache-ahead' },
-      /: not stored, and the cache keeps it so; `bin\/ingester cache bump` makes it forget$/,
+      /: not stored, and its watermark keeps it from being stored; `bin\/ingester cache bump` invalidates the watermarks$/,
     ],
-    [{ verdict: 'cache-ahead', row }, /: stored, but not in its newest version, and the cache keeps it so; /],
+    [
+      { verdict: 'cache-ahead', row },
+      /: stored, but not in its newest version, and its watermark keeps it from being stored; /,
+    ],
     [{ verdict: 'dead-lettered', deadLetters: one }, /: not stored: its message is a dead letter$/],
     [
       { verdict: 'dead-lettered', deadLetters: { ...one, count: 2 } },
@@ -70,7 +73,7 @@ describe('the verdict comes first', () => {
     ],
     [
       { verdict: 'unknown' },
-      /: not stored, and nothing is known of it. If it was published, it waits in the/,
+      /: not stored, and nothing is known about it. If it was published, it is waiting in the/,
     ],
   ]
   for (const [given, sentence] of cases)
@@ -90,10 +93,10 @@ describe('the watermark', () => {
       { row },
       `a newer version than the row: ${at}.*\`bin/ingester cache bump\``,
     ],
-    [{ state: 'newer', ...version }, {}, `a version of a row that is not there: ${at}`],
+    [{ state: 'newer', ...version }, {}, `a version of a row that does not exist: ${at}`],
     [{ state: 'older', ...version }, { row }, `an older version than the row: ${at}. Harmless`],
     [{ state: 'other', ...version }, { row }, `another content of this version: ${at}. Harmless`],
-    [{ state: 'none' }, { row }, '^none: the cache knows nothing of it$'],
+    [{ state: 'none' }, { row }, '^none: the cache has no watermark for it$'],
     [{ state: 'strange' }, {}, 'unrecognized value'],
     [{ state: 'off' }, {}, 'no cache \\(INGESTER_REDIS_ENABLED=false\\)'],
     [{ state: 'unknown', why: 'Redis at a:1: gone' }, {}, '^not known: Redis at a:1: gone$'],

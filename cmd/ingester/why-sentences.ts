@@ -37,11 +37,11 @@ function verdict(answer: Told): string {
     case 'being-written':
       return `${row ? 'stored, and a newer version' : 'not stored yet, but it'} is being written${also}`
     case 'cache-ahead':
-      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and the cache keeps it so; ${bump(answer)} makes it forget${also}`
+      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and its watermark keeps it from being stored; ${bump(answer)} invalidates the watermarks${also}`
     case 'dead-lettered':
       return `not stored: ${deadLetters.count === 1 ? 'its message is a dead letter' : `${deadLetters.count} messages of it are dead letters`}`
     case 'unknown':
-      return 'not stored, and nothing is known of it. If it was published, it waits in the subscription or in a batch'
+      return 'not stored, and nothing is known about it. If it was published, it is waiting in the subscription or in a batch'
   }
 }
 
@@ -56,17 +56,17 @@ function watermarkSentence(watermark: WatermarkFound, answer: Told): string {
   const { row } = answer.status
   switch (watermark.state) {
     case 'same':
-      return 'the cache knows this very row'
+      return 'the cache has the watermark of this row'
     case 'newer': {
-      const what = row ? 'a newer version than the row' : 'a version of a row that is not there'
-      return `the cache knows ${what}: ${version}. Rows were taken back (DELETE, a restore?); messages up to that one are taken for stale until ${bump(answer)} makes it forget`
+      const what = row ? 'a newer version than the row' : 'a version of a row that does not exist'
+      return `the cache knows ${what}: ${version}. Rows were deleted or restored (DELETE, a backup?); messages up to that version count as stale until ${bump(answer)} invalidates it`
     }
     case 'older':
       return `the cache knows an older version than the row: ${version}. Harmless: newer messages are written, or refused by the table`
     case 'other':
       return `the cache knows another content of this version: ${version}. Harmless: the table decides between the two`
     case 'none':
-      return 'none: the cache knows nothing of it'
+      return 'none: the cache has no watermark for it'
     case 'strange':
       return 'unrecognized value in Redis, ignored'
     case 'off':

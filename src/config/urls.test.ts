@@ -105,7 +105,7 @@ describe('INGESTER_POSTGRES_URL', () => {
       /the parameter connect_timeout; only sslmode is known/,
     ],
     ['postgres://role:planted@h/d?password=planted', /the parameter password/],
-    ['postgres://role:planted@h/d?planted=1', /a parameter that nobody knows/],
+    ['postgres://role:planted@h/d?planted=1', /an unknown parameter/],
   ] as const) {
     test(`${JSON.stringify(url)} is rejected once, and not printed`, () => {
       const faults = faultsOf({ INGESTER_POSTGRES_URL: url })

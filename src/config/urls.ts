@@ -114,7 +114,7 @@ function parametersOf(
   const parameters = new Map<string, string>()
   for (const [key, value] of searchParams) {
     const only = allowed.length > 0 ? `only ${allowed.join(', ')} is known` : 'none is known'
-    const found = knownParameters.has(key) ? `the parameter ${key}` : 'a parameter that nobody knows'
+    const found = knownParameters.has(key) ? `the parameter ${key}` : 'an unknown parameter'
     if (!allowed.includes(key)) throw malformed(name, `must not have ${found}`, only)
     if (parameters.has(key)) throw malformed(name, `must have ${key} once only`)
     parameters.set(key, value)

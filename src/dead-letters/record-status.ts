@@ -47,7 +47,7 @@ interface Versioned {
  * - `older`: an older version
  * - `other`: the same version with other content
  * - `none`: nothing; `strange`: an unrecognized value; `off`: there is no cache
- * - `unknown`: it could not be asked, and `why` says why
+ * - `unknown`: it could not be read, and `why` says why
  */
 export interface WatermarkFound extends Partial<VersionFound> {
   readonly state: 'same' | 'newer' | 'older' | 'other' | 'none' | 'strange' | 'off' | 'unknown'

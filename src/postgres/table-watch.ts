@@ -20,7 +20,7 @@ export interface TableWatchOptions {
 }
 
 /**
- * Tells of a table that somebody has altered so that what is written to it would not stay. Each write finds that out for
+ * Reports a table that was altered so that what is written to it would not be kept. Each write finds that out for
  * itself; this is for the time in which there is none.
  */
 export class TableWatch implements Disposable {

@@ -25,7 +25,7 @@ const tryPort = async (port: number): Promise<number | undefined> => {
 }
 
 /**
-A port that nothing listens on at 127.0.0.1: `preferred`, else the first free one of the next 100; 0: any.
+ * A port that nothing listens on at 127.0.0.1: `preferred`, else the first free one of the next 100; 0: any.
  * Free now is not free later: start the service with `onFreePort`.
  */
 export const freePort = async (preferred: number): Promise<number> => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /**
-An unguessable password, 144 bits, of letters, digits, `-` and `_`: it needs no quoting in SQL, in URLs,
+ * An unguessable password, 144 bits, of letters, digits, `-` and `_`: it needs no quoting in SQL, in URLs,
  * in env files and in configuration files.
  */
 export function randomPassword(): string {

@@ -90,7 +90,7 @@ describe('bin/ingester why', () => {
         String.raw`^HTTP on 1\.1\.1\.7:${scan.port}: stored
 
   row           stored: HTTP on 1\.1\.1\.7:${scan.port}, ${seen}, response 'hello world' \(11 bytes\)
-  watermark     the cache knows this very row
+  watermark     the cache has the watermark of this row
   claim         none
   dead letters  none
 $`,
@@ -169,7 +169,7 @@ $`,
       [verdict, row, watermark, claim, deadLetters.count],
       ['unknown', null, { state: 'none' }, null, 0],
     )
-    assert.match(await told(keyOf(newScan())), /: not stored, and nothing is known of it\./)
+    assert.match(await told(keyOf(newScan())), /: not stored, and nothing is known about it\./)
   })
 
   test('the watermark of a deleted row, and that `cache bump` invalidates it', {}, async () => {
@@ -180,7 +180,7 @@ $`,
     assert.deepEqual([before.verdict, before.watermark.state], ['cache-ahead', 'newer'])
     assert.match(
       await told(keyOf(scan)),
-      /: not stored, and the cache keeps it so; `bin\/ingester cache bump` makes it forget\n[^]*a version of a row that is not there: seen /,
+      /: not stored, and its watermark keeps it from being stored; `bin\/ingester cache bump` invalidates the watermarks\n[^]*a version of a row that does not exist: seen /,
     )
     await publishUntil('stale', [scan])
     await using bump = startIngesterProgram(['cache', 'bump'], { env })

@@ -15,7 +15,7 @@ export function worldSteps(steps: StepBuilder, state: State): void {
 }
 
 /**
-Any published message, at any time, to any replica: at first, when a lease has ended, and once more although it is
+ * Any published message, at any time, to any replica: first, when a lease has ended, and once more although it is
  * acked. What waits in the lane already is one record with it; the two end together.
  */
 function deliverySteps(steps: StepBuilder, state: State, replica: Replica): void {

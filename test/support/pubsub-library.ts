@@ -114,8 +114,8 @@ export async function codeOf(call: Promise<unknown>): Promise<number | undefined
 }
 
 /**
- * Resolves when this many seconds have passed by the emulator's own clock: a message that was pulled and not acked comes
- * again.
+ * Resolves when this many seconds have passed by the emulator's own clock: a message that was pulled and not acked is
+ * redelivered.
  */
 export async function letPass(emulatorHost: string, seconds: number): Promise<void> {
   const clients = await connectPubsub({ projectId: `p-${randomUUID()}`, emulatorHost })

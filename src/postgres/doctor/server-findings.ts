@@ -177,7 +177,7 @@ function roleFinding(
   const what = isSuperuser ? 'is a superuser' : 'owns the tables'
   return warning(
     name,
-    `${role} ${what}: whoever gets its password can drop them; run as a role that can only write`,
+    `${role} ${what}: anyone who gets its password can drop them; run as a role that can only write`,
     sql(
       isSuperuser ? role : superuser,
       ...(hasIngesterRole ? [] : ['CREATE ROLE ingester LOGIN;']),
