@@ -10,12 +10,12 @@ import { dataOf } from './workload.ts'
 
 /** Monotonic, and on the clock of the other processes on this machine; in ms with fractions. */
 const unixMs = () => performance.timeOrigin + performance.now()
-const tellEveryMs = 500
+const reportEveryMs = 500
 const loadAtOnce = 1000
 
 const options = JSON.parse(process.argv[2] ?? '') as BrokerOptions
 const { workload } = options
-const tell = (message: FromBroker) => process.send?.(message)
+const report = (message: FromBroker) => process.send?.(message)
 // The parent is gone.
 process.once('disconnect', () => process.exit())
 
@@ -23,14 +23,14 @@ const marks = options.marks.toSorted((a, b) => a - b)
 function acked(count: number): void {
   while (marks.length > 0 && (marks[0] as number) <= count) {
     // What goes with a mark must be as new as it is.
-    tell({ kind: 'counts', counts: counts() })
-    tell({ kind: 'reached', mark: marks.shift() as number, unixMs: unixMs() })
+    report({ kind: 'counts', counts: counts() })
+    report({ kind: 'reached', mark: marks.shift() as number, unixMs: unixMs() })
   }
 }
 
 const began = performance.now()
 const counts = options.kind === 'stub' ? await serveStub() : await serveEmulator()
-setInterval(() => tell({ kind: 'counts', counts: counts() }), tellEveryMs)
+setInterval(() => report({ kind: 'counts', counts: counts() }), reportEveryMs)
 
 async function serveStub(): Promise<() => BrokerCounts> {
   const source = await startStubBroker({
@@ -41,7 +41,7 @@ async function serveStub(): Promise<() => BrokerCounts> {
     barrier: workload.warmUp,
     onAcked: acked,
   })
-  tell({ kind: 'ready', emulatorHost: source.emulatorHost, seconds: (performance.now() - began) / 1000 })
+  report({ kind: 'ready', emulatorHost: source.emulatorHost, seconds: (performance.now() - began) / 1000 })
   return () => ({ acked: source.acked, modacked: source.modacked })
 }
 
@@ -75,10 +75,10 @@ async function serveEmulator(): Promise<() => BrokerCounts> {
     process.on('message', (message: ToBroker) => {
       if (message.kind === 'publish')
         void publishAtRate(options.publishPerSecond as number, publish, published)
-      else tell({ kind: 'published', published })
+      else report({ kind: 'published', published })
     })
   }
-  tell({ kind: 'ready', emulatorHost: emulator.emulatorHost, seconds: (performance.now() - began) / 1000 })
+  report({ kind: 'ready', emulatorHost: emulator.emulatorHost, seconds: (performance.now() - began) / 1000 })
   return () => ({ acked: count, modacked: 0 })
 }
 

@@ -40,7 +40,7 @@ export type FromBroker =
   | { readonly kind: 'counts'; readonly counts: BrokerCounts }
   | { readonly kind: 'published'; readonly published: Published }
 
-export type ToBroker = { readonly kind: 'publish' } | { readonly kind: 'tell' }
+export type ToBroker = { readonly kind: 'publish' } | { readonly kind: 'report' }
 
 export interface Broker extends AsyncDisposable {
   readonly pid: number
@@ -104,7 +104,7 @@ export async function startBroker(options: BrokerOptions, limitMs = stalledMs): 
       reached: (mark) => progress.reached(mark),
       publish: () => void child.send({ kind: 'publish' } satisfies ToBroker),
       published: () => {
-        child.send({ kind: 'tell' } satisfies ToBroker)
+        child.send({ kind: 'report' } satisfies ToBroker)
         stalled = () => 'the broker did not tell when messages were acked'
         return progress.within(arrived.promise)
       },

@@ -157,7 +157,7 @@ function headline({ figures }: Run): string {
 async function report({ results, file }: Outcome, options: CliOptions): Promise<number> {
   const code = await reportResults(results, file !== undefined, options, {
     print: (text) => console.log(text),
-    tell: (text) => console.error(text),
+    report: (text) => console.error(text),
     // The library that draws is large.
     write: async (measured) => (await import('./documents.ts')).writeDocuments(measured),
   })

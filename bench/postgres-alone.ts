@@ -29,7 +29,7 @@ interface Batch {
 }
 
 const { postgres, workload, lanes, batchSize } = JSON.parse(process.argv[2] ?? '') as AloneOptions
-const tell = (message: FromAlone) => process.send?.(message)
+const report = (message: FromAlone) => process.send?.(message)
 process.once('disconnect', () => process.exit())
 
 /** Each lane's batches in their order: a key is of one lane, and in a batch once. */
@@ -38,20 +38,20 @@ const pool = createPool({ ...postgres, poolSize: lanes }, noLogger)
 const writer = new TableWriter(pool, scans.sink)
 const marks = [workload.warmUp, workload.messages]
 let done = 0
-const tellEveryMs = 500
+const reportEveryMs = 500
 
-tell({ kind: 'loaded' })
+report({ kind: 'loaded' })
 void begin()
 
 async function begin(): Promise<void> {
-  let told = 0
-  const telling = setInterval(() => {
-    if (done > told) tell({ kind: 'wrote' })
-    told = done
-  }, tellEveryMs)
+  let written = 0
+  const reporting = setInterval(() => {
+    if (done > written) report({ kind: 'wrote' })
+    written = done
+  }, reportEveryMs)
   reached()
   await Promise.all(queues.map(writeAll))
-  clearInterval(telling)
+  clearInterval(reporting)
   await pool.end()
 }
 
@@ -65,7 +65,7 @@ async function writeAll(batches: readonly Batch[]): Promise<void> {
 
 function reached(): void {
   while (marks.length > 0 && done >= (marks[0] as number)) {
-    tell({
+    report({
       kind: 'reached',
       mark: marks.shift() as number,
       unixMs: performance.timeOrigin + performance.now(),

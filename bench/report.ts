@@ -157,12 +157,12 @@ export function machineLine({ machine, postgresSettings, minutes }: Results): st
   const settings = Object.entries(postgresSettings).map(([name, value]) => `\`${name}=${value}\``)
   const durability = Object.entries(machine.durability).map(([name, value]) => `${name} ${value}`)
   return (
-    `${told(machine)}. PostgreSQL with default settings except ${settings.join(', ')}; ${durability.join(', ')}; data on ${machine.fileSystem}. ` +
+    `${describe(machine)}. PostgreSQL with default settings except ${settings.join(', ')}; ${durability.join(', ')}; data on ${machine.fileSystem}. ` +
     `Measured on ${machine.date} at commit ${machine.commit}, in ${minutes} min; load before it: ${machine.loadBefore.toFixed(2)}. ` +
     'Medians; in brackets the minimum and the maximum of the runs. CPU is user and system time.'
   )
 }
 
-function told({ cpu, processors, memoryGigabytes, os, node, postgres, redis }: Machine): string {
+function describe({ cpu, processors, memoryGigabytes, os, node, postgres, redis }: Machine): string {
   return `${processors} × ${cpu}, ${memoryGigabytes} GB, ${os}; Node.js ${node}, PostgreSQL ${postgres}, Redis ${redis}`
 }

@@ -19,7 +19,7 @@ async function concluded(results: Results, isKept: boolean, write: boolean) {
     { json: false, write },
     {
       print: (text) => void (out.printed += text),
-      tell: (text) => void (out.told += text),
+      report: (text) => void (out.told += text),
       write: async () => {
         out.written += 1
         return ['docs/page.md']

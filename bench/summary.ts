@@ -12,7 +12,7 @@ export interface Outlet {
   /** stdout. */
   print(text: string): void
   /** stderr. */
-  tell(text: string): void
+  report(text: string): void
   /** Writes the documents; returns which. */
   write(results: Results): Promise<readonly string[]>
 }
@@ -31,11 +31,11 @@ export async function reportResults(
 ): Promise<number> {
   outlet.print(json ? JSON.stringify(results) : textOf(results))
   if (results.failures.length > 0) {
-    outlet.tell(`\nFailed, and in no table:\n${listed(results.failures)}`)
-    if (write) outlet.tell('Nothing was written.')
+    outlet.report(`\nFailed, and in no table:\n${listed(results.failures)}`)
+    if (write) outlet.report('Nothing was written.')
     return exitCode.checkFailed
   }
-  if (write) outlet.tell(`Written: ${(await outlet.write(results)).join(', ')}`)
+  if (write) outlet.report(`Written: ${(await outlet.write(results)).join(', ')}`)
   return isKept ? exitCode.done : exitCode.unexpected
 }
 

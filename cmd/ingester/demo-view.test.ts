@@ -21,7 +21,7 @@ const counts = {
 const progress: DemoProgress = {
   ...counts,
   phase: 'publishing',
-  judged: { fresh: 650, stale: 300, busy: 50 },
+  cacheVerdicts: { fresh: 650, stale: 300, busy: 50 },
   slowestCommitSeconds: 0.0874,
   problems: [],
 }
@@ -74,7 +74,7 @@ test('the live view shows its current state', () => {
 test('the live view shows problems, and leaves out what does not apply', () => {
   const now: DemoProgress = {
     ...progress,
-    judged: { fresh: 0, stale: 0, busy: 0 },
+    cacheVerdicts: { fresh: 0, stale: 0, busy: 0 },
     slowestCommitSeconds: undefined,
     problems: ['PostgreSQL: gone\u001b[2J'],
   }

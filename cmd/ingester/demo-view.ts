@@ -45,7 +45,7 @@ export function liveView(look: Look, { columns, rows }: Size): string {
     ),
     ...cut(
       rank.details,
-      ['  cache       ', ...judgedShares(now)].join('  '),
+      ['  cache       ', ...verdictShares(now)].join('  '),
       `  latency         ${latency(now.slowestCommitSeconds)}`,
     ),
     ...cut(rank.gaps, ''),
@@ -91,11 +91,11 @@ function countLine(
 }
 
 /** Of all records that it was asked about so far. */
-function judgedShares({ judged }: DemoProgress): string[] {
-  const all = judged.fresh + judged.stale + judged.busy
+function verdictShares({ cacheVerdicts }: DemoProgress): string[] {
+  const all = cacheVerdicts.fresh + cacheVerdicts.stale + cacheVerdicts.busy
   if (all === 0) return ['not asked']
   return (['fresh', 'stale', 'busy'] as const).map(
-    (verdict) => `${share(judged[verdict], all).padStart(4)} ${verdict}`,
+    (verdict) => `${share(cacheVerdicts[verdict], all).padStart(4)} ${verdict}`,
   )
 }
 

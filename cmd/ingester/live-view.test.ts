@@ -16,7 +16,7 @@ const progress: DemoProgress = {
   outstanding: 0,
   offered: 0,
   phase: 'publishing',
-  judged: { fresh: 0, stale: 0, busy: 0 },
+  cacheVerdicts: { fresh: 0, stale: 0, busy: 0 },
   slowestCommitSeconds: undefined,
   problems: [],
 }

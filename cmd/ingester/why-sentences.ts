@@ -10,10 +10,10 @@ import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 
 /** An answer, and the env file that commands in its sentences are to read. */
-type Told = Answer & { readonly envFile?: string | undefined }
+type AnswerForUser = Answer & { readonly envFile?: string | undefined }
 
 /** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
-export function sentences(answer: Told): string[] {
+export function sentences(answer: AnswerForUser): string[] {
   const { row, watermark, claim } = answer.status
   return [
     `${plain(answer.subject, 'one line')}: ${verdict(answer)}`,
@@ -25,9 +25,9 @@ export function sentences(answer: Told): string[] {
   ]
 }
 
-const bump = ({ envFile }: Told) => `\`${commandLine('cache bump', envFile)}\``
+const bump = ({ envFile }: AnswerForUser) => `\`${commandLine('cache bump', envFile)}\``
 
-function verdict(answer: Told): string {
+function verdict(answer: AnswerForUser): string {
   const { status } = answer
   const { row, deadLetters } = status
   const also = deadLetters.count > 0 ? `; it also has ${counted(deadLetters.count, 'dead letter')}` : ''
@@ -51,7 +51,7 @@ function rowSentence({ record }: RowFound, answer: Answer): string {
   return `stored: ${plain(answer.subject, 'one line')}, ${versionWords(record, answer)}, ${content}`
 }
 
-function watermarkSentence(watermark: WatermarkFound, answer: Told): string {
+function watermarkSentence(watermark: WatermarkFound, answer: AnswerForUser): string {
   const version = versionWords(watermark as VersionFound, answer)
   const { row } = answer.status
   switch (watermark.state) {
@@ -89,7 +89,7 @@ function noClaim({ state }: WatermarkFound): string {
 
 const maxShown = 5
 
-function deadLetterLines(answer: Told): string[] {
+function deadLetterLines(answer: AnswerForUser): string[] {
   const { count, searched, all, letters } = answer.status.deadLetters
   const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not looked at`
   if (count === 0) return [`none${where}`]

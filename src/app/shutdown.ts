@@ -9,7 +9,7 @@ export interface ShutdownLimits {
   readonly waiting?: (outstanding: number, because: readonly string[]) => void
 }
 
-const tellEveryMs = 2000
+const reportEveryMs = 2000
 
 /**
  * Stops softly, and hard when the limits are reached.
@@ -25,15 +25,15 @@ export async function shutDown(
   if (forceStop.aborted) giveUp()
   forceStop.addEventListener('abort', giveUp)
   const limit = setTimeout(giveUp, limitMs)
-  const tell = () => waiting?.(ingester.outstanding, ingester.problems)
-  tell()
-  const telling = setInterval(tell, tellEveryMs)
+  const report = () => waiting?.(ingester.outstanding, ingester.problems)
+  report()
+  const reporting = setInterval(report, reportEveryMs)
   const soft = ingester.stop().then(() => 'soft' as const)
   try {
     const how = await Promise.race([soft, hardStop.promise])
     return how === 'soft' ? 0 : await ingester.abort()
   } finally {
-    clearInterval(telling)
+    clearInterval(reporting)
     clearTimeout(limit)
     forceStop.removeEventListener('abort', giveUp)
   }

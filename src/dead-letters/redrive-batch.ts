@@ -50,7 +50,7 @@ export interface RedriveUser extends Omit<UserPrompt, 'confirm'> {
   /** Whether to publish `count` messages to this topic. */
   confirm(count: number, topic: string): Promise<boolean>
   /** A line about the whole run. */
-  tell(line: string): void
+  report(line: string): void
   /** Aborts when the user stops it: the current batch is finished. */
   readonly stop: AbortSignal
 }
@@ -92,7 +92,7 @@ export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
     withinMs: run.timeoutMs,
     signal: run.user.stop,
     retryable: (error) => error instanceof PublishError && !isNonRetryable(error.cause),
-    onRetry: (error) => run.user.tell(`waiting for ${run.broker}: ${explain(error)}`),
+    onRetry: (error) => run.user.report(`waiting for ${run.broker}: ${explain(error)}`),
   })
 }
 

@@ -63,7 +63,7 @@ export async function reachTopic(
   { pubsub }: RedriveConfig,
   clients: PubsubClients,
   target: Target,
-  user: Pick<RedriveUser, 'tell'>,
+  user: Pick<RedriveUser, 'report'>,
 ): Promise<string> {
   const topic = await startup.reach(
     brokerName(pubsub),
@@ -73,7 +73,7 @@ export async function reachTopic(
   )
   const { topicId, topicIsSet, subscriptionId } = target
   if (topicIsSet && topic !== `projects/${pubsub.projectId}/topics/${topicId}`)
-    user.tell(
+    user.report(
       `INGESTER_TOPICID says ${topicId}, but the subscription ${subscriptionId} is attached to ${topic}`,
     )
   return topic

@@ -38,7 +38,7 @@ const cutNote = 'it cannot be published: of its data only the first 64 KiB were 
 export async function previewRedrive(
   config: RedriveConfig,
   selection: RedriveSelection,
-  user: Pick<RedriveUser, 'warn' | 'tell' | 'stop'>,
+  user: Pick<RedriveUser, 'warn' | 'report' | 'stop'>,
   show: number,
 ): Promise<Preview & { readonly topic: string }> {
   const target = targetOf(config, selection)
@@ -98,9 +98,12 @@ export async function redriveDeadLetters(
 }
 
 /** Reports to the user, not to a log, what it waits for. */
-function startupFor({ startupTimeoutMs }: RedriveConfig, user: Pick<RedriveUser, 'tell' | 'stop'>): Startup {
+function startupFor(
+  { startupTimeoutMs }: RedriveConfig,
+  user: Pick<RedriveUser, 'report' | 'stop'>,
+): Startup {
   const warn = (fields: object, message: string) =>
-    user.tell('error' in fields ? `${message}: ${String(fields.error)}` : message)
+    user.report('error' in fields ? `${message}: ${String(fields.error)}` : message)
   return new Startup(startupTimeoutMs, { ...noLogger, warn }, user.stop)
 }
 

@@ -8,7 +8,7 @@ import type { Stack } from '#stack/stack.ts'
 export function cleanUpTopic(
   { pubsub }: Stack,
   config: Config,
-  tell: (line: string) => void,
+  report: (line: string) => void,
 ): AsyncDisposable {
   return {
     [Symbol.asyncDispose]: async () => {
@@ -17,7 +17,7 @@ export function cleanUpTopic(
         await deleteDemosOwn(config)
       } catch (error) {
         const { topicId, subscriptionId } = config.pubsub
-        tell(`${topicId} and ${subscriptionId} are left at ${pubsub.emulatorHost}: ${explain(error)}`)
+        report(`${topicId} and ${subscriptionId} are left at ${pubsub.emulatorHost}: ${explain(error)}`)
       }
     },
   }

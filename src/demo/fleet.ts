@@ -30,7 +30,7 @@ export interface FleetCounts {
 }
 
 export interface FleetProgress extends FleetCounts {
-  readonly judged: Readonly<Record<Verdict, number>>
+  readonly cacheVerdicts: Readonly<Record<Verdict, number>>
   /** From publishing to commit, since this was last asked. */
   readonly slowestCommitSeconds: number | undefined
   /** What is wrong with any of the ingesters. */
@@ -100,7 +100,7 @@ export class DemoFleet implements AsyncDisposable {
   progress(): FleetProgress {
     return {
       ...this.counts(),
-      judged: this.#tally.judged,
+      cacheVerdicts: this.#tally.cacheVerdicts,
       slowestCommitSeconds: this.#tally.takeSlowestCommit(),
       problems: [...new Set(this.ingesters.flatMap(({ problems }) => problems))],
     }

@@ -27,7 +27,7 @@ export class Oracle {
       const row = found.get(key)
       if (!row) differences.push(`${key} is missing`)
       else if (row.timestamp !== expected.timestamp || row.response !== expected.response) {
-        differences.push(`${key} should be ${told(expected)}, but is ${told(row)}`)
+        differences.push(`${key} should be ${describe(expected)}, but is ${describe(row)}`)
       }
       found.delete(key)
     }
@@ -41,6 +41,6 @@ function isNewer(a: Scan, b: Scan): boolean {
   return Buffer.compare(Buffer.from(a.response), Buffer.from(b.response)) > 0
 }
 
-function told({ timestamp, response }: Scan): string {
+function describe({ timestamp, response }: Scan): string {
   return `"${response}" of ${timestamp}`
 }

@@ -39,7 +39,7 @@ export interface DemoOptions extends Mixture {
   /** The user's own settings; the addresses are the stack's. */
   readonly environment: Environment
   /** Called with a line for each service of the stack that becomes ready, or exits. */
-  readonly tell: (line: string) => void
+  readonly report: (line: string) => void
   /** Where the log goes, if not to stderr; then only errors are logged, unless the environment wants more. */
   readonly writeLog?: ((lines: string) => void) | undefined
 }
@@ -90,16 +90,16 @@ export interface DemoResult {
 export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
-  const { environment, writeLog, tell, signal, forceStop } = options
+  const { environment, writeLog, report, signal, forceStop } = options
   const log = demoLog(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
   const logger = openLog(log, writeLog ?? ((line) => void process.stderr.write(line)))
   const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
-  await using stack = await startedUnlessStopped(environment, { redis, log: tell, signal })
+  await using stack = await startedUnlessStopped(environment, { redis, log: report, signal })
   if (!stack) return undefined
   const config = demoConfig(environment, addressesOf(stack))
   await createTables(stack, config)
   await using _ = await findable(stack, options)
-  await using _broker = cleanUpTopic(stack, config, tell)
+  await using _broker = cleanUpTopic(stack, config, report)
 
   // Above the stack, so that the ingesters are always stopped before the stores they need.
   await using fleet = await fleetUnlessStopped(config, options, logger)
@@ -173,16 +173,16 @@ async function fleetUnlessStopped(
 }
 
 /** `bin/ingester stack status` finds it, unless another demo was first or the place is not ours. */
-async function findable(stack: Stack, { environment, tell }: DemoOptions): Promise<AsyncDisposable> {
-  const report = statusReporter(stack, 'demo')
+async function findable(stack: Stack, { environment, report }: DemoOptions): Promise<AsyncDisposable> {
+  const status = statusReporter(stack, 'demo')
   try {
     const place = await placeFor('demo', environment)
-    return await withSocketErrors(() => serveControl(place, { status: async () => report() }))
+    return await withSocketErrors(() => serveControl(place, { status: async () => status() }))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && !(error instanceof ConfigurationError)) throw error
     const why = code === 'EADDRINUSE' ? 'another demo of this folder was first' : explain(error)
-    tell(`\`make psql\` and \`stack status\` will not find this demo: ${why}`)
+    report(`\`make psql\` and \`stack status\` will not find this demo: ${why}`)
     return { [Symbol.asyncDispose]: async () => {} }
   }
 }

@@ -105,7 +105,7 @@ describe('the tally', () => {
     const { tally } = counting()
     for (const verdict of ['fresh', 'stale', 'stale', 'busy'] as const)
       tally.observer.cacheVerdicts?.(verdict, 10)
-    assert.deepEqual(tally.judged, { fresh: 10, stale: 20, busy: 10 })
+    assert.deepEqual(tally.cacheVerdicts, { fresh: 10, stale: 20, busy: 10 })
   })
 
   test('knows the slowest commit since the last query', () => {

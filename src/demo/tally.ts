@@ -17,7 +17,7 @@ export class Tally {
   /** Deliveries of messages that had been delivered before. */
   redelivered = 0
   /** Records by what the cache said of them. */
-  readonly judged: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
+  readonly cacheVerdicts: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
   #slowestCommitSeconds: number | undefined
   readonly #messageIds = new Set<string>()
   readonly #outstanding: () => number
@@ -31,7 +31,7 @@ export class Tally {
   readonly observer: Observer = {
     received: (deliveries) => this.#receive(deliveries),
     batchSealed: (records) => void (this.offered += records),
-    cacheVerdicts: (verdict, count) => void (this.judged[verdict] += count),
+    cacheVerdicts: (verdict, count) => void (this.cacheVerdicts[verdict] += count),
     committed: (seconds) =>
       void (this.#slowestCommitSeconds = Math.max(seconds, this.#slowestCommitSeconds ?? 0)),
     settled: (settlement, count) => {

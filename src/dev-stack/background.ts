@@ -18,26 +18,26 @@ import { endedServices } from './status.ts'
  * Starts a stack in the background, or finds the one that runs; one that has lost a service is replaced. It keeps running
  * when this process ends.
  *
- * @param tell takes progress lines: ports that are not the usual ones, what is missing, what was replaced
+ * @param report takes progress lines: ports that are not the usual ones, what is missing, what was replaced
  * @throws UnreachableError with its last log lines if it fails to start; ConfigurationError
  */
 export async function stackUpDetached(
   environment: Environment,
-  tell: (line: string) => void,
+  report: (line: string) => void,
 ): Promise<StackStatus> {
   const place = await placeFor('stack', environment)
   const running = await statusAt(place)
   if (running) {
     const ended = endedServices(running)
     if (ended.length === 0) {
-      tell(`it has been running since ${running.since}, pid ${running.pid}`)
+      report(`it has been running since ${running.since}, pid ${running.pid}`)
       return running
     }
-    for (const { name, ended: how } of ended) tell(`${name} had exited unexpectedly: ${how}`)
-    tell('so that stack is ended, and a new one is started: what was in it is gone')
+    for (const { name, ended: how } of ended) report(`${name} had exited unexpectedly: ${how}`)
+    report('so that stack is ended, and a new one is started: what was in it is gone')
     await askToStop(place)
   }
-  return startInBackground(place, tell)
+  return startInBackground(place, report)
 }
 
 /** Ends the stack that runs in the background; false if there is none. */
@@ -56,7 +56,7 @@ async function statusAt(place: ControlPlace): Promise<StackStatus | undefined> {
   return (await withSocketErrors(() => askStatus(place))) as StackStatus | undefined
 }
 
-async function startInBackground(place: ControlPlace, tell: (line: string) => void): Promise<StackStatus> {
+async function startInBackground(place: ControlPlace, report: (line: string) => void): Promise<StackStatus> {
   await withSocketErrors(() => openPlace(place))
   // Two may start at once, and only one of them gets the place: each has a log of its own until it is known which.
   const ownLog = join(place.folder, `stack-${process.pid}.log`)
@@ -74,7 +74,7 @@ async function startInBackground(place: ControlPlace, tell: (line: string) => vo
   const words = (await readFile(ownLog, 'utf8')).trim().split('\n')
   if (line) {
     await rename(ownLog, logOf(place))
-    for (const word of words) tell(word)
+    for (const word of words) report(word)
     stdout.destroy()
     child.unref()
     return JSON.parse(String(line[0])) as StackStatus
@@ -82,7 +82,7 @@ async function startInBackground(place: ControlPlace, tell: (line: string) => vo
   const winner = await statusAt(place)
   if (winner) {
     await rm(ownLog)
-    tell('another one was started at the same time: this is where that is')
+    report('another one was started at the same time: this is where that is')
     return winner
   }
   await rename(ownLog, logOf(place))

@@ -53,7 +53,7 @@ function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
     return warning(name, detail, fix)
   }
   if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
-  const detail = `${writeDuration(shutdownTimeoutMs)} is more than Kubernetes grants before it kills, unless told otherwise`
+  const detail = `${writeDuration(shutdownTimeoutMs)} is more than Kubernetes grants by default before it kills`
   return warning(name, detail, fix)
 }
 

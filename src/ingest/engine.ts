@@ -175,14 +175,14 @@ export class Engine {
       aborted: this.#abort.signal,
       deadLetter: (deadLetter) => this.#deadLetters.add(deadLetter),
       waiting: () => this.#refused(),
-      tellRefused: (refusal) => this.#refusalLog.tell(refusal),
+      reportRefused: (refusal) => this.#refusalLog.report(refusal),
     }
   }
 
   #newLane(options: EngineOptions, ports: BatchPorts): Lane {
     const write = async (batch: Batch) => {
       const result = await writeBatch(batch, ports)
-      if (batch.wereLocked) this.#lockLog.tell(this.#lockedForLong())
+      if (batch.wereLocked) this.#lockLog.report(this.#lockedForLong())
       return result
     }
     return new Lane({ ...options, clock: ports.clock, write })

@@ -17,7 +17,7 @@ export interface IsolationPorts {
   /** Entries that wait for a proof, of all lanes. */
   readonly waiting: () => readonly Entry[]
   /** A row was refused alone, and waits. */
-  readonly tellRefused: (refusal: Refusal) => void
+  readonly reportRefused: (refusal: Refusal) => void
 }
 
 /** What is left of a search. */
@@ -115,10 +115,14 @@ function judge(refused: readonly Refused[], ports: IsolationPorts, proof?: Proof
   return { refused: waiting, readmitted }
 }
 
-function waitFor({ entry, failure }: Refused, { clock, tellRefused }: IsolationPorts, proof?: Proof): Entry {
+function waitFor(
+  { entry, failure }: Refused,
+  { clock, reportRefused }: IsolationPorts,
+  proof?: Proof,
+): Entry {
   const waitsFor = failure.ownFault ? (proof ?? 'standing row') : 'neighbour'
   entry.refusal = { failure, waitsFor, sinceMs: entry.refusal?.sinceMs ?? clock.now() }
-  tellRefused(entry.refusal)
+  reportRefused(entry.refusal)
   return entry
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 
 /** Locks of other writers last some milliseconds; only longer ones are logged. */
-const tellAfterMs = 1000
+const reportAfterMs = 1000
 const repeatMs = 60_000
 
 /** What waits for locks: how many, and since when the first of them does; undefined while none has waited for long. */
@@ -13,7 +13,7 @@ export interface LockedCount {
 
 /** @param sinceMs since when each of them waits; ms of the monotonic clock */
 export function lockedCount(sinceMs: readonly number[], nowMs: number): LockedCount | undefined {
-  const long = sinceMs.filter((ms) => nowMs - ms >= tellAfterMs)
+  const long = sinceMs.filter((ms) => nowMs - ms >= reportAfterMs)
   return long.length > 0 ? { count: long.length, sinceMs: Math.min(...long) } : undefined
 }
 
@@ -32,7 +32,7 @@ export class LockLog {
   readonly #table: string
   readonly #logger: Logger
   readonly #clock: Clock
-  #toldAtMs: number | undefined
+  #reportedAtMs: number | undefined
 
   constructor(table: string, logger: Logger, clock: Clock) {
     this.#table = table
@@ -40,13 +40,13 @@ export class LockLog {
     this.#clock = clock
   }
 
-  tell(locked: LockedCount | undefined): void {
+  report(locked: LockedCount | undefined): void {
     const now = this.#clock.now()
-    if (locked && (this.#toldAtMs === undefined || now - this.#toldAtMs >= repeatMs)) {
-      this.#toldAtMs = now
+    if (locked && (this.#reportedAtMs === undefined || now - this.#reportedAtMs >= repeatMs)) {
+      this.#reportedAtMs = now
       this.#logger.warn({ rows: locked.count }, lockedReason(this.#table, locked, now))
-    } else if (!locked && this.#toldAtMs !== undefined) {
-      this.#toldAtMs = undefined
+    } else if (!locked && this.#reportedAtMs !== undefined) {
+      this.#reportedAtMs = undefined
       this.#logger.info({}, `${this.#table}: no row is locked any more`)
     }
   }

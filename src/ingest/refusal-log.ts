@@ -27,7 +27,7 @@ export class RefusalLog {
   readonly #table: string
   readonly #logger: Logger
   readonly #clock: Clock
-  readonly #toldAtMs = new Map<string, number>()
+  readonly #reportedAtMs = new Map<string, number>()
 
   constructor(table: string, logger: Logger, clock: Clock) {
     this.#table = table
@@ -35,12 +35,13 @@ export class RefusalLog {
     this.#clock = clock
   }
 
-  tell(refusal: Refusal): void {
+  report(refusal: Refusal): void {
     const now = this.#clock.now()
     const text = reasonOf(this.#table, refusal, 1)
-    if (now - (this.#toldAtMs.get(text) ?? -Infinity) < repeatMs) return
-    for (const [told, atMs] of this.#toldAtMs) if (now - atMs >= repeatMs) this.#toldAtMs.delete(told)
-    this.#toldAtMs.set(text, now)
+    if (now - (this.#reportedAtMs.get(text) ?? -Infinity) < repeatMs) return
+    for (const [cause, atMs] of this.#reportedAtMs)
+      if (now - atMs >= repeatMs) this.#reportedAtMs.delete(cause)
+    this.#reportedAtMs.set(text, now)
     const { class: failureClass, code } = refusal.failure
     this.#logger.warn({ class: failureClass, code }, text)
   }

@@ -142,13 +142,13 @@ export class ConnectionPool extends pg.Pool {
       return true
     } catch (error) {
       const isSilent = messageOf(error) === 'Query read timeout'
-      if (!isSilent || sinceMs >= this.#silentAtMs) this.#tellOfLoss(error, nowMs - sinceMs, isSilent)
+      if (!isSilent || sinceMs >= this.#silentAtMs) this.#reportLoss(error, nowMs - sinceMs, isSilent)
       if (isSilent) this.#silentAtMs = Math.max(this.#silentAtMs, nowMs)
       return discard(client)
     }
   }
 
-  #tellOfLoss(error: unknown, idleMs: number, isSilent: boolean): void {
+  #reportLoss(error: unknown, idleMs: number, isSilent: boolean): void {
     const fields = { error: messageOf(error), idleSeconds: Math.round(idleMs / 1000) }
     if (!isSilent) return this.#logger.warn(fields, 'an idle PostgreSQL connection was lost')
     this.#onSilence?.()

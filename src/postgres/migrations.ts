@@ -95,8 +95,8 @@ function explained(error: unknown, what: string): unknown {
     return new ConfigurationError(error.message, { fixes: [asTheirOwner], cause: error })
   }
   const [first] = messageOf(error).split('\n', 1)
-  const told = error instanceof Error && 'code' in error ? error : new Error(first, { cause: error })
-  return isConnectionFailure(told) ? told : new ConfigurationError(`${what}: ${first}`, { cause: error })
+  const known = error instanceof Error && 'code' in error ? error : new Error(first, { cause: error })
+  return isConnectionFailure(known) ? known : new ConfigurationError(`${what}: ${first}`, { cause: error })
 }
 
 /** Every migration there is, in order. */

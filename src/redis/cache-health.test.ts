@@ -17,9 +17,9 @@ async function newHealth() {
   const clock = new VirtualClock()
   await clock.advance(777)
   const told: string[] = []
-  const tell = (level: string) => (fields: Fields, message: string) =>
+  const report = (level: string) => (fields: Fields, message: string) =>
     void told.push([level, ...Object.values(fields), message].join(' '))
-  const logger = { ...noLogger, info: tell('info'), warn: tell('warn'), error: tell('error') }
+  const logger = { ...noLogger, info: report('info'), warn: report('warn'), error: report('error') }
   return { health: new CacheHealth(logger, clock, problemText), clock, told }
 }
 

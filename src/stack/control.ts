@@ -28,7 +28,7 @@ export async function serveControl(
   await openPlace(place)
   const server = createServer((asked, answer) => {
     if (asked.url === '/') return void answer.end()
-    if (asked.url === '/status') return void status().then((told) => answer.end(JSON.stringify(told)))
+    if (asked.url === '/status') return void status().then((found) => answer.end(JSON.stringify(found)))
     // Answered when it is over: by the end of the connection.
     if (stop && asked.url === '/stop' && asked.method === 'POST') return stop()
     answer.writeHead(404).end()

@@ -1,5 +1,5 @@
 import type { AcceptedMessage, RowVersion } from './facts.ts'
-import { told } from './facts.ts'
+import { describeRow } from './facts.ts'
 import { isNewer } from './order.ts'
 
 /** What is durable at this moment of the message's key and of the message itself. */
@@ -17,6 +17,6 @@ export function ackBreach(
   if ('invalid' in meaning) return `message ${id} (${meaning.invalid}) was acked without a dead letter`
   const isThere = row !== undefined && !isNewer(meaning.row, row)
   if (isThere) return undefined
-  const stands = row ? `the table has ${told(row)}` : 'the table has no such key'
-  return `message ${id} (${told(meaning.row)}) was acked without a fact: ${stands}`
+  const stands = row ? `the table has ${describeRow(row)}` : 'the table has no such key'
+  return `message ${id} (${describeRow(meaning.row)}) was acked without a fact: ${stands}`
 }

@@ -1,6 +1,6 @@
 import { deadLetterBreaches } from './dead-letters.ts'
 import type { AcceptedMessage, Meaning, RowVersion, StoredDeadLetter } from './facts.ts'
-import { told } from './facts.ts'
+import { describeRow } from './facts.ts'
 import type { Breach, PromiseName } from './promises.ts'
 import { tableBreaches } from './table.ts'
 
@@ -30,5 +30,7 @@ export function endingBreaches({ accepted, rows, deadLetters, ackedIds, settling
 }
 
 function meaningText(meaning: Meaning): string {
-  return 'invalid' in meaning ? meaning.invalid : `${told(meaning.row)}${meaning.refused ? ', refused' : ''}`
+  return 'invalid' in meaning
+    ? meaning.invalid
+    : `${describeRow(meaning.row)}${meaning.refused ? ', refused' : ''}`
 }

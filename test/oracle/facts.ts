@@ -29,6 +29,6 @@ export interface StoredDeadLetter {
 /** The reason of a dead letter whose row the database rejected. */
 export const refusedByDatabase = 'refused-by-database'
 
-export function told({ key, version, content }: RowVersion): string {
+export function describeRow({ key, version, content }: RowVersion): string {
   return `${key} ${version} ${content}`
 }

@@ -1,5 +1,5 @@
 import type { AcceptedMessage, RowVersion } from './facts.ts'
-import { told } from './facts.ts'
+import { describeRow } from './facts.ts'
 import { isNewer, newestOf } from './order.ts'
 
 /** The rows that must stand in the end: of each key the newest that was accepted and is not refused. */
@@ -20,13 +20,13 @@ export function tableBreaches(
   const breaches: string[] = []
   for (const [key, row] of expected) {
     const found = rows.get(key)
-    if (!found) breaches.push(`the table lacks ${told(row)}`)
+    if (!found) breaches.push(`the table lacks ${describeRow(row)}`)
     else if (isNewer(row, found) || isNewer(found, row)) {
-      breaches.push(`the table has ${told(found)} where ${told(row)} must be`)
+      breaches.push(`the table has ${describeRow(found)} where ${describeRow(row)} must be`)
     }
   }
   for (const [key, row] of rows) {
-    if (!expected.has(key)) breaches.push(`the table has ${told(row)}, a key that nobody published`)
+    if (!expected.has(key)) breaches.push(`the table has ${describeRow(row)}, a key that nobody published`)
   }
   return breaches
 }
@@ -38,7 +38,7 @@ export class RowHistory {
   /** A row was put in the place of what stood there; the breach, if that is none. */
   placed(row: RowVersion): string | undefined {
     const before = this.#newest.get(row.key)
-    if (before && isNewer(before, row)) return `the row ${told(before)} fell to ${told(row)}`
+    if (before && isNewer(before, row)) return `the row ${describeRow(before)} fell to ${describeRow(row)}`
     this.#newest.set(row.key, row)
     return undefined
   }

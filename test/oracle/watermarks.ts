@@ -1,5 +1,5 @@
 import type { RowVersion } from './facts.ts'
-import { told } from './facts.ts'
+import { describeRow } from './facts.ts'
 import { isNewer } from './order.ts'
 
 /** A watermark is a committed fact: none is above its row. All are about the table as it is now. */
@@ -10,6 +10,8 @@ export function watermarkBreaches(
   return watermarks.flatMap((watermark) => {
     const row = rowOf(watermark.key)
     if (row && !isNewer(watermark, row)) return []
-    return [`the watermark ${told(watermark)} is above its row, ${row ? told(row) : 'which is not there'}`]
+    return [
+      `the watermark ${describeRow(watermark)} is above its row, ${row ? describeRow(row) : 'which is not there'}`,
+    ]
   })
 }

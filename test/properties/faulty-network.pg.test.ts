@@ -10,7 +10,7 @@ import { scans } from '#pipeline/scans.ts'
 import { createPool } from '#postgres/pool.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import type { RowVersion } from '../oracle/facts.ts'
-import { told } from '../oracle/facts.ts'
+import { describeRow } from '../oracle/facts.ts'
 import { isNewer } from '../oracle/order.ts'
 import { tableBreaches } from '../oracle/table.ts'
 import type { TestDatabase } from '../support/postgres.ts'
@@ -142,7 +142,7 @@ async function writeAll(
     const rows = await rowsOf(database)
     for (const record of records) {
       const row = rows.get(record.key)
-      assert.ok(row && !isNewer(record, row), `${told(record)} counts as written, and is not there`)
+      assert.ok(row && !isNewer(record, row), `${describeRow(record)} counts as written, and is not there`)
     }
   }
 }

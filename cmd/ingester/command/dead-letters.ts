@@ -183,7 +183,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   )
   const user = {
     warn: (id: number, why: string) => output.warn(id, why),
-    tell: (line: string) => output.say(line),
+    report: (line: string) => output.say(line),
     stop: signals.stop,
   }
   const warning = 'every subscription of the topic receives what is published'

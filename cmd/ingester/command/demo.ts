@@ -82,7 +82,7 @@ async function demo(options: Options): Promise<number> {
     signal: signals.stop,
     forceStop: signals.forceStop,
     environment: processEnvironment(),
-    tell: (line) => output.say(`  ${line}`),
+    report: (line) => output.say(`  ${line}`),
     writeLog: isLive ? (lines) => output.say(lines.trimEnd()) : undefined,
     started: (running) => {
       starting = false

@@ -6,7 +6,7 @@ import { stopSignals } from '../stop-signals.ts'
 export function runCommand(): Command {
   return new Command('run')
     .summary('run the ingester')
-    .description('Run the ingester: consume the subscription until it is told to stop.')
+    .description('Run the ingester: consume the subscription until it is stopped.')
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .addHelpText(
       'before',

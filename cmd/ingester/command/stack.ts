@@ -56,7 +56,7 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
   const { checkEnvFile, envLines, withoutPasswords, writeEnvFile } = await import('#dev-stack/env-file.ts')
   const environment = processEnvironment()
   const say = (line: string) => console.error(line)
-  const tell = (status: StackStatus) => {
+  const report = (status: StackStatus) => {
     if (json) return console.log(JSON.stringify(status))
     for (const line of envLines(write ? withoutPasswords(status.env) : status.env)) console.log(line)
     if (write) say(`written to ${write}, with the passwords`)
@@ -66,7 +66,7 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
     const { stackUpDetached } = await import('#dev-stack/background.ts')
     const status = await stackUpDetached(environment, say)
     if (write) await writeEnvFile(write, status.env)
-    return tell(status)
+    return report(status)
   }
   const { stackUp } = await import('#dev-stack/up.ts')
   // What it started is ended by the end of this process, however that comes.
@@ -81,7 +81,7 @@ async function up({ detach, write, json }: UpOptions): Promise<void> {
     log: say,
     started: (status) => {
       if (write) writing = writeEnvFile(write, status.env)
-      tell(status)
+      report(status)
     },
   })
   await writing

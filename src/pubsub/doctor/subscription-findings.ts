@@ -47,13 +47,13 @@ function topicFinding(subscription: Subscription, place: SubscriptionPlace): Fin
   }
   const { projectId, topicId } = place
   const other = differingTopic(subscription, place)
-  if (other === undefined) return ok(name, topicOf(subscription, projectId) ?? 'not told')
+  if (other === undefined) return ok(name, topicOf(subscription, projectId) ?? 'not readable')
   const expected = `the ${place.topicIsSet ? 'configured one' : "pipeline's own"} is ${topicId}`
   const detail = `it is ${topicOf(subscription, projectId)}, while ${expected}: redrive publishes to the subscription's`
   return warning(name, detail, setting({ 'pubsub.topicId': other.fix }))
 }
 
-/** As gcloud takes it: the id of one of this project, else the full name; undefined where it is not told or is gone. */
+/** As gcloud takes it: the id of one of this project, else the full name; undefined where it is not readable or is gone. */
 function topicOf({ topic }: Subscription, projectId: string): string | undefined {
   if (!topic || topic === deletedTopic) return undefined
   const own = `projects/${projectId}/topics/`
