@@ -18,7 +18,7 @@ export interface BrokerOptions {
   readonly marks: readonly number[]
   /** Of the stub broker: encode all messages before it is ready, rather than as they are sent. */
   readonly preEncode: boolean
-  /** Of the emulator: nothing is loaded; publishing begins when it is told to. */
+  /** Of the emulator: nothing is loaded; publishing begins on request. */
   readonly publishPerSecond: number | undefined
 }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Bench } from './configuration.ts'
 
-/** What the user asked for. */
+/** The parsed options of the user. */
 export interface CliOptions {
   readonly benches: readonly Bench[]
   readonly runs: number

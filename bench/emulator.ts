@@ -33,7 +33,7 @@ interface Figures {
   readonly upMs: number
 }
 
-/** The emulator's process: loads, tells, serves until it is killed. */
+/** The emulator's process: loads, reports, serves until it is killed. */
 async function serve(messages: number): Promise<void> {
   const started = performance.now()
   const emulator = await startEmulator({ port: 0 })

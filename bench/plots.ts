@@ -9,7 +9,7 @@ import { spreadOf } from './statistics.ts'
 
 export interface Plot {
   readonly file: string
-  /** For who does not see it. */
+  /** The alternative text. */
   readonly alt: string
   readonly spec: TopLevelSpec
 }
@@ -29,7 +29,7 @@ const frame = {
   },
 } as const
 
-/** Colours that differ also for who does not tell red from green. */
+/** Colours that also differ for readers who cannot distinguish red from green. */
 const colours = ['#0072b2', '#e69f00', '#009e73', '#999999']
 
 export function plotsOf(bench: MeasuredBench): Plot[] {

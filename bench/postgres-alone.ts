@@ -18,7 +18,7 @@ export interface AloneOptions {
 
 export type FromAlone =
   | { readonly kind: 'loaded' }
-  /** Something, since it was told last. */
+  /** Something, since the last report. */
   | { readonly kind: 'wrote' }
   | { readonly kind: 'reached'; readonly mark: number; readonly unixMs: number }
 

@@ -1,4 +1,4 @@
-// What a process and its children have used, as Linux tells in /proc; https://man7.org/linux/man-pages/man5/proc.5.html
+// What a process and its children have used, from Linux' /proc; https://man7.org/linux/man-pages/man5/proc.5.html
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
@@ -31,7 +31,7 @@ export function ticksInStat(stat: string): number {
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
 }
 
-/** Empty, too, where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+/** Also empty where the kernel does not list them (CONFIG_PROC_CHILDREN). */
 export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number)
 }

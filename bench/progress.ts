@@ -10,7 +10,7 @@ export class Progress {
   #waiting = 0
   #watch: NodeJS.Timeout | undefined
 
-  /** @param why it is given up, for people */
+  /** @param why the error message when it is given up */
   constructor(marks: readonly number[], why: () => string, limitMs = stalledMs) {
     this.#reached = new Map(marks.map((mark) => [mark, Promise.withResolvers<number>()]))
     this.#limitMs = limitMs

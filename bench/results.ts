@@ -78,7 +78,7 @@ function measuredOf({ configurations }: Bench, measured: Measured): MeasuredConf
   })
 }
 
-/** Five digits are more than can be told apart. */
+/** Five digits are more than is significant. */
 function rounded({ figures, series }: Run): Run {
   const shorter = (all: Readonly<Record<string, number>>) =>
     Object.fromEntries(

@@ -193,7 +193,7 @@ class Stream {
   #maxMessages = Infinity
   #maxBytes = Infinity
   #held = 0
-  /** Of a message. Known before the first one: a stream that is opened anew must not begin by sending too much. */
+  /** Of a message. Known before the first one: a reopened stream must not begin by sending too much. */
   readonly #meanBytes: number
   isNew = true
   leaseMs = 10_000

@@ -1,4 +1,4 @@
-// Exits with 0 if what package-lock.json wants on this machine is installed: then `npm ci`, which would empty
+// Exits with 0 if what package-lock.json requires on this machine is installed: then `npm ci`, which would empty
 // node_modules below whatever runs and takes a minute, is not needed. Git gives a file a new time without a change.
 import { readFileSync } from 'node:fs'
 

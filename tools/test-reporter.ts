@@ -1,6 +1,6 @@
 import type { Reporter, SerializedError, TestCase, TestModule, Vitest } from 'vitest/node'
 
-/** What is skipped where there is no official Pub/Sub emulator, which CI has not. */
+/** What is skipped without the official Pub/Sub emulator, which CI does not have. */
 const excepted = /official[- ]emulator/i
 
 /**
@@ -11,7 +11,7 @@ export class TestReporter implements Reporter {
   #isPart = false
 
   onInit({ config }: Vitest): void {
-    // Vitest counts as skipped what was not asked for.
+    // Vitest counts unselected tests as skipped.
     this.#isPart = config.testNamePattern !== undefined
   }
 

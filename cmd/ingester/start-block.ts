@@ -5,7 +5,7 @@ import { version } from '#runtime/version.ts'
 
 /** The startup summary: one aligned block; everything in it can be pasted. */
 
-/** What was asked for. */
+/** The demo's options. */
 type DemoSettings = Pick<DemoOptions, 'rate' | 'duplicates' | 'late' | 'poison' | 'seed' | 'forMs'>
 
 type Fact = readonly [name: string, what: string]

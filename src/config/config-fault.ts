@@ -5,7 +5,7 @@ import { faultText } from './fault-text.ts'
 export class ConfigFault extends Error {
   override readonly name = 'ConfigFault'
   readonly faults: readonly Fault[]
-  /** What is no fault, and perhaps the reason of one. */
+  /** Not faults, but possibly the reason for one. */
   readonly warnings: readonly UnknownVariable[]
 
   constructor(faults: readonly Fault[], warnings: readonly UnknownVariable[] = []) {

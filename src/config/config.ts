@@ -56,11 +56,11 @@ export function configOf(environment: Environment, circumstances: Circumstances 
 /** What the commands that need only the database want of the environment. */
 export const loadDatabaseConfig = (envFile?: string) => loadParts(envFile, 'pipeline', 'postgres')
 
-/** What a command wants that looks into both stores and reads messages, but receives none. */
+/** For a command that reads both stores and decodes messages, but receives none. */
 export const loadStoresConfig = (envFile?: string) =>
   loadParts(envFile, 'pipeline', 'postgres', 'redis', 'limits')
 
-/** What a command wants that publishes, besides the database, to the topic of the pipeline's subscription. */
+/** For a command that uses the database and publishes to the topic of the pipeline's subscription. */
 export const loadRedriveConfig = (envFile?: string) =>
   loadParts(envFile, 'pipeline', 'postgres', 'pubsub', 'startupTimeoutMs')
 
@@ -124,7 +124,7 @@ function pipelineFaults(
 }
 
 /**
- * Where the environment wants an emulator to be used; undefined where it names none.
+ * The emulator that the environment names; undefined where it names none.
  *
  * @throws ConfigFault
  */

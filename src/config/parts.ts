@@ -2,7 +2,7 @@ import type { Resolved } from './resolve.ts'
 import type { Secret } from './secrets.ts'
 import type { Values, Variable } from './spec.ts'
 
-/** One part of the configuration: its variables, and what is made of their values. */
+/** One part of the configuration: its variables, and how their values are converted. */
 export interface Part<T> {
   readonly variables: readonly Variable[]
   readonly of: (values: Values, resolved: Resolved) => T

@@ -9,7 +9,7 @@ export type FileSubject = Pick<Unreadable, 'variable' | 'path'>
 /**
  * A file's text without its byte order mark.
  *
- * @throws ConfigFault where it cannot be read or is no UTF-8
+ * @throws ConfigFault where it cannot be read or is not UTF-8
  */
 export function readTextFile(path: string, subject: FileSubject): string {
   const bytes = readBytes(path, subject)

@@ -4,7 +4,7 @@ export interface ExplainedOptions extends ErrorOptions {
   readonly fixes?: readonly Advice[]
 }
 
-/** An error with what to do about it, which is no part of its message: see `connect/explain.ts`. */
+/** An error with fixes, which are not part of its message: see `connect/explain.ts`. */
 export class ExplainedError extends Error {
   readonly fixes: readonly Advice[]
 

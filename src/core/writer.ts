@@ -10,7 +10,7 @@ export type LockWait = 'usual' | 'brief'
 export interface Writer {
   /**
    * Writes records of distinct keys in one statement. Resolves only after its commit, with the number of records
-   * that are now in place; the guard refused the others, since a newer or equal row stood there.
+   * that are now in place; the guard rejected the others, since there was a newer or equal row.
    *
    * @throws WriteFailure whatever went wrong; the records may or may not have been stored
    */

@@ -40,7 +40,7 @@ export interface DemoOptions extends Mixture {
   readonly environment: Environment
   /** Called with a line for each service of the stack that becomes ready, or exits. */
   readonly report: (line: string) => void
-  /** Where the log goes, if not to stderr; then only errors are logged, unless the environment wants more. */
+  /** Where the log goes, if not to stderr; then only errors are logged, unless the environment sets another level. */
   readonly writeLog?: ((lines: string) => void) | undefined
 }
 

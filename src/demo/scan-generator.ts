@@ -27,7 +27,7 @@ const maxLatenessSeconds = 3600
 
 /**
  * What the scanner of the exercise publishes: addresses 1.1.1.0–254, ports 0–65534, three services, a hundred
- * responses, both versions in equal parts, the present as time. And, as asked for, what a real network makes of it.
+ * responses, both versions in equal parts, the present as time. And, as configured, the effects of a real network.
  */
 export class ScanGenerator {
   readonly #random: Random

@@ -35,7 +35,7 @@ export async function checkEnvFile(file: string): Promise<void> {
 }
 
 /**
- * Writes the variables as an env file, readable by this user alone, whatever stood there before: there are passwords
+ * Writes the variables as an env file, readable only by this user, replacing what was there: there are passwords
  * in it. It is written atomically.
  *
  * @throws ConfigurationError if it cannot be written; the stack runs all the same
@@ -61,7 +61,7 @@ export async function writeEnvFile(file: string, env: StackStatus['env']): Promi
   }
 }
 
-/** Anything but a regular file: passwords would go to where a link points, and what is no file would be replaced. */
+/** Anything but a regular file: passwords would go to a link's target, and a device or folder would be replaced. */
 async function refuseOthers(file: string): Promise<void> {
   const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined

@@ -50,7 +50,7 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
 }
 
 /**
- * The stack as the environment wants it; undefined where the signal came first.
+ * The stack as the environment configures it; undefined where the signal came first.
  *
  * @throws ConfigFault; UnreachableError for a service that fails to start, instead of a stack trace
  */

@@ -5,7 +5,7 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import { setting } from '#core/fix.ts'
 
-/** An ingester that is running already has it, and that is no fault. */
+/** If a running ingester has it, that is not a fault. */
 export async function adminFinding({ host, port }: Config['http']): Promise<Finding> {
   const name = 'admin port'
   if (port === 0) return ok(name, `any free one on ${host}`)

@@ -63,7 +63,7 @@ export function readConfig(envFile: string | undefined): ConfigReading {
 const finding = (fault: Fault, sources: Sources, origins: ConfigOrigins) =>
   failed(name, faultText(fault), fixOf(fault, sources, origins))
 
-/** @throws what is no fault of the configuration */
+/** @throws errors that are not faults of the configuration */
 function faultsOf(error: unknown): readonly Fault[] {
   if (error instanceof ConfigFault) return error.faults
   throw error

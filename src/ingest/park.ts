@@ -2,7 +2,7 @@ import { claimLeaseMs } from '#core/cache.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Entry } from './entry.ts'
 
-/** Others' batches take some 5 to 50 ms; to ask sooner would mostly be to hear the same again. */
+/** Batches take some 5 to 50 ms; asking sooner would mostly get the same verdict again. */
 const pauseMs = 50
 
 export interface ParkOptions {
@@ -13,12 +13,12 @@ export interface ParkOptions {
 }
 
 /**
- * Where entries wait that another process is writing, or something newer of their key. They come back after a pause
- * and are asked about again: by then their key is stale, or free since that process gave up, or still busy.
+ * Where entries wait while another process is writing them, or something newer of their key. They return after a pause
+ * and the cache is asked again: by then they are stale, or free since that process failed, or still busy.
  *
- * Nothing is decided here. A claim is no fact, so it justifies no ack; and it must not hold anything up for long, so
- * an entry that has waited a claim's lease, finds the park full or comes after `drain` is not accepted, and is written in
- * spite of the claim. Two writers of one key cost a row's comparison, nothing else.
+ * Nothing is decided here. A claim proves nothing, so it justifies no ack; and it must not delay anything for long, so an
+ * entry that has waited for a claim's lease, finds the park full or comes after `drain` is not accepted, and is written
+ * despite the claim. Two writers of one key cost one row comparison, nothing else.
  */
 export class Park {
   readonly #options: ParkOptions

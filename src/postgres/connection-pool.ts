@@ -15,7 +15,7 @@ export interface ConnectionPoolOptions extends pg.PoolConfig {
   readonly explain?: Explain | undefined
   /** Called when a connection that had been idle did not answer. */
   readonly onSilence?: (() => void) | undefined
-  /** A connection that was idle for longer is asked for a sign of life before it is used. */
+  /** A connection that was idle for longer is checked with a round trip before it is used. */
   readonly checkAfterIdleMs?: number | undefined
   /** How long it has for that. */
   readonly checkTimeoutMs?: number | undefined
@@ -37,8 +37,8 @@ type Connected = (
  * - One that is unavailable is tried by one caller at a time, with growing delays ({@link ConnectGate}).
  * - One that allows fewer connections than configured is used with those ({@link ConnectionSlots}).
  * - A connection that a firewall or a NAT has dropped in silence while it was idle looks as good as any other, and a
- *   statement on it would wait for an answer for as long as it may run. So what was idle is asked for a sign of life
- *   first: a round trip, which under load there is no need for.
+ *   statement on it would wait for its whole timeout. So an idle connection is checked first with a round trip, which
+ *   busy connections do not need.
  */
 export class ConnectionPool extends pg.Pool {
   readonly #slots: ConnectionSlots
@@ -107,7 +107,7 @@ export class ConnectionPool extends pg.Pool {
     }
   }
 
-  /** Undefined where the server wants no more connections than there are: then there is another turn to wait for. */
+  /** Undefined where the server allows no more connections: then wait for another turn. */
   async #take(): Promise<pg.PoolClient | undefined> {
     try {
       // A caller is given an idle connection only in the next tick, until when both count.

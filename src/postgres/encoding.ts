@@ -10,7 +10,7 @@ export function isEncodingFit(encoding: string): boolean {
   return encoding === 'UTF8' || isUnchecked(encoding)
 }
 
-/** SQL_ASCII is no encoding: it stores every byte as it comes, which is UTF-8 here, and checks none. */
+/** SQL_ASCII is not an encoding: it stores every byte as it is, which is UTF-8 here, without checks. */
 function isUnchecked(encoding: string): boolean {
   return encoding === 'SQL_ASCII'
 }

@@ -14,8 +14,8 @@ export type LockWaits = Readonly<Record<LockWait, string>>
 
 /**
  * A condition that always holds, and ends the statement with 55P03 where it waits for a row for longer than the
- * parameter says. Like `durable` it is evaluated once, before the first row. The lock of the whole table is asked for
- * before that, and waited for until the statement's own time-out.
+ * parameter says. Like `durable` it is evaluated once, before the first row. The lock of the whole table is requested
+ * before that, and waited for until the statement's own timeout.
  */
 export function limitedWait(parameter: string): string {
   return `(SELECT set_config('lock_timeout', ${parameter}::text, true)) <> ''`

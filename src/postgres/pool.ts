@@ -47,9 +47,9 @@ export function createPool(options: PoolOptions, logger: Logger): pg.Pool {
     onConnect: (client) => openSession(client, options),
   })
   // While a connection is lent out the pool does not listen to it. When it breaks, the statement that runs on it
-  // fails; the event tells nothing more, and unheard it would end the process.
+  // fails; the event adds nothing, and without a listener it would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
-  // An idle connection that breaks is replaced when next needed; unheard, this event would end the process.
+  // An idle connection that breaks is replaced when next needed; without a listener, this event would end the process.
   pool.on('error', (error) =>
     logger.warn({ error: messageOf(error) }, 'an idle PostgreSQL connection was lost'),
   )

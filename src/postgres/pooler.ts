@@ -16,7 +16,7 @@ const looks = 5
 
 /**
  * Finds out by a second client that is open at the same time: that the two meet the same server process, or one of them
- * different ones, is possible in transaction mode only. Where there is no pooler nothing is asked.
+ * different ones, is possible in transaction mode only. Without a pooler nothing is queried.
  *
  * @throws whatever the first connection throws
  */

@@ -108,7 +108,7 @@ export function isOfStatement({ code = '', position }: Pick<ServerError, 'code' 
   return position !== undefined && (code.startsWith('42') || code === '3F000')
 }
 
-/** By a function's own words and not by the server: of PL/pgSQL it is told, other languages have files of such names. */
+/** Raised by a function and not by the server: known for PL/pgSQL; other languages have files of such names. */
 export function isRaised({ code, routine, file }: Pick<ServerError, 'code' | 'routine' | 'file'>): boolean {
   return code?.startsWith('P0') === true || routine === 'exec_stmt_raise' || /^pl(?!an)/.test(file ?? '')
 }

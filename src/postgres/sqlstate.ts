@@ -25,7 +25,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
   ['3D000', 'no-rights'], // database does not exist
   ['55P03', 'locked'], // lock_not_available
   ['40', 'conflict'], // deadlock_detected, serialization_failure
-  ['26000', 'conflict'], // prepared statement does not exist: again, on a connection that prepares it anew
+  ['26000', 'conflict'], // prepared statement does not exist: again, on a connection that prepares it again
   ['42P05', 'conflict'], // prepared statement exists already: likewise
   ['0A000', 'conflict'], // cached plan must not change result type: likewise
   ['57014', 'too-big'], // query_canceled, by statement_timeout
@@ -71,7 +71,7 @@ export function asWriteFailure(error: unknown, where: string, table?: string): W
  * Whether a row's own values alone decided: a data exception, a missing value, a check of the table. A foreign key, a
  * unique or an exclusion constraint depend on other rows. A missing partition is a check without a name. Whatever
  * happens inside a function, which may look anywhere, comes with a context, in the server's language; so does the number
- * of a parameter, of which nothing more is made, since few servers tell it.
+ * of a parameter, which is not used further, since few servers send it.
  */
 function isOwnFault({ code, where, table, constraint }: pg.DatabaseError, target?: string): boolean {
   if (where !== undefined && where !== '') return false
@@ -88,7 +88,7 @@ export function breaksConnection({ class: failureClass, code }: WriteFailure): b
   return failureClass === 'infrastructure' || failureClass === 'unknown' || staleStatement.has(code ?? '')
 }
 
-/** As {@link breaksConnection}, of a query that is no prepared statement. What the server says leaves the connection good. */
+/** As {@link breaksConnection}, of a query that is not a prepared statement. Server errors leave the connection usable. */
 export function losesConnection(error: unknown): boolean {
   return !(error instanceof pg.DatabaseError) || classify(error).failureClass === 'infrastructure'
 }
@@ -155,7 +155,7 @@ export function isWithoutTls(error: unknown): boolean {
 
 /**
  * The server, or a pooler in front of it, does not want this connection besides those that it has: their number, or the
- * role's rights. One that starts or stops (57P) wants none.
+ * role's rights. One that starts or stops (57P) needs none.
  */
 export function refusesAnother(error: unknown): boolean {
   return error instanceof pg.DatabaseError && !error.code?.startsWith('57P')

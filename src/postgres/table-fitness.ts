@@ -93,7 +93,7 @@ function conversionOf(name: string, type: string, wanted: string): string {
 }
 
 function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): Unfitness[] {
-  // What is no table has another fault.
+  // What is not a table has another fault.
   if (kind !== 'r' && kind !== 'p') return []
   const about = 'key'
   const columns = `(${key.join(', ')})`

@@ -10,7 +10,7 @@ export interface PublishOutcome {
   readonly published: readonly number[]
   /** The service accepts the others, and rejects these. */
   readonly refused: readonly { readonly at: number; readonly why: string }[]
-  /** Why it ended early: a gRPC error that is no message's own fault. */
+  /** Why it ended early: a gRPC error that no message caused. */
   readonly failure?: unknown
 }
 

@@ -36,7 +36,7 @@ const drainLooks = 4
 const drainLookMs = 500
 /** After this time without a failure, a stream that had nothing to deliver counts as open. */
 const assumeOpenMs = 1000
-/** Of what could be asked for now. */
+/** As a share of what could be requested now. */
 const littleShare = 0.8
 
 /** One StreamingPull call, from its opening to its end. It is not reopened: its owner opens another. */
@@ -107,7 +107,7 @@ export class PullStream {
     return this.#draining
   }
 
-  /** Whether clearly less than this was asked for when it was opened; the server keeps to it as long as it lives. */
+  /** Whether clearly less than this was requested when it was opened; the server keeps to it for the stream's lifetime. */
   asksTooLittle({ messages, bytes }: { readonly messages: number; readonly bytes: number }): boolean {
     const { maxMessages, maxBytes } = this.#options
     return maxMessages < messages * littleShare || maxBytes < bytes * littleShare

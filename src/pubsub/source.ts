@@ -63,7 +63,7 @@ export class PubsubSource implements Source {
   #receive: (deliveries: readonly Delivery[]) => void = () => {}
   #held = false
   #full = false
-  /** Room that the largest refused message needs before more is asked for; at most the whole bound. */
+  /** Room that the largest dropped message needs before more is requested; at most the whole limit. */
   #neededBytes = 0
   #stopped = false
 
@@ -160,7 +160,7 @@ export class PubsubSource implements Source {
   #adjust(): void {
     const fill = this.#fill()
     if (fill >= highWater) this.#full = true
-    // After an outage, too, there must be room before more is asked for.
+    // After an outage, too, there must be room before more is requested.
     else if (
       fill <= lowWater &&
       this.#leases.bytes + this.#neededBytes <= this.#options.maxOutstandingBytes

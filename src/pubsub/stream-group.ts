@@ -18,7 +18,7 @@ export interface StreamGroupOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly observer: Observer
-  /** What may still be asked for, in all. */
+  /** What may still be requested, in total. */
   readonly room: () => { messages: number; bytes: number }
   readonly received: (deliveries: Delivery[]) => void
   readonly confirmed: (confirmations: Confirmations) => void
@@ -27,7 +27,7 @@ export interface StreamGroupOptions {
   readonly liveness: Liveness
 }
 
-/** When a stream is asked for a sign of life, and when one on which nothing came is replaced. */
+/** When a stream is pinged, and when one on which nothing arrived is replaced. */
 export interface Liveness {
   readonly pingMs: number
   readonly silenceMs: number

@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls'
 import { createSecureContext, getCACertificates } from 'node:tls'
 
 /**
- * What TLS is to believe, asked for at each connection: the authorities that Node.js knows, which it reads when it
+ * The authorities that TLS trusts, read at each connection: those that Node.js knows, which it reads when it
  * starts, and those that the file has now. A file that is away or half written leaves what it had last.
  *
  * @returns undefined: what Node.js knows

@@ -25,7 +25,7 @@ export interface StackOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A service that was asked for and can be done without. */
+/** A requested service that is optional. */
 export interface Missing {
   readonly service: 'redis'
   readonly why: string
@@ -92,7 +92,7 @@ const allOrNone = async (
 }
 
 /**
- * Starts what a demo and the tests need, all at once. Redis that is not installed is no error: it stands in
+ * Starts what a demo and the tests need, all at once. A missing Redis is not an error: it is listed in
  * `missing`. The processes are sessions of their own (a terminal's Ctrl-C does not reach them) and yet end
  * with this process, however that ends.
  *

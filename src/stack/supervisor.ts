@@ -82,7 +82,7 @@ export interface Supervised {
   onLine(listener: (line: string) => void): void
   /** The last lines of its output so far. */
   tail(): string
-  /** Ends the command and its supervisor; removes the folder unless told to keep it. Idempotent. */
+  /** Ends the command and its supervisor; removes the folder unless it is to be kept. Idempotent. */
   end(options?: { keepFolder?: boolean }): Promise<void>
 }
 

@@ -116,7 +116,7 @@ function reachedFinding(
   return ok(reachable, detail)
 }
 
-/** That it works is no reason to warn; what differs should be known all the same. */
+/** It works, so there is no warning; the differences are shown all the same. */
 async function poolerFinding(client: pg.Client, options: PostgresOptions): Promise<Finding> {
   const pooling = await poolingOf(client, { ...options, ...timeouts })
   if (pooling === 'none') return ok(pooler, 'none in between')

@@ -138,7 +138,7 @@ function retentionFinding(subscription: Subscription): Finding {
   return ok('subscription retention', detail)
 }
 
-/** There is no way to attach it to a topic again. */
+/** It cannot be attached to a topic again. */
 function renewal(
   subscription: Subscription,
   { projectId, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
