@@ -40,7 +40,7 @@ test('Ctrl-C during a run leaves no process and no folder', async () => {
   const asked = performance.now()
   program.signal('SIGINT')
   await expect(program).toEndWith(130)
-  assert.ok(performance.now() - asked < stopLimitMs, 'it waited for a run that nobody wants any more')
+  assert.ok(performance.now() - asked < stopLimitMs, 'it waited for an abandoned run')
   const left = async () => [...running.filter(isAlive), ...(await readdir(folder))]
   await until(left, (remains) => remains.length === 0, 15_000)
   await rmdir(folder)
@@ -68,7 +68,7 @@ test('kill -9 leaves no process, not even a stopped one', async () => {
   for (const pid of running.filter((one) => /broker-process/.test(commandOf(one))))
     process.kill(pid, 'SIGSTOP')
   program.signal('SIGKILL')
-  // Not its `ended`: whoever is left still holds its output.
+  // Not its `ended`: processes that are left still hold its output.
   await allGone(running)
 })
 

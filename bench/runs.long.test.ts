@@ -137,7 +137,7 @@ describe('a run', () => {
   })
 })
 
-/** A row that nobody published, in what the table is copied from. */
+/** A row that was never published, in the template of the table. */
 async function spoilTemplate(): Promise<void> {
   await services.fresh(1000, 40)
   const { host, port, user, password } = services.postgres

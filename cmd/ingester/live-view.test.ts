@@ -21,7 +21,7 @@ const progress: DemoProgress = {
   problems: [],
 }
 
-/** Looks at a demo whose table takes so long to read, for so many seconds: when each reading began. */
+/** Watches a demo whose table takes this long to read, for some seconds; returns when each read began. */
 async function readings(readMs: number, seconds: number) {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => void vi.useRealTimers())

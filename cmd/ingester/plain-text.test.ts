@@ -10,7 +10,7 @@ test('text that could draw on a terminal is escaped; other text is unchanged', (
   assert.equal(plain('\u001b[31mred\u0007\u009b1m\u007f', 'lines'), '\\u001b[31mred\\u0007\\u009b1m\\u007f')
   assert.equal(plain('a\u202ebc\u2066\u2028', 'lines'), 'a\\u202ebc\\u2066\\u2028')
   assert.equal(plain('a\n\tb\r\n', 'lines'), 'a\n\tb\\r\n')
-  // A zero-width joiner, and a tag that nobody sees.
+  // A zero-width joiner, and an invisible tag.
   assert.equal(plain('a\u200db\u{e0041}', 'one line'), 'a\\u200db\\u{e0041}')
   assert.equal(plain('a\n\tb', 'one line'), 'a\\n\\tb')
 })

@@ -30,13 +30,13 @@ test('an ingester that is already running is no fault, wherever it listens', asy
 })
 
 test('another program has the port: another port', async () => {
-  const strangers: readonly RequestListener[] = [
-    (_, response) => response.end('ingester_build_info of nobody'),
+  const others: readonly RequestListener[] = [
+    (_, response) => response.end('ingester_build_info of another'),
     (_, response) => response.writeHead(302, { location: '/elsewhere' }).end(),
     (request) => request.socket.destroy(),
   ]
-  for (const stranger of strangers) {
-    const server = createServer(stranger).listen(0, '127.0.0.1')
+  for (const other of others) {
+    const server = createServer(other).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const found = await adminFinding({ host: '127.0.0.1', port })

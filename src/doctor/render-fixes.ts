@@ -139,7 +139,7 @@ function settingLines(values: Readonly<Record<string, string>>, origins: ConfigO
   const file = shellWord(envFile ?? '')
   const wanted = Object.entries(values)
   const set = wanted.filter(([, value]) => value !== '')
-  // An empty value takes one back; where there is none, there is nothing to do.
+  // An empty value unsets one; where there is none, there is nothing to do.
   const removed = wanted
     .filter(([name, value]) => value === '' && environment[name] !== undefined)
     .map(([name]) => name)

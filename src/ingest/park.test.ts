@@ -80,7 +80,7 @@ test('an entry that is busy again in the same tick waits another pause', async (
   const park = new Park({ clock, maxEntries: 1, reenter })
   admitTo(park, clock, entryOf('a 1 x'))
   await clock.advance(60_000)
-  // Turned away for good when its patience is over.
+  // No longer accepted when its time is over.
   assert.deepEqual(
     times,
     Array.from({ length: claimLeaseMs / pauseMs }, (_, i) => (i + 1) * pauseMs),

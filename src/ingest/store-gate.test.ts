@@ -87,7 +87,7 @@ test('the first one after the delay passes at once, the next one does not', asyn
   await show(away)
   assert.equal(gate.isClosed, true)
   await clock.advance(5000)
-  assert.equal(gate.isClosed, false, 'somebody is to come and try')
+  assert.equal(gate.isClosed, false, 'a caller may come and probe')
   come('a')
   come('b')
   await clock.settle()

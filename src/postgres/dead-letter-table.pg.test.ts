@@ -182,7 +182,7 @@ test('of data over the limit the first 64 KiB are kept; empty data is empty', as
     rows.map(({ data }) => data.length),
     kept.map((data) => data.length),
   )
-  // Told by its length alone: a difference of so many bytes takes minutes to print.
+  // Compared by length only: a difference of this many bytes takes minutes to print.
   for (const [at, data] of kept.entries()) assert.ok(rows[at]?.data.equals(data), `letter ${at}`)
 })
 

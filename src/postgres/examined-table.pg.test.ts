@@ -286,7 +286,7 @@ describe('a row that a trigger or rule discards is rejected, and nothing of its 
       }
       assert.deepEqual(await responses(database), ['a', 'b'])
       assert.equal(await writer.write(good), 2, 'those that it leaves alone')
-      assert.equal(await writer.write(good), 0, 'are stale when they come again')
+      assert.equal(await writer.write(good), 0, 'are stale when they are redelivered')
       assert.deepEqual(await responses(database), ['a', 'good', 'new'])
       await writer.write([scanRecord(1, now - 1, 'bad')])
       const [standing] = await responses(database)

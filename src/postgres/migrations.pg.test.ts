@@ -6,14 +6,14 @@ import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, migrationsDir, startTestServer } from '../../test/support/postgres.ts'
 import { migrate, migrationStatus } from './migrations.ts'
 
-// Not the time zone of whoever runs the tests.
+// Independent of the local time zone.
 const server = await startTestServer({ timezone: 'Asia/Kathmandu' })
 const names = [
   '000001_create_scan_results_table',
   '000002_create_dead_letters_table',
   '000003_create_cache_epochs_table',
 ]
-/** The tables after so many of them. */
+/** The tables after this many of them. */
 const tablesAfter = [
   [],
   ['scan_results'],
@@ -34,7 +34,7 @@ async function applied({ options }: TestDatabase): Promise<Record<string, boolea
   return Object.fromEntries(status.map(({ name, appliedAt }) => [name, appliedAt !== undefined]))
 }
 
-/** Says of each migration whether it is among the first so many. */
+/** For each migration, whether it is among the first `count`. */
 const firstOnes = (count: number) => Object.fromEntries(names.map((name, i) => [name, i < count]))
 
 test('takes as long as it takes: the statement timeout does not apply', async () => {

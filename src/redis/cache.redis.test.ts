@@ -296,7 +296,7 @@ describe('failures', () => {
     assert.match(opened.cache.problem ?? '', /LOADING/)
     await using late = await openCache(server)
     assert.deepEqual(await verdictsOf(late, known), ['fresh'])
-    assert.deepEqual(late.tally.bypasses, { loading: 1 }, 'whoever connects meanwhile is told, too')
+    assert.deepEqual(late.tally.bypasses, { loading: 1 }, 'a client that connects meanwhile gets it, too')
     await loaded
     await admin.config('SET', 'key-load-delay', '0')
     await untilUsed(opened, known)

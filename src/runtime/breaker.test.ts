@@ -12,7 +12,7 @@ function newBreaker() {
   const fail = (times: number) => {
     for (let i = 0; i < times; i++) breaker.failed()
   }
-  /** How long it allows nobody, in ms; ends with a trial. */
+  /** How long it allows no call, in ms; ends with a trial. */
   const closedFor = async () => {
     for (let ms = 0; ms <= 60_000; ms++) {
       if (breaker.allows()) return ms

@@ -4,7 +4,7 @@ import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { RetryOptions } from './retry.ts'
 import { retry } from './retry.ts'
 
-/** An attempt that fails so many times, and what happens to it; delays are 100, 200, 300, … ms. */
+/** An attempt that fails this many times, and its outcome; delays are 100, 200, 300, … ms. */
 function trying(failures: number, options: Partial<RetryOptions> = {}) {
   const clock = new VirtualClock()
   let attempts = 0

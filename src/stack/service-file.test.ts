@@ -22,7 +22,7 @@ test('a link that appears in its place is not followed', async () => {
   const file = join(folder.path, 'service')
   const target = join(folder.path, 'of-root')
   await writeFile(target, 'kept')
-  // Whoever owns the folder may win the race between the two calls.
+  // The folder's owner may win the race between the two calls.
   const { rm } = promises
   const racing = vi.spyOn(promises, 'rm').mockImplementation(async (...args: Parameters<typeof rm>) => {
     await rm(...args)

@@ -155,7 +155,7 @@ describe('a process whose log is not read continues, and exits when it wants to'
   concurrent: true,
 }, () => {
   test('on a socket', async () => {
-    // Nobody listens to its stderr, so nothing of it is read.
+    // Nothing reads its stderr.
     const { code, note } = await run('a socket', 'exec $RUN')
     assert.equal(code, 7)
     assert.ok(note.dropped > 1000 && note.turns === 40 && !note.isRead, JSON.stringify(note))

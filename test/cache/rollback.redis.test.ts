@@ -1,4 +1,4 @@
-// A write that fails takes back its own claims: no watermark, and nobody else's claim.
+// A write that fails releases its own claims: no watermark, and no claim of another process.
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
@@ -145,7 +145,7 @@ describe('an operation that was executed although its reply was lost', { concurr
         proxy.bringReplies()
       }
       await fleet.settled()
-      // Another message of the key is not in doubt afterwards, whoever gets it.
+      // Another message of the key is not in doubt afterwards, on any replica.
       fleet.publish(['k 4 x', 'k 6 x', 'k 5 y'], second)
       fleet.publish(['k 6 x', 'k 5 x'], first)
       await fleet.settled()

@@ -184,7 +184,7 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', {}, a
 test('Redis killed during a demo, and restarted empty: the table converges', {}, async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
-  // It is found below this folder, which is nobody else's.
+  // It is found below this folder, which no other test uses.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
   const env = { XDG_RUNTIME_DIR: folder.path, INGESTER_HTTP_PORT: '0' }
   await using demo = startIngesterProgram(

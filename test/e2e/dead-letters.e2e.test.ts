@@ -66,7 +66,7 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
   assert.match((await deadLetters(system, ['show', '1'])).out, /^dead letter 1, redriven\n/)
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
-  assert.equal((await statuses(system)).length, 1, 'nothing new was buried')
+  assert.equal((await statuses(system)).length, 1, 'nothing new was dead-lettered')
 })
 
 test('a message that fails again is a new dead letter, and redriving it increases the count', {}, async () => {

@@ -150,7 +150,7 @@ test('the live view shows a problem, and continues when it is resolved', async (
 })
 
 test('while it runs, `stack status` reports where it is, and psql finds it', async () => {
-  // It is found below this folder, which is nobody else's.
+  // It is found below this folder, which no other test uses.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
   const env = { XDG_RUNTIME_DIR: folder.path }
   await using demo = startIngesterProgram(['demo'], { env })

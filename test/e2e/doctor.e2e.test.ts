@@ -201,7 +201,7 @@ describe('a pasted setting fixes it', () => {
     },
     // Its fix asks for TLS, which this server does not have: no other check of PostgreSQL can follow.
     'a server elsewhere without TLS': {
-      // Linux takes it for this machine; whoever reads it does not.
+      // Linux resolves it to this machine; a reader would not expect that.
       'postgres tls': { INGESTER_POSTGRES_HOST: '0.0.0.0' },
     },
     'servers that cannot be talked to so': {

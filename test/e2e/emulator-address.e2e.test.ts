@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-/** Nobody listens there; whatever is dialed through it fails. */
+/** Nothing listens there; every connection through it fails. */
 const deadProxy = 'http://127.0.0.1:1'
 const proxies: Record<string, string> = {}
 for (const name of ['grpc_proxy', 'https_proxy', 'http_proxy', 'all_proxy']) {

@@ -84,7 +84,7 @@ test('so is any other error that ends startup; migrate logs it if configured', a
   assert.match((await outcome(['migrate', 'up'], unreachable)).talk, /^ingester: /)
 })
 
-/** Runs the service by a shell line, `$RUN` in it; its standard error is a socket that nobody reads. */
+/** Runs the service by a shell line, `$RUN` in it; its standard error is a socket that is never read. */
 async function withUnreadLog(system: TestSystem, line: string) {
   const port = await freePort(0)
   const env = {

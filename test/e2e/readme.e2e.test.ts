@@ -124,7 +124,7 @@ test('each of its commands does what it should', async () => {
     cwd: folder.path,
     env: { XDG_RUNTIME_DIR: folder.path, PATH: pathWith(folder.path), SHELL: '/bin/bash' },
   }
-  // Whoever else has the admin server's port: the others' ports move by themselves.
+  // Another process may have the admin server's port; the other ports move automatically.
   const environment = { ...clone, env: { ...clone.env, INGESTER_HTTP_PORT: '0' } }
   using _ = endOfStack(clone)
 
@@ -178,7 +178,7 @@ interface ShellEnvironment {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** What a clone has, the packages that it has installed, and the `.env` of somebody who has PostgreSQL, Redis and a topic. */
+/** What a clone has, the packages that it has installed, and the `.env` of a user who has PostgreSQL, Redis and a topic. */
 async function prepare(folder: string, env: Readonly<Record<string, string>>): Promise<void> {
   for (const part of [
     'bin',
@@ -241,7 +241,7 @@ class Services implements AsyncDisposable {
   async stop(): Promise<void> {
     for (const { line, program } of this.#running.splice(0).reverse()) {
       program.signalGroup('SIGINT')
-      // Make waits for what it runs, and then ends as somebody whom Ctrl-C has ended.
+      // Make waits for what it runs, and then exits as if ended by Ctrl-C.
       const end = line.startsWith('make ') ? 'SIGINT' : 0
       await expect(program).toEndWith(end)
     }

@@ -9,7 +9,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { TestSystem } from '../support/system.ts'
 import { connectSql, startSystem, topicId, until } from '../support/system.ts'
 
-/** One transaction of a redrive takes so many. */
+/** The most that one transaction of a redrive takes. */
 const batch = 500
 
 describe('redrive', async () => {
@@ -41,7 +41,7 @@ describe('redrive', async () => {
     return summary
   }
 
-  /** Holds a letter until the connection is closed: whoever redrives it waits. */
+  /** Locks a dead letter until the connection is closed: a redrive of it waits. */
   async function holding(id: number) {
     const holder = await connectSql(system.config)
     await holder.query(`BEGIN; SELECT FROM dead_letters WHERE id = ${id} FOR UPDATE`)

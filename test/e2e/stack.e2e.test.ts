@@ -25,7 +25,7 @@ import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { until } from '../support/system.ts'
 
-// The stack is found below this folder, which is nobody else's.
+// The stack is found below this folder, which no other test uses.
 const folder = await mkdtemp(join(tmpdir(), 'ingester-test-'))
 // Whatever ends this file, what it left in the background ends with it.
 process.once('exit', () =>
@@ -147,7 +147,7 @@ test('status reports a dead service, and up replaces the stack', async () => {
   assert.match(status.out, /PostgreSQL +\S+ +exited unexpectedly: signal 9$/m)
   assert.match(status.talk, /^PostgreSQL of the stack in the background exited unexpectedly: .*stack down/)
   const serviceFile = await outcome('stack', 'status', '--service-file')
-  assert.deepEqual([serviceFile.code, serviceFile.out], [4, ''], 'nobody answers there')
+  assert.deepEqual([serviceFile.code, serviceFile.out], [4, ''], 'nothing answers there')
 
   const up = await outcome('stack', 'up', '--detach', '--json')
   assert.equal(up.code, 0, up.talk)
@@ -157,7 +157,7 @@ test('status reports a dead service, and up replaces the stack', async () => {
   await outcome('stack', 'down')
 })
 
-/** Takes the port as soon as it is free: another test's stack that has it would give it back in the middle. */
+/** Takes the port as soon as it is free: another test's stack that has it would release it in the middle. */
 async function hold(port: number): Promise<Server | undefined> {
   const listening = async () => {
     const server = createServer().listen(port, '127.0.0.1')
@@ -166,7 +166,7 @@ async function hold(port: number): Promise<Server | undefined> {
       () => undefined,
     )
   }
-  // Whoever does not give it back in a minute keeps it, and serves as well.
+  // A process that does not release it within a minute keeps it, which serves as well.
   return await until(listening, (server) => server !== undefined).catch(() => undefined)
 }
 

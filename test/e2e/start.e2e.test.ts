@@ -10,7 +10,7 @@ import { publishMixture } from '../support/publish.ts'
 import { startSystem, until } from '../support/system.ts'
 import { onTerminal } from '../support/terminal.ts'
 
-/** Nobody listens there. */
+/** Nothing listens there. */
 const nowhere = '127.0.0.1:1'
 const secret = 'planted-secret-7c1f'
 const enough = {
@@ -152,7 +152,7 @@ test('a plaintext connection to Redis or PostgreSQL over a network is reported a
       ([, it]) => it,
     )
   }
-  // Nobody's loopback address, and yet this machine.
+  // Not a loopback address, and yet this machine.
   assert.deepEqual(await warned({ INGESTER_REDIS_ADDR: '0.0.0.0:1' }), ['INGESTER_REDIS_TLS=false'])
   for (const quiet of [
     {},

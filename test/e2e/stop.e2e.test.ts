@@ -35,7 +35,7 @@ test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits 
   const { oracle } = await publishMixture(system, 3000, seed, plain)
   await using ingester = startIngesterProgram(['run'], { env: system.env })
   const [, url] = await ingester.said(/"admin":"(http[^"]+)"/)
-  // Nothing is due for a minute: all of it is in hand.
+  // Nothing is due for a minute: all of it is in flight.
   await until(
     () => metric(url as string, 'ingester_messages_outstanding'),
     (n) => n === 3000,

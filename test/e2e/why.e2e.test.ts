@@ -59,7 +59,7 @@ function newScan(change: Partial<Scan> = {}): Scan {
 const keyOf = ({ ip, port, service }: Scan) => `${ip} ${port} ${service}`
 const settled = (reason: string) => metric(url, `ingester_messages_settled_total{reason="${reason}"`)
 
-/** Publishes, and waits until so many more have ended so. */
+/** Publishes, and waits until this many more have been settled this way. */
 async function publishUntil(reason: string, messages: readonly Scan[] | readonly Buffer[]): Promise<void> {
   const before = await settled(reason)
   for (const one of messages) {

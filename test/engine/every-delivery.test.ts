@@ -66,7 +66,7 @@ test('a graceful shutdown leaves what the deliveries require, whatever happened 
         assertAllEnded(world)
         assert.equal(world.source.nacked.length, 0)
         assert.deepEqual(world.tableBreaches, [])
-        assert.deepEqual([...world.cache.claims], [], 'claims that nobody has taken back')
+        assert.deepEqual([...world.cache.claims], [], 'claims that were not released')
         assert.equal(world.clock.timers, 0)
       })
     }),

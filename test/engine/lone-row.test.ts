@@ -31,7 +31,7 @@ test('a lone row at fault is dead-lettered within a minute, between two rewrites
     'rewrite standing 1 x',
     'write bad0 1 x',
     'rewrite standing 1 x',
-    'bury bad0 1 x',
+    'dead-letter bad0 1 x',
     'ack bad0 1 x',
   ])
   assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 1 })

@@ -43,7 +43,7 @@ test('a busy record waits unwritten and unacked, and is checked again after each
   assert.deepEqual(world.tally.ended, {})
   assert.equal(world.table.attempts.length, 0)
   assert.equal(world.engine.outstanding, 1)
-  assert.deepEqual(world.tally.reasons, [], 'it holds nobody')
+  assert.deepEqual(world.tally.reasons, [], 'it pauses nothing')
 })
 
 test('busy, then stale: acked as stale, its losers as coalesced, and never written', async () => {
@@ -335,7 +335,7 @@ for (const failureClass of failures) {
   test(`a batch that fails (${failureClass}) does not recall the records that it parked`, async () => {
     const world = new World()
     let questions = 0
-    // Busy when it is asked about first: whoever asks again in the same batch may write it.
+    // Busy at the first call: a second one in the same batch may write it.
     world.cache.verdict = ({ key }) => (key === 'a' && (questions += 1) === 1 ? 'busy' : 'fresh')
     world.table.fail({ class: failureClass, times: 1 })
     await world.publish('a 1 x', 'b 1 x', 'c 1 x', 'd 1 x')

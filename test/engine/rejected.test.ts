@@ -1,4 +1,4 @@
-// What cannot be a row is buried, and only that: a row is to blame if it fails alone where another one works.
+// Only what cannot be a row is dead-lettered: a row is the cause if it fails alone where another one succeeds.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { World } from '../support/world.ts'
@@ -15,7 +15,7 @@ test('a message that cannot be decoded is stored as a dead letter, then acked', 
   assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 2 })
   assert.deepEqual(world.tally.deadLetterReasons, { malformed: 2 })
   const lines = world.journal.lines.filter((line) => line.includes('nonsense'))
-  assert.deepEqual(lines, ['bury nonsense, ', 'ack nonsense, '])
+  assert.deepEqual(lines, ['dead-letter nonsense, ', 'ack nonsense, '])
 })
 
 test('more dead letters than one statement takes: only those that are stored are acked', async () => {
@@ -54,9 +54,9 @@ test('a row that fails alone is dead-lettered while its neighbours are written',
   assert.deepEqual(world.deadLetters.texts, ['bad0 1 x'])
   assert.equal(world.deadLetters.stored[0]?.reason, 'refused-by-database')
   assert.deepEqual(world.tally.ended, { written: 51, 'dead-lettered': 1 })
-  const lines = world.journal.lines.filter((line) => /^(bury|ack).*bad0/.test(line))
-  assert.deepEqual(lines, ['bury bad0 1 x', 'ack bad0 1 x'])
-  assert.deepEqual(world.tally.reasons, [], 'one bad row holds nobody up')
+  const lines = world.journal.lines.filter((line) => /^(dead-letter|ack).*bad0/.test(line))
+  assert.deepEqual(lines, ['dead-letter bad0 1 x', 'ack bad0 1 x'])
+  assert.deepEqual(world.tally.reasons, [], 'one bad row delays no other')
 })
 
 test('a table that is fixed during a search: no row is dead-lettered for its earlier state', async () => {

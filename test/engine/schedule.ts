@@ -71,7 +71,7 @@ const fault = (of: readonly FailureClass[]) =>
       return step(text, (world) => world.table.fail({ class: name, when: strikes, times, commits: lost }))
     })
 
-/** Statements take so long from now on, so that time passes in the middle of a search. */
+/** Statements take this long from now on, so that time passes in the middle of a search. */
 const slow = (ms: number) =>
   step(`statements take ${ms} ms`, ({ table, clock }) => {
     table.write = async (records) => {
@@ -114,7 +114,7 @@ export const schedules = schedule(classes)
 /** Nothing happens for which a row is to blame. */
 export const environmentFailureSchedules = schedule(environmentFailures)
 
-/** How long a claim of somebody else lasts: less than a pause, a few, and longer than anybody may wait for it. */
+/** How long another process's claim lasts: less than a pause, a few pauses, and longer than any record may wait for it. */
 const claimsMs = [0, 30, 200, 4000, 600_000]
 
 /**

@@ -1,4 +1,4 @@
-// A soft stop settles everything in hand; a hard stop gives back exactly what remains.
+// A soft stop settles everything in flight; a hard stop nacks exactly what remains.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { KeyedRecord } from '#core/keyed-record.ts'
@@ -98,7 +98,7 @@ test('a forced shutdown nacks exactly what remains; a commit of the batch in fli
   fix()
   await world.advance(60_000)
   assert.deepEqual(world.table.contents, ['a 1 x', 'b 1 x', 'done 1 x'])
-  assert.deepEqual(world.deadLetters.texts, [], 'what was given back is not buried as well')
+  assert.deepEqual(world.deadLetters.texts, [], 'what was nacked is not dead-lettered as well')
   assert.deepEqual(world.tally.ended, { written: 1, nacked: 4 })
   assert.equal(world.engine.abort(), 0)
 })

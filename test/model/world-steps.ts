@@ -114,7 +114,7 @@ function truncateStep(steps: StepBuilder): void {
     next.oldClaimToken = 0
     steps.forgetCalls(next)
   }
-  steps.finish('fault', () => 'the ingesters are stopped, TRUNCATE, seek: everything comes again')
+  steps.finish('fault', () => 'the ingesters are stopped, TRUNCATE, seek: everything is redelivered')
 }
 
 function endClaimOf(state: State): void {

@@ -4,7 +4,7 @@ import { isNewer } from './order.ts'
 
 /**
  * In the end dead letters are exactly the messages that cannot be stored, each with the right reason. A refused row
- * needs none where a row of its key is newer: nobody misses it.
+ * needs none where a row of its key is newer: it is not missed.
  */
 export function deadLetterBreaches(
   accepted: Iterable<AcceptedMessage>,
@@ -29,7 +29,7 @@ export function deadLetterBreaches(
     }
   }
   for (const id of byId.keys())
-    breaches.push(`there is a dead letter of message ${id}, which nobody published`)
+    breaches.push(`there is a dead letter of message ${id}, which was never published`)
   return breaches
 }
 

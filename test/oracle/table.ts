@@ -26,7 +26,7 @@ export function tableBreaches(
     }
   }
   for (const [key, row] of rows) {
-    if (!expected.has(key)) breaches.push(`the table has ${describeRow(row)}, a key that nobody published`)
+    if (!expected.has(key)) breaches.push(`the table has ${describeRow(row)}, a key that was never published`)
   }
   return breaches
 }

@@ -65,7 +65,7 @@ test('whatever triggers and rules discard: accepted rows are in the table, rejec
       compareRecords({ ...one, version: BigInt(row.version), content: row.content }, one) >= 0
     )
   }
-  /** A trigger that deletes may take away the very row that a stale record is not newer than, were it not taken back. */
+  /** A trigger that deletes would remove the row that makes a record stale, were it not rolled back. */
   let deletes = false
   /** As the engine does: where a batch is refused, each of its records alone. */
   const write = async (records: readonly KeyedRecord[]): Promise<void> => {

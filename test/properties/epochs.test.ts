@@ -1,5 +1,5 @@
 // The cache client while its table changes under it: calls of several batches under way at once, answered in any order,
-// and between any two of these the table becomes another one, or nobody knows which one it is. Whatever is said to be
+// and between any two of these the table becomes another one, or which one it is becomes unknown. Whatever is said to be
 // stale was committed to the table as it is then, and what is noted was committed to the table that it is noted of.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
@@ -89,7 +89,7 @@ test('a record called stale is committed to the current table, whatever happened
         } else if ('commit' in one) {
           const batch = batches[one.commit]
           if (!batch) continue
-          // Its statement ran before the table became another one, and nobody has heard of that before its end.
+          // Its statement ran before the table became another one, and that was not known before its end.
           if (batch.epoch !== undefined) facts.push(factOf(batch.epoch, batch.record))
           void batch.begun.confirm([batch.record])
         } else if ('release' in one) {

@@ -22,7 +22,7 @@ const server = await startTestServer()
 const proxy = await TcpProxy.to(server.port)
 afterAll(() => proxy[Symbol.asyncDispose]())
 
-/** So many attempts may fail after the network is well: each connection once, and each writer what it had begun. */
+/** This many attempts may fail after the network has recovered: each connection once, and each writer what it had begun. */
 const poolSize = 3
 const failuresWhenWell = 3 * poolSize
 

@@ -1,4 +1,4 @@
-// A row is buried for its own sake only: not for a few answers that nobody can explain, and not because the table was
+// A row is dead-lettered only if it is the cause: not for a few inexplicable answers, and not because the table was
 // changed, at whatever moment, so that it takes no row at all until it is changed back, at whatever moment.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
@@ -15,8 +15,8 @@ const message = fc
   .map((parts) => parts.join(' '))
 
 /**
- * Statements, by number, that end in an error nobody knows; near each other, so that one row may have several of them. Fewer
- * than six: a row is buried that was refused so alone three times, twice each time.
+ * Statements, by number, that end in an unknown error; near each other, so that one row may have several of them. Fewer
+ * than six: a row is dead-lettered that was rejected alone three times, twice each time.
  */
 const strange = fc
   .tuple(fc.nat(20), fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 }))
@@ -28,7 +28,7 @@ const cases = fc.record({
   strange,
   /** The first statement that finds the table changed. */
   changedAt: fc.option(fc.nat(40), { nil: Infinity }),
-  /** So many statements find it so, if it is not changed back before. */
+  /** This many statements find it so, if it is not changed back before. */
   changedFor: fc.option(fc.integer({ min: 1, max: 30 }), { nil: Infinity }),
 })
 

@@ -14,7 +14,7 @@ const database = await freshDatabase(server)
 afterAll(() => database[Symbol.asyncDispose]())
 /** A second of the engine is 20 ms. */
 const clock = fasterClock(50)
-/** So many failures take several times as long as a proof by a standing row. */
+/** This many failures take several times as long as a proof by an existing row. */
 const manyFailures = 25
 
 const tables = `

@@ -14,7 +14,7 @@ const results = JSON.parse(read(resultsFile)) as Results
 test('tables and plots are made from the results beside them, byte for byte', async () => {
   const documents = await documentsOf(results)
   for (const [file, text] of documents) {
-    assert.ok(read(file) === text, `${file}: \`make bench ARGS=--write\` writes it, nobody else`)
+    assert.ok(read(file) === text, `${file}: \`make bench ARGS=--write\` writes it, nothing else`)
   }
   const made = [...documents.keys()].filter((file) => file.startsWith('docs/benchmarks/'))
   const there = readdirSync(join(projectDir, 'docs/benchmarks')).map((file) => `docs/benchmarks/${file}`)

@@ -39,7 +39,7 @@ beforeAll(async () => {
     await link(join(projectDir, 'node_modules', name), join(modules, name))
   }
   await link(join(installed, manifest.bin['ingester'] ?? ''), command)
-  // For whoever of Node.js's versions runs this, PATH has it as `node`.
+  // The version of Node.js that runs this is on PATH as `node`.
   await link(process.execPath, join(folder, 'bin/node'))
 })
 afterAll(() => rm(folder, { recursive: true }))

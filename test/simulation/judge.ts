@@ -79,7 +79,8 @@ export class Judge {
    */
   beforeAck({ messageId, deliveredAtMs, from }: Ack): void {
     const message = this.accepted.get(messageId)
-    if (!message) return this.#story.breach('acks', `message ${messageId}, which nobody published, was acked`)
+    if (!message)
+      return this.#story.breach('acks', `message ${messageId}, which was never published, was acked`)
     const key = 'row' in message.meaning ? message.meaning.row.key : ''
     const breachIn = ({ rows, deadLetterIds }: Pick<Loss, 'rows' | 'deadLetterIds'>) =>
       ackBreach(message, { row: rows.get(key), hasDeadLetter: deadLetterIds.has(messageId) })

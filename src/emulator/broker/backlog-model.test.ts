@@ -64,7 +64,7 @@ class Model {
     this.messages.push({ id, bytes, key, publishMs, ...fresh })
   }
 
-  /** What is too old is dropped sooner or later, and nobody sees when, unless somebody holds it. */
+  /** Expired messages are dropped at some unobservable time, unless they are leased. */
   matters(one: ModelMessage, nowMs: number): boolean {
     return one.state === 'leased' || !isOld(one, nowMs)
   }
@@ -263,7 +263,7 @@ class Walk {
     }
   }
 
-  /** Whoever goes on taking and acking gets to the end of it. */
+  /** A subscriber that keeps taking and acking empties it. */
   async finish(): Promise<void> {
     const isOwing = (one: ModelMessage) => one.state !== 'acked' && this.#model.matters(one, this.#now())
     for (let round = 0; this.#model.messages.some(isOwing); round += 1) {

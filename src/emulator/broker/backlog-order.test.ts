@@ -100,7 +100,7 @@ describe('ordering keys in a backlog', () => {
     ack('a1')
     nack('a2')
     assert.deepEqual(released, ['a1', 'a2', 'a3'])
-    assert.equal(of('a3'), undefined, 'it was taken back')
+    assert.equal(of('a3'), undefined, 'it is no longer leased')
     assert.deepEqual(take(), ['a2', 'a3', 'a4'])
     assert.deepEqual(of('a3')?.failures, 0, 'which is no failure of its own')
     assert.deepEqual(of('a2')?.failures, 1)

@@ -18,7 +18,7 @@ const plain: BacklogRules = {
 
 const leaseMs = 10_000
 
-/** A backlog with so many messages: `1`, `2`, … */
+/** A backlog with this many messages: `1`, `2`, … */
 function newBacklog(count = 0, rules: Partial<BacklogRules> = {}) {
   const clock = new VirtualClock()
   const told = { available: 0, released: [] as string[] }

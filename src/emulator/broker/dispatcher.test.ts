@@ -82,7 +82,7 @@ function newDispatcher(...consumers: readonly FakeConsumer[]) {
   const dispatcher = new Dispatcher(backlog)
   for (const consumer of consumers) dispatcher.add(consumer)
   let published = 0
-  /** So many, each with so much data, at once. */
+  /** This many, each with this much data, at once. */
   const publish = async (count: number, bytes = 1) => {
     for (let i = 0; i < count; i += 1) {
       backlog.add(newMessage({ data: Buffer.alloc(bytes) }, String(++published), clock.unixMs()))

@@ -11,7 +11,7 @@ const newEntry = (sequence: number, orderingKey = 'k') =>
 
 const numbersOf = (entries: readonly Entry[]) => entries.map(({ sequence }) => sequence)
 
-/** So many of one key, of which the first `out` are delivered. */
+/** This many of one key, of which the first `out` are delivered. */
 function newKey(count: number, out: number) {
   const keys = new OrderedKeys()
   const entries = Array.from({ length: count }, (_, i) => newEntry(i + 1))

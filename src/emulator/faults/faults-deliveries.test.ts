@@ -243,7 +243,7 @@ describe('faults of deliveries, as subscribers see them', { concurrent: true }, 
       { timeout: 5000, retry: null },
     )
     const failing = refused(pulling, statusCodes.ABORTED, /broken on purpose/)
-    // Nobody outside can see when the pull has begun to wait.
+    // From outside it cannot be seen when the pull has begun to wait.
     const again = setInterval(() => rig.emulator.faults.breakStreams('ABORTED'), 5)
     await failing.finally(() => clearInterval(again))
   })

@@ -143,7 +143,7 @@ test('keys arrive in order, also after nacks', async () => {
   const acked = new Set<string>()
   emulator.faults.beforeAck = async ({ subscription, messages }) => {
     for (const { messageId } of messages) acked.add(messageId)
-    // What follows a nacked one comes again although it was acked, so the last ack is the one that leaves nothing.
+    // Messages after a nacked one are redelivered although they were acked, so only the last ack leaves nothing.
     const look = () => {
       if (emulator.inspect(subscription).messages.length === 0) done.resolve()
     }

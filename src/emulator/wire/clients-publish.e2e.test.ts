@@ -11,7 +11,7 @@ const emulator = await startEmulator({ port: 0 })
 const { emulatorHost } = emulator
 afterAll(() => emulator.close())
 
-/** What somebody writes who has heard of the emulator's variable and of nothing else. */
+/** Client code that knows the emulator's variable and nothing else. */
 const program = `
   import { PubSub } from '@google-cloud/pubsub'
   const pubsub = new PubSub({ projectId: process.argv[1] })

@@ -21,7 +21,7 @@ async function receiveOne({ topic }: Place, inbox: Inbox): Promise<void> {
   await inbox.untilReceived(1)
 }
 
-/** The same topic and subscription, as somebody else makes them. */
+/** The same topic and subscription, created by another client. */
 async function createAgain({ pubsub }: Place, emulatorHost: string): Promise<void> {
   await using admin = createProject(emulatorHost, pubsub.projectId)
   const [topic] = await admin.pubsub.createTopic('the-topic')

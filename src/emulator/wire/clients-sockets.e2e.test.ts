@@ -51,7 +51,7 @@ async function writeByBytes(socket: Socket, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Somebody who subscribes by gRPC and somebody who asks by REST; both are served now, as they were before. */
+/** A gRPC subscriber and a REST client; both are served now, as they were before. */
 async function neighbours() {
   const place = await createPlace(emulatorHost)
   const inbox = new Inbox(place.subscription)

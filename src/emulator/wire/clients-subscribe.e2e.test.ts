@@ -173,7 +173,7 @@ describe('the library subscribes', { concurrent: true }, () => {
     const shares = [0, 0]
     const take = (who: number) => (message: Message) => {
       shares[who] = (shares[who] ?? 0) + 1
-      // Until both are there, nobody is to take anything away.
+      // Until both are there, no message may be taken.
       if (shares.includes(0)) return message.nack()
       message.ack()
       if (++acked === 2000) done.resolve()

@@ -139,7 +139,7 @@ describe('large requests', () => {
   })
 })
 
-/** Sends so many bytes as a publish request, and returns how that ends. */
+/** Sends this many bytes as a publish request, and returns the outcome. */
 async function publishBytes(count: number): Promise<ServiceError> {
   const client = new Client(emulator.emulatorHost, credentials.createInsecure())
   const asIs = (bytes: Buffer) => bytes

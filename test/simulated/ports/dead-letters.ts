@@ -42,6 +42,6 @@ export class SimulatedDeadLetters implements DeadLetterStore {
     await this.#guard.pass()
     if (this.#failure) throw this.#failure
     this.stored.push(...letters)
-    this.#journal.add(`bury ${letters.map(({ delivery }) => textOf(delivery)).join(', ')}`)
+    this.#journal.add(`dead-letter ${letters.map(({ delivery }) => textOf(delivery)).join(', ')}`)
   }
 }

@@ -29,7 +29,7 @@ async function open(): Promise<OpenTable> {
   const writer = new TableWriter(pool, table)
   const deadLetters = new DeadLetterTable(pool, { pipeline, subscription: 's', maxMessageBytes: 1000 })
 
-  /** Time passes as long as somebody waits. */
+  /** Time passes while a caller waits. */
   const inTime = async <T>(work: Promise<T>): Promise<T> => {
     let over = false
     const settled = work.then(

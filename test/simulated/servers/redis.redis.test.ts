@@ -26,7 +26,7 @@ const mark = fc
   .map(([version, print]) => `${version.padStart(19, '0')}:${print.repeat(22)}`)
 const keys = fc.uniqueArray(fc.constantFrom('k', 'l', 'm'), { minLength: 1 })
 
-/** What a stranger may have put there. */
+/** Foreign data that may be there. */
 const garbage = fc.constantFrom(
   '',
   'x',
@@ -46,17 +46,17 @@ const call = fc.record({
   claims: fc.boolean(),
   keys,
   marks: fc.array(mark, { minLength: 3, maxLength: 3 }),
-  stranger: fc.option(fc.record({ key: fc.constantFrom('w:k', 'c:k', 'w:l', 'c:l'), text: garbage })),
+  foreign: fc.option(fc.record({ key: fc.constantFrom('w:k', 'c:k', 'w:l', 'c:l'), text: garbage })),
 })
 
 test('any calls have the same answers from both, and leave the same contents', async () => {
   const property = fc.asyncProperty(fc.array(call, { maxLength: 20 }), async (calls) => {
     await admin.flushall()
     const double = new SimulatedRedis(new VirtualClock())
-    for (const { operation, token, claims, keys: named, marks, stranger } of calls) {
-      if (stranger) {
-        await admin.set(stranger.key, stranger.text)
-        double.set(stranger.key, stranger.text)
+    for (const { operation, token, claims, keys: named, marks, foreign } of calls) {
+      if (foreign) {
+        await admin.set(foreign.key, foreign.text)
+        double.set(foreign.key, foreign.text)
       }
       const watermarks = operation === 'release' ? [] : named.map((key) => `w:${key}`)
       const claimed = claims || operation === 'release' ? named.map((key) => `c:${key}`) : []
