@@ -211,7 +211,7 @@ test('a bump without the privileges fails clearly, and changes nothing', async (
   const epoch = await filled(database)
   for (const [i, grants] of ['', 'SELECT', 'SELECT, INSERT'].entries()) {
     const role = await roleWith(database, `epoch_bystander_${i}`, grants)
-    await assert.rejects(bumpEpoch(role, 'scans'), /(permission denied|rights).*cache_epochs/)
+    await assert.rejects(bumpEpoch(role, 'scans'), /lacks the required privileges on table cache_epochs/)
   }
   assert.equal(await epochAt(database.options), epoch)
 })
