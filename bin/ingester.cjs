@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The package's `ingester`: runs what `make build` compiled. (In a checkout, bin/ingester runs the sources.)
 //
-// CommonJS, in the syntax of ten years ago: a Node.js that is too old can still read it, and say so.
+// CommonJS in old syntax: a Node.js that is too old can still read it, and say so (Node.js 10 and newer).
 'use strict'
 var nodeModule = require('module')
 var path = require('path')

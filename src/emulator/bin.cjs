@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The package's command: runs what was compiled into dist/.
 //
-// CommonJS, in the syntax of ten years ago: a Node.js that is too old can still read it, and say so.
+// CommonJS in old syntax: a Node.js that is too old can still read it, and say so (Node.js 10 and newer).
 'use strict'
 var least = parseInt(/\d+/.exec(require('./package.json').engines.node)[0], 10)
 

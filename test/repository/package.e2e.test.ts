@@ -74,6 +74,7 @@ test('it contains what users need: JavaScript with types and source maps, migrat
     'LICENSE',
     'README.md',
     'bin/ingester.cjs',
+    'bin/ingester.sh',
     ...['bash', 'lookup', 'zsh'].map((name) => `dist/cmd/ingester/completion/${name}.sh`),
     ...migrations.sort().map((name) => `dist/db/migrations/${name}`),
     'dist/package.json',
@@ -128,9 +129,20 @@ test('files that it reads by path exist: version, migrations, completion scripts
   }
 })
 
+test('its options are its own: a missing env file is reported as in a checkout, and sets no option of Node.js', async () => {
+  const missing = await outcome(['run', '--env-file', 'missing.env'])
+  expect([missing.code, missing.out]).toEqual([2, ''])
+  expect(missing.talk).toMatch(/missing\.env/)
+  await writeFile(join(folder, 'node.env'), 'NODE_OPTIONS=--no-such-option\n')
+  const { code, talk } = await outcome(['doctor', '--env-file', 'node.env'])
+  expect(code, talk).toBe(2)
+  expect(talk).not.toMatch(/no-such-option is not allowed/)
+})
+
 test('a Node.js that is too old is told which version is needed, in syntax that it can read', async () => {
-  const entry = join(installed, manifest.bin['ingester'] ?? '')
+  const entry = join(installed, 'bin/ingester.cjs')
   const code = (await readFile(entry, 'utf8')).replaceAll(/^\/\/.*$/gm, '')
+  // Node.js 10 reads `import()`; all else is older.
   expect(code).not.toMatch(/=>|`|\?\?|\?\.|^(const|let|import .* from) /m)
   const old = join(folder, 'old-node.cjs')
   await writeFile(old, `Object.defineProperty(process.versions, 'node', { value: '20.20.2' })`)
