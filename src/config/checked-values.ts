@@ -19,7 +19,7 @@ export function checkedValues<V extends Variable>(
 ): { readonly values: Pick<Values, V>; readonly faults: readonly Fault[] } {
   const { clean, faults } = eachChecked(resolved, variables)
   const together = crossChecks.filter(({ variable, others }) =>
-    [variable, ...others].every((one) => Object.hasOwn(clean, one) || faults.has(one)),
+    [variable, ...others].every((one) => Object.hasOwn(clean, one) && !faults.has(one)),
   )
   const conflicts = together.filter(({ isBroken }) => isBroken(clean))
   return {

@@ -307,6 +307,12 @@ describe('faults', () => {
     for (const one of fault.faults) assert.ok(fault.message.includes(faultText(one)))
   })
 
+  test('a combination is not judged while one of its values is invalid', () => {
+    const fault = faultIn({ ...needed, INGESTER_PROJECTID: 'demo', PUBSUB_EMULATOR_HOST: 'localhost' })
+    const named = fault?.faults.map((one) => [one.kind, 'variable' in one ? one.variable : undefined])
+    assert.deepEqual(named, [['malformed', 'PUBSUB_EMULATOR_HOST']])
+  })
+
   test('are data: the kind, the variable, the printable part of the value and its source', () => {
     const places = { INGESTER_LOG_LEVEL: { file: '.env', line: 7 } }
     const environment = { ...needed, INGESTER_PROJECTID: undefined, INGESTER_LOG_LEVEL: 'loud' }

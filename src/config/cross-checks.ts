@@ -5,7 +5,7 @@ import type { Values, Variable } from './spec.ts'
 export interface CrossCheck extends Pick<Conflict, 'rule'> {
   readonly variable: Variable
   readonly others: readonly Variable[]
-  /** A value that is missing or wrong is undefined, and no comparison finds fault with that. */
+  /** Asked only where each of the variables is valid by itself. */
   readonly isBroken: (values: Values) => boolean
 }
 

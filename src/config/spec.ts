@@ -52,6 +52,7 @@ const pubsub = {
   }),
   PUBSUB_EMULATOR_HOST: emulatorAddress({
     default: undefined,
+    example: 'localhost:8085',
     desc: "Address of a Pub/Sub emulator. Unset: Google's service, with the environment's credentials.",
   }),
   // What Pub/Sub allows.

@@ -90,7 +90,9 @@ function fixOf(fault: Fault, sources: Sources, origins: ConfigOrigins): Fix {
 function unreadableFix({ variable, code }: Unreadable, { envFile = '' }: ConfigOrigins): Fix {
   if (variable !== undefined) return secret(optionOf(variable.replace(/_FILE$/, '')))
   return code === 'ENOENT'
-    ? shell(`cp -i .env.demo ${shellWord(envFile)}`)
+    ? remark(
+        'check the path, or create the file: lines NAME=value, for the variables of docs/CONFIGURATION.md',
+      )
     : remark(`make ${quoted(envFile)} a file of lines NAME=value, in UTF-8, that this user can read`)
 }
 
