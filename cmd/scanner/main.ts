@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { runScanner } from '#demo/scanner.ts'
 import { argument, checkShares, whole } from '#argv/argument.ts'
 import { runProgram } from '#argv/run-program.ts'
@@ -26,7 +26,11 @@ const program = new Command('scanner')
   .option('--duplicates <percent>', 'share of messages published again', argument(parsePercentage), 0)
   .option('--late <percent>', 'share of messages out of order', argument(parsePercentage), 0)
   .option('--poison <percent>', 'share of messages that cannot be stored', argument(parsePercentage), 0)
-  .option('--seed <n>', 'seed of the generated messages', whole(0), Date.now() % 2 ** 32)
+  .addOption(
+    new Option('--seed <n>', 'seed of the generated messages')
+      .argParser(whole(0))
+      .default(Date.now() % 2 ** 32, 'random'),
+  )
   .option('--json', 'print {"published": n, "seed": n} at the end')
   .showSuggestionAfterError()
   .exitOverride()

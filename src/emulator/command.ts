@@ -15,7 +15,7 @@ Examples:
 Options:
   --port <n>           port to listen on; 0 picks a free one (default: 8085)
   --host <address>     address to listen on; there is no authentication (default: 127.0.0.1)
-  --allow-host <name>  serve requests for this host name, and of web pages on it; repeatable
+  --allow-host <name>  also accept requests for this host name, and from web pages on it; repeatable
                        (default: loopback and --host)
   --faults             enable fault injection over HTTP: POST /faults, GET /inspect/{subscription}
   --json               print the address as one JSON object

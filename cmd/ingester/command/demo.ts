@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
 import { argument, checkShares, whole } from '#argv/argument.ts'
 import { processEnvironment } from '#config/environment.ts'
@@ -36,7 +36,11 @@ export function demoCommand(): Command {
     .option('--late <percent>', 'share of messages out of order', percentage, 20)
     .option('--poison <percent>', 'share of messages that cannot be stored', percentage, 1)
     .option('--replicas <n>', 'number of ingesters', whole(1), 1)
-    .option('--seed <n>', 'seed of the generated messages', whole(0), Date.now() % 2 ** 32)
+    .addOption(
+      new Option('--seed <n>', 'seed of the generated messages')
+        .argParser(whole(0))
+        .default(Date.now() % 2 ** 32, 'random'),
+    )
     .option('--json', 'with --for: print the summary as one JSON object, last on stdout')
     .option('--logs', "show the log instead of the terminal's live view")
     .addHelpText(

@@ -32,10 +32,12 @@ async function doctor({ envFile, json }: Options): Promise<void> {
   const { diagnose } = await import('#doctor/diagnose.ts')
   const { report, isConfigured } = await diagnose(envFile)
   const text = json ? JSON.stringify(report) : rendered(report)
-  if (!json) console.error(summary(report))
   // A server that hangs may still hold connections, which are not waited for.
   const code = report.ok ? exitCode.done : isConfigured ? exitCode.checkFailed : exitCode.usage
-  process.stdout.write(`${text}\n`, () => process.exit(code))
+  process.stdout.write(`${text}\n`, () => {
+    if (!json) console.error(summary(report))
+    process.exit(code)
+  })
 }
 
 const marks = {

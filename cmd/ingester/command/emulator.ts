@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { argument, whole } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
@@ -18,11 +18,13 @@ export function emulatorCommand(): Command {
     .description('Run the Pub/Sub emulator alone: gRPC and REST on one port, everything in memory.')
     .option('--port <n>', 'port to listen on; 0 picks a free one', whole(0, 65_535), 8085)
     .option('--host <address>', 'address to listen on; there is no authentication', '127.0.0.1')
-    .option(
-      '--allow-host <name>',
-      'serve requests for this host name, and of web pages on it; repeatable (default: loopback, --host)',
-      (name: string, names: readonly string[]) => [...names, hostName(name)],
-      [] as readonly string[],
+    .addOption(
+      new Option(
+        '--allow-host <name>',
+        'also accept requests for this host name, and from web pages on it; repeatable',
+      )
+        .argParser((name: string, names: readonly string[]) => [...names, hostName(name)])
+        .default([], 'loopback and --host'),
     )
     .option('--faults', 'enable fault injection: POST /faults, GET /inspect/{subscription}')
     .option('--json', 'print the address as one JSON object')
