@@ -112,7 +112,7 @@ test('with default settings, too, an unresponsive database makes it not ready wi
   await until(readiness, (text) => text.includes('"ready"'))
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
   await publishMixture(system, 100, seed, { duplicates: 0, late: 0, poison: 0 })
-  await until(readiness, (text) => /the oldest delivery waits for \d+ s/.test(text), 20_000)
+  await until(readiness, (text) => /the oldest delivery has been unsettled for \d+ s/.test(text), 20_000)
   await system.sql.query('COMMIT')
   await until(readiness, (text) => text.includes('"ready"'))
   run.signal('SIGTERM')
