@@ -49,7 +49,7 @@ test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="lane bisect"
 	@exec $(VITEST) run --project '!long' $(ARGS)
 
 .PHONY: test-unit
-test-unit: $(STAMP) ## run the tests that need no server, in half a minute (ARGS="lane bisect")
+test-unit: $(STAMP) ## run the unit tests of src, cmd and bench, in half a minute (ARGS="lane bisect")
 	@exec $(VITEST) run --project unit $(ARGS)
 
 .PHONY: test-long

@@ -66,7 +66,7 @@ test('a locked table is not waited for long', async () => {
   )
   await assert.rejects(reading, (error) => {
     assert.ok(error instanceof UnreachableError)
-    assert.match(explain(error), /a table locked for 3 s and more.*pg_stat_activity/)
+    assert.match(explain(error), /another session has locked a table for 3 s or longer.*pg_stat_activity/)
     return true
   })
 })
