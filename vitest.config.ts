@@ -3,17 +3,17 @@ import { defineConfig } from 'vitest/config'
 import { CoverageReporter } from './tools/coverage-reporter.ts'
 import { TestReporter } from './tools/test-reporter.ts'
 
-// A file's suffix says what must be up for it (docs/ARCHITECTURE.md); without one it needs nothing.
+// A file's suffix says what must be up for it (CONTRIBUTING.md, "Tests"); without one it needs nothing.
 const needsServers = '**/*.{pg,redis,e2e}.test.ts'
 const takesLong = '**/*.long.test.ts'
 
 const sharedWorkers = { pool: 'threads', isolate: false, maxWorkers: 2, testTimeout: 30_000 } as const
-/** Of two processors; much of the time a file waits. */
+/** One more than the two processors it runs on: a test file spends much of its time waiting. */
 const ownProcess = { pool: 'forks', maxWorkers: 3, hookTimeout: 180_000 } as const
 
 export default defineConfig({
   test: {
-    // Node.js runs the sources as they are, here as everywhere: nothing is transformed, and nothing needs to be.
+    // Node.js runs the sources themselves here, too: nothing is transformed.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     setupFiles: ['leftovers.ts', 'matchers.ts'].map((file) =>
       join(import.meta.dirname, 'test/support', file),

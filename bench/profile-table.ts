@@ -30,7 +30,7 @@ const ofEngine = new Map([
   ['(program)', 'native code outside of JavaScript'],
 ])
 
-/** Whose function it is: an npm package, `node:`, a room of ours, or V8. */
+/** Whose function it is: an npm package, `node:`, a module of ours, or V8. */
 export function ownerOf(url: string, functionName: string): string {
   const own = ofEngine.get(functionName)
   if (own) return own
@@ -38,8 +38,8 @@ export function ownerOf(url: string, functionName: string): string {
   if (url.startsWith('node:')) return url.startsWith('node:internal/deps/') ? 'node: (bundled)' : 'node:'
   const [, , dependency] = /^(.*)\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? []
   if (dependency) return dependency
-  const [, room] = /\/((?:src|cmd)\/[^/]+)\//.exec(url) ?? []
-  return room ?? 'other'
+  const [, module] = /\/((?:src|cmd)\/[^/]+)\//.exec(url) ?? []
+  return module ?? 'other'
 }
 
 /** Self times in the part of the profile between two moments of the monotonic clock, in µs. */

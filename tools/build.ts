@@ -1,5 +1,5 @@
 // `make build`: dist/ is this tree in JavaScript, laid out the same way, so that what finds a file by its path finds
-// it there as well. The names by which sources import across rooms (`#core/finding.ts`) lead to sources, so compiled
+// it there as well. The names by which modules import each other (`#core/finding.ts`) lead to sources, so compiled
 // files get relative paths in their place.
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,9 +37,9 @@ copy('db/migrations')
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ name, version, type }, null, 2)}\n`)
 
 function withRelativeImports(text: string, folder: string): string {
-  return text.replaceAll(/(?<=['"])(#[\w-]+\/)([^'"*]+)\.ts(?=['"])/g, (_, room: string, path: string) => {
-    const pattern = imports[`${room}*.ts`]
-    if (pattern === undefined) throw new Error(`package.json has no import ${room}*.ts`)
+  return text.replaceAll(/(?<=['"])(#[\w-]+\/)([^'"*]+)\.ts(?=['"])/g, (_, module: string, path: string) => {
+    const pattern = imports[`${module}*.ts`]
+    if (pattern === undefined) throw new Error(`package.json has no import ${module}*.ts`)
     const target = relative(folder, pattern.replace('*', path)).replace(/\.ts$/, '.js')
     return target.startsWith('.') ? target : `./${target}`
   })

@@ -39,9 +39,9 @@ test('each variable sets one option', () => {
 })
 
 test('no module below the configuration names its variables', async () => {
-  const rooms = 'core,runtime,telemetry,pipeline,ingest,postgres,redis,pubsub,stack'
+  const modules = 'core,runtime,telemetry,pipeline,ingest,postgres,redis,pubsub,stack'
   const found = []
-  for await (const file of glob(`src/{${rooms}}/**/*.ts`, { cwd: projectDir })) {
+  for await (const file of glob(`src/{${modules}}/**/*.ts`, { cwd: projectDir })) {
     const isTest = file.endsWith('.test.ts')
     if (!isTest && /INGESTER_[A-Z]/.test(readFileSync(`${projectDir}/${file}`, 'utf8'))) found.push(file)
   }

@@ -175,7 +175,7 @@ if (process.getuid?.() === 0) {
   })
 }
 
-/** A program that starts PostgreSQL with this room's files, in a folder of its own with these packages. */
+/** A program that starts PostgreSQL with this module's files, in a folder of its own with these packages. */
 const inCopy = async (copyPackages: (from: string, to: string) => Promise<void>) => {
   const clone = await mkdtemp(join(tmpdir(), 'ingester-test-'))
   await chmod(clone, 0o755)

@@ -46,7 +46,7 @@ interface Program {
   readonly exit: Promise<unknown>
 }
 
-/** Another program: `body` after an import of this room; it prints JSON lines. */
+/** Another program: `body` after an import of this module; it prints JSON lines. */
 const runProgram = (body: string, env: NodeJS.ProcessEnv = {}, detached = false): Program => {
   const script = `import { startStack } from ${JSON.stringify(import.meta.resolve('./stack.ts'))}\n${body}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -1,6 +1,6 @@
 import type { Mutation } from './mutation.ts'
 
-/** Bugs of the rooms that take messages in and read them. */
+/** Bugs of the modules that receive messages and parse them. */
 export const edgeMutations: readonly Mutation[] = [
   {
     name: 'record key joined without a separator',

@@ -1,5 +1,5 @@
-// Proves that each rule of `make check` bites: a small tree that keeps them all, then the same tree with one breach
-// a file. A rule that no longer reports its breach (renamed, switched off, not supported) fails here.
+// Checks that each rule of `make check` is enforced: a small tree that keeps them all, then the same tree with one
+// violation a file. A rule that no longer reports its violation (renamed, switched off, not supported) fails here.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const programs = {
 
 type Tree = Record<string, string>
 
-/** Every kind of import that the table of rooms allows. */
+/** Every kind of import that the table of modules allows. */
 const clean: Tree = {
   'src/core/noun.ts': `export interface Noun {\n  readonly name: string\n}\n\nexport const noNoun: Noun = { name: '' }\n`,
   'src/runtime/pause.ts': `export const pause = async () => {}\n`,
@@ -40,40 +40,40 @@ const clean: Tree = {
   'test/suite.ts': `export const suite = (...parts: unknown[]) => console.log(parts)\n`,
 }
 
-const rooms = 'eslint(no-restricted-imports)'
+const boundaries = 'eslint(no-restricted-imports)'
 const environment = 'eslint(no-restricted-properties)'
 
 /** What is planted, and the rule that must name it. */
 const planted: [file: string, rule: string, text: string][] = [
-  ['src/core/up.ts', rooms, `export { pause } from '#runtime/pause.ts'`],
-  ['src/redis/sideways.ts', rooms, `export { pool } from '#postgres/pool.ts'`],
-  ['src/redis/sideways-type.ts', rooms, `export type { Noun } from '#pipeline/scans.ts'`],
-  ['src/redis/relative.ts', rooms, `export { noNoun } from '../core/noun.ts'`],
-  ['src/redis/winding.ts', rooms, `export { noNoun } from './../core/noun.ts'`],
-  ['src/redis/lazy.ts', rooms, `export const lazy = () => import('#postgres/pool.ts')`],
-  ['src/redis/part/relative.ts', rooms, `export { noNoun } from '../../core/noun.ts'`],
-  ['src/redis/part/winding.ts', rooms, `export { noNoun } from '../part/../../core/noun.ts'`],
-  ['src/pipeline/runtime.ts', rooms, `export { pause } from '#runtime/pause.ts'`],
-  ['src/emulator/core.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
-  ['src/emulator/outside.ts', rooms, `export { noNoun } from '../core/noun.ts'`],
-  ['src/emulator/wire/outside.ts', rooms, `export { noNoun } from '../../core/noun.ts'`],
-  ['src/emulator/wire/client.ts', rooms, `export { PubSub } from '@google-cloud/pubsub'`],
-  ['src/emulator/broker/up.ts', rooms, `export { serve } from '../wire/serve.ts'`],
-  ['src/emulator/faults/up.ts', rooms, `export { serve } from '../wire/serve.ts'`],
-  ['src/emulator/broker/package.ts', rooms, `export { Server } from '@grpc/grpc-js'`],
-  ['src/stack/inside.ts', rooms, `export { topics } from '#emulator/broker/topics.ts'`],
-  ['src/stack/core.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
-  ['src/connect/up.ts', rooms, `export { start } from '#app/start.ts'`],
-  ['src/app/up.ts', rooms, `export { run } from '#demo/run.ts'`],
-  ['src/doctor/sideways.ts', rooms, `export { start } from '#app/start.ts'`],
-  ['src/app/package.ts', rooms, `export { Pool } from 'pg'`],
-  ['src/redis/package.ts', rooms, `export { Pool } from 'pg'`],
-  ['src/demo/package-path.ts', rooms, `export { default } from 'pg/lib/defaults.js'`],
-  ['src/attic/new-room.ts', rooms, `export { noNoun } from '#core/noun.ts'`],
-  ['cmd/ingester/below.ts', rooms, `export { pool } from '#postgres/pool.ts'`],
-  ['src/ingest/tested.ts', rooms, `export { suite } from '../../test/suite.ts'`],
-  ['tools/tested.ts', rooms, `export { suite } from '../test/suite.ts'`],
-  ['src/telemetry/env-import.ts', rooms, `export { env } from 'node:process'`],
+  ['src/core/up.ts', boundaries, `export { pause } from '#runtime/pause.ts'`],
+  ['src/redis/sideways.ts', boundaries, `export { pool } from '#postgres/pool.ts'`],
+  ['src/redis/sideways-type.ts', boundaries, `export type { Noun } from '#pipeline/scans.ts'`],
+  ['src/redis/relative.ts', boundaries, `export { noNoun } from '../core/noun.ts'`],
+  ['src/redis/winding.ts', boundaries, `export { noNoun } from './../core/noun.ts'`],
+  ['src/redis/lazy.ts', boundaries, `export const lazy = () => import('#postgres/pool.ts')`],
+  ['src/redis/part/relative.ts', boundaries, `export { noNoun } from '../../core/noun.ts'`],
+  ['src/redis/part/winding.ts', boundaries, `export { noNoun } from '../part/../../core/noun.ts'`],
+  ['src/pipeline/runtime.ts', boundaries, `export { pause } from '#runtime/pause.ts'`],
+  ['src/emulator/core.ts', boundaries, `export { noNoun } from '#core/noun.ts'`],
+  ['src/emulator/outside.ts', boundaries, `export { noNoun } from '../core/noun.ts'`],
+  ['src/emulator/wire/outside.ts', boundaries, `export { noNoun } from '../../core/noun.ts'`],
+  ['src/emulator/wire/client.ts', boundaries, `export { PubSub } from '@google-cloud/pubsub'`],
+  ['src/emulator/broker/up.ts', boundaries, `export { serve } from '../wire/serve.ts'`],
+  ['src/emulator/faults/up.ts', boundaries, `export { serve } from '../wire/serve.ts'`],
+  ['src/emulator/broker/package.ts', boundaries, `export { Server } from '@grpc/grpc-js'`],
+  ['src/stack/inside.ts', boundaries, `export { topics } from '#emulator/broker/topics.ts'`],
+  ['src/stack/core.ts', boundaries, `export { noNoun } from '#core/noun.ts'`],
+  ['src/connect/up.ts', boundaries, `export { start } from '#app/start.ts'`],
+  ['src/app/up.ts', boundaries, `export { run } from '#demo/run.ts'`],
+  ['src/doctor/sideways.ts', boundaries, `export { start } from '#app/start.ts'`],
+  ['src/app/package.ts', boundaries, `export { Pool } from 'pg'`],
+  ['src/redis/package.ts', boundaries, `export { Pool } from 'pg'`],
+  ['src/demo/package-path.ts', boundaries, `export { default } from 'pg/lib/defaults.js'`],
+  ['src/attic/new-module.ts', boundaries, `export { noNoun } from '#core/noun.ts'`],
+  ['cmd/ingester/below.ts', boundaries, `export { pool } from '#postgres/pool.ts'`],
+  ['src/ingest/tested.ts', boundaries, `export { suite } from '../../test/suite.ts'`],
+  ['tools/tested.ts', boundaries, `export { suite } from '../test/suite.ts'`],
+  ['src/telemetry/env-import.ts', boundaries, `export { env } from 'node:process'`],
   ['src/telemetry/env.ts', environment, `export const home = process.env['HOME']`],
   ['cmd/scanner/env.ts', environment, `export const home = process.env['HOME']`],
   ['src/telemetry/env-taken.ts', environment, `const { env } = process\nexport const all = () => env`],
