@@ -23,5 +23,5 @@ await runProgram(program, async (exit, command) => {
   return `ingester: ${stack ?? message}`
 })
 const isRead = !isService || (await (await import('#app/service-log.ts')).flushServiceLog())
-// After a hard stop there may be connections that are no longer waited for.
+// After a forced shutdown, connections may be left that nothing waits for.
 if (!isRead || process.exitCode === exitCode.unsettled) process.exit()

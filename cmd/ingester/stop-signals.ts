@@ -1,4 +1,4 @@
-/** The user's wish to end: politely at first, now at the second signal. */
+/** The user's signals: the first asks for a graceful shutdown, the second forces it. */
 export interface StopSignals extends Disposable {
   /** First SIGINT or SIGTERM. */
   readonly stop: AbortSignal

@@ -27,7 +27,7 @@ import { readinessOf } from './readiness.ts'
 import { Termination } from './termination.ts'
 import { explain, problemText } from '#connect/explain.ts'
 
-/** A running ingester. Disposing it stops it softly. */
+/** A running ingester. Disposing it shuts it down gracefully. */
 export interface Ingester extends AsyncDisposable {
   /** Where `/healthz`, `/readyz` and `/metrics` are. */
   readonly adminUrl: string
@@ -51,7 +51,7 @@ export interface Ingester extends AsyncDisposable {
 
 /** The official emulator sends about 2,000 messages a second on each stream. */
 const streams = 4
-/** Time for nacks and for closing connections at a hard stop. */
+/** Time for nacks and for closing connections at a forced shutdown. */
 const abortLimitMs = 2000
 
 /**

@@ -32,7 +32,7 @@ export interface RunningService {
 
 /**
  * The service from start to end: runs until `stop` aborts or a fatal error. `forceStop`, or the end of
- * `INGESTER_SHUTDOWN_TIMEOUT`, makes it a hard stop.
+ * `INGESTER_SHUTDOWN_TIMEOUT`, forces the shutdown.
  *
  * @returns the process's exit code
  * @throws ConfigurationError, UnreachableError
@@ -87,7 +87,7 @@ function logStart({ config, ingester, startSeconds }: RunningService, logger: Lo
   )
 }
 
-/** Undefined where the user did not wait for it: nothing was taken, so nothing is left undone. */
+/** Undefined if stopped during startup: nothing was received, so nothing is left to settle. */
 async function startUnlessStopped(
   config: Config,
   { logger, linesDropped }: ServiceLog,

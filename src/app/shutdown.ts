@@ -1,9 +1,9 @@
 import type { Ingester } from './ingester.ts'
 
 export interface ShutdownLimits {
-  /** After this the soft stop becomes a hard one. */
+  /** After this the graceful shutdown becomes a forced one. */
   readonly limitMs: number
-  /** Aborts when the user forces a stop. */
+  /** Aborts when the user forces the shutdown. */
   readonly forceStop: AbortSignal
   /** Called at once and every other second: with the number of unsettled deliveries, and what blocks them. */
   readonly waiting?: (outstanding: number, because: readonly string[]) => void
@@ -12,26 +12,26 @@ export interface ShutdownLimits {
 const reportEveryMs = 2000
 
 /**
- * Stops softly, and hard when the limits are reached.
+ * Shuts down gracefully; by force once the time is up, or when the user asks for it.
  *
- * @returns how many deliveries were nacked: 0 after a soft stop
+ * @returns how many deliveries were nacked: 0 after a graceful shutdown
  */
 export async function shutDown(
   ingester: Ingester,
   { limitMs, forceStop, waiting }: ShutdownLimits,
 ): Promise<number> {
-  const hardStop = Promise.withResolvers<'hard'>()
-  const giveUp = () => hardStop.resolve('hard')
+  const forced = Promise.withResolvers<'forced'>()
+  const giveUp = () => forced.resolve('forced')
   if (forceStop.aborted) giveUp()
   forceStop.addEventListener('abort', giveUp)
   const limit = setTimeout(giveUp, limitMs)
   const report = () => waiting?.(ingester.outstanding, ingester.problems)
   report()
   const reporting = setInterval(report, reportEveryMs)
-  const soft = ingester.stop().then(() => 'soft' as const)
+  const graceful = ingester.stop().then(() => 'graceful' as const)
   try {
-    const how = await Promise.race([soft, hardStop.promise])
-    return how === 'soft' ? 0 : await ingester.abort()
+    const how = await Promise.race([graceful, forced.promise])
+    return how === 'graceful' ? 0 : await ingester.abort()
   } finally {
     clearInterval(reporting)
     clearTimeout(limit)

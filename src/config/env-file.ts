@@ -18,9 +18,10 @@ const isQuote = (text: string) => text === '"' || text === "'" || text === '`'
 const isBlankOrComment = (text: string) => /^\s*(?:#|$)/.test(text)
 
 /**
- * Reads `NAME=value` lines as `node --env-file` does, but drops nothing without a word, and a `#` begins a comment only
- * at a line's beginning or after a blank. A value may be in quotes of one kind (`"`, `'`, `` ` ``), over several lines;
- * in double quotes `\n` is the end of a line. `export` may stand in front. Of a name that stands twice the last holds.
+ * Reads `NAME=value` lines as `node --env-file` does, but reports every line that it cannot read, and a `#` begins a
+ * comment only at the beginning of a line or after a blank. A value may be in quotes of one kind (`"`, `'`, `` ` ``),
+ * over several lines; in double quotes `\n` is a line break. `export` may precede the name. If a name appears twice,
+ * the last value wins.
  */
 export function parseEnvFile(text: string): EnvFile {
   const values = new Map<string, string>()

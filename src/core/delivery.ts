@@ -26,7 +26,7 @@ export interface Delivery {
  * - `coalesced`: folded into a newer or equal record of its batch, which ended `written` or `stale`
  * - `stale`: a committed record of its key is newer or equal
  * - `dead-lettered`: the dead letter is stored
- * - `nacked`: returned at a hard stop
+ * - `nacked`: returned at a forced shutdown
  */
 export const settlements = ['written', 'coalesced', 'stale', 'dead-lettered', 'nacked'] as const
 export type Settlement = (typeof settlements)[number]

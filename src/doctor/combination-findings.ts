@@ -39,8 +39,8 @@ function flushFinding({ engine, consumer }: Config): Finding {
   return warning(name, detail, setting({ 'engine.flushInterval': '100ms' }))
 }
 
-/** What follows a soft stop that took too long. */
-const hardStopMs = 2000
+/** How long a forced shutdown takes, after a graceful one that took too long. */
+const forcedShutdownMs = 2000
 /** Kubernetes' default grace period. */
 const graceMs = 30_000
 const leastShutdownMs = 1000
@@ -52,7 +52,7 @@ function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
     const detail = `${writeDuration(shutdownTimeoutMs)} leaves no time to drain in-flight messages: every stop is a forced one`
     return warning(name, detail, fix)
   }
-  if (shutdownTimeoutMs + hardStopMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
+  if (shutdownTimeoutMs + forcedShutdownMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
   const detail = `${writeDuration(shutdownTimeoutMs)} is more than Kubernetes grants by default before it kills`
   return warning(name, detail, fix)
 }

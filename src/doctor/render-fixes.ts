@@ -76,7 +76,7 @@ function linesOf(fix: Fix, origins: ConfigOrigins): readonly string[] {
   }
 }
 
-/** A secret that is to be removed may be in a file. */
+/** Removing a secret also removes its `_FILE` variable. */
 function variablesOf(values: Settings): Readonly<Record<string, string>> {
   const entries = Object.entries(values).flatMap(([option, value]) => {
     const name = variables[option as Option]

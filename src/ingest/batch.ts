@@ -13,7 +13,7 @@ import type { Evidence } from './store-gate.ts'
 import { noEvidence, notAttempted, works } from './store-gate.ts'
 
 export interface BatchPorts extends FlushPorts, IsolationPorts {
-  /** A hard stop. */
+  /** A forced shutdown. */
   readonly aborted: AbortSignal
 }
 
@@ -52,7 +52,7 @@ const nothing: Written = { entries: [], placed: 0 }
 
 /**
  * Flushes a batch until every entry is settled, dead-lettered or set aside, whatever fails and however long that takes.
- * Returns early only at a hard stop.
+ * Returns early only at a forced shutdown.
  */
 export function writeBatch(batch: Batch, ports: BatchPorts): Promise<BatchResult> {
   return new BatchWrite(batch, ports).run()
@@ -173,7 +173,7 @@ class BatchWrite {
 
   /** Finds the rows that are refused alone, or locked. */
   async #search(open: () => void): Promise<Evidence> {
-    // What a hard stop has nacked, or another part of the search has set aside, must not be written.
+    // What a forced shutdown has nacked, or another part of the search has set aside, must not be written.
     const attempt = async (part: readonly Entry[]) => {
       const left = this.#left(part)
       return left.length > 0 ? this.#writeOrSetAside(left, open) : nothing

@@ -127,7 +127,7 @@ export class Engine {
     this.#ports.source.start((deliveries) => this.#receive(deliveries))
   }
 
-  /** Soft stop: takes no more, and resolves when everything in flight is settled and its acks are sent. */
+  /** Graceful: takes no more, and resolves when everything in flight is settled and its acks are sent. */
   async stop(): Promise<void> {
     await this.#ports.source.stop()
     for (const lane of this.#lanes) lane.drain()
@@ -135,7 +135,7 @@ export class Engine {
     await this.#ports.source.close()
   }
 
-  /** Hard stop: nacks what remains; a `stop` under way resolves soon after. Returns how many were nacked. */
+  /** Forced: nacks what remains; a `stop` under way resolves soon after. Returns how many were nacked. */
   abort(): number {
     this.#abort.abort()
     return this.#ledger.nackAll()

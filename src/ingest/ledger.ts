@@ -4,7 +4,7 @@ import type { Source } from '#core/source.ts'
 
 /**
  * Every delivery that was received and not yet settled. The only place that acks or nacks, so that each delivery
- * ends once: the first settlement wins, later ones are no-ops (a batch may commit after a hard stop nacked it).
+ * ends once: the first settlement wins, later ones are no-ops (a batch may commit after a forced shutdown nacked it).
  */
 export class Ledger {
   readonly #source: Source

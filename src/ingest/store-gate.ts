@@ -41,7 +41,7 @@ export interface StoreGateOptions {
   readonly explain?: Explain | undefined
   /** Called whenever `reason` or `isClosed` changed. */
   readonly changed: () => void
-  /** A hard stop: nothing more is attempted. */
+  /** A forced shutdown: nothing more is attempted. */
   readonly aborted: AbortSignal
 }
 
@@ -85,7 +85,7 @@ export class StoreGate {
   /**
    * Runs an attempt as soon as the store may be tried, and judges the store by what it shows.
    *
-   * @returns false at a hard stop: it was not run
+   * @returns false at a forced shutdown: it was not run
    */
   async run(attempt: Attempt): Promise<boolean> {
     if (!(await this.#admission())) return false

@@ -159,7 +159,10 @@ export class ConnectionPool extends pg.Pool {
   }
 }
 
-/** Without a goodbye: where it is not heard the socket would stay until the operating system gives up. */
+/**
+ * Destroys the socket without a Terminate message, which would keep it open until the operating system gives up where
+ * nothing answers.
+ */
 function discard(client: pg.PoolClient): false {
   client.release(true)
   const { connection } = client as pg.PoolClient & { readonly connection: pg.Connection }

@@ -39,7 +39,7 @@ export const flowControlShare = { messages: 0.8, bytes: 0.8 / heldPerByte }
 
 /**
  * Of the bounds, where the streams are ended because the server does not keep to what it is asked, and where they are opened
- * again, with room to ask for. Ending them politely below the bound leaves room for what is already on its way.
+ * again, with room to ask for. Ending them gracefully below the bound leaves room for what is already on its way.
  */
 const highWater = 0.9
 const lowWater = 0.4

@@ -145,7 +145,7 @@ export class RedisCache implements Cache, AsyncDisposable {
 
   /** The script's answer; undefined where there is none. Never rejects. */
   async #ask(operation: Operation, batch: Batch, records: readonly CacheRecord[]): Promise<unknown> {
-    // After a hard stop a batch may still commit, but its confirm no longer matters.
+    // After a forced shutdown a batch may still commit, but its confirm no longer matters.
     if (this.#closed) return undefined
     const { unavailableReason } = this.#connection
     if (unavailableReason) return this.#failed(unavailableReason, records.length)

@@ -1,5 +1,5 @@
 // Whatever happens in whatever order: every delivery ends exactly once, the counts add up at every step, no ack is
-// without a fact (the world looks at each), and after a soft stop the table is what the deliveries say.
+// without a fact (the world looks at each), and after a graceful shutdown the table is what the deliveries say.
 import assert from 'node:assert/strict'
 import { test, vi } from 'vitest'
 import fc from 'fast-check'
@@ -62,7 +62,7 @@ test('a graceful shutdown leaves what the deliveries require, whatever happened 
         await world.advance(7000)
         fixEverything(world)
         await world.advance(amplyMs)
-        assert.ok(stop.done, 'the soft stop has not ended')
+        assert.ok(stop.done, 'the graceful shutdown has not ended')
         assertAllEnded(world)
         assert.equal(world.source.nacked.length, 0)
         assert.deepEqual(world.tableBreaches, [])
@@ -76,11 +76,11 @@ test('a graceful shutdown leaves what the deliveries require, whatever happened 
 
 test('a forced shutdown, at any moment, nacks exactly what remains', async () => {
   await alwaysAsync(
-    fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, soft) => {
+    fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, isGraceful) => {
       await run(dice, async (random) => {
         const world = new World(chosen)
         await play(world, steps, random)
-        const stop = soft ? world.beginStop() : undefined
+        const stop = isGraceful ? world.beginStop() : undefined
         await world.advance(random.below(3000))
         const { outstanding } = world.engine
         assert.equal(world.engine.abort(), outstanding)

@@ -1,4 +1,4 @@
-// A soft stop settles everything in flight; a hard stop nacks exactly what remains.
+// A graceful shutdown settles everything in flight; a forced one nacks exactly what remains.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { KeyedRecord } from '#core/keyed-record.ts'

@@ -111,7 +111,7 @@ describe('the ingester', () => {
   })
 
   test('has time to settle what is in flight, and stops before the stores do', () => {
-    // After the soft stop's limit comes the hard one's, two seconds.
+    // After the graceful shutdown's limit comes the forced one's, two seconds.
     const grace = parseDuration(ingester.stop_grace_period ?? '0s')
     assert.ok(grace > config.shutdownTimeoutMs + 2000)
     assert.equal(ingester.stop_grace_period, '35s')

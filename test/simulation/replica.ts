@@ -34,7 +34,7 @@ export interface Environment {
 
 const maxMessageBytes = 1000
 const streams = 2
-/** As `INGESTER_SHUTDOWN_TIMEOUT`, and what the nacks of a hard stop have. */
+/** As `INGESTER_SHUTDOWN_TIMEOUT`, and what the nacks of a forced shutdown have. */
 const shutdownMs = 25_000
 const abortMs = 2000
 /** Connections beside those of the workers, as `INGESTER_POSTGRES_POOL_SIZE` has them. */
@@ -45,7 +45,7 @@ export class Replica implements Watched {
   readonly name: string
   readonly clock: Clock
   alive = true
-  /** Its soft stop has ended: everything was settled. */
+  /** Its graceful shutdown has ended: everything was settled. */
   stopped = false
   /** It was told to stop. */
   stopping = false
@@ -186,7 +186,7 @@ export class Replica implements Watched {
   /** As the first signal does. */
   softStop(): void {
     if (!this.alive || this.stopped) return
-    this.#environment.story.tell(this.name, () => 'stops softly')
+    this.#environment.story.tell(this.name, () => 'shuts down gracefully')
     this.#environment.story.count('soft stop')
     void this.#stop()
     this.#cancelLimit = this.clock.after(shutdownMs, () => this.hardStop())
@@ -199,7 +199,7 @@ export class Replica implements Watched {
     this.aborted = true
     const { outstanding } = this.engine
     const nacked = this.engine.abort()
-    story.tell(this.name, () => `stops hard, giving back ${nacked}`)
+    story.tell(this.name, () => `is forced to shut down, nacking ${nacked}`)
     story.count('hard stop')
     if (nacked !== outstanding) {
       story.breach('settlements', `${this.name} held ${outstanding} and nacked ${nacked}`)

@@ -46,7 +46,7 @@ export class TappedSource implements Source {
     this.#end(deliveries)
     this.#tell('nacks', deliveries)
     if (!this.#replica.aborted)
-      this.#story.breach('settlements', `${this.#replica.name} nacks without a hard stop`)
+      this.#story.breach('settlements', `${this.#replica.name} nacks without a forced shutdown`)
     this.#source.nack(deliveries)
   }
 

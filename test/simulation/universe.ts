@@ -19,7 +19,7 @@ import { refused, workloads } from './workload.ts'
 const settlingMs = 120_000
 /**
  * Then all stop, within the time that they have for it. A refused row that came twice may be left without a neighbour:
- * its process alone may need the hard stop.
+ * its process alone may need a forced shutdown.
  */
 const stoppingMs = 30_000
 /** Requests that outlived their caller's timeout have landed by then. */
@@ -181,7 +181,7 @@ export class Universe {
     }
     if (this.#isPoisoned && round === 0) this.story.count('settled without a neighbour')
     this.story.settledAfterMs = this.clock.now() - began
-    // Checked before any replica is stopped: a soft stop would settle what had been forgotten.
+    // Checked before any replica is stopped: a graceful shutdown would settle what had been forgotten.
     const { unacked } = this.broker
     if (isOver()) return
     this.story.breach(
@@ -215,7 +215,7 @@ export class Universe {
     for (const replica of living) {
       const isGivenUp = replica.aborted && inTime.includes(replica) && !this.#isPoisoned
       if (!replica.stopped || isGivenUp)
-        this.story.breach('stopping', `${replica.name} does not stop softly: ${replica.unfinished}`)
+        this.story.breach('stopping', `${replica.name} does not shut down gracefully: ${replica.unfinished}`)
     }
   }
 

@@ -93,15 +93,15 @@ export class World {
     this.check()
   }
 
-  /** A soft stop that must end within `withinMs`. */
+  /** A graceful shutdown that must end within `withinMs`. */
   async stop(withinMs = 0): Promise<void> {
     const stopped = this.beginStop()
     await this.clock.advance(withinMs)
-    assert.ok(stopped.done, 'the soft stop has not ended')
+    assert.ok(stopped.done, 'the graceful shutdown has not ended')
     this.check()
   }
 
-  /** A soft stop in the background. */
+  /** A graceful shutdown in the background. */
   beginStop(): { readonly done: boolean } {
     const state = { done: false }
     void this.engine.stop().then(() => (state.done = true))

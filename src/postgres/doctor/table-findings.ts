@@ -167,7 +167,7 @@ function columnFault(table: string, column: string, what: string, alteration: st
   return { about: 'columns', what, fix: [fix] }
 }
 
-/** Each batch is written in a transaction that looks what has become of it: dearer, and as safe. */
+/** Each batch is written in a transaction that checks its rows: slower, but as safe. */
 function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape): Finding {
   const finding = `triggers on ${name}`
   if (triggers.length === 0 && rules.length === 0) return ok(finding, 'none that fires on what is written')

@@ -27,7 +27,7 @@ export interface Host {
 
 /** A process as those see it who watch what it does. */
 export interface Watched extends Host {
-  /** It was told to stop hard. */
+  /** Its shutdown was forced. */
   readonly aborted: boolean
 }
 

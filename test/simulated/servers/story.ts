@@ -7,7 +7,7 @@ type Rule =
   | 'protocol'
   /** No replica loses a lease of what it holds while the broker is reachable. */
   | 'leases'
-  /** What is settled is settled once, and nacked only by a hard stop. */
+  /** What is settled is settled once, and nacked only by a forced shutdown. */
   | 'settlements'
   /** After the last fault every replica takes messages, and knows the epoch. */
   | 'recovery'
