@@ -1,7 +1,7 @@
 import type { EnvFileFault } from './env-file.ts'
 import { parseEnvFile } from './env-file.ts'
 import type { Place, Syntax } from './fault.ts'
-import { hasUnseen, quoted } from './shown.ts'
+import { hasInvisible, quoted } from './shown.ts'
 import { readTextFile } from './text-file.ts'
 
 /** Names and values as they came. */
@@ -33,7 +33,7 @@ export function readSources(envFile: string | undefined): Sources {
   const own = processEnvironment()
   if (envFile === undefined) return { environment: own, places: {}, faults: [] }
   const { values, lines, faults } = parseEnvFile(readTextFile(envFile, { path: envFile }))
-  const file = hasUnseen(envFile) ? quoted(envFile) : envFile
+  const file = hasInvisible(envFile) ? quoted(envFile) : envFile
   const fromFile = present(values)
   const placed = Object.keys(fromFile).filter((name) => own[name] === undefined)
   return {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { isGoogleProjectId, isHost, isPostgresName, isProjectId, isResourceId } from './names.ts'
 
-const unseen = ['\n', '\r', '\t', '\0', '\u{200b}', '\u{a0}', '\u{feff}', '\u{202e}', '\u{3164}']
+const invisible = ['\n', '\r', '\t', '\0', '\u{200b}', '\u{a0}', '\u{feff}', '\u{202e}', '\u{3164}']
 
 for (const [what, isRight, good, bad] of [
   [
@@ -73,7 +73,7 @@ for (const [what, isRight, good, bad] of [
     for (const name of good) test(`${name} is valid`, () => assert.ok(isRight(name)))
     for (const name of bad) test(`"${name}" is invalid`, () => assert.ok(!isRight(name)))
     test('a name with an invisible character is invalid', () => {
-      for (const one of unseen)
+      for (const one of invisible)
         for (const name of [`${good[0]}${one}`, `${one}${good[0]}`, `${good[0]}${one}${good[0]}`])
           assert.ok(!isRight(name), JSON.stringify(name))
     })

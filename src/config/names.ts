@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { hasUnseen } from './shown.ts'
+import { hasInvisible } from './shown.ts'
 
 // Rules of others for names: what breaks one would be refused later and less clearly, or mean something else.
 
@@ -13,7 +13,7 @@ export function isHost(text: string): boolean {
 
 /** The folder of a Unix socket, as libpq takes it for a host. */
 export function isSocketFolder(text: string): boolean {
-  return text.startsWith('/') && !hasUnseen(text)
+  return text.startsWith('/') && !hasInvisible(text)
 }
 
 /** NAMEDATALEN, less the NUL. */
@@ -33,12 +33,12 @@ export function isPostgresName(text: string): boolean {
   )
 }
 
-/** Of what can be seen, without blanks at its ends. */
+/** Visible characters only, no surrounding blanks. */
 export function isPlainText(text: string): boolean {
-  return text !== '' && text.trim() === text && !hasUnseen(text)
+  return text !== '' && text.trim() === text && !hasInvisible(text)
 }
 
-/** As it stands in a resource's name, perhaps behind a domain and a colon; an emulator wants no more. */
+/** As in a resource name, optionally `domain:`; emulators accept it as is. */
 export function isProjectId(text: string): boolean {
   return /^(?=.{1,100}$)(?:[A-Za-z0-9][\w-]*\.[\w.-]*:)?[A-Za-z0-9][\w.-]*$/.test(text)
 }

@@ -1,12 +1,12 @@
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './config-fault.ts'
 import type { Fault } from './fault.ts'
-import { hasUnseen, looksLikeUrl } from './shown.ts'
+import { hasInvisible, looksLikeUrl } from './shown.ts'
 import { readTextFile } from './text-file.ts'
 
 /**
- * Gives a secret as it is now: one that stands in a file may be changed while the program runs. A function, so that
- * nothing prints it by mistake.
+ * Returns the current value; a secret in a file may change while the program runs. A function, so that nothing prints
+ * it by mistake.
  *
  * @throws Error where its file cannot be read, or has none in it
  */
@@ -80,5 +80,5 @@ function checked(secret: string, subject: { readonly variable: string; readonly 
 
 /** Some put the secret itself where its path belongs: what does not look like a path is not repeated. */
 export function isPlainPath(path: string): boolean {
-  return /^\.{0,2}\/[^/]/.test(path) && !looksLikeUrl(path) && !hasUnseen(path)
+  return /^\.{0,2}\/[^/]/.test(path) && !looksLikeUrl(path) && !hasInvisible(path)
 }

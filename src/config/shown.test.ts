@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import {
   butNot,
-  hasUnseen,
+  hasInvisible,
   looksLikeUrl,
   mayHoldSecret,
   mayHoldSecretBesideAddress,
@@ -34,14 +34,14 @@ describe('a value in a message shows its exact contents', () => {
   ] as const) {
     test(shown, () => {
       assert.equal(quoted(text), shown)
-      assert.equal(hasUnseen(text), shown.includes('\\') && text !== 'a"b\\')
+      assert.equal(hasInvisible(text), shown.includes('\\') && text !== 'a"b\\')
     })
   }
 
   test('no invisible character is ever printed as it is', () => {
     always(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        assert.ok(!hasUnseen(quoted(text)))
+        assert.ok(!hasInvisible(quoted(text)))
         assert.equal(quoted(text).split('\n').length, 1)
       }),
       2000,

@@ -1,16 +1,16 @@
 import { isIPv6 } from 'node:net'
 
 /** What a reader cannot see or takes for something else: controls, formats, line ends, blanks that are no space. */
-const unseen = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u
-const allUnseen = new RegExp(unseen, 'gu')
+const invisible = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u
+const allInvisible = new RegExp(invisible, 'gu')
 
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-export const hasUnseen = (text: string): boolean => unseen.test(text)
+export const hasInvisible = (text: string): boolean => invisible.test(text)
 
 /** A value in a message: in quotes, with escapes in place of all that cannot be seen. */
 export function quoted(text: string): string {
-  const escaped = text.replace(/["\\]/g, '\\$&').replace(allUnseen, (one) => {
+  const escaped = text.replace(/["\\]/g, '\\$&').replace(allInvisible, (one) => {
     return short[one] ?? `\\u{${(one.codePointAt(0) as number).toString(16)}}`
   })
   return `"${escaped}"`
@@ -55,7 +55,7 @@ function bare(text: string): string {
 }
 
 /** Longer values are not typos; some are tokens. */
-const mostShown = 63
+const maxShownLength = 63
 
 /** What may be said of a wrong value. What may hold a secret is not repeated: messages end up in logs. */
 export type ShownValue =
@@ -66,7 +66,8 @@ export type ShownValue =
 
 export function shownValue(value: string, isSuspect: (text: string) => boolean = mayHoldSecret): ShownValue {
   if (isSuspect(value)) return { kind: 'suspect' }
-  return value.length > mostShown ? { kind: 'long', length: value.length } : { kind: 'text', text: value }
+  const { length } = value
+  return length > maxShownLength ? { kind: 'long', length } : { kind: 'text', text: value }
 }
 
 /** The end of a sentence that says what a value must be: the value, and a likely reason. */

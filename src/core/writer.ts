@@ -31,5 +31,5 @@ export interface Writer {
    * @returns false where no row can be tried: the table is empty, or other transactions hold what it has
    * @throws WriteFailure where it was not accepted
    */
-  rewriteStanding(): Promise<boolean>
+  rewriteExistingRow(): Promise<boolean>
 }

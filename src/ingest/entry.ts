@@ -21,10 +21,10 @@ export interface Refusal {
  * What would show that a refused row is to blame itself:
  *
  * - `neighbour`: a new row that is written
- * - `standing row`: a row of the table that is accepted once more
+ * - `existing row`: a row of the table that is accepted once more
  * - `first row`: likewise, but the table has none
  */
-export type Proof = 'neighbour' | 'standing row' | 'first row'
+export type Proof = 'neighbour' | 'existing row' | 'first row'
 
 /**
  * All arrivals of one key that are written as one row: the newest wins, the losers share its fate. They keep their

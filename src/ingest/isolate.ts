@@ -35,7 +35,7 @@ interface Judged {
 
 /** An unknown error must be a row's own this often before the row is dead-lettered for it. */
 const unknownStrikes = 3
-/** A refused row waits this long for a neighbour before a row that stands in the table is asked instead. */
+/** A refused row waits this long for a neighbour before an existing row of the table is tried instead. */
 const neighbourWaitMs = 5000
 
 /**
@@ -54,7 +54,7 @@ export async function isolate(
   if (unknown && entries.length > 1) throw unknown.failure
   // While the store is in doubt, a row that it refuses proves nothing.
   const isInDoubt = ports.gate.reason !== undefined
-  const judged = isInDoubt ? judge(refused, ports) : await tryBesideStanding(refused, attempt, ports)
+  const judged = isInDoubt ? judge(refused, ports) : await retryBesideExistingRow(refused, attempt, ports)
   return { ...judged, refusal: refused[0]?.failure }
 }
 
@@ -70,9 +70,9 @@ async function writeAgain(neighbour: Entry, { writer }: IsolationPorts): Promise
 
 /**
  * On a quiet subscription a neighbour may never come. Where nothing but a row's own values can be to blame, a row that
- * stands in the table will do: it is accepted, the row is refused once more, it is accepted.
+ * exists in the table will do: it is accepted, the row is refused once more, it is accepted.
  */
-async function tryBesideStanding(
+async function retryBesideExistingRow(
   refused: readonly Refused[],
   attempt: Attempt,
   ports: IsolationPorts,
@@ -80,9 +80,9 @@ async function tryBesideStanding(
   const due = refused.filter((one) => isDue(one, ports))
   if (due.length === 0) return judge(refused, ports)
   const others = refused.filter((one) => !due.includes(one))
-  if (!(await isStandingAccepted(ports))) return judge(refused, ports, 'first row')
+  if (!(await isExistingRowAccepted(ports))) return judge(refused, ports, 'first row')
   const again = await refusedAgain(due, attempt)
-  if (again.length === 0 || (await isStandingAccepted(ports))) return judge([...others, ...again], ports)
+  if (again.length === 0 || (await isExistingRowAccepted(ports))) return judge([...others, ...again], ports)
   return judge([...others, ...again.map((one) => ({ ...one, isProven: false }))], ports, 'first row')
 }
 
@@ -95,9 +95,9 @@ function isDue({ entry, failure }: Refused, { clock, waiting }: IsolationPorts):
 }
 
 /** Refused itself, it is as good as none. */
-async function isStandingAccepted({ writer }: IsolationPorts): Promise<boolean> {
+async function isExistingRowAccepted({ writer }: IsolationPorts): Promise<boolean> {
   try {
-    return await writer.rewriteStanding()
+    return await writer.rewriteExistingRow()
   } catch (error) {
     if (isRowsFault(error)) return false
     throw error
@@ -120,7 +120,7 @@ function waitFor(
   { clock, reportRefused }: IsolationPorts,
   proof?: Proof,
 ): Entry {
-  const waitsFor = failure.ownFault ? (proof ?? 'standing row') : 'neighbour'
+  const waitsFor = failure.ownFault ? (proof ?? 'existing row') : 'neighbour'
   entry.refusal = { failure, waitsFor, sinceMs: entry.refusal?.sinceMs ?? clock.now() }
   reportRefused(entry.refusal)
   return entry

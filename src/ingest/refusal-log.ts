@@ -7,7 +7,7 @@ const repeatMs = 60_000
 
 const waitingFor: Readonly<Record<Proof, string>> = {
   neighbour: 'waiting until another new row is written beside it: it alone may not be to blame',
-  'standing row': 'to be dead-lettered if the table still accepts the rows it has and refuses this one again',
+  'existing row': 'to be dead-lettered if the table still accepts the rows it has and refuses this one again',
   'first row': 'waiting until the table accepts a row: it is empty, or does not accept a row that it has',
 }
 

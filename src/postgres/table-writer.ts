@@ -10,7 +10,7 @@ import { lockWaits, orLockedTable } from './lock-wait.ts'
 import { lockedRowsSql } from './locked-rows.ts'
 import { neededSink } from './needed-tables.ts'
 import { runOn } from './session.ts'
-import { standingRowSql } from './standing-row.ts'
+import { existingRowSql } from './existing-row.ts'
 import { runAndRollBack } from './statement.ts'
 import { lookSql, upsertSql } from './upsert.ts'
 
@@ -59,11 +59,11 @@ export class TableWriter implements Writer {
     }
   }
 
-  async rewriteStanding(): Promise<boolean> {
+  async rewriteExistingRow(): Promise<boolean> {
     const { name } = this.#table
-    const text = standingRowSql(this.#table)
+    const text = existingRowSql(this.#table)
     const rewrite = async (client: pg.PoolClient) => {
-      const { rows } = await runOn<string[]>(client, { name: `standing_${name}`, text, rowMode: 'array' })
+      const { rows } = await runOn<string[]>(client, { name: `existing_${name}`, text, rowMode: 'array' })
       return rows.length > 0 && (await this.#examined.rehearse(client, this.#parametersOf(rows)))
     }
     return runAndRollBack(this.#pool, rewrite, `table ${name}`, name)

@@ -76,12 +76,12 @@ export function writerConformance(
     test(
       'an existing row can be written to itself, which changes nothing; without one there is nothing to try',
       onTable(async (table) => {
-        assert.equal(await table.writer.rewriteStanding(), false)
+        assert.equal(await table.writer.rewriteExistingRow(), false)
         await table.writer.write([word('a', 1)])
         const epoch = await table.epoch()
-        assert.equal(await table.writer.rewriteStanding(), true)
+        assert.equal(await table.writer.rewriteExistingRow(), true)
         await assert.rejects(table.writer.write([word('b', 1, 'bad')]), { ownFault: true })
-        assert.equal(await table.writer.rewriteStanding(), true)
+        assert.equal(await table.writer.rewriteExistingRow(), true)
         await holds(table, word('a', 1))
         assert.equal(await table.epoch(), epoch)
       }),

@@ -52,7 +52,7 @@ async function withLoneRow(
   await body({ replica, database, broker, warned, deadLetters })
 }
 
-/** A function for triggers that fails so; the standing row passes it. */
+/** A function for triggers that fails so; the existing row passes it. */
 const trigger = (statement: string, when = 'BEFORE INSERT') => `
   CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN IF NEW.key = 'lone' THEN ${statement}; END IF; RETURN NEW; END $$;
@@ -136,7 +136,7 @@ for (const [what, change, code] of [
   test(`${what}: waits, says why, and is dead-lettered when a new row is written beside it`, () =>
     withLoneRow(change, 'lone 2 x', async (world) => {
       const tried = () => world.replica.tally.failures.length
-      // Several times as long as it takes where a standing row will do.
+      // Several times as long as it takes where an existing row will do.
       await until(async () => tried() > 25)
       assert.deepEqual(await world.deadLetters(), [])
       const [reason, ...more] = world.replica.engine.waitingBecause

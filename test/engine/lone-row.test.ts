@@ -1,4 +1,4 @@
-// A refused row that no neighbour comes for: a row that stands in the table may show that the table is well.
+// A refused row that no neighbour comes for: a row that exists in the table may show that the table is well.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { World } from '../support/world.ts'
@@ -156,10 +156,10 @@ test('a newer version that replaces it waits anew', async () => {
 test('while the table is in doubt, a row that it rejects proves nothing', async () => {
   const world = await settledWorld()
   const rewritten: (string | undefined)[] = []
-  const rewriteStanding = world.table.rewriteStanding.bind(world.table)
-  world.table.rewriteStanding = () => {
+  const rewriteExistingRow = world.table.rewriteExistingRow.bind(world.table)
+  world.table.rewriteExistingRow = () => {
     rewritten.push(world.engine.pausedBecause[0])
-    return rewriteStanding()
+    return rewriteExistingRow()
   }
   world.table.fail({ class: 'infrastructure', times: 5, when: ([record]) => record?.key === 'bad0' })
   world.table.refuse(['bad0'], own)

@@ -11,9 +11,9 @@ import type { Result, Run } from './runs.ts'
 import { carryOut, harmlessRuns, longHarmlessRuns, longRuns, losingRuns, quickRuns } from './runs.ts'
 import { asJson, between, factsOf, holdingTable, losingTable, traceText } from './table.ts'
 
-const checkDidNotHold = 4
+const checkFailed = 4
 
-const wanted = wish()
+const options = parseOptions()
 const page = resolve(import.meta.dirname, '../../docs/RELIABILITY.md')
 
 function look(run: Run): Run & Result {
@@ -28,8 +28,8 @@ const holding = [...quickRuns, ...longRuns].map(look)
 const harmless = [...harmlessRuns, ...longHarmlessRuns].map(look)
 const losing = losingRuns.map(look)
 
-if ([...holding, ...harmless].some(({ found }) => !found.complete)) process.exitCode = checkDidNotHold
-if (losing.some(({ found }) => !found.violation)) process.exitCode = checkDidNotHold
+if ([...holding, ...harmless].some(({ found }) => !found.complete)) process.exitCode = checkFailed
+if (losing.some(({ found }) => !found.violation)) process.exitCode = checkFailed
 
 const text = [
   'The protocol:',
@@ -41,13 +41,13 @@ const text = [
   ...losing.slice(0, 5).map(traceText),
 ].join('\n\n')
 console.log(
-  wanted.json ? JSON.stringify([...holding, ...harmless, ...losing].map(asJson), undefined, 2) : text,
+  options.json ? JSON.stringify([...holding, ...harmless, ...losing].map(asJson), undefined, 2) : text,
 )
-if (wanted.write && process.exitCode === undefined) {
+if (options.write && process.exitCode === undefined) {
   writeFileSync(page, between('model', readFileSync(page, 'utf8'), text))
 }
 
-function wish() {
+function parseOptions() {
   try {
     return parseArgs({ options: { json: { type: 'boolean' }, write: { type: 'boolean' } } }).values
   } catch (error) {

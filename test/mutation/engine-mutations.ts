@@ -127,7 +127,7 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before: '    return await writer.rewriteStanding()\n',
+        before: '    return await writer.rewriteExistingRow()\n',
         after: '    return true\n',
       },
     ],

@@ -1,5 +1,5 @@
-// `make mutate`: plants each mutation in a copy of the project, and lets the suites that draw their own cases
-// look for it. SEED says where they begin; --only plants the mutations whose name contains a text; --seconds is what
+// `make mutate`: applies each mutation to a copy of the project, and lets the suites that draw their own cases
+// look for it. SEED says where they begin; --only applies the mutations whose name contains a text; --seconds is what
 // each suite has for each of them; --json prints one object; --write puts the table, whatever it says, into
 // docs/RELIABILITY.md. Exit 4: one was not caught.
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -8,15 +8,15 @@ import { parseArgs } from 'node:util'
 import { terminalType } from '../../cmd/ingester/screen.ts'
 import { TerminalOutput } from '../../cmd/ingester/terminal-output.ts'
 import { withTable } from '../support/table-in-docs.ts'
-import type { HuntResult } from './hunt.ts'
-import { hunt } from './hunt.ts'
+import type { MutationResult } from './run-mutation.ts'
+import { runMutation } from './run-mutation.ts'
 import type { Mutation } from './mutation.ts'
 import { mutations } from './mutations.ts'
 import { markdownOf, plainOf } from './table.ts'
 
-const checkDidNotHold = 4
+const checkFailed = 4
 
-const { wanted, seed, seconds, chosen } = wish()
+const { options, seed, seconds, chosen } = parseOptions()
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 /** For each suite that looks for a mutation. */
 const budget = { schedules: 10_000, seconds }
@@ -25,23 +25,23 @@ const budget = { schedules: 10_000, seconds }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 const began = performance.now()
-const results: HuntResult[] = []
-using talk = new TerminalOutput(process.stderr, terminalType())
+const results: MutationResult[] = []
+using output = new TerminalOutput(process.stderr, terminalType())
 for (const mutation of chosen) {
-  const result = await hunt(mutation, seed, budget, (suite) => showProgress(mutation, suite))
+  const result = await runMutation(mutation, seed, budget, (suite) => showProgress(mutation, suite))
   results.push(result)
-  talk.say(
+  output.say(
     `${result.caughtBy === undefined ? 'NOT CAUGHT' : 'caught'}: ${mutation.name} (${result.took}, ${result.seconds} s)`,
   )
 }
-talk[Symbol.dispose]()
+output[Symbol.dispose]()
 report()
-if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkDidNotHold
+if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = checkFailed
 
 function report(): void {
   const took = Math.round((performance.now() - began) / 1000)
   const circumstances = { seed, seconds: took, processors: availableParallelism(), load: loadavg()[1] ?? 0 }
-  if (wanted.json) {
+  if (options.json) {
     const caught = results.map(({ mutation, caughtBy, took, said, seconds: each }) => ({
       name: mutation.name,
       wouldDo: mutation.wouldDo,
@@ -52,11 +52,11 @@ function report(): void {
     }))
     console.log(JSON.stringify({ ...circumstances, mutations: caught }))
   } else console.log(plainOf(results, circumstances))
-  if (!wanted.write) return
+  if (!options.write) return
   writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), 'mutations', markdownOf(results, circumstances)))
 }
 
-function wish() {
+function parseOptions() {
   try {
     const { values } = parseArgs({
       options: {
@@ -81,7 +81,7 @@ function wish() {
       const names = mutations.map(({ name }) => name).join(', ')
       throw new Error(`No mutation is called ${values.only}. There are: ${names}.`)
     }
-    return { wanted: values, seed, seconds: Number(values.seconds), chosen }
+    return { options: values, seed, seconds: Number(values.seconds), chosen }
   } catch (error) {
     console.error((error as Error).message)
     process.exit(2)
@@ -92,5 +92,5 @@ function showProgress({ name }: Mutation, suite: string): void {
   const missed = results.filter(({ caughtBy }) => caughtBy === undefined).length
   const soFar = `${results.length} of ${chosen.length} mutations, ${missed} not caught`
   const soLong = Math.round((performance.now() - began) / 1000)
-  talk.progress(() => `${soFar}, ${soLong} s · now: ${name}, by ${suite}`)
+  output.progress(() => `${soFar}, ${soLong} s · now: ${name}, by ${suite}`)
 }

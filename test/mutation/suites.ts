@@ -58,7 +58,7 @@ export interface Budget {
 
 export interface Finding {
   readonly isCaught: boolean
-  /** How much it took, or how much was in vain: `17 schedules`, `case 3`, `5 runs`. */
+  /** How much it took, or how much was not enough: `17 schedules`, `case 3`, `5 runs`. */
   readonly took: string
   /** What was seen to be wrong. */
   readonly said: string

@@ -1,4 +1,4 @@
-import type { HuntResult } from './hunt.ts'
+import type { MutationResult } from './run-mutation.ts'
 
 /** Under which a table was made. */
 export interface Circumstances {
@@ -11,12 +11,15 @@ export interface Circumstances {
 
 const head = ['mutation', 'what it would do', 'caught by', 'took', 'seconds'] as const
 
-function rowOf({ mutation: { name, wouldDo }, caughtBy, took, seconds }: HuntResult): string[] {
+function rowOf({ mutation: { name, wouldDo }, caughtBy, took, seconds }: MutationResult): string[] {
   const by = caughtBy ?? 'NOT CAUGHT'
   return [name, wouldDo, by, took, seconds.toFixed(1)]
 }
 
-function sumOf(results: readonly HuntResult[], { seed, seconds, processors, load }: Circumstances): string {
+function sumOf(
+  results: readonly MutationResult[],
+  { seed, seconds, processors, load }: Circumstances,
+): string {
   const caught = results.filter(({ caughtBy }) => caughtBy !== undefined).length
   return (
     `${caught} of ${results.length} caught in ${seconds} s, from seed ${seed} on, ` +
@@ -25,7 +28,7 @@ function sumOf(results: readonly HuntResult[], { seed, seconds, processors, load
 }
 
 /** For a terminal: without what it would do, but with what was seen of it. */
-export function plainOf(results: readonly HuntResult[], circumstances: Circumstances): string {
+export function plainOf(results: readonly MutationResult[], circumstances: Circumstances): string {
   const rows = results.map((result) => {
     const [name = '', , ...rest] = rowOf(result)
     return [name, ...rest]
@@ -45,7 +48,7 @@ export function plainOf(results: readonly HuntResult[], circumstances: Circumsta
 }
 
 /** For docs/RELIABILITY.md. */
-export function markdownOf(results: readonly HuntResult[], circumstances: Circumstances): string {
+export function markdownOf(results: readonly MutationResult[], circumstances: Circumstances): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const rows = results.map((result) => line(rowOf(result)))
   return [line(head), line(head.map(() => '---')), ...rows, '', sumOf(results, circumstances)].join('\n')

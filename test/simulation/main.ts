@@ -12,40 +12,40 @@ import { simulate } from './simulate.ts'
 import type { Totals } from './totals.ts'
 import { enoughForEveryKind, markdownOf, missingKinds, reportOf, rowsOf } from './totals.ts'
 
-const checkDidNotHold = 4
+const checkFailed = 4
 
-const wanted = wish()
+const options = parseOptions()
 const docs = new URL('../../docs/RELIABILITY.md', import.meta.url)
 
 const began = performance.now()
-const talk = new TerminalOutput(process.stderr, terminalType())
-const { totals, failedSeed, hangs } = await runSeeds(wanted.seed, wanted.runs, showProgress)
-talk[Symbol.dispose]()
+const output = new TerminalOutput(process.stderr, terminalType())
+const { totals, failedSeed, hangs } = await runSeeds(options.seed, options.runs, showProgress)
+output[Symbol.dispose]()
 
 if (failedSeed !== undefined) {
-  process.exitCode = checkDidNotHold
+  process.exitCode = checkFailed
   if (hangs) console.error(`Seed ${failedSeed} does not end; again by: ${replayOf(failedSeed)}`)
   else console.error(await tellFailure(failedSeed))
-} else if (wanted.runs >= enoughForEveryKind && missingKinds(totals).length > 0) {
-  process.exitCode = checkDidNotHold
+} else if (options.runs >= enoughForEveryKind && missingKinds(totals).length > 0) {
+  process.exitCode = checkFailed
   console.error(`Never happened, so nothing is proven of it: ${missingKinds(totals).join(', ')}.`)
-} else if (wanted.runs === 1) {
-  const { story } = await simulate(drawPlan(wanted.seed), true)
+} else if (options.runs === 1) {
+  const { story } = await simulate(drawPlan(options.seed), true)
   console.error(story.join('\n'))
 }
 report()
 
 function report(): void {
-  const made = reportOf(totals, wanted.seed, (performance.now() - began) / 1000)
+  const made = reportOf(totals, options.seed, (performance.now() - began) / 1000)
   // What was broken is to stand last on the screen.
-  if (failedSeed !== undefined && !wanted.json) return
-  if (wanted.json) console.log(JSON.stringify({ ...made, failedSeed: failedSeed ?? null }))
+  if (failedSeed !== undefined && !options.json) return
+  if (options.json) console.log(JSON.stringify({ ...made, failedSeed: failedSeed ?? null }))
   else {
     const rows = rowsOf(made)
     const width = Math.max(...rows.map(([what]) => what.length))
     console.log(rows.map(([what, much]) => `${what.padEnd(width)}  ${much}`).join('\n'))
   }
-  if (wanted.write && process.exitCode === undefined) {
+  if (options.write && process.exitCode === undefined) {
     writeFileSync(docs, withTable(readFileSync(docs, 'utf8'), 'simulation', markdownOf(made)))
   }
 }
@@ -53,11 +53,11 @@ function report(): void {
 function showProgress({ schedules }: Totals): void {
   const seconds = (performance.now() - began) / 1000
   const perMinute = Math.round((schedules / seconds) * 60)
-  const left = Math.round(((wanted.runs - schedules) / schedules) * seconds)
-  talk.progress(() => `${schedules} of ${wanted.runs} schedules, ${perMinute} a minute, ${left} s to go`)
+  const left = Math.round(((options.runs - schedules) / schedules) * seconds)
+  output.progress(() => `${schedules} of ${options.runs} schedules, ${perMinute} a minute, ${left} s to go`)
 }
 
-function wish() {
+function parseOptions() {
   try {
     const { values } = parseArgs({ options: { json: { type: 'boolean' }, write: { type: 'boolean' } } })
     const runs = numberIn('RUNS') ?? 10_000

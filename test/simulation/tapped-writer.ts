@@ -27,11 +27,11 @@ export class TappedWriter implements Writer {
     return await this.#writer.locked(records)
   }
 
-  async rewriteStanding(): Promise<boolean> {
+  async rewriteExistingRow(): Promise<boolean> {
     const { name, alive } = this.#replica
     if (!alive) return new Promise(() => {})
-    this.#story.tell(name, () => 'writes a standing row to itself')
-    return await this.#writer.rewriteStanding()
+    this.#story.tell(name, () => 'writes an existing row to itself')
+    return await this.#writer.rewriteExistingRow()
   }
 
   async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {

@@ -60,8 +60,8 @@ export class TappedWriter implements Writer {
     return this.vanished ? never() : await this.#writer.locked(records)
   }
 
-  async rewriteStanding(): Promise<boolean> {
-    return this.vanished ? never() : await this.#writer.rewriteStanding()
+  async rewriteExistingRow(): Promise<boolean> {
+    return this.vanished ? never() : await this.#writer.rewriteExistingRow()
   }
 
   async #writtenUnlessVanished(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {

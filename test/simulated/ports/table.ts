@@ -122,7 +122,7 @@ export class SimulatedTable implements Writer {
   }
 
   /** Faults strike it as they strike any row, and it changes nothing. */
-  async rewriteStanding(): Promise<boolean> {
+  async rewriteExistingRow(): Promise<boolean> {
     const [row] = this.rows.values()
     this.#journal.add(`rewrite ${row ? nameOf(row) : 'nothing'}`)
     await this.#guard.pass()

@@ -44,7 +44,7 @@ async function open(): Promise<OpenTable> {
     writer: {
       write: (records) => inTime(writer.write(records)),
       locked: (records) => inTime(writer.locked(records)),
-      rewriteStanding: () => inTime(writer.rewriteStanding()),
+      rewriteExistingRow: () => inTime(writer.rewriteExistingRow()),
     },
     deadLetters: { store: (letters) => inTime(deadLetters.store(letters)) },
     rows: async () =>

@@ -70,7 +70,7 @@ export class SimulatedPostgres {
     if (this.disorder) throw this.errorOf(this.disorder)
     if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[], isTakenBack)
     if (name === `locked_${this.#table.name}`) return this.#lockedPositions(values as readonly string[])
-    if (name === `standing_${this.#table.name}`) return this.#standing()
+    if (name === `existing_${this.#table.name}`) return this.#existing()
     if (name === 'store_dead_letters') return this.#storeDeadLetters(values as readonly string[])
     // No table is locked as a whole here.
     if (text.includes('pg_locks')) return { rowCount: 0, rows: [] }
@@ -132,7 +132,7 @@ export class SimulatedPostgres {
   }
 
   /** Any row, in the order of the columns. */
-  #standing(): Result {
+  #existing(): Result {
     const all = [...this.rows.values()].filter(({ key }) => !this.held.has(key))
     const row = all[this.#errors % Math.max(1, all.length)]
     return row ? { rowCount: 1, rows: [this.#valuesOf(row)] } : { rowCount: 0, rows: [] }

@@ -9,7 +9,7 @@ import type { Budget, Finding, SuiteName } from './suites.ts'
 import { look } from './suites.ts'
 
 /** What became of a mutation. */
-export interface HuntResult {
+export interface MutationResult {
   readonly mutation: Mutation
   /** Undefined: none. */
   readonly caughtBy: SuiteName | undefined
@@ -19,19 +19,19 @@ export interface HuntResult {
 }
 
 /** Runs the mutation's suites on a copy of the project that has it, until one catches it. */
-export async function hunt(
+export async function runMutation(
   mutation: Mutation,
   seed: number,
   budget: Budget,
   progress: (suite: SuiteName) => void,
-): Promise<HuntResult> {
+): Promise<MutationResult> {
   const began = performance.now()
   await using copy = await copyOfProject(mutation.edits)
-  const vain: string[] = []
+  const missedBy: string[] = []
   const result = (
     caughtBy: SuiteName | undefined,
     { took, said }: Pick<Finding, 'took' | 'said'>,
-  ): HuntResult => ({
+  ): MutationResult => ({
     mutation,
     caughtBy,
     took,
@@ -41,15 +41,15 @@ export async function hunt(
   for (const suite of mutation.suites) {
     progress(suite)
     const finding = await look(suite, copy.dir, seed, budget)
-    const fault = finding.isCaught ? await faultOfItsOwn(suite, finding) : undefined
-    if (finding.isCaught && fault === undefined) return result(suite, finding)
-    vain.push(fault ?? `${suite}: ${finding.took}`)
+    const failure = finding.isCaught ? await failureWithoutMutation(suite, finding) : undefined
+    if (finding.isCaught && failure === undefined) return result(suite, finding)
+    missedBy.push(failure ?? `${suite}: ${finding.took}`)
   }
-  return result(undefined, { took: vain.join('; '), said: '' })
+  return result(undefined, { took: missedBy.join('; '), said: '' })
 }
 
-/** What catches a mutation must be quiet without it: says what is wrong with a suite that is not. */
-async function faultOfItsOwn(suite: SuiteName, { seed }: Finding): Promise<string | undefined> {
+/** A suite that catches a mutation must pass without it: says how it fails otherwise. */
+async function failureWithoutMutation(suite: SuiteName, { seed }: Finding): Promise<string | undefined> {
   await using copy = await copyOfProject([])
   const { isCaught, said } = await look(suite, copy.dir, seed, { schedules: 1, seconds: 0 })
   return isCaught ? `${suite}: with seed ${seed} it fails without the mutation, too: ${said}` : undefined

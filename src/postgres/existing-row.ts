@@ -5,7 +5,7 @@ import type { Column, PostgresTable } from '#core/pipeline.ts'
  * Reads one row as the upsert takes it, and keeps it as it is until the end of the transaction: a row that is deleted
  * meanwhile would be inserted again. Rows locked by other transactions are skipped, not waited for.
  */
-export function standingRowSql({ name, columns }: PostgresTable): string {
+export function existingRowSql({ name, columns }: PostgresTable): string {
   const times = columns.filter(({ from }) => from === 'unix-seconds')
   const finite = times.map((column) => `isfinite(${pg.escapeIdentifier(column.name)})`)
   return [
