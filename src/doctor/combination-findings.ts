@@ -19,15 +19,17 @@ function batchFinding({ engine, consumer }: Config): Finding {
   const bytes = Math.max(1, Math.floor(maxOutstandingBytes * flowControlShare.bytes))
   const never = 'no batch ever fills, and each waits for INGESTER_FLUSH_INTERVAL'
   if (maxBatchRecords > messages) {
-    const detail = `${maxBatchRecords} is more than the ${messages} that are asked for under INGESTER_MAX_OUTSTANDING_MESSAGES, ${maxOutstandingMessages}: ${never}`
+    const detail = `${maxBatchRecords} is more than the ${messages} that the server is asked for (${percent(flowControlShare.messages)} of INGESTER_MAX_OUTSTANDING_MESSAGES=${maxOutstandingMessages}): ${never}`
     return warning(name, detail, setting({ 'engine.maxBatchRecords': messages }))
   }
   if (maxBatchBytes > bytes) {
-    const detail = `${maxBatchBytes} bytes are more than the ${bytes} that are asked for under INGESTER_MAX_OUTSTANDING_BYTES, ${maxOutstandingBytes}: ${never}`
+    const detail = `${maxBatchBytes} bytes are more than the ${bytes} that the server is asked for (${percent(flowControlShare.bytes)} of INGESTER_MAX_OUTSTANDING_BYTES=${maxOutstandingBytes}): ${never}`
     return warning(name, detail, setting({ 'engine.maxBatchBytes': bytes }))
   }
-  return ok(name, `${maxBatchRecords} records of the ${messages} messages that are asked for`)
+  return ok(name, `${maxBatchRecords} records, of ${messages} messages requested at a time`)
 }
+
+const percent = (share: number) => `${Math.round(100 * share)}%`
 
 function flushFinding({ engine, consumer }: Config): Finding {
   const name = 'flush interval'
@@ -53,7 +55,7 @@ function shutdownFinding({ shutdownTimeoutMs }: Config): Finding {
     return warning(name, detail, fix)
   }
   if (shutdownTimeoutMs + forcedShutdownMs <= graceMs) return ok(name, writeDuration(shutdownTimeoutMs))
-  const detail = `${writeDuration(shutdownTimeoutMs)} is more than Kubernetes grants by default before it kills`
+  const detail = `${writeDuration(shutdownTimeoutMs)}, plus ${writeDuration(forcedShutdownMs)} for a forced shutdown, exceeds Kubernetes' default grace period of ${writeDuration(graceMs)}`
   return warning(name, detail, fix)
 }
 
@@ -84,6 +86,6 @@ export function redisTtlFinding({ ttlMs }: Config['redis'], retentionMs: number 
     return skipped(name, `${writeDuration(ttlMs)}; how long the subscription keeps messages is not known`)
   const kept = `the subscription keeps messages for ${writeDuration(retentionMs)}`
   if (ttlMs >= retentionMs) return ok(name, `${writeDuration(ttlMs)}; ${kept}`)
-  const detail = `${writeDuration(ttlMs)}, while ${kept}: of older duplicates the cache knows nothing`
+  const detail = `${writeDuration(ttlMs)}, while ${kept}: the cache does not recognize older duplicates`
   return warning(name, detail, setting({ 'redis.ttl': `${Math.ceil(retentionMs / 3_600_000)}h` }))
 }

@@ -54,7 +54,7 @@ export async function diagnose(envFile: string | undefined): Promise<Diagnosis> 
     ...findings,
     ...(usable
       ? await serviceFindings(usable.config, usable.pipeline)
-      : skippedAll(['postgres', 'redis', 'pubsub', 'admin port'], 'the configuration is wrong')),
+      : skippedAll(['postgres', 'redis', 'pubsub', 'admin port'], 'the configuration is invalid')),
   ]
   const checks = all.map(({ name, status, detail, fixes }) => ({
     name,
@@ -81,7 +81,7 @@ export function programFindings(node: string): Finding[] {
       ? ok('node', node)
       : failed(
           'node',
-          `${node} is older than ${leastNodeMajor}; the project brings a newer one`,
+          `${node} is older than ${leastNodeMajor}; the project installs a newer one`,
           shell('npm ci'),
         ),
   ]

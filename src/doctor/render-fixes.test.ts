@@ -106,7 +106,7 @@ test('a comment says for each variable where it comes from', () => {
   )
   assert.equal(
     text,
-    '# fix INGESTER_TOPICID (from the environment, which goes before my own.env) and INGESTER_SUBSCRIPTIONID (in my own.env) and INGESTER_PROJECTID (not set)',
+    '# fix INGESTER_TOPICID (from the environment, which overrides my own.env) and INGESTER_SUBSCRIPTIONID (in my own.env) and INGESTER_PROJECTID (not set)',
   )
 })
 

@@ -91,7 +91,7 @@ const isOwn = (name: string, { envFile, own }: ConfigOrigins) =>
 function origin(name: string, { envFile, own, environment }: ConfigOrigins): string {
   if (environment[name] === undefined) return `${name} (not set)`
   if (own[name] === undefined) return `${name} (in ${envFile})`
-  return `${name} (from the environment${envFile === undefined ? '' : `, which goes before ${envFile}`})`
+  return `${name} (from the environment${envFile === undefined ? '' : `, which overrides ${envFile}`})`
 }
 
 /** Variables that `stack up` prints, and the one that would contradict them. */
@@ -116,7 +116,7 @@ function stackLines(origins: ConfigOrigins): string[] {
   const inTheWay = Object.keys(own).filter((name) => ofStack.test(name))
   const unset = inTheWay.length > 0 ? [`unset ${inTheWay.join(' ')}`] : []
   const head = (file: string) =>
-    `# or take the project's own servers, to try it out; their variables go to ${file}`
+    `# or use the project's own servers for a trial; their variables go to ${file}`
   if (envFile === undefined) {
     const file = '.env.local'
     return [

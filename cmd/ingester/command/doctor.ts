@@ -22,7 +22,8 @@ export function doctorCommand(): Command {
   ${programName} doctor --json | jq '.checks[] | select(.status == "failed")'
 
 ✓ ok   ! warning   ✗ failed   – skipped
-Below each ! and ✗ stands what to paste. Exit 0 without ✗, else 4; 2 where the configuration is wrong.
+Below each ! and ✗ is the fix to paste.
+Exits with 0 if there is no ✗, 2 if the configuration is invalid, otherwise 4.
 `,
     )
     .action(doctor)

@@ -76,7 +76,7 @@ test('another machine cannot be reached: where its address comes from, without r
   const own = { INGESTER_POSTGRES_PORT: '5432' }
   assert.match(
     renderFixes(there.fixes, { envFile: 'x.env', own, environment }),
-    /^# look that db\.example:5432 is right, .*_HOST \(in x\.env\) and \w+_PORT \(from the environment, which goes before x\.env\)$/,
+    /^# check that db\.example:5432 is right, .*_HOST \(in x\.env\) and \w+_PORT \(from the environment, which overrides x\.env\)$/,
   )
 })
 

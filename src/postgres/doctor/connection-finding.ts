@@ -85,8 +85,8 @@ function unreachable({ host, port }: PostgresOptions): Fixes {
       ownStack,
     ]
   }
-  const paths = 'that its name is known here, that it runs, and that no firewall is in between; else fix'
-  return [remark(`look that ${addressOf(host, port)} is right, ${paths}`, ...names)]
+  const paths = 'that its name resolves here, that it runs, and that no firewall is in between; otherwise fix'
+  return [remark(`check that ${addressOf(host, port)} is right, ${paths}`, ...names)]
 }
 
 function quoted(name: string): string {

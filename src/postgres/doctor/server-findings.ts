@@ -154,7 +154,7 @@ function connectionsFinding({ connectionLimit, freeConnections: free }: ServerFa
     return failed(name, `a pool of ${poolSize} is too large: ${figures}`, smallerPool(free, workers))
   }
   if (poolSize <= free) return ok(name, `a pool of ${poolSize}; ${figures}`)
-  const detail = `a pool of ${poolSize} has not the room it needs: ${figures}`
+  const detail = `a pool of ${poolSize} exceeds the free connections: ${figures}`
   return warning(name, detail, smallerPool(free, workers))
 }
 
@@ -177,7 +177,7 @@ function roleFinding(
   const what = isSuperuser ? 'is a superuser' : 'owns the tables'
   return warning(
     name,
-    `${role} ${what}: anyone who gets its password can drop them; run as a role that can only write`,
+    `${role} ${what}: anyone with its password can drop them; run as a role that can only write`,
     sql(
       isSuperuser ? role : superuser,
       ...(hasIngesterRole ? [] : ['CREATE ROLE ingester LOGIN;']),

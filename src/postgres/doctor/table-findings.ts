@@ -171,7 +171,7 @@ function columnFault(table: string, column: string, what: string, alteration: st
 function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape): Finding {
   const finding = `triggers on ${name}`
   if (triggers.length === 0 && rules.length === 0) return ok(finding, 'none that fires on what is written')
-  const detail = `${[...triggers, ...rules.map((rule) => rule.name)].join(', ')}: each batch is looked for after it was written, which is dearer; what they discard is not acked`
+  const detail = `${[...triggers, ...rules.map((rule) => rule.name)].join(', ')}: rows are looked for after each write, which costs three more round trips; discarded rows are not acked`
   const fixes = [
     ...triggers.map((trigger) => `ALTER TABLE ${name} DISABLE TRIGGER ${trigger};`),
     ...rules.map((rule) => `DROP RULE ${rule.name} ON ${name};`),
@@ -204,11 +204,7 @@ function indexesFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
       : `ALTER TABLE ${name} DROP CONSTRAINT ${index.constraint};`,
   )
   const names = needless.map((index) => `${index.name} (${index.columns.join(', ')})`).join(', ')
-  return warning(
-    finding,
-    `${names}: on columns that change, which makes updates dearer`,
-    sql(owner, ...drops),
-  )
+  return warning(finding, `${names}: on columns that change, which slows updates down`, sql(owner, ...drops))
 }
 
 function fillfactorFinding({ name }: NeededTable, { kind, fillfactor }: TableFacts): Finding {

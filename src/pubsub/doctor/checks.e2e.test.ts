@@ -192,7 +192,7 @@ describe('no emulator at the address', () => {
     const { port } = other.address() as AddressInfo
     const found = await finding({ ...freshPlace(), emulatorHost: `127.0.0.1:${port}` }, 'pubsub')
     other.close()
-    assert.match(found.detail, new RegExp(`^what listens at 127.0.0.1:${port} is no Pub/Sub emulator`))
+    assert.match(found.detail, new RegExp(`^what listens at 127.0.0.1:${port} is not a Pub/Sub emulator`))
     const [look = '', start = '', set] = printed(found).split('\n')
     assert.match(look, /^# if an emulator runs elsewhere, fix PUBSUB_EMULATOR_HOST/)
     const [, next] = /^bin\/ingester emulator --port (\d+) &$/.exec(start) ?? []
@@ -203,7 +203,7 @@ describe('no emulator at the address', () => {
   test('on another machine: where its address comes from, without repeating the address', async () => {
     const found = await finding({ ...freshPlace(), emulatorHost: 'emulator.invalid:8085' }, 'pubsub')
     assert.match(found.detail, /^nothing answers at emulator\.invalid:8085/)
-    assert.match(printed(found), /^# look that .* PUBSUB_EMULATOR_HOST \(not set\)$/)
+    assert.match(printed(found), /^# check that .* PUBSUB_EMULATOR_HOST \(not set\)$/)
   })
 })
 

@@ -127,12 +127,12 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
   const { host, port } = splitAddress(emulatorHost)
   const silent = `nothing answers at ${emulatorHost}: ${why}`
   if (!isLoopback(host)) {
-    const look = 'look that its name is known here and that it runs; else fix'
+    const look = 'check that its name resolves here and that it runs; otherwise fix'
     return failed(reachable, silent, remark(look, 'pubsub.emulatorHost'))
   }
   const isSilent = statusOf(error) === deadlineExceeded
   if (!isSilent && !(await listens(host, port))) return failed(reachable, silent, emulatorAt(host, port))
-  const other = `what listens at ${emulatorHost} is no Pub/Sub emulator: ${why}`
+  const other = `what listens at ${emulatorHost} is not a Pub/Sub emulator: ${why}`
   const next = await nextFree(host, port)
   return failed(
     reachable,
@@ -176,7 +176,7 @@ function topicFinding(
   const id = topic.startsWith(own) ? topic.slice(own.length) : topic
   if (error === undefined) return ok(name, id)
   if (statusOf(error) === grpcStatus.permissionDenied) {
-    return skipped(name, 'it may not be looked at, which a subscriber need not')
+    return skipped(name, 'no permission to read it (a subscriber needs none)')
   }
   if (emulatorHost !== undefined) {
     return warning(name, `${id} is not there yet: run creates it`, ingester('run'))
@@ -195,7 +195,7 @@ function subscriptionFinding(
   if (statusOf(error) === grpcStatus.permissionDenied) {
     return skipped(
       name,
-      'it may not be looked at (pubsub.subscriptions.get); run shows whether it can be consumed',
+      'no permission to read it (pubsub.subscriptions.get); run shows whether it can be consumed',
     )
   }
   if (emulatorHost !== undefined) {

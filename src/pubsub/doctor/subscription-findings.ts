@@ -42,7 +42,7 @@ function topicFinding(subscription: Subscription, place: SubscriptionPlace): Fin
   const { topic } = subscription
   if (topic === deletedTopic) {
     const detail =
-      'its topic was deleted: what is in it still comes, and nothing new; when that is stored, renew it'
+      'its topic was deleted: its backlog is still delivered, but nothing new; once that is stored, recreate the subscription'
     return failed(name, detail, renewal(subscription, place))
   }
   const { projectId, topicId } = place

@@ -98,14 +98,14 @@ async function passwordFinding(
   if (password === undefined) {
     if (refusal === undefined) return ok(name, 'none is needed')
     if (!/NOAUTH|DENIED/.test(refusal)) return failed(name, `${refusal}; ${without}`, ingester('doctor'))
-    return failed(name, `it wants one, and none is set; ${without}`, secret('redis.password'))
+    return failed(name, `Redis requires a password, and none is set; ${without}`, secret('redis.password'))
   }
   const { error } = await reply(client, 'AUTH', reveal(password))
   if (error === undefined) return ok(name, 'accepted')
   if (/without any password configured|no password is set/.test(error)) {
     return warning(
       name,
-      'one is set, and Redis wants none: is it the right server?',
+      'a password is set, but Redis requires none: is it the right server?',
       setting({ 'redis.password': '' }),
     )
   }
@@ -141,7 +141,7 @@ function memoryFinding(info: Readonly<Record<string, string>>, options: RedisOpt
   if (maxmemory === '0')
     return ok(name, `no limit${aof === '1' ? '; it need not write its data to disk' : ''}`)
   if (policy !== 'noeviction') return ok(name, `${human}, ${policy}`)
-  const detail = `${human}, noeviction: once full it takes no writes, and is of no use`
+  const detail = `${human}, noeviction: once full it rejects writes, and the cache is useless`
   return warning(name, detail, shell(`${redisCli(options)} CONFIG SET maxmemory-policy allkeys-lru`))
 }
 
