@@ -12,7 +12,7 @@ await runProgram(program, async (exit, command) => {
   const { code, stack } = exit
   const isStart = isService && (code === exitCode.usage || code === exitCode.unreachable)
   const envFile: string | undefined = command?.opts()['envFile']
-  const next = isStart ? `\nwhat is wrong, and what fixes it: ${commandLine('doctor', envFile)}` : ''
+  const next = isStart ? `\nto diagnose and fix this, run: ${commandLine('doctor', envFile)}` : ''
   const message = exit.message + next
   const isOfService = isService || command?.parent?.name() === 'migrate'
   if (isOfService) {

@@ -82,12 +82,12 @@ describe('faults of an env file', () => {
         assert.deepEqual(
           error.message.split('\n').map((line) => line.replaceAll(path, 'FILE').trim()),
           [
-            'wrong configuration:',
+            'invalid configuration:',
             'FILE, line 2: there is a blank in the name; write NAME=value, or # in front of a comment',
             'FILE, line 5: the quote " is not closed',
             'INGESTER_PROJECTID is not set; for example INGESTER_PROJECTID=my-project',
             'INGESTER_WORKER_COUNT: must be a whole number from 1 to 256, not "two" (FILE, line 3)',
-            'INGESTER_NOPE: unknown variable, ignored (FILE, line 4)',
+            'warning: INGESTER_NOPE: unknown variable, ignored (FILE, line 4)',
           ],
         )
         return true

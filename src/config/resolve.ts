@@ -78,7 +78,7 @@ export function resolve(given: Environment): Resolved {
 function passwordIn(parts: UrlParts, password: string, name: string): string {
   const found = parts[password]
   if (found !== undefined) return found
-  throw new ConfigFault([{ kind: 'malformed', variable: name, rule: 'must still have a password in it' }])
+  throw new ConfigFault([{ kind: 'malformed', variable: name, rule: 'must still contain a password' }])
 }
 
 /** A secret that cannot be had while the program runs: perhaps its file is being replaced. */

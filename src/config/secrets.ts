@@ -73,9 +73,9 @@ const setTwice = (name: string): Fault => ({
 /** A password with a control character in it is one that was copied with the end of its line. */
 function checked(secret: string, subject: { readonly variable: string; readonly path?: string }): string {
   if (!/\p{Cc}/u.test(secret)) return secret
-  const found = /[\r\n]/.test(secret) ? 'the end of a line' : 'a control character'
-  const problem = `has ${found} in it, which is not part of a secret`
-  throw new ConfigFault([{ kind: 'unreadable', ...subject, problem, advice: 'take it out' }])
+  const found = /[\r\n]/.test(secret) ? 'a line ending' : 'a control character'
+  const problem = `contains ${found}, which is not part of a secret`
+  throw new ConfigFault([{ kind: 'unreadable', ...subject, problem, advice: 'remove it' }])
 }
 
 /** Some put the secret itself where its path belongs: what does not look like a path is not repeated. */

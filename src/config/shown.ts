@@ -81,7 +81,7 @@ export function butNot(value: ShownValue): string {
       return `, not a text of ${value.length} characters`
     case 'text': {
       const isInQuotes = /^(["'`]).*\1$/s.test(value.text)
-      const hint = '; leave out the quotes, which a shell takes away and `docker run --env-file` does not'
+      const hint = '; leave out the quotes, which a shell removes but `docker run --env-file` does not'
       return `, not ${quoted(value.text)}${isInQuotes ? hint : ''}`
     }
   }

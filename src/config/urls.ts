@@ -43,7 +43,7 @@ export function redisParts(text: string, name: string): UrlParts {
   parametersOf(url, name, [])
   const user = decoded(url.username, name, 'user')
   if (user !== '' && user !== 'default') {
-    const advice = `write ${url.protocol}//:password@host: a password alone stands behind a colon`
+    const advice = `write ${url.protocol}//:password@host: a password alone follows a colon`
     throw malformed(name, 'its user must be "default", or left out', advice)
   }
   const host = hostOf(url, name)
@@ -75,22 +75,22 @@ function hostOf({ hostname }: URL, name: string): string {
     const advice = 'set INGESTER_POSTGRES_HOST to the folder of the socket'
     throw malformed(name, 'must not name a Unix socket', advice)
   }
-  if (hostname === '') throw malformed(name, 'must name a host, behind // or @')
+  if (hostname === '') throw malformed(name, 'must name a host after // or @')
   return hostname.replace(/^\[(.*)\]$/, '$1')
 }
 
 function databaseOf({ pathname }: URL, name: string): string {
   const path = pathname.slice(1)
-  if (path.includes('/')) throw malformed(name, 'must have one / behind the host, and the database behind it')
+  if (path.includes('/')) throw malformed(name, 'must have one / after the host, followed by the database')
   return decoded(path, name, 'database')
 }
 
 function decoded(text: string, name: string, what: string): string {
   const value = decodedOrNone(text)
-  if (value === undefined) throw malformed(name, `its ${what} is not in percent-encoding`, inPercent)
+  if (value === undefined) throw malformed(name, `its ${what} is not valid percent-encoding`, inPercent)
   if (!/\p{Cc}/u.test(value)) return value
-  const rule = `its ${what} has a control character in it, perhaps the end of a line`
-  throw malformed(name, rule, 'take it out')
+  const rule = `its ${what} contains a control character, perhaps a line ending`
+  throw malformed(name, rule, 'remove it')
 }
 
 function decodedOrNone(text: string): string | undefined {
@@ -113,10 +113,12 @@ function parametersOf(
 ): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>()
   for (const [key, value] of searchParams) {
-    const only = allowed.length > 0 ? `only ${allowed.join(', ')} is known` : 'none is known'
-    const found = knownParameters.has(key) ? `the parameter ${key}` : 'an unknown parameter'
-    if (!allowed.includes(key)) throw malformed(name, `must not have ${found}`, only)
-    if (parameters.has(key)) throw malformed(name, `must have ${key} once only`)
+    const only = allowed.length > 0 ? `only ${allowed.join(', ')} is allowed` : 'none is allowed'
+    const rule = knownParameters.has(key)
+      ? `must not have the parameter ${key}`
+      : 'contains an unknown parameter'
+    if (!allowed.includes(key)) throw malformed(name, rule, only)
+    if (parameters.has(key)) throw malformed(name, `must not repeat ${key}`)
     parameters.set(key, value)
   }
   return parameters

@@ -59,7 +59,7 @@ export interface Address {
 const hostAndPort = makeValidator((input: string): Address => {
   const parsed = parseAddress(input)
   if (parsed) return parsed
-  const rule = 'must be host:port, for instance localhost:6379 or [::1]:6379'
+  const rule = 'must be host:port, for example localhost:6379 or [::1]:6379'
   throw new InvalidValue(rule, shownValue(input, mayHoldSecretBesideAddress))
 })
 /** `host:port`; an IPv6 address in brackets. */
@@ -96,7 +96,7 @@ function invalidEmulator(input: string): InvalidValue {
 }
 
 function whyNoAddress(input: string, rest: string): string | undefined {
-  if (/\s/.test(input)) return 'it has blanks in it'
+  if (/\s/.test(input)) return 'it contains blanks'
   if (rest.split(':').length > 2 && !rest.startsWith('[')) return 'an IPv6 address needs brackets'
   return /:\d+$/.test(rest) ? undefined : 'the port is missing'
 }

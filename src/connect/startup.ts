@@ -53,7 +53,7 @@ export class Startup {
       const fixes = [typeof hint === 'function' ? hint(error) : hint]
       if (isNonRetryable(error))
         throw new ConfigurationError(`${what}: ${messageOf(error)}`, { fixes, cause: error })
-      const limit = `INGESTER_STARTUP_TIMEOUT, ${writeDuration(this.#limitMs)}`
+      const limit = `${writeDuration(this.#limitMs)} (INGESTER_STARTUP_TIMEOUT)`
       const reason = asked ? `was not reachable within ${limit}` : 'is not reachable'
       throw new UnreachableError(`${what} ${reason}: ${messageOf(error)}`, { fixes, cause: error })
     }

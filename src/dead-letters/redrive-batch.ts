@@ -118,7 +118,7 @@ async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt
   const published = outcomes.flatMap((outcome) => outcome.published)
   const refused = outcomes.flatMap((outcome) => outcome.refused)
   for (const id of others) user.warn(id, 'already handled by another process')
-  for (const { id, why } of refused) user.warn(id, `Pub/Sub refuses it: ${why}`)
+  for (const { id, why } of refused) user.warn(id, `rejected by Pub/Sub: ${why}`)
   summary.published += published.length
   summary.failed += refused.length
   summary.skipped += others.length

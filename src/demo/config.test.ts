@@ -54,6 +54,6 @@ test('before the stack runs, the log settings are known, and faults in what the 
   const ofOthers = { INGESTER_POSTGRES_PORT: 'x', INGESTER_POSTGRES_PASSWORD_FILE: '/no/such/file' }
   assert.deepEqual(demoLog(ofOthers), { level: 'info', output: 'console' })
   assert.throws(() => demoLog({ INGESTER_MAX_BATCH_SIZE: 'x', INGESTER_REDIS_TTL: 'y' }), {
-    message: /^wrong configuration:\n {2}INGESTER_REDIS_TTL: .*\n {2}INGESTER_MAX_BATCH_SIZE: .*$/,
+    message: /^invalid configuration:\n {2}INGESTER_REDIS_TTL: .*\n {2}INGESTER_MAX_BATCH_SIZE: .*$/,
   })
 })

@@ -63,8 +63,6 @@ async function taken<T>(request: Promise<T>): Promise<T> {
   try {
     return await request
   } catch (error) {
-    throw new UnreachableError(`Pub/Sub did not take what was published: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new UnreachableError(`publishing failed: ${messageOf(error)}`, { cause: error })
   }
 }

@@ -112,7 +112,7 @@ export function isLocked(error: unknown): boolean {
 
 function drift(last: WriteFailure): WriteFailure {
   const message =
-    `${driftAfter} rows in a row were refused for the same cause, so the table does not fit this pipeline: ` +
-    `${last.message}. Change the table, for instance the constraint, and it goes on by itself`
+    `${driftAfter} rows in a row were rejected for the same cause, so the table does not fit this pipeline: ` +
+    `${last.message}. Fix the table (for example the constraint); writing then resumes automatically`
   return new WriteFailure('schema-drift', message, last.code, { cause: last })
 }

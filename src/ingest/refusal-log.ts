@@ -5,10 +5,12 @@ import type { Proof, Refusal } from './entry.ts'
 /** The same cause is logged at most once per interval, while rows are still rejected for it. */
 const repeatMs = 60_000
 
-const waitingFor: Readonly<Record<Proof, string>> = {
-  neighbour: 'waiting until another new row is written beside it: it alone may not be to blame',
-  'existing row': 'to be dead-lettered if the table still accepts the rows it has and refuses this one again',
-  'first row': 'waiting until the table accepts a row: it is empty, or does not accept a row that it has',
+const waitingFor: Readonly<Record<Proof, (isOne: boolean) => string>> = {
+  neighbour: (isOne) =>
+    `, waiting until another new row is written, to prove that ${isOne ? 'this row is' : 'these rows are'} at fault`,
+  'existing row': (isOne) =>
+    ` and will be dead-lettered if the table accepts an existing row and rejects ${isOne ? 'this one' : 'these'} again`,
+  'first row': () => ', waiting until the table accepts a row: it is empty, or rejects its own rows',
 }
 
 /** Why rejected rows wait, one line a cause, for log and `/readyz`. */
@@ -18,8 +20,8 @@ export function refusalReasons(table: string, refusals: readonly Refusal[]): str
 }
 
 function reasonOf(table: string, { failure, waitsFor }: Refusal, count: number): string {
-  const rows = count === 1 ? '1 row was refused' : `${count} rows were refused`
-  return `${table}: ${rows}, ${waitingFor[waitsFor]}; ${failure.message}`
+  const rows = count === 1 ? '1 row was rejected' : `${count} rows were rejected`
+  return `${table}: ${rows}${waitingFor[waitsFor](count === 1)}; ${failure.message}`
 }
 
 /** Logs the first refusal for each cause, and again each minute while there are more. */

@@ -96,7 +96,7 @@ test('an idle connection dropped by a firewall costs the next write seconds, not
   assert.ok(elapsedMs < 3000, `${elapsedMs} ms`)
   assert.equal(silences, 1)
   assert.equal(lines.length, 1)
-  assert.match(lines[0]?.message ?? '', /an idle PostgreSQL connection does not answer: connecting anew/)
+  assert.match(lines[0]?.message ?? '', /an idle PostgreSQL connection did not answer; reconnecting/)
 })
 
 test('connections idle for as long are not tested one after the other', async () => {

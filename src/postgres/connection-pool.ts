@@ -154,7 +154,7 @@ export class ConnectionPool extends pg.Pool {
     this.#onSilence?.()
     this.#logger.warn(
       fields,
-      'an idle PostgreSQL connection does not answer: connecting anew; does a firewall or NAT drop idle connections?',
+      'an idle PostgreSQL connection did not answer; reconnecting (does a firewall or NAT drop idle connections?)',
     )
   }
 }

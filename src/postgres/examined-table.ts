@@ -116,7 +116,7 @@ FROM (${statements.look}) AS look`
       if (shape === null) return placed
       this.#examined = this.#examine(shape)
     }
-    throw new WriteFailure('conflict', `${this.#where}: it is altered again and again`)
+    throw new WriteFailure('conflict', `${this.#where}: it keeps being altered`)
   }
 
   get #where(): string {

@@ -175,7 +175,7 @@ describe('a role that may not migrate is told so, and which role may', () => {
   test('a role that may not create tables, before and after tables exist', async () => {
     await using database = await freshDatabase(server, { migrated: false })
     const service = await asRole(database, 'serves')
-    const told = /^role serves lacks CREATE on schema public; run it as their owner, .*owner\.env$/
+    const told = /^role serves lacks CREATE on schema public; run it as the tables' owner, .*owner\.env$/
     await refusedBecause(migrate(service, migrationsDir, 'up'), told)
     await migrate(database.options, migrationsDir, 'up')
     for (const direction of ['up', 'down'] as const)
@@ -184,7 +184,7 @@ describe('a role that may not migrate is told so, and which role may', () => {
     await refusedBecause(migrate(service, migrationsDir, 'up'), told)
     await refusedBecause(
       migrationStatus(service, migrationsDir),
-      /permission denied for table pgmigrations; run it as their owner/,
+      /permission denied for table pgmigrations; run it as the tables' owner/,
     )
     await database.query('DROP OWNED BY serves; DROP ROLE serves')
   })
@@ -193,7 +193,10 @@ describe('a role that may not migrate is told so, and which role may', () => {
     await using database = await freshDatabase(server)
     const grants = 'GRANT CREATE ON SCHEMA public TO makes; GRANT ALL ON pgmigrations TO makes'
     const role = await asRole(database, 'makes', grants)
-    await refusedBecause(migrate(role, migrationsDir, 'down'), /^must be owner of .*; run it as their owner/)
+    await refusedBecause(
+      migrate(role, migrationsDir, 'down'),
+      /^must be owner of .*; run it as the tables' owner/,
+    )
     await database.query('DROP OWNED BY makes; DROP ROLE makes')
   })
 

@@ -87,7 +87,7 @@ async function refusal(client: Queryable): Promise<string> {
   return `role ${role} lacks CREATE on ${place}`
 }
 
-const asTheirOwner = advice`run it as their owner, for instance with --env-file owner.env`
+const asTheirOwner = advice`run it as the tables' owner, for example with --env-file owner.env`
 
 /** Not where the connection failed. Of the runner's own errors, which quote traces, the first line. */
 function explained(error: unknown, what: string): unknown {

@@ -26,8 +26,8 @@ describe('values are not revealed', () => {
     ['XX000', `no ${secret}`, 'internal error [XX000]'],
     ['HV000', `the other server says ${secret}`, 'an error of the server [HV000]'],
     ['38000', `python says ${secret}`, 'an error of the server [38000]'],
-    ['P0001', `no ${secret}`, 'refused by a trigger or function [P0001]'],
-    ['P0004', `assertion of ${secret}`, 'refused by a trigger or function [P0004]'],
+    ['P0001', `no ${secret}`, 'rejected by a trigger or function [P0001]'],
+    ['P0004', `assertion of ${secret}`, 'rejected by a trigger or function [P0004]'],
   ] as const) {
     test(code, () =>
       assert.equal(
@@ -50,7 +50,7 @@ test('an error raised by PL/pgSQL has any SQLSTATE and names that its author cho
     }
     const where = 'PL/pgSQL function no_telnet() line 1 at RAISE'
     const message = told(serverError(code, secret, { ...raised, where }))
-    assert.ok(message.startsWith(`table t: refused by no_telnet() [${code}]`), message)
+    assert.ok(message.startsWith(`table t: rejected by no_telnet() [${code}]`), message)
     told(serverError(code, secret, raised))
   }
 })
@@ -58,7 +58,7 @@ test('an error raised by PL/pgSQL has any SQLSTATE and names that its author cho
 test('nor if another language raised it, or it happened in a function, in any language of the server', () => {
   assert.match(
     told(serverError('23505', secret, { file: 'plpy_elog.c' })),
-    /refused by a trigger or function/,
+    /rejected by a trigger or function/,
   )
   assert.match(
     told(

@@ -80,7 +80,7 @@ type ServerError = Pick<
 export function textOf(error: ServerError): string {
   const { code = '', message, where = '' } = error
   const name = functionIn(where)
-  if (isRaised(error)) return `refused by ${name ?? 'a trigger or function'}`
+  if (isRaised(error)) return `rejected by ${name ?? 'a trigger or function'}`
   // A context may be that of a function, in any of the server's languages.
   const isFree = isOfStatement(error) || freeOfValues.some((prefix) => code.startsWith(prefix))
   if (where === '' && isFree) return plainLine(message, maxTextLength)

@@ -94,7 +94,7 @@ test('P0001: a trigger rejects it; the trigger is named, not its message', async
   )
   const failure = await failureOf(database, {}, scanRecord(1, 1, secret))
   is(failure, 'bad-row', 'P0001')
-  assert.match(failure.message, /refused by no_telnet\(\)/)
+  assert.match(failure.message, /rejected by no_telnet\(\)/)
 })
 
 /** What a trigger of the table does, with the row's text in it. */

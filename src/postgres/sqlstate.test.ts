@@ -96,7 +96,7 @@ test('the message names place, SQLSTATE, column, constraint and fix', () => {
   assert.equal(
     explain(failureOf(serverError('42703', 'column "x" of relation "t" does not exist', { position: '1' }))),
     'table t: column "x" of relation "t" does not exist [42703]; ' +
-      'the table must be as db/migrations makes it: `migrate up`, or undo what was changed by hand',
+      'the table must match db/migrations: run `migrate up`, or undo the manual change',
   )
   const check = serverError('23514', 'violates check constraint', {
     column: 'port',

@@ -45,7 +45,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 const maxMessageLength = 300
 
 const fixes: Partial<Record<FailureClass, Advice>> = {
-  'schema-drift': advice`the table must be as db/migrations makes it: \`migrate up\`, or undo what was changed by hand`,
+  'schema-drift': advice`the table must match db/migrations: run \`migrate up\`, or undo the manual change`,
   'no-rights': advice`check ${option('postgres.user')}, ${option('postgres.password')} and ${option('postgres.database')}, and the grants in docs/OPERATIONS.md`,
 }
 

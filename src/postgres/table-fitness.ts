@@ -114,9 +114,7 @@ function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): U
   }
   if (keys.every(({ deterministic }) => deterministic)) return []
   const what = `${columns} is unique under a nondeterministic collation, which takes different texts for one`
-  return [
-    { about, what, fix: [], advice: advice`make the key of ${name} anew, with text columns COLLATE "C"` },
-  ]
+  return [{ about, what, fix: [], advice: advice`recreate the key of ${name} with text columns COLLATE "C"` }]
 }
 
 function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness[] {

@@ -54,11 +54,9 @@ export class TableWatch implements Disposable {
       const found = await rollingBackOf(pool, (client) => unfitTables(client, tables))
       const unfit = found.map((problem) => explain(problem))
       for (const reason of unfit) {
-        if (!this.#unfit.includes(reason))
-          logger.error({}, `no message will be acked before this is put right: ${reason}`)
+        if (!this.#unfit.includes(reason)) logger.error({}, `nothing is acked until this is fixed: ${reason}`)
       }
-      if (this.#unfit.length > 0 && unfit.length === 0)
-        logger.info({}, 'the tables are as they have to be again')
+      if (this.#unfit.length > 0 && unfit.length === 0) logger.info({}, 'the tables fit again')
       this.#unfit = unfit
     } catch {
       // PostgreSQL is unavailable: the next write reports it.

@@ -51,7 +51,7 @@ test('invalid configuration is a line of the log, in the configured format', asy
   assert.partialDeepStrictEqual(serviceContext, { service: 'ingester' })
 
   const console = await outcome(['run'], { ...wrong, INGESTER_LOG_OUTPUT: 'console' })
-  assert.match(console.talk, /^ingester: wrong configuration:\n {2}INGESTER_/)
+  assert.match(console.talk, /^ingester: invalid configuration:\n {2}INGESTER_/)
 
   // Even if it is the output itself that is wrong.
   const neither = await outcome(['run'], { INGESTER_LOG_OUTPUT: 'xml' })

@@ -196,7 +196,7 @@ describe('redrive', async () => {
     const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 4)
     assert.deepEqual(summaryIn(out), { selected: 4, published: 3, skipped: 0, failed: 1, left: 0 })
-    assert.match(talk, /^dead letter 2: Pub\/Sub refuses it: .*101 attributes/m)
+    assert.match(talk, /^dead letter 2: rejected by Pub\/Sub: .*101 attributes/m)
     assert.deepEqual(texts(), ['data 4', 'data 1', 'data 3'])
     assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
   })
@@ -327,7 +327,7 @@ describe('redrive', async () => {
     assert.match(talk, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
     assert.match(
       talk,
-      /was not reachable within INGESTER_STARTUP_TIMEOUT.*check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST/,
+      /was not reachable within 1s \(INGESTER_STARTUP_TIMEOUT\).*check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST/,
     )
 
     emulator().faults.refuse('Publish', 'UNAVAILABLE', { share: 1 })

@@ -80,7 +80,7 @@ for (const [what, change, code] of [
     withLoneRow(change, what.includes('too long') ? 'lone 2 yy' : 'lone 2 y', async (world) => {
       await until(async () => (await world.deadLetters()).length === 1)
       assert.deepEqual(await world.deadLetters(), [what.includes('too long') ? 'lone 2 yy' : 'lone 2 y'])
-      assert.match(world.warned[0] ?? '', new RegExp(`1 row was refused.*\\[${code}\\]`))
+      assert.match(world.warned[0] ?? '', new RegExp(`1 row was rejected.*\\[${code}\\]`))
       assert.deepEqual(await world.database.query('SELECT key FROM words'), [{ key: 'standing' }])
     }))
 }
@@ -142,10 +142,10 @@ for (const [what, change, code] of [
       const [reason, ...more] = world.replica.engine.waitingBecause
       assert.match(
         reason ?? '',
-        new RegExp(`^words: 1 row was refused, waiting until another new row.*\\[${code}\\]`),
+        new RegExp(`^words: 1 row was rejected, waiting until another new row.*\\[${code}\\]`),
       )
       assert.deepEqual(more, [])
-      assert.match(world.warned[0] ?? '', new RegExp(`1 row was refused.*\\[${code}\\]`))
+      assert.match(world.warned[0] ?? '', new RegExp(`1 row was rejected.*\\[${code}\\]`))
       if (/parents|PARTITION/.test(change)) {
         await world.database.query(
           change.includes('parents')

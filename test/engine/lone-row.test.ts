@@ -56,7 +56,10 @@ test('the first rejection is logged with its cause and what it waits for; the sa
   await world.publish(...bad(1))
   assert.deepEqual(world.warnings, [{ class: 'bad-row', code: '23503' }])
   const [reason, ...more] = world.engine.waitingBecause
-  assert.match(reason ?? '', /^words: 1 row was refused, waiting until another new row is written .*bad-row$/)
+  assert.match(
+    reason ?? '',
+    /^words: 1 row was rejected, waiting until another new row is written .*bad-row$/,
+  )
   assert.deepEqual(more, [])
   await world.advance(minuteMs - 2000)
   assert.equal(world.warnings.length, 1)

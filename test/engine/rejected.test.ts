@@ -150,7 +150,7 @@ test('twenty rejected in a row are schema drift: none is dead-lettered, and all 
   await world.publish(...bad(30))
   await world.advance(3_600_000)
   assert.deepEqual(world.tally.ended, {})
-  assert.match(world.engine.pausedBecause.join(), /20 rows in a row were refused/)
+  assert.match(world.engine.pausedBecause.join(), /20 rows in a row were rejected/)
   assert.ok(world.source.held)
   fix()
   await world.advance(10_000)

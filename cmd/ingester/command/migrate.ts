@@ -62,9 +62,12 @@ async function mayRevert({ envFile }: Options, command: Command): Promise<boolea
   const next = await nextToRevert(loadDatabaseConfig(envFile).postgres)
   if (!next) return true
   const { name, statements } = next
-  if (isInteractive()) return askWhether(`Revert ${name}? It runs: ${statements} Their data is lost.`)
+  if (isInteractive())
+    return askWhether(
+      `Revert ${name}? It runs: ${statements} This deletes the data of the tables that it drops.`,
+    )
   return command.error(
-    `error: migrate down would revert ${name} (${statements}), which loses their data, and there is no terminal to ask on; add --yes to do it`,
+    `error: migrate down reverts ${name} (${statements}) and deletes the data of the tables that it drops; there is no terminal to confirm on: add --yes`,
   )
 }
 
