@@ -19,6 +19,11 @@ export const meanings = {
 
 export type Count = keyof typeof meanings
 
+/** The name of a count for people. */
+export function labelOf(name: Count): string {
+  return name === 'deadLettered' ? 'dead letters' : name
+}
+
 /** `12%` */
 export function share(part: number, whole: number): string {
   return `${Math.round((100 * part) / whole)}%`

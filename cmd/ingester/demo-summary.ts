@@ -1,15 +1,15 @@
 import type { DemoResult } from '#demo/run.ts'
 import type { Count } from './demo-counts.ts'
-import { meanings, share } from './demo-counts.ts'
+import { labelOf, meanings, share } from './demo-counts.ts'
 import { table } from './table.ts'
 
 /** The counts of a demo that is over, as a table. */
 export function summaryView({ summary }: DemoResult): string {
   const rows = (Object.keys(meanings) as Count[]).map((name) => {
     const count = summary[name]
-    if (count === null) return [`  ${name}`, '–', '', `${meanings[name]}; not read`]
+    if (count === null) return [`  ${labelOf(name)}`, '–', '', `${meanings[name]}; not read`]
     const part = ofReceived.has(name) && summary.received > 0 ? share(count, summary.received) : ''
-    return [`  ${name}`, count.toLocaleString('en'), part, meanings[name]]
+    return [`  ${labelOf(name)}`, count.toLocaleString('en'), part, meanings[name]]
   })
   const head = [`  ${summary.seconds.toLocaleString('en')} s`, 'messages', 'of received', '']
   return table(head, rows, undefined, [1, 2])

@@ -66,7 +66,7 @@ test('the live view shows its current state', () => {
     seen(liveView({ ...look, now: { ...progress, ...change }, forSeconds }, large))[0] ?? ''
   assert.equal(first({}, 20), 'publishing · 12 of 20 s')
   assert.equal(first({}, 5), 'publishing · 5 of 5 s')
-  assert.match(first({ phase: 'settling' }), /^settling · everything that was published is waited for/)
+  assert.match(first({ phase: 'settling' }), /^settling · waiting for everything published/)
   assert.match(first({ phase: 'stopping' }), /^stopping · .*Ctrl-C again forces exit/)
   assert.match(first({ phase: 'comparing' }), /^comparing the table/)
 })

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import type { DemoProgress, RunningDemo } from '#demo/run.ts'
 import type { Count } from './demo-counts.ts'
-import { meanings, share } from './demo-counts.ts'
+import { labelOf, meanings, share } from './demo-counts.ts'
 import type { Line } from './fit.ts'
 import { cutTo, fitRows, wrapTo } from './fit.ts'
 import { plain } from '#core/plain.ts'
@@ -67,7 +67,7 @@ function phaseLine({ now, seconds, forSeconds }: Look): string {
         ? `publishing · ${far}`
         : `publishing · ${Math.min(Math.floor(seconds), forSeconds)} of ${forSeconds} s`
     case 'settling':
-      return 'settling · everything that was published is waited for'
+      return 'settling · waiting for everything published'
     case 'stopping':
       return 'stopping · draining in-flight messages; Ctrl-C again forces exit'
     case 'comparing':
@@ -85,7 +85,7 @@ function countLine(
 ): string {
   const rate = Math.max(0, now[name] - before[name]) / secondsBetween
   const indent = inner.some((one) => one === name) ? '  ' : ''
-  const label = `${indent}${name === 'deadLettered' ? 'dead letters' : name}`
+  const label = `${indent}${labelOf(name)}`
   const figures = `${now[name].toLocaleString('en').padStart(11)}  ${Math.round(rate).toLocaleString('en').padStart(7)}/s`
   return `  ${label.padEnd(14)}${figures}   ${words}`
 }

@@ -87,7 +87,7 @@ test('demo: what it publishes, all addresses, and what is missing with its fix',
   assert.match(text, /ends {10}after 20s of publishing/)
   assert.match(
     demoBlock(running as unknown as RunningDemo, { ...settings, forMs: undefined }).join('\n'),
-    /Ctrl-C {8}ends all of it/,
+    /Ctrl-C {8}stops everything/,
   )
   running.stack.missing.push({ why: 'redis-server is not on PATH', fix: 'install it' })
   assert.match(

@@ -46,7 +46,7 @@ export function demoBlock(running: RunningDemo, options: DemoSettings): string[]
     ['cache', cacheOf(running)],
     ...ingesters.map(({ adminUrl }): Fact => ['admin', adminAddresses(adminUrl)]),
     options.forMs === undefined
-      ? ['Ctrl-C', 'ends all of it']
+      ? ['Ctrl-C', 'stops everything']
       : ['ends', `after ${writeDuration(options.forMs)} of publishing and a check of the table`],
   ])
 }

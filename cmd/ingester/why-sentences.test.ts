@@ -46,7 +46,7 @@ test('all of it, for a stored record', () => {
     'HTTP on 1.1.1.7:443: stored',
     '',
     "  row           stored: HTTP on 1.1.1.7:443, seen 2026-11-21 10:00:00 UTC (3 s ago), response 'hello world' (11 bytes)",
-    '  watermark     the cache has the watermark of this row',
+    '  watermark     matches the row',
     '  claim         none',
     '  dead letters  none',
   ])
@@ -60,11 +60,11 @@ describe('the verdict comes first', () => {
     [{ verdict: 'being-written', row }, /: stored, and a newer version is being written$/],
     [
       { verdict: 'cache-ahead' },
-      /: not stored, and its watermark keeps it from being stored; `bin\/ingester cache bump` invalidates the watermarks$/,
+      /: not stored, and the cache treats its messages as stale; `bin\/ingester cache bump` invalidates the cached watermarks$/,
     ],
     [
       { verdict: 'cache-ahead', row },
-      /: stored, but not in its newest version, and its watermark keeps it from being stored; /,
+      /: stored, but not in its newest version, and the cache treats its messages as stale; /,
     ],
     [{ verdict: 'dead-lettered', deadLetters: one }, /: not stored: its message is a dead letter$/],
     [
@@ -93,9 +93,9 @@ describe('the watermark', () => {
       { row },
       `a newer version than the row: ${at}.*\`bin/ingester cache bump\``,
     ],
-    [{ state: 'newer', ...version }, {}, `a version of a row that does not exist: ${at}`],
+    [{ state: 'newer', ...version }, {}, `a version, but there is no row: ${at}`],
     [{ state: 'older', ...version }, { row }, `an older version than the row: ${at}. Harmless`],
-    [{ state: 'other', ...version }, { row }, `another content of this version: ${at}. Harmless`],
+    [{ state: 'other', ...version }, { row }, `different content for this version: ${at}. Harmless`],
     [{ state: 'none' }, { row }, '^none: the cache has no watermark for it$'],
     [{ state: 'strange' }, {}, 'unrecognized value'],
     [{ state: 'off' }, {}, 'no cache \\(INGESTER_REDIS_ENABLED=false\\)'],
@@ -135,7 +135,7 @@ test('dead letters: how many, the newest of them, and what can be done', () => {
   assert.deepEqual(
     lines.map((one) => one.slice(16)),
     [
-      '107 among the newest 100,000; older ones were not looked at, newest first; one in full: bin/ingester dead-letters show 12',
+      '107 among the newest 100,000; older ones were not searched, newest first; one in full: bin/ingester dead-letters show 12',
       '12  2026-11-21 09:59:03 UTC (1 min ago, 3 times)  bad-timestamp: "timestamp" is missing; its payload is unreadable but mentions this key',
       '11  2026-11-21 09:59:03 UTC (1 min ago)  bad-timestamp: "timestamp" is missing; the pipeline accepts it today: redrive it when the cause is fixed; status redriven',
       ...[10, 9, 8].map(

@@ -37,7 +37,7 @@ function verdict(answer: AnswerForUser): string {
     case 'being-written':
       return `${row ? 'stored, and a newer version' : 'not stored yet, but it'} is being written${also}`
     case 'cache-ahead':
-      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and its watermark keeps it from being stored; ${bump(answer)} invalidates the watermarks${also}`
+      return `${row ? 'stored, but not in its newest version' : 'not stored'}, and the cache treats its messages as stale; ${bump(answer)} invalidates the cached watermarks${also}`
     case 'dead-lettered':
       return `not stored: ${deadLetters.count === 1 ? 'its message is a dead letter' : `${deadLetters.count} messages of it are dead letters`}`
     case 'unknown':
@@ -56,15 +56,15 @@ function watermarkSentence(watermark: WatermarkFound, answer: AnswerForUser): st
   const { row } = answer.status
   switch (watermark.state) {
     case 'same':
-      return 'the cache has the watermark of this row'
+      return 'matches the row'
     case 'newer': {
-      const what = row ? 'a newer version than the row' : 'a version of a row that does not exist'
-      return `the cache knows ${what}: ${version}. Rows were deleted or restored (DELETE, a backup?); messages up to that version count as stale until ${bump(answer)} invalidates it`
+      const what = row ? 'a newer version than the row' : 'a version, but there is no row'
+      return `the cache has ${what}: ${version}. Rows were probably deleted or restored; messages up to that version count as stale until you run ${bump(answer)}`
     }
     case 'older':
-      return `the cache knows an older version than the row: ${version}. Harmless: newer messages are written, or refused by the table`
+      return `the cache has an older version than the row: ${version}. Harmless: newer messages are written, or rejected by the table`
     case 'other':
-      return `the cache knows another content of this version: ${version}. Harmless: the table decides between the two`
+      return `the cache has different content for this version: ${version}. Harmless: the table decides between the two`
     case 'none':
       return 'none: the cache has no watermark for it'
     case 'strange':
@@ -91,7 +91,7 @@ const maxShown = 5
 
 function deadLetterLines(answer: AnswerForUser): string[] {
   const { count, searched, all, letters } = answer.status.deadLetters
-  const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not looked at`
+  const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not searched`
   if (count === 0) return [`none${where}`]
   const shown = letters.slice(0, maxShown)
   const lines = shown.flatMap((deadLetter) => {

@@ -39,7 +39,7 @@ describe('the oracle', () => {
     ['a row from the future', [scan({ timestamp: 102, response: 'b' }), other], /but is "b" of 102$/],
     ['a wrong response', [scan({ timestamp: 101 }), other], /but is "a" of 101$/],
     ['an unpublished row', [newer, other, scan({ ip: '1.1.1.8' })], /8",443,"HTTP"\] was never published$/],
-    ['a key twice', [newer, newer, other], /^1 keys are there twice$/],
+    ['a key twice', [newer, newer, other], /^1 duplicate key in the table$/],
   ]
   for (const [what, rows, told] of wrong) {
     test(`finds ${what}`, () => {

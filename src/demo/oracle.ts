@@ -22,7 +22,9 @@ export class Oracle {
   differences(rows: readonly Scan[]): string[] {
     const found = new Map(rows.map((row) => [keyOfScan(row), row]))
     const differences: string[] = []
-    if (found.size !== rows.length) differences.push(`${rows.length - found.size} keys are there twice`)
+    const duplicates = rows.length - found.size
+    if (duplicates > 0)
+      differences.push(`${duplicates} duplicate ${duplicates === 1 ? 'key' : 'keys'} in the table`)
     for (const [key, expected] of this.#newest) {
       const row = found.get(key)
       if (!row) differences.push(`${key} is missing`)

@@ -181,7 +181,7 @@ async function findable(stack: Stack, { environment, report }: DemoOptions): Pro
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE' && !(error instanceof ConfigurationError)) throw error
-    const why = code === 'EADDRINUSE' ? 'another demo of this folder was first' : explain(error)
+    const why = code === 'EADDRINUSE' ? 'another demo of this folder is already running' : explain(error)
     report(`\`make psql\` and \`stack status\` will not find this demo: ${why}`)
     return { [Symbol.asyncDispose]: async () => {} }
   }

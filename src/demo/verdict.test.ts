@@ -36,7 +36,7 @@ for (const [what, change, expected] of [
   ],
   ['an undelivered message', { drained: false }, /not everything/],
   ['a table that was not read', { found: undefined }, /^the table was not read$/],
-  ['an early end', { cutShort: true }, /stopped before its time/],
+  ['an early end', { cutShort: true }, /it was interrupted/],
   [
     'nothing published',
     { oracle: new Oracle(), found: { rows: [], deadLetters: 0 }, published: 0, poison: 0 },

@@ -25,7 +25,7 @@ export function differencesIn(evidence: Evidence): string[] {
     )
   }
   if (!drained) differences.push('not everything that was published was received and settled in time')
-  if (cutShort) differences.push('it was stopped before its time')
+  if (cutShort) differences.push('it was interrupted')
   if (published === 0) differences.push('nothing was published, so nothing is proven')
   return differences
 }

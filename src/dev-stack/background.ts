@@ -34,7 +34,7 @@ export async function stackUpDetached(
       return running
     }
     for (const { name, ended: how } of ended) report(`${name} had exited unexpectedly: ${how}`)
-    report('so that stack is ended, and a new one is started: what was in it is gone')
+    report('replacing that stack; its data is gone')
     await askToStop(place)
   }
   return startInBackground(place, report)
@@ -82,7 +82,7 @@ async function startInBackground(place: ControlPlace, report: (line: string) => 
   const winner = await statusAt(place)
   if (winner) {
     await rm(ownLog)
-    report('another one was started at the same time: this is where that is')
+    report('another stack was started at the same time; using that one')
     return winner
   }
   await rename(ownLog, logOf(place))

@@ -262,8 +262,8 @@ describe('list, show and discard', async () => {
       [['list', '--yes'], /unknown option '--yes'/],
       [['redrive', '--status', 'all', '--yes'], /Allowed choices are new, redriven, discarded\./],
       [['discard', '--status', 'discarded', '--yes'], /Allowed choices are new, redriven\./],
-      [['redrive'], /redrive asks for confirmation.*no terminal.*add --yes, or --dry-run/],
-      [['discard'], /discard asks for confirmation.*no terminal.*add --yes, or --dry-run/],
+      [['redrive'], /redrive needs confirmation.*no terminal: add --yes, or --dry-run/],
+      [['discard'], /discard needs confirmation.*no terminal: add --yes, or --dry-run/],
       [['redrive', '--pipeline', 'nope', '--yes'], /unknown pipeline "nope" \(available: scans\)/],
     ]
     for (const [args, expected] of wrong) {

@@ -70,7 +70,7 @@ test('a demo that is cut short proves nothing, and says so', async () => {
   demo.signal('SIGINT')
   await expect(demo).toEndWith(4)
   assert.equal(summaryOf(demo.stdout()).converged, false)
-  assert.match(demo.stderr(), /it was stopped before its time/)
+  assert.match(demo.stderr(), /it was interrupted/)
 })
 
 test('a demo whose subscription is deleted exits with the reason', async () => {
@@ -158,10 +158,10 @@ test('while it runs, `stack status` reports where it is, and psql finds it', asy
   await using status = startIngesterProgram(['stack', 'status', '--service-file'], { env })
   await expect(status).toEndWith(0)
   assert.equal(status.stdout(), `${file}\n`)
-  assert.equal(status.stderr(), 'the database of the running demo\n')
+  assert.equal(status.stderr(), 'connecting to the running demo\n')
   await using second = startIngesterProgram(['demo', '--for', '1s'], { env })
   await expect(second).toEndWith(0)
-  assert.match(second.stderr(), /will not find this demo: another demo of this folder was first/)
+  assert.match(second.stderr(), /will not find this demo: another demo of this folder is already running/)
   await using told = startIngesterProgram(['stack', 'status'], { env })
   await expect(told).toEndWith(0)
   assert.match(told.stdout(), /^of a running demo, running since/)

@@ -90,7 +90,7 @@ describe('bin/ingester why', () => {
         String.raw`^HTTP on 1\.1\.1\.7:${scan.port}: stored
 
   row           stored: HTTP on 1\.1\.1\.7:${scan.port}, ${seen}, response 'hello world' \(11 bytes\)
-  watermark     the cache has the watermark of this row
+  watermark     matches the row
   claim         none
   dead letters  none
 $`,
@@ -180,7 +180,7 @@ $`,
     assert.deepEqual([before.verdict, before.watermark.state], ['cache-ahead', 'newer'])
     assert.match(
       await told(keyOf(scan)),
-      /: not stored, and its watermark keeps it from being stored; `bin\/ingester cache bump` invalidates the watermarks\n[^]*a version of a row that does not exist: seen /,
+      /: not stored, and the cache treats its messages as stale; `bin\/ingester cache bump` invalidates the cached watermarks\n[^]*a version, but there is no row: seen /,
     )
     await publishUntil('stale', [scan])
     await using bump = startIngesterProgram(['cache', 'bump'], { env })

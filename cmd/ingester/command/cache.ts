@@ -21,7 +21,7 @@ export function cacheCommand(): Command {
           `Examples:
   ${programName} cache bump --env-file .env     after DELETE, or after a restore, and before a replay
 
-Without it, messages whose rows were deleted count as stale when they are replayed. TRUNCATE needs none;
+Without it, replayed messages of deleted rows count as stale. Not needed after TRUNCATE;
 after anything else that removed or reverted rows (a restore, an UPDATE, a renamed table) run it: it costs nothing.
 It contacts PostgreSQL only: INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT,
 _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.

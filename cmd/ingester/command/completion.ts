@@ -15,7 +15,7 @@ export function completionCommand(): Command {
   eval "$(${programName} completion bash)"      for this shell, if it is bash
   eval "$(${programName} completion zsh)"       for this shell, if it is zsh
 
-For good, in bash, then in zsh; and the first half again whenever commands have changed:
+To install permanently (bash, then zsh); repeat the first command after an upgrade:
   ${programName} completion bash > ~/.ingester.bash && echo '. ~/.ingester.bash' >> ~/.bashrc
   ${programName} completion zsh > ~/.ingester.zsh && echo '. ~/.ingester.zsh' >> ~/.zshrc
 

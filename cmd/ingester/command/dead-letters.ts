@@ -47,8 +47,9 @@ export function deadLettersCommand(): Command {
   ${programName} dead-letters redrive --reason refused-by-database --dry-run
   ${programName} dead-letters discard --ids 12,13
 
-They need INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE;
-redrive also INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID, and PUBSUB_EMULATOR_HOST for an emulator.
+All need INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE;
+redrive also needs INGESTER_PROJECTID and, unless it is the default, INGESTER_SUBSCRIPTIONID; for an emulator
+PUBSUB_EMULATOR_HOST.
 `,
     )
     .addCommand(listCommand())
@@ -251,7 +252,7 @@ async function discard(options: Changes, command: Command): Promise<void> {
 function refuseToGuess({ dryRun, yes }: Changes, command: Command): void {
   if (dryRun || yes || isInteractive()) return
   command.error(
-    `error: ${command.name()} asks for confirmation, and there is no terminal to ask on; add --yes, or --dry-run to see what it would do`,
+    `error: ${command.name()} needs confirmation, and there is no terminal: add --yes, or --dry-run to preview`,
   )
 }
 

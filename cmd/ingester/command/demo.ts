@@ -53,8 +53,7 @@ export function demoCommand(): Command {
     )
     .action(async (options: Options, command: Command) => {
       checkShares(command, options)
-      if (options.json && options.for === undefined)
-        command.error('--json needs --for: it prints the verdict')
+      if (options.json && options.for === undefined) command.error('error: --json requires --for')
       process.exitCode = await demo(options)
     })
 }

@@ -122,7 +122,7 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
   if (json) return console.log(JSON.stringify(found))
   if (serviceFile) {
     if (ended.some(({ name }) => name === 'PostgreSQL')) return
-    console.error(`the database of ${whose(found)}${other ? `, not that of ${whose(other)}` : ''}`)
+    console.error(`connecting to ${whose(found)}${other ? `, not to ${whose(other)}` : ''}`)
     return console.log(found.serviceFile)
   }
   console.log(
@@ -135,5 +135,5 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
 }
 
 function whose({ who }: StackStatus): string {
-  return who === 'demo' ? 'the running demo' : 'the stack in the background'
+  return who === 'demo' ? 'the running demo' : 'the background stack'
 }

@@ -14,7 +14,10 @@ export function whyCommand(): Command {
   return new Command('why')
     .summary('show where a record is')
     .description('Show where a record is: table, cache, in flight, dead letters.')
-    .argument('<key...>', 'words that name the record')
+    .argument(
+      '<key...>',
+      `the record's key, ${keyUsages.map(({ pipeline, words }) => `for ${pipeline} ${words}`).join(', ')}`,
+    )
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
