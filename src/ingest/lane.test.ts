@@ -211,13 +211,15 @@ test('the result of a batch returns what it could not finish: parked, locked, re
   assert.ok(busy && locked && good)
   add('locked 2 y')
   locked.lockedSinceMs = clock.now()
-  await last().done({ parked: [busy], parkedAtMs: clock.now(), locked: [locked], readmitted: good.losers })
+  // Parked for 50 ms; the first pause of a locked row is 50 to 100 ms.
+  const parkedAtMs = clock.now() - 10
+  await last().done({ parked: [busy], parkedAtMs, locked: [locked], readmitted: good.losers })
   assert.deepEqual(last().entries.map(textsOf), [['good 1 x']], 'at once')
   await last().done()
-  await clock.advance(50)
+  await clock.advance(40)
   assert.deepEqual(last().entries.map(textsOf), [['busy 1 x']], 'after the pause')
   await last().done()
-  await clock.advance(50)
+  await clock.advance(60)
   assert.deepEqual(last().entries.map(textsOf), [['locked 2 y', 'locked 1 x']], 'with what came meanwhile')
   assert.deepEqual(
     writes.map(({ wereLocked }) => wereLocked),

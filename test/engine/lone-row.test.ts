@@ -58,7 +58,7 @@ test('the first rejection is logged with its cause and what it waits for; the sa
   const [reason, ...more] = world.engine.waitingBecause
   assert.match(
     reason ?? '',
-    /^words: 1 row was rejected, waiting until another new row is written .*bad-row$/,
+    /^words: 1 row was rejected, waiting until another new row is written, .*bad-row$/,
   )
   assert.deepEqual(more, [])
   await world.advance(minuteMs - 2000)
