@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
+import { anyText } from '../../test/support/text.ts'
 import {
   butNot,
   hasInvisible,
@@ -40,7 +41,7 @@ describe('a value in a message shows its exact contents', () => {
 
   test('no invisible character is ever printed as it is', () => {
     always(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText, (text) => {
         assert.ok(!hasInvisible(quoted(text)))
         assert.equal(quoted(text).split('\n').length, 1)
       }),

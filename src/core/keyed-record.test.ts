@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
+import { anyText } from '../../test/support/text.ts'
 import type { KeyedRecord } from './keyed-record.ts'
 import { compareRecords, compareUtf8 } from './keyed-record.ts'
 
@@ -28,7 +29,7 @@ const character = fc.constantFrom(
 )
 const content = fc.oneof(
   fc.array(character, { maxLength: 4 }).map((characters) => characters.join('')),
-  fc.string({ unit: 'binary' }),
+  anyText,
 )
 const version = fc.oneof(fc.bigInt({ min: 0n, max: 3n }), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }))
 const anyRecord = fc.tuple(version, content).map(([version, content]) => record(version, content))

@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { compareRecords } from '#core/keyed-record.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
-import { freshDatabase, nastyText, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
 import { alwaysAsync } from '../../test/support/seed.ts'
+import { nastyText } from '../../test/support/text.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer()

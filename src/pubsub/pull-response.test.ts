@@ -5,9 +5,10 @@ import fc from 'fast-check'
 import type { Delivery } from '#core/delivery.ts'
 import { pullResponse } from '../../test/support/pull-response.ts'
 import { always } from '../../test/support/seed.ts'
+import { anyText } from '../../test/support/text.ts'
 import { readPullResponse } from './pull-response.ts'
 
-const text = fc.string({ unit: 'binary', maxLength: 20 })
+const text = anyText
 const long = fc.oneof(text, fc.string({ minLength: 100, maxLength: 20_000, size: 'max' }))
 const received = fc.record(
   {

@@ -5,9 +5,10 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 import { scans } from '#pipeline/scans.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
-import { freshDatabase, nastyText, scanRecord, startTestServer } from '../support/postgres.ts'
+import { freshDatabase, scanRecord, startTestServer } from '../support/postgres.ts'
 import { commit, openCache, startTestRedis, verdictsOf } from '../support/redis-cache.ts'
 import { alwaysAsync } from '../support/seed.ts'
+import { nastyText } from '../support/text.ts'
 
 const server = await startTestServer()
 const redis = await startTestRedis()

@@ -5,10 +5,11 @@ import fc from 'fast-check'
 import { isRejection } from '#core/pipeline.ts'
 import { accepted, base64, decode, json, latest, v1, v2 } from '../support/scan-message.ts'
 import { always } from '../support/seed.ts'
+import { anyText } from '../support/text.ts'
 
 const texts = fc.oneof(
   fc.string({ unit: 'grapheme' }),
-  fc.string({ unit: 'binary' }),
+  anyText,
   fc.constantFrom('', '\ufeff', 'a\r\n', '\u{1F600}', 'e\u0301'),
 )
 

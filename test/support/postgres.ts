@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { chmod, cp, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
 import pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { noLogger } from '#core/logger.ts'
@@ -169,14 +168,3 @@ export function scanRecord(
     bytes: response.length,
   }
 }
-
-/** Text that is hard on quoting and on ordering; well-formed, without NUL. */
-export const nastyText = fc.string({
-  maxLength: 12,
-  unit: fc.oneof(
-    fc.constantFrom('"', '\\', '{', '}', ',', 'NULL', '\n', '\t', ' ', "'", '$1', '\\x00', '\u0001'),
-    // UTF-16 puts the surrogates of an emoji before U+E000; a locale ignores case and accents at first.
-    fc.constantFrom('a', 'B', 'b', 'é', 'e\u0301', '\u{E000}', '\u{FFFD}', '\u{FFFF}', '\u{10000}', '😀'),
-    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((unit) => unit !== '\0'),
-  ),
-})
