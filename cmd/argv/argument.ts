@@ -27,6 +27,6 @@ interface Shares {
 /** Ends the command with a message where there is more than all of it. */
 export function checkShares(command: Command, { duplicates, late, poison }: Shares): void {
   if (duplicates + late + poison > 100) {
-    command.error('--duplicates, --late and --poison add up to more than 100')
+    command.error('error: --duplicates, --late and --poison add up to more than 100')
   }
 }

@@ -216,8 +216,8 @@ export const groups = { ingest, pubsub, postgres, redis, engine, startAndStop, l
 
 /** Defaults that depend on something else, in words. */
 export const dependentDefaults: Readonly<Partial<Record<Variable, string>>> = {
-  INGESTER_TOPICID: "the pipeline's default",
-  INGESTER_SUBSCRIPTIONID: "the pipeline's default",
+  INGESTER_TOPICID: 'that of the pipeline',
+  INGESTER_SUBSCRIPTIONID: 'that of the pipeline',
   INGESTER_POSTGRES_POOL_SIZE: 'workers + 2',
   INGESTER_WORKER_COUNT: 'number of CPUs',
 }

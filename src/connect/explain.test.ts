@@ -29,6 +29,8 @@ describe('advice', () => {
     })
     assert.equal(explain(error), 'no topic; look; try INGESTER_LOG_LEVEL')
     assert.equal(error.message, 'no topic')
+    const sentence = new ConfigurationError('No topic.', { fixes: [advice`look`] })
+    assert.equal(explain(sentence), 'No topic; look')
     assert.equal(explain(new Error('gone')), 'gone')
   })
 })

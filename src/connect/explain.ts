@@ -22,7 +22,9 @@ export function adviceText({ words }: Pick<Advice, 'words'>, envFile?: string): 
 
 /** What is wrong, then what to do. */
 export function problemText({ message, fixes }: Problem, envFile?: string): string {
-  return [message, ...fixes.map((fix) => adviceText(fix, envFile))].join('; ')
+  if (fixes.length === 0) return message
+  // Libraries end their messages with a full stop.
+  return [message.replace(/\.$/, ''), ...fixes.map((fix) => adviceText(fix, envFile))].join('; ')
 }
 
 /** What a person should read of anything thrown. */

@@ -34,7 +34,7 @@ export const keyUsages: readonly { pipeline: string; words: string; example: str
  */
 export function keyNamed(pipeline: Pipeline, words: readonly string[]): RecordKey {
   const usage = keyUsages.find((one) => one.pipeline === pipeline.name)
-  const fix = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for instance: ${usage?.example}`
+  const fix = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for example: ${usage?.example}`
   const wanted = pipeline.sink.key.length
   if (words.length !== wanted) {
     throw new ConfigurationError(

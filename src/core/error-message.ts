@@ -5,5 +5,8 @@
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join(', ')
-  return error.message || error.name
+  return error.message.replace(noConnection, '$1') || error.name
 }
+
+/** What gRPC wraps the cause of a failed connection in; the note is empty as a rule. */
+const noConnection = /No connection established\. Last error: (?:Error: )?(.+)\. Resolution note: ?$/s

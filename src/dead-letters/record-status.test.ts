@@ -209,7 +209,7 @@ test('invalid words are reported with the usage', () => {
   assert.throws(() => keyNamed(scans, ['1.1.1', '443', 'HTTP']), {
     name: 'ConfigurationError',
     message:
-      '"ip" is not an IPv4 or IPv6 address: "1.1.1"; name a record of the pipeline scans by <ip> <port> <service>, for instance: 1.1.1.7 443 HTTP',
+      '"ip" is not an IPv4 or IPv6 address: "1.1.1"; name a record of the pipeline scans by <ip> <port> <service>, for example: 1.1.1.7 443 HTTP',
   })
   assert.throws(
     () => keyNamed(scans, ['1.1.1.7', '443', 'My', 'service']),

@@ -222,7 +222,7 @@ $`,
     for (const [words, wrong] of [
       [
         ['1.1.1', '443', 'HTTP'],
-        /"ip" is not an IPv4 or IPv6 address: "1\.1\.1"; .*<ip> <port> <service>, for instance: /,
+        /"ip" is not an IPv4 or IPv6 address: "1\.1\.1"; .*<ip> <port> <service>, for example: /,
       ],
       [['::1%eth0', '443', 'HTTP'], /"ip" is not an IPv4 or IPv6 address/],
       [['1.1.1.7', '65536', 'HTTP'], /"port" must be a whole number from 0 to 65535, not 65536; /],
