@@ -51,7 +51,7 @@ function svgOf(buffer: IBuffer): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">
 <title id="title">A terminal that runs the demo: the addresses, the messages published, received and settled, and the newest rows</title>
 <rect width="100%" height="100%" rx="8" fill="${paper}"/>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="${ink}" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="${ink}">
 ${texts.join('\n')}
 </g>
 </svg>
@@ -91,7 +91,8 @@ function textOf({ column, text, look }: Run, row: number): string {
   const x = margin + (column + blanks) * cell.width
   const y = margin + row * cell.height + 14
   const shown = text.trimStart()
-  const escaped = shown.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  // No-break spaces: a run of others shrinks to one, and Chromium does not inherit `xml:space` (its text was stretched).
+  const escaped = shown.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(' ', '\u00a0')
   // The width is that of a terminal, whatever font a reader's machine has.
   const length = (shown.length * cell.width).toFixed(1)
   return `<text x="${x.toFixed(1)}" y="${y}" textLength="${length}" lengthAdjust="spacingAndGlyphs"${look}>${escaped}</text>`
