@@ -7,7 +7,7 @@ import { deadLetterView, listingView, previewView } from './dead-letter-view.ts'
 
 const time = new Date(Date.UTC(2024, 0, 29, 12, 34, 56))
 
-function letter(change: Partial<ShownDeadLetter> = {}): ShownDeadLetter {
+function deadLetter(change: Partial<ShownDeadLetter> = {}): ShownDeadLetter {
   const data = Buffer.from(change.data ?? '{"ip":"010.1.1.1"}')
   return {
     id: 12,
@@ -38,7 +38,7 @@ const group = { reason: 'bad-ip', count: 1234, oldest: time, newest: time, examp
 const seen = (text: string) => stripVTControlCharacters(text).split('\n')
 
 test('the list: reasons with count, time range and example, then the dead letters', () => {
-  const lines = seen(listingView({ reasons: [group], total: 1234, letters: [letter()] }, undefined))
+  const lines = seen(listingView({ reasons: [group], total: 1234, letters: [deadLetter()] }, undefined))
   assert.match(lines[0] ?? '', /^reason +count +first seen \(UTC\) +last seen \(UTC\) +for example$/)
   assert.match(lines[1] ?? '', /^bad-ip +1234 +2024-01-29 12:34:56 +2024-01-29 12:34:56 +for example this$/)
   assert.equal(lines[2], '')
@@ -49,7 +49,7 @@ test('the list: reasons with count, time range and example, then the dead letter
 
 test('details are truncated at the edge of the terminal, and only there', () => {
   const detail = 'x'.repeat(500)
-  const listing = { reasons: [{ ...group, example: detail }], total: 1, letters: [letter({ detail })] }
+  const listing = { reasons: [{ ...group, example: detail }], total: 1, letters: [deadLetter({ detail })] }
   for (const columns of [80, 100, 200]) {
     for (const line of seen(listingView(listing, columns))) assert.ok(line.length <= columns, line)
     assert.match(listingView(listing, columns), /x…$/m)
@@ -60,7 +60,7 @@ test('details are truncated at the edge of the terminal, and only there', () => 
 
 test('wide characters do not push a line over the edge', () => {
   const [, , , , line = ''] = seen(
-    listingView({ reasons: [group], total: 1, letters: [letter({ detail: '日本'.repeat(100) })] }, 100),
+    listingView({ reasons: [group], total: 1, letters: [deadLetter({ detail: '日本'.repeat(100) })] }, 100),
   )
   const wide = line.match(/[日本]/g)?.length ?? 0
   assert.ok(wide > 5 && line.length + wide <= 100, line)
@@ -68,15 +68,15 @@ test('wide characters do not push a line over the edge', () => {
 
 test('an unknown number of attempts is shown as none', () => {
   assert.match(
-    listingView({ reasons: [], total: 1, letters: [letter({ deliveryAttempt: 0 })] }, 100),
+    listingView({ reasons: [], total: 1, letters: [deadLetter({ deliveryAttempt: 0 })] }, 100),
     / –\/3 /,
   )
-  assert.match(deadLetterView(letter({ deliveryAttempt: 0 })), /delivery attempt +not counted/)
+  assert.match(deadLetterView(deadLetter({ deliveryAttempt: 0 })), /delivery attempt +not counted/)
 })
 
 test('text in messages can neither draw on the terminal nor break a table row', () => {
   const hostile = 'a\u001b[2J\nb'
-  const one = letter({
+  const one = deadLetter({
     detail: hostile,
     reason: hostile,
     orderingKey: hostile,
@@ -101,7 +101,9 @@ test('text in messages can neither draw on the terminal nor break a table row', 
 
 test('one dead letter: its facts, its attributes, its JSON with one value per line, and what to do', () => {
   const view = seen(
-    deadLetterView(letter({ attributes: { source: 'x', trace: 'y' }, orderingKey: 'k', redriveCount: 2 })),
+    deadLetterView(
+      deadLetter({ attributes: { source: 'x', trace: 'y' }, orderingKey: 'k', redriveCount: 2 }),
+    ),
   )
   assert.equal(view[0], 'dead letter 12, new')
   for (const line of [
@@ -129,7 +131,7 @@ test('one dead letter: its facts, its attributes, its JSON with one value per li
 
 test('data that is not JSON is shown as text, binary data as base64, and truncation is reported', () => {
   const of = (data: string | Buffer, change: Partial<ShownDeadLetter> = {}) =>
-    deadLetterView(letter({ ...change, data: Buffer.from(data) }))
+    deadLetterView(deadLetter({ ...change, data: Buffer.from(data) }))
   assert.match(of('hello\nworld'), /^data +11 bytes, text\nhello\nworld$/m)
   assert.match(of(Buffer.from([0x7b, 0xff, 0xfe, 0x7d])), /^data +4 bytes, base64\ne\/\/\+fQ==$/m)
   assert.match(of(''), /^data +0 bytes, text\n\n/m)
@@ -139,7 +141,11 @@ test('data that is not JSON is shown as text, binary data as base64, and truncat
 test('a preview shows what is special about a dead letter', () => {
   const view = seen(
     previewView(
-      [letter(), letter({ cut: true }), letter({ escaped: true, redriveCount: 1, orderingKey: 'k' })],
+      [
+        deadLetter(),
+        deadLetter({ cut: true }),
+        deadLetter({ escaped: true, redriveCount: 1, orderingKey: 'k' }),
+      ],
       undefined,
     ),
   )

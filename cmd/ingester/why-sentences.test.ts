@@ -28,7 +28,7 @@ const line = (label: string, given: Partial<RecordStatus>, more?: Partial<Answer
     .find((one) => one.startsWith(`  ${label} `))
     ?.slice(16)
 
-const letter = {
+const deadLetter = {
   id: '12',
   messageId: 'm',
   publishedAt: '2026-11-21T09:00:00.000Z',
@@ -53,7 +53,7 @@ test('all of it, for a stored record', () => {
 })
 
 describe('the verdict comes first', () => {
-  const one = { ...none, count: 1, letters: [letter] }
+  const one = { ...none, count: 1, letters: [deadLetter] }
   const cases: readonly (readonly [Partial<RecordStatus>, RegExp])[] = [
     [{ verdict: 'stored', row, deadLetters: one }, /: stored; it also has 1 dead letter$/],
     [{ verdict: 'being-written' }, /: not stored yet, but it is being written$/],
@@ -108,7 +108,7 @@ describe('the watermark', () => {
 
 test('commands in sentences use the env file that was read', () => {
   const watermark = { state: 'newer' as const, ...version }
-  const deadLetters = { ...plain.deadLetters, count: 1, letters: [letter] }
+  const deadLetters = { ...plain.deadLetters, count: 1, letters: [deadLetter] }
   const given = { status: { ...plain, verdict: 'cache-ahead' as const, watermark, deadLetters } }
   const told = sentences({ ...given, subject: 's', inspector, nowMs, envFile: '.env.local' }).join('\n')
   assert.equal(told.split('`bin/ingester cache bump --env-file .env.local`').length, 3)
@@ -127,9 +127,9 @@ test('a claim, with its expiry; or that claims could not be read', () => {
 
 test('dead letters: how many, the newest of them, and what can be done', () => {
   const letters = [
-    { ...letter, timesSeen: 3, match: 'text' as const },
-    { ...letter, id: '11', accepted: true, status: 'redriven' },
-    ...[10, 9, 8, 7].map((id) => ({ ...letter, id: String(id) })),
+    { ...deadLetter, timesSeen: 3, match: 'text' as const },
+    { ...deadLetter, id: '11', accepted: true, status: 'redriven' },
+    ...[10, 9, 8, 7].map((id) => ({ ...deadLetter, id: String(id) })),
   ]
   const lines = said({ deadLetters: { count: 107, searched: 100_000, all: false, letters } }).slice(5)
   assert.deepEqual(
@@ -168,7 +168,11 @@ test('untrusted text cannot control the terminal', () => {
     {
       row: { values: {}, record: { ...version, content: evil } },
       watermark: { state: 'unknown', why: evil },
-      deadLetters: { ...none, count: 1, letters: [{ ...letter, reason: evil, detail: evil, status: evil }] },
+      deadLetters: {
+        ...none,
+        count: 1,
+        letters: [{ ...deadLetter, reason: evil, detail: evil, status: evil }],
+      },
     },
     { subject: evil },
   )

@@ -21,5 +21,5 @@ export interface DeadLetterStore {
    *
    * @throws WriteFailure whatever went wrong
    */
-  store(letters: readonly DeadLetter[], wait?: LockWait): Promise<void>
+  store(deadLetters: readonly DeadLetter[], wait?: LockWait): Promise<void>
 }

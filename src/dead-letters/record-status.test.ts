@@ -112,7 +112,7 @@ test('a version later than any date has no time', () => {
 
 let lastId = 0
 
-function letter(data: string, more: Partial<DeadLetterDetail> = {}): DeadLetterDetail {
+function deadLetter(data: string, more: Partial<DeadLetterDetail> = {}): DeadLetterDetail {
   const id = ++lastId
   const at = new Date(1_700_000_200_000 + id)
   return {
@@ -147,7 +147,7 @@ describe('dead letters of a key', () => {
   const search = (letters: DeadLetterDetail[], most?: number) =>
     deadLettersOf(key, scans, limits, pagesOf(...letters.map((one) => [one])), most)
   const matches = async (data: string, more?: Partial<DeadLetterDetail>) =>
-    (await search([letter(data, more)])).letters.map(({ match, accepted }) => [match, accepted])
+    (await search([deadLetter(data, more)])).letters.map(({ match, accepted }) => [match, accepted])
 
   test('by the key in their data, whatever else is wrong with them', async () => {
     assert.deepEqual(await matches(json({ timestamp: -1 })), [['key', false]])
@@ -179,8 +179,8 @@ describe('dead letters of a key', () => {
   })
 
   test('all are counted, the newest hundred are named, newest first', async () => {
-    const letters = Array.from({ length: 130 }, () => letter(json({ timestamp: -1 }))).reverse()
-    const result = await search([letter(json({ port: 1 })), ...letters])
+    const letters = Array.from({ length: 130 }, () => deadLetter(json({ timestamp: -1 }))).reverse()
+    const result = await search([deadLetter(json({ port: 1 })), ...letters])
     assert.deepEqual([result.count, result.searched, result.all], [130, 131, true])
     assert.deepEqual(
       result.letters.map(({ id }) => id),
@@ -189,8 +189,11 @@ describe('dead letters of a key', () => {
   })
 
   test('a redelivered one is newer than one with a greater id', async () => {
-    const again = letter(json({ timestamp: -1 }), { lastSeenAt: new Date(1_800_000_000_000), timesSeen: 2 })
-    const later = letter(json({ timestamp: -1 }))
+    const again = deadLetter(json({ timestamp: -1 }), {
+      lastSeenAt: new Date(1_800_000_000_000),
+      timesSeen: 2,
+    })
+    const later = deadLetter(json({ timestamp: -1 }))
     assert.deepEqual(
       (await search([later, again])).letters.map(({ id }) => id),
       [again.id, later.id].map(String),
@@ -198,7 +201,7 @@ describe('dead letters of a key', () => {
   })
 
   test('where there are too many the rest is not searched, and that is reported', async () => {
-    const letters = [1, 2, 3].map(() => letter(json({})))
+    const letters = [1, 2, 3].map(() => deadLetter(json({})))
     const { count, searched, all } = await search(letters, 2)
     assert.deepEqual([count, searched, all], [2, 2, false])
     assert.equal((await search(letters, 3)).all, true)

@@ -33,9 +33,9 @@ test('everything that is known about each', async () => {
   await database.query(
     `${insert} VALUES ('scans', 's', 'm1', '2023-11-14 22:13:20.123Z', 'k', '{"a": "é"}', '\\x00ff', 'bad-ip', 'why', 3, 2)`,
   )
-  const [[letter] = []] = await pagesOf(database)
-  assert.ok(letter && isWhole(letter))
-  const { firstSeenAt, lastSeenAt, ...rest } = letter
+  const [[deadLetter] = []] = await pagesOf(database)
+  assert.ok(deadLetter && isWhole(deadLetter))
+  const { firstSeenAt, lastSeenAt, ...rest } = deadLetter
   for (const at of [firstSeenAt, lastSeenAt]) assert.ok(Math.abs(Date.now() - at.getTime()) < 60_000)
   assert.deepEqual(rest, {
     id: 1,
@@ -71,7 +71,7 @@ test('each of the pipeline once, the last first, in pages', async () => {
   )
   const expected = Array.from({ length: 1800 }, (_, i) => 1800 - i).filter((n) => n % 3 !== 0)
   assert.deepEqual(
-    pages.flat().map((letter) => Number(letter.messageId)),
+    pages.flat().map((deadLetter) => Number(deadLetter.messageId)),
     expected,
   )
   assert.deepEqual(await pagesOf(database, 'nobody'), [])
@@ -89,16 +89,16 @@ test('for long data only the beginning and the end', async () => {
       data,
     ])
   }
-  const letters = (await pagesOf(database)).flat().reverse()
+  const deadLetters = (await pagesOf(database)).flat().reverse()
   assert.deepEqual(
-    letters.map((letter) => [letter.dataBytes, letter.data.length, isWhole(letter)]),
+    deadLetters.map((deadLetter) => [deadLetter.dataBytes, deadLetter.data.length, isWhole(deadLetter)]),
     [
       [65_536, 65_536, true],
       [65_537, 65_536, false],
       [1_000_000, 65_536, false],
     ],
   )
-  for (const { data } of letters) assert.match(data.toString(), /^begin\.+end$/)
+  for (const { data } of deadLetters) assert.match(data.toString(), /^begin\.+end$/)
 })
 
 test('a reader that stops early leaves no transaction open', async () => {

@@ -16,7 +16,7 @@ const server = await startTestServer({ deadlock_timeout: '100ms' })
 const subscription = 'projects/p/subscriptions/s'
 const publishTimeMs = Date.UTC(2024, 1, 29, 12, 34, 56, 789)
 
-function letter(delivery: Partial<Delivery> = {}, said: Partial<DeadLetter> = {}): DeadLetter {
+function deadLetter(delivery: Partial<Delivery> = {}, said: Partial<DeadLetter> = {}): DeadLetter {
   return {
     reason: 'bad-ip',
     detail: 'why',
@@ -51,7 +51,7 @@ test('everything that is known about the message', async () => {
     data: Buffer.from([0, 1, 0xff, 0x5c, 0x22]),
     deliveryAttempt: 5,
   }
-  await tableIn(database).store([letter(stored, { reason: 'bad-json', detail: 'at "x", line\n2' })])
+  await tableIn(database).store([deadLetter(stored, { reason: 'bad-json', detail: 'at "x", line\n2' })])
   const [row] = await database.query(
     `SELECT *, id::int AS id, now() - first_seen_at < '1 min' AND now() >= first_seen_at AS recent,
             last_seen_at = first_seen_at AS once FROM dead_letters`,
@@ -81,7 +81,10 @@ test('text that PostgreSQL cannot store is escaped', async () => {
   const bad = 'a\0b\uD800c\uDFFF😀'
   const visible = String.raw`a\u0000b\ud800c\udfff😀`
   await tableIn(database).store([
-    letter({ messageId: bad, orderingKey: bad, attributes: { [bad]: bad } }, { reason: bad, detail: bad }),
+    deadLetter(
+      { messageId: bad, orderingKey: bad, attributes: { [bad]: bad } },
+      { reason: bad, detail: bad },
+    ),
   ])
   const rows = await database.query(
     'SELECT message_id, ordering_key, attributes, reason, detail FROM dead_letters',
@@ -112,7 +115,7 @@ test('any text at all can be stored, and well-formed text comes back identical',
   const property = fc.asyncProperty(fc.array(parts, { minLength: 1, maxLength: 20 }), async (all) => {
     await database.query('TRUNCATE dead_letters')
     await table.store(
-      all.map(({ detail, ...delivery }, at) => letter({ ...delivery, messageId: `${at}` }, { detail })),
+      all.map(({ detail, ...delivery }, at) => deadLetter({ ...delivery, messageId: `${at}` }, { detail })),
     )
     const rows = await database.query(
       'SELECT attributes, ordering_key, detail FROM dead_letters ORDER BY message_id::int',
@@ -134,16 +137,16 @@ const storable = (text: string) => text.isWellFormed() && !text.includes('\0')
 test('a message is one row, however often it arrives, in one batch or in several', async () => {
   await using database = await freshDatabase(server)
   const table = tableIn(database)
-  const again = letter({ deliveryAttempt: 2 }, { reason: 'bad-port' })
-  await table.store([letter(), letter({ messageId: '2' }), letter(), again])
+  const again = deadLetter({ deliveryAttempt: 2 }, { reason: 'bad-port' })
+  await table.store([deadLetter(), deadLetter({ messageId: '2' }), deadLetter(), again])
   assert.deepEqual(await seen(database), [
     { id: '1', times: 3, reason: 'bad-port' },
     { id: '2', times: 1, reason: 'bad-ip' },
   ])
   await table.store([
     again,
-    letter({ deliveryAttempt: 7 }, { reason: 'bad-json', detail: 'last' }),
-    letter({ messageId: '3' }),
+    deadLetter({ deliveryAttempt: 7 }, { reason: 'bad-json', detail: 'last' }),
+    deadLetter({ messageId: '3' }),
   ])
   assert.deepEqual(await seen(database), [
     { id: '1', times: 5, reason: 'bad-json' },
@@ -158,8 +161,8 @@ test('a message is one row, however often it arrives, in one batch or in several
 
 test('a repeated message id after a restart of ids, and another subscription, are other messages', async () => {
   await using database = await freshDatabase(server)
-  await tableIn(database).store([letter(), letter({ publishTimeMs: publishTimeMs + 1 })])
-  await tableIn(database, { subscription: `${subscription}-2` }).store([letter()])
+  await tableIn(database).store([deadLetter(), deadLetter({ publishTimeMs: publishTimeMs + 1 })])
+  await tableIn(database, { subscription: `${subscription}-2` }).store([deadLetter()])
   assert.deepEqual(
     (await seen(database)).map(({ times }) => times),
     [1, 1, 1],
@@ -173,7 +176,7 @@ test('of data over the limit the first 64 KiB are kept; empty data is empty', as
   const table = new DeadLetterTable(pool, { pipeline: 'scans', subscription, maxMessageBytes })
   const big = randomBytes(maxMessageBytes + 1)
   const datas = [big, big.subarray(1), Buffer.alloc(0)]
-  await table.store(datas.map((data, at) => letter({ messageId: `${at}`, data })))
+  await table.store(datas.map((data, at) => deadLetter({ messageId: `${at}`, data })))
   const rows = await database.query<{ data: Buffer }>('SELECT data FROM dead_letters ORDER BY message_id')
   const kept = [big.subarray(0, 64 * 1024), big.subarray(1), Buffer.alloc(0)]
   assert.deepEqual(
@@ -187,8 +190,8 @@ test('of data over the limit the first 64 KiB are kept; empty data is empty', as
 test('500 dead letters in one call', async () => {
   await using database = await freshDatabase(server)
   const data = randomBytes(1000)
-  const letters = Array.from({ length: 500 }, (_, at) => letter({ messageId: `${at % 400}`, data }))
-  await tableIn(database).store(letters)
+  const deadLetters = Array.from({ length: 500 }, (_, at) => deadLetter({ messageId: `${at % 400}`, data }))
+  await tableIn(database).store(deadLetters)
   const [sum] = await database.query(
     'SELECT count(*)::int AS rows, sum(times_seen)::int AS times FROM dead_letters',
   )
@@ -204,13 +207,13 @@ test('none at all', async () => {
 test('replicas that store the same dead letters in opposite orders do not deadlock', async () => {
   await using database = await freshDatabase(server)
   const table = tableIn(database, { waits: patient })
-  const letters = ['1', '2', '3'].map((messageId) => letter({ messageId }))
-  await table.store(letters)
+  const deadLetters = ['1', '2', '3'].map((messageId) => deadLetter({ messageId }))
+  await table.store(deadLetters)
   const holder = await database.connect()
   await holder.query(`BEGIN; SELECT FROM dead_letters WHERE message_id = '2' FOR UPDATE`)
-  const first = table.store(letters)
+  const first = table.store(deadLetters)
   await untilBlocked(database, 1)
-  const second = table.store(letters.toReversed())
+  const second = table.store(deadLetters.toReversed())
   await untilBlocked(database, 2)
   await holder.query('COMMIT')
   await Promise.all([first, second])
@@ -222,7 +225,7 @@ test('replicas that store the same dead letters in opposite orders do not deadlo
 
 test('a store that fails says so, without the payload', async () => {
   await using database = await freshDatabase(server, { migrated: false })
-  const store = tableIn(database).store([letter({ data: Buffer.from('hunter2') }, { detail: 'hunter2' })])
+  const store = tableIn(database).store([deadLetter({ data: Buffer.from('hunter2') }, { detail: 'hunter2' })])
   await assert.rejects(store, (error: Error) => {
     assert.match(explain(error), /^table dead_letters: .*\[42P01\].*migrate up/)
     assert.doesNotMatch(error.message, /hunter2/)

@@ -15,29 +15,29 @@ const subscription = 'projects/p/subscriptions/s'
 const start = Date.UTC(2024, 0, 29)
 const maxMessageBytes = 100_000
 
-interface Letter extends Partial<Omit<Delivery, 'data'>> {
+interface StoredDeadLetter extends Partial<Omit<Delivery, 'data'>> {
   readonly reason?: string
   readonly detail?: string
   readonly data?: string | Buffer
   readonly pipeline?: string
 }
 
-/** Stores letters one after the other: their ids are 1, 2, 3, and each was seen later than the one before. */
-async function withLetters(letters: readonly Letter[]) {
+/** Stores dead letters one after the other: their ids are 1, 2, 3, and each was seen later than the one before. */
+async function withDeadLetters(deadLetters: readonly StoredDeadLetter[]) {
   const database = await freshDatabase(server)
-  for (const [at, letter] of letters.entries()) await store(database, at, letter)
+  for (const [at, deadLetter] of deadLetters.entries()) await store(database, at, deadLetter)
   const client = await database.connect()
   return { ...database, database, client, [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() }
 }
 
-async function store(database: TestDatabase, at: number, letter: Letter): Promise<void> {
+async function store(database: TestDatabase, at: number, deadLetter: StoredDeadLetter): Promise<void> {
   const {
     reason = 'bad-ip',
     detail = `detail ${at + 1}`,
     pipeline = 'scans',
     data = 'data',
     ...said
-  } = letter
+  } = deadLetter
   const delivery: Delivery = {
     ackId: 'a',
     messageId: `m${at}`,
@@ -58,7 +58,7 @@ async function store(database: TestDatabase, at: number, letter: Letter): Promis
 const idsOf = (rows: readonly { readonly id: number }[]) => rows.map(({ id }) => id)
 
 test('each filter selects what it names, and filters combine', async () => {
-  await using there = await withLetters([
+  await using there = await withDeadLetters([
     {},
     { reason: 'bad-port' },
     { reason: 'not-json', pipeline: 'others' },
@@ -100,7 +100,12 @@ test('each filter selects what it names, and filters combine', async () => {
 })
 
 test('reasons: count, time range, one detail; the most frequent first', async () => {
-  await using there = await withLetters([{ reason: 'a' }, { reason: 'b' }, { reason: 'b' }, { reason: 'c' }])
+  await using there = await withDeadLetters([
+    { reason: 'a' },
+    { reason: 'b' },
+    { reason: 'b' },
+    { reason: 'c' },
+  ])
   const { client, query } = there
   await query(
     `UPDATE dead_letters SET first_seen_at = '2024-01-01', last_seen_at = '2024-01-02' WHERE id = 2`,
@@ -123,7 +128,7 @@ test('reasons: count, time range, one detail; the most frequent first', async ()
 })
 
 test('the dead letters seen last are first, up to the limit', async () => {
-  await using there = await withLetters([{}, {}, {}])
+  await using there = await withDeadLetters([{}, {}, {}])
   const { client, database } = there
   assert.deepEqual(idsOf(await readNewest(client, {}, 2)), [3, 2])
   await store(database, 0, {})
@@ -133,7 +138,7 @@ test('the dead letters seen last are first, up to the limit', async () => {
 
 test('everything about one dead letter; nothing for an unknown one', async () => {
   const data = Buffer.from([0, 0xff, 1])
-  await using there = await withLetters([
+  await using there = await withDeadLetters([
     { data, attributes: { a: 'b', ingester_redrive_count: '4' }, orderingKey: 'k', deliveryAttempt: 7 },
   ])
   const { client } = there
@@ -163,7 +168,7 @@ test('everything about one dead letter; nothing for an unknown one', async () =>
 
 test('an invalid redrive count counts as none', async () => {
   const counts = ['', 'x', '-1', '1.5', '9999999999', '0']
-  await using there = await withLetters([
+  await using there = await withDeadLetters([
     ...counts.map((count) => ({ attributes: { ingester_redrive_count: count } })),
     { attributes: { ingester_redrive_count: '999999999' } },
   ])
@@ -175,7 +180,7 @@ test('an invalid redrive count counts as none', async () => {
 })
 
 test('text that was escaped when it was stored is recognized anywhere', async () => {
-  await using there = await withLetters([
+  await using there = await withDeadLetters([
     { orderingKey: 'a\0b' },
     { attributes: { 'a\0': '' } },
     { attributes: { a: 'x\uD800' } },
@@ -194,7 +199,7 @@ test('text that was escaped when it was stored is recognized anywhere', async ()
 
 test('truncated data is recognized, and completed when its message is redelivered under a higher limit', async () => {
   const big = Buffer.alloc(maxMessageBytes + 1, 'x')
-  await using there = await withLetters([
+  await using there = await withDeadLetters([
     { reason: 'too-large', data: big },
     { reason: 'too-large', data: 'under a lower limit, not cut' },
     { data: Buffer.alloc(keptOfTooLargeBytes) },
@@ -230,7 +235,7 @@ test('truncated data is recognized, and completed when its message is redelivere
 
 test('selected: the first by publish time, then per ordering key by publish time', async () => {
   const at = (orderingKey: string, ms: number) => ({ orderingKey, publishTimeMs: start + ms })
-  await using there = await withLetters([
+  await using there = await withDeadLetters([
     at('b', 4),
     at('a', 5),
     at('b', 1),
@@ -251,7 +256,7 @@ test('selected: the first by publish time, then per ordering key by publish time
 })
 
 test('those that still have the status are locked until the end, in the order of the given ids', async () => {
-  await using there = await withLetters([{}, {}, {}])
+  await using there = await withDeadLetters([{}, {}, {}])
   const { client, database } = there
   await markDeadLetters(client, [2], 'discarded')
   const other = await database.connect()
@@ -264,7 +269,7 @@ test('those that still have the status are locked until the end, in the order of
 })
 
 test('marks that a trigger discards are an error, not a success', async () => {
-  await using there = await withLetters([{}, {}])
+  await using there = await withDeadLetters([{}, {}])
   const { client } = there
   await client.query(`CREATE FUNCTION discard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
     CREATE TRIGGER discard BEFORE UPDATE ON dead_letters FOR EACH ROW EXECUTE FUNCTION discard()`)
@@ -273,7 +278,7 @@ test('marks that a trigger discards are an error, not a success', async () => {
 })
 
 test('the second caller waits, and sees what the first one has done', async () => {
-  await using there = await withLetters([{}, {}])
+  await using there = await withDeadLetters([{}, {}])
   const { client, database } = there
   const other = await database.connect()
   await client.query('BEGIN')
@@ -287,7 +292,7 @@ test('the second caller waits, and sees what the first one has done', async () =
 
 test('dead letters that are redelivered while locked wait, in any order, without a deadlock', async () => {
   // By their ids, and by their publish times, the letters stand the other way round than by their message ids.
-  await using there = await withLetters(['c', 'b', 'a'].map((messageId) => ({ messageId })))
+  await using there = await withDeadLetters(['c', 'b', 'a'].map((messageId) => ({ messageId })))
   const { client, database } = there
   const holder = await database.connect()
   await holder.query(`BEGIN; SELECT FROM dead_letters WHERE message_id = 'b' FOR UPDATE`)
@@ -322,7 +327,7 @@ test('dead letters that are redelivered while locked wait, in any order, without
 })
 
 test('those that have the status are updated, and counted', async () => {
-  await using there = await withLetters([{}, {}, {}])
+  await using there = await withDeadLetters([{}, {}, {}])
   const { client } = there
   await markDeadLetters(client, [2], 'redriven')
   assert.equal(await updateDeadLetterStatus(client, [1, 2, 99], 'new', 'discarded'), 1)
@@ -337,7 +342,7 @@ test('those that have the status are updated, and counted', async () => {
 })
 
 test('a failed transaction leaves nothing, and the connection intact', async () => {
-  await using there = await withLetters([{}])
+  await using there = await withDeadLetters([{}])
   const { client } = there
   const failing = inTransaction(client, async () => {
     await markDeadLetters(client, [1], 'redriven')

@@ -142,10 +142,10 @@ export async function* readDeadLetters(
   client: Queryable,
   pipeline: string,
 ): AsyncGenerator<readonly DeadLetterDetail[]> {
-  const cursor = `DECLARE letters NO SCROLL CURSOR FOR ${allOfPipeline}`
+  const cursor = `DECLARE dead_letters_cursor NO SCROLL CURSOR FOR ${allOfPipeline}`
   await client.query(cursor, [pipeline, excerptBytes])
   for (;;) {
-    const { rows } = await client.query<DeadLetterDetail>(`FETCH ${rowsPerPage} FROM letters`)
+    const { rows } = await client.query<DeadLetterDetail>(`FETCH ${rowsPerPage} FROM dead_letters_cursor`)
     if (rows.length > 0) yield rows
     if (rows.length < rowsPerPage) return
   }

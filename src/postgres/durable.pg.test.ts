@@ -21,9 +21,9 @@ import { inTransaction } from './transaction.ts'
 const server = await startTestServer({ wal_level: 'replica', max_wal_senders: '2' })
 const subscription = 'projects/p/subscriptions/s'
 
-const lettersOn = (pool: pg.Pool) =>
+const deadLettersOn = (pool: pg.Pool) =>
   new DeadLetterTable(pool, { pipeline: 'scans', subscription, maxMessageBytes: 1000 })
-const letter = (text: string) => ({ delivery: deliveryOf(text), reason: 'bad-ip', detail: 'd' })
+const deadLetter = (text: string) => ({ delivery: deliveryOf(text), reason: 'bad-ip', detail: 'd' })
 
 /** Notes with what `synchronous_commit` each change of these tables commits: a deferred trigger runs at COMMIT. */
 async function recordCommits({ query }: TestDatabase, ...tables: readonly string[]): Promise<void> {
@@ -50,7 +50,7 @@ async function commits({ query }: TestDatabase): Promise<string[]> {
 /** What an ack, or a "done", stands on. */
 async function writeEverything(database: TestDatabase, pool: pg.Pool, version: number): Promise<void> {
   await new TableWriter(pool, scans.sink).write([scanRecord(1, version, 'x')])
-  await lettersOn(pool).store([letter('1')])
+  await deadLettersOn(pool).store([deadLetter('1')])
   const client = await pool.connect()
   const [id] = (await client.query('SELECT id::float8 AS id FROM dead_letters')).rows
   await inTransaction(client, async () => {
@@ -174,7 +174,7 @@ for (const level of ['local', 'remote_write', 'on']) {
         await assert.rejects(writing, unreplicated)
       }
       for (let time = 0; time < 2; time += 1) {
-        const storing = lettersOn(pool).store([letter('1')])
+        const storing = deadLettersOn(pool).store([deadLetter('1')])
         await cancelWait(database, storing)
         await assert.rejects(storing, unreplicated)
       }

@@ -13,10 +13,10 @@ const server = await startTestServer()
 
 const writerTo = (database: TestDatabase) => new TableWriter(database.pool(), scans.sink)
 
-const lettersIn = (database: TestDatabase) =>
+const deadLettersIn = (database: TestDatabase) =>
   new DeadLetterTable(database.pool(), { pipeline: 'scans', subscription: 's', maxMessageBytes: 1000 })
 
-const letter = (text: string) => ({ delivery: deliveryOf(text), reason: 'bad-ip', detail: 'why' })
+const deadLetter = (text: string) => ({ delivery: deliveryOf(text), reason: 'bad-ip', detail: 'why' })
 
 async function failureOf(writing: Promise<unknown>): Promise<WriteFailure> {
   const failure = await writing.then(
@@ -148,16 +148,16 @@ describe('a table altered between two writes: nothing is written until it is res
 
   test('dead letters: unlogged, and of another type', async () => {
     await using database = await freshDatabase(server)
-    const letters = lettersIn(database)
-    await letters.store([letter('1')])
+    const deadLetters = deadLettersIn(database)
+    await deadLetters.store([deadLetter('1')])
     for (const alter of ['SET UNLOGGED', 'ALTER detail TYPE varchar(9)', 'ALTER publish_time TYPE date']) {
       await database.query(`ALTER TABLE dead_letters ${alter}`)
-      const failure = await failureOf(letters.store([letter('2')]))
+      const failure = await failureOf(deadLetters.store([deadLetter('2')]))
       assert.equal(failure.class, 'schema-drift')
       assert.equal((await database.query('SELECT FROM dead_letters')).length, 1)
       await database.query(statementsIn(explain(failure)))
     }
-    await letters.store([letter('2')])
+    await deadLetters.store([deadLetter('2')])
     assert.equal((await database.query('SELECT FROM dead_letters')).length, 2)
   })
 })
@@ -366,29 +366,29 @@ describe('dead letters that a trigger discards are not stored', () => {
   for (const [what, body, when] of actions) {
     test(what, async () => {
       await using database = await freshDatabase(server)
-      const letters = lettersIn(database)
-      await letters.store([letter('1')])
+      const deadLetters = deadLettersIn(database)
+      await deadLetters.store([deadLetter('1')])
       await withTrigger(
         database,
         `IF NEW.message_id = 'bad' THEN ${body} END IF; RETURN NEW;`,
         `TRIGGER keep_out ${when} ON dead_letters FOR EACH ROW`,
       )
-      const failure = await failureOf(letters.store([letter('2'), letter('bad')]))
+      const failure = await failureOf(deadLetters.store([deadLetter('2'), deadLetter('bad')]))
       assert.match(explain(failure), /^table dead_letters: discarded or changed by .*trigger keep_out/)
       assert.equal((await database.query('SELECT FROM dead_letters')).length, 1)
-      await letters.store([letter('2')])
-      await letters.store([letter('2')])
+      await deadLetters.store([deadLetter('2')])
+      await deadLetters.store([deadLetter('2')])
       await database.query(statementsIn(explain(failure)))
-      await letters.store([letter('bad')])
+      await deadLetters.store([deadLetter('bad')])
       assert.equal((await database.query('SELECT FROM dead_letters')).length, 3)
     })
   }
 
   test('a discarded update does not store the new reason', async () => {
     await using database = await freshDatabase(server)
-    const letters = lettersIn(database)
-    await letters.store([letter('1')])
+    const deadLetters = deadLettersIn(database)
+    await deadLetters.store([deadLetter('1')])
     await withTrigger(database, 'RETURN NULL;', 'TRIGGER keep_out BEFORE UPDATE ON dead_letters FOR EACH ROW')
-    assert.match(explain(await failureOf(letters.store([letter('1')]))), /keep_out/)
+    assert.match(explain(await failureOf(deadLetters.store([deadLetter('1')]))), /keep_out/)
   })
 })

@@ -97,11 +97,15 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
       CREATE TABLE decoy.cache_epochs (LIKE public.cache_epochs INCLUDING ALL)`)
     const pool = database.pool(through(database, bouncer))
     const writer = new TableWriter(pool, scans.sink)
-    const letters = new DeadLetterTable(pool, { pipeline: 'scans', subscription: 's', maxMessageBytes: 1000 })
+    const deadLetters = new DeadLetterTable(pool, {
+      pipeline: 'scans',
+      subscription: 's',
+      maxMessageBytes: 1000,
+    })
     for (const path of ['decoy', 'decoy, public', 'nowhere', '']) {
       await pollute(pool, `SET search_path TO ${path || "''"}`)
       await writer.write([scanRecord(1, 1, path)])
-      await letters.store([{ delivery: deliveryOf(path), reason: 'bad-ip', detail: 'd' }])
+      await deadLetters.store([{ delivery: deliveryOf(path), reason: 'bad-ip', detail: 'd' }])
       await bumpEpoch(through(database, bouncer), 'scans')
       const row = await withReader(through(database, bouncer), (read) =>
         read((connection) => readRow(connection, scans.sink, ['10.0.0.1', 80, 'http'])),

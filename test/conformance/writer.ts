@@ -127,13 +127,13 @@ export function writerConformance(
     test(
       'a dead letter that is stored again is one row, with the newer reason',
       onTable(async (table) => {
-        const letter = (text: string, reason: string) => ({
+        const deadLetter = (text: string, reason: string) => ({
           delivery: deliveryOf(text),
           reason,
           detail: text,
         })
-        await table.deadLetters.store([letter('"1"', 'malformed'), letter('2', 'too-large')])
-        await table.deadLetters.store([letter('"1"', 'refused-by-database'), letter('"1"', 'bad-ip')])
+        await table.deadLetters.store([deadLetter('"1"', 'malformed'), deadLetter('2', 'too-large')])
+        await table.deadLetters.store([deadLetter('"1"', 'refused-by-database'), deadLetter('"1"', 'bad-ip')])
         const stored = (await table.storedDeadLetters()).sort((a, b) => (a.id < b.id ? -1 : 1))
         assert.deepEqual(stored, [
           { id: '"1"', reason: 'bad-ip' },

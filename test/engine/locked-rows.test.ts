@@ -186,11 +186,11 @@ test('a locked dead letter waits aside; the others are stored', async () => {
   const world = new World()
   const store = world.deadLetters.store.bind(world.deadLetters)
   let held = true
-  world.deadLetters.store = async (letters, wait) => {
-    if (held && letters.some(({ delivery }) => delivery.data.toString() === 'undecodable7')) {
+  world.deadLetters.store = async (deadLetters, wait) => {
+    if (held && deadLetters.some(({ delivery }) => delivery.data.toString() === 'undecodable7')) {
       throw new WriteFailure('locked', `held, ${wait}`, '55P03')
     }
-    await store(letters)
+    await store(deadLetters)
   }
   await world.publish(...Array.from({ length: 20 }, (_, i) => `undecodable${i}`))
   await world.advance(2000)

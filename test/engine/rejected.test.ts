@@ -23,8 +23,8 @@ test('more dead letters than one statement takes: only those that are stored are
   const texts = Array.from({ length: 700 }, (_, i) => `undecodable${i}`)
   const store = world.deadLetters.store.bind(world.deadLetters)
   let fix: (() => void) | undefined
-  world.deadLetters.store = async (letters) => {
-    await store(letters)
+  world.deadLetters.store = async (deadLetters) => {
+    await store(deadLetters)
     fix ??= world.deadLetters.fail('infrastructure')
   }
   await world.publish(...texts)

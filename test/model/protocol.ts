@@ -109,8 +109,8 @@ function toDo(story: Story, state: State): number {
   const unheld = story.all & ~(state.acked | heldBy(a) | heldBy(b))
   const { poison } = story
   // Burying a winner gives its losers a way back, so it counts for more than their way.
-  const unburied = count(poison & unheld) + poisonIn(a, poison) + poisonIn(b, poison)
-  return 64 * unburied + underWay(state) + 6 * count(unheld) + workOf(a) + workOf(b)
+  const poisonLeft = count(poison & unheld) + poisonIn(a, poison) + poisonIn(b, poison)
+  return 64 * poisonLeft + underWay(state) + 6 * count(unheld) + workOf(a) + workOf(b)
 }
 
 function poisonIn({ pending, batch }: Hands, poison: number): number {

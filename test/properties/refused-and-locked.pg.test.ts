@@ -28,7 +28,7 @@ async function keysOf(version: number): Promise<string[]> {
   return (await database.query<{ key: string }>(text, [version])).map(({ key }) => key)
 }
 
-async function letters(): Promise<string[]> {
+async function deadLetters(): Promise<string[]> {
   const text = `SELECT convert_from(data, 'UTF8') AS text FROM dead_letters`
   return (await database.query<{ text: string }>(text)).map((row) => row.text)
 }
@@ -70,7 +70,7 @@ test('locked rows: the others are written meanwhile, all of them afterwards', as
       await settled(replica)
     })
     assert.deepEqual(await keysOf(2), keys)
-    assert.deepEqual(await letters(), withBadRow ? ['k10 13 x'] : [])
+    assert.deepEqual(await deadLetters(), withBadRow ? ['k10 13 x'] : [])
   })
   await alwaysAsync(property, 6, true)
 })
@@ -90,12 +90,12 @@ test('a lone rejected row: dead-lettered if the table proves it at fault, otherw
       publish(lone)
       if (standing && !isOrphan) return settled(replica)
       await until(async () => replica.tally.failures.length > manyFailures)
-      assert.deepEqual(await letters(), [])
+      assert.deepEqual(await deadLetters(), [])
       if (isOrphan) await database.query(`INSERT INTO parents VALUES ('y')`)
       else await database.query(`INSERT INTO words VALUES ('first', 1, 'x')`)
       await settled(replica)
     })
-    assert.deepEqual(await letters(), isOrphan ? [] : [lone])
+    assert.deepEqual(await deadLetters(), isOrphan ? [] : [lone])
   })
   await alwaysAsync(property, 6, true)
 })

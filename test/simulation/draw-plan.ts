@@ -111,8 +111,8 @@ function kinds(random: Random, replicas: number, keys: number): ((atMs: number) 
   return [
     (atMs) => ({ atMs, do: 'crash', replica: replica(), restartMs: restartMs() }),
     (atMs) => ({ atMs, do: 'crash', replica: replica(), restartMs: restartMs(), at: random.pick(points) }),
-    (atMs) => ({ atMs, do: 'soft stop', replica: replica(), restartMs: restartMs() }),
-    (atMs) => ({ atMs, do: 'hard stop', replica: replica(), restartMs: restartMs() }),
+    (atMs) => ({ atMs, do: 'graceful shutdown', replica: replica(), restartMs: restartMs() }),
+    (atMs) => ({ atMs, do: 'forced shutdown', replica: replica(), restartMs: restartMs() }),
     (atMs) => ({ atMs, do: 'postgres away', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres frozen', forMs: forMs() }),
     (atMs) => ({ atMs, do: 'postgres disorder', forMs: forMs(), disorder: random.pick(disorders) }),

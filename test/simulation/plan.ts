@@ -9,8 +9,8 @@ export type PlannedEvent = { readonly atMs: number } & (
   | { readonly do: 'publish'; readonly message: PlannedMessage }
   /** At once, or where it says, the first time that it comes so far. Another process takes its place. */
   | { readonly do: 'crash'; readonly replica: number; readonly at?: Point; readonly restartMs: number }
-  | { readonly do: 'soft stop'; readonly replica: number; readonly restartMs: number }
-  | { readonly do: 'hard stop'; readonly replica: number; readonly restartMs: number }
+  | { readonly do: 'graceful shutdown'; readonly replica: number; readonly restartMs: number }
+  | { readonly do: 'forced shutdown'; readonly replica: number; readonly restartMs: number }
   | { readonly do: 'postgres away'; readonly forMs: number }
   | { readonly do: 'postgres frozen'; readonly forMs: number }
   | { readonly do: 'postgres disorder'; readonly forMs: number; readonly disorder: Disorder }

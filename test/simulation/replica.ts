@@ -184,23 +184,23 @@ export class Replica implements Watched {
   }
 
   /** As the first signal does. */
-  softStop(): void {
+  drain(): void {
     if (!this.alive || this.stopped) return
     this.#environment.story.tell(this.name, () => 'shuts down gracefully')
-    this.#environment.story.count('soft stop')
+    this.#environment.story.count('graceful shutdown')
     void this.#stop()
-    this.#cancelLimit = this.clock.after(shutdownMs, () => this.hardStop())
+    this.#cancelLimit = this.clock.after(shutdownMs, () => this.forceStop())
   }
 
   /** As the second one does. */
-  hardStop(): void {
+  forceStop(): void {
     if (!this.alive || this.aborted) return
     const { story } = this.#environment
     this.aborted = true
     const { outstanding } = this.engine
     const nacked = this.engine.abort()
     story.tell(this.name, () => `is forced to shut down, nacking ${nacked}`)
-    story.count('hard stop')
+    story.count('forced shutdown')
     if (nacked !== outstanding) {
       story.breach('settlements', `${this.name} held ${outstanding} and nacked ${nacked}`)
     }

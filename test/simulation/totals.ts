@@ -42,8 +42,8 @@ const everyKind: readonly string[] = [
   'broker: ack came too late',
   'crash with deliveries outstanding',
   'crash with nothing outstanding',
-  'soft stop',
-  'hard stop',
+  'graceful shutdown',
+  'forced shutdown',
   named('settled', settlements),
   named('verdict', verdicts),
   named('redis', fates),
@@ -61,7 +61,13 @@ const everyKind: readonly string[] = [
     'unknown',
   ]),
   named('write failed', ['bad-row']),
-  named('event', ['crash', 'soft stop', 'hard stop', 'truncate and replay', 'postgres fails over']),
+  named('event', [
+    'crash',
+    'graceful shutdown',
+    'forced shutdown',
+    'truncate and replay',
+    'postgres fails over',
+  ]),
   named('event', ['postgres away', 'postgres frozen', 'postgres disorder', 'postgres cuts connections']),
   named('event', ['postgres loses parents', 'postgres rows locked']),
   'settled without a neighbour',
@@ -91,7 +97,7 @@ export interface Report {
   readonly schedulesPerMinute: number
 }
 
-const isFault = /^(event|redis|postgres|broker|crash|soft stop|hard stop)\b/
+const isFault = /^(event|redis|postgres|broker|crash|graceful shutdown|forced shutdown)\b/
 
 export function reportOf(totals: Totals, firstSeed: number, seconds: number): Report {
   const { counts, schedules } = totals

@@ -210,7 +210,7 @@ export class Universe {
     const living = this.#slots.filter((replica): replica is Replica => replica?.alive === true)
     // The time of some has begun to run before.
     const inTime = living.filter(({ stopping }) => !stopping)
-    for (const replica of living) replica.softStop()
+    for (const replica of living) replica.drain()
     await this.#advance(stoppingMs)
     for (const replica of living) {
       const isGivenUp = replica.aborted && inTime.includes(replica) && !this.#isPoisoned
@@ -282,12 +282,12 @@ export class Universe {
       case 'crash':
         this.#restartMs[event.replica] = event.restartMs
         return this.#slots[event.replica]?.crash(event.at)
-      case 'soft stop':
+      case 'graceful shutdown':
         this.#restartMs[event.replica] = event.restartMs
-        return this.#slots[event.replica]?.softStop()
-      case 'hard stop':
+        return this.#slots[event.replica]?.drain()
+      case 'forced shutdown':
         this.#restartMs[event.replica] = event.restartMs
-        return this.#slots[event.replica]?.hardStop()
+        return this.#slots[event.replica]?.forceStop()
       case 'broker away':
         return this.#storeFaults.during(
           event.forMs,

@@ -25,10 +25,10 @@ describe('with the library', { concurrent: true }, () => {
   test('dead letters: five attempts, then the other topic', async () => {
     await using place = await createPlace(emulatorHost)
     const { pubsub, topic } = place
-    const [graveyard] = await pubsub.createTopic('graveyard')
-    const [buried] = await graveyard.createSubscription('buried')
+    const [deadLetterTopic] = await pubsub.createTopic('dead-letters')
+    const [deadLetterSubscription] = await deadLetterTopic.createSubscription('dead-letters-sub')
     const [subscription] = await topic.createSubscription('tried', {
-      deadLetterPolicy: { deadLetterTopic: graveyard.name, maxDeliveryAttempts: 5 },
+      deadLetterPolicy: { deadLetterTopic: deadLetterTopic.name, maxDeliveryAttempts: 5 },
     })
     const published = Date.now()
     const attributes = { its: 'own' }
@@ -37,16 +37,16 @@ describe('with the library', { concurrent: true }, () => {
     await using tried = new Inbox(subscription, (message) =>
       message.data.toString() === 'bad' ? message.nack() : message.ack(),
     )
-    await using letters = new Inbox(buried)
-    await letters.untilReceived(1)
+    await using deadLetters = new Inbox(deadLetterSubscription)
+    await deadLetters.untilReceived(1)
     const attempts = tried.messages.filter(({ data }) => data.toString() === 'bad')
     assert.deepEqual(
       attempts.map(({ deliveryAttempt }) => deliveryAttempt),
       [1, 2, 3, 4, 5],
     )
-    const [letter] = letters.messages as [Message]
-    assert.equal(letter.data.toString(), 'bad')
-    const { CloudPubSubDeadLetterSourceTopicPublishTime: time = '', ...rest } = letter.attributes
+    const [deadLetter] = deadLetters.messages as [Message]
+    assert.equal(deadLetter.data.toString(), 'bad')
+    const { CloudPubSubDeadLetterSourceTopicPublishTime: time = '', ...rest } = deadLetter.attributes
     assert.deepEqual(rest, {
       its: 'own',
       CloudPubSubDeadLetterSourceDeliveryCount: '5',

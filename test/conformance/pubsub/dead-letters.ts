@@ -29,13 +29,13 @@ export function deadLetterTests(onServer: OnServer): void {
         stream.each((received) => stream.nack(received))
         const data = Buffer.from([0, 255, 128])
         const id = only(await kit.publish(topic, { data, attributes: { own: 'kept' }, orderingKey: 'k' }))
-        const letter = only(await kit.receive(deadLetters, 1))
+        const deadLetter = only(await kit.receive(deadLetters, 1))
         assert.deepEqual(attemptsOf(stream.received), [1, 2, 3, 4, 5])
-        assert.notEqual(letter.messageId, id)
-        assert.deepEqual(letter.data, data)
-        assert.equal(letter.orderingKey, 'k')
-        assert.equal(letter.attempt, 0)
-        const { [`${prefix}TopicPublishTime`]: publishTime = '', ...attributes } = letter.attributes
+        assert.notEqual(deadLetter.messageId, id)
+        assert.deepEqual(deadLetter.data, data)
+        assert.equal(deadLetter.orderingKey, 'k')
+        assert.equal(deadLetter.attempt, 0)
+        const { [`${prefix}TopicPublishTime`]: publishTime = '', ...attributes } = deadLetter.attributes
         assert.deepEqual(attributes, {
           own: 'kept',
           [`${prefix}DeliveryCount`]: '5',
@@ -53,8 +53,8 @@ export function deadLetterTests(onServer: OnServer): void {
         await using stream = kit.stream({ subscription, streamAckDeadlineSeconds })
         stream.each((received) => stream.modack(1, received))
         await kit.publish(topic, 'x')
-        const letter = only(await kit.receive(deadLetters, 1))
-        assert.equal(letter.text, 'x')
+        const deadLetter = only(await kit.receive(deadLetters, 1))
+        assert.equal(deadLetter.text, 'x')
         assert.deepEqual(attemptsOf(stream.received), [1, 2, 3, 4, 5])
       }),
     )

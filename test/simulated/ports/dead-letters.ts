@@ -37,11 +37,11 @@ export class SimulatedDeadLetters implements DeadLetterStore {
     return this.stored.map(({ delivery }) => textOf(delivery))
   }
 
-  async store(letters: readonly DeadLetter[], _wait?: LockWait): Promise<void> {
+  async store(batch: readonly DeadLetter[], _wait?: LockWait): Promise<void> {
     this.attempts += 1
     await this.#guard.pass()
     if (this.#failure) throw this.#failure
-    this.stored.push(...letters)
-    this.#journal.add(`dead-letter ${letters.map(({ delivery }) => textOf(delivery)).join(', ')}`)
+    this.stored.push(...batch)
+    this.#journal.add(`dead-letter ${batch.map(({ delivery }) => textOf(delivery)).join(', ')}`)
   }
 }

@@ -46,7 +46,7 @@ async function open(): Promise<OpenTable> {
       locked: (records) => inTime(writer.locked(records)),
       rewriteExistingRow: () => inTime(writer.rewriteExistingRow()),
     },
-    deadLetters: { store: (letters) => inTime(deadLetters.store(letters)) },
+    deadLetters: { store: (batch) => inTime(deadLetters.store(batch)) },
     rows: async () =>
       [...server.rows.values()].map((row) => ({ ...row, key: (JSON.parse(row.key) as string[])[0] ?? '' })),
     storedDeadLetters: async () =>
