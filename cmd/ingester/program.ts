@@ -23,9 +23,9 @@ export function ingesterProgram(): Command {
     .addHelpText(
       'before',
       `Examples:
-  ${programName} demo                      everything at once, embedded; Ctrl-C ends it
-  ${programName} migrate up --env-file .env
-  ${programName} run --env-file .env       the service
+  ${programName} demo                         run everything on this machine; Ctrl-C stops it
+  ${programName} migrate up --env-file .env   create or update the tables
+  ${programName} run --env-file .env          run the ingester
 `,
     )
 

@@ -37,8 +37,8 @@ const shown = 20
 
 export function deadLettersCommand(): Command {
   return new Command('dead-letters')
-    .summary('messages that could not be stored')
-    .description('List, show, republish or discard messages that could not be stored.')
+    .summary('inspect and redrive messages that were not stored')
+    .description('List, show, redrive or discard messages that were not stored.')
     .addHelpText(
       'before',
       `Examples:

@@ -24,7 +24,7 @@ interface Options {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .summary('everything at once, on this machine')
+    .summary('run everything on this machine, with sample messages')
     .description('Run everything on this machine: PostgreSQL, Redis, Pub/Sub emulator, scanner, ingester.')
     .option(
       '--for <duration>',

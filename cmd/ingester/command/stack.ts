@@ -20,7 +20,7 @@ interface StatusOptions {
 
 export function stackCommand(): Command {
   return new Command('stack')
-    .summary('PostgreSQL, Redis and the emulator alone')
+    .summary('run PostgreSQL, Redis and the emulator alone')
     .description('PostgreSQL with the tables, Redis and the Pub/Sub emulator, without an ingester.')
     .addHelpText(
       'before',
