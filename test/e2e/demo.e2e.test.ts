@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, mkdtempDisposable, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
 import type { DemoSummary } from '#demo/run.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { startPubsub } from '#stack/pubsub.ts'
+import type { Program } from '../support/program.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
 import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
@@ -15,6 +16,8 @@ import { projectId, until } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
 const mixture = ['--duplicates', '20', '--late', '30', '--poison', '2', '--seed', seed, '--json']
+/** For what does not depend on the amount. */
+const slow = ['--rate', '100']
 
 function summaryOf(stdout: string): DemoSummary {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
@@ -25,26 +28,26 @@ function assertIdentity(summary: DemoSummary): void {
   assert.equal(summary.received, written + coalesced + stale + deadLettered + nacked + outstanding)
 }
 
-test('demo --for proves that the table converges, and exits with 0', async (t) => {
+test('demo --for proves that the table converges, and exits with 0; nothing of it remains on a shared emulator', async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
-  await using demo = startIngesterProgram([
-    'demo',
-    '--for',
-    '5s',
-    '--rate',
-    '1000',
-    '--replicas',
-    '2',
-    ...mixture,
+  await using shared = await sharedEmulator()
+  const args = ['demo', '--for', '2s', '--rate', '500', '--replicas', '2', ...mixture]
+  await using demo = startIngesterProgram(args, { env: shared.env })
+  await demo.said(/ready after/)
+  assert.deepEqual(await shared.names(), [
+    shared.ofOthers,
+    `projects/${projectId}/topics/scan-topic-demo-${demo.pid}`,
+    `projects/${projectId}/subscriptions/scan-sub-demo-${demo.pid}`,
   ])
   await expect(demo).toEndWith(0)
+  assert.deepEqual(await shared.names(), [shared.ofOthers])
   const summary = summaryOf(demo.stdout())
   assertIdentity(summary)
   assert.equal(summary.converged, true)
   assert.equal(summary.outstanding, 0)
   assert.equal(summary.rows, summary.keys)
   assert.ok(summary.poison > 0 && summary.deadLettered >= summary.poison)
-  assert.ok(summary.published >= 4000, `published ${summary.published}`)
+  assert.ok(summary.published >= 500, `published ${summary.published}`)
 })
 
 test('with a bug in the guard, demo --for reports it and exits with 4', async (t) => {
@@ -56,34 +59,12 @@ test('with a bug in the guard, demo --for reports it and exits with 4', async (t
   assert.notEqual(broken, source, 'the guard is no longer where the bug is planted')
   await writeFile(file, broken)
 
-  await using demo = startIngesterProgram(['demo', '--for', '3s', '--rate', '1000', ...mixture], {
+  await using demo = startIngesterProgram(['demo', '--for', '2s', ...mixture], {
     cwd: copy.dir,
   })
   await expect(demo).toEndWith(4)
   assert.equal(summaryOf(demo.stdout()).converged, false)
   assert.match(demo.stderr(), /NOT converged:\n {2}\[.*\] should be ".*" of \d+, but is/)
-})
-
-test('a demo that is cut short proves nothing, and says so', async () => {
-  await using demo = startIngesterProgram(['demo', '--for', '60s', ...mixture])
-  await demo.said(/ready after/)
-  demo.signal('SIGINT')
-  await expect(demo).toEndWith(4)
-  assert.equal(summaryOf(demo.stdout()).converged, false)
-  assert.match(demo.stderr(), /it was interrupted/)
-})
-
-test('a demo whose subscription is deleted exits with the reason', async () => {
-  await using demo = startIngesterProgram(['demo'])
-  const [, emulatorHost = ''] = await demo.said(/PUBSUB_EMULATOR_HOST=(\S+)/)
-  await demo.said(/ready after/)
-  const clients = await connectPubsub({ projectId, emulatorHost })
-  await clients.subscriber.deleteSubscription({
-    subscription: `projects/${projectId}/subscriptions/scan-sub`,
-  })
-  await clients.close()
-  await expect(demo).toEndWith(1)
-  assert.match(demo.stderr(), /check that projects\/test-project\/subscriptions\/scan-sub exists/)
 })
 
 const onTerminal = (args: string, env = {}) =>
@@ -92,11 +73,11 @@ const onTerminal = (args: string, env = {}) =>
   })
 
 test('on a terminal: a live view in place of the log, then the summary as a table', async () => {
-  await using demo = onTerminal('--for 4s --rate 500')
+  await using demo = onTerminal('--for 3s --rate 100')
   await expect(demo).toEndWith(0)
   assert.ok(!demo.stdout().includes('\u001b[?25l'), 'a hidden cursor would stay hidden after a kill -9')
   const screen = stripVTControlCharacters(demo.stdout())
-  assert.match(screen, /publishing · \d of 4 s/)
+  assert.match(screen, /publishing · \d of 3 s/)
   assert.match(screen, /published +[\d,]+ +[\d,]+\/s/)
   assert.match(
     screen,
@@ -109,7 +90,7 @@ test('on a terminal: a live view in place of the log, then the summary as a tabl
 })
 
 test('on a terminal with --logs: the log, and no live view', async () => {
-  await using demo = onTerminal('--for 1s --rate 500 --poison 50 --logs', { NO_COLOR: '1' })
+  await using demo = onTerminal('--for 1s --rate 100 --poison 50 --logs', { NO_COLOR: '1' })
   await expect(demo).toEndWith(0)
   assert.match(demo.stdout(), /WARN: messages were dead-lettered/)
   assert.doesNotMatch(demo.stdout(), /publishing ·/)
@@ -118,15 +99,6 @@ test('on a terminal with --logs: the log, and no live view', async () => {
 const onBareTerminal = (args: string, TERM: string) =>
   startProgram('script', ['-qec', `exec bin/ingester demo ${args}`, '/dev/null'], { env: { TERM } })
 
-test('a terminal that does not report its size gets the live view, too', async () => {
-  await using demo = onBareTerminal('--for 3s --rate 100', 'xterm')
-  await expect(demo).toEndWith(0)
-  assert.match(
-    stripVTControlCharacters(demo.stdout()),
-    /publishing · \d of 3 s\r\n[^]*published +[\d,]+ [^]*converged:/,
-  )
-})
-
 test('a terminal that cannot move its cursor gets the log, and no escapes', async () => {
   await using demo = onBareTerminal('--for 1s --rate 100 --poison 50', 'dumb')
   await expect(demo).toEndWith(0)
@@ -134,10 +106,9 @@ test('a terminal that cannot move its cursor gets the log, and no escapes', asyn
   assert.ok(!demo.stdout().includes('\u001b'), JSON.stringify(demo.stdout()))
 })
 
-test('the live view shows a problem, and continues when it is resolved', async () => {
-  await using demo = onTerminal('--rate 500')
+test('a terminal that does not report its size gets the live view, too: it shows a problem, and continues when it is resolved', async () => {
+  await using demo = onBareTerminal('--rate 100', 'xterm')
   const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)
-  await demo.said(/newest rows/)
   const client = await connectByServiceFile(file)
   await client.query('ALTER TABLE scan_results RENAME TO elsewhere')
   await demo.said(/! .*scan_results/)
@@ -149,30 +120,58 @@ test('the live view shows a problem, and continues when it is resolved', async (
   assert.match(demo.stdout(), /stopping: draining in-flight messages[^]*outstanding +0/)
 })
 
-test('while it runs, `stack status` reports where it is, and psql finds it', async () => {
-  // It is found below this folder, which no other test uses.
-  await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
-  const env = { XDG_RUNTIME_DIR: folder.path }
-  await using demo = startIngesterProgram(['demo'], { env })
-  const [, line, file] = await demo.said(/(PGSERVICEFILE=(\S+) psql service=scans)\n/)
-  await using status = startIngesterProgram(['stack', 'status', '--service-file'], { env })
-  await expect(status).toEndWith(0)
-  assert.equal(status.stdout(), `${file}\n`)
-  assert.equal(status.stderr(), 'connecting to the running demo\n')
-  await using second = startIngesterProgram(['demo', '--for', '1s'], { env })
-  await expect(second).toEndWith(0)
-  assert.match(second.stderr(), /will not find this demo: another demo of this folder is already running/)
-  await using told = startIngesterProgram(['stack', 'status'], { env })
-  await expect(told).toEndWith(0)
-  assert.match(told.stdout(), /^of a running demo, running since/)
-  assert.ok(told.stdout().endsWith(`${line}\n`), told.stdout())
-  await using down = startIngesterProgram(['stack', 'down'], { env })
-  await expect(down).toEndWith(0)
-  assert.match(down.stderr(), /no background stack of this folder is running/, 'it is not for others to end')
-  demo.signalGroup('SIGINT')
-  await expect(demo).toEndWith(0)
-  await using gone = startIngesterProgram(['stack', 'status'], { env })
-  await expect(gone).toEndWith(4)
+describe('a demo of a minute, in a folder of its own', async () => {
+  const resources = new AsyncDisposableStack()
+  /** It is found below this folder, which no other test uses. */
+  let env: Readonly<Record<string, string>>
+  let demo: Program
+  beforeAll(async () => {
+    const folder = resources.use(await mkdtempDisposable(join(tmpdir(), 'ingester-test-')))
+    env = { XDG_RUNTIME_DIR: folder.path }
+    demo = resources.use(startIngesterProgram(['demo', '--for', '60s', ...slow, ...mixture], { env }))
+    await demo.said(/ready after/)
+  })
+  afterAll(() => resources.disposeAsync())
+
+  test('while it runs, `stack status` reports where it is, and psql finds it', async () => {
+    const [, line, file] = await demo.said(/(PGSERVICEFILE=(\S+) psql service=scans)\n/)
+    await using status = startIngesterProgram(['stack', 'status', '--service-file'], { env })
+    await expect(status).toEndWith(0)
+    assert.equal(status.stdout(), `${file}\n`)
+    assert.equal(status.stderr(), 'connecting to the running demo\n')
+    await using told = startIngesterProgram(['stack', 'status'], { env })
+    await expect(told).toEndWith(0)
+    assert.match(told.stdout(), /^of a running demo, running since/)
+    assert.ok(told.stdout().endsWith(`${line}\n`), told.stdout())
+    await using down = startIngesterProgram(['stack', 'down'], { env })
+    await expect(down).toEndWith(0)
+    assert.match(
+      down.stderr(),
+      /no background stack of this folder is running/,
+      'it is not for others to end',
+    )
+  })
+
+  test('a demo whose subscription is deleted exits with the reason, and nothing of it remains on a shared emulator', async () => {
+    await using shared = await sharedEmulator()
+    await using failing = startIngesterProgram(['demo', ...slow], { env: { ...env, ...shared.env } })
+    await failing.said(/ready after/)
+    assert.match(failing.stderr(), /will not find this demo: another demo of this folder is already running/)
+    const [, , subscription = ''] = await shared.names()
+    await shared.clients.subscriber.deleteSubscription({ subscription })
+    await expect(failing).toEndWith(1)
+    assert.match(failing.stderr(), new RegExp(`check that ${subscription} exists`))
+    assert.deepEqual(await shared.names(), [shared.ofOthers])
+  })
+
+  test('a demo that is cut short proves nothing, and says so', async () => {
+    demo.signalGroup('SIGINT')
+    await expect(demo).toEndWith(4)
+    assert.equal(summaryOf(demo.stdout()).converged, false)
+    assert.match(demo.stderr(), /it was interrupted/)
+    await using gone = startIngesterProgram(['stack', 'status'], { env })
+    await expect(gone).toEndWith(4)
+  })
 })
 
 test('Ctrl-C during startup cancels it, without a table; a second one exits at once', async () => {
@@ -207,7 +206,7 @@ test('Ctrl-C during startup cancels it, without a table; a second one exits at o
 
 for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
   test(`a second Ctrl-C on ${args.join(' ')}: what is in flight is nacked, and no table is printed that was not read`, async () => {
-    await using demo = startIngesterProgram(args)
+    await using demo = startIngesterProgram([...args, ...slow])
     const [, file = ''] = await demo.said(/PGSERVICEFILE=(\S+) psql service=scans/)
     await demo.said(/ready after/)
     const client = await connectByServiceFile(file)
@@ -237,37 +236,6 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
   })
 }
 
-test('on a shared emulator nothing of the demo remains, not even after a failure', async () => {
-  await using pubsub = await startPubsub({ port: 0 })
-  const env = { PUBSUB_EMULATOR_HOST: pubsub.emulatorHost }
-  const clients = await connectPubsub({ projectId, emulatorHost: pubsub.emulatorHost })
-  await using _ = { [Symbol.asyncDispose]: () => clients.close() }
-  const project = `projects/${projectId}`
-  const left = async () => {
-    const [topics] = await clients.publisher.listTopics({ project })
-    const [subscriptions] = await clients.subscriber.listSubscriptions({ project })
-    return [...topics, ...subscriptions].map(({ name }) => name as string)
-  }
-  const others = await clients.publisher.createTopic({ name: `${project}/topics/of-others` })
-  await using demo = startIngesterProgram(['demo', '--for', '1s'], { env })
-  await demo.said(/ready after/)
-  assert.deepEqual(await left(), [
-    `${project}/topics/of-others`,
-    `${project}/topics/scan-topic-demo-${demo.pid}`,
-    `${project}/subscriptions/scan-sub-demo-${demo.pid}`,
-  ])
-  await expect(demo).toEndWith(0)
-  assert.deepEqual(await left(), [others[0].name])
-
-  await using failing = startIngesterProgram(['demo'], { env })
-  await failing.said(/ready after/)
-  await clients.subscriber.deleteSubscription({
-    subscription: `${project}/subscriptions/scan-sub-demo-${failing.pid}`,
-  })
-  await expect(failing).toEndWith(1)
-  assert.deepEqual(await left(), [others[0].name])
-})
-
 async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'ingester-copy-'))
   for (const part of ['bin', 'cmd', 'src', 'db', 'package.json']) {
@@ -275,4 +243,28 @@ async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string
   }
   await symlink(join(projectDir, 'node_modules'), join(dir, 'node_modules'))
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) }
+}
+
+/** With a topic of others. */
+async function sharedEmulator() {
+  await using resources = new AsyncDisposableStack()
+  const { emulatorHost } = resources.use(await startPubsub({ port: 0 }))
+  const clients = await connectPubsub({ projectId, emulatorHost })
+  resources.defer(() => clients.close())
+  const project = `projects/${projectId}`
+  const ofOthers = `${project}/topics/of-others`
+  await clients.publisher.createTopic({ name: ofOthers })
+  const all = resources.move()
+  return {
+    env: { PUBSUB_EMULATOR_HOST: emulatorHost },
+    clients,
+    ofOthers,
+    /** Of its topics, then of its subscriptions. */
+    names: async () => {
+      const [topics] = await clients.publisher.listTopics({ project })
+      const [subscriptions] = await clients.subscriber.listSubscriptions({ project })
+      return [...topics, ...subscriptions].map(({ name }) => name as string)
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
 }
