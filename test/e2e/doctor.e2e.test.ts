@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DoctorReport, ReportedCheck } from '#doctor/diagnose.ts'
+import { diagnose } from '#doctor/diagnose.ts'
+import { inEnvironment } from '../support/command.ts'
+import type { Shell } from '../support/paste.ts'
 import { pasteShell } from '../support/paste.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -22,7 +25,7 @@ beforeAll(async () => {
   system = await startSystem()
   folder = await mkdtemp(join(tmpdir(), 'doctor-'))
   healthy = system.env
-  const { warnings } = await outcome(healthy)
+  const { warnings } = await diagnosed(healthy)
   assert.deepEqual([...warnings.keys()], ['subscription dead letters'])
 })
 afterAll(async () => {
@@ -30,30 +33,49 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-interface Outcome {
-  readonly code: number
+interface Diagnosed {
   readonly report: DoctorReport
-  readonly stdout: string
-  readonly stderr: string
   readonly warnings: ReadonlyMap<string, ReportedCheck>
   readonly failures: ReadonlyMap<string, ReportedCheck>
   check(name: string): ReportedCheck
 }
 
-/** What the doctor says, in a shell into which something was pasted before. */
-async function outcome(env: Env, pasted = '', { args = '', input = '' } = {}): Promise<Outcome> {
-  const shell = await pasteShell(`${pasted}\nexec bin/ingester doctor --json ${args}`, env, input)
-  const report = JSON.parse(shell.stdout.slice(shell.stdout.indexOf('{"checks"'))) as DoctorReport
+/** What the program says. */
+async function outcome(env: Env, args = ''): Promise<Diagnosed & Shell> {
+  const shell = await pasteShell(`exec bin/ingester doctor --json ${args}`, env)
+  return { ...shell, ...lookedUp(JSON.parse(shell.stdout) as DoctorReport) }
+}
+
+/** What it finds, in this process, after something was pasted into a shell with these variables. */
+async function diagnosed(
+  env: Env,
+  pasted = '',
+  { envFile, input }: { envFile?: string; input?: string } = {},
+): Promise<Diagnosed & { readonly isConfigured: boolean }> {
+  const exported = pasted === '' ? env : await exportedBy(pasted, env, input)
+  using _ = inEnvironment(exported)
+  const { report, isConfigured } = await diagnose(envFile)
+  return { isConfigured, ...lookedUp(report) }
+}
+
+/** What a program would be given that is started in that shell next. */
+async function exportedBy(pasted: string, env: Env, input?: string): Promise<Env> {
+  const file = join(folder, 'exported')
+  await pasteShell(`${pasted}\nexec env -0 > '${file}'`, env, input)
+  const lines = (await readFile(file, 'utf8')).split('\0').filter((line) => line !== '')
+  return Object.fromEntries(lines.map((line) => [line.split('=', 1)[0], line.slice(line.indexOf('=') + 1)]))
+}
+
+function lookedUp(report: DoctorReport): Diagnosed {
   const having = (status: ReportedCheck['status']) =>
     new Map(report.checks.filter((one) => one.status === status).map((one) => [one.name, one]))
   return {
-    ...shell,
     report,
     warnings: having('warning'),
     failures: having('failed'),
     check: (name) => {
       const found = report.checks.find((one) => one.name === name)
-      assert.ok(found, `no ${name} in ${shell.stdout}`)
+      assert.ok(found, `no ${name} in ${JSON.stringify(report)}`)
       return found
     },
   }
@@ -72,6 +94,7 @@ test('no problems: exit 0; JSON on stdout and nothing else anywhere', async () =
 })
 
 describe('for people', () => {
+  const escape = String.fromCharCode(27)
   const text = async (env: Env) => pasteShell('exec bin/ingester doctor', env)
 
   test('one aligned line per check, its fix below it, the total beside it', async () => {
@@ -81,6 +104,7 @@ describe('for people', () => {
       INGESTER_REDIS_TTL: '1h',
     })
     assert.ok(code === 0 || code === 4)
+    assert.ok(!stdout.includes(escape), 'there is no terminal')
     const lines = stdout.trimEnd().split('\n')
     const checks = lines.filter((line) => /^[✓!✗–] /.test(line))
     assert.equal(new Set(checks.map((line) => /^.{2}[\w ]*?\s{2,}(?=\S)/.exec(line)?.[0].length)).size, 1)
@@ -91,10 +115,9 @@ describe('for people', () => {
   })
 
   test('colours only if wanted', async () => {
-    const escape = String.fromCharCode(27)
-    assert.ok(!(await text(healthy)).stdout.includes(escape))
-    assert.ok(!(await text({ ...healthy, NO_COLOR: '1' })).stdout.includes(escape))
-    assert.ok((await text({ ...healthy, FORCE_COLOR: '1' })).stdout.includes(`${escape}[32m✓`))
+    // Nothing is configured: it has no servers to look at.
+    assert.ok(!(await text({ NO_COLOR: '1' })).stdout.includes(escape))
+    assert.ok((await text({ FORCE_COLOR: '1' })).stdout.includes(`${escape}[32m✓`))
   })
 })
 
@@ -127,31 +150,30 @@ test('invalid configuration: all faults, exit 2; the printed fixes correct each 
   assert.match(pasted, /^unset INGESTER_POSTGRES_POOL_SIZE$/m)
   assert.doesNotMatch(pasted, /WORKER_COUNT/)
   const { postgres } = system
-  const then = await outcome(broken, `${pasted}; unset INGESTER_REDIS_PASSWORD_FILE`, {
+  const then = await diagnosed(broken, `${pasted}; unset INGESTER_REDIS_PASSWORD_FILE`, {
     input: `${postgres.password}\n`,
   })
-  assert.equal(then.check('configuration').status, 'ok', then.stdout)
+  assert.equal(then.check('configuration').status, 'ok', JSON.stringify(then.report))
   assert.equal(then.check('postgres').status, 'ok')
 })
 
 test('an invalid secret file, an unknown pipeline, a missing env file', async () => {
   const file = join(folder, 'no such secret')
   const missing = { ...healthy, INGESTER_POSTGRES_PASSWORD: '', INGESTER_POSTGRES_PASSWORD_FILE: file }
-  const found = await outcome(missing)
-  assert.equal(found.code, 2)
+  const found = await diagnosed(missing)
+  assert.equal(found.isConfigured, false)
   const { fix } = found.check('configuration')
-  const then = await outcome(missing, fix, { input: `${system.postgres.password}\n` })
+  const then = await diagnosed(missing, fix, { input: `${system.postgres.password}\n` })
   assert.equal(then.check('postgres').status, 'ok')
 
   const unknown = { ...healthy, INGESTER_PIPELINE: 'scanz' }
-  const pipeline = await outcome(unknown)
-  assert.equal(pipeline.code, 2)
-  assert.equal((await outcome(unknown, pipeline.check('configuration').fix)).code, 0)
+  const pipeline = await diagnosed(unknown)
+  assert.equal(pipeline.isConfigured, false)
+  assert.equal((await diagnosed(unknown, pipeline.check('configuration').fix)).report.ok, true)
 
   const envFile = join(folder, 'missing.env')
-  const args = `--env-file ${envFile}`
-  const gone = await outcome({}, '', { args })
-  assert.equal(gone.code, 2)
+  const gone = await diagnosed({}, '', { envFile })
+  assert.equal(gone.isConfigured, false)
   assert.match(
     gone.check('configuration').fix ?? '',
     /^# check the path, or create the file: lines NAME=value/,
@@ -160,11 +182,11 @@ test('an invalid secret file, an unknown pipeline, a missing env file', async ()
 
 test('unknown names: renamed or removed, in the environment and in the file', async () => {
   const wrong = { INGESTER_FLUSH_INTERVL: '50ms' }
-  const own = await outcome({ ...healthy, ...wrong, INGESTER_SERVICE_HOST: 'x' })
+  const own = await diagnosed({ ...healthy, ...wrong, INGESTER_SERVICE_HOST: 'x' })
   const unknown = own.report.checks.filter(({ name }) => name === 'unknown variable')
   assert.equal(unknown.length, 2)
-  assert.equal(own.code, 0)
-  const then = await outcome({ ...healthy, ...wrong }, unknown.map(({ fix }) => fix).join('\n'))
+  assert.equal(own.report.ok, true)
+  const then = await diagnosed({ ...healthy, ...wrong }, unknown.map(({ fix }) => fix).join('\n'))
   assert.ok(!then.warnings.has('unknown variable'))
   assert.match(then.check('flush interval').detail, /^50ms/)
 
@@ -178,18 +200,17 @@ test('unknown names: renamed or removed, in the environment and in the file', as
   }
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`)
   await writeFile(envFile, lines.join(''))
-  const args = `--env-file ${envFile}`
-  const inFile = await outcome({}, '', { args })
+  const inFile = await outcome({}, `--env-file ${envFile}`)
   const pasted = inFile.report.checks.filter(({ name }) => name === 'unknown variable')
   assert.equal(pasted.length, 3)
-  const fixed = await outcome({}, pasted.map(({ fix }) => fix).join('\n'), { args })
-  assert.ok(!fixed.warnings.has('unknown variable'), fixed.stdout)
+  const fixed = await diagnosed({}, pasted.map(({ fix }) => fix).join('\n'), { envFile })
+  assert.ok(!fixed.warnings.has('unknown variable'), JSON.stringify(fixed.report))
   assert.match(fixed.check('flush interval').detail, /^50ms/)
   assert.match(await readFile(envFile, 'utf8'), /^INGESTER_REDIS_TTL=168h$/m)
 })
 
 describe('a pasted setting fixes it', () => {
-  /** Several at once, since a doctor takes a second: those that do not hide each other. */
+  /** Several at once: those that do not hide each other. */
   const broken: Readonly<Record<string, Readonly<Record<string, Env>>>> = {
     'values that do not go together': {
       'batch size': { INGESTER_MAX_BATCH_SIZE: '30000' },
@@ -213,26 +234,25 @@ describe('a pasted setting fixes it', () => {
   }
   for (const [what, changes] of Object.entries(broken)) {
     const names = Object.keys(changes)
-    const fixesOf = (found: Outcome) => names.map((name) => found.check(name).fix ?? '')
+    const fixesOf = (found: Diagnosed) => names.map((name) => found.check(name).fix ?? '')
     const env = () => Object.assign({}, healthy, ...Object.values(changes)) as Env
 
     test(`${what}: in the environment`, async () => {
-      const found = await outcome(env())
-      assert.equal(found.code, found.failures.size > 0 ? 4 : 0)
+      const found = await diagnosed(env())
+      assert.equal(found.report.ok, found.failures.size === 0)
       for (const name of names) assert.match(found.check(name).status, /^(warning|failed)$/, name)
       const fixes = fixesOf(found)
-      const then = await outcome(env(), fixes.join('\n'))
+      const then = await diagnosed(env(), fixes.join('\n'))
       names.forEach((name, i) => assert.equal(then.check(name).status, 'ok', `${name}: ${fixes[i]}`))
     })
 
     test(`${what}: in an env file`, async () => {
       const envFile = join(folder, 'pasted.env')
-      const args = `--env-file ${envFile}`
       const lines = Object.entries(env()).map((one) => `${one.join('=')}\n`)
       await writeFile(envFile, lines.join(''))
-      const fixes = fixesOf(await outcome({}, '', { args }))
+      const fixes = fixesOf(await diagnosed({}, '', { envFile }))
       for (const fix of fixes) assert.match(fix, /^printf .* >> .*pasted\.env$/m)
-      const then = await outcome({}, fixes.join('\n'), { args })
+      const then = await diagnosed({}, fixes.join('\n'), { envFile })
       names.forEach((name, i) => assert.equal(then.check(name).status, 'ok', `${name}: ${fixes[i]}`))
     })
   }
@@ -240,20 +260,20 @@ describe('a pasted setting fixes it', () => {
 
 test('an option of the PostgreSQL client in the environment', async () => {
   const env = { ...healthy, PGOPTIONS: '-c synchronous_commit=off' }
-  const found = await outcome(env)
+  const found = await diagnosed(env)
   const { detail, fix = '' } = found.check('postgres synchronous_commit')
   assert.match(detail, /^off by PGOPTIONS/)
-  assert.equal((await outcome(env, fix)).check('postgres synchronous_commit').status, 'ok')
+  assert.equal((await diagnosed(env, fix)).check('postgres synchronous_commit').status, 'ok')
 })
 
 test('the admin port is taken: the next free one', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => taken.once('listening', resolve))
   const env = { ...healthy, INGESTER_HTTP_PORT: String((taken.address() as AddressInfo).port) }
-  const found = await outcome(env)
-  assert.equal(found.code, 0)
+  const found = await diagnosed(env)
+  assert.equal(found.report.ok, true)
   assert.equal(found.check('admin port').status, 'warning')
-  assert.equal((await outcome(env, found.check('admin port').fix)).check('admin port').status, 'ok')
+  assert.equal((await diagnosed(env, found.check('admin port').fix)).check('admin port').status, 'ok')
   taken.close()
 })
 
@@ -281,7 +301,7 @@ test('everything is frozen: an answer within ten seconds that includes every che
   assert.ok(performance.now() - startMs < 10_000)
   assert.equal(found.code, 4)
   assert.deepEqual([...found.failures.keys()], ['postgres', 'redis', 'pubsub'])
-  const { report } = await outcome(healthy)
+  const { report } = await diagnosed(healthy)
   assert.equal(found.report.checks.length, report.checks.length)
 })
 
@@ -297,8 +317,8 @@ test('nothing created yet: migrate up and run are printed, and they suffice', as
   await system.sql.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   await system.clients.subscriber.deleteSubscription({ subscription: system.subscription })
   await system.clients.publisher.deleteTopic({ topic: system.topic })
-  const found = await outcome(healthy)
-  assert.equal(found.code, 4)
+  const found = await diagnosed(healthy)
+  assert.equal(found.report.ok, false)
   const migrate = new Set([...found.failures.values()].map(({ fix }) => fix))
   assert.deepEqual([...migrate], ['bin/ingester migrate up'])
   for (const name of ['topic', 'subscription'])
@@ -309,8 +329,8 @@ test('nothing created yet: migrate up and run are printed, and they suffice', as
   await run.said(/consuming/)
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
-  const then = await outcome(healthy)
-  assert.equal(then.code, 0)
+  const then = await diagnosed(healthy)
+  assert.equal(then.report.ok, true)
   assert.deepEqual([...then.warnings.keys()], [])
   assert.equal(then.check('topic').detail, topicId)
 })

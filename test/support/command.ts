@@ -26,10 +26,9 @@ export async function runCommand(
   resources.use(
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((said.talk += String(text)))),
   )
-  const before = { env: process.env, exitCode: process.exitCode }
-  resources.defer(() => Object.assign(process, before))
-  const { PATH, HOME, TMPDIR } = process.env
-  process.env = { PATH, HOME, TMPDIR, ...env }
+  resources.use(inEnvironment(env))
+  const before = process.exitCode
+  resources.defer(() => void (process.exitCode = before))
   process.exitCode = exitCode.done
   try {
     await ingesterProgram().parseAsync(args, { from: 'user' })
@@ -39,4 +38,12 @@ export async function runCommand(
     const { code, message, stack } = endingOf(error)
     return { code, out: said.out, talk: `${said.talk}ingester: ${stack ?? message}\n` }
   }
+}
+
+/** This process's environment is as that of a program that is started with these variables, until it is disposed. */
+export function inEnvironment(env: Readonly<Record<string, string>>): Disposable {
+  const before = process.env
+  const { PATH, HOME, TMPDIR } = before
+  process.env = { PATH, HOME, TMPDIR, ...env }
+  return { [Symbol.dispose]: () => void (process.env = before) }
 }
