@@ -16,16 +16,16 @@ export interface Outcome {
  */
 export async function runCommand(
   args: readonly string[],
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
   const said = { out: '', talk: '' }
   using resources = new DisposableStack()
   const into = (name: keyof typeof said) => (line: unknown) => void (said[name] += `${String(line)}\n`)
   resources.use(vi.spyOn(console, 'log').mockImplementation(into('out')))
   resources.use(vi.spyOn(console, 'error').mockImplementation(into('talk')))
-  resources.use(
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((said.talk += String(text)))),
-  )
+  const written = (name: keyof typeof said) => (text: unknown) => Boolean((said[name] += String(text)))
+  resources.use(vi.spyOn(process.stdout, 'write').mockImplementation(written('out')))
+  resources.use(vi.spyOn(process.stderr, 'write').mockImplementation(written('talk')))
   resources.use(inEnvironment(env))
   const before = process.exitCode
   resources.defer(() => void (process.exitCode = before))
@@ -34,7 +34,9 @@ export async function runCommand(
     await ingesterProgram().parseAsync(args, { from: 'user' })
     return { code: process.exitCode, ...said }
   } catch (error) {
-    if (error instanceof CommanderError) throw error
+    if (error instanceof CommanderError) {
+      return { code: error.exitCode === 0 ? exitCode.done : exitCode.usage, ...said }
+    }
     const { code, message, stack } = endingOf(error)
     return { code, out: said.out, talk: `${said.talk}ingester: ${stack ?? message}\n` }
   }
