@@ -14,9 +14,8 @@ import type { TestSystem } from '../support/system.ts'
 import { metric, startSystem, until } from '../support/system.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
-const messages = Number(process.env['TEST_MESSAGES'] ?? 20_000)
+const messages = Number(process.env['TEST_MESSAGES'] ?? 6000)
 const replicas = 3
-const kills = 2
 const hotKeys = 100
 
 interface Replica {
@@ -27,7 +26,10 @@ interface Replica {
 describe('three replicas, 100 hot keys, every message twice, some replicas killed with -9', {
   timeout: 170_000,
 }, () => {
-  for (const claims of ['true', 'false']) {
+  for (const [claims, kills] of [
+    ['true', 2],
+    ['false', 1],
+  ] as const) {
     test(`converge with INGESTER_REDIS_CLAIMS=${claims}`, async (t) => {
       void t.annotate(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
       await using system = await startSystem({
