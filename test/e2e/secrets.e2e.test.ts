@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { spec } from '#config/spec.ts'
 import { secretFiles } from '#config/secrets.ts'
+import { configOf } from '#config/config.ts'
+import { endingOf, exitCode } from '#app/exit-code.ts'
+import { runInProcess } from '../support/in-process.ts'
 import { startProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem } from '../support/system.ts'
@@ -24,7 +27,7 @@ afterAll(async () => {
 })
 
 /** All that read the environment, each so that it ends by itself. */
-const commands: readonly (readonly [program: string, ...args: string[]])[] = [
+const commands: readonly Command[] = [
   ['bin/ingester', 'run'],
   ['bin/ingester', 'migrate', 'status'],
   ['bin/ingester', 'migrate', 'up'],
@@ -37,18 +40,43 @@ const commands: readonly (readonly [program: string, ...args: string[]])[] = [
   ['bin/scanner', '--count', '1'],
 ]
 
-async function leaksOf(env: Env, some = commands): Promise<string[]> {
+type Command = readonly [program: string, ...args: string[]]
+
+/** Those that have the secret in what they print, all of them as programs. */
+async function leaksOfPrograms(env: Env, some: readonly Command[] = commands): Promise<string[]> {
   const said = await Promise.all(
     some.map(async ([program, ...args]) => {
       await using running = startProgram(program, args, { env })
       await running.ended
-      return { command: [program, ...args].join(' '), output: running.stdout() + running.stderr() }
+      return leakOf([program, ...args], running.stdout() + running.stderr())
     }),
   )
-  return said
-    .filter(({ output }) => output.includes(secret))
-    .map(({ command, output }) => `${command}: ${output}`)
+  return said.flat()
 }
+
+/** The same, with programs only for those that cannot run in this process. */
+async function leaksOf(env: Env, more: readonly string[] = []): Promise<string[]> {
+  const found: string[] = []
+  for (const [program, ...args] of commands) {
+    if (isProgram(program, args)) continue
+    const { stdout, stderr } = await runInProcess([...args, ...more], env)
+    found.push(...leakOf([program, ...args], stdout + stderr))
+  }
+  const programs = commands.filter(([program, ...args]) => isProgram(program, args))
+  return [
+    ...found,
+    ...(await leaksOfPrograms(
+      env,
+      programs.map((command) => [...command, ...more]),
+    )),
+  ]
+}
+
+const isProgram = (program: string, [name = '']: readonly string[]) =>
+  program === 'bin/scanner' || ['run', 'doctor'].includes(name)
+
+const leakOf = (command: readonly string[], output: string) =>
+  output.includes(secret) ? [`${command.join(' ')}: ${output}`] : []
 
 /** Ends at once where a service is not there. */
 const impatient = { INGESTER_STARTUP_TIMEOUT: '1s', INGESTER_LOG_LEVEL: 'trace' }
@@ -59,7 +87,7 @@ describe('a planted secret is in the output of no command', () => {
   test('as a URL in every variable at once, and in unknown ones', async () => {
     const names = [...Object.keys(spec), ...secretFiles, 'INGESTER_DATABASE_URL', 'INGESTER_POSTGRES_HOTS']
     const planted = Object.fromEntries(names.map((name) => [name, url('postgres')]))
-    assert.deepEqual(await leaksOf(planted), [])
+    assert.deepEqual(await leaksOfPrograms(planted), [])
   })
 
   const places = [
@@ -80,20 +108,38 @@ describe('a planted secret is in the output of no command', () => {
 
   test('in every part of a URL, as that of a server and where a name belongs', async () => {
     const { INGESTER_POSTGRES_HOST: _, ...rest } = system.env
+    const names = [
+      'INGESTER_POSTGRES_URL',
+      'INGESTER_POSTGRES_HOST',
+      'INGESTER_POSTGRES_DB',
+      'INGESTER_REDIS_URL',
+    ]
     for (const place of places) {
-      const names = [
-        'INGESTER_POSTGRES_URL',
-        'INGESTER_POSTGRES_HOST',
-        'INGESTER_POSTGRES_DB',
-        'INGESTER_REDIS_URL',
-      ]
-      const some = names.map((name) => ({ ...rest, ...impatient, [name]: place }))
-      const found = await Promise.all(
-        some.map((env) => leaksOf(env, [['bin/ingester', 'migrate', 'status']])),
-      )
-      assert.deepEqual(found.flat(), [], place)
+      for (const name of names) {
+        const ending = endingWith({ ...rest, [name]: place })
+        // The one that is right: that of a server, with user and password.
+        if (name === 'INGESTER_POSTGRES_URL' && place === places[0]) assert.equal(ending, undefined)
+        else assert.equal(ending?.code, exitCode.usage, `${name}=${place}`)
+        assert.ok(!JSON.stringify(ending ?? {}).includes(secret), `${name}=${place}`)
+      }
+    }
+    // The service prints what is wrong with all four; each place is in one of them.
+    for (let first = 0; first < places.length; first += names.length) {
+      const planted = Object.fromEntries(names.map((name, at) => [name, places[first + at] ?? '']))
+      const env = { ...rest, ...impatient, ...planted }
+      assert.deepEqual(await leaksOfPrograms(env, [['bin/ingester', 'run']]), [])
     }
   })
+
+  /** What a command with this configuration prints, and ends with; undefined where it is right. */
+  function endingWith(env: Env) {
+    try {
+      configOf(env)
+      return undefined
+    } catch (error) {
+      return endingOf(error)
+    }
+  }
 
   test('as the passwords, valid percent-encoded ones and wrong ones, of servers that are up and that are down', async () => {
     const { postgres, redis } = system
@@ -121,8 +167,7 @@ describe('a planted secret is in the output of no command', () => {
       `INGESTER_POSTGRES_PASSWORD='x'${secret}`,
     ]
     await writeFile(envFile, lines.join('\n'))
-    const reading = commands.map(([program, ...args]) => [program, ...args, '--env-file', envFile] as const)
-    assert.deepEqual(await leaksOf({}, reading), [])
+    assert.deepEqual(await leaksOf({}, ['--env-file', envFile]), [])
     const misplaced = {
       ...impatient,
       INGESTER_POSTGRES_PASSWORD_FILE: secret,
