@@ -5,10 +5,10 @@ import { connectPubsub } from '#pubsub/client.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { createSubscription, metric, projectId, startSystem, until } from '../support/system.ts'
 
-const messages = 25
+const messages = 12
 const characters = 9_000_000
 
-test('25 messages of 9 MB, two bytes per character in memory, while the table is locked: a heap of 160 MB suffices', {
+test('12 messages of 9 MB, two bytes per character in memory, while the table is locked: a heap of 160 MB suffices', {
   timeout: 400_000,
 }, async (t) => {
   await using system = await startSystem()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { format } from 'node:util'
 import { vi } from 'vitest'
 import { runProgram } from '#argv/run-program.ts'
@@ -29,6 +30,8 @@ export async function runInProcess(
   using restored = new DisposableStack()
   restored.defer(() => (isRunning = false))
   takeOver(output, restored)
+  // As a program gets it: empty, and no terminal.
+  restored.use(vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([]) as typeof process.stdin))
   const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = process.env
   const { env: environment, exitCode: codeBefore } = process
   restored.defer(() => {
