@@ -1,10 +1,11 @@
 // `bin/ingester why` as a user meets it: one system, an ingester that runs, and a key for each thing to be found.
 import assert from 'node:assert/strict'
-import { describe, expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 import type { RecordStatus } from '#dead-letters/record-status.ts'
 import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
+import { runInProcess } from '../support/in-process.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishScans } from '../support/publish.ts'
 import { viewRedis } from '../support/redis.ts'
@@ -22,7 +23,11 @@ const env = Object.fromEntries(
   Object.entries(system.env).filter(([name]) => /^INGESTER_(POSTGRES|REDIS)_/.test(name)),
 )
 
-async function ended(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+/** In this process, without the start of a program; the tests of a stored record, invalid words and no PostgreSQL have programs, too. */
+const ended = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+  runInProcess(['why', ...args], { ...env, ...more })
+
+async function programEnded(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
   await using program = startIngesterProgram(['why', ...args], { env: { ...env, ...more } })
   const code = await program.ended
   return { code, stdout: program.stdout(), stderr: program.stderr() }
@@ -82,7 +87,8 @@ describe('bin/ingester why', () => {
   test('stored: row, watermark, no claim, no dead letter', async () => {
     const scan = newScan()
     await publishUntil('written', [scan])
-    const text = await told(keyOf(scan))
+    const { code, stdout: text, stderr } = await programEnded(keyOf(scan).split(' '))
+    assert.deepEqual([code, stderr], [0, ''])
     const seen = String.raw`seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \((\d+ s ago|just now)\)`
     assert.match(
       text,
@@ -183,8 +189,7 @@ $`,
       /: not stored, and the cache treats its messages as stale; `bin\/ingester cache bump` invalidates the cached watermarks\n[^]*a version, but there is no row: seen /,
     )
     await publishUntil('stale', [scan])
-    await using bump = startIngesterProgram(['cache', 'bump'], { env })
-    await expect(bump).toEndWith(0)
+    assert.equal((await runInProcess(['cache', 'bump'], env)).code, 0)
     const after = await found(keyOf(scan))
     assert.deepEqual([after.verdict, after.watermark], ['unknown', { state: 'none' }])
     await run.said(/has a new epoch/)
@@ -237,10 +242,13 @@ $`,
       assert.deepEqual([code, stdout], [2, ''], stderr)
       assert.match(stderr, wrong)
     }
+    const { code, stdout, stderr } = await programEnded(['1.1.1', '443', 'HTTP'], nowhere)
+    assert.deepEqual([code, stdout], [2, ''], stderr)
+    assert.match(stderr, /^ingester: "ip" is not an IPv4 or IPv6 address: "1\.1\.1"; /)
   })
 
   test('PostgreSQL down, or without the tables: reported as by other commands', async () => {
-    const away = await ended(['1.1.1.7', '443', 'HTTP'], { INGESTER_POSTGRES_PORT: '1' })
+    const away = await programEnded(['1.1.1.7', '443', 'HTTP'], { INGESTER_POSTGRES_PORT: '1' })
     assert.deepEqual([away.code, away.stdout], [3, ''])
     assert.match(
       away.stderr,
