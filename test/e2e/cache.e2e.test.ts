@@ -3,20 +3,39 @@ import assert from 'node:assert/strict'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { DemoSummary } from '#demo/run.ts'
 import type { Scan } from '#demo/scan.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { freePort } from '#stack/ports.ts'
 import { startRedis } from '#stack/redis.ts'
+import { runInProcess } from '../support/in-process.ts'
 import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishScans } from '../support/publish.ts'
 import { viewRedis } from '../support/redis.ts'
 import type { TestSystem } from '../support/system.ts'
-import { metric, startSystem, until } from '../support/system.ts'
+import { createSubscription, metric, startSystem, until } from '../support/system.ts'
 
 const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
+
+let system: TestSystem
+beforeAll(async () => {
+  system = await startSystem()
+})
+afterAll(() => system[Symbol.asyncDispose]())
+
+/** Its variables with a subscription of the test's own: what another test's ingester has left unacked comes to none. */
+let env: Readonly<Record<string, string>>
+let tests = 0
+beforeEach(async () => {
+  const id = `cache-${++tests}`
+  await createSubscription(system.clients, system.topic, id)
+  env = { ...system.env, INGESTER_SUBSCRIPTIONID: id }
+  await system.sql.query('TRUNCATE scan_results')
+  await using redis = viewRedis(system.redis)
+  await redis.client.flushall()
+})
 
 const scansOf = (count: number): Scan[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -36,13 +55,16 @@ const settled = (url: string, reason: string) =>
   metric(url, `ingester_messages_settled_total{reason="${reason}"`)
 const verdicts = (url: string, verdict: string) =>
   metric(url, `ingester_cache_verdicts_total{verdict="${verdict}"`)
-const rows = async (system: TestSystem) => (await system.scans()).length
+async function rows(): Promise<number> {
+  const { rows: counted } = await system.sql.query('SELECT count(*)::integer AS count FROM scan_results')
+  return counted[0].count
+}
 const is = (wanted: number) => (count: number) => count === wanted
 
 test('kill -9 between begin and commit: the redelivered message is stored, not treated as a duplicate', {}, async () => {
-  await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '0' })
+  const fast = { ...env, INGESTER_FLUSH_INTERVAL: '0' }
   await using redis = viewRedis(system.redis)
-  await using victim = startIngesterProgram(['run'], { env: system.env })
+  await using victim = startIngesterProgram(['run'], { env: fast })
   await adminUrl(victim)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
   await publishScans(system, scansOf(10))
@@ -57,20 +79,19 @@ test('kill -9 between begin and commit: the redelivered message is stored, not t
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingester'`,
   )
   await system.sql.query('COMMIT')
-  assert.equal(await rows(system), 0)
+  assert.equal(await rows(), 0)
   assert.ok((await redis.keys('c')).length > 0, 'the dead one held no claim')
   assert.deepEqual(await redis.keys('w'), [])
 
-  await using other = startIngesterProgram(['run'], { env: system.env })
+  await using other = startIngesterProgram(['run'], { env: fast })
   const url = await adminUrl(other)
-  await until(() => rows(system), is(10))
+  await until(rows, is(10))
   await until(() => settled(url, 'written'), is(10))
   assert.equal(await settled(url, 'stale'), 0)
 })
 
 test('a duplicate of a committed record never reaches PostgreSQL', async () => {
-  await using system = await startSystem()
-  await using run = startIngesterProgram(['run'], { env: system.env })
+  await using run = startIngesterProgram(['run'], { env })
   const url = await adminUrl(run)
   await publishScans(system, scansOf(10))
   await until(() => settled(url, 'written'), is(10))
@@ -82,48 +103,45 @@ test('a duplicate of a committed record never reaches PostgreSQL', async () => {
 })
 
 test('rows deleted, `cache bump`, the same messages again: all rows are back', {}, async () => {
-  await using system = await startSystem()
-  await using run = startIngesterProgram(['run'], { env: system.env })
+  await using run = startIngesterProgram(['run'], { env })
   const url = await adminUrl(run)
   await publishScans(system, scansOf(10))
   await until(() => settled(url, 'written'), is(10))
   await system.sql.query('DELETE FROM scan_results')
 
-  await using bump = startIngesterProgram(['cache', 'bump', '--json'], { env: system.env })
+  await using bump = startIngesterProgram(['cache', 'bump', '--json'], { env })
   await expect(bump).toEndWith(0)
   const { pipeline, epoch, effectiveWithinSeconds } = JSON.parse(bump.stdout())
   assert.deepEqual([pipeline, effectiveWithinSeconds], ['scans', 10])
   await run.said(new RegExp(`"epoch":"[^"]*${epoch}".*scan_results has a new epoch`))
   await publishScans(system, scansOf(10))
-  await until(() => rows(system), is(10))
+  await until(rows, is(10))
 })
 
 test('`cache bump` says what it did, or what is missing', async () => {
-  await using system = await startSystem()
-  await using bump = startIngesterProgram(['cache', 'bump'], { env: system.env })
-  await expect(bump).toEndWith(0)
-  assert.match(bump.stdout(), /^scans: new epoch [\da-f-]{36}\nrunning ingesters take it up within 10 s/)
-  await using unknown = startIngesterProgram(['cache', 'bump'], {
-    env: { ...system.env, INGESTER_PIPELINE: 'scan' },
-  })
-  await expect(unknown).toEndWith(2)
-  assert.match(unknown.stderr(), /unknown pipeline "scan" \(available: scans\)/)
-  await using away = startIngesterProgram(['cache', 'bump'], {
-    env: { ...system.env, INGESTER_POSTGRES_PORT: '1' },
-  })
-  await expect(away).toEndWith(3)
-  await system.sql.query('DROP TABLE cache_epochs')
-  for (const args of [['cache', 'bump'], ['run']]) {
-    await using tableless = startIngesterProgram(args, { env: system.env })
-    await expect(tableless).toEndWith(2)
-    assert.match(tableless.stderr(), /table cache_epochs does not exist.*bin\/ingester migrate up/)
+  const bump = await runInProcess(['cache', 'bump'], env)
+  assert.equal(bump.code, 0)
+  assert.match(bump.stdout, /^scans: new epoch [\da-f-]{36}\nrunning ingesters take it up within 10 s/)
+  const unknown = await runInProcess(['cache', 'bump'], { ...env, INGESTER_PIPELINE: 'scan' })
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.stderr, /unknown pipeline "scan" \(available: scans\)/)
+  const away = await runInProcess(['cache', 'bump'], { ...env, INGESTER_POSTGRES_PORT: '1' })
+  assert.equal(away.code, 3)
+  await system.sql.query('ALTER TABLE cache_epochs RENAME TO gone')
+  const tableless = await runInProcess(['cache', 'bump'], env)
+  await using run = startIngesterProgram(['run'], { env })
+  const ending = await run.ended
+  await system.sql.query('ALTER TABLE gone RENAME TO cache_epochs')
+  for (const { code, stderr } of [tableless, { code: ending, stderr: run.stderr() }]) {
+    assert.equal(code, 2, stderr)
+    assert.match(stderr, /table cache_epochs does not exist.*bin\/ingester migrate up/)
   }
 })
 
 test('Redis unavailable at startup: continues without it, says so once, and uses it when it is up', {}, async () => {
   const port = await freePort(0)
-  await using system = await startSystem({ INGESTER_REDIS_ADDR: `127.0.0.1:${port}` })
-  await using run = startIngesterProgram(['run'], { env: system.env })
+  const later = { ...env, INGESTER_REDIS_ADDR: `127.0.0.1:${port}` }
+  await using run = startIngesterProgram(['run'], { env: later })
   const url = await adminUrl(run)
   await publishScans(system, scansOf(10))
   await until(() => settled(url, 'written'), is(10))
@@ -156,11 +174,8 @@ test('Redis unavailable at startup: continues without it, says so once, and uses
 test('a wrong password for Redis: continues without it, with the fix and no secret in the log', {}, async () => {
   await using redis = await startRedis({ port: 0, settings: { requirepass: 'right' } })
   const secret = 'planted-secret-55ab'
-  await using system = await startSystem({
-    INGESTER_REDIS_ADDR: redis?.address ?? '',
-    INGESTER_REDIS_PASSWORD: secret,
-  })
-  await using run = startIngesterProgram(['run'], { env: system.env })
+  const wrong = { ...env, INGESTER_REDIS_ADDR: redis?.address ?? '', INGESTER_REDIS_PASSWORD: secret }
+  await using run = startIngesterProgram(['run'], { env: wrong })
   const url = await adminUrl(run)
   await publishScans(system, scansOf(10))
   await until(() => settled(url, 'written'), is(10))
@@ -170,9 +185,8 @@ test('a wrong password for Redis: continues without it, with the fix and no secr
 })
 
 test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', {}, async () => {
-  await using system = await startSystem({ INGESTER_REDIS_ENABLED: 'false' })
   await using redis = viewRedis(system.redis)
-  await using run = startIngesterProgram(['run'], { env: system.env })
+  await using run = startIngesterProgram(['run'], { env: { ...env, INGESTER_REDIS_ENABLED: 'false' } })
   const url = await adminUrl(run)
   await publishScans(system, [...scansOf(10), ...scansOf(10)])
   await until(() => settled(url, 'written'), is(10))
@@ -186,16 +200,16 @@ test('Redis killed during a demo, and restarted empty: the table converges', {},
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
   // It is found below this folder, which no other test uses.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
-  const env = { XDG_RUNTIME_DIR: folder.path, INGESTER_HTTP_PORT: '0' }
+  const own = { XDG_RUNTIME_DIR: folder.path, INGESTER_HTTP_PORT: '0' }
   await using demo = startIngesterProgram(
-    ['demo', '--for', '8s', '--rate', '1500', '--replicas', '2', ...mixture, '--json'],
-    { env },
+    ['demo', '--for', '6s', '--rate', '500', '--replicas', '2', ...mixture, '--json'],
+    { env: own },
   )
   const [, port] = await demo.said(/cache\s+redis:\/\/127\.0\.0\.1:(\d+)\/0, watermarks and claims/)
   await demo.said(/ready after/)
-  await using status = startIngesterProgram(['stack', 'status', '--json'], { env })
-  await expect(status).toEndWith(0)
-  const password: string = JSON.parse(status.stdout()).env.INGESTER_REDIS_PASSWORD
+  const status = await runInProcess(['stack', 'status', '--json'], own)
+  assert.equal(status.code, 0, status.stderr)
+  const password: string = JSON.parse(status.stdout).env.INGESTER_REDIS_PASSWORD
   await using view = viewRedis({ host: '127.0.0.1', port: Number(port), password })
   await until(
     async () => (await view.keys('w')).length,
