@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startEmulator } from '#emulator/emulator.ts'
+import { runInProcess } from '../support/in-process.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem } from '../support/system.ts'
@@ -46,14 +47,16 @@ test('IPv6 and a scheme are understood, by the service and by the doctor', async
 
 test('without a port: exit 2 at once with the right form, in every command that would use it', async () => {
   const env = { ...system.env, PUBSUB_EMULATOR_HOST: '127.0.0.1' }
-  for (const args of [['run'], ['doctor'], ['dead-letters', 'redrive', '--yes'], ['demo'], ['stack', 'up']]) {
+  const rule = /PUBSUB_EMULATOR_HOST: must be host:port, for example 127\.0\.0\.1:8085 .* the port is missing/
+  const programs = [['run'], ['doctor'], ['demo'], ['stack', 'up']].map(async (args) => {
     await using program = startIngesterProgram(args, { env })
     await expect(program).toEndWith(2)
-    assert.match(
-      program.stdout() + program.stderr(),
-      /PUBSUB_EMULATOR_HOST: must be host:port, for example 127\.0\.0\.1:8085 .* the port is missing/,
-    )
-  }
+    assert.match(program.stdout() + program.stderr(), rule)
+  })
+  await Promise.all(programs)
+  const redrive = await runInProcess(['dead-letters', 'redrive', '--yes'], env)
+  assert.equal(redrive.code, 2)
+  assert.match(redrive.stderr, rule)
 })
 
 test('whatever proxies the environment names, an emulator is reached directly', async () => {
