@@ -88,26 +88,32 @@ describe('a signal to the process group of the tests soon ends what they started
   }
 })
 
-describe('the closing line, alone on its line', () => {
-  test('counts passed, failed and skipped tests', async () => {
-    const { code, lastLine } = await outcomeOf(`
-      test('a', () => {})
-      test('b', () => { throw new Error('no') })
-      test.skip('c', () => {})`)
-    assert.deepEqual([code, lastLine], [1, '1 passed, 1 failed, 1 skipped'])
+describe.concurrent('the closing line, alone on its line', () => {
+  test('counts passed, failed and skipped tests; a file that cannot be loaded, a hook that fails and `.only` count as failed', async () => {
+    await using folder = await projectOf({
+      'a.test.ts': `
+        import { test } from 'vitest'
+        test('a', () => {})
+        test('b', () => { throw new Error('no') })
+        test.skip('c', () => {})`,
+      'hook.test.ts': `
+        import { afterAll, test } from 'vitest'
+        afterAll(() => { throw new Error('no') }); test('a', () => {})`,
+      'broken.test.ts': `import './is-not-there.ts'`,
+      'only.test.ts': `import { test } from 'vitest'; test.only('a', () => {})`,
+    })
+    const { code, lastLine, output } = await startRun(folder.path).outcome
+    assert.deepEqual([code, lastLine], [1, '2 passed, 4 failed, 1 skipped'], output)
+    assert.match(output, /Unexpected \.only modifier/)
   })
 
-  test('a file that cannot be loaded, a hook that fails and an unhandled rejection count as failed', async () => {
-    const broken = await outcomeOf(`import './is-not-there.ts'`)
-    assert.deepEqual([broken.code, broken.lastLine], [1, '0 passed, 1 failed, 0 skipped'])
-    const hook = await outcomeOf(`afterAll(() => { throw new Error('no') }); test('a', () => {})`)
-    assert.deepEqual([hook.code, hook.lastLine], [1, '1 passed, 1 failed, 0 skipped'])
-    const rejected = await outcomeOf(`test('a', () => void Promise.reject(new Error('no')))`)
-    assert.deepEqual([rejected.code, rejected.lastLine], [1, '1 passed, 1 failed, 0 skipped'])
+  test('counts an unhandled rejection as failed, which also fails a run that has nothing else', async () => {
+    const { code, lastLine } = await outcomeOf(`test('a', () => void Promise.reject(new Error('no')))`)
+    assert.deepEqual([code, lastLine], [1, '1 passed, 1 failed, 0 skipped'])
   })
 })
 
-describe('a skipped test', () => {
+describe.concurrent('a skipped test', () => {
   const skipped = `test('a', () => {}); test.skip('needs a moon', () => {})`
 
   test('is named, and fails the run under CI=true', async () => {
@@ -131,36 +137,41 @@ describe('a skipped test', () => {
   })
 })
 
-test('a test with `.only` is rejected', async () => {
-  const { code, output } = await outcomeOf(`test.only('a', () => {})`)
-  assert.equal(code, 1)
-  assert.match(output, /Unexpected \.only modifier/)
-})
-
-describe('leftovers of a file fail it, and not its neighbour', () => {
-  const neighbour = { 'z.test.ts': `import { test } from 'vitest'; test('z', () => {})` }
+test.concurrent('leftovers of a file fail it, and not its neighbour', async () => {
   const leaving = {
-    'a listening port': `await new Promise<void>((done) => createServer().listen(0, () => done()))`,
-    'a file': `writeFileSync(join(tmpdir(), 'left'), '')`,
-    'a program': `spawn('sleep', ['60'], { stdio: 'ignore' })`,
+    'port.test.ts': `await new Promise<void>((done) => createServer().listen(0, () => done()))`,
+    'file.test.ts': `writeFileSync(join(tmpdir(), 'left'), '')`,
+    'program.e2e.test.ts': `spawn('sleep', ['60'], { stdio: 'ignore' })`,
   }
-  for (const [what, statement] of Object.entries(leaving)) {
-    test(what, async () => {
-      const source = `
-        import { spawn } from 'node:child_process'
-        import { writeFileSync } from 'node:fs'
-        import { createServer } from 'node:net'
-        import { tmpdir } from 'node:os'
-        import { join } from 'node:path'
-        import { test } from 'vitest'
-        test('a', async () => { ${statement} })`
-      const name = what === 'a program' ? 'a.e2e.test.ts' : 'a.test.ts'
-      await using folder = await projectOf({ ...neighbour, [name]: source })
-      const { code, output, lastLine } = await startRun(folder.path).outcome
-      assert.deepEqual([code, lastLine], [1, '2 passed, 1 failed, 0 skipped'], output)
-      assert.match(output, /Error: left behind:/)
-    })
-  }
+  const sources = Object.entries(leaving).map(([name, statement]) => [
+    name,
+    `
+    import { spawn } from 'node:child_process'
+    import { writeFileSync } from 'node:fs'
+    import { createServer } from 'node:net'
+    import { tmpdir } from 'node:os'
+    import { join } from 'node:path'
+    import { test } from 'vitest'
+    test('a', async () => { ${statement} })`,
+  ])
+  const neighbour = `import { test } from 'vitest'; test('z', () => {})`
+  await using folder = await projectOf({
+    ...Object.fromEntries(sources),
+    'z.test.ts': neighbour,
+    'z.e2e.test.ts': neighbour,
+  })
+  const { code, output, lastLine } = await startRun(folder.path).outcome
+  assert.deepEqual([code, lastLine], [1, '5 passed, 3 failed, 0 skipped'], output)
+  const errors = [...output.matchAll(/^Error: left behind:\n +(.*)$/gm)].map(([, what]) => what)
+  assert.equal(errors.length, 3, output)
+  for (const what of [/^1 listening ports$/, /\/left$/, /^process \d+: sleep 60$/])
+    assert.ok(
+      errors.some((error) => what.test(error ?? '')),
+      output,
+    )
+  const failed = output.matchAll(/^ *FAIL +(?:\|?\w+\|? +)?(test\/\S+)/gm)
+  const expected = Object.keys(leaving).map((name) => `test/${name}`)
+  assert.deepEqual(new Set([...failed].map(([, file]) => file)), new Set(expected), output)
 })
 
 test('arguments after `npm test --` choose the files, as ARGS does', async () => {
