@@ -20,6 +20,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { promisify } from 'node:util'
 import { serverProcesses } from '#stack/processes.ts'
+import { runInProcess } from '../support/in-process.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
 import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
@@ -39,9 +40,19 @@ process.env['XDG_RUNTIME_DIR'] = folder
 
 const outcome = (...args: string[]) => outcomeWith({}, ...args)
 
+/** Asking for a stack and stopping it need no program of their own; the first test has them as programs, too. */
 async function outcomeWith(env: Readonly<Record<string, string>>, ...args: string[]) {
-  await using program = startIngesterProgram(args, { env })
-  return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
+  const isProgram = !/^stack (status|down)|^migrate/.test(args.join(' '))
+  if (isProgram) return programWith(env, ...args)
+  const { code, stdout, stderr } = await runInProcess(args, env)
+  return { code, out: stdout, talk: stderr }
+}
+
+const program = (...args: string[]) => programWith({}, ...args)
+
+async function programWith(env: Readonly<Record<string, string>>, ...args: string[]) {
+  await using running = startIngesterProgram(args, { env })
+  return { code: await running.ended, out: running.stdout(), talk: running.stderr() }
 }
 
 /** Of the processes below that one those that run such a command. */
@@ -76,7 +87,7 @@ test('in the background: up returns when all services are ready, an ingester run
     'none on the screen',
   )
 
-  const status = JSON.parse((await outcome('stack', 'status', '--json')).out)
+  const status = JSON.parse((await program('stack', 'status', '--json')).out)
   assert.ok(await isRunning(status.pid))
   assert.deepEqual(
     status.services.map(({ name }: { name: string }) => name),
@@ -100,7 +111,7 @@ test('in the background: up returns when all services are ready, an ingester run
   for (const line of written.filter(secret)) assert.ok(!block.includes(line.split('=')[1] as string))
   await using scanner = startProgram('bin/scanner', ['--env-file', file, '--count', '50', '--rate', '0'])
   await expect(scanner).toEndWith(0)
-  const { out: serviceFile } = await outcome('stack', 'status', '--service-file')
+  const { out: serviceFile } = await program('stack', 'status', '--service-file')
   const client = await connectByServiceFile(serviceFile.trim())
   for (let rows = 0; rows === 0; ) {
     const { rows: counted } = await client.query('SELECT count(*)::integer AS rows FROM scan_results')
@@ -110,7 +121,7 @@ test('in the background: up returns when all services are ready, an ingester run
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
 
-  assert.deepEqual(await outcome('stack', 'down'), { code: 0, out: '', talk: 'stopped\n' })
+  assert.deepEqual(await program('stack', 'down'), { code: 0, out: '', talk: 'stopped\n' })
   // It said so with its last breath.
   await until(
     () => isRunning(status.pid),
@@ -122,10 +133,10 @@ test('in the background: up returns when all services are ready, an ingester run
     (left) => left.join() === '.env.local',
     2000,
   )
-  const none = await outcome('stack', 'status')
+  const none = await program('stack', 'status')
   assert.equal(none.code, 4)
   assert.match(none.talk, /stack up --detach/)
-  assert.match((await outcome('stack', 'down')).talk, /no background stack/)
+  assert.match((await program('stack', 'down')).talk, /no background stack/)
 })
 
 test('two at once: one starts, and both report where it is', async () => {
