@@ -85,7 +85,7 @@ test('it contains what users need: JavaScript with types and source maps, migrat
 })
 
 test('the demo converges', async () => {
-  const { code, out, talk } = await outcome(['demo', '--for', '3s', '--json'])
+  const { code, out, talk } = await outcome(['demo', '--for', '1s', '--rate', '200', '--json'])
   expect(code, talk).toBe(0)
   const [summary] = out.trim().split('\n').slice(-1)
   expect(JSON.parse(summary ?? '')).toMatchObject({ converged: true, outstanding: 0 })
