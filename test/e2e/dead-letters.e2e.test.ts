@@ -17,10 +17,8 @@ const good: Scan = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700
 const refused: Scan = { ...good, service: 'TELNET' }
 
 /** As deadLetters, without the start of a program; the first test has programs of each kind. */
-async function inProcess(system: TestSystem, args: readonly string[], env: Env = {}) {
-  const { code, stdout, stderr } = await runInProcess(['dead-letters', ...args], { ...system.env, ...env })
-  return { code, out: stdout, talk: stderr }
-}
+const inProcess = (system: TestSystem, args: readonly string[], env: Env = {}) =>
+  runInProcess(['dead-letters', ...args], { ...system.env, ...env })
 
 test('a row rejected by a constraint: found, explained, the constraint dropped, redriven, stored', {}, async () => {
   // Neighbours in one batch show that it is the row, and not the table.
@@ -38,21 +36,21 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
   )
 
   const list = await deadLetters(system, ['list'])
-  assert.equal(list.code, 0, list.talk)
-  assert.match(list.out, /^refused-by-database +1 .*no_telnet/m)
-  assert.match(list.out, /^ *1 .* refused-by-database +1\/1 +table scan_results: .*no_telnet/m)
+  assert.equal(list.code, 0, list.stderr)
+  assert.match(list.stdout, /^refused-by-database +1 .*no_telnet/m)
+  assert.match(list.stdout, /^ *1 .* refused-by-database +1\/1 +table scan_results: .*no_telnet/m)
 
   const show = await deadLetters(system, ['show', '1'])
-  assert.equal(show.code, 0, show.talk)
-  assert.match(show.out, /^detail +table scan_results: .*\[23514\] \(constraint no_telnet\)/m)
-  assert.match(show.out, /^ {2}source +test$/m)
-  assert.match(show.out, /^ {2}"service": "TELNET",$/m)
-  assert.match(show.out, /Fix what the detail names.*\n {2}bin\/ingester dead-letters redrive --ids 1$/m)
+  assert.equal(show.code, 0, show.stderr)
+  assert.match(show.stdout, /^detail +table scan_results: .*\[23514\] \(constraint no_telnet\)/m)
+  assert.match(show.stdout, /^ {2}source +test$/m)
+  assert.match(show.stdout, /^ {2}"service": "TELNET",$/m)
+  assert.match(show.stdout, /Fix what the detail names.*\n {2}bin\/ingester dead-letters redrive --ids 1$/m)
 
   await system.sql.query('ALTER TABLE scan_results DROP CONSTRAINT no_telnet')
   const redrive = await deadLetters(system, ['redrive', '--ids', '1', '--yes', '--json'])
-  assert.equal(redrive.code, 0, redrive.talk)
-  assert.deepEqual(JSON.parse(redrive.out), {
+  assert.equal(redrive.code, 0, redrive.stderr)
+  assert.deepEqual(JSON.parse(redrive.stdout), {
     topic: system.topic,
     selected: 1,
     published: 1,
@@ -70,9 +68,9 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
   )
 
   const after = await deadLetters(system, ['list'])
-  assert.deepEqual([after.code, after.out], [0, ''])
-  assert.match(after.talk, /^no dead letters that are new$/m)
-  assert.match((await deadLetters(system, ['show', '1'])).out, /^dead letter 1, redriven\n/)
+  assert.deepEqual([after.code, after.stdout], [0, ''])
+  assert.match(after.stderr, /^no dead letters that are new$/m)
+  assert.match((await deadLetters(system, ['show', '1'])).stdout, /^dead letter 1, redriven\n/)
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
   assert.equal((await statuses(system)).length, 1, 'nothing new was dead-lettered')
@@ -96,7 +94,7 @@ test('a message that fails again is a new dead letter, and redriving it increase
     [{ a: 'b' }, { a: 'b', ingester_redrive_count: '1' }, { a: 'b', ingester_redrive_count: '2' }],
   )
   assert.ok(rows.every(({ data }) => String(data) === 'no JSON'))
-  assert.match((await inProcess(system, ['show', '3'])).out, /^redriven before +2 times$/m)
+  assert.match((await inProcess(system, ['show', '3'])).stdout, /^redriven before +2 times$/m)
   run.signal('SIGTERM')
   await run.ended
 })
@@ -138,9 +136,9 @@ describe('list, show and discard', async () => {
       [['--limit', '1', '--reason', 'bad-ip'], [2], 2],
     ]
     for (const [args, ids, total] of expected) {
-      const { code, out } = await inProcess(system, ['list', '--json', ...args])
+      const { code, stdout } = await inProcess(system, ['list', '--json', ...args])
       assert.equal(code, 0)
-      const listing = JSON.parse(out)
+      const listing = JSON.parse(stdout)
       assert.deepEqual(listing.letters.map(({ id }: { id: number }) => id).toSorted(), ids, args.join(' '))
       assert.equal(listing.total, total, args.join(' '))
     }
@@ -148,7 +146,7 @@ describe('list, show and discard', async () => {
 
   test('list --json has what the tables have, and more; tables have colours only on a terminal', async () => {
     await fill()
-    const listing = JSON.parse((await inProcess(system, ['list', '--json'])).out)
+    const listing = JSON.parse((await inProcess(system, ['list', '--json'])).stdout)
     assert.deepEqual(Object.keys(listing), ['reasons', 'total', 'letters'])
     const [reason] = listing.reasons
     assert.deepEqual(Object.keys(reason), ['reason', 'count', 'oldest', 'newest', 'example'])
@@ -172,10 +170,10 @@ describe('list, show and discard', async () => {
       escaped: false,
       redriveCount: 0,
     })
-    const { out, talk } = await inProcess(system, ['list', '--limit', '2'])
-    assert.ok(!out.includes('\u001b'))
-    assert.match(out, /x{300}$/m, 'nothing is cut where no terminal has an edge')
-    assert.match(talk, /^2 of 4; more with --limit/m)
+    const { stdout, stderr } = await inProcess(system, ['list', '--limit', '2'])
+    assert.ok(!stdout.includes('\u001b'))
+    assert.match(stdout, /x{300}$/m, 'nothing is cut where no terminal has an edge')
+    assert.match(stderr, /^2 of 4; more with --limit/m)
   })
 
   test('show --json: data as text or as base64; an unknown id: exit 2', async () => {
@@ -184,35 +182,37 @@ describe('list, show and discard', async () => {
       { messageId: 'binary', data: Buffer.from([0, 0xff]), attributes: { a: 'b' } },
     ])
     const { rows } = await system.sql.query(`SELECT id FROM dead_letters WHERE message_id = 'binary'`)
-    const binary = JSON.parse((await inProcess(system, ['show', '--json', rows[0].id])).out)
+    const binary = JSON.parse((await inProcess(system, ['show', '--json', rows[0].id])).stdout)
     assert.deepEqual([binary.data, binary.dataEncoding, binary.attributes], ['AP8=', 'base64', { a: 'b' }])
-    const text = JSON.parse((await inProcess(system, ['show', '--json', '1'])).out)
+    const text = JSON.parse((await inProcess(system, ['show', '--json', '1'])).stdout)
     assert.deepEqual([text.data, text.dataEncoding], ['data 1', 'utf8'])
     assert.ok(text.next.join('\n').includes('redrive --ids 1'))
-    const discarded = JSON.parse((await inProcess(system, ['show', '--json', '4'])).out)
+    const discarded = JSON.parse((await inProcess(system, ['show', '--json', '4'])).stdout)
     assert.ok(discarded.next.join('\n').includes('redrive --ids 4 --status discarded'))
 
     // What to run next reads the same file.
     const file = ['--env-file', '/dev/null']
-    const next = (await inProcess(system, ['show', '4', ...file])).out
+    const next = (await inProcess(system, ['show', '4', ...file])).stdout
     assert.match(next, /bin\/ingester dead-letters redrive --ids 4 --status discarded --env-file \/dev\/null/)
     const list = await inProcess(system, ['list', '--status', 'all', ...file])
-    assert.match(list.talk, /bin\/ingester dead-letters show <id> --env-file \/dev\/null/)
+    assert.match(list.stderr, /bin\/ingester dead-letters show <id> --env-file \/dev\/null/)
     const gone = await inProcess(system, ['show', '99', ...file])
-    assert.match(gone.talk, /bin\/ingester dead-letters list --status all --env-file \/dev\/null/)
+    assert.match(gone.stderr, /bin\/ingester dead-letters list --status all --env-file \/dev\/null/)
 
     const nothing = await inProcess(system, ['show', '99'])
     assert.equal(nothing.code, 2)
-    assert.match(nothing.talk, /there is no dead letter 99; to list them: bin\/ingester dead-letters list/)
+    assert.match(nothing.stderr, /there is no dead letter 99; to list them: bin\/ingester dead-letters list/)
   })
 
   test('discard marks what the filters select, keeps the rows, and reports what it skipped', async () => {
     await fill()
     const dry = await inProcess(system, ['discard', '--reason', 'bad-ip', '--dry-run'])
     assert.equal(dry.code, 0)
-    assert.match(dry.talk, /^2 would be discarded$/m)
-    assert.match(dry.out, /^ *1 .*bad-ip: why$/m)
-    const json = JSON.parse((await inProcess(system, ['discard', '--limit', '1', '--dry-run', '--json'])).out)
+    assert.match(dry.stderr, /^2 would be discarded$/m)
+    assert.match(dry.stdout, /^ *1 .*bad-ip: why$/m)
+    const json = JSON.parse(
+      (await inProcess(system, ['discard', '--limit', '1', '--dry-run', '--json'])).stdout,
+    )
     assert.deepEqual([json.dryRun, json.selected, json.letters[0].id], [true, 1, 1])
     assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
 
@@ -224,9 +224,9 @@ describe('list, show and discard', async () => {
       'bad-ip,bad-port',
       '--yes',
     ])
-    assert.deepEqual([done.code, done.out], [0, 'selected 1, discarded 1, skipped 0\n'])
-    assert.match(done.talk, /^dead letter 3: the other options leave it out$/m)
-    assert.match(done.talk, /^dead letter 4: it is discarded; --status discarded selects it$/m)
+    assert.deepEqual([done.code, done.stdout], [0, 'selected 1, discarded 1, skipped 0\n'])
+    assert.match(done.stderr, /^dead letter 3: the other options leave it out$/m)
+    assert.match(done.stderr, /^dead letter 4: it is discarded; --status discarded selects it$/m)
     assert.deepEqual(await statuses(system), ['new', 'discarded', 'new', 'discarded', 'new'])
 
     const rest = await inProcess(system, [
@@ -238,11 +238,11 @@ describe('list, show and discard', async () => {
       '--yes',
       '--json',
     ])
-    assert.deepEqual(JSON.parse(rest.out), { selected: 1, discarded: 1, skipped: 0 })
+    assert.deepEqual(JSON.parse(rest.stdout), { selected: 1, discarded: 1, skipped: 0 })
     assert.deepEqual(await statuses(system), ['discarded', 'discarded', 'new', 'discarded', 'new'])
     const unknown = await inProcess(system, ['discard', '--ids', '1,98,99', '--status', 'redriven', '--yes'])
     assert.equal(unknown.code, 2)
-    assert.match(unknown.talk, /there are no dead letters 98, 99/)
+    assert.match(unknown.stderr, /there are no dead letters 98, 99/)
   })
 
   test('invalid usage: exit 2, what is expected, and nothing is done', async () => {
@@ -267,9 +267,9 @@ describe('list, show and discard', async () => {
       [['redrive', '--pipeline', 'nope', '--yes'], /unknown pipeline "nope" \(available: scans\)/],
     ]
     for (const [args, expected] of wrong) {
-      const { code, out, talk } = await inProcess(system, args)
-      assert.deepEqual([code, out], [2, ''], args.join(' '))
-      assert.match(talk, expected, args.join(' '))
+      const { code, stdout, stderr } = await inProcess(system, args)
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+      assert.match(stderr, expected, args.join(' '))
     }
     assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
     assert.deepEqual(arrived(system), [])
@@ -277,10 +277,10 @@ describe('list, show and discard', async () => {
 
   test('help: examples first, exit 0, less than a screen', async () => {
     for (const name of ['', 'list', 'show', 'redrive', 'discard']) {
-      const { code, out } = await inProcess(system, [...(name ? [name] : []), '--help'])
+      const { code, stdout } = await inProcess(system, [...(name ? [name] : []), '--help'])
       assert.equal(code, 0)
-      assert.match(out, /^Examples:/)
-      assert.ok(out.split('\n').length <= 30, name)
+      assert.match(stdout, /^Examples:/)
+      assert.ok(stdout.split('\n').length <= 30, name)
     }
   })
 
@@ -294,21 +294,21 @@ describe('list, show and discard', async () => {
     assert.equal(redrive.code, 2)
     assert.match(redrive.stderr, /INGESTER_PROJECTID is not set; for example/)
     for (const args of [['list'], ['show', '1'], ['discard', '--yes'], ['redrive', '--yes']]) {
-      const { code, talk } = await inProcess(system, args, { INGESTER_POSTGRES_PORT: '1' })
-      assert.equal(code, 3, talk)
-      assert.match(talk, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
+      const { code, stderr } = await inProcess(system, args, { INGESTER_POSTGRES_PORT: '1' })
+      assert.equal(code, 3, stderr)
+      assert.match(stderr, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
     }
   })
 
   test('a table that answers too late: exit 2 with the fix', async () => {
     await fill()
     await system.sql.query('BEGIN; LOCK TABLE dead_letters')
-    const { code, talk } = await inProcess(system, ['list'], {
+    const { code, stderr } = await inProcess(system, ['list'], {
       INGESTER_POSTGRES_STATEMENT_TIMEOUT: '500ms',
     })
     await system.sql.query('COMMIT')
     assert.equal(code, 2)
-    assert.match(talk, /table dead_letters: .*\[57014\]; raise INGESTER_POSTGRES_STATEMENT_TIMEOUT/)
+    assert.match(stderr, /table dead_letters: .*\[57014\]; raise INGESTER_POSTGRES_STATEMENT_TIMEOUT/)
   })
 
   test('a read-only role: list and show work, the others name the missing grant', async () => {
@@ -319,12 +319,12 @@ describe('list, show and discard', async () => {
     assert.equal((await inProcess(system, ['show', '1'], env)).code, 0)
     const discard = await inProcess(system, ['discard', '--yes'], env)
     assert.equal(discard.code, 2)
-    assert.match(discard.talk, /GRANT SELECT, UPDATE ON dead_letters TO reader/)
+    assert.match(discard.stderr, /GRANT SELECT, UPDATE ON dead_letters TO reader/)
     await system.sql.query('ALTER TABLE dead_letters RENAME TO gone')
     const gone = await inProcess(system, ['list'])
     await system.sql.query('ALTER TABLE gone RENAME TO dead_letters')
     assert.equal(gone.code, 2)
-    assert.match(gone.talk, /table dead_letters does not exist; create it: bin\/ingester migrate up/)
+    assert.match(gone.stderr, /table dead_letters does not exist; create it: bin\/ingester migrate up/)
   })
 
   test('on a terminal it asks first: no and Ctrl-C do nothing, yes proceeds; details end at the edge', async () => {

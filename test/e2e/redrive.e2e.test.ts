@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeadLetterFixture } from '../support/dead-letters.ts'
-import { runCommand } from '../support/command.ts'
+import { runInProcess } from '../support/in-process.ts'
 import {
   arrived,
   deadLetters as deadLettersProgram,
@@ -23,7 +23,7 @@ const deadLetters = (
   system: TestSystem,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-) => runCommand(['dead-letters', ...args], { ...system.env, ...env })
+) => runInProcess(['dead-letters', ...args], { ...system.env, ...env })
 
 describe('redrive', async () => {
   let system: TestSystem
@@ -48,8 +48,8 @@ describe('redrive', async () => {
     startIngesterProgram(['dead-letters', 'redrive', '--yes', '--json', ...args], {
       env: { ...system.env, ...env },
     })
-  const summaryIn = (out: string) => {
-    const { topic, ...summary } = JSON.parse(out)
+  const summaryIn = (text: string) => {
+    const { topic, ...summary } = JSON.parse(text)
     assert.equal(topic, system.topic)
     return summary
   }
@@ -77,10 +77,10 @@ describe('redrive', async () => {
       { data: 'again', attributes: { ingester_redrive_count: '7' } },
       { data: '', attributes: { only: 'this', googclient_schemaencoding: 'JSON' } },
     ])
-    const { code, out, talk } = await deadLettersProgram(system, ['redrive', '--yes'])
-    assert.deepEqual([code, out], [0, 'selected 3, published 3, skipped 0, failed 0\n'], talk)
+    const { code, stdout, stderr } = await deadLettersProgram(system, ['redrive', '--yes'])
+    assert.deepEqual([code, stdout], [0, 'selected 3, published 3, skipped 0, failed 0\n'], stderr)
     assert.match(
-      talk,
+      stderr,
       /^3 to be published to projects\/.*\/scan-topic; every subscription of the topic receives/m,
     )
     const all = arrived(system).toSorted((a, b) => a.orderingKey.length - b.orderingKey.length)
@@ -96,7 +96,7 @@ describe('redrive', async () => {
     const { messages } = emulator().inspect(system.subscription)
     assert.ok(messages.some((message) => message.data.equals(data)))
     assert.equal(await count('redriven'), 3)
-    assert.match((await deadLetters(system, ['redrive', '--yes'])).out, /^selected 0, published 0/)
+    assert.match((await deadLetters(system, ['redrive', '--yes'])).stdout, /^selected 0, published 0/)
   })
 
   test('per ordering key in order of publish time, across batches', {}, async () => {
@@ -107,9 +107,9 @@ describe('redrive', async () => {
       publishTimeMs: Date.UTC(2024, 0, 29) - at,
     }))
     await storeDeadLetters(system, letters)
-    const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    const { code, stdout } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 0)
-    assert.deepEqual(summaryIn(out), { selected: total, published: total, skipped: 0, failed: 0, left: 0 })
+    assert.deepEqual(summaryIn(stdout), { selected: total, published: total, skipped: 0, failed: 0, left: 0 })
     for (const key of ['', 'a', 'b']) {
       const ids = arrived(system)
         .filter(({ orderingKey }) => orderingKey === key)
@@ -132,8 +132,8 @@ describe('redrive', async () => {
       { reason: 'a' },
     ])
     const redrive = async (...args: readonly string[]) => {
-      const { code, talk } = await deadLetters(system, ['redrive', '--yes', ...args])
-      assert.equal(code, 0, talk)
+      const { code, stderr } = await deadLetters(system, ['redrive', '--yes', ...args])
+      assert.equal(code, 0, stderr)
       return texts()
     }
     assert.deepEqual(await redrive('--reason', 'a', '--limit', '1'), ['data 1'])
@@ -162,15 +162,18 @@ describe('redrive', async () => {
   test('a dry run lists what would be published, and publishes nothing', {}, async () => {
     const cut = { reason: 'too-large', data: Buffer.alloc(100_001) }
     await storeDeadLetters(system, [{ attributes: { ingester_redrive_count: '1' } }, cut, ...plainOnes(30)])
-    const { code, out, talk } = await deadLetters(system, ['redrive', '--dry-run'])
+    const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--dry-run'])
     assert.equal(code, 0)
-    assert.match(talk, /^31 would be published to projects\/.*\/scan-topic; every subscription .* receives/m)
-    assert.match(talk, /^1 would be skipped: their data was cut/m)
-    assert.match(out, /^ *1 .* 1 +bad-ip: why$/m)
-    assert.match(out, /^ *2 .* cut +too-large: why$/m)
-    assert.match(out, /^and 12 more; --json lists all$/m)
+    assert.match(
+      stderr,
+      /^31 would be published to projects\/.*\/scan-topic; every subscription .* receives/m,
+    )
+    assert.match(stderr, /^1 would be skipped: their data was cut/m)
+    assert.match(stdout, /^ *1 .* 1 +bad-ip: why$/m)
+    assert.match(stdout, /^ *2 .* cut +too-large: why$/m)
+    assert.match(stdout, /^and 12 more; --json lists all$/m)
     const json = JSON.parse(
-      (await deadLetters(system, ['redrive', '--dry-run', '--json', '--limit', '25'])).out,
+      (await deadLetters(system, ['redrive', '--dry-run', '--json', '--limit', '25'])).stdout,
     )
     const { dryRun, topic, selected, letters } = json
     assert.deepEqual([dryRun, topic, selected, json.cut, letters.length], [true, system.topic, 25, 1, 25])
@@ -184,18 +187,18 @@ describe('redrive', async () => {
       { attributes: { a: 'x\0' }, reason: 'bad-attribute' },
       {},
     ])
-    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
-    assert.deepEqual([code, out], [0, 'selected 3, published 2, skipped 1, failed 0\n'])
+    const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--yes'])
+    assert.deepEqual([code, stdout], [0, 'selected 3, published 2, skipped 1, failed 0\n'])
     assert.match(
-      talk,
+      stderr,
       /^dead letter 1: it cannot be published: of its data only the first 64 KiB were kept$/m,
     )
-    assert.match(talk, /^dead letter 2: its text is published as it stands in the table/m)
-    assert.doesNotMatch(talk, /^dead letter 3/m)
+    assert.match(stderr, /^dead letter 2: its text is published as it stands in the table/m)
+    assert.doesNotMatch(stderr, /^dead letter 3/m)
     assert.deepEqual(await statuses(system), ['new', 'redriven', 'redriven'])
     assert.deepEqual(arrived(system)[0]?.attributes, { a: String.raw`x\u0000`, ingester_redrive_count: '1' })
     const show = await deadLetters(system, ['show', '1'])
-    assert.match(show.out, /cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES/)
+    assert.match(show.stdout, /cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES/)
   })
 
   test('what the broker rejects fails alone: exit 4, it stays new, the others are published', {}, async () => {
@@ -206,10 +209,10 @@ describe('redrive', async () => {
       { orderingKey: 'k' },
       {},
     ])
-    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 4)
-    assert.deepEqual(summaryIn(out), { selected: 4, published: 3, skipped: 0, failed: 1, left: 0 })
-    assert.match(talk, /^dead letter 2: rejected by Pub\/Sub: .*101 attributes/m)
+    assert.deepEqual(summaryIn(stdout), { selected: 4, published: 3, skipped: 0, failed: 1, left: 0 })
+    assert.match(stderr, /^dead letter 2: rejected by Pub\/Sub: .*101 attributes/m)
     assert.deepEqual(texts(), ['data 4', 'data 1', 'data 3'])
     assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
   })
@@ -241,7 +244,7 @@ describe('redrive', async () => {
     await blocked(2)
     await held.release()
     await expect(redrive).toEndWith(0)
-    const { discarded, skipped } = JSON.parse((await discarding).out)
+    const { discarded, skipped } = JSON.parse((await discarding).stdout)
     assert.equal(summaryIn(redrive.stdout()).published, texts().length)
     assert.deepEqual([discarded + texts().length, discarded + skipped], [10, 10])
     assert.equal(await count('redriven'), texts().length)
@@ -270,7 +273,7 @@ describe('redrive', async () => {
 
     const again = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(again.code, 0)
-    assert.deepEqual(summaryIn(again.out), {
+    assert.deepEqual(summaryIn(again.stdout), {
       selected: 100,
       published: 100,
       skipped: 0,
@@ -316,19 +319,19 @@ describe('redrive', async () => {
     await storeDeadLetters(system, [{}, { orderingKey: 'k' }, {}])
     // One request a key, at the same time: the first one fails, the second one does not.
     emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 1 })
-    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes', '--json'])
-    assert.equal(code, 0, talk)
-    assert.deepEqual(summaryIn(out), { selected: 3, published: 3, skipped: 0, failed: 0, left: 0 })
-    assert.match(talk, /^waiting for the Pub\/Sub emulator at .*UNAVAILABLE/m)
+    const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(summaryIn(stdout), { selected: 3, published: 3, skipped: 0, failed: 0, left: 0 })
+    assert.match(stderr, /^waiting for the Pub\/Sub emulator at .*UNAVAILABLE/m)
     assert.deepEqual(texts(), ['data 2', 'data 1', 'data 3'])
   })
 
   test('of a batch that is accepted in part, that part is marked', {}, async () => {
     await storeDeadLetters(system, [{}, { orderingKey: 'k' }])
     emulator().faults.refuse('Publish', 'NOT_FOUND', { times: 1 })
-    const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    const { code, stdout } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 2)
-    assert.deepEqual(summaryIn(out), { selected: 2, published: 1, skipped: 0, failed: 0, left: 1 })
+    assert.deepEqual(summaryIn(stdout), { selected: 2, published: 1, skipped: 0, failed: 0, left: 1 })
     assert.deepEqual(texts(), ['data 2'])
     assert.deepEqual(await statuses(system), ['new', 'redriven'])
   })
@@ -336,29 +339,29 @@ describe('redrive', async () => {
   test('a broker that is unavailable: exit 3 within the timeout, with the fix; nothing is marked', {}, async () => {
     await storeDeadLetters(system, plainOnes(3))
     const nowhere = { PUBSUB_EMULATOR_HOST: '127.0.0.1:1', INGESTER_STARTUP_TIMEOUT: '1s' }
-    const { code, talk } = await deadLetters(system, ['redrive', '--yes'], nowhere)
-    assert.equal(code, 3, talk)
-    assert.match(talk, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
+    const { code, stderr } = await deadLetters(system, ['redrive', '--yes'], nowhere)
+    assert.equal(code, 3, stderr)
+    assert.match(stderr, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
     assert.match(
-      talk,
+      stderr,
       /was not reachable within 1s \(INGESTER_STARTUP_TIMEOUT\).*check INGESTER_PROJECTID, PUBSUB_EMULATOR_HOST/,
     )
 
     emulator().faults.refuse('Publish', 'UNAVAILABLE', { share: 1 })
     const late = await deadLetters(system, ['redrive', '--yes', '--json'], { INGESTER_STARTUP_TIMEOUT: '1s' })
-    assert.equal(late.code, 3, late.talk)
-    assert.deepEqual(summaryIn(late.out), { selected: 3, published: 0, skipped: 0, failed: 0, left: 3 })
-    assert.match(late.talk, /ingester: the Pub\/Sub emulator at .*UNAVAILABLE.*check INGESTER_PROJECTID/)
+    assert.equal(late.code, 3, late.stderr)
+    assert.deepEqual(summaryIn(late.stdout), { selected: 3, published: 0, skipped: 0, failed: 0, left: 3 })
+    assert.match(late.stderr, /ingester: the Pub\/Sub emulator at .*UNAVAILABLE.*check INGESTER_PROJECTID/)
     assert.equal(await count('new'), 3)
   })
 
   test('no permission to publish: exit 2 with the fix', {}, async () => {
     await storeDeadLetters(system, plainOnes(1))
     emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
-    const { code, talk } = await deadLetters(system, ['redrive', '--yes'])
+    const { code, stderr } = await deadLetters(system, ['redrive', '--yes'])
     assert.equal(code, 2)
     assert.match(
-      talk,
+      stderr,
       /PERMISSION_DENIED.*may publish to projects\/test-project\/topics\/scan-topic \(roles\/pubsub.publisher\)/,
     )
     assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
@@ -379,14 +382,14 @@ describe('redrive', async () => {
     const { topic, own, env } = await elsewhere()
     await storeDeadLetters(own, plainOnes(2))
     const preview = await deadLetters(system, ['redrive', '--dry-run', '--json'], env)
-    assert.equal(JSON.parse(preview.out).topic, topic)
+    assert.equal(JSON.parse(preview.stdout).topic, topic)
     const first = await deadLetters(system, ['redrive', '--yes', '--limit', '1'], env)
-    assert.equal(first.code, 0, first.talk)
-    assert.match(first.talk, new RegExp(`^1 to be published to ${topic};`, 'm'))
+    assert.equal(first.code, 0, first.stderr)
+    assert.match(first.stderr, new RegExp(`^1 to be published to ${topic};`, 'm'))
     const second = await deadLetters(system, ['redrive', '--yes'], { ...env, INGESTER_TOPICID: topicId })
-    assert.equal(second.code, 0, second.talk)
+    assert.equal(second.code, 0, second.stderr)
     assert.match(
-      second.talk,
+      second.stderr,
       new RegExp(`^INGESTER_TOPICID says ${topicId}, but the subscription .* is attached to ${topic}$`, 'm'),
     )
     assert.deepEqual(
@@ -405,9 +408,9 @@ describe('redrive', async () => {
     const refused = await elsewhere()
     emulator().faults.refuse('GetSubscription', 'PERMISSION_DENIED', { times: 3 })
     const why = async (env: Readonly<Record<string, string>>, expected: RegExp) => {
-      const { code, talk } = await deadLetters(system, ['redrive', '--yes', '--any-subscription'], env)
-      assert.equal(code, 2, talk)
-      assert.match(talk, expected)
+      const { code, stderr } = await deadLetters(system, ['redrive', '--yes', '--any-subscription'], env)
+      assert.equal(code, 2, stderr)
+      assert.match(stderr, expected)
     }
     await storeDeadLetters(system, plainOnes(1))
     for (const dry of ['--dry-run', '--yes'])
@@ -435,10 +438,10 @@ describe('redrive', async () => {
     await blocked(1)
     await system.clients.publisher.detachSubscription({ subscription })
     await held.release()
-    const { code, out, talk } = await running
+    const { code, stdout, stderr } = await running
     assert.equal(code, 2)
-    assert.equal(JSON.parse(out).published, batch)
-    assert.match(talk, /it is detached from its topic/)
+    assert.equal(JSON.parse(stdout).published, batch)
+    assert.match(stderr, /it is detached from its topic/)
     assert.equal(await count('redriven'), batch)
     assert.equal(await count('new'), 10)
   })
@@ -449,13 +452,13 @@ describe('redrive', async () => {
     await storeDeadLetters(system, [{ data: 'ours' }])
     const preview = await deadLetters(system, ['redrive', '--dry-run'])
     assert.match(
-      preview.talk,
+      preview.stderr,
       /^1 would be published .*\n1 would be skipped: they came from another subscription/m,
     )
-    const { code, out, talk } = await deadLetters(system, ['redrive', '--yes'])
-    assert.deepEqual([code, out], [0, 'selected 2, published 1, skipped 1, failed 0\n'])
+    const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--yes'])
+    assert.deepEqual([code, stdout], [0, 'selected 2, published 1, skipped 1, failed 0\n'])
     assert.match(
-      talk,
+      stderr,
       /^dead letter 1: it came from another subscription than .*scan-sub; .*--any-subscription/m,
     )
     assert.deepEqual(texts(), ['ours'])
@@ -510,10 +513,10 @@ describe('redrive', async () => {
     await system.sql.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()`,
     )
-    const { code, out, talk } = await running
+    const { code, stdout, stderr } = await running
     assert.equal(code, 3)
-    assert.equal(summaryIn(out).published, batch)
-    assert.match(talk, /PostgreSQL at .*terminat.*check INGESTER_POSTGRES_HOST/)
+    assert.equal(summaryIn(stdout).published, batch)
+    assert.match(stderr, /PostgreSQL at .*terminat.*check INGESTER_POSTGRES_HOST/)
     await held.release()
     assert.equal(await count('redriven'), batch)
   })
@@ -524,9 +527,9 @@ describe('redrive', async () => {
       system,
       Array.from({ length: 110 }, () => ({ data })),
     )
-    const { code, out } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    const { code, stdout } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 0)
-    assert.equal(summaryIn(out).published, 110)
+    assert.equal(summaryIn(stdout).published, 110)
     assert.equal(texts().length, 110)
   })
 })

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '#stack/ports.ts'
 import type { PostgresServer } from '#stack/postgres.ts'
 import { startPostgres } from '#stack/postgres.ts'
-import { runCommand } from '../support/command.ts'
+import { runInProcess } from '../support/in-process.ts'
 import { startIngesterProgram, startProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -46,11 +46,11 @@ const forPeople = { INGESTER_LOG_OUTPUT: 'console' }
 async function outcome(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   await using program = startIngesterProgram(args, { env })
   const code = await program.ended
-  return { code, out: program.stdout(), talk: program.stderr() }
+  return { code, stdout: program.stdout(), stderr: program.stderr() }
 }
 
 test('invalid configuration: all faults at once, each with its fix, exit 2', async () => {
-  const { code, talk } = await outcome(['run'], {
+  const { code, stderr } = await outcome(['run'], {
     ...forPeople,
     INGESTER_PIPELINE: 'nope',
     INGESTER_FLUSH_INTERVAL: 'soon',
@@ -66,25 +66,25 @@ test('invalid configuration: all faults at once, each with its fix, exit 2', asy
     /INGESTER_FLUSH_INTERVAL: must be a duration such as 10s.*"soon"/,
     /INGESTER_POSTGRES_SSL_MODE: must be one of disable, require, verify-ca, verify-full, not "maybe"/,
   ]) {
-    assert.match(talk, fault)
+    assert.match(stderr, fault)
   }
-  assert.doesNotMatch(talk, new RegExp(secret))
-  assert.match(talk, /: bin\/ingester doctor\n$/)
+  assert.doesNotMatch(stderr, new RegExp(secret))
+  assert.match(stderr, /: bin\/ingester doctor\n$/)
 })
 
 test('invalid usage: exit 2 with a hint; help: exit 0 on stdout, examples first', async () => {
   const typo = await outcome(['rnu'])
   assert.equal(typo.code, 2)
-  assert.match(typo.talk, /Did you mean run\?/)
-  const option = await runCommand(['demo', '--rate', 'fast'])
+  assert.match(typo.stderr, /Did you mean run\?/)
+  const option = await runInProcess(['demo', '--rate', 'fast'])
   assert.equal(option.code, 2)
-  assert.match(option.talk, /--rate.*must be a whole number of at least 1, not "fast"/)
-  const sum = await runCommand(['demo', '--late', '60', '--duplicates', '50'])
+  assert.match(option.stderr, /--rate.*must be a whole number of at least 1, not "fast"/)
+  const sum = await runInProcess(['demo', '--late', '60', '--duplicates', '50'])
   assert.equal(sum.code, 2)
   const help = await outcome(['run', '--help'])
   assert.equal(help.code, 0)
-  assert.match(help.out, /^Examples:/)
-  assert.match((await runCommand(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
+  assert.match(help.stdout, /^Examples:/)
+  assert.match((await runInProcess(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
 test('a reader that reads only the beginning of the output gets that, and no error', async () => {
@@ -98,13 +98,13 @@ test('a reader that reads only the beginning of the output gets that, and no err
 })
 
 test('the program reads the env file and reports its faults: exit 2', async () => {
-  const { code, talk } = await outcome(['run', '--env-file', '/nowhere/at-all.env'], forPeople)
+  const { code, stderr } = await outcome(['run', '--env-file', '/nowhere/at-all.env'], forPeople)
   assert.equal(code, 2)
-  assert.match(talk, /the env file "\/nowhere\/at-all.env" cannot be read/)
+  assert.match(stderr, /the env file "\/nowhere\/at-all.env" cannot be read/)
 })
 
 test('no credentials for Google Cloud: exit 2 with the fix, in the service and in the scanner', async () => {
-  // No metadata server is looked for: that would go out to the network.
+  // No metadata server is looked for: that would go stdout to the network.
   const env = { METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
   await using scanner = startProgram('bin/scanner', [], { env })
   await expect(scanner).toEndWith(2)
@@ -113,9 +113,9 @@ test('no credentials for Google Cloud: exit 2 with the fix, in the service and i
     /no credentials for Google Cloud.*; set .*gcloud auth application-default login/,
   )
 
-  const { code, talk } = await outcome(['run'], { ...system.env, ...env, PUBSUB_EMULATOR_HOST: '' })
+  const { code, stderr } = await outcome(['run'], { ...system.env, ...env, PUBSUB_EMULATOR_HOST: '' })
   assert.equal(code, 2)
-  assert.match(talk, /no credentials for Google Cloud/)
+  assert.match(stderr, /no credentials for Google Cloud/)
 })
 
 test('the scanner publishes what it reports, and says so if no message is accepted', {}, async () => {
@@ -137,7 +137,7 @@ test('the scanner publishes what it reports, and says so if no message is accept
 })
 
 test('PostgreSQL unavailable: a clear line per attempt, exit 3 after the timeout, no secret in the log', async () => {
-  const { code, talk } = await outcome(['run'], {
+  const { code, stderr } = await outcome(['run'], {
     ...enough,
     INGESTER_POSTGRES_HOST: '127.0.0.1',
     INGESTER_POSTGRES_PORT: '1',
@@ -145,20 +145,20 @@ test('PostgreSQL unavailable: a clear line per attempt, exit 3 after the timeout
     INGESTER_REDIS_ADDR: 'localhost:6379',
   })
   assert.equal(code, 3)
-  assert.match(talk, /"error":"connect ECONNREFUSED 127.0.0.1:1".*"waiting for PostgreSQL at 127.0.0.1:1/)
+  assert.match(stderr, /"error":"connect ECONNREFUSED 127.0.0.1:1".*"waiting for PostgreSQL at 127.0.0.1:1/)
   assert.match(
-    talk,
+    stderr,
     /PostgreSQL at 127.0.0.1:1\/scanner_dev was not reachable within 1s \(INGESTER_STARTUP_TIMEOUT\)/,
   )
-  assert.doesNotMatch(talk, new RegExp(secret))
-  assert.doesNotMatch(talk, /readable on the network/, 'both are on this machine')
+  assert.doesNotMatch(stderr, new RegExp(secret))
+  assert.doesNotMatch(stderr, /readable on the network/, 'both are on this machine')
 })
 
 test('a plaintext connection to Redis or PostgreSQL over a network is reported at startup', async () => {
   const warned = async (env: Readonly<Record<string, string>>) => {
     const own = { ...enough, INGESTER_POSTGRES_HOST: '127.0.0.1', INGESTER_POSTGRES_PORT: '1', ...env }
-    const { talk } = await outcome(['run'], { ...own, INGESTER_STARTUP_TIMEOUT: '100ms' })
-    return [...talk.matchAll(/"msg":"(\S+=\S+): the connection is readable on the network"/g)].map(
+    const { stderr } = await outcome(['run'], { ...own, INGESTER_STARTUP_TIMEOUT: '100ms' })
+    return [...stderr.matchAll(/"msg":"(\S+=\S+): the connection is readable on the network"/g)].map(
       ([, it]) => it,
     )
   }
@@ -176,7 +176,7 @@ test('a plaintext connection to Redis or PostgreSQL over a network is reported a
 })
 
 test('people see the start block, unless they want less; machines never do', async () => {
-  const talk = async (env: Readonly<Record<string, string>>) => {
+  const stderrOf = async (env: Readonly<Record<string, string>>) => {
     const port = await freePort(0)
     await using run = startIngesterProgram(['run'], {
       env: { ...system.env, ...env, INGESTER_HTTP_PORT: String(port) },
@@ -194,8 +194,8 @@ test('people see the start block, unless they want less; machines never do', asy
     await expect(run).toEndWith(0)
     return run.stderr()
   }
-  assert.match(await talk({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'debug' }), startBlock)
-  assert.equal(await talk({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'warn' }), '')
+  assert.match(await stderrOf({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'debug' }), startBlock)
+  assert.equal(await stderrOf({ INGESTER_LOG_OUTPUT: 'console', INGESTER_LOG_LEVEL: 'warn' }), '')
 })
 
 test('PostgreSQL that comes up late is waited for; then a missing table is reported with its fix, exit 2', async () => {
@@ -215,14 +215,14 @@ test('PostgreSQL that comes up late is waited for; then a missing table is repor
 })
 
 test('a wrong password is not waited for: exit 2', async () => {
-  const { code, talk } = await outcome(['run'], {
+  const { code, stderr } = await outcome(['run'], {
     ...enough,
     INGESTER_POSTGRES_HOST: system.postgres.host,
     INGESTER_POSTGRES_PORT: String(system.postgres.port),
   })
   assert.equal(code, 2)
-  assert.match(talk, /password authentication failed.*INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD/)
-  assert.doesNotMatch(talk, new RegExp(secret))
+  assert.match(stderr, /password authentication failed.*INGESTER_POSTGRES_HOST, _PORT, _USER, _PASSWORD/)
+  assert.doesNotMatch(stderr, new RegExp(secret))
 })
 
 test('a server without TLS, where TLS is required, is not waited for: exit 2 with what to set', async () => {
@@ -232,10 +232,10 @@ test('a server without TLS, where TLS is required, is not waited for: exit 2 wit
     INGESTER_POSTGRES_PORT: String(system.postgres.port),
     INGESTER_POSTGRES_SSL_MODE: '',
   }
-  for (const { code, talk } of [await outcome(['run'], env), await runCommand(['migrate', 'up'], env)]) {
+  for (const { code, stderr } of [await outcome(['run'], env), await runInProcess(['migrate', 'up'], env)]) {
     assert.equal(code, 2)
-    assert.match(talk, /does not support SSL connections; set INGESTER_POSTGRES_SSL_MODE=disable/)
-    assert.doesNotMatch(talk, /waiting for/)
+    assert.match(stderr, /does not support SSL connections; set INGESTER_POSTGRES_SSL_MODE=disable/)
+    assert.doesNotMatch(stderr, /waiting for/)
   }
 })
 
@@ -252,22 +252,22 @@ test('a failed start suggests the doctor once, with the same env file', async ()
     const run = await outcome(['run', '--env-file', envFile], forPeople)
     assert.equal(run.code, code)
     assert.ok(
-      run.talk.endsWith(`\nto diagnose and fix this, run: bin/ingester doctor --env-file ${envFile}\n`),
+      run.stderr.endsWith(`\nto diagnose and fix this, run: bin/ingester doctor --env-file ${envFile}\n`),
     )
-    assert.equal(run.talk.split('bin/ingester doctor').length, 2)
+    assert.equal(run.stderr.split('bin/ingester doctor').length, 2)
   }
   await rm(folder, { recursive: true })
 })
 
 test('Pub/Sub unavailable: exit 3 after the timeout', async () => {
-  const { code, talk } = await outcome(['run'], {
+  const { code, stderr } = await outcome(['run'], {
     ...system.env,
     PUBSUB_EMULATOR_HOST: nowhere,
     INGESTER_STARTUP_TIMEOUT: '1s',
   })
-  assert.equal(code, 3, talk)
-  assert.match(talk, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
-  assert.match(talk, /the Pub\/Sub emulator at 127.0.0.1:1 was not reachable within/)
+  assert.equal(code, 3, stderr)
+  assert.match(stderr, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
+  assert.match(stderr, /the Pub\/Sub emulator at 127.0.0.1:1 was not reachable within/)
 })
 
 test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the fix', {}, async () => {
@@ -307,16 +307,19 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
     INGESTER_POSTGRES_DB: empty.database,
     INGESTER_POSTGRES_SSL_MODE: 'disable',
   }
-  assert.match((await outcome(['migrate', 'status'], env)).out, /pending +000001_create_scan_results_table/)
   assert.match(
-    (await runCommand(['migrate', 'up'], env)).out,
+    (await outcome(['migrate', 'status'], env)).stdout,
+    /pending +000001_create_scan_results_table/,
+  )
+  assert.match(
+    (await runInProcess(['migrate', 'up'], env)).stdout,
     /applied +000001.*\napplied +000002.*\napplied +000003/,
   )
-  assert.equal((await runCommand(['migrate', 'up'], env)).out, 'up to date\n')
+  assert.equal((await runInProcess(['migrate', 'up'], env)).stdout, 'up to date\n')
   const refused = await outcome(['migrate', 'down', '--json'], env)
-  assert.deepEqual([refused.code, refused.out], [2, ''])
+  assert.deepEqual([refused.code, refused.stdout], [2, ''])
   assert.match(
-    refused.talk,
+    refused.stderr,
     /migrate down reverts 000003_create_cache_epochs_table \(DROP TABLE cache_epochs;\).*no terminal.*--yes/,
   )
   for (const key of ['n', '\u0003']) {
@@ -334,13 +337,13 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
     /This deletes the data of the tables that it drops\. \[y\/N\] [^]*nothing was reverted/,
   )
   assert.ok(!dumb.seen.includes('\u001b'), JSON.stringify(dumb.seen))
-  assert.equal((await runCommand(['migrate', 'up'], env)).out, 'up to date\n')
-  const down = await runCommand(['migrate', 'down', '--yes', '--json'], env)
-  assert.deepEqual(JSON.parse(down.out), {
+  assert.equal((await runInProcess(['migrate', 'up'], env)).stdout, 'up to date\n')
+  const down = await runInProcess(['migrate', 'down', '--yes', '--json'], env)
+  assert.deepEqual(JSON.parse(down.stdout), {
     direction: 'down',
     migrations: ['000003_create_cache_epochs_table'],
   })
-  const status = JSON.parse((await runCommand(['migrate', 'status', '--json'], env)).out)
+  const status = JSON.parse((await runInProcess(['migrate', 'status', '--json'], env)).stdout)
   assert.deepEqual(
     status.migrations.map((one: { pending: boolean }) => one.pending),
     [false, false, true],
@@ -348,12 +351,16 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
 
   const yes = await onTerminal('exec bin/ingester migrate down', { key: 'y', env })
   assert.match(yes.seen, /reverted {2}000002_create_dead_letters_table/)
-  await runCommand(['migrate', 'down', '--yes'], env)
-  assert.equal((await runCommand(['migrate', 'down'], env)).out, 'nothing to revert\n', 'nor to ask about')
+  await runInProcess(['migrate', 'down', '--yes'], env)
+  assert.equal(
+    (await runInProcess(['migrate', 'down'], env)).stdout,
+    'nothing to revert\n',
+    'nor to ask about',
+  )
   const unset = await outcome(['migrate', 'up'])
   assert.equal(unset.code, 2)
-  assert.doesNotMatch(unset.talk, /doctor/)
+  assert.doesNotMatch(unset.stderr, /doctor/)
   const away = await outcome(['migrate', 'up'], { ...env, INGESTER_POSTGRES_PORT: '1' })
   assert.equal(away.code, 3)
-  assert.match(away.talk, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
+  assert.match(away.stderr, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
 })

@@ -74,8 +74,8 @@ export async function deadLetters(
   system: TestSystem,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<{ code: number | string; out: string; talk: string }> {
+): Promise<{ code: number | string; stdout: string; stderr: string }> {
   await using program = startIngesterProgram(['dead-letters', ...args], { env: { ...system.env, ...env } })
   const code = await program.ended
-  return { code, out: program.stdout(), talk: program.stderr() }
+  return { code, stdout: program.stdout(), stderr: program.stderr() }
 }

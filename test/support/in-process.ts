@@ -32,19 +32,23 @@ export async function runInProcess(
   takeOver(output, restored)
   // As a program gets it: empty, and no terminal.
   restored.use(vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([]) as typeof process.stdin))
-  const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = process.env
-  const { env: environment, exitCode: codeBefore } = process
-  restored.defer(() => {
-    process.env = environment
-    process.exitCode = codeBefore
-  })
-  process.env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...env }
+  restored.use(inEnvironment(env))
+  const { exitCode: codeBefore } = process
+  restored.defer(() => (process.exitCode = codeBefore))
   process.exitCode = undefined
   const program = ingesterProgram()
   const parse = program.parseAsync.bind(program)
   program.parseAsync = () => parse(args, { from: 'user' })
   await runProgram(program)
   return { code: process.exitCode ?? 0, ...output }
+}
+
+/** Gives this process the environment of a program that is started with these variables, until it is disposed. */
+export function inEnvironment(env: Readonly<Record<string, string>>): Disposable {
+  const { env: before } = process
+  const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = before
+  process.env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...env }
+  return { [Symbol.dispose]: () => void (process.env = before) }
 }
 
 /** What is printed goes here, until the stack is disposed. */
