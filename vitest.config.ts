@@ -8,8 +8,8 @@ const needsServers = '**/*.{pg,redis,e2e}.test.ts'
 const takesLong = '**/*.long.test.ts'
 
 const sharedWorkers = { pool: 'threads', isolate: false, maxWorkers: 2, testTimeout: 30_000 } as const
-/** One more than the two processors it runs on: a test file spends much of its time waiting. */
-const ownProcess = { pool: 'forks', maxWorkers: 3, hookTimeout: 180_000 } as const
+/** Twice the two processors it runs on: a test file spends much of its time waiting. */
+const ownProcess = { pool: 'forks', maxWorkers: 4, hookTimeout: 180_000 } as const
 
 export default defineConfig({
   test: {
