@@ -8,8 +8,8 @@ const needsServers = '**/*.{pg,redis,e2e}.test.ts'
 const takesLong = '**/*.long.test.ts'
 
 const sharedWorkers = { pool: 'threads', isolate: false, maxWorkers: 2, testTimeout: 30_000 } as const
-/** Twice the two processors it runs on: a test file spends much of its time waiting. */
-const ownProcess = { pool: 'forks', maxWorkers: 4, hookTimeout: 180_000 } as const
+/** For two processors: a test file spends more of its time waiting than computing. */
+const ownProcess = { pool: 'forks', maxWorkers: 5, hookTimeout: 180_000 } as const
 
 export default defineConfig({
   test: {
@@ -47,7 +47,7 @@ export default defineConfig({
           exclude: [needsServers, takesLong],
           ...sharedWorkers,
           testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -57,7 +57,7 @@ export default defineConfig({
           include: [`{src,cmd,test,bench}/${needsServers}`],
           ...ownProcess,
           testTimeout: 180_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -67,7 +67,7 @@ export default defineConfig({
           include: [`{src,cmd,test,bench}/${takesLong}`],
           ...ownProcess,
           testTimeout: 4 * 3_600_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

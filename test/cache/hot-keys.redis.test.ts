@@ -10,7 +10,7 @@ import { seed } from '../support/seed.ts'
 const { database, redis } = await startStores()
 
 const keys = 100
-const waves = 100
+const waves = 50
 const wavesPerKill = 12
 
 interface Outcome {

@@ -40,7 +40,7 @@ export const quickRuns: readonly Run[] = [
   promised(withClaims, '1!, 2', { late: 0 }),
   promised(withClaims, '1 a, 1 b!', { late: 0 }),
   promised(withClaims, '1, 1', { late: 1 }),
-  promised(withClaims, '1', { late: 2, failover: true, truncate: true }),
+  promised(withClaims, '1', { late: 1, failover: true, truncate: true }),
   promised(withClaims, '1, 2', { late: 0, truncate: true }),
   promised(withoutClaims, '1, 2'),
   promised(withoutClaims, '1, 2!'),

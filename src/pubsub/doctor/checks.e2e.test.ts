@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { afterAll, describe, test } from 'vitest'
 import type { Finding } from '#core/finding.ts'
 import { startEmulator } from '#emulator/emulator.ts'
-import { findCommand } from '#stack/commands.ts'
 import { onFreePort } from '#stack/ports.ts'
 import { pasteShell, printed } from '../../../test/support/paste.ts'
 import { until } from '../../../test/support/system.ts'
@@ -19,7 +18,6 @@ import { connectPubsub } from '../client.ts'
 import { checkPubsub } from './checks.ts'
 import type { SubscriptionPlace } from './subscription-findings.ts'
 import { subscriptionFindings } from './subscription-findings.ts'
-import { skippedFor } from '../../../test/support/skip.ts'
 
 const emulator = await startEmulator({ port: 0 })
 afterAll(() => emulator.close())
@@ -232,51 +230,4 @@ test('filter, ordering and exactly-once delivery are noted', () => {
   const { status, detail } = named(subscriptionFindings(settings, freshPlace()), 'subscription options')
   assert.equal(status, 'ok')
   assert.match(detail, /filter attributes:x.*; ordered.*; exactly-once/)
-})
-
-const gcloud = await findCommand('gcloud')
-const skip = gcloud === undefined && 'gcloud is not installed; it comes with the official emulator'
-
-test('the gcloud commands, with the gcloud of the official emulator', skippedFor(skip), async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'gcloud-'))
-  const env = {
-    CLOUDSDK_CONFIG: folder,
-    CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB: `http://${emulator.emulatorHost}/`,
-    CLOUDSDK_AUTH_DISABLE_CREDENTIALS: 'true',
-    CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
-    CLOUDSDK_CORE_DISABLE_PROMPTS: 'true',
-    CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
-  }
-  const paste = async (found: Finding) => {
-    const { code, stderr } = await pasteShell(printed(found), env)
-    assert.equal(code, 0, `${printed(found)}\n${stderr}`)
-  }
-  const place = await readyPlace()
-  const look = async () => {
-    const [found] = await clients.subscriber.getSubscription({ subscription: subscriptionOf(place) })
-    return found
-  }
-  const told = async (name: string, changes: object = {}) =>
-    named(subscriptionFindings({ ...(await look()), ...changes }, atGoogle(place)), name)
-
-  const deadLetterPolicy = { deadLetterTopic: topicOf(place), maxDeliveryAttempts: 5 }
-  await clients.subscriber.updateSubscription({
-    subscription: { name: subscriptionOf(place), deadLetterPolicy },
-    updateMask: { paths: ['dead_letter_policy'] },
-  })
-  await paste(await told('subscription dead letters'))
-  assert.equal((await told('subscription dead letters')).status, 'ok')
-
-  await paste(await told('subscription delivery', { pushConfig: { pushEndpoint: 'https://example.com' } }))
-  await paste(await told('subscription delivery', { bigqueryConfig: { table: 'a.b.c' } }))
-  const own = { ...place, subscriptionId: `${place.subscriptionId}-ingester` }
-  assert.equal((await finding(own, 'subscription')).status, 'ok')
-
-  await clients.publisher.detachSubscription({ subscription: subscriptionOf(place) })
-  await paste(await told('subscription delivery'))
-  assert.equal((await told('subscription delivery')).status, 'ok')
-  await clients.publisher.deleteTopic({ topic: topicOf(place) })
-  await paste(await told('subscription topic'))
-  assert.equal((await told('subscription topic')).status, 'ok')
-  await rm(folder, { recursive: true })
 })
