@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { promisify } from 'node:util'
 import { codeOf, createPlace, Inbox, numbers, publishNumbers } from '../../../test/support/pubsub-library.ts'
 import { statusCodes } from '../broker/status.ts'
@@ -40,10 +40,11 @@ describe('the library publishes', { concurrent: true }, () => {
     assert.equal(emulator.inspect(subscription.name).counts.available, 10_000)
     await using inbox = new Inbox(subscription)
     await inbox.untilReceived(10_000)
+    // Before it is closed: the library forgets an ack that waits for a batch of 3,000 others to be sent.
+    await expect.poll(() => emulator.inspect(subscription.name).messages, { timeout: 30_000 }).toEqual([])
     await inbox.close()
     assert.deepEqual(inbox.texts.sort(), numbers(10_000))
     assert.equal(new Set(inbox.messages.map(({ id }) => id)).size, 10_000)
-    assert.deepEqual(emulator.inspect(subscription.name).messages, [])
   })
 
   test('attributes, bytes of every value, large and empty data', async () => {
