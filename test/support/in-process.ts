@@ -4,6 +4,7 @@ import { format } from 'node:util'
 import { vi } from 'vitest'
 import { runProgram } from '#argv/run-program.ts'
 import { ingesterProgram } from '../../cmd/ingester/program.ts'
+import { renderExit } from '../../cmd/ingester/render-exit.ts'
 
 export interface CommandResult {
   readonly code: number
@@ -15,8 +16,8 @@ let isRunning = false
 
 /**
  * Runs a command of `bin/ingester` in this process: what it prints, and its exit code. A program's start is most of what a
- * short command costs. It does not test what belongs to a process: the terminal, signals, that it ends. Not for `run`,
- * `doctor`, `demo` and `stack`, which end their process themselves or have a log of their own. One at a time.
+ * short command costs. It does not test what belongs to a process: the terminal, signals, that it ends. Not for `doctor`,
+ * which ends its process itself, nor for what runs until a signal: `run`, `demo`, `stack up`. One at a time.
  *
  * @param env added to a minimal environment, as for a program
  */
@@ -39,7 +40,7 @@ export async function runInProcess(
   const program = ingesterProgram()
   const parse = program.parseAsync.bind(program)
   program.parseAsync = () => parse(args, { from: 'user' })
-  await runProgram(program)
+  await runProgram(program, renderExit)
   return { code: process.exitCode ?? 0, ...output }
 }
 
