@@ -9,7 +9,7 @@ const takesLong = '**/*.long.test.ts'
 
 const sharedWorkers = { pool: 'threads', isolate: false, maxWorkers: 2, testTimeout: 30_000 } as const
 /** For two processors: a test file spends more of its time waiting than computing. */
-const ownProcess = { pool: 'forks', maxWorkers: 5, hookTimeout: 180_000 } as const
+const ownProcess = { pool: 'forks', maxWorkers: 4, hookTimeout: 180_000 } as const
 
 export default defineConfig({
   test: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, test } from 'vitest'
 import { promisify } from 'node:util'
 import { codeOf, createPlace, Inbox, numbers, publishNumbers } from '../../../test/support/pubsub-library.ts'
 import { statusCodes } from '../broker/status.ts'
@@ -32,7 +32,7 @@ const program = `
 `
 
 describe('the library publishes', { concurrent: true }, () => {
-  test('ten thousand messages in batches; all arrive, each once', async () => {
+  test('ten thousand messages in batches; all arrive, each once', async ({ expect }) => {
     await using place = await createPlace(emulatorHost)
     const { topic, subscription } = place
     topic.setPublishOptions({ batching: { maxMessages: 1000, maxMilliseconds: 20 } })
