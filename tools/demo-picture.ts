@@ -35,6 +35,8 @@ async function still(): Promise<string> {
   child.stdout.on('data', (bytes: Buffer) => terminal.write(bytes))
   await sleep(stillAfterMs)
   const svg = svgOf(terminal.buffer.active)
+  if (!svg.includes('publishing'))
+    throw new Error('the demo publishes nothing; run `bin/ingester demo` to see why')
   // Ctrl-C, which the terminal passes on.
   child.stdin.write('\u0003')
   await ended

@@ -55,7 +55,7 @@ async function scan(options: Options): Promise<void> {
   process.once('SIGTERM', () => stop.abort())
   const target = loadScannerConfig(options.envFile)
   console.error(
-    `publishing to ${target.topicId} in ${target.projectId}, ${options.rate || 'any'} a second; seed ${seed}`,
+    `publishing to ${target.topicId} in ${target.projectId}, ${options.rate ? `${options.rate} a second` : 'as fast as Pub/Sub accepts them'}; seed ${seed}`,
   )
   const published = await runScanner({ ...options, ...target, forMs: options.for, signal: stop.signal })
   console.log(options.json ? JSON.stringify({ published, seed }) : `published ${published} messages`)

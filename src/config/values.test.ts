@@ -76,8 +76,15 @@ const table: Table = [
     'a whole number without an upper bound',
     (text) => parseWhole(text, 1),
     { '1': 1, '9007199254740991': 2 ** 53 - 1 },
-    ['0', '9007199254740992', '1'.repeat(400)],
-    /^must be a whole number of at least 1, not ("|a text of 400 characters$)/,
+    ['0', '-1', '2.0', '1e3'],
+    /^must be a whole number of at least 1, not "/,
+  ],
+  [
+    'a whole number that is too large to be exact',
+    (text) => parseWhole(text, 1),
+    {},
+    ['9007199254740992', '1'.repeat(400)],
+    /^must be a whole number from 1 to 9007199254740991, not ("|a text of 400 characters$)/,
   ],
   [
     'a percentage',

@@ -36,7 +36,8 @@ export function parseBytes(text: string): number {
 export function parseWhole(text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  const isOpen = most === Number.MAX_SAFE_INTEGER && !/^\d{16,}$/.test(text)
+  const bounds = isOpen ? `of at least ${least}` : `from ${least} to ${most}`
   return refuse(`a whole number ${bounds}`, text)
 }
 

@@ -39,7 +39,7 @@ function withExtra(scan: Scan): Buffer {
   return Buffer.from(JSON.stringify({ ...JSON.parse(String(encodeScan(scan, 1))), seen_by: { name: 'x' } }))
 }
 
-test('every kind of bad message is dead-lettered with its reason and acked; its neighbours are stored', {}, async () => {
+test('every kind of bad message is dead-lettered with its reason and acked; its neighbours are stored', async () => {
   // One batch takes all: a long interval and one lane.
   await using system = await startSystem({
     INGESTER_FLUSH_INTERVAL: '1s',

@@ -61,7 +61,7 @@ async function rows(): Promise<number> {
 }
 const is = (wanted: number) => (count: number) => count === wanted
 
-test('kill -9 between begin and commit: the redelivered message is stored, not treated as a duplicate', {}, async () => {
+test('kill -9 between begin and commit: the redelivered message is stored, not treated as a duplicate', async () => {
   const fast = { ...env, INGESTER_FLUSH_INTERVAL: '0' }
   await using redis = viewRedis(system.redis)
   await using victim = startIngesterProgram(['run'], { env: fast })
@@ -102,7 +102,7 @@ test('a duplicate of a committed record never reaches PostgreSQL', async () => {
   assert.equal(await metric(url, 'ingester_batch_records_sum'), offered)
 })
 
-test('rows deleted, `cache bump`, the same messages again: all rows are back', {}, async () => {
+test('rows deleted, `cache bump`, the same messages again: all rows are back', async () => {
   await using run = startIngesterProgram(['run'], { env })
   const url = await adminUrl(run)
   await publishScans(system, scansOf(10))
@@ -138,7 +138,7 @@ test('`cache bump` says what it did, or what is missing', async () => {
   }
 })
 
-test('Redis unavailable at startup: continues without it, says so once, and uses it when it is up', {}, async () => {
+test('Redis unavailable at startup: continues without it, says so once, and uses it when it is up', async () => {
   const port = await freePort(0)
   const later = { ...env, INGESTER_REDIS_ADDR: `127.0.0.1:${port}` }
   await using run = startIngesterProgram(['run'], { env: later })
@@ -171,7 +171,7 @@ test('Redis unavailable at startup: continues without it, says so once, and uses
   assert.match(run.stderr(), /cache back in use/)
 })
 
-test('a wrong password for Redis: continues without it, with the fix and no secret in the log', {}, async () => {
+test('a wrong password for Redis: continues without it, with the fix and no secret in the log', async () => {
   await using redis = await startRedis({ port: 0, settings: { requirepass: 'right' } })
   const secret = 'planted-secret-55ab'
   const wrong = { ...env, INGESTER_REDIS_ADDR: redis?.address ?? '', INGESTER_REDIS_PASSWORD: secret }
@@ -184,7 +184,7 @@ test('a wrong password for Redis: continues without it, with the fix and no secr
   assert.doesNotMatch(run.stderr(), new RegExp(secret))
 })
 
-test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', {}, async () => {
+test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', async () => {
   await using redis = viewRedis(system.redis)
   await using run = startIngesterProgram(['run'], { env: { ...env, INGESTER_REDIS_ENABLED: 'false' } })
   const url = await adminUrl(run)
@@ -195,7 +195,7 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', {}, a
   assert.match(run.stderr(), /"cache":"none \(INGESTER_REDIS_ENABLED=false\)"/)
 })
 
-test('Redis killed during a demo, and restarted empty: the table converges', {}, async (t) => {
+test('Redis killed during a demo, and restarted empty: the table converges', async (t) => {
   void t.annotate(`TEST_SEED=${seed}`)
   const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
   // It is found below this folder, which no other test uses.

@@ -69,7 +69,7 @@ describe('redrive', async () => {
       (found) => found === wanted,
     )
 
-  test('the message unchanged: data, attributes and ordering key, and one more attribute', {}, async () => {
+  test('the message unchanged: data, attributes and ordering key, and one more attribute', async () => {
     const data = Buffer.from([0, 1, 0xff, 0x7b])
     const attributes = { a: 'b', 'é "\\': '😀' }
     await storeDeadLetters(system, [
@@ -99,7 +99,7 @@ describe('redrive', async () => {
     assert.match((await deadLetters(system, ['redrive', '--yes'])).stdout, /^selected 0, published 0/)
   })
 
-  test('per ordering key in order of publish time, across batches', {}, async () => {
+  test('per ordering key in order of publish time, across batches', async () => {
     const total = batch + 100
     const letters = Array.from({ length: total }, (_, at) => ({
       orderingKey: ['', 'a', 'b'][at % 3] as string,
@@ -123,7 +123,7 @@ describe('redrive', async () => {
     }
   })
 
-  test('the filters and the limit select; the ids are those at the start', {}, async () => {
+  test('the filters and the limit select; the ids are those at the start', async () => {
     await storeDeadLetters(system, [
       { reason: 'a' },
       { reason: 'b' },
@@ -159,7 +159,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 1)
   })
 
-  test('a dry run lists what would be published, and publishes nothing', {}, async () => {
+  test('a dry run lists what would be published, and publishes nothing', async () => {
     const cut = { reason: 'too-large', data: Buffer.alloc(100_001) }
     await storeDeadLetters(system, [{ attributes: { ingester_redrive_count: '1' } }, cut, ...plainOnes(30)])
     const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--dry-run'])
@@ -181,7 +181,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 32)
   })
 
-  test('truncated data is skipped, escaped text is published as it stands, each with a line', {}, async () => {
+  test('truncated data is skipped, escaped text is published as it stands, each with a line', async () => {
     await storeDeadLetters(system, [
       { reason: 'too-large', data: Buffer.alloc(100_001) },
       { attributes: { a: 'x\0' }, reason: 'bad-attribute' },
@@ -201,7 +201,7 @@ describe('redrive', async () => {
     assert.match(show.stdout, /cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES/)
   })
 
-  test('what the broker rejects fails alone: exit 4, it stays new, the others are published', {}, async () => {
+  test('what the broker rejects fails alone: exit 4, it stays new, the others are published', async () => {
     const full = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, '']))
     await storeDeadLetters(system, [
       { orderingKey: 'k' },
@@ -217,7 +217,7 @@ describe('redrive', async () => {
     assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
   })
 
-  test('two concurrent redrives publish each dead letter once', {}, async () => {
+  test('two concurrent redrives publish each dead letter once', async () => {
     const total = batch + 1
     await storeDeadLetters(system, plainOnes(total))
     await using held = await holding(1)
@@ -235,7 +235,7 @@ describe('redrive', async () => {
     assert.match(one.stderr() + two.stderr(), /already handled by another process[^]*and \d+ more such lines/)
   })
 
-  test('a concurrent redrive and discard: each dead letter is handled once', {}, async () => {
+  test('a concurrent redrive and discard: each dead letter is handled once', async () => {
     await storeDeadLetters(system, plainOnes(10))
     await using held = await holding(10)
     await using redrive = start()
@@ -250,7 +250,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), texts().length)
   })
 
-  test('kill -9 between publish and mark: earlier marks stay, the rest is published again', {}, async () => {
+  test('kill -9 between publish and mark: earlier marks stay, the rest is published again', async () => {
     const total = batch + 100
     await storeDeadLetters(system, plainOnes(total))
     // The mark of the last letter waits.
@@ -285,7 +285,7 @@ describe('redrive', async () => {
     assert.equal(new Set(texts()).size, total)
   })
 
-  test('Ctrl-C finishes the current batch: exit 4 with what is left; a second one exits at once: exit 5', {}, async () => {
+  test('Ctrl-C finishes the current batch: exit 4 with what is left; a second one exits at once: exit 5', async () => {
     const total = 2 * batch + 10
     await storeDeadLetters(system, plainOnes(total))
     await using held = await holding(batch + 1)
@@ -315,7 +315,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), 2 * batch)
   })
 
-  test('a broker that is down for a moment is waited for; confirmed messages are not sent again', {}, async () => {
+  test('a broker that is down for a moment is waited for; confirmed messages are not sent again', async () => {
     await storeDeadLetters(system, [{}, { orderingKey: 'k' }, {}])
     // One request a key, at the same time: the first one fails, the second one does not.
     emulator().faults.refuse('Publish', 'UNAVAILABLE', { times: 1 })
@@ -326,7 +326,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), ['data 2', 'data 1', 'data 3'])
   })
 
-  test('of a batch that is accepted in part, that part is marked', {}, async () => {
+  test('of a batch that is accepted in part, that part is marked', async () => {
     await storeDeadLetters(system, [{}, { orderingKey: 'k' }])
     emulator().faults.refuse('Publish', 'NOT_FOUND', { times: 1 })
     const { code, stdout } = await deadLetters(system, ['redrive', '--yes', '--json'])
@@ -336,7 +336,7 @@ describe('redrive', async () => {
     assert.deepEqual(await statuses(system), ['new', 'redriven'])
   })
 
-  test('a broker that is unavailable: exit 3 within the timeout, with the fix; nothing is marked', {}, async () => {
+  test('a broker that is unavailable: exit 3 within the timeout, with the fix; nothing is marked', async () => {
     await storeDeadLetters(system, plainOnes(3))
     const nowhere = { PUBSUB_EMULATOR_HOST: '127.0.0.1:1', INGESTER_STARTUP_TIMEOUT: '1s' }
     const { code, stderr } = await deadLetters(system, ['redrive', '--yes'], nowhere)
@@ -355,7 +355,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 3)
   })
 
-  test('no permission to publish: exit 2 with the fix', {}, async () => {
+  test('no permission to publish: exit 2 with the fix', async () => {
     await storeDeadLetters(system, plainOnes(1))
     emulator().faults.refuse('Publish', 'PERMISSION_DENIED', { times: 1 })
     const { code, stderr } = await deadLetters(system, ['redrive', '--yes'])
@@ -378,7 +378,7 @@ describe('redrive', async () => {
     return { topic, subscription, own, env: { INGESTER_SUBSCRIPTIONID: id } }
   }
 
-  test("it publishes to the subscription's own topic, whatever the configuration names", {}, async () => {
+  test("it publishes to the subscription's own topic, whatever the configuration names", async () => {
     const { topic, own, env } = await elsewhere()
     await storeDeadLetters(own, plainOnes(2))
     const preview = await deadLetters(system, ['redrive', '--dry-run', '--json'], env)
@@ -399,7 +399,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), [])
   })
 
-  test('a subscription that publishing does not reach: exit 2 with the reason, dead letters stay new', {}, async () => {
+  test('a subscription that publishing does not reach: exit 2 with the reason, dead letters stay new', async () => {
     const { publisher } = system.clients
     const detached = await elsewhere()
     await publisher.detachSubscription({ subscription: detached.subscription })
@@ -430,7 +430,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 1)
   })
 
-  test('a subscription that loses its topic midway: what it did not receive is not marked', {}, async () => {
+  test('a subscription that loses its topic midway: what it did not receive is not marked', async () => {
     const { subscription, own, env } = await elsewhere()
     await storeDeadLetters(own, plainOnes(batch + 10))
     await using held = await holding(batch + 1)
@@ -446,7 +446,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 10)
   })
 
-  test('dead letters of another subscription are skipped with a line, unless requested', {}, async () => {
+  test('dead letters of another subscription are skipped with a line, unless requested', async () => {
     const { own } = await elsewhere()
     await storeDeadLetters(own, [{}])
     await storeDeadLetters(system, [{ data: 'ours' }])
@@ -467,7 +467,7 @@ describe('redrive', async () => {
     assert.deepEqual(texts(), ['ours', 'data 1'])
   })
 
-  test('the topic is deleted midway: exit 2 with the fix; what was published stays marked', {}, async () => {
+  test('the topic is deleted midway: exit 2 with the fix; what was published stays marked', async () => {
     await storeDeadLetters(system, plainOnes(batch + 10))
     await using held = await holding(batch + 1)
     await using program = start()
@@ -490,7 +490,7 @@ describe('redrive', async () => {
     assert.equal(await count('new'), 10)
   })
 
-  test('a broker that goes down midway, with its connection: exit 3 that names it', {}, async () => {
+  test('a broker that goes down midway, with its connection: exit 3 that names it', async () => {
     await storeDeadLetters(system, plainOnes(batch + 10))
     await using proxy = await TcpProxy.to(emulator().port)
     await using held = await holding(batch + 1)
@@ -505,7 +505,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), batch)
   })
 
-  test('PostgreSQL goes down midway: exit 3; what was published stays marked', {}, async () => {
+  test('PostgreSQL goes down midway: exit 3; what was published stays marked', async () => {
     await storeDeadLetters(system, plainOnes(batch + 10))
     await using held = await holding(batch + 1)
     const running = deadLetters(system, ['redrive', '--yes', '--json'])
@@ -521,7 +521,7 @@ describe('redrive', async () => {
     assert.equal(await count('redriven'), batch)
   })
 
-  test('large dead letters are sent in requests that the broker accepts', {}, async () => {
+  test('large dead letters are sent in requests that the broker accepts', async () => {
     const data = Buffer.alloc(99_000, 'x')
     await storeDeadLetters(
       system,

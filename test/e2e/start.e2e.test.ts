@@ -104,7 +104,7 @@ test('the program reads the env file and reports its faults: exit 2', async () =
 })
 
 test('no credentials for Google Cloud: exit 2 with the fix, in the service and in the scanner', async () => {
-  // No metadata server is looked for: that would go stdout to the network.
+  // No metadata server is looked for: that would go out to the network.
   const env = { METADATA_SERVER_DETECTION: 'none', HOME: '/nowhere' }
   await using scanner = startProgram('bin/scanner', [], { env })
   await expect(scanner).toEndWith(2)
@@ -118,7 +118,7 @@ test('no credentials for Google Cloud: exit 2 with the fix, in the service and i
   assert.match(stderr, /no credentials for Google Cloud/)
 })
 
-test('the scanner publishes what it reports, and says so if no message is accepted', {}, async () => {
+test('the scanner publishes what it reports, and says so if no message is accepted', async () => {
   const args = ['--count', '500', '--rate', '0', '--seed', '7', '--json']
   await using scanner = startProgram('bin/scanner', args, { env: system.env })
   await expect(scanner).toEndWith(0)
@@ -270,7 +270,7 @@ test('Pub/Sub unavailable: exit 3 after the timeout', async () => {
   assert.match(stderr, /the Pub\/Sub emulator at 127.0.0.1:1 was not reachable within/)
 })
 
-test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the fix', {}, async () => {
+test('subscription deleted while running: not ready for 2 s, then a non-zero exit with the fix', async () => {
   const { subscription } = system
   await system.clients.subscriber.seek({ subscription, time: { seconds: 4_000_000_000 } })
   await system.sql.query('TRUNCATE scan_results')

@@ -8,7 +8,7 @@ import { metric, startSystem, until } from '../support/system.ts'
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const plain = { duplicates: 20, late: 30, poison: 0 }
 
-test('Ctrl-C on the demo settles what is in flight and leaves no process', {}, async () => {
+test('Ctrl-C on the demo settles what is in flight and leaves no process', async () => {
   await using demo = startIngesterProgram(['demo', '--rate', '2000', '--seed', String(seed)])
   const [, url] = await demo.said(/(http:\/\/[\d.:]+)\/metrics/)
   await until(
@@ -30,7 +30,7 @@ test('Ctrl-C on the demo settles what is in flight and leaves no process', {}, a
   await until(alive, (pids) => pids.length === 0, 2000)
 })
 
-test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits with 0', {}, async () => {
+test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits with 0', async () => {
   await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '60s', INGESTER_MAX_BATCH_SIZE: '50000' })
   const { oracle } = await publishMixture(system, 3000, seed, plain)
   await using ingester = startIngesterProgram(['run'], { env: system.env })
@@ -51,7 +51,7 @@ test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits 
   assert.deepEqual(oracle.differences(await system.scans()), [])
 })
 
-test('a second signal nacks what is in flight and exits with 5; the next ingester receives it', {}, async () => {
+test('a second signal nacks what is in flight and exits with 5; the next ingester receives it', async () => {
   await using system = await startSystem()
   const { oracle } = await publishMixture(system, 3000, seed, plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
@@ -85,7 +85,7 @@ test('a second signal nacks what is in flight and exits with 5; the next ingeste
   await expect(second).toEndWith(0)
 })
 
-test('a graceful shutdown that exceeds INGESTER_SHUTDOWN_TIMEOUT becomes a forced one', {}, async () => {
+test('a graceful shutdown that exceeds INGESTER_SHUTDOWN_TIMEOUT becomes a forced one', async () => {
   await using system = await startSystem({ INGESTER_SHUTDOWN_TIMEOUT: '1s' })
   await publishMixture(system, 100, seed, plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')

@@ -178,7 +178,7 @@ $`,
     assert.match(await told(keyOf(newScan())), /: not stored, and nothing is known about it\./)
   })
 
-  test('the watermark of a deleted row, and that `cache bump` invalidates it', {}, async () => {
+  test('the watermark of a deleted row, and that `cache bump` invalidates it', async () => {
     const scan = newScan()
     await publishUntil('written', [scan])
     await system.sql.query('DELETE FROM scan_results WHERE port = $1', [scan.port])

@@ -42,15 +42,11 @@ const killAll = () => {
 }
 process.once('exit', killAll)
 
-/** The tests' own: a program that compiles what it loads takes twice as long to start. */
-const { NODE_COMPILE_CACHE } = process.env
-const compileCache = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }
-
 /** Starts a program of the project, in a process group of its own. Disposing kills that group. */
 export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = process.env
   const cwd = options.cwd ?? projectDir
-  const env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...compileCache, ...options.env }
+  const env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...options.env }
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))

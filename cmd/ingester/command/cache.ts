@@ -10,7 +10,7 @@ export function cacheCommand(): Command {
   return new Command('cache')
     .summary('invalidate the cached watermarks')
     .description('The watermarks in Redis.')
-    .addHelpText('before', `Examples:\n  ${programName} cache bump --env-file .env\n`)
+    .addHelpText('before', `Examples:\n  ${programName} cache bump --env-file owner.env\n`)
     .addCommand(
       new Command('bump')
         .description('Invalidate all watermarks by starting a new epoch.')
@@ -19,7 +19,7 @@ export function cacheCommand(): Command {
         .addHelpText(
           'before',
           `Examples:
-  ${programName} cache bump --env-file .env     after DELETE, or after a restore, and before a replay
+  ${programName} cache bump --env-file owner.env     after DELETE, or after a restore, and before a replay
 
 Without it, replayed messages of deleted rows count as stale. Not needed after TRUNCATE;
 after anything else that removed or reverted rows (a restore, an UPDATE, a renamed table) run it: it costs nothing.

@@ -153,7 +153,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   const { loadDatabaseConfig } = await import('#config/config.ts')
   const listing = await listDeadLetters(loadDatabaseConfig(envFile), filter, limit)
   if (json) return console.log(JSON.stringify(listing))
-  if (listing.total === 0) return console.error(`no dead letters${wanted ? ` that are ${wanted}` : ''}`)
+  if (listing.total === 0) return console.error(`no ${wanted ? `${wanted} ` : ''}dead letters`)
   const { listingView } = await import('../dead-letter-view.ts')
   console.log(listingView(listing, process.stdout.columns))
   const next = `show one: ${commandLine('dead-letters show <id>', envFile)}`

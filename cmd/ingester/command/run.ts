@@ -12,7 +12,7 @@ export function runCommand(): Command {
       'before',
       `Examples:
   ${programName} run --env-file .env
-  INGESTER_HTTP_PORT=0 ${programName} run --env-file .env.demo    one more beside a running demo
+  INGESTER_HTTP_PORT=0 ${programName} run --env-file .env.local    one more, on the stack of make dev
 
 Ctrl-C or SIGTERM: drain in-flight messages, then exit 0. A second one nacks them and exits 5.
 `,

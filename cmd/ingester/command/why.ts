@@ -28,7 +28,7 @@ export function whyCommand(): Command {
 ${keyUsages.map(({ pipeline, example }) => `  ${programName} why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
   ${programName} why ${keyUsages[0]?.example} --json | jq .verdict
 
-It only reads. It exits 0 whenever it has an answer, also "not stored"; the verdict is one of
+It only reads. It exits 0 whenever it has an answer, even if that is "not stored"; the verdict is one of
 stored, being-written, cache-ahead, dead-lettered, unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB
 and, unless they are the default, the other INGESTER_POSTGRES_ and INGESTER_REDIS_ variables.
 `,
