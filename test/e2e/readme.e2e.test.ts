@@ -209,6 +209,8 @@ async function runToEnd(
   { says, key }: Extract<Way, { kind: 'command' }>,
   environment: ShellEnvironment,
 ): Promise<void> {
+  // The one that `stack status` wrote names the servers of a stack that is down by now.
+  if (line.includes('cache bump')) await cp(join(environment.cwd, '.env'), join(environment.cwd, 'owner.env'))
   // A person would type the statement that the page has beside it.
   const typed = line === 'make psql' ? `echo '\\dt scan_results' | ${line}` : shorter(line)
   const { code, seen } = await onTerminal(typed, { key, ...environment })
