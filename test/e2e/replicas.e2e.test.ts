@@ -36,7 +36,7 @@ test(`three replicas, one killed with -9 with deliveries outstanding: ${messages
   await system.sql.query('COMMIT')
 
   const { oracle } = await publishing
-  // What the victim held comes again after its deadline; until then the table is only counted.
+  // What the victim held is redelivered after its deadline; until then the table is only counted.
   await until(
     () => rowCount(system.sql),
     (rows) => rows >= oracle.keys,
