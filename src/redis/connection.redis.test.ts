@@ -204,14 +204,13 @@ test('the cause of a silently lost connection is not that of an earlier one', as
 })
 
 test('a connection that is idle for long is left alone', async () => {
-  await using proxy = await TcpProxy.to(server.port)
-  const connection = await connect({ port: proxy.port })
+  const connection = await connect()
   await confirm(connection)
-  const [id] = (await ids()).slice(-1)
+  const id = (await ids()).at(-1)
   // Longer than the silence of a server that owes an answer.
   await until(async () => (await idleOf(id)) >= 2)
   await confirm(connection)
-  assert.equal(proxy.connections, 1)
+  assert.ok((await idleOf(id)) < 2, 'the same connection asked again')
 })
 
 test('a server that is killed and returns empty is used again', async () => {
@@ -309,7 +308,7 @@ test('a replica is disconnected, since after a failover the name may point to an
   const message = explain(failure)
   assert.equal(bypass, 'read-only')
   assert.match(message, /READONLY.*must be that of the primary/s)
-  await until(async () => proxy.connections === 2)
+  await until(async () => proxy.connections >= 2)
   await rights.call('REPLICAOF', 'NO', 'ONE')
   await untilConnected(connection)
   await confirm(connection)
