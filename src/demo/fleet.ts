@@ -6,6 +6,7 @@ import type { Verdict } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import { onFreePort } from '#stack/ports.ts'
 import { Tally } from './tally.ts'
+import type { Remaining } from './verdict.ts'
 
 export interface FleetOptions {
   readonly replicas: number
@@ -106,12 +107,13 @@ export class DemoFleet implements AsyncDisposable {
     }
   }
 
-  /** Resolves when all these messages are settled; false where they are not in time, or the user does not wait. */
-  async drained(messages: number): Promise<boolean> {
+  /** Waits until all these messages are settled, or until the limit of time or the user's signal. Returns the rest. */
+  async drain(messages: number): Promise<Remaining> {
     const limit = AbortSignal.any([this.#options.forceStop, AbortSignal.timeout(drainLimitMs)])
-    const gaveUp = Promise.withResolvers<false>()
-    limit.addEventListener('abort', () => gaveUp.resolve(false))
-    return Promise.race([this.#tally.drained(messages).then(() => true), gaveUp.promise])
+    const gaveUp = Promise.withResolvers<void>()
+    limit.addEventListener('abort', () => gaveUp.resolve())
+    await Promise.race([this.#tally.drained(messages), gaveUp.promise])
+    return { undelivered: messages - this.#tally.messages, unsettled: this.#outstanding }
   }
 
   /** @throws what ended an ingester before its time */

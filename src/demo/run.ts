@@ -36,6 +36,8 @@ export interface DemoOptions extends Mixture {
   readonly forceStop: AbortSignal
   /** Called once, when everything runs. */
   readonly started: (demo: RunningDemo) => void
+  /** Called with `forMs` when so many messages are published, and the rest of them is waited for. */
+  readonly settling: (published: number) => void
   /** The user's own settings; the addresses are the stack's. */
   readonly environment: Environment
   /** Called with a line for each service of the stack that becomes ready, or exits. */
@@ -134,13 +136,15 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   state.phase = 'settling'
   const checked = options.forMs !== undefined
   const cutShort = fleet.ending.aborted
-  const drained = checked && !cutShort && (await fleet.drained(state.published))
+  const waits = checked && !cutShort
+  if (waits) options.settling(state.published)
+  const remaining = waits ? await fleet.drain(state.published) : nothingRemains
   await fleet.stop()
   state.phase = 'comparing'
 
   const found = await readActualTables(config, forceStop)
   const { published, poison } = state
-  const evidence = { oracle, found, published, poison, drained, cutShort }
+  const evidence = { oracle, found, published, poison, remaining, cutShort }
   const differences = checked ? differencesIn(evidence) : []
   const summary = {
     published,
@@ -153,6 +157,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   }
   return { summary, differences }
 }
+
+const nothingRemains = { undelivered: 0, unsettled: 0 }
 
 /** Undefined where the signal came first. */
 async function fleetUnlessStopped(

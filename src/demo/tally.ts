@@ -47,6 +47,11 @@ export class Tally {
     return slowest
   }
 
+  /** Different messages received so far. */
+  get messages(): number {
+    return this.#messageIds.size
+  }
+
   /** Resolves when this many different messages have been received and nothing is outstanding. */
   drained(messages: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()

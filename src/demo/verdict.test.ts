@@ -14,7 +14,7 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
     found: { rows: [scan], deadLetters: 1 },
     published: 2,
     poison: 1,
-    drained: true,
+    remaining: { undelivered: 0, unsettled: 0 },
     cutShort: false,
   }
   return { ...right, ...change }
@@ -34,9 +34,22 @@ for (const [what, change, expected] of [
     { found: { rows: [scan], deadLetters: 0 } },
     /but there are 0 dead letters/,
   ],
-  ['an undelivered message', { drained: false }, /not everything/],
+  [
+    'an undelivered message',
+    { remaining: { undelivered: 1, unsettled: 0 } },
+    /^1 of 2 messages were not delivered in time: does another program pull/,
+  ],
+  [
+    'an unsettled delivery',
+    { remaining: { undelivered: 0, unsettled: 1 } },
+    /^1 deliveries were not settled/,
+  ],
   ['a table that was not read', { found: undefined }, /^the table was not read$/],
-  ['an early end', { cutShort: true }, /it was interrupted/],
+  [
+    'an early end, which explains what remains,',
+    { cutShort: true, remaining: { undelivered: 1, unsettled: 1 } },
+    /it was interrupted/,
+  ],
   [
     'nothing published',
     { oracle: new Oracle(), found: { rows: [], deadLetters: 0 }, published: 0, poison: 0 },

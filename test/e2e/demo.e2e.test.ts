@@ -42,6 +42,7 @@ test('demo --for proves that the table converges, and exits with 0; nothing of i
   await expect(demo).toEndWith(0)
   assert.deepEqual(await shared.names(), [shared.ofOthers])
   const summary = summaryOf(demo.stdout())
+  assert.match(demo.stderr(), /^[\d,]+ messages published; waiting until all are settled$/m)
   assertIdentity(summary)
   assert.equal(summary.converged, true)
   assert.equal(summary.outstanding, 0)

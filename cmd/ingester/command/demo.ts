@@ -92,6 +92,10 @@ async function demo(options: Options): Promise<number> {
       output.keep(demoBlock(running, settings).join('\n'))
       if (isLive) live.use(new LiveView(running, output, options.for))
     },
+    settling: (published) => {
+      if (!isLive)
+        output.say(`${published.toLocaleString('en')} messages published; waiting until all are settled`)
+    },
   })
   live.dispose()
   output[Symbol.dispose]()
