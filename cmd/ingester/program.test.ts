@@ -29,3 +29,12 @@ test('the help of every top-level command begins with examples', () => {
     assert.equal(helpOf(command)[0], 'Examples:', command.name())
   }
 })
+
+test('a command or option that does not exist is answered with where the list is', () => {
+  for (const argument of ['rn', '--wat']) {
+    let said = ''
+    const program = ingesterProgram().configureOutput({ writeErr: (text) => (said += text) })
+    assert.throws(() => program.parse([argument], { from: 'user' }))
+    assert.match(said, /^error: unknown (command|option) '.*\nsee bin\/ingester --help$/ms)
+  }
+})

@@ -18,6 +18,7 @@ export function ingesterProgram(): Command {
     .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
     .version(version)
     .showSuggestionAfterError()
+    .showHelpAfterError(`see ${programName} --help`)
     // `help` works, too, but needs no line beside --help: all of it is to fit a screen of 24.
     .configureHelp({ visibleCommands: ({ commands }) => [...commands] })
     .addHelpText(
