@@ -28,7 +28,7 @@ export async function checkEnvFile(file: string): Promise<void> {
     await rm(beside)
   } catch (error) {
     throw new ConfigurationError(
-      `${file} cannot be written: ${messageOf(error)}; name another file with --write, or leave it out`,
+      `${file} cannot be written: ${reasonOf(error)}; name another file with --write, or leave it out`,
       { cause: error },
     )
   }
@@ -55,7 +55,7 @@ export async function writeEnvFile(file: string, env: StackStatus['env']): Promi
     await rename(beside, file)
   } catch (error) {
     await rm(beside, { force: true })
-    throw new ConfigurationError(`the stack runs, but ${file} could not be written: ${messageOf(error)}`, {
+    throw new ConfigurationError(`the stack runs, but ${file} could not be written: ${reasonOf(error)}`, {
       cause: error,
     })
   }
@@ -70,6 +70,20 @@ async function refuseOthers(file: string): Promise<void> {
   if (found === undefined || found.isFile()) return
   if (found.isDirectory()) throw new Error('it is a folder')
   throw new Error(found.isSymbolicLink() ? 'it is a symbolic link' : 'it is not a regular file')
+}
+
+/** The system's own message names the file beside it, of which the user knows nothing. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'a part of its path is not a folder',
+  EACCES: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left',
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  return code === undefined ? messageOf(error) : (reasons[code] ?? code)
 }
 
 function besideOf(file: string): string {

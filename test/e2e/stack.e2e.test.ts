@@ -199,9 +199,17 @@ test('--owner alone would change nothing: rejected', async () => {
 })
 
 test('an unwritable file is reported before anything starts', async () => {
-  const up = await outcome('stack', 'up', '--detach', '--write', folder)
-  assert.deepEqual([up.code, up.out], [2, ''])
-  assert.match(up.talk, /^ingester: \S+ cannot be written: it is a folder; .*--write/)
+  for (const [file, why] of [
+    [folder, 'it is a folder'],
+    [join(folder, 'none', 'file'), 'its folder does not exist'],
+  ] as const) {
+    const up = await outcome('stack', 'up', '--detach', '--write', file)
+    assert.deepEqual([up.code, up.out], [2, ''])
+    assert.equal(
+      up.talk,
+      `ingester: ${file} cannot be written: ${why}; name another file with --write, or leave it out\n`,
+    )
+  }
   assert.equal((await outcome('stack', 'status')).code, 4)
 })
 
