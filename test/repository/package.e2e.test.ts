@@ -1,6 +1,7 @@
 // The package as its users get it: packed, laid out in an empty folder as npm does, and run from there. Beside it lie
 // only what its package.json depends on, as links to this project's own copies: nothing is fetched.
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -60,7 +61,7 @@ async function outcome(args: readonly string[], env?: Readonly<Record<string, st
   return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
 }
 
-test('it contains what users need: JavaScript with types and source maps, migrations, README and license', async () => {
+test('it contains what users need: JavaScript with types and source maps, migrations, pages and license', async () => {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true })
   const files = entries
     .filter((entry) => entry.isFile())
@@ -70,18 +71,31 @@ test('it contains what users need: JavaScript with types and source maps, migrat
   const ofCompiled = compiled.flatMap((file) => [file, `${file}.map`, file.replace(/\.js$/, '.d.ts')])
   const others = files.filter((file) => !ofCompiled.includes(file)).sort()
   const migrations = await readdir(join(projectDir, 'db/migrations'))
+  const pages = (await readdir(join(projectDir, 'docs'))).filter((name) => name.endsWith('.md'))
   expect(others).toEqual([
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
     'bin/ingester.cjs',
     'bin/ingester.sh',
+    'diagrams/architecture.svg',
     ...['bash', 'lookup', 'zsh'].map((name) => `dist/cmd/ingester/completion/${name}.sh`),
     ...migrations.sort().map((name) => `dist/db/migrations/${name}`),
     'dist/package.json',
     'dist/src/redis/protocol.lua',
+    ...[...pages.map((name) => `docs/${name}`), 'docs/demo.svg'].sort(),
     'package.json',
   ])
   expect(files.filter((file) => /(^|\/)(test|bench|tools)\/|\.test\./.test(file))).toEqual([])
+})
+
+test('every link of its README leads to a file of the package', async () => {
+  const readme = await readFile(join(installed, 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(([^)#:]+)[^)]*\)/g)].map(([, path]) => path ?? '')
+  expect(links).toContain('docs/GETTING-STARTED.md')
+  expect(links.filter((path) => !existsSync(join(installed, path)))).toEqual([])
 })
 
 test('the demo converges', async () => {
