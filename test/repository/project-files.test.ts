@@ -71,6 +71,10 @@ describe('CI', () => {
     expect(linesOf(job)).toContain('npx ingester demo --for 10s --json')
   })
 
+  test('does at night what takes too long for each commit', () => {
+    expect(Object.values(workflow('nightly').jobs).flatMap(linesOf)).toContain('make test-long')
+  })
+
   test('precedes a release, which nothing publishes to a package registry', () => {
     const release = workflow('release').jobs
     expect(release['test']?.uses).toBe('./.github/workflows/ci.yml')
@@ -79,7 +83,7 @@ describe('CI', () => {
   })
 
   test('pins each action to a major version, and grants a job only the permissions that it needs', () => {
-    for (const name of ['ci', 'release']) {
+    for (const name of ['ci', 'release', 'nightly']) {
       const text = read(`.github/workflows/${name}.yml`)
       expect(text).toMatch(/^permissions:\n {2}contents: read\n\n/m)
       const actions = Object.values(workflow(name).jobs).flatMap(({ steps = [] }) => steps)
