@@ -4,21 +4,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeScan } from '#demo/scan.ts'
 import type { Scan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
-import { arrived, deadLetters, statuses, storeDeadLetters } from '../support/dead-letters.ts'
+import {
+  arrived,
+  deadLetters,
+  deadLettersProgram,
+  statuses,
+  storeDeadLetters,
+} from '../support/dead-letters.ts'
 import { runInProcess } from '../support/in-process.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem, until } from '../support/system.ts'
 import { onTerminal } from '../support/terminal.ts'
 
-type Env = Readonly<Record<string, string>>
-
 const good: Scan = { ip: '1.1.1.7', port: 443, service: 'HTTP', timestamp: 1_700_000_000, response: 'hello' }
 const refused: Scan = { ...good, service: 'TELNET' }
-
-/** As deadLetters, without the start of a program; the first test has programs of each kind. */
-const inProcess = (system: TestSystem, args: readonly string[], env: Env = {}) =>
-  runInProcess(['dead-letters', ...args], { ...system.env, ...env })
 
 test('a row rejected by a constraint: found, explained, the constraint dropped, redriven, stored', async () => {
   // Neighbours in one batch show that it is the row, and not the table.
@@ -35,12 +35,12 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
     (count) => count === 1,
   )
 
-  const list = await deadLetters(system, ['list'])
+  const list = await deadLettersProgram(system, ['list'])
   assert.equal(list.code, 0, list.stderr)
   assert.match(list.stdout, /^refused-by-database +1 .*no_telnet/m)
   assert.match(list.stdout, /^ *1 .* refused-by-database +1\/1 +table scan_results: .*no_telnet/m)
 
-  const show = await deadLetters(system, ['show', '1'])
+  const show = await deadLettersProgram(system, ['show', '1'])
   assert.equal(show.code, 0, show.stderr)
   assert.match(show.stdout, /^detail +table scan_results: .*\[23514\] \(constraint no_telnet\)/m)
   assert.match(show.stdout, /^ {2}source +test$/m)
@@ -48,7 +48,7 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
   assert.match(show.stdout, /Fix what the detail names.*\n {2}bin\/ingester dead-letters redrive --ids 1$/m)
 
   await system.sql.query('ALTER TABLE scan_results DROP CONSTRAINT no_telnet')
-  const redrive = await deadLetters(system, ['redrive', '--ids', '1', '--yes', '--json'])
+  const redrive = await deadLettersProgram(system, ['redrive', '--ids', '1', '--yes', '--json'])
   assert.equal(redrive.code, 0, redrive.stderr)
   assert.deepEqual(JSON.parse(redrive.stdout), {
     topic: system.topic,
@@ -67,10 +67,10 @@ test('a row rejected by a constraint: found, explained, the constraint dropped, 
     refused,
   )
 
-  const after = await deadLetters(system, ['list'])
+  const after = await deadLettersProgram(system, ['list'])
   assert.deepEqual([after.code, after.stdout], [0, ''])
   assert.match(after.stderr, /^no new dead letters$/m)
-  assert.match((await deadLetters(system, ['show', '1'])).stdout, /^dead letter 1, redriven\n/)
+  assert.match((await deadLettersProgram(system, ['show', '1'])).stdout, /^dead letter 1, redriven\n/)
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
   assert.equal((await statuses(system)).length, 1, 'nothing new was dead-lettered')
@@ -85,7 +85,7 @@ test('a message that fails again is a new dead letter, and redriving it increase
       async () => (await statuses(system)).length,
       (letters) => letters === count,
     )
-    if (count < 3) assert.equal((await inProcess(system, ['redrive', '--yes'])).code, 0)
+    if (count < 3) assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
   }
   assert.deepEqual(await statuses(system), ['redriven', 'redriven', 'new'])
   const { rows } = await system.sql.query('SELECT attributes, data FROM dead_letters ORDER BY id')
@@ -94,7 +94,7 @@ test('a message that fails again is a new dead letter, and redriving it increase
     [{ a: 'b' }, { a: 'b', ingester_redrive_count: '1' }, { a: 'b', ingester_redrive_count: '2' }],
   )
   assert.ok(rows.every(({ data }) => String(data) === 'no JSON'))
-  assert.match((await inProcess(system, ['show', '3'])).stdout, /^redriven before +2 times$/m)
+  assert.match((await deadLetters(system, ['show', '3'])).stdout, /^redriven before +2 times$/m)
   run.signal('SIGTERM')
   await run.ended
 })
@@ -136,7 +136,7 @@ describe('list, show and discard', async () => {
       [['--limit', '1', '--reason', 'bad-ip'], [2], 2],
     ]
     for (const [args, ids, total] of expected) {
-      const { code, stdout } = await inProcess(system, ['list', '--json', ...args])
+      const { code, stdout } = await deadLetters(system, ['list', '--json', ...args])
       assert.equal(code, 0)
       const listing = JSON.parse(stdout)
       assert.deepEqual(listing.letters.map(({ id }: { id: number }) => id).toSorted(), ids, args.join(' '))
@@ -146,7 +146,7 @@ describe('list, show and discard', async () => {
 
   test('list --json has what the tables have, and more; tables have colours only on a terminal', async () => {
     await fill()
-    const listing = JSON.parse((await inProcess(system, ['list', '--json'])).stdout)
+    const listing = JSON.parse((await deadLetters(system, ['list', '--json'])).stdout)
     assert.deepEqual(Object.keys(listing), ['reasons', 'total', 'letters'])
     const [reason] = listing.reasons
     assert.deepEqual(Object.keys(reason), ['reason', 'count', 'oldest', 'newest', 'example'])
@@ -170,7 +170,7 @@ describe('list, show and discard', async () => {
       escaped: false,
       redriveCount: 0,
     })
-    const { stdout, stderr } = await inProcess(system, ['list', '--limit', '2'])
+    const { stdout, stderr } = await deadLetters(system, ['list', '--limit', '2'])
     assert.ok(!stdout.includes('\u001b'))
     assert.match(stdout, /x{300}$/m, 'nothing is cut where no terminal has an edge')
     assert.match(stderr, /^2 of 4; more with --limit/m)
@@ -182,41 +182,41 @@ describe('list, show and discard', async () => {
       { messageId: 'binary', data: Buffer.from([0, 0xff]), attributes: { a: 'b' } },
     ])
     const { rows } = await system.sql.query(`SELECT id FROM dead_letters WHERE message_id = 'binary'`)
-    const binary = JSON.parse((await inProcess(system, ['show', '--json', rows[0].id])).stdout)
+    const binary = JSON.parse((await deadLetters(system, ['show', '--json', rows[0].id])).stdout)
     assert.deepEqual([binary.data, binary.dataEncoding, binary.attributes], ['AP8=', 'base64', { a: 'b' }])
-    const text = JSON.parse((await inProcess(system, ['show', '--json', '1'])).stdout)
+    const text = JSON.parse((await deadLetters(system, ['show', '--json', '1'])).stdout)
     assert.deepEqual([text.data, text.dataEncoding], ['data 1', 'utf8'])
     assert.ok(text.next.join('\n').includes('redrive --ids 1'))
-    const discarded = JSON.parse((await inProcess(system, ['show', '--json', '4'])).stdout)
+    const discarded = JSON.parse((await deadLetters(system, ['show', '--json', '4'])).stdout)
     assert.ok(discarded.next.join('\n').includes('redrive --ids 4 --status discarded'))
 
     // What to run next reads the same file.
     const file = ['--env-file', '/dev/null']
-    const next = (await inProcess(system, ['show', '4', ...file])).stdout
+    const next = (await deadLetters(system, ['show', '4', ...file])).stdout
     assert.match(next, /bin\/ingester dead-letters redrive --ids 4 --status discarded --env-file \/dev\/null/)
-    const list = await inProcess(system, ['list', '--status', 'all', ...file])
+    const list = await deadLetters(system, ['list', '--status', 'all', ...file])
     assert.match(list.stderr, /bin\/ingester dead-letters show <id> --env-file \/dev\/null/)
-    const gone = await inProcess(system, ['show', '99', ...file])
+    const gone = await deadLetters(system, ['show', '99', ...file])
     assert.match(gone.stderr, /bin\/ingester dead-letters list --status all --env-file \/dev\/null/)
 
-    const nothing = await inProcess(system, ['show', '99'])
+    const nothing = await deadLetters(system, ['show', '99'])
     assert.equal(nothing.code, 2)
     assert.match(nothing.stderr, /there is no dead letter 99; to list them: bin\/ingester dead-letters list/)
   })
 
   test('discard marks what the filters select, keeps the rows, and reports what it skipped', async () => {
     await fill()
-    const dry = await inProcess(system, ['discard', '--reason', 'bad-ip', '--dry-run'])
+    const dry = await deadLetters(system, ['discard', '--reason', 'bad-ip', '--dry-run'])
     assert.equal(dry.code, 0)
     assert.match(dry.stderr, /^2 would be discarded$/m)
     assert.match(dry.stdout, /^ *1 .*bad-ip: why$/m)
     const json = JSON.parse(
-      (await inProcess(system, ['discard', '--limit', '1', '--dry-run', '--json'])).stdout,
+      (await deadLetters(system, ['discard', '--limit', '1', '--dry-run', '--json'])).stdout,
     )
     assert.deepEqual([json.dryRun, json.selected, json.letters[0].id], [true, 1, 1])
     assert.deepEqual(await statuses(system), ['new', 'new', 'new', 'discarded', 'new'])
 
-    const done = await deadLetters(system, [
+    const done = await deadLettersProgram(system, [
       'discard',
       '--ids',
       '2,3,4',
@@ -229,7 +229,7 @@ describe('list, show and discard', async () => {
     assert.match(done.stderr, /^dead letter 4: it is discarded; --status discarded selects it$/m)
     assert.deepEqual(await statuses(system), ['new', 'discarded', 'new', 'discarded', 'new'])
 
-    const rest = await inProcess(system, [
+    const rest = await deadLetters(system, [
       'discard',
       '--since',
       '1h',
@@ -240,7 +240,14 @@ describe('list, show and discard', async () => {
     ])
     assert.deepEqual(JSON.parse(rest.stdout), { selected: 1, discarded: 1, skipped: 0 })
     assert.deepEqual(await statuses(system), ['discarded', 'discarded', 'new', 'discarded', 'new'])
-    const unknown = await inProcess(system, ['discard', '--ids', '1,98,99', '--status', 'redriven', '--yes'])
+    const unknown = await deadLetters(system, [
+      'discard',
+      '--ids',
+      '1,98,99',
+      '--status',
+      'redriven',
+      '--yes',
+    ])
     assert.equal(unknown.code, 2)
     assert.match(unknown.stderr, /there are no dead letters 98, 99/)
   })
@@ -267,7 +274,7 @@ describe('list, show and discard', async () => {
       [['redrive', '--pipeline', 'nope', '--yes'], /unknown pipeline "nope" \(available: scans\)/],
     ]
     for (const [args, expected] of wrong) {
-      const { code, stdout, stderr } = await inProcess(system, args)
+      const { code, stdout, stderr } = await deadLetters(system, args)
       assert.deepEqual([code, stdout], [2, ''], args.join(' '))
       assert.match(stderr, expected, args.join(' '))
     }
@@ -277,7 +284,7 @@ describe('list, show and discard', async () => {
 
   test('help: examples first, exit 0, less than a screen', async () => {
     for (const name of ['', 'list', 'show', 'redrive', 'discard']) {
-      const { code, stdout } = await inProcess(system, [...(name ? [name] : []), '--help'])
+      const { code, stdout } = await deadLetters(system, [...(name ? [name] : []), '--help'])
       assert.equal(code, 0)
       assert.match(stdout, /^Examples:/)
       assert.ok(stdout.split('\n').length <= 30, name)
@@ -294,7 +301,7 @@ describe('list, show and discard', async () => {
     assert.equal(redrive.code, 2)
     assert.match(redrive.stderr, /INGESTER_PROJECTID is not set; for example/)
     for (const args of [['list'], ['show', '1'], ['discard', '--yes'], ['redrive', '--yes']]) {
-      const { code, stderr } = await inProcess(system, args, { INGESTER_POSTGRES_PORT: '1' })
+      const { code, stderr } = await deadLetters(system, args, { INGESTER_POSTGRES_PORT: '1' })
       assert.equal(code, 3, stderr)
       assert.match(stderr, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
     }
@@ -303,7 +310,7 @@ describe('list, show and discard', async () => {
   test('a table that answers too late: exit 2 with the fix', async () => {
     await fill()
     await system.sql.query('BEGIN; LOCK TABLE dead_letters')
-    const { code, stderr } = await inProcess(system, ['list'], {
+    const { code, stderr } = await deadLetters(system, ['list'], {
       INGESTER_POSTGRES_STATEMENT_TIMEOUT: '500ms',
     })
     await system.sql.query('COMMIT')
@@ -315,13 +322,13 @@ describe('list, show and discard', async () => {
     await fill()
     await system.sql.query(`CREATE ROLE reader LOGIN PASSWORD 'r'; GRANT SELECT ON dead_letters TO reader`)
     const env = { INGESTER_POSTGRES_USER: 'reader', INGESTER_POSTGRES_PASSWORD: 'r' }
-    assert.equal((await inProcess(system, ['list'], env)).code, 0)
-    assert.equal((await inProcess(system, ['show', '1'], env)).code, 0)
-    const discard = await inProcess(system, ['discard', '--yes'], env)
+    assert.equal((await deadLetters(system, ['list'], env)).code, 0)
+    assert.equal((await deadLetters(system, ['show', '1'], env)).code, 0)
+    const discard = await deadLetters(system, ['discard', '--yes'], env)
     assert.equal(discard.code, 2)
     assert.match(discard.stderr, /GRANT SELECT, UPDATE ON dead_letters TO reader/)
     await system.sql.query('ALTER TABLE dead_letters RENAME TO gone')
-    const gone = await inProcess(system, ['list'])
+    const gone = await deadLetters(system, ['list'])
     await system.sql.query('ALTER TABLE gone RENAME TO dead_letters')
     assert.equal(gone.code, 2)
     assert.match(gone.stderr, /table dead_letters does not exist; create it: bin\/ingester migrate up/)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'vitest'
 import { freePort } from '#stack/ports.ts'
-import { projectDir, startIngesterProgram } from '../support/program.ts'
+import { projectDir, runAsProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
 import { startSystem, until } from '../support/system.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -14,15 +14,9 @@ import { within } from '../support/within.ts'
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 
-async function outcome(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  await using program = startIngesterProgram(args, { env })
-  const code = await program.ended
-  return { code, talk: program.stderr() }
-}
-
 /** Every line is JSON; the last one. */
-function lastLine(talk: string): Record<string, unknown> {
-  return talk
+function lastLine(stderr: string): Record<string, unknown> {
+  return stderr
     .trimEnd()
     .split('\n')
     .map((line): Record<string, unknown> => JSON.parse(line))
@@ -34,30 +28,32 @@ test('invalid configuration is a line of the log, in the configured format', asy
   const faults =
     /INGESTER_PROJECTID is not set[^]*INGESTER_FLUSH_INTERVAL: must be a duration[^]*bin\/ingester doctor/
 
-  const json = await outcome(['run'], wrong)
+  const json = await runAsProgram(['run'], wrong)
   assert.equal(json.code, 2)
-  assert.partialDeepStrictEqual(lastLine(json.talk), { level: 60, exitCode: 2 })
-  assert.match(String(lastLine(json.talk)['msg']), faults)
+  assert.partialDeepStrictEqual(lastLine(json.stderr), { level: 60, exitCode: 2 })
+  assert.match(String(lastLine(json.stderr)['msg']), faults)
 
   const folder = await mkdtemp(join(tmpdir(), 'log-'))
   t.onTestFinished(() => rm(folder, { recursive: true }))
   const envFile = join(folder, '.env')
   await writeFile(envFile, 'INGESTER_LOG_OUTPUT=gcp\n')
-  const gcp = await outcome(['run', '--env-file', envFile], wrong)
+  const gcp = await runAsProgram(['run', '--env-file', envFile], wrong)
   assert.equal(gcp.code, 2)
-  const { severity, message, serviceContext } = lastLine(gcp.talk)
+  const { severity, message, serviceContext } = lastLine(gcp.stderr)
   assert.equal(severity, 'CRITICAL')
   assert.match(String(message), faults)
   assert.partialDeepStrictEqual(serviceContext, { service: 'ingester' })
 
-  const console = await outcome(['run'], { ...wrong, INGESTER_LOG_OUTPUT: 'console' })
-  assert.match(console.talk, /^ingester: invalid configuration:\n {2}INGESTER_/)
+  const console = await runAsProgram(['run'], { ...wrong, INGESTER_LOG_OUTPUT: 'console' })
+  assert.match(console.stderr, /^ingester: invalid configuration:\n {2}INGESTER_/)
 
   // Even if it is the output itself that is wrong.
-  const neither = await outcome(['run'], { INGESTER_LOG_OUTPUT: 'xml' })
-  assert.match(String(lastLine(neither.talk)['msg']), /INGESTER_LOG_OUTPUT: .*json, console, gcp/)
-  const noFile = await outcome(['run', '--env-file', join(folder, 'none')], { INGESTER_LOG_OUTPUT: 'gcp' })
-  assert.match(String(lastLine(noFile.talk)['message']), /cannot be read/)
+  const neither = await runAsProgram(['run'], { INGESTER_LOG_OUTPUT: 'xml' })
+  assert.match(String(lastLine(neither.stderr)['msg']), /INGESTER_LOG_OUTPUT: .*json, console, gcp/)
+  const noFile = await runAsProgram(['run', '--env-file', join(folder, 'none')], {
+    INGESTER_LOG_OUTPUT: 'gcp',
+  })
+  assert.match(String(lastLine(noFile.stderr)['message']), /cannot be read/)
 })
 
 test('so is any other error that ends startup; migrate logs it if configured', async () => {
@@ -73,15 +69,15 @@ test('so is any other error that ends startup; migrate logs it if configured', a
     PUBSUB_EMULATOR_HOST: '127.0.0.1:1',
   }
   const gcp = { ...unreachable, INGESTER_LOG_OUTPUT: 'gcp' }
-  const run = await outcome(['run'], gcp)
+  const run = await runAsProgram(['run'], gcp)
   assert.equal(run.code, 3)
-  const { severity, message, exitCode } = lastLine(run.talk)
+  const { severity, message, exitCode } = lastLine(run.stderr)
   assert.deepEqual([severity, exitCode], ['CRITICAL', 3])
   assert.match(String(message), /PostgreSQL at 127\.0\.0\.1:1/)
 
-  const migrate = await outcome(['migrate', 'up'], gcp)
-  assert.equal(lastLine(migrate.talk)['severity'], 'CRITICAL')
-  assert.match((await outcome(['migrate', 'up'], unreachable)).talk, /^ingester: /)
+  const migrate = await runAsProgram(['migrate', 'up'], gcp)
+  assert.equal(lastLine(migrate.stderr)['severity'], 'CRITICAL')
+  assert.match((await runAsProgram(['migrate', 'up'], unreachable)).stderr, /^ingester: /)
 })
 
 /** Runs the service by a shell line, `$RUN` in it; its standard error is a socket that is never read. */

@@ -134,7 +134,7 @@ test('each of its commands does what it should', async () => {
       const way = wayOf(line)
       if (line === 'make down') await services.stop()
       if (way.kind === 'service') await services.start(line, way, environment)
-      if (way.kind === 'command') await runToEnd(line, way, environment)
+      if (way.kind === 'command') await typeCommand(line, way, environment)
     }
     await services.stop()
   }
@@ -156,7 +156,7 @@ test('each of its commands does what it should', async () => {
   for (const line of others) {
     const way = wayOf(line)
     if (way.kind === 'service') await services.start(line, way, line === 'bin/scanner' ? withEmulator : clone)
-    if (way.kind === 'command') await runToEnd(line, way, clone)
+    if (way.kind === 'command') await typeCommand(line, way, clone)
   }
   await services.stop()
 })
@@ -204,7 +204,7 @@ async function prepare(folder: string, env: Readonly<Record<string, string>>): P
 
 const pathWith = (folder: string) => [process.env['PATH'], folder].join(delimiter)
 
-async function runToEnd(
+async function typeCommand(
   line: string,
   { says, key }: Extract<Way, { kind: 'command' }>,
   environment: ShellEnvironment,

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeadLetterFixture } from '../support/dead-letters.ts'
-import { runInProcess } from '../support/in-process.ts'
 import {
   arrived,
-  deadLetters as deadLettersProgram,
+  deadLetters,
+  deadLettersProgram,
   statuses,
   storeDeadLetters,
 } from '../support/dead-letters.ts'
@@ -17,13 +17,6 @@ import { connectSql, startSystem, topicId, until } from '../support/system.ts'
 
 /** The most that one transaction of a redrive takes. */
 const batch = 500
-
-/** Runs `dead-letters …` in this process; what is killed, gets signals or runs twice at a time is a program. */
-const deadLetters = (
-  system: TestSystem,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-) => runInProcess(['dead-letters', ...args], { ...system.env, ...env })
 
 describe('redrive', async () => {
   let system: TestSystem

@@ -8,7 +8,7 @@ import { secretFiles } from '#config/secrets.ts'
 import { configOf } from '#config/config.ts'
 import { endingOf, exitCode } from '#app/exit-code.ts'
 import { runInProcess } from '../support/in-process.ts'
-import { startProgram } from '../support/program.ts'
+import { runToEnd, startProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem } from '../support/system.ts'
 
@@ -46,9 +46,8 @@ type Command = readonly [program: string, ...args: string[]]
 async function leaksOfPrograms(env: Env, some: readonly Command[] = commands): Promise<string[]> {
   const said = await Promise.all(
     some.map(async ([program, ...args]) => {
-      await using running = startProgram(program, args, { env })
-      await running.ended
-      return leakOf([program, ...args], running.stdout() + running.stderr())
+      const { stdout, stderr } = await runToEnd(startProgram(program, args, { env }))
+      return leakOf([program, ...args], stdout + stderr)
     }),
   )
   return said.flat()

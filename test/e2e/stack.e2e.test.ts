@@ -21,7 +21,7 @@ import { afterAll, expect, test } from 'vitest'
 import { promisify } from 'node:util'
 import { serverProcesses } from '#stack/processes.ts'
 import { runInProcess } from '../support/in-process.ts'
-import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { projectDir, runAsProgram, startIngesterProgram, startProgram } from '../support/program.ts'
 import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { until } from '../support/system.ts'
@@ -43,17 +43,10 @@ const outcome = (...args: string[]) => outcomeWith({}, ...args)
 /** Asking for a stack and stopping it need no program of their own; the first test has them as programs, too. */
 async function outcomeWith(env: Readonly<Record<string, string>>, ...args: string[]) {
   const isProgram = !/^stack (status|down)|^migrate/.test(args.join(' '))
-  if (isProgram) return programWith(env, ...args)
-  const { code, stdout, stderr } = await runInProcess(args, env)
-  return { code, out: stdout, talk: stderr }
+  return isProgram ? runAsProgram(args, env) : runInProcess(args, env)
 }
 
-const program = (...args: string[]) => programWith({}, ...args)
-
-async function programWith(env: Readonly<Record<string, string>>, ...args: string[]) {
-  await using running = startIngesterProgram(args, { env })
-  return { code: await running.ended, out: running.stdout(), talk: running.stderr() }
-}
+const program = (...args: string[]) => runAsProgram(args)
 
 /** Of the processes below that one those that run such a command. */
 async function commandsBelow(pid: number, command: RegExp): Promise<number[]> {
@@ -72,8 +65,8 @@ const isRunning = async (pid: number) => (await serverProcesses(pid)).length > 0
 test('in the background: up returns when all services are ready, an ingester runs on it, down stops all of them', async () => {
   const file = join(folder, '.env.local')
   const up = await outcome('stack', 'up', '--detach', '--write', file)
-  assert.equal(up.code, 0, up.talk)
-  assert.match(up.out, /^PUBSUB_EMULATOR_HOST=127\.0\.0\.1:\d+$/m)
+  assert.equal(up.code, 0, up.stderr)
+  assert.match(up.stdout, /^PUBSUB_EMULATOR_HOST=127\.0\.0\.1:\d+$/m)
   assert.equal((await stat(file)).mode & 0o777, 0o600, 'there are passwords in it')
   const written = (await readFile(file, 'utf8')).split('\n')
   const secret = (line: string) => /^\w+_PASSWORD=\S{20,}$/.test(line)
@@ -83,21 +76,21 @@ test('in the background: up returns when all services are ready, an ingester run
       .slice(1)
       .filter((line) => !secret(line))
       .join('\n'),
-    up.out,
+    up.stdout,
     'none on the screen',
   )
 
-  const status = JSON.parse((await program('stack', 'status', '--json')).out)
+  const status = JSON.parse((await program('stack', 'status', '--json')).stdout)
   assert.ok(await isRunning(status.pid))
   assert.deepEqual(
     status.services.map(({ name }: { name: string }) => name),
     ['PostgreSQL', 'Redis', 'Pub/Sub emulator'],
   )
   const again = await outcome('stack', 'up', '--detach', '--json')
-  assert.deepEqual(JSON.parse(again.out), status, 'the one that runs')
+  assert.deepEqual(JSON.parse(again.stdout), status, 'the one that runs')
 
   const doctor = await outcomeWith({ INGESTER_HTTP_PORT: '0' }, 'doctor', '--json', '--env-file', file)
-  const complaints = JSON.parse(doctor.out).checks.filter(({ status: found }: { status: string }) =>
+  const complaints = JSON.parse(doctor.stdout).checks.filter(({ status: found }: { status: string }) =>
     ['warning', 'failed'].includes(found),
   )
   assert.deepEqual(complaints, [], 'our own defaults')
@@ -111,7 +104,7 @@ test('in the background: up returns when all services are ready, an ingester run
   for (const line of written.filter(secret)) assert.ok(!block.includes(line.split('=')[1] as string))
   await using scanner = startProgram('bin/scanner', ['--env-file', file, '--count', '50', '--rate', '0'])
   await expect(scanner).toEndWith(0)
-  const { out: serviceFile } = await program('stack', 'status', '--service-file')
+  const { stdout: serviceFile } = await program('stack', 'status', '--service-file')
   const client = await connectByServiceFile(serviceFile.trim())
   for (let rows = 0; rows === 0; ) {
     const { rows: counted } = await client.query('SELECT count(*)::integer AS rows FROM scan_results')
@@ -121,7 +114,7 @@ test('in the background: up returns when all services are ready, an ingester run
   run.signal('SIGTERM')
   await expect(run).toEndWith(0)
 
-  assert.deepEqual(await program('stack', 'down'), { code: 0, out: '', talk: 'stopped\n' })
+  assert.deepEqual(await program('stack', 'down'), { code: 0, stdout: '', stderr: 'stopped\n' })
   // It said so with its last breath.
   await until(
     () => isRunning(status.pid),
@@ -135,35 +128,35 @@ test('in the background: up returns when all services are ready, an ingester run
   )
   const none = await program('stack', 'status')
   assert.equal(none.code, 4)
-  assert.match(none.talk, /stack up --detach/)
-  assert.match((await program('stack', 'down')).talk, /no background stack/)
+  assert.match(none.stderr, /stack up --detach/)
+  assert.match((await program('stack', 'down')).stderr, /no background stack/)
 })
 
 test('two at once: one starts, and both report where it is', async () => {
   const both = await Promise.all([1, 2].map(() => outcome('stack', 'up', '--detach', '--json')))
-  for (const { code, talk } of both) assert.equal(code, 0, talk)
-  const [first, second] = both.map(({ out }) => JSON.parse(out).pid)
+  for (const { code, stderr } of both) assert.equal(code, 0, stderr)
+  const [first, second] = both.map(({ stdout }) => JSON.parse(stdout).pid)
   assert.equal(first, second)
   await outcome('stack', 'down')
 })
 
 test('status reports a dead service, and up replaces the stack', async () => {
-  const first = JSON.parse((await outcome('stack', 'up', '--detach', '--json')).out)
+  const first = JSON.parse((await outcome('stack', 'up', '--detach', '--json')).stdout)
   const [server] = await commandsBelow(first.pid, postmaster)
   process.kill(server as number, 'SIGKILL')
   const status = await until(
     () => outcome('stack', 'status'),
     ({ code }) => code === 4,
   )
-  assert.match(status.out, /PostgreSQL +\S+ +exited unexpectedly: signal 9$/m)
-  assert.match(status.talk, /^PostgreSQL of the background stack exited unexpectedly: .*stack down/)
+  assert.match(status.stdout, /PostgreSQL +\S+ +exited unexpectedly: signal 9$/m)
+  assert.match(status.stderr, /^PostgreSQL of the background stack exited unexpectedly: .*stack down/)
   const serviceFile = await outcome('stack', 'status', '--service-file')
-  assert.deepEqual([serviceFile.code, serviceFile.out], [4, ''], 'nothing answers there')
+  assert.deepEqual([serviceFile.code, serviceFile.stdout], [4, ''], 'nothing answers there')
 
   const up = await outcome('stack', 'up', '--detach', '--json')
-  assert.equal(up.code, 0, up.talk)
-  assert.match(up.talk, /PostgreSQL had exited unexpectedly: signal 9\nreplacing that stack/)
-  assert.notEqual(JSON.parse(up.out).pid, first.pid)
+  assert.equal(up.code, 0, up.stderr)
+  assert.match(up.stderr, /PostgreSQL had exited unexpectedly: signal 9\nreplacing that stack/)
+  assert.notEqual(JSON.parse(up.stdout).pid, first.pid)
   assert.equal((await outcome('stack', 'status')).code, 0)
   await outcome('stack', 'down')
 })
@@ -185,17 +178,17 @@ test('up in the background says which ports were taken', async (t) => {
   const server = await hold(5433)
   t.onTestFinished(() => void server?.close())
   const up = await outcome('stack', 'up', '--detach')
-  assert.match(up.talk, /^PostgreSQL on port \d+, since 5433 is taken/m)
+  assert.match(up.stderr, /^PostgreSQL on port \d+, since 5433 is taken/m)
   const again = await outcome('stack', 'up', '--detach')
-  assert.equal(again.out, up.out)
-  assert.match(again.talk, /^it has been running since/)
+  assert.equal(again.stdout, up.stdout)
+  assert.match(again.stderr, /^it has been running since/)
   await outcome('stack', 'down')
 })
 
 test('--owner alone would change nothing: rejected', async () => {
   const status = await outcome('stack', 'status', '--owner')
-  assert.deepEqual([status.code, status.out], [2, ''])
-  assert.match(status.talk, /^error: --owner needs --write/)
+  assert.deepEqual([status.code, status.stdout], [2, ''])
+  assert.match(status.stderr, /^error: --owner needs --write/)
 })
 
 test('an unwritable file is reported before anything starts', async () => {
@@ -204,9 +197,9 @@ test('an unwritable file is reported before anything starts', async () => {
     [join(folder, 'none', 'file'), 'its folder does not exist'],
   ] as const) {
     const up = await outcome('stack', 'up', '--detach', '--write', file)
-    assert.deepEqual([up.code, up.out], [2, ''])
+    assert.deepEqual([up.code, up.stdout], [2, ''])
     assert.equal(
-      up.talk,
+      up.stderr,
       `ingester: ${file} cannot be written: ${why}; name another file with --write, or leave it out\n`,
     )
   }
@@ -226,8 +219,11 @@ test('an env file is written for its user alone, atomically, and never through a
   await writeFile(other, 'B=2\n')
   await symlink(other, link)
   const refused = await outcome('stack', 'up', '--detach', '--write', link)
-  assert.deepEqual([refused.code, refused.out], [2, ''])
-  assert.match(refused.talk, /link cannot be written: it is a symbolic link; name another file with --write/)
+  assert.deepEqual([refused.code, refused.stdout], [2, ''])
+  assert.match(
+    refused.stderr,
+    /link cannot be written: it is a symbolic link; name another file with --write/,
+  )
   assert.equal((await outcome('stack', 'status')).code, 4, 'nothing was started')
 
   assert.equal((await outcome('stack', 'up', '--detach', '--write', open)).code, 0)
@@ -238,11 +234,11 @@ test('an env file is written for its user alone, atomically, and never through a
 
   const linked = await outcome('stack', 'status', '--write', link)
   assert.equal(linked.code, 2)
-  assert.match(linked.talk, /link could not be written: it is a symbolic link/)
+  assert.match(linked.stderr, /link could not be written: it is a symbolic link/)
   assert.equal(await readFile(other, 'utf8'), 'B=2\n')
   const written = await outcome('stack', 'status', '--write', other)
   assert.equal(written.code, 0)
-  assert.match(written.talk, /^the variables of the background stack are written to /)
+  assert.match(written.stderr, /^the variables of the background stack are written to /)
   assert.equal(await readFile(other, 'utf8'), await readFile(open, 'utf8'))
   assert.equal((await outcome('migrate', 'down', '--yes', '--env-file', other)).code, 2, 'it owns no table')
   assert.equal((await stat(other)).mode & 0o777, 0o600)
@@ -259,26 +255,26 @@ test('it is found whatever TMPDIR is; asking for it creates nothing', async () =
   assert.deepEqual(await readdir(own), [])
   assert.equal((await outcomeWith(env, 'stack', 'up', '--detach')).code, 0)
   const status = await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'status')
-  assert.equal(status.code, 0, status.talk)
-  assert.equal((await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'down')).talk, 'stopped\n')
+  assert.equal(status.code, 0, status.stderr)
+  assert.equal((await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'down')).stderr, 'stopped\n')
 
   const failed = await outcomeWith({ ...env, TMPDIR: other }, 'stack', 'up')
   assert.equal(failed.code, 3)
-  assert.match(failed.talk, /no folder for \w+ in .*ENOENT.*set TMPDIR/)
+  assert.match(failed.stderr, /no folder for \w+ in .*ENOENT.*set TMPDIR/)
   await rm(own, { recursive: true })
 })
 
 test('a folder that others can write to is not trusted', async () => {
-  const { out } = await outcome('stack', 'up', '--detach', '--json')
+  const first = JSON.parse((await outcome('stack', 'up', '--detach', '--json')).stdout)
   const [name = ''] = (await readdir(folder)).filter((one) => one.startsWith('ingester-'))
   await chmod(join(folder, name), 0o777)
   for (const args of [['status', '--service-file'], ['up', '--detach'], ['down']]) {
-    const { code, out, talk } = await outcome('stack', ...args)
-    assert.deepEqual([code, out], [2, ''], args.join(' '))
-    assert.match(talk, /is open to other users, so what is in it is not trusted: remove it/)
+    const { code, stdout, stderr } = await outcome('stack', ...args)
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+    assert.match(stderr, /is open to other users, so what is in it is not trusted: remove it/)
   }
   await chmod(join(folder, name), 0o700)
-  assert.equal(JSON.parse((await outcome('stack', 'status', '--json')).out).pid, JSON.parse(out).pid)
+  assert.equal(JSON.parse((await outcome('stack', 'status', '--json')).stdout).pid, first.pid)
   await outcome('stack', 'down')
 })
 
@@ -287,7 +283,7 @@ test('in the foreground: Ctrl-C stops it; a second one reports the first', async
   await first.said(/"pid":/)
   const second = await outcome('stack', 'up')
   assert.equal(second.code, 2)
-  assert.match(second.talk, /already running.*stack down/)
+  assert.match(second.stderr, /already running.*stack down/)
   first.signalGroup('SIGINT')
   await expect(first).toEndWith(0)
 })

@@ -7,7 +7,7 @@ import { freePort } from '#stack/ports.ts'
 import type { PostgresServer } from '#stack/postgres.ts'
 import { startPostgres } from '#stack/postgres.ts'
 import { runInProcess } from '../support/in-process.ts'
-import { startIngesterProgram, startProgram } from '../support/program.ts'
+import { runAsProgram, startIngesterProgram, startProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem, until } from '../support/system.ts'
@@ -43,14 +43,8 @@ const startBlock = /ready after[^]*Ctrl-C {8}drains/
 /** What ends `run` is otherwise a line of JSON. */
 const forPeople = { INGESTER_LOG_OUTPUT: 'console' }
 
-async function outcome(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  await using program = startIngesterProgram(args, { env })
-  const code = await program.ended
-  return { code, stdout: program.stdout(), stderr: program.stderr() }
-}
-
 test('invalid configuration: all faults at once, each with its fix, exit 2', async () => {
-  const { code, stderr } = await outcome(['run'], {
+  const { code, stderr } = await runAsProgram(['run'], {
     ...forPeople,
     INGESTER_PIPELINE: 'nope',
     INGESTER_FLUSH_INTERVAL: 'soon',
@@ -73,7 +67,7 @@ test('invalid configuration: all faults at once, each with its fix, exit 2', asy
 })
 
 test('invalid usage: exit 2 with a hint; help: exit 0 on stdout, examples first', async () => {
-  const typo = await outcome(['rnu'])
+  const typo = await runAsProgram(['rnu'])
   assert.equal(typo.code, 2)
   assert.match(typo.stderr, /Did you mean run\?/)
   const option = await runInProcess(['demo', '--rate', 'fast'])
@@ -81,7 +75,7 @@ test('invalid usage: exit 2 with a hint; help: exit 0 on stdout, examples first'
   assert.match(option.stderr, /--rate.*must be a whole number of at least 1, not "fast"/)
   const sum = await runInProcess(['demo', '--late', '60', '--duplicates', '50'])
   assert.equal(sum.code, 2)
-  const help = await outcome(['run', '--help'])
+  const help = await runAsProgram(['run', '--help'])
   assert.equal(help.code, 0)
   assert.match(help.stdout, /^Examples:/)
   assert.match((await runInProcess(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
@@ -98,7 +92,7 @@ test('a reader that reads only the beginning of the output gets that, and no err
 })
 
 test('the program reads the env file and reports its faults: exit 2', async () => {
-  const { code, stderr } = await outcome(['run', '--env-file', '/nowhere/at-all.env'], forPeople)
+  const { code, stderr } = await runAsProgram(['run', '--env-file', '/nowhere/at-all.env'], forPeople)
   assert.equal(code, 2)
   assert.match(stderr, /the env file "\/nowhere\/at-all.env" cannot be read/)
 })
@@ -113,7 +107,7 @@ test('no credentials for Google Cloud: exit 2 with the fix, in the service and i
     /no credentials for Google Cloud.*; set .*gcloud auth application-default login/,
   )
 
-  const { code, stderr } = await outcome(['run'], { ...system.env, ...env, PUBSUB_EMULATOR_HOST: '' })
+  const { code, stderr } = await runAsProgram(['run'], { ...system.env, ...env, PUBSUB_EMULATOR_HOST: '' })
   assert.equal(code, 2)
   assert.match(stderr, /no credentials for Google Cloud/)
 })
@@ -137,7 +131,7 @@ test('the scanner publishes what it reports, and says so if no message is accept
 })
 
 test('PostgreSQL unavailable: a clear line per attempt, exit 3 after the timeout, no secret in the log', async () => {
-  const { code, stderr } = await outcome(['run'], {
+  const { code, stderr } = await runAsProgram(['run'], {
     ...enough,
     INGESTER_POSTGRES_HOST: '127.0.0.1',
     INGESTER_POSTGRES_PORT: '1',
@@ -157,7 +151,7 @@ test('PostgreSQL unavailable: a clear line per attempt, exit 3 after the timeout
 test('a plaintext connection to Redis or PostgreSQL over a network is reported at startup', async () => {
   const warned = async (env: Readonly<Record<string, string>>) => {
     const own = { ...enough, INGESTER_POSTGRES_HOST: '127.0.0.1', INGESTER_POSTGRES_PORT: '1', ...env }
-    const { stderr } = await outcome(['run'], { ...own, INGESTER_STARTUP_TIMEOUT: '100ms' })
+    const { stderr } = await runAsProgram(['run'], { ...own, INGESTER_STARTUP_TIMEOUT: '100ms' })
     return [...stderr.matchAll(/"msg":"(\S+=\S+): the connection is readable on the network"/g)].map(
       ([, it]) => it,
     )
@@ -215,7 +209,7 @@ test('PostgreSQL that comes up late is waited for; then a missing table is repor
 })
 
 test('a wrong password is not waited for: exit 2', async () => {
-  const { code, stderr } = await outcome(['run'], {
+  const { code, stderr } = await runAsProgram(['run'], {
     ...enough,
     INGESTER_POSTGRES_HOST: system.postgres.host,
     INGESTER_POSTGRES_PORT: String(system.postgres.port),
@@ -232,7 +226,10 @@ test('a server without TLS, where TLS is required, is not waited for: exit 2 wit
     INGESTER_POSTGRES_PORT: String(system.postgres.port),
     INGESTER_POSTGRES_SSL_MODE: '',
   }
-  for (const { code, stderr } of [await outcome(['run'], env), await runInProcess(['migrate', 'up'], env)]) {
+  for (const { code, stderr } of [
+    await runAsProgram(['run'], env),
+    await runInProcess(['migrate', 'up'], env),
+  ]) {
     assert.equal(code, 2)
     assert.match(stderr, /does not support SSL connections; set INGESTER_POSTGRES_SSL_MODE=disable/)
     assert.doesNotMatch(stderr, /waiting for/)
@@ -249,7 +246,7 @@ test('a failed start suggests the doctor once, with the same env file', async ()
     [3, unreachable],
   ] as const) {
     await writeFile(envFile, lines(variables).join(''))
-    const run = await outcome(['run', '--env-file', envFile], forPeople)
+    const run = await runAsProgram(['run', '--env-file', envFile], forPeople)
     assert.equal(run.code, code)
     assert.ok(
       run.stderr.endsWith(`\nto diagnose and fix this, run: bin/ingester doctor --env-file ${envFile}\n`),
@@ -260,7 +257,7 @@ test('a failed start suggests the doctor once, with the same env file', async ()
 })
 
 test('Pub/Sub unavailable: exit 3 after the timeout', async () => {
-  const { code, stderr } = await outcome(['run'], {
+  const { code, stderr } = await runAsProgram(['run'], {
     ...system.env,
     PUBSUB_EMULATOR_HOST: nowhere,
     INGESTER_STARTUP_TIMEOUT: '1s',
@@ -308,7 +305,7 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
     INGESTER_POSTGRES_SSL_MODE: 'disable',
   }
   assert.match(
-    (await outcome(['migrate', 'status'], env)).stdout,
+    (await runAsProgram(['migrate', 'status'], env)).stdout,
     /pending +000001_create_scan_results_table/,
   )
   assert.match(
@@ -316,7 +313,7 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
     /applied +000001.*\napplied +000002.*\napplied +000003/,
   )
   assert.equal((await runInProcess(['migrate', 'up'], env)).stdout, 'up to date\n')
-  const refused = await outcome(['migrate', 'down', '--json'], env)
+  const refused = await runAsProgram(['migrate', 'down', '--json'], env)
   assert.deepEqual([refused.code, refused.stdout], [2, ''])
   assert.match(
     refused.stderr,
@@ -357,10 +354,10 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
     'nothing to revert\n',
     'nor to ask about',
   )
-  const unset = await outcome(['migrate', 'up'])
+  const unset = await runAsProgram(['migrate', 'up'])
   assert.equal(unset.code, 2)
   assert.doesNotMatch(unset.stderr, /doctor/)
-  const away = await outcome(['migrate', 'up'], { ...env, INGESTER_POSTGRES_PORT: '1' })
+  const away = await runAsProgram(['migrate', 'up'], { ...env, INGESTER_POSTGRES_PORT: '1' })
   assert.equal(away.code, 3)
   assert.match(away.stderr, /PostgreSQL at 127.0.0.1:1.*check INGESTER_POSTGRES_HOST/)
 })

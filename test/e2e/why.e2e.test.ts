@@ -6,7 +6,7 @@ import type { Scan } from '#demo/scan.ts'
 import { encodeScan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
 import { runInProcess } from '../support/in-process.ts'
-import { startIngesterProgram } from '../support/program.ts'
+import { runAsProgram, startIngesterProgram } from '../support/program.ts'
 import { publishScans } from '../support/publish.ts'
 import { viewRedis } from '../support/redis.ts'
 import { metric, startSystem, until } from '../support/system.ts'
@@ -27,11 +27,8 @@ const env = Object.fromEntries(
 const ended = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
   runInProcess(['why', ...args], { ...env, ...more })
 
-async function programEnded(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
-  await using program = startIngesterProgram(['why', ...args], { env: { ...env, ...more } })
-  const code = await program.ended
-  return { code, stdout: program.stdout(), stderr: program.stderr() }
-}
+const programEnded = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+  runAsProgram(['why', ...args], { ...env, ...more })
 
 async function told(key: string, more?: Readonly<Record<string, string>>): Promise<string> {
   const { code, stdout, stderr } = await ended(key.split(' '), more)

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Program } from '../support/program.ts'
-import { projectDir, startProgram } from '../support/program.ts'
+import { projectDir, runToEnd, startProgram } from '../support/program.ts'
 
 interface Manifest {
   readonly name: string
@@ -56,10 +56,8 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
   return startProgram(command, args, { cwd: folder, env: { PATH, XDG_RUNTIME_DIR: folder, ...env } })
 }
 
-async function outcome(args: readonly string[], env?: Readonly<Record<string, string>>) {
-  await using program = start(args, env)
-  return { code: await program.ended, out: program.stdout(), talk: program.stderr() }
-}
+const outcome = (args: readonly string[], env?: Readonly<Record<string, string>>) =>
+  runToEnd(start(args, env))
 
 test('it contains what users need: JavaScript with types and source maps, migrations, pages and license', async () => {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true })
@@ -99,9 +97,9 @@ test('every link of its README leads to a file of the package', async () => {
 })
 
 test('the demo converges', async () => {
-  const { code, out, talk } = await outcome(['demo', '--for', '1s', '--rate', '200', '--json'])
-  expect(code, talk).toBe(0)
-  const [summary] = out.trim().split('\n').slice(-1)
+  const { code, stdout, stderr } = await outcome(['demo', '--for', '1s', '--rate', '200', '--json'])
+  expect(code, stderr).toBe(0)
+  const [summary] = stdout.trim().split('\n').slice(-1)
   expect(JSON.parse(summary ?? '')).toMatchObject({ converged: true, outstanding: 0 })
 })
 
@@ -119,25 +117,25 @@ test('--help names the command as npm links it, and answers quickly: it loads on
     })
     process.on('exit', () => console.error([...packages].filter(Boolean).sort().join()))`,
   )
-  const { code, out, talk } = await outcome(['--help'], { NODE_OPTIONS: `--import=${hook}` })
-  expect([code, talk]).toEqual([0, `commander,${manifest.name}\n`])
-  expect(out).toMatch(/^ {2}npx ingester demo /m)
-  expect(out).not.toContain('bin/ingester')
+  const { code, stdout, stderr } = await outcome(['--help'], { NODE_OPTIONS: `--import=${hook}` })
+  expect([code, stderr]).toEqual([0, `commander,${manifest.name}\n`])
+  expect(stdout).toMatch(/^ {2}npx ingester demo /m)
+  expect(stdout).not.toContain('bin/ingester')
 })
 
 test('files that it reads by path exist: version, migrations, completion scripts, itself for a background stack', async () => {
-  expect(await outcome(['--version'])).toMatchObject({ code: 0, out: `${manifest.version}\n` })
+  expect(await outcome(['--version'])).toMatchObject({ code: 0, stdout: `${manifest.version}\n` })
   expect(await outcome(['completion', 'zsh'])).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^#compdef ingester/),
+    stdout: expect.stringMatching(/^#compdef ingester/),
   })
   try {
     const up = await outcome(['stack', 'up', '--detach'])
-    expect(up.code, up.talk).toBe(0)
+    expect(up.code, up.stderr).toBe(0)
     await outcome(['stack', 'status', '--write', 'owner.env', '--owner'])
-    const { code, out, talk } = await outcome(['migrate', 'status', '--json', '--env-file', 'owner.env'])
-    expect(code, talk).toBe(0)
-    expect(out).toContain('create_scan_results_table')
+    const { code, stdout, stderr } = await outcome(['migrate', 'status', '--json', '--env-file', 'owner.env'])
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('create_scan_results_table')
   } finally {
     expect((await outcome(['stack', 'down'])).code).toBe(0)
   }
@@ -145,12 +143,12 @@ test('files that it reads by path exist: version, migrations, completion scripts
 
 test('its options are its own: a missing env file is reported as in a checkout, and sets no option of Node.js', async () => {
   const missing = await outcome(['run', '--env-file', 'missing.env'])
-  expect([missing.code, missing.out]).toEqual([2, ''])
-  expect(missing.talk).toMatch(/missing\.env/)
+  expect([missing.code, missing.stdout]).toEqual([2, ''])
+  expect(missing.stderr).toMatch(/missing\.env/)
   await writeFile(join(folder, 'node.env'), 'NODE_OPTIONS=--no-such-option\n')
-  const { code, talk } = await outcome(['doctor', '--env-file', 'node.env'])
-  expect(code, talk).toBe(2)
-  expect(talk).not.toMatch(/no-such-option is not allowed/)
+  const { code, stderr } = await outcome(['doctor', '--env-file', 'node.env'])
+  expect(code, stderr).toBe(2)
+  expect(stderr).not.toMatch(/no-such-option is not allowed/)
 })
 
 test('a Node.js that is too old is told which version is needed, in syntax that it can read', async () => {
@@ -161,6 +159,6 @@ test('a Node.js that is too old is told which version is needed, in syntax that 
   const old = join(folder, 'old-node.cjs')
   await writeFile(old, `Object.defineProperty(process.versions, 'node', { value: '20.20.2' })`)
   const told = await outcome(['--help'], { NODE_OPTIONS: `--require=${old}` })
-  expect([told.code, told.out]).toEqual([2, ''])
-  expect(told.talk).toMatch(/^ingester: needs Node\.js 24 or newer; this is v\S+ \(\/.*\)\n$/)
+  expect([told.code, told.stdout]).toEqual([2, ''])
+  expect(told.stderr).toMatch(/^ingester: needs Node\.js 24 or newer; this is v\S+ \(\/.*\)\n$/)
 })

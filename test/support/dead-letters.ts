@@ -2,7 +2,8 @@ import type { Delivery } from '#core/delivery.ts'
 import { noLogger } from '#core/logger.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { createPool } from '#postgres/pool.ts'
-import { startIngesterProgram } from './program.ts'
+import { runInProcess } from './in-process.ts'
+import { runAsProgram } from './program.ts'
 import type { TestSystem } from './system.ts'
 
 /** A dead letter to store; ids and publish times grow in the order in which they are given. */
@@ -69,13 +70,12 @@ export function arrived({ stack, subscription }: TestSystem): Arrived[] {
   }))
 }
 
-/** Runs `dead-letters …` to its end. */
-export async function deadLetters(
-  system: TestSystem,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<{ code: number | string; stdout: string; stderr: string }> {
-  await using program = startIngesterProgram(['dead-letters', ...args], { env: { ...system.env, ...env } })
-  const code = await program.ended
-  return { code, stdout: program.stdout(), stderr: program.stderr() }
-}
+type Env = Readonly<Record<string, string>>
+
+/** Runs `dead-letters …` in this process. */
+export const deadLetters = (system: TestSystem, args: readonly string[], env: Env = {}) =>
+  runInProcess(['dead-letters', ...args], { ...system.env, ...env })
+
+/** The same as a program, for what belongs to one; a test of each command has it. */
+export const deadLettersProgram = (system: TestSystem, args: readonly string[]) =>
+  runAsProgram(['dead-letters', ...args], system.env)

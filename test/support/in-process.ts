@@ -5,6 +5,7 @@ import { vi } from 'vitest'
 import { runProgram } from '#argv/run-program.ts'
 import { ingesterProgram } from '../../cmd/ingester/program.ts'
 import { renderExit } from '../../cmd/ingester/render-exit.ts'
+import { minimalEnvironment } from './environment.ts'
 
 export interface CommandResult {
   readonly code: number
@@ -47,8 +48,7 @@ export async function runInProcess(
 /** Gives this process the environment of a program that is started with these variables, until it is disposed. */
 export function inEnvironment(env: Readonly<Record<string, string>>): Disposable {
   const { env: before } = process
-  const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = before
-  process.env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...env }
+  process.env = { ...minimalEnvironment(), ...env }
   return { [Symbol.dispose]: () => void (process.env = before) }
 }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { renderFixes } from '#doctor/render-fixes.ts'
 import type { Finding } from '#core/finding.ts'
+import { minimalEnvironment } from './environment.ts'
 import { projectDir } from './program.ts'
 
 /** A finding's fix as it is printed where all variables come from the environment. */
@@ -31,10 +32,9 @@ export async function pasteShell(
   env: Readonly<Record<string, string>> = {},
   input = '',
 ): Promise<Shell> {
-  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
   const child = spawn('bash', ['-c', text], {
     cwd: projectDir,
-    env: { PATH, HOME, TMPDIR, ...env },
+    env: { ...minimalEnvironment(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const output = { stdout: '', stderr: '' }

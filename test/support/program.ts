@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { minimalEnvironment } from './environment.ts'
 import { killWithParent } from './kill-on-exit.ts'
 
 /** The project's folder. */
@@ -44,9 +45,8 @@ process.once('exit', killAll)
 
 /** Starts a program of the project, in a process group of its own. Disposing kills that group. */
 export function startProgram(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
-  const { PATH = '', HOME = '', TMPDIR = '/tmp', XDG_RUNTIME_DIR = '' } = process.env
   const cwd = options.cwd ?? projectDir
-  const env = { PATH, HOME, TMPDIR, XDG_RUNTIME_DIR, ...options.env }
+  const env = { ...minimalEnvironment(), ...options.env }
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
@@ -76,6 +76,26 @@ export function startProgram(file: string, args: readonly string[], options: Pro
 
 export const startIngesterProgram = (args: readonly string[], options?: ProgramOptions) =>
   startProgram('bin/ingester', args, options)
+
+/** How a program ended, and all that it said. */
+export interface ProgramResult {
+  readonly code: number | string
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Waits for a program's end. */
+export async function runToEnd(program: Program): Promise<ProgramResult> {
+  await using running = program
+  const code = await running.ended
+  return { code, stdout: running.stdout(), stderr: running.stderr() }
+}
+
+/** Runs a command of `bin/ingester` to its end as a program; in-process.ts does without one. */
+export const runAsProgram = (
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ProgramResult> => runToEnd(startIngesterProgram(args, { env }))
 
 function said(
   child: ChildProcess,

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { minimalEnvironment } from './environment.ts'
 import { projectDir } from './program.ts'
 
 /** An interactive shell on a terminal, in the project's folder. */
@@ -22,10 +23,9 @@ export async function onTerminal(
   line: string,
   { key, cwd = projectDir, env }: OnTerminal = {},
 ): Promise<{ code: number; seen: string }> {
-  const { PATH = '', HOME = '' } = process.env
   const child = spawn('script', ['-qec', `stty cols 100 rows 30; ${line}`, '/dev/null'], {
     cwd,
-    env: { PATH, HOME, TERM: 'xterm', ...env },
+    env: { ...minimalEnvironment(), TERM: 'xterm', ...env },
   })
   let seen = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -43,11 +43,10 @@ export async function openTerminal(shell: 'bash' | 'zsh', home: string): Promise
     bash: 'exec bash --norc --noprofile -i',
     zsh: 'exec zsh -f +o promptsp -i',
   }[shell]
-  const { PATH = '' } = process.env
   const child = spawn('script', ['-qec', `stty cols 250; ${start}`, '/dev/null'], {
     cwd: projectDir,
     env: {
-      PATH,
+      ...minimalEnvironment(),
       HOME: home,
       TERM: 'dumb',
       LC_ALL: 'C.UTF-8',
