@@ -14,6 +14,7 @@ import { startIngesterProgram } from '../support/program.ts'
 import type { TestSystem } from '../support/system.ts'
 import { startSystem, topicId } from '../support/system.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
+import { onTerminal } from '../support/terminal.ts'
 
 type Env = Readonly<Record<string, string>>
 
@@ -114,10 +115,13 @@ describe('for people', () => {
     assert.match(stderr, /^\d+ ✓ {2}\d+ ! {2}\d+ ✗ {2}\d+ –\n$/)
   })
 
-  test('colours only if wanted', async () => {
+  test('colours on a terminal, unless NO_COLOR is set; elsewhere only with FORCE_COLOR', async () => {
     // Nothing is configured: it has no servers to look at.
-    assert.ok(!(await text({ NO_COLOR: '1' })).stdout.includes(escape))
-    assert.ok((await text({ FORCE_COLOR: '1' })).stdout.includes(`${escape}[32m✓`))
+    const onScreen = async (env: Env) => (await onTerminal('exec bin/ingester doctor', { env })).seen
+    const green = `${escape}[32m✓`
+    assert.ok((await onScreen({})).includes(green))
+    assert.ok(!(await onScreen({ NO_COLOR: '1' })).includes(escape))
+    assert.ok((await text({ FORCE_COLOR: '1' })).stdout.includes(green))
   })
 })
 
