@@ -169,7 +169,7 @@ test('a plaintext connection to Redis or PostgreSQL over a network is reported a
   }
 })
 
-test('people see the start block, unless they want less; machines never do', async () => {
+test('the console log has the start block, and at the level warn nothing at all', async () => {
   const stderrOf = async (env: Readonly<Record<string, string>>) => {
     const port = await freePort(0)
     await using run = startIngesterProgram(['run'], {
