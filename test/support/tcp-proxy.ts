@@ -24,6 +24,8 @@ export class TcpProxy implements AsyncDisposable {
   #losingReplies = false
   /** Connections taken so far, those turned away included. */
   connections = 0
+  /** What was sent to the target so far, over all connections. */
+  sentBytes = 0
 
   static async to(targetPort: number): Promise<TcpProxy> {
     const server = createServer()
@@ -117,6 +119,7 @@ export class TcpProxy implements AsyncDisposable {
     const far = connect(this.#targetPort, host)
     const pair: Pair = { near, far }
     this.#pairs.add(pair)
+    near.on('data', ({ length }) => (this.sentBytes += length))
     forward(near, far)
     forward(far, near, () => !this.#losingReplies)
     for (const socket of [near, far]) {
