@@ -10,7 +10,7 @@ import { until } from '../support/postgres.ts'
 import type { Replica } from '../support/replica.ts'
 import { Fleet, ask, startStores } from '../support/fleet.ts'
 import { startTestRedis } from '../support/redis-cache.ts'
-import { seed } from '../support/seed.ts'
+import { showSeed } from '../support/seed.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 
 const { database } = await startStores()
@@ -233,7 +233,7 @@ const isNotOfBusyMachine = (cause: string) => cause !== 'timeout'
 describe('Redis is', { concurrent: true }, () => {
   for (const [name, { strike, cause, also = [], brief = false }] of Object.entries(faults)) {
     test(name, async (t) => {
-      void t.annotate(`TEST_SEED=${seed}`)
+      const seed = showSeed(t)
       await using redis = await startTestRedis({
         'enable-debug-command': 'local',
         'loading-process-events-interval-bytes': '1024',

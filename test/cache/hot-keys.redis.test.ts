@@ -5,7 +5,7 @@ import { Random } from '#demo/random.ts'
 import { until } from '../support/postgres.ts'
 import type { Replica } from '../support/replica.ts'
 import { Fleet, startStores } from '../support/fleet.ts'
-import { seed } from '../support/seed.ts'
+import { showSeed } from '../support/seed.ts'
 
 const { database, redis } = await startStores()
 
@@ -63,7 +63,7 @@ async function run(claims: boolean, random: Random): Promise<Outcome> {
 }
 
 test('three replicas, some of which vanish: the table converges, and claims save PostgreSQL work', async (t) => {
-  void t.annotate(`TEST_SEED=${seed}`)
+  const seed = showSeed(t)
   const without = await run(false, new Random(seed))
   const withClaims = await run(true, new Random(seed))
   for (const [name, { messages, kills, offered }] of Object.entries({ without, withClaims })) {

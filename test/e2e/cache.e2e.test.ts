@@ -14,10 +14,9 @@ import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishScans } from '../support/publish.ts'
 import { viewRedis } from '../support/redis.ts'
+import { showSeed } from '../support/seed.ts'
 import type { TestSystem } from '../support/system.ts'
 import { createSubscription, metric, startSystem, until } from '../support/system.ts'
-
-const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
 
 let system: TestSystem
 beforeAll(async () => {
@@ -196,8 +195,7 @@ test('INGESTER_REDIS_ENABLED=false: nothing connects, nothing is missing', async
 })
 
 test('Redis killed during a demo, and restarted empty: the table converges', async (t) => {
-  void t.annotate(`TEST_SEED=${seed}`)
-  const mixture = ['--duplicates', '30', '--late', '30', '--seed', seed]
+  const mixture = ['--duplicates', '30', '--late', '30', '--seed', String(showSeed(t))]
   // It is found below this folder, which no other test uses.
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ingester-test-'))
   const own = { XDG_RUNTIME_DIR: folder.path, INGESTER_HTTP_PORT: '0' }

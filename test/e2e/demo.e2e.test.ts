@@ -10,12 +10,12 @@ import { serverProcesses } from '#stack/processes.ts'
 import { startPubsub } from '#stack/pubsub.ts'
 import type { Program } from '../support/program.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { showSeed, seed } from '../support/seed.ts'
 import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { projectId, until } from '../support/system.ts'
 
-const seed = process.env['TEST_SEED'] ?? String(Date.now() % 2 ** 32)
-const mixture = ['--duplicates', '20', '--late', '30', '--poison', '2', '--seed', seed, '--json']
+const mixture = (number: number) => `--duplicates 20 --late 30 --poison 2 --seed ${number} --json`.split(' ')
 /** For what does not depend on the amount. */
 const slow = ['--rate', '100']
 
@@ -29,9 +29,8 @@ function assertIdentity(summary: DemoSummary): void {
 }
 
 test('demo --for proves that the table converges, and exits with 0; nothing of it remains on a shared emulator', async (t) => {
-  void t.annotate(`TEST_SEED=${seed}`)
   await using shared = await sharedEmulator()
-  const args = ['demo', '--for', '2s', '--rate', '500', '--replicas', '2', ...mixture]
+  const args = ['demo', '--for', '2s', '--rate', '500', '--replicas', '2', ...mixture(showSeed(t))]
   await using demo = startIngesterProgram(args, { env: shared.env })
   await demo.said(/ready after/)
   assert.deepEqual(await shared.names(), [
@@ -52,7 +51,6 @@ test('demo --for proves that the table converges, and exits with 0; nothing of i
 })
 
 test('with a bug in the guard, demo --for reports it and exits with 4', async (t) => {
-  void t.annotate(`TEST_SEED=${seed}`)
   await using copy = await copyOfProject()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
   const source = await readFile(file, 'utf8')
@@ -60,7 +58,7 @@ test('with a bug in the guard, demo --for reports it and exits with 4', async (t
   assert.notEqual(broken, source, 'the guard is no longer where the bug is planted')
   await writeFile(file, broken)
 
-  await using demo = startIngesterProgram(['demo', '--for', '2s', ...mixture], {
+  await using demo = startIngesterProgram(['demo', '--for', '2s', ...mixture(showSeed(t))], {
     cwd: copy.dir,
   })
   await expect(demo).toEndWith(4)
@@ -129,7 +127,7 @@ describe('a demo of a minute, in a folder of its own', async () => {
   beforeAll(async () => {
     const folder = resources.use(await mkdtempDisposable(join(tmpdir(), 'ingester-test-')))
     env = { XDG_RUNTIME_DIR: folder.path }
-    demo = resources.use(startIngesterProgram(['demo', '--for', '60s', ...slow, ...mixture], { env }))
+    demo = resources.use(startIngesterProgram(['demo', '--for', '60s', ...slow, ...mixture(seed)], { env }))
     await demo.said(/ready after/)
   })
   afterAll(() => resources.disposeAsync())
@@ -165,7 +163,8 @@ describe('a demo of a minute, in a folder of its own', async () => {
     assert.deepEqual(await shared.names(), [shared.ofOthers])
   })
 
-  test('a demo that is cut short proves nothing, and says so', async () => {
+  test('a demo that is cut short proves nothing, and says so', async (t) => {
+    showSeed(t)
     demo.signalGroup('SIGINT')
     await expect(demo).toEndWith(4)
     assert.equal(summaryOf(demo.stdout()).converged, false)

@@ -10,10 +10,10 @@ import { encodeScan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
 import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'
+import { showSeed } from '../support/seed.ts'
 import type { TestSystem } from '../support/system.ts'
 import { metric, startSystem, until } from '../support/system.ts'
 
-const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const messages = Number(process.env['TEST_MESSAGES'] ?? 6000)
 const replicas = 3
 const hotKeys = 100
@@ -31,7 +31,6 @@ describe('three replicas, 100 hot keys, every message twice, some replicas kille
     ['false', 1],
   ] as const) {
     test(`converge with INGESTER_REDIS_CLAIMS=${claims}`, async (t) => {
-      void t.annotate(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
       await using system = await startSystem({
         INGESTER_REDIS_CLAIMS: claims,
         INGESTER_FLUSH_INTERVAL: '0',
@@ -40,7 +39,7 @@ describe('three replicas, 100 hot keys, every message twice, some replicas kille
       const running = await Promise.all(Array.from({ length: replicas }, () => startReplica(system)))
       await using _ = { [Symbol.asyncDispose]: () => endAll(running) }
 
-      const random = new Random(seed)
+      const random = new Random(showSeed(t))
       const hot = new HotKeys(system, random)
       for (let killed = 0; killed < kills; killed += 1) {
         await hot.publishUpTo(((killed + 1) * messages) / (kills + 1))

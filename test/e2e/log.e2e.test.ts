@@ -8,11 +8,10 @@ import { test } from 'vitest'
 import { freePort } from '#stack/ports.ts'
 import { projectDir, runAsProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
+import { showSeed } from '../support/seed.ts'
 import { startSystem, until } from '../support/system.ts'
 import type { TestSystem } from '../support/system.ts'
 import { within } from '../support/within.ts'
-
-const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 
 /** Every line is JSON; the last one. */
 function lastLine(stderr: string): Record<string, unknown> {
@@ -107,7 +106,8 @@ async function withUnreadLog(system: TestSystem, line: string) {
   }
 }
 
-test('a log reader that stops reading, or goes away, does not stop the service', async () => {
+test('a log reader that stops reading, or goes away, does not stop the service', async (t) => {
+  const seed = showSeed(t)
   await using system = await startSystem()
   for (const [line, dropped] of [
     // Full before the first line.

@@ -10,10 +10,10 @@ import { observers } from '#core/observer.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { publishMixture } from '../support/publish.ts'
 import { startIngesterProgram } from '../support/program.ts'
+import { showSeed } from '../support/seed.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { createSubscription, metric, projectId, startSystem, topicId, until } from '../support/system.ts'
 
-const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const frozenSeconds = Number(process.env['TEST_FROZEN_SECONDS'] ?? 15)
 const bound = 5000
 const rate = 1000
@@ -22,7 +22,6 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, dead-
   timeout: 300_000,
   concurrent: true,
 }, async (t) => {
-  void t.annotate(`TEST_SEED=${seed} TEST_FROZEN_SECONDS=${frozenSeconds}`)
   await using system = await startSystem({
     INGESTER_POSTGRES_STATEMENT_TIMEOUT: '2s',
     INGESTER_MAX_OUTSTANDING_MESSAGES: String(bound),
@@ -54,7 +53,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, dead-
     topicId,
     emulatorHost: system.config.pubsub.emulatorHost,
     rate,
-    seed,
+    seed: showSeed(t),
     duplicates: 20,
     late: 30,
     poison: 0,
@@ -107,14 +106,14 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, dead-
 
 test('with default settings, too, an unresponsive database makes it not ready within seconds', {
   concurrent: true,
-}, async () => {
+}, async (t) => {
   await using system = await startSystem()
   await using run = startIngesterProgram(['run'], { env: system.env })
   const [, url = ''] = await run.said(/"admin":"(http[^"]+)"/)
   const readiness = async () => (await fetch(`${url}/readyz`)).text()
   await until(readiness, (text) => text.includes('"ready"'))
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
-  await publishMixture(system, 100, seed, { duplicates: 0, late: 0, poison: 0 })
+  await publishMixture(system, 100, showSeed(t), { duplicates: 0, late: 0, poison: 0 })
   await until(readiness, (text) => /the oldest delivery has been unsettled for \d+ s/.test(text), 20_000)
   await system.sql.query('COMMIT')
   await until(readiness, (text) => text.includes('"ready"'))

@@ -5,16 +5,15 @@ import { migrationsDir } from '#runtime/project.ts'
 import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
+import { showSeed } from '../support/seed.ts'
 import type { TestSystem } from '../support/system.ts'
 import { connectSql, createSubscription, metric, startSystem, until } from '../support/system.ts'
 
-const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const messages = Number(process.env['TEST_MESSAGES'] ?? 6000)
 
 test(`three replicas, one killed with -9 with deliveries outstanding: ${messages} messages end in the table of a single process`, {
   timeout: 300_000,
 }, async (t) => {
-  void t.annotate(`TEST_SEED=${seed} TEST_MESSAGES=${messages}`)
   await using system = await startSystem({}, { superuser: true })
   const alone = await secondDatabase(system)
   await using single = startIngesterProgram(['run'], { env: alone.env })
@@ -26,7 +25,7 @@ test(`three replicas, one killed with -9 with deliveries outstanding: ${messages
 
   // A lock that every write waits for: until it goes, all that comes is held.
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
-  const publishing = publishMixture(system, messages, seed, { duplicates: 20, late: 30, poison: 0 })
+  const publishing = publishMixture(system, messages, showSeed(t), { duplicates: 20, late: 30, poison: 0 })
   await until(
     () => metric(victimUrl, 'ingester_messages_outstanding'),
     (held) => held >= 200,

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest'
 import { serverProcesses } from '#stack/processes.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { publishMixture } from '../support/publish.ts'
+import { showSeed } from '../support/seed.ts'
 import { metric, startSystem, until } from '../support/system.ts'
 
-const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32)
 const plain = { duplicates: 20, late: 30, poison: 0 }
 
-test('Ctrl-C on the demo settles what is in flight and leaves no process', async () => {
-  await using demo = startIngesterProgram(['demo', '--rate', '2000', '--seed', String(seed)])
+test('Ctrl-C on the demo settles what is in flight and leaves no process', async (t) => {
+  await using demo = startIngesterProgram(['demo', '--rate', '2000', '--seed', String(showSeed(t))])
   const [, url] = await demo.said(/(http:\/\/[\d.:]+)\/metrics/)
   await until(
     () => metric(url as string, 'ingester_messages_settled_total{reason="written"'),
@@ -30,9 +30,9 @@ test('Ctrl-C on the demo settles what is in flight and leaves no process', async
   await until(alive, (pids) => pids.length === 0, 2000)
 })
 
-test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits with 0', async () => {
+test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits with 0', async (t) => {
   await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: '60s', INGESTER_MAX_BATCH_SIZE: '50000' })
-  const { oracle } = await publishMixture(system, 3000, seed, plain)
+  const { oracle } = await publishMixture(system, 3000, showSeed(t), plain)
   await using ingester = startIngesterProgram(['run'], { env: system.env })
   const [, url] = await ingester.said(/"admin":"(http[^"]+)"/)
   // Nothing is due for a minute: all of it is in flight.
@@ -51,9 +51,9 @@ test('SIGTERM: a graceful shutdown writes and acks what is in flight, and exits 
   assert.deepEqual(oracle.differences(await system.scans()), [])
 })
 
-test('a second signal nacks what is in flight and exits with 5; the next ingester receives it', async () => {
+test('a second signal nacks what is in flight and exits with 5; the next ingester receives it', async (t) => {
   await using system = await startSystem()
-  const { oracle } = await publishMixture(system, 3000, seed, plain)
+  const { oracle } = await publishMixture(system, 3000, showSeed(t), plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
   await using first = startIngesterProgram(['run'], { env: system.env })
   const [, url] = await first.said(/"admin":"(http[^"]+)"/)
@@ -85,9 +85,9 @@ test('a second signal nacks what is in flight and exits with 5; the next ingeste
   await expect(second).toEndWith(0)
 })
 
-test('a graceful shutdown that exceeds INGESTER_SHUTDOWN_TIMEOUT becomes a forced one', async () => {
+test('a graceful shutdown that exceeds INGESTER_SHUTDOWN_TIMEOUT becomes a forced one', async (t) => {
   await using system = await startSystem({ INGESTER_SHUTDOWN_TIMEOUT: '1s' })
-  await publishMixture(system, 100, seed, plain)
+  await publishMixture(system, 100, showSeed(t), plain)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN SHARE MODE')
   await using ingester = startIngesterProgram(['run'], { env: system.env })
   const [, url] = await ingester.said(/"admin":"(http[^"]+)"/)

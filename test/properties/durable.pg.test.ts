@@ -11,7 +11,7 @@ import { serverProcesses } from '#stack/processes.ts'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.ts'
 import type { TestDatabase } from '../support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer, until } from '../support/postgres.ts'
-import { seed } from '../support/seed.ts'
+import { showSeed } from '../support/seed.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { skippedFor } from '../support/skip.ts'
 
@@ -55,6 +55,7 @@ async function whole(work: readonly Promise<unknown>[]): Promise<void> {
 
 /** Writers in bursts, and a server that is killed after each of them: the rows that were acknowledged and are gone. */
 async function lostRows(
+  seed: number,
   way: Partial<PostgresOptions>,
   relax: string,
   disturb: () => Promise<unknown>,
@@ -97,8 +98,8 @@ async function lostRows(
 }
 
 for (const [how, text] of Object.entries(relaxations)) {
-  test(`relaxed ${how}: no acknowledged row is lost to a crash (TEST_SEED=${seed})`, async () => {
-    assert.deepEqual(await lostRows({}, text, async () => {}), [])
+  test(`relaxed ${how}: no acknowledged row is lost to a crash`, async (t) => {
+    assert.deepEqual(await lostRows(showSeed(t), {}, text, async () => {}), [])
   })
 }
 
@@ -108,8 +109,10 @@ describe('through PgBouncer', skippedFor(withoutPgbouncer), async () => {
     const size = mode === 'session' ? writers : 2
     const bouncer = await startPgbouncer(server, { pool_mode: mode, default_pool_size: String(size) })
     for (const [how, text] of Object.entries(relaxations).slice(0, mode === 'session' ? 1 : 3)) {
-      test(`${mode} mode, relaxed ${how}: no acknowledged row is lost to a crash (TEST_SEED=${seed})`, async () => {
-        const lost = await lostRows({ port: bouncer.port }, text, () => bouncer.admin('RECONNECT'))
+      test(`${mode} mode, relaxed ${how}: no acknowledged row is lost to a crash`, async (t) => {
+        const lost = await lostRows(showSeed(t), { port: bouncer.port }, text, () =>
+          bouncer.admin('RECONNECT'),
+        )
         assert.deepEqual(lost, [])
       })
     }

@@ -1,5 +1,6 @@
 import type { RunDetails } from 'fast-check'
 import fc from 'fast-check'
+import type { TestContext } from 'vitest'
 
 /** Of every random test in this run: TEST_SEED where it is set, else a new one. */
 export const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
@@ -30,6 +31,12 @@ export async function alwaysAsync<Ts>(
 function judge<Ts>(outcome: RunDetails<Ts>): void {
   if (!outcome.failed) return
   throw new Error(`${fc.defaultReportMessage(outcome)}\n${again}`, { cause: outcome.errorInstance })
+}
+
+/** The seed, for a test that gives it to what it runs; a failure of the test shows it. */
+export function showSeed(t: TestContext): number {
+  void t.annotate(`TEST_SEED=${seed}`)
+  return seed
 }
 
 /** Runs a test that draws numbers of its own from the seed; its failure names it. */
