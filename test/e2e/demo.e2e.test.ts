@@ -60,6 +60,7 @@ test('with a bug in the guard, demo --for reports it and exits with 4', async (t
 
   await using demo = startIngesterProgram(['demo', '--for', '2s', ...mixture(showSeed(t))], {
     cwd: copy.dir,
+    env: copy.env,
   })
   await expect(demo).toEndWith(4)
   assert.equal(summaryOf(demo.stdout()).converged, false)
@@ -236,13 +237,18 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
   })
 }
 
-async function copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
+async function copyOfProject() {
   const dir = await mkdtemp(join(tmpdir(), 'ingester-copy-'))
   for (const part of ['bin', 'cmd', 'src', 'db', 'package.json']) {
     await cp(join(projectDir, part), join(dir, part), { recursive: true })
   }
   await symlink(join(projectDir, 'node_modules'), join(dir, 'node_modules'))
-  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) }
+  return {
+    dir,
+    // The project's cache would keep what is compiled of every copy.
+    env: { NODE_COMPILE_CACHE: join(dir, '.compiled') },
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true }),
+  }
 }
 
 /** With a topic of others. */

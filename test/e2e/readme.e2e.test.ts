@@ -122,7 +122,13 @@ test('each of its commands does what it should', async () => {
   )
   const clone = {
     cwd: folder.path,
-    env: { XDG_RUNTIME_DIR: folder.path, PATH: pathWith(folder.path), SHELL: '/bin/bash' },
+    env: {
+      XDG_RUNTIME_DIR: folder.path,
+      PATH: pathWith(folder.path),
+      SHELL: '/bin/bash',
+      // The project's cache would keep what is compiled of every clone.
+      NODE_COMPILE_CACHE: join(folder.path, '.compiled'),
+    },
   }
   // Another process may have the admin server's port; the other ports move automatically.
   const environment = { ...clone, env: { ...clone.env, INGESTER_HTTP_PORT: '0' } }

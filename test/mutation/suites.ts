@@ -1,5 +1,6 @@
 // The suites that may catch a bug, and what one run of each says.
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import type { Verdict } from './until-failure.ts'
@@ -144,7 +145,8 @@ const longestRunMs = 120_000
 function start(args: readonly string[], dir: string, limitMs: number, env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, args, {
     cwd: dir,
-    env: { ...process.env, ...env },
+    // The project's cache would keep what is compiled of every copy.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(dir, '.compiled'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let outOfTime = false

@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import { atEnd } from '../support/at-end.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const configs = ['package.json', 'tsconfig.json', 'biome.json', 'knip.json', 'oxlint.config.ts']
@@ -113,6 +114,10 @@ interface Outcome {
   readonly output: string
 }
 
+// The project's compile cache would keep the configuration of every folder.
+const compiled = mkdtempSync(join(tmpdir(), 'compiled-'))
+atEnd(() => rmSync(compiled, { recursive: true }))
+
 const plant = (tree: Tree) => {
   const folder = mkdtempSync(join(tmpdir(), 'house-'))
   for (const name of configs) cpSync(join(root, name), join(folder, name))
@@ -131,7 +136,7 @@ const check = (name: keyof typeof programs, folder: string) => {
     execFile(
       process.execPath,
       [path, ...args],
-      { cwd: folder, maxBuffer: 1 << 26 },
+      { cwd: folder, maxBuffer: 1 << 26, env: { ...process.env, NODE_COMPILE_CACHE: compiled } },
       (error, stdout, stderr) => {
         done({ code: error === null ? 0 : Number(error.code), output: stdout + stderr })
       },

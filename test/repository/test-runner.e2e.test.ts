@@ -9,9 +9,14 @@ import { text } from 'node:stream/consumers'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, test } from 'vitest'
 import { serverProcesses } from '#stack/processes.ts'
+import { atEnd } from '../support/at-end.ts'
 import { killWithParent } from '../support/kill-on-exit.ts'
 import { projectDir } from '../support/program.ts'
 import { until } from '../support/system.ts'
+
+// The project's compile cache would keep the files of every project.
+const compiled = await mkdtempDisposable(join(tmpdir(), 'compiled-'))
+atEnd(() => compiled.remove())
 
 /** A project with this one's configuration, and its own tests: the text of each file. */
 async function projectOf(files: Readonly<Record<string, string>>) {
@@ -31,8 +36,14 @@ function startRun(folder: string, env: NodeJS.ProcessEnv = {}) {
     cwd: folder,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // What is killed cannot tidy up.
-    env: { ...Object.fromEntries(inherited), TMPDIR: folder, NO_COLOR: '1', ...env },
+    env: {
+      ...Object.fromEntries(inherited),
+      // What is killed cannot tidy up.
+      TMPDIR: folder,
+      NODE_COMPILE_CACHE: compiled.path,
+      NO_COLOR: '1',
+      ...env,
+    },
   })
   const ended = once(child, 'exit') as Promise<[number | null]>
   killWithParent(child.pid as number, ended)
