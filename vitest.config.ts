@@ -15,6 +15,7 @@ export default defineConfig({
   test: {
     // Node.js runs the sources themselves here, too: nothing is transformed.
     experimental: { viteModuleRunner: false, nodeLoader: false },
+    globalSetup: join(import.meta.dirname, 'test/support/temporary-folder.ts'),
     setupFiles: ['leftovers.ts', 'matchers.ts'].map((file) =>
       join(import.meta.dirname, 'test/support', file),
     ),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtempDisposable, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtempDisposable, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -27,10 +27,10 @@ async function projectOf(files: Readonly<Record<string, string>>) {
   return folder
 }
 
-/** Runs all tests of a project, in a process group of its own. */
-function startRun(folder: string, env: NodeJS.ProcessEnv = {}) {
+/** Runs the tests of a project, in a process group of its own. */
+function startRun(folder: string, env: NodeJS.ProcessEnv = {}, more: readonly string[] = []) {
   const vitest = join(projectDir, 'node_modules/vitest/vitest.mjs')
-  const args = [vitest, 'run', '--root', folder, '--config', join(projectDir, 'vitest.config.ts')]
+  const args = [vitest, 'run', '--root', folder, '--config', join(projectDir, 'vitest.config.ts'), ...more]
   const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|CI$|TEST$)/.test(name))
   const child = spawn(process.execPath, args, {
     cwd: folder,
@@ -183,6 +183,20 @@ test.concurrent('leftovers of a file fail it, and not its neighbour', async () =
   const failed = output.matchAll(/^ *FAIL +(?:\|?\w+\|? +)?(test\/\S+)/gm)
   const expected = Object.keys(leaving).map((name) => `test/${name}`)
   assert.deepEqual(new Set([...failed].map(([, file]) => file)), new Set(expected), output)
+})
+
+test.concurrent('a file leaves nothing where -t skips all of its tests', async () => {
+  const source = `
+    import { writeFileSync } from 'node:fs'
+    import { tmpdir } from 'node:os'
+    import { test } from 'vitest'
+    writeFileSync(tmpdir() + '/made-while-loading', '')
+    test('a', () => {})`
+  await using folder = await projectOf({ 'one.test.ts': source, 'one.e2e.test.ts': source })
+  const before = await readdir(folder.path)
+  const { lastLine, output } = await startRun(folder.path, {}, ['-t', 'nothing']).outcome
+  assert.equal(lastLine, '0 passed, 0 failed, 2 skipped', output)
+  assert.deepEqual(await readdir(folder.path), before)
 })
 
 test('arguments after `npm test --` choose the files, as ARGS does', async () => {

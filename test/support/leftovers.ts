@@ -1,20 +1,20 @@
 // Before and after each test file (setupFiles in vitest.config.ts): what a file leaves behind fails it. That is a child
 // process, a port that it listens on, or something in the folder for temporary files, which each file has for itself.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
-import { afterAll, vi } from 'vitest'
+import { afterAll, inject, vi } from 'vitest'
 import { closeAll } from './at-end.ts'
 
 /** How long what a test has told to end may take. */
 const graceMs = 3000
 
-const { TMPDIR: base } = process.env
-// Short, since the path of a socket must not be longer than 104 bytes; open to the account of PostgreSQL, as /tmp is.
-const folder = mkdtempSync(join(base ?? roomyMemory() ?? '/tmp', 'it-'))
+const { TMPDIR: before } = process.env
+// Open to the account of PostgreSQL, as /tmp is.
+const folder = mkdtempSync(`${inject('temporaryFolder')}/`)
 chmodSync(folder, 0o1777)
 process.env['TMPDIR'] = folder
 // Files without servers share a process: one must not answer for another.
@@ -32,31 +32,12 @@ afterAll(async () => {
   }
   for (const { pid } of children()) process.kill(pid, 'SIGKILL')
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-  if (base === undefined) delete process.env['TMPDIR']
-  else process.env['TMPDIR'] = base
+  if (before === undefined) delete process.env['TMPDIR']
+  else process.env['TMPDIR'] = before
   // A process that Vitest ends would not write it.
   flushCompileCache()
   if (left.length > 0) throw new Error(`left behind:\n  ${left.join('\n  ')}`)
 })
-
-/**
- * Linux's folder in memory, where there is plenty of it and programs may run there. Servers make and remove a thousand files
- * a start: on a disk that was half of the processor time of their tests, and much waiting for fsync.
- */
-function roomyMemory(): string | undefined {
-  const path = '/dev/shm'
-  const neededBytes = 4 * 2 ** 30
-  try {
-    const { bavail, bsize } = statfsSync(path)
-    const mount = readFileSync('/proc/mounts', 'utf8')
-      .split('\n')
-      .find((line) => line.split(' ')[1] === path)
-    const mayRun = mount !== undefined && !/\bnoexec\b/.test(mount)
-    return mayRun && bavail * bsize >= neededBytes ? path : undefined
-  } catch {
-    return undefined
-  }
-}
 
 function leftovers(): string[] {
   const ports = openPorts() - portsBefore
