@@ -8,6 +8,7 @@ import type { DemoSummary } from '#demo/run.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { startPubsub } from '#stack/pubsub.ts'
+import { programsBelow } from '../support/processes.ts'
 import type { Program } from '../support/program.ts'
 import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
 import { showSeed, seed } from '../support/seed.ts'
@@ -186,9 +187,9 @@ test('Ctrl-C during startup cancels it, without a table; a second one exits at o
   await using second = startIngesterProgram(['demo', '--for', '5s'])
   await second.said(/^starting/)
   // With what it has started frozen, the start cannot be ended politely.
-  const [, ...below] = await until(
-    () => serverProcesses(second.pid),
-    (pids) => pids.length > 1,
+  const below = await until(
+    () => programsBelow(second.pid),
+    (pids) => pids.length > 0,
   )
   signalEach(below, 'SIGSTOP')
   second.signalGroup('SIGINT')

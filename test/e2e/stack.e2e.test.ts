@@ -23,6 +23,7 @@ import { serverProcesses } from '#stack/processes.ts'
 import { runInProcess } from '../support/in-process.ts'
 import { projectDir, runAsProgram, startIngesterProgram, startProgram } from '../support/program.ts'
 import { connectByServiceFile } from '../support/service-file.ts'
+import { commandsBelow, programsBelow } from '../support/processes.ts'
 import { signalEach } from '../support/signal-each.ts'
 import { until } from '../support/system.ts'
 
@@ -48,17 +49,10 @@ async function outcomeWith(env: Readonly<Record<string, string>>, ...args: strin
 
 const program = (...args: string[]) => runAsProgram(args)
 
-/** Of the processes below that one those that run such a command. */
-async function commandsBelow(pid: number, command: RegExp): Promise<number[]> {
-  const pids = await serverProcesses(pid)
-  const lines = await Promise.all(pids.map((one) => readFile(`/proc/${one}/cmdline`, 'utf8').catch(() => '')))
-  return pids.filter((_, at) => command.test(lines[at] ?? ''))
-}
-
 /** PostgreSQL's first process; its others go by other titles. */
-const postmaster = /^[^\0]*\/postgres\0-D\0/
+const postmaster = /^\S*\/postgres -D /
 /** What a start begins with: the data folder is made or copied, then the server is set up. */
-const preparing = /^(?:[^\0]*\/)?(?:cp|initdb|postgres)\0/
+const preparing = /^(?:\S*\/)?(?:cp|initdb|postgres) /
 
 const isRunning = async (pid: number) => (await serverProcesses(pid)).length > 0
 
@@ -314,7 +308,7 @@ test('Ctrl-C during startup cancels it and leaves nothing; a second one exits at
 
   await using second = startIngesterProgram(['stack', 'up'], { env: { TMPDIR: temporary } })
   await begun(second.pid)
-  const [, ...below] = await serverProcesses(second.pid)
+  const below = await programsBelow(second.pid)
   signalEach(below, 'SIGSTOP')
   second.signalGroup('SIGINT')
   await second.said(/press Ctrl-C again to force exit/)
