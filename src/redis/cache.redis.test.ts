@@ -9,6 +9,7 @@ import { startProgram } from '../../test/support/program.ts'
 import type { TestCache } from '../../test/support/redis-cache.ts'
 import {
   adminOf,
+  asUsual,
   cacheRecord,
   cacheRecords,
   callsOf,
@@ -234,7 +235,7 @@ describe('failures', () => {
     ['SIGSTOP', stopServer],
   ] as const) {
     test(`a silent server (${what}): half a second for a whole batch, then the breaker, then used again`, async () => {
-      await using opened = await openEmpty()
+      await using opened = await openEmpty(asUsual)
       const records = cacheRecords(3000, 1)
       const thaw = await freeze()
       const [begun, ms] = await timed(opened.cache.begin(records, newToken()))
@@ -256,7 +257,7 @@ describe('failures', () => {
   }
 
   test('a confirm without an answer ends as soon', async () => {
-    await using opened = await openEmpty()
+    await using opened = await openEmpty(asUsual)
     const begun = await opened.cache.begin([cacheRecord('a', 1)], newToken())
     const thaw = await pauseServer(700)
     const [, ms] = await timed(begun.confirm([cacheRecord('a', 1)]))
@@ -269,7 +270,7 @@ describe('failures', () => {
   test('silent for long: bounded each time, reconnected, used again', async () => {
     await using proxy = await TcpProxy.to(server.port)
     await openEmpty().then((opened) => opened[Symbol.asyncDispose]())
-    await using opened = await openCache(proxyAddress(proxy))
+    await using opened = await openCache(proxyAddress(proxy), asUsual)
     await untilUsed(opened, known)
     proxy.freeze()
     await until(async () => {
@@ -660,7 +661,7 @@ describe('closing', () => {
   })
 
   test('does not take long while the server is frozen', async () => {
-    const opened = await openEmpty()
+    const opened = await openEmpty(asUsual)
     const thaw = await stopServer()
     const asking = opened.cache.begin(cacheRecords(3000, 1), newToken())
     const [, ms] = await timed(opened.cache[Symbol.asyncDispose]())

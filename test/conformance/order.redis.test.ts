@@ -38,7 +38,7 @@ interface Row {
 test('the cache, the table and the engine order any two records alike', async () => {
   // Where most of the order of texts is not that of their bytes.
   await using database = await freshDatabase(server, { locale: 'en-US' })
-  await using cache = await openCache(redis, { answerWithinMs: 30_000 })
+  await using cache = await openCache(redis)
   const writer = new TableWriter(database.pool(), scans.sink)
   const rows = () =>
     database.query<Row>(

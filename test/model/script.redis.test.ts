@@ -31,7 +31,7 @@ for (const [calls, claims] of [
   [scriptCallsWithoutClaims, false],
 ] as const) {
   test(`any calls in any order, ${claims ? 'with claims' : 'watermarks only'}: the model agrees with the script`, async () => {
-    await using opened = await openCache(redis, { claims, answerWithinMs: 30_000 })
+    await using opened = await openCache(redis, { claims })
     const keyspace = new Keyspace({ name: 'test', format: 1 }, 'first')
     const seen = { stale: 0, busy: 0, fresh: 0 }
     const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
