@@ -1,16 +1,16 @@
 /**
- * One arrival of a message. The same message may arrive many times; each arrival is a delivery of its own, with
- * its own ack id, and ends exactly once with one {@link Settlement}.
+ * One arrival of a message. The same message may arrive many times; each arrival is a delivery of its own and ends
+ * exactly once, with one {@link Settlement}. What its source needs to settle it is the source's own matter.
  */
 export interface Delivery {
-  readonly ackId: string
   readonly messageId: string
   /** When the broker took the message: Unix time in ms. The same for every delivery of a message. */
   readonly publishTimeMs: number
+  /** Empty where there is none. */
   readonly orderingKey: string
   readonly attributes: Readonly<Record<string, string>>
   readonly data: Buffer
-  /** 1 for the first; 0 where the subscription has no dead-letter policy and so does not count. */
+  /** 1 for the first; 0 where the source does not count, as a subscription without a dead-letter policy. */
   readonly deliveryAttempt: number
   /** What it counts against the byte bound: what it may take in memory while it is held, as it came and decoded. */
   readonly bytes: number

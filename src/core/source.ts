@@ -4,11 +4,11 @@ import type { Delivery } from './delivery.ts'
  * Where deliveries come from. The receiver owns a delivery until it calls `ack` or `nack` with it; until then the source
  * keeps its lease. A source never holds more deliveries than its limits.
  */
-export interface Source {
+export interface Source<D extends Delivery = Delivery> {
   /** Begins to deliver. Called once. */
-  start(receive: (deliveries: readonly Delivery[]) => void): void
-  ack(deliveries: readonly Delivery[]): void
-  nack(deliveries: readonly Delivery[]): void
+  start(receive: (deliveries: readonly D[]) => void): void
+  ack(deliveries: readonly D[]): void
+  nack(deliveries: readonly D[]): void
   /** Takes no more until `resume`, without losing what is in flight; leases are kept. Repeatable. */
   hold(): void
   resume(): void

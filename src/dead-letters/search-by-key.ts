@@ -103,7 +103,6 @@ function textOf({ data, orderingKey, attributes }: DeadLetterDetail): string {
 function deliveryOf(stored: DeadLetterDetail): Delivery {
   const { messageId, publishTime, orderingKey, attributes, data, deliveryAttempt, dataBytes } = stored
   return {
-    ackId: '',
     messageId,
     publishTimeMs: publishTime.getTime(),
     orderingKey,

@@ -53,7 +53,7 @@ test('joined with another, a winner keeps its own strikes, and gets none of an o
 test('every arrival is kept, with its delivery', () => {
   const entry = entryOf('a 2 b', 'a 1 a', 'a 3 c', 'a 2 b')
   assert.deepEqual(
-    arrivalsOf(entry).map(({ delivery }) => delivery.ackId),
+    arrivalsOf(entry).map(({ delivery }) => delivery.messageId),
     textsOf(entry),
   )
   assert.deepEqual(textsOf(entry).toSorted(), ['a 1 a', 'a 2 b', 'a 2 b', 'a 3 c'])

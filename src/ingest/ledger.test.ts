@@ -8,7 +8,7 @@ import { Ledger } from './ledger.ts'
 function newLedger() {
   const sent: string[] = []
   const note = (verb: string) => (deliveries: readonly Delivery[]) => {
-    for (const { ackId } of deliveries) sent.push(`${verb} ${ackId}`)
+    for (const { messageId } of deliveries) sent.push(`${verb} ${messageId}`)
   }
   const tally = new Tally()
   const unused = async () => {}

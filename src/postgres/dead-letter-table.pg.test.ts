@@ -22,7 +22,6 @@ function deadLetter(delivery: Partial<Delivery> = {}, said: Partial<DeadLetter> 
     detail: 'why',
     ...said,
     delivery: {
-      ackId: 'a',
       messageId: '1',
       publishTimeMs,
       orderingKey: '',

@@ -39,7 +39,6 @@ async function store(database: TestDatabase, at: number, deadLetter: StoredDeadL
     ...said
   } = deadLetter
   const delivery: Delivery = {
-    ackId: 'a',
     messageId: `m${at}`,
     publishTimeMs: start + at,
     orderingKey: '',
@@ -223,7 +222,7 @@ test('truncated data is recognized, and completed when its message is redelivere
     attributes: {},
     data: big,
   }
-  const again = { ackId: 'a', deliveryAttempt: 1, bytes: 1, receivedAtMs: 0, ...delivery }
+  const again = { deliveryAttempt: 1, bytes: 1, receivedAtMs: 0, ...delivery }
   await raised.store([{ reason: 'bad-ip', detail: 'd', delivery: again }])
   assert.deepEqual(await cutOnes(), [])
   assert.ok((await readDeadLetter(client, 1))?.data.equals(big), 'it is whole')
@@ -307,7 +306,7 @@ test('dead letters that are redelivered while locked wait, in any order, without
     waits: patient,
   })
   const deliveries = ['c', 'b', 'a'].map((messageId, at) => ({ messageId, publishTimeMs: start + at }))
-  const rest = { ackId: 'a', orderingKey: '', attributes: {}, data: Buffer.from('data'), deliveryAttempt: 1 }
+  const rest = { orderingKey: '', attributes: {}, data: Buffer.from('data'), deliveryAttempt: 1 }
   const storing = table.store(
     deliveries.map((delivery) => ({
       reason: 'bad-ip',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterAll, describe, test } from 'vitest'
-import type { Delivery } from '#core/delivery.ts'
+import type { PulledDelivery } from './pull-response.ts'
 import type { Rig } from '../../test/support/pubsub.ts'
 import { numbered, passDeadlines, start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 
@@ -10,18 +10,19 @@ afterAll(() => emulator.stop())
 // The source's bounds have to hold with servers that ignore what it asks for, too, as the official emulator does.
 if ('emulator' in emulator) emulator.emulator?.faults.deliveries({ ignoreFlowControl: true })
 
-const bytesOf = (deliveries: readonly Delivery[]) => deliveries.reduce((sum, { bytes }) => sum + bytes, 0)
+const bytesOf = (deliveries: readonly PulledDelivery[]) =>
+  deliveries.reduce((sum, { bytes }) => sum + bytes, 0)
 const uniqueTexts = (rig: Rig) => new Set(rig.recorder.texts).size
 
 /** Acks what comes from now on, a turn of the event loop later, as a fast writer would. */
-function ackLater(deliveries: readonly Delivery[], rig: Rig): void {
+function ackLater(deliveries: readonly PulledDelivery[], rig: Rig): void {
   setImmediate(() => rig.ack(deliveries))
 }
 
 describe('limits with a server that ignores flow control', { concurrent: true }, () => {
   test('messages: the limit is never exceeded, and no outstanding message is redelivered', async (t) => {
     let acking = false
-    const onReceive = (deliveries: readonly Delivery[], rig: Rig) => acking && ackLater(deliveries, rig)
+    const onReceive = (deliveries: readonly PulledDelivery[], rig: Rig) => acking && ackLater(deliveries, rig)
     await using rig = await startRig(host, { maxOutstandingMessages: 500, streams: 4, onReceive })
     const { recorder } = rig
     await rig.publish(5000)
@@ -55,7 +56,7 @@ describe('limits with a server that ignores flow control', { concurrent: true },
     let bytes = 0
     let most = 0
     let acking = false
-    const ack = (deliveries: readonly Delivery[], rig: Rig) => {
+    const ack = (deliveries: readonly PulledDelivery[], rig: Rig) => {
       bytes -= bytesOf(deliveries)
       rig.ack(deliveries)
     }

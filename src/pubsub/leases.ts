@@ -1,4 +1,3 @@
-import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
@@ -7,6 +6,7 @@ import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
 import { noRetry } from './client.ts'
+import type { PulledDelivery } from './pull-response.ts'
 import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface LeasesOptions {
@@ -30,7 +30,7 @@ const extensionBackoff = { initialMs: 100, maxMs: 1000 }
 export class Leases {
   readonly #options: LeasesOptions
   /** When each lease ends, by the monotonic clock. */
-  readonly #ends = new Map<Delivery, number>()
+  readonly #ends = new Map<PulledDelivery, number>()
   #bytes = 0
   #cancelTimer: (() => void) | undefined
   readonly #closing = new AbortController()
@@ -47,14 +47,14 @@ export class Leases {
     return this.#bytes
   }
 
-  add(delivery: Delivery): void {
+  add(delivery: PulledDelivery): void {
     this.#ends.set(delivery, delivery.receivedAtMs + this.#options.ackDeadlineMs)
     this.#bytes += delivery.bytes
     this.#cancelTimer ??= this.#startTimer()
   }
 
   /** Ends the leases of those that are still held, and returns their ack ids. */
-  end(deliveries: readonly Delivery[]): string[] {
+  end(deliveries: readonly PulledDelivery[]): string[] {
     const ackIds: string[] = []
     for (const delivery of deliveries) {
       if (!this.#ends.delete(delivery)) continue
@@ -101,14 +101,14 @@ export class Leases {
   }
 
   #extendAll(): void {
-    const byAckId = new Map<string, Delivery>()
+    const byAckId = new Map<string, PulledDelivery>()
     for (const [delivery, end] of this.#ends) {
       if (end !== Infinity) byAckId.set(delivery.ackId, delivery)
     }
     for (const ackIds of requestsOf([...byAckId.keys()])) void this.#extend(ackIds, byAckId)
   }
 
-  async #extend(ackIds: string[], byAckId: ReadonlyMap<string, Delivery>): Promise<void> {
+  async #extend(ackIds: string[], byAckId: ReadonlyMap<string, PulledDelivery>): Promise<void> {
     const { subscriber, subscription, ackDeadlineMs, clock, logger } = this.#options
     const ackDeadlineSeconds = Math.round(ackDeadlineMs / 1000)
     const limitMs = ackDeadlineMs / 3
@@ -133,7 +133,7 @@ export class Leases {
   }
 
   /** The service has ended these leases: extending them again would be in vain. */
-  #reject(deliveries: readonly (Delivery | undefined)[]): void {
+  #reject(deliveries: readonly (PulledDelivery | undefined)[]): void {
     const { rejected, lost } = this.#options
     rejected.add('extend', deliveries.length)
     let count = 0
@@ -146,7 +146,7 @@ export class Leases {
     if (count > 0) lost(count)
   }
 
-  #extended(delivery: Delivery | undefined, end: number): void {
+  #extended(delivery: PulledDelivery | undefined, end: number): void {
     if (delivery && this.#ends.has(delivery)) this.#ends.set(delivery, end)
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { protos } from '@google-cloud/pubsub'
 import fc from 'fast-check'
-import type { Delivery } from '#core/delivery.ts'
+import type { PulledDelivery } from './pull-response.ts'
 import { pullResponse } from '../../test/support/pull-response.ts'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
@@ -41,7 +41,7 @@ const response = fc.record(
 )
 
 /** All that there is to a delivery, worked out. */
-function seen(delivery: Delivery) {
+function seen(delivery: PulledDelivery) {
   const { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs } = delivery
   const attributes = Object.entries(delivery.attributes).sort(([a], [b]) => (a < b ? -1 : 1))
   const data = delivery.data.toString('latin1')
@@ -82,7 +82,7 @@ test('bytes that are not a response are rejected, or decoded completely', () => 
       if (whole.length === 0) return
       const bytes = whole.subarray(0, 1 + (length % whole.length))
       bytes[at % bytes.length] = to
-      let deliveries: Delivery[]
+      let deliveries: PulledDelivery[]
       try {
         deliveries = readPullResponse(bytes, 7).deliveries
       } catch (error) {

@@ -37,8 +37,13 @@ export interface Confirmations {
   readonly rejectedExtensions: readonly string[]
 }
 
+/** A delivery that can be settled. */
+export interface PulledDelivery extends Delivery {
+  readonly ackId: string
+}
+
 export interface PullResponse {
-  readonly deliveries: Delivery[]
+  readonly deliveries: PulledDelivery[]
   /** Undefined: none of them failed. */
   readonly confirmations: Confirmations | undefined
 }
@@ -51,12 +56,12 @@ export interface PullResponse {
  * @throws RangeError where the bytes are no such response
  */
 export function readPullResponse(response: Buffer, receivedAtMs: number): PullResponse {
-  const deliveries: Delivery[] = []
+  const deliveries: PulledDelivery[] = []
   let failures: { [List in keyof Confirmations]: string[] } | undefined
   const reader = new WireReader(response)
   while (reader.at < response.length) {
     const tag = reader.varint()
-    if (tag === receivedMessage) deliveries.push(new PulledDelivery(reader, receivedAtMs))
+    if (tag === receivedMessage) deliveries.push(new DeliveryInResponse(reader, receivedAtMs))
     else if (tag === ackConfirmation || tag === modifyConfirmation) {
       failures ??= { rejectedAcks: [], failedAcks: [], rejectedExtensions: [] }
       const lists =
@@ -86,7 +91,7 @@ function readConfirmation(reader: WireReader, lists: ReadonlyMap<number, string[
   reader.mustBeAt(end)
 }
 
-class PulledDelivery implements Delivery {
+class DeliveryInResponse implements PulledDelivery {
   readonly receivedAtMs: number
   publishTimeMs = 0
   deliveryAttempt = 0

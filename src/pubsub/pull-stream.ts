@@ -1,8 +1,7 @@
 import type { protos } from '@google-cloud/pubsub'
-import type { Delivery } from '#core/delivery.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
-import type { Confirmations, PullResponse } from './pull-response.ts'
+import type { Confirmations, PulledDelivery, PullResponse } from './pull-response.ts'
 import { readPullResponse } from './pull-response.ts'
 
 export interface PullStreamOptions {
@@ -20,7 +19,7 @@ export interface PullStreamOptions {
   readonly channelHeardAtMs: () => number
   /** Anything came from the server; a response without messages is a heartbeat. */
   readonly heard: (isHeartbeat: boolean) => void
-  readonly received: (deliveries: Delivery[]) => void
+  readonly received: (deliveries: PulledDelivery[]) => void
   readonly confirmed: (confirmations: Confirmations) => void
   /** Called once, for any reason; no error where it ended with OK. */
   readonly ended: (error: Error | undefined) => void

@@ -1,4 +1,3 @@
-import type { Delivery } from '#core/delivery.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Source } from '#core/source.ts'
@@ -9,6 +8,7 @@ import { installFastCodecs } from './fast-codecs.ts'
 import { Leases } from './leases.ts'
 import { RejectedAckIds } from './rejected-ack-ids.ts'
 import type { Liveness } from './stream-group.ts'
+import type { PulledDelivery } from './pull-response.ts'
 import { heldPerByte } from './pull-response.ts'
 import { StreamGroup } from './stream-group.ts'
 
@@ -55,12 +55,12 @@ const usualLiveness = { pingMs: 30_000, silenceMs: 90_000 }
  * are ended, the leases of the messages in flight are kept by unary calls, and the streams are opened again when there
  * is room. Flow control alone is no limit: servers may ignore it, and the official emulator does.
  */
-export class PubsubSource implements Source {
+export class PubsubSource implements Source<PulledDelivery> {
   readonly #options: PubsubSourceOptions
   readonly #leases: Leases
   readonly #acknowledger: Acknowledger
   readonly #streams: StreamGroup
-  #receive: (deliveries: readonly Delivery[]) => void = () => {}
+  #receive: (deliveries: readonly PulledDelivery[]) => void = () => {}
   #held = false
   #full = false
   /** Room that the largest dropped message needs before more is requested; at most the whole limit. */
@@ -119,17 +119,17 @@ export class PubsubSource implements Source {
     return !this.#held && !this.#full && !this.#stopped
   }
 
-  start(receive: (deliveries: readonly Delivery[]) => void): void {
+  start(receive: (deliveries: readonly PulledDelivery[]) => void): void {
     this.#receive = receive
     this.#adjust()
   }
 
-  ack(deliveries: readonly Delivery[]): void {
+  ack(deliveries: readonly PulledDelivery[]): void {
     this.#acknowledger.ack(this.#leases.end(deliveries))
     this.#adjust()
   }
 
-  nack(deliveries: readonly Delivery[]): void {
+  nack(deliveries: readonly PulledDelivery[]): void {
     this.#acknowledger.nack(this.#leases.end(deliveries))
     this.#adjust()
   }
@@ -187,7 +187,7 @@ export class PubsubSource implements Source {
     }
   }
 
-  #take(deliveries: readonly Delivery[]): void {
+  #take(deliveries: readonly PulledDelivery[]): void {
     const taken = deliveries.filter((delivery) => this.#lease(delivery))
     if (taken.length < deliveries.length) {
       const refused = deliveries.length - taken.length
@@ -205,7 +205,7 @@ export class PubsubSource implements Source {
    * are ended gracefully even then: there may be room for the next ones (measured: of 5,000 messages, cancelling the
    * streams cost 300 a delivery attempt where 100 were dropped).
    */
-  #lease(delivery: Delivery): boolean {
+  #lease(delivery: PulledDelivery): boolean {
     const { maxOutstandingMessages, maxOutstandingBytes } = this.#options
     if (this.#leases.count >= maxOutstandingMessages) return false
     // A message larger than the bound must pass alone, or it would never pass.

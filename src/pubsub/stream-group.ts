@@ -1,4 +1,3 @@
-import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -7,7 +6,7 @@ import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
 import { isPermanent } from './client.ts'
-import type { Confirmations } from './pull-response.ts'
+import type { Confirmations, PulledDelivery } from './pull-response.ts'
 import { PullStream } from './pull-stream.ts'
 
 export interface StreamGroupOptions {
@@ -20,7 +19,7 @@ export interface StreamGroupOptions {
   readonly observer: Observer
   /** What may still be requested, in total. */
   readonly room: () => { messages: number; bytes: number }
-  readonly received: (deliveries: Delivery[]) => void
+  readonly received: (deliveries: PulledDelivery[]) => void
   readonly confirmed: (confirmations: Confirmations) => void
   readonly onFatal: (error: Error) => void
   readonly isConnected: () => boolean

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { claimLeaseMs } from '#core/cache.ts'
+import { nameOf } from '../simulated/ports/source.ts'
 import { World } from '../support/world.ts'
 
 /** Both in one batch, and one after the other. */
@@ -85,10 +86,7 @@ test('the same message twice at once: one row, two acks', async () => {
   world.source.redeliver('1')
   await world.advance(50)
   assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
-  assert.deepEqual(
-    world.source.acked.map(({ ackId }) => ackId),
-    ['1/1', '1/2'],
-  )
+  assert.deepEqual(world.source.acked.map(nameOf), ['1/1', '1/2'])
 })
 
 test('a record that the cache calls stale is acked unwritten: the winner as stale, its losers as coalesced', async () => {

@@ -5,6 +5,7 @@ import type { CacheRecord, Verdict } from '#core/cache.ts'
 import { claimLeaseMs } from '#core/cache.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { startUnixMs } from '../support/virtual-clock.ts'
+import { nameOf } from '../simulated/ports/source.ts'
 import { World } from '../support/world.ts'
 
 const pauseMs = 50
@@ -279,7 +280,7 @@ test('the same message once more while it waits: one row, two acks', async () =>
   world.cache.verdict = () => 'fresh'
   await world.advance(pauseMs)
   assert.deepEqual(world.tally.ended, { written: 1, coalesced: 1 })
-  assert.deepEqual(world.source.acked.map(({ ackId }) => ackId).sort(), ['1/1', '1/2'])
+  assert.deepEqual(world.source.acked.map(nameOf).sort(), ['1/1', '1/2'])
 })
 
 test('a newer record without another writer does not wait for the older one', async () => {

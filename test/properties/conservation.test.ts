@@ -17,13 +17,14 @@ const words = (key: fc.Arbitrary<string>) =>
     .tuple(key, fc.constantFrom(1, 2, 3), fc.constantFrom('x', 'y', '\u{FF5E}', '\u{1F600}'))
     .map((parts) => parts.join(' '))
 
-const sorted = (arrivals: Iterable<Arrival>) => [...arrivals].map(({ delivery }) => delivery.ackId).toSorted()
+const sorted = (arrivals: Iterable<Arrival>) =>
+  [...arrivals].map(({ delivery }) => delivery.messageId).toSorted()
 
 /** Messages with one number each, so that equal ones can be told apart. */
 const numbered = (texts: readonly string[], first = 0): Arrival[] =>
   texts.map((text, i) => {
     const { record, delivery } = arrivalOf(text)
-    return { record, delivery: { ...delivery, ackId: String(first + i) } }
+    return { record, delivery: { ...delivery, messageId: String(first + i) } }
   })
 
 function assertNewestWins(entry: Entry): void {

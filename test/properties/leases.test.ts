@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import type { Delivery } from '#core/delivery.ts'
+import type { PulledDelivery } from '#pubsub/pull-response.ts'
 import { noLogger } from '#core/logger.ts'
 import { Random } from '#demo/random.ts'
 import { Leases } from '#pubsub/leases.ts'
@@ -35,14 +35,14 @@ class Broker {
     this.#random = random
   }
 
-  deliver(ackId: string): Delivery {
+  deliver(ackId: string): PulledDelivery {
     this.#endsMs.set(ackId, this.#clock.now() + ackDeadlineMs)
     const message = { messageId: ackId, orderingKey: '', attributes: {}, data: Buffer.alloc(0), bytes: 1 }
     const times = { publishTimeMs: startUnixMs, receivedAtMs: this.#clock.now() }
     return { ackId, ...message, ...times, deliveryAttempt: 1 }
   }
 
-  isLeased({ ackId }: Delivery): boolean {
+  isLeased({ ackId }: PulledDelivery): boolean {
     return (this.#endsMs.get(ackId) ?? 0) > this.#clock.now()
   }
 
@@ -76,7 +76,7 @@ test('an outstanding message keeps its lease', async () => {
       rejected: new RejectedAckIds(clock, noLogger, {}),
       lost: (count) => (lost += count),
     })
-    const held: Delivery[] = []
+    const held: PulledDelivery[] = []
     let received = 0
     for (const one of chosen) {
       if ('receive' in one) {

@@ -1,4 +1,4 @@
-import type { Delivery } from '#core/delivery.ts'
+import type { PulledDelivery } from '#pubsub/pull-response.ts'
 import type { Source } from '#core/source.ts'
 import { loadBreaches } from '../oracle/bounds.ts'
 import type { Watched } from '../simulated/servers/host.ts'
@@ -6,22 +6,22 @@ import type { Plan } from './plan.ts'
 import type { Story } from '../simulated/servers/story.ts'
 
 /** The real source, observed: which replica holds which deliveries, and nacks which. */
-export class TappedSource implements Source {
-  readonly #source: Source
+export class TappedSource implements Source<PulledDelivery> {
+  readonly #source: Source<PulledDelivery>
   readonly #replica: Watched
   readonly #plan: Plan
   readonly #story: Story
-  readonly #held = new Set<Delivery>()
+  readonly #held = new Set<PulledDelivery>()
   #bytes = 0
 
-  constructor(source: Source, replica: Watched, plan: Plan, story: Story) {
+  constructor(source: Source<PulledDelivery>, replica: Watched, plan: Plan, story: Story) {
     this.#source = source
     this.#replica = replica
     this.#plan = plan
     this.#story = story
   }
 
-  start(receive: (deliveries: readonly Delivery[]) => void): void {
+  start(receive: (deliveries: readonly PulledDelivery[]) => void): void {
     this.#source.start((deliveries) => {
       for (const delivery of deliveries) {
         this.#held.add(delivery)
@@ -34,14 +34,14 @@ export class TappedSource implements Source {
     })
   }
 
-  ack(deliveries: readonly Delivery[]): void {
+  ack(deliveries: readonly PulledDelivery[]): void {
     if (!this.#replica.alive) return
     this.#end(deliveries)
     this.#tell('acks', deliveries)
     this.#source.ack(deliveries)
   }
 
-  nack(deliveries: readonly Delivery[]): void {
+  nack(deliveries: readonly PulledDelivery[]): void {
     if (!this.#replica.alive) return
     this.#end(deliveries)
     this.#tell('nacks', deliveries)
@@ -75,7 +75,7 @@ export class TappedSource implements Source {
     return this.#source.close()
   }
 
-  #end(deliveries: readonly Delivery[]): void {
+  #end(deliveries: readonly PulledDelivery[]): void {
     for (const delivery of deliveries) {
       if (!this.#held.delete(delivery)) {
         const { messageId, ackId } = delivery
@@ -91,7 +91,7 @@ export class TappedSource implements Source {
     }
   }
 
-  #tell(what: string, deliveries: readonly Delivery[]): void {
+  #tell(what: string, deliveries: readonly PulledDelivery[]): void {
     this.#story.tell(
       this.#replica.name,
       () =>

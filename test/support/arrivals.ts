@@ -9,7 +9,6 @@ import { decodeWords } from './word-pipeline.ts'
 export function deliveryOf(text: string): Delivery {
   const data = Buffer.from(text)
   return {
-    ackId: text,
     messageId: text,
     publishTimeMs: 0,
     orderingKey: '',

@@ -29,7 +29,6 @@ export async function storeDeadLetters(
     reason,
     detail,
     delivery: {
-      ackId: 'a',
       messageId: `m${String(at).padStart(width, '0')}`,
       publishTimeMs: start + at,
       orderingKey: '',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Delivery } from '#core/delivery.ts'
+import type { PulledDelivery } from '#pubsub/pull-response.ts'
 import type { Fields, Logger } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -37,7 +37,7 @@ interface Call {
 
 /** Records what a source does; waiting callers are woken by each event. */
 export class Recorder implements Observer {
-  readonly deliveries: Delivery[] = []
+  readonly deliveries: PulledDelivery[] = []
   readonly calls: Call[] = []
   readonly warnings: { fields: Fields; message: string }[] = []
   readonly fatal: Error[] = []
@@ -86,7 +86,7 @@ export class Recorder implements Observer {
     this.note(() => (this.lost += count))
   }
 
-  receive(deliveries: readonly Delivery[]): void {
+  receive(deliveries: readonly PulledDelivery[]): void {
     this.note(() => {
       this.deliveries.push(...deliveries)
       this.holding += deliveries.length
@@ -125,8 +125,8 @@ export interface Rig extends AsyncDisposable {
   readonly recorder: Recorder
   readonly source: PubsubSource
   publish(messages: readonly OutgoingMessage[] | number): Promise<void>
-  ack(deliveries: readonly Delivery[]): void
-  nack(deliveries: readonly Delivery[]): void
+  ack(deliveries: readonly PulledDelivery[]): void
+  nack(deliveries: readonly PulledDelivery[]): void
 }
 
 export interface RigOptions extends Partial<PubsubSourceOptions> {
@@ -134,7 +134,7 @@ export interface RigOptions extends Partial<PubsubSourceOptions> {
   readonly through?: string
   /** Another rig's subscription, to share. */
   readonly subscription?: string
-  readonly onReceive?: (deliveries: readonly Delivery[], rig: Rig) => void
+  readonly onReceive?: (deliveries: readonly PulledDelivery[], rig: Rig) => void
 }
 
 /** A topic and a subscription of its own, which counts delivery attempts, and a source on it, not yet started. */
@@ -166,7 +166,7 @@ export async function startRig(emulatorHost: string, options: RigOptions = {}): 
     }),
     (s) => s.close(),
   )
-  const settled = (deliveries: readonly Delivery[]) =>
+  const settled = (deliveries: readonly PulledDelivery[]) =>
     recorder.note(() => (recorder.holding -= deliveries.length))
   const release = resources.move()
   const rig: Rig = {

@@ -31,7 +31,6 @@ export const latest = 1_700_086_500
 
 export function delivery(data: string | Uint8Array, more: Partial<Delivery> = {}): Delivery {
   return {
-    ackId: 'a',
     messageId: '1',
     publishTimeMs,
     orderingKey: '',

@@ -66,7 +66,6 @@ export class Inbox implements Source {
     message.attempts += 1
     const data = Buffer.from(message.text)
     const delivery = {
-      ackId: `${message.id}/${message.attempts}`,
       messageId: message.id,
       publishTimeMs: message.publishTimeMs,
       orderingKey: '',
@@ -82,7 +81,7 @@ export class Inbox implements Source {
 
   #end(delivery: Delivery): Message {
     const message = this.owned.get(delivery)
-    if (!message) throw new Error(`${delivery.ackId} was settled twice`)
+    if (!message) throw new Error(`${delivery.messageId} was settled twice`)
     this.owned.delete(delivery)
     return message
   }

@@ -131,7 +131,6 @@ export class SimulatedSource implements Source {
     message.attempts += 1
     const data = Buffer.from(message.text)
     const delivery = {
-      ackId: `${message.id}/${message.attempts}`,
       messageId: message.id,
       publishTimeMs: message.publishTimeMs,
       orderingKey: '',
@@ -147,8 +146,8 @@ export class SimulatedSource implements Source {
 
   #end(delivery: Delivery): Message | undefined {
     const message = this.#owned.get(delivery)
-    if (!message) this.#journal.breach(`${delivery.ackId} settled twice`)
-    if (this.closed) this.#journal.breach(`${delivery.ackId} settled after close`)
+    if (!message) this.#journal.breach(`${nameOf(delivery)} settled twice`)
+    if (this.closed) this.#journal.breach(`${nameOf(delivery)} settled after close`)
     this.#owned.delete(delivery)
     return message
   }
@@ -156,4 +155,9 @@ export class SimulatedSource implements Source {
 
 export function textOf(delivery: Delivery): string {
   return delivery.data.toString()
+}
+
+/** Tells the deliveries of a message apart: its id, and which one it is. */
+export function nameOf({ messageId, deliveryAttempt }: Delivery): string {
+  return `${messageId}/${deliveryAttempt}`
 }
