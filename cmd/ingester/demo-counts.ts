@@ -7,6 +7,8 @@ export const meanings = {
   written: 'its row was committed',
   coalesced: 'folded into a newer one of its batch',
   stale: 'a newer one was committed before',
+  duplicate: 'its effect was committed before',
+  ignored: 'there was nothing to store',
   deadLettered: 'cannot be stored; see dead_letters',
   nacked: 'at a forced shutdown',
   outstanding: 'in flight, not settled yet',

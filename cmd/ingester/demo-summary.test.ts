@@ -10,6 +10,8 @@ const counts = {
   written: 600,
   coalesced: 50,
   stale: 300,
+  duplicate: 1,
+  ignored: 0,
   deadLettered: 10,
   nacked: 0,
   redelivered: 7,
@@ -34,9 +36,10 @@ test('the summary has every count, with its share of the received messages and i
   assert.match(lineOf(lines, 'published'), /^ {2}published +1,200 {2,}confirmed by the broker$/)
   assert.match(lineOf(lines, 'written'), /^ {2}written +600 +60% {2}its row was committed$/)
   assert.match(lineOf(lines, 'keys'), /580 {2,}different ones/)
-  const { converged: _c, seconds: _s, ...shown } = result().summary
+  const { converged: _c, seconds: _s, ignored: _i, ...shown } = result().summary
   const labels = Object.keys(shown).map((name) => (name === 'deadLettered' ? 'dead letters' : name))
   for (const label of labels) assert.notEqual(lineOf(lines, label), '', label)
+  assert.equal(lineOf(lines, 'ignored'), '', 'none were')
   assert.match(lineOf(seen(summaryView(result({ received: 0 }))), 'written'), /^ {2}written +600 {2,}its row/)
 })
 

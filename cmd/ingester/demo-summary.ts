@@ -5,7 +5,8 @@ import { table } from './table.ts'
 
 /** The counts of a demo that is over, as a table. */
 export function summaryView({ summary }: DemoResult): string {
-  const rows = (Object.keys(meanings) as Count[]).map((name) => {
+  const names = (Object.keys(meanings) as Count[]).filter((name) => !rare.has(name) || summary[name] !== 0)
+  const rows = names.map((name) => {
     const count = summary[name]
     if (count === null) return [`  ${labelOf(name)}`, '–', '', `${meanings[name]}; not read`]
     const part = ofReceived.has(name) && summary.received > 0 ? share(count, summary.received) : ''
@@ -15,10 +16,14 @@ export function summaryView({ summary }: DemoResult): string {
   return table(head, rows, undefined, [1, 2])
 }
 
+/** Shown only where there are any: few pipelines have them. */
+const rare: ReadonlySet<Count> = new Set(['duplicate', 'ignored'])
 const ofReceived: ReadonlySet<Count> = new Set([
   'written',
   'coalesced',
   'stale',
+  'duplicate',
+  'ignored',
   'deadLettered',
   'nacked',
   'outstanding',

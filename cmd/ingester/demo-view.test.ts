@@ -12,6 +12,8 @@ const counts = {
   written: 600,
   coalesced: 50,
   stale: 300,
+  duplicate: 0,
+  ignored: 0,
   deadLettered: 10,
   nacked: 0,
   redelivered: 7,

@@ -10,6 +10,8 @@ const progress: DemoProgress = {
   written: 0,
   coalesced: 0,
   stale: 0,
+  duplicate: 0,
+  ignored: 0,
   deadLettered: 0,
   nacked: 0,
   redelivered: 0,

@@ -19,14 +19,45 @@ export interface Delivery {
 }
 
 /**
- * How a delivery ends. Each name stands for a fact; a claim, a time-out or an error is none.
+ * How a delivery ends; one of several records ends with the last of them. Each name stands for a fact; a claim, a time-out or an error is none.
  *
  * - `written`: this process saw the commit of the statement that put its row there. A statement says how many rows it
  *   placed, not which: per batch `written` and `stale` are right as sums
  * - `coalesced`: folded into a newer or equal record of its batch, which ended `written` or `stale`
  * - `stale`: a committed record of its key is newer or equal
+ * - `duplicate`: its effect was committed before, under its identity
+ * - `ignored`: by the pipeline's own rules there is nothing to store
  * - `dead-lettered`: the dead letter is stored
  * - `nacked`: returned at a forced shutdown
  */
-export const settlements = ['written', 'coalesced', 'stale', 'dead-lettered', 'nacked'] as const
+export const settlements = [
+  'written',
+  'coalesced',
+  'stale',
+  'duplicate',
+  'ignored',
+  'dead-lettered',
+  'nacked',
+] as const
 export type Settlement = (typeof settlements)[number]
+
+/** A count of each, all 0. */
+export function noneSettled(): Record<Settlement, number> {
+  return Object.fromEntries(settlements.map((name) => [name, 0])) as Record<Settlement, number>
+}
+
+/** From weakest to strongest, where the records of one message end differently: what was done counts for more. */
+const byStrength = [
+  'ignored',
+  'stale',
+  'duplicate',
+  'coalesced',
+  'written',
+  'dead-lettered',
+  'nacked',
+] as const satisfies readonly Settlement[]
+
+/** How a delivery ends whose parts end so. */
+export function strongest(a: Settlement | undefined, b: Settlement): Settlement {
+  return a !== undefined && byStrength.indexOf(a) > byStrength.indexOf(b) ? a : b
+}

@@ -16,7 +16,7 @@ export interface Pipeline {
   readonly format: number
   readonly source: PubsubSourceDefaults
   /** Never throws: what cannot be stored is a {@link Rejection}. Validation precedes every effect. */
-  readonly decode: (delivery: Delivery, limits: DecodeLimits) => KeyedRecord | Rejection
+  readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded
   /** All that `decode` may give. */
   readonly rejections: readonly string[]
   /** `newest`: per key the record with the greatest (version, content) wins. */
@@ -24,6 +24,12 @@ export interface Pipeline {
   readonly sink: PostgresTable
   readonly inspector: RecordInspector
 }
+
+/**
+ * What a message is: one record, any number of them (none: there is nothing to store), or none since it is invalid. Each
+ * of several records is stored for itself; all that are rejected become one dead letter of the message.
+ */
+export type Decoded = KeyedRecord | readonly (KeyedRecord | Rejection)[] | Rejection
 
 /** How users name one record, and how it is shown to them: for commands, not for the engine. Pure; nothing here throws. */
 export interface RecordInspector {
@@ -92,6 +98,6 @@ export interface Rejection {
   readonly detail: string
 }
 
-export function isRejection(decoded: KeyedRecord | RecordKey | Rejection): decoded is Rejection {
+export function isRejection(decoded: Decoded | RecordKey): decoded is Rejection {
   return 'reason' in decoded
 }

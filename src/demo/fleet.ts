@@ -16,12 +16,14 @@ export interface FleetOptions {
   readonly forceStop: AbortSignal
 }
 
-/** received = written + coalesced + stale + deadLettered + nacked + outstanding */
+/** received = written + coalesced + stale + duplicate + ignored + deadLettered + nacked + outstanding */
 export interface FleetCounts {
   readonly received: number
   readonly written: number
   readonly coalesced: number
   readonly stale: number
+  readonly duplicate: number
+  readonly ignored: number
   readonly deadLettered: number
   readonly nacked: number
   readonly redelivered: number
@@ -92,10 +94,9 @@ export class DemoFleet implements AsyncDisposable {
 
   counts(): FleetCounts {
     const { settled, received, redelivered, offered } = this.#tally
-    const { written, coalesced, stale, nacked } = settled
+    const { 'dead-lettered': deadLettered, nacked, ...acked } = settled
     const outstanding = this.#outstanding
-    const deadLettered = settled['dead-lettered']
-    return { received, written, coalesced, stale, deadLettered, nacked, redelivered, outstanding, offered }
+    return { received, ...acked, deadLettered, nacked, redelivered, outstanding, offered }
   }
 
   progress(): FleetProgress {

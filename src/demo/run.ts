@@ -64,7 +64,7 @@ export interface DemoProgress extends FleetProgress {
   readonly published: number
 }
 
-/** received = written + coalesced + stale + deadLettered + nacked + outstanding */
+/** received = written + coalesced + stale + duplicate + ignored + deadLettered + nacked + outstanding */
 export interface DemoSummary extends FleetCounts {
   readonly published: number
   readonly poison: number

@@ -38,7 +38,16 @@ describe('the tally', () => {
     for (const [i, settlement] of settlements.entries()) settle(settlement, i)
     settle('written', 10)
     assert.deepEqual([tally.received, tally.redelivered], [5, 2])
-    assert.deepEqual(tally.settled, { written: 10, coalesced: 1, stale: 2, 'dead-lettered': 3, nacked: 4 })
+    const all = {
+      written: 10,
+      coalesced: 1,
+      stale: 2,
+      duplicate: 3,
+      ignored: 4,
+      'dead-lettered': 5,
+      nacked: 6,
+    }
+    assert.deepEqual(tally.settled, all)
   })
 
   test('counts the records sent to the database, including repeats', () => {

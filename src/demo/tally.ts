@@ -1,16 +1,11 @@
 import type { Verdict } from '#core/cache.ts'
 import type { Delivery, Settlement } from '#core/delivery.ts'
+import { noneSettled } from '#core/delivery.ts'
 import type { Observer } from '#core/observer.ts'
 
 /** Counts what one or more ingesters do, and knows when they are done. */
 export class Tally {
-  readonly settled: Record<Settlement, number> = {
-    written: 0,
-    coalesced: 0,
-    stale: 0,
-    'dead-lettered': 0,
-    nacked: 0,
-  }
+  readonly settled: Record<Settlement, number> = noneSettled()
   received = 0
   /** Records sent to the database, as often as they were. */
   offered = 0

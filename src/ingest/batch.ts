@@ -226,7 +226,7 @@ class BatchWrite {
 
   #left(entries: readonly Entry[]): readonly Entry[] {
     const { ledger } = this.#ports
-    return entries.filter((entry) => ledger.isOpen(entry.winner.delivery) && !this.#setAside.has(entry))
+    return entries.filter((entry) => ledger.isOpen(entry.winner) && !this.#setAside.has(entry))
   }
 
   /** That the store works outweighs all else. */

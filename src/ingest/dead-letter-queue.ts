@@ -6,7 +6,7 @@ import { writeFailureOf } from '#core/write-failure.ts'
 import type { LockWait } from '#core/writer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, Part } from './ledger.ts'
 import { lockedCount, lockedReason } from './lock-log.ts'
 import type { Evidence, StoreGate } from './store-gate.ts'
 import { noEvidence, works } from './store-gate.ts'
@@ -25,10 +25,15 @@ export interface DeadLetterQueuePorts {
   readonly clock: Clock
 }
 
+export interface DueDeadLetter extends DeadLetter {
+  /** The part of the delivery that ends with it, if it is not the dead letter itself. */
+  readonly settles?: Part
+}
+
 /** How an attempt to store dead letters ended. */
 interface Stored {
   /** Those to try again. */
-  readonly left: readonly DeadLetter[]
+  readonly left: readonly DueDeadLetter[]
   readonly evidence: Evidence
 }
 
@@ -39,11 +44,11 @@ interface Stored {
  */
 export class DeadLetterQueue {
   readonly #ports: DeadLetterQueuePorts
-  readonly #queue: DeadLetter[] = []
+  readonly #queue: DueDeadLetter[] = []
   #storing = false
   #unreported = new Map<string, number>()
   #reportedAtMs = -Infinity
-  readonly #locked: DeadLetter[] = []
+  readonly #locked: DueDeadLetter[] = []
   readonly #lockedSinceMs = new Map<Delivery, number>()
   readonly #retryDelay = exponentialBackoff({ initialMs: 100, maxMs: 5000 })
   #isRetryDue = false
@@ -52,7 +57,7 @@ export class DeadLetterQueue {
     this.#ports = ports
   }
 
-  add(deadLetter: DeadLetter): void {
+  add(deadLetter: DueDeadLetter): void {
     this.#queue.push(deadLetter)
     if (!this.#storing) void this.#storeAll()
   }
@@ -87,7 +92,7 @@ export class DeadLetterQueue {
   }
 
   /** Stores and settles them. What is locked is set aside. */
-  async #store(deadLetters: readonly DeadLetter[], wait: LockWait): Promise<Stored> {
+  async #store(deadLetters: readonly DueDeadLetter[], wait: LockWait): Promise<Stored> {
     const { store, observer } = this.#ports
     try {
       await store.store(deadLetters, wait)
@@ -102,7 +107,7 @@ export class DeadLetterQueue {
   }
 
   /** By halves, without waiting for a lock. */
-  async #storeUnlocked(deadLetters: readonly DeadLetter[]): Promise<Stored> {
+  async #storeUnlocked(deadLetters: readonly DueDeadLetter[]): Promise<Stored> {
     const [deadLetter] = deadLetters
     if (deadLetter && deadLetters.length === 1) {
       this.#setAside(deadLetter)
@@ -116,7 +121,7 @@ export class DeadLetterQueue {
     return second.evidence === noEvidence ? { ...second, evidence: first.evidence } : second
   }
 
-  #setAside(deadLetter: DeadLetter): void {
+  #setAside(deadLetter: DueDeadLetter): void {
     const { clock } = this.#ports
     this.#locked.push(deadLetter)
     this.#lockedSinceMs.set(deadLetter.delivery, this.#lockedSinceMs.get(deadLetter.delivery) ?? clock.now())
@@ -128,12 +133,12 @@ export class DeadLetterQueue {
     })
   }
 
-  #settle(deadLetters: readonly DeadLetter[]): void {
+  #settle(deadLetters: readonly DueDeadLetter[]): void {
     const { ledger, observer } = this.#ports
     for (const { delivery } of deadLetters) this.#lockedSinceMs.delete(delivery)
     if (this.#lockedSinceMs.size === 0) this.#retryDelay.reset()
     ledger.settle(
-      deadLetters.map(({ delivery }) => delivery),
+      deadLetters.map((deadLetter) => deadLetter.settles ?? deadLetter),
       'dead-lettered',
     )
     for (const [reason, group] of Map.groupBy(deadLetters, ({ reason }) => reason)) {
@@ -144,7 +149,7 @@ export class DeadLetterQueue {
   }
 
   /** The last one stands for all: its detail may quote a field, so it stays in the table. */
-  #report(last: DeadLetter | undefined): void {
+  #report(last: DueDeadLetter | undefined): void {
     const { logger, clock } = this.#ports
     if (clock.now() - this.#reportedAtMs < reportIntervalMs) return
     this.#reportedAtMs = clock.now()

@@ -13,13 +13,15 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Batch, BatchPorts } from './batch.ts'
 import { writeBatch } from './batch.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
-import type { Entry } from './entry.ts'
+import type { Arrival, Entry } from './entry.ts'
 import { arrivalsOf } from './entry.ts'
 import { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
 import type { LockedCount } from './lock-log.ts'
 import { LockLog, lockedCount, lockedReason } from './lock-log.ts'
 import { RefusalLog, refusalReasons } from './refusal-log.ts'
+import type { Several } from './several.ts'
+import { isSeveral, rejectionAmong } from './several.ts'
 import { StoreGate } from './store-gate.ts'
 
 export interface EngineOptions {
@@ -143,19 +145,34 @@ export class Engine {
 
   #receive(deliveries: readonly Delivery[]): void {
     this.#ledger.receive(deliveries)
-    if (this.#abort.signal.aborted) return this.#ledger.settle(deliveries, 'nacked')
+    if (this.#abort.signal.aborted) return void this.#ledger.nackAll()
     const touched = new Set<Lane>()
     for (const delivery of deliveries) {
       const decoded = this.#ports.pipeline.decode(delivery, this.#limits)
-      if (isRejection(decoded)) {
-        this.#deadLetters.add({ delivery, ...decoded })
-        continue
-      }
-      const lane = this.#laneOf(decoded.key)
-      lane.add({ record: decoded, delivery })
-      touched.add(lane)
+      if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, touched)
+      else if (isRejection(decoded)) this.#deadLetters.add({ delivery, ...decoded })
+      else this.#add({ record: decoded, delivery }, touched)
     }
     for (const lane of touched) lane.poke()
+  }
+
+  /** The message's records, each on its own way, and one dead letter for all that were rejected. */
+  #receiveSeveral(delivery: Delivery, several: Several, touched: Set<Lane>): void {
+    const arrivals: Arrival[] = []
+    for (const one of several) if (!isRejection(one)) arrivals.push({ record: one, delivery })
+    const rejection = rejectionAmong(several)
+    const deadLetters = rejection ? [{ delivery, ...rejection }] : []
+    const parts = [...arrivals, ...deadLetters]
+    if (parts.length === 0) return this.#ledger.settle([{ delivery }], 'ignored')
+    if (parts.length > 1) this.#ledger.split(delivery, parts)
+    for (const arrival of arrivals) this.#add(arrival, touched)
+    for (const deadLetter of deadLetters) this.#deadLetters.add(deadLetter)
+  }
+
+  #add(arrival: Arrival, touched: Set<Lane>): void {
+    const lane = this.#laneOf(arrival.record.key)
+    lane.add(arrival)
+    touched.add(lane)
   }
 
   #laneOf(key: string): Lane {
@@ -191,12 +208,12 @@ export class Engine {
   /** Entries that wait for a proof. */
   #refused(): readonly Entry[] {
     const all = this.#lanes.flatMap((lane) => lane.refused)
-    return all.filter(({ winner }) => this.#ledger.isOpen(winner.delivery))
+    return all.filter(({ winner }) => this.#ledger.isOpen(winner))
   }
 
   #locked(): readonly Entry[] {
     const all = this.#lanes.flatMap((lane) => lane.locked)
-    return all.filter(({ winner }) => this.#ledger.isOpen(winner.delivery))
+    return all.filter(({ winner }) => this.#ledger.isOpen(winner))
   }
 
   #lockedForLong(): LockedCount | undefined {

@@ -1,9 +1,8 @@
 import type { Cache, Verdict } from '#core/cache.ts'
-import type { Delivery } from '#core/delivery.ts'
 import type { Observer, Step } from '#core/observer.ts'
 import type { LockWait, Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
-import type { Entry } from './entry.ts'
+import type { Arrival, Entry } from './entry.ts'
 import type { Ledger } from './ledger.ts'
 
 /** What a flush works with. */
@@ -87,25 +86,26 @@ function recordOf(entry: Entry) {
   return entry.winner.record
 }
 
+function winnerOf(entry: Entry): Arrival {
+  return entry.winner
+}
+
 function settleStale(entries: readonly Entry[], ledger: Ledger): void {
-  ledger.settle(
-    entries.map((entry) => entry.winner.delivery),
-    'stale',
-  )
+  ledger.settle(entries.map(winnerOf), 'stale')
   settleLosers(entries, ledger)
 }
 
 /** The writer says how many rows it placed, not which; the two names differ in the counters only. */
 function settleCommitted(entries: readonly Entry[], placed: number, ledger: Ledger): void {
-  const winners = entries.map((entry) => entry.winner.delivery)
+  const winners = entries.map(winnerOf)
   ledger.settle(winners.slice(0, placed), 'written')
   ledger.settle(winners.slice(placed), 'stale')
   settleLosers(entries, ledger)
 }
 
 function settleLosers(entries: readonly Entry[], ledger: Ledger): void {
-  const losers: Delivery[] = []
-  for (const entry of entries) for (const { delivery } of entry.losers) losers.push(delivery)
+  const losers: Arrival[] = []
+  for (const entry of entries) for (const loser of entry.losers) losers.push(loser)
   ledger.settle(losers, 'coalesced')
 }
 

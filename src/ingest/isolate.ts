@@ -1,4 +1,3 @@
-import type { DeadLetter } from '#core/dead-letter.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
 import { compareRecords } from '#core/keyed-record.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
@@ -7,13 +6,14 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Attempt, Refused } from './bisect.ts'
 import { bisect, driftAfter, isRowsFault, refusedAgain } from './bisect.ts'
 import type { Arrival, Entry, Proof, Refusal } from './entry.ts'
+import type { DueDeadLetter } from './dead-letter-queue.ts'
 import type { StoreGate } from './store-gate.ts'
 
 export interface IsolationPorts {
   readonly writer: Writer
   readonly gate: StoreGate
   readonly clock: Clock
-  readonly deadLetter: (deadLetter: DeadLetter) => void
+  readonly deadLetter: (deadLetter: DueDeadLetter) => void
   /** Entries that wait for a proof, of all lanes. */
   readonly waiting: () => readonly Entry[]
   /** A row was refused alone, and waits. */
@@ -130,8 +130,9 @@ function waitFor(
 function deadLetterIfProven(refused: Refused, { deadLetter }: IsolationPorts): boolean {
   if (!refused.isProven || !isGuilty(refused)) return false
   const { entry, failure } = refused
-  for (const { delivery } of [entry.winner, ...entry.losers.filter((loser) => isSame(loser, entry))]) {
-    deadLetter({ delivery, reason: refusedByDatabase, detail: failure.message })
+  for (const arrival of [entry.winner, ...entry.losers.filter((loser) => isSame(loser, entry))]) {
+    const { delivery } = arrival
+    deadLetter({ delivery, reason: refusedByDatabase, detail: failure.message, settles: arrival })
   }
   return true
 }

@@ -1,15 +1,31 @@
 import type { Delivery, Settlement } from '#core/delivery.ts'
+import { strongest } from '#core/delivery.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Source } from '#core/source.ts'
+
+/** What is settled by itself: all of a delivery, or one of the parts that its message was split into. */
+export interface Part {
+  readonly delivery: Delivery
+}
+
+/** A delivery whose message became several parts. */
+interface Split {
+  readonly open: Set<Part>
+  /** The strongest settlement of a part so far. */
+  settlement: Settlement | undefined
+}
 
 /**
  * Every delivery that was received and not yet settled. The only place that acks or nacks, so that each delivery
  * ends once: the first settlement wins, later ones are no-ops (a batch may commit after a forced shutdown nacked it).
+ * A delivery of several parts ends with the last of them, as the strongest of their settlements.
  */
 export class Ledger {
   readonly #source: Source
   readonly #observer: Observer
   readonly #open = new Set<Delivery>()
+  /** Of the open ones. Most messages are one record: they have no place here. */
+  readonly #splits = new Map<Delivery, Split>()
   #idle: PromiseWithResolvers<void> | undefined
 
   constructor(source: Source, observer: Observer) {
@@ -32,8 +48,9 @@ export class Ledger {
     return undefined
   }
 
-  isOpen(delivery: Delivery): boolean {
-    return this.#open.has(delivery)
+  isOpen(part: Part): boolean {
+    const split = this.#splits.size > 0 ? this.#splits.get(part.delivery) : undefined
+    return split ? split.open.has(part) : this.#open.has(part.delivery)
   }
 
   receive(deliveries: readonly Delivery[]): void {
@@ -41,19 +58,24 @@ export class Ledger {
     this.#observer.received?.(deliveries)
   }
 
-  settle(deliveries: readonly Delivery[], settlement: Settlement): void {
-    const settled = deliveries.filter((delivery) => this.#open.delete(delivery))
-    if (settled.length === 0) return
-    if (settlement === 'nacked') this.#source.nack(settled)
-    else this.#source.ack(settled)
-    this.#observer.settled?.(settlement, settled.length)
-    if (this.#open.size === 0) this.#idle?.resolve()
+  /** To be called before any part is settled. From now on the delivery ends when all of them have. */
+  split(delivery: Delivery, parts: readonly Part[]): void {
+    this.#splits.set(delivery, { open: new Set(parts), settlement: undefined })
+  }
+
+  settle(parts: readonly Part[], settlement: Settlement): void {
+    if (this.#splits.size > 0) return this.#settleSplit(parts, settlement)
+    const settled: Delivery[] = []
+    for (const { delivery } of parts) if (this.#open.delete(delivery)) settled.push(delivery)
+    this.#end(settled, settlement)
   }
 
   /** Nacks everything that is not settled; returns the number of deliveries. */
   nackAll(): number {
     const remaining = [...this.#open]
-    this.settle(remaining, 'nacked')
+    this.#splits.clear()
+    this.#open.clear()
+    this.#end(remaining, 'nacked')
     return remaining.length
   }
 
@@ -64,5 +86,40 @@ export class Ledger {
       await this.#idle.promise
       this.#idle = undefined
     }
+  }
+
+  /** Among the parts, some are not all of their delivery. */
+  #settleSplit(parts: readonly Part[], settlement: Settlement): void {
+    const settled = parts.flatMap((part) => this.#settledWith(part, settlement) ?? [])
+    for (const [name, group] of Map.groupBy(settled, (one) => one.settlement)) {
+      this.#end(
+        group.map(({ delivery }) => delivery),
+        name,
+      )
+    }
+  }
+
+  /** The delivery that this part was the last open one of, and how it ends; undefined where there are others. */
+  #settledWith(
+    part: Part,
+    settlement: Settlement,
+  ): { delivery: Delivery; settlement: Settlement } | undefined {
+    const { delivery } = part
+    const split = this.#splits.get(delivery)
+    if (!split) return this.#open.delete(delivery) ? { delivery, settlement } : undefined
+    if (!split.open.delete(part)) return undefined
+    split.settlement = strongest(split.settlement, settlement)
+    if (split.open.size > 0) return undefined
+    this.#splits.delete(delivery)
+    this.#open.delete(delivery)
+    return { delivery, settlement: split.settlement }
+  }
+
+  #end(deliveries: readonly Delivery[], settlement: Settlement): void {
+    if (deliveries.length === 0) return
+    if (settlement === 'nacked') this.#source.nack(deliveries)
+    else this.#source.ack(deliveries)
+    this.#observer.settled?.(settlement, deliveries.length)
+    if (this.#open.size === 0) this.#idle?.resolve()
   }
 }

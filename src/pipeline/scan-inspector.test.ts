@@ -3,7 +3,7 @@ import { test } from 'vitest'
 import fc from 'fast-check'
 import type { RecordKey } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
-import { accepted, delivery, good, json, rejected } from '../../test/support/scan-message.ts'
+import { accepted, decode, delivery, good, json, rejected } from '../../test/support/scan-message.ts'
 import { always } from '../../test/support/seed.ts'
 import { scans } from './scans.ts'
 
@@ -27,10 +27,7 @@ test('words mean the key that their message would have', () => {
   always(
     fc.property(ips, ports, services, (ip, port, service) => {
       const key = inspector.keyOf([ip, String(port), service])
-      const decoded = scans.decode(delivery(json({ ip, port, service })), {
-        maxMessageBytes: 10_000,
-        maxClockSkewMs: 86_400_000,
-      })
+      const decoded = decode(json({ ip, port, service }))
       if (isRejection(decoded)) assert.equal(isRejection(key) && key.reason, decoded.reason)
       else assert.deepEqual(key, { key: decoded.key, values: decoded.values.slice(0, 3) })
     }),

@@ -88,7 +88,7 @@ describe('the metrics', () => {
     const kindsOf = {
       ingester_messages_settled_total: [
         'reason',
-        ['written', 'coalesced', 'stale', 'dead_lettered', 'nacked'],
+        ['written', 'coalesced', 'stale', 'duplicate', 'ignored', 'dead_lettered', 'nacked'],
       ],
       ingester_dead_letters_total: ['reason', ['bad-ip', 'not-json']],
       ingester_cache_verdicts_total: ['verdict', verdicts],
@@ -154,7 +154,15 @@ describe('the metrics', () => {
     }
     const text = await metrics.text()
     const settled = valuesOf(text, 'ingester_messages_settled_total', 'reason')
-    assert.deepEqual(settled, { written: 1, coalesced: 2, stale: 3, dead_lettered: 4, nacked: 5 })
+    assert.deepEqual(settled, {
+      written: 1,
+      coalesced: 2,
+      stale: 3,
+      duplicate: 4,
+      ignored: 5,
+      dead_lettered: 6,
+      nacked: 7,
+    })
     const sum =
       Object.values(settled).reduce((a, b) => a + b) +
       (valuesOf(text, 'ingester_messages_outstanding')['scans'] ?? 0)

@@ -26,8 +26,12 @@ const texts = fc
   .tuple(fc.constantFrom(...keys), fc.constantFrom(1, 2, 3, 10), fc.constantFrom(...contents))
   .map((words) => words.join(' '))
 
+const record = fc.oneof({ arbitrary: texts, weight: 9 }, { arbitrary: fc.constant('nonsense'), weight: 1 })
+/** None or several in one message. */
+const several = fc.array(record, { maxLength: 4 }).map((all) => `${all.join(';')};`)
+
 const publish = fc
-  .array(fc.oneof({ arbitrary: texts, weight: 9 }, { arbitrary: fc.constant('nonsense'), weight: 1 }), {
+  .array(fc.oneof({ arbitrary: record, weight: 5 }, { arbitrary: several, weight: 1 }), {
     minLength: 1,
     maxLength: 12,
   })

@@ -139,12 +139,29 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: ledger,
-        before: '    const settled = deliveries.filter((delivery) => this.#open.delete(delivery))\n',
-        after: `    const settled = [...deliveries]
-    for (const delivery of deliveries) this.#open.delete(delivery)
+        before: '    if (!split) return this.#open.delete(delivery) ? { delivery, settlement } : undefined\n',
+        after: `    if (!split) {
+      this.#open.delete(delivery)
+      return { delivery, settlement }
+    }
+`,
+      },
+      {
+        file: ledger,
+        before: 'if (this.#open.delete(delivery)) settled.push(delivery)\n',
+        after: `{
+      this.#open.delete(delivery)
+      settled.push(delivery)
+    }
 `,
       },
     ],
+    suites: ['simulation', 'every delivery'],
+  },
+  {
+    name: 'ack of a message whose second record is open',
+    wouldDo: 'a crash or a failed write after the ack loses the records that were not committed',
+    edits: [{ file: ledger, before: '    if (split.open.size > 0) return undefined\n', after: '' }],
     suites: ['simulation', 'every delivery'],
   },
   {

@@ -4,12 +4,14 @@ export interface Counts {
   readonly written: number
   readonly coalesced: number
   readonly stale: number
+  readonly duplicate: number
+  readonly ignored: number
   readonly deadLettered: number
   readonly nacked: number
   readonly outstanding: number
 }
 
-/** received = written + coalesced + stale + dead-lettered + nacked + outstanding, always. */
+/** received = written + coalesced + stale + duplicate + ignored + dead-lettered + nacked + outstanding, always. */
 export function countBreaches(who: string, counts: Counts): string[] {
   const { received, ...ended } = counts
   const sum = Object.values(ended).reduce((total, count) => total + count, 0)
@@ -25,6 +27,8 @@ export function sumOf(all: readonly Counts[]): Counts {
     written: total('written'),
     coalesced: total('coalesced'),
     stale: total('stale'),
+    duplicate: total('duplicate'),
+    ignored: total('ignored'),
     deadLettered: total('deadLettered'),
     nacked: total('nacked'),
     outstanding: total('outstanding'),

@@ -18,8 +18,8 @@ export interface Ending {
 export function endingBreaches({ accepted, rows, deadLetters, ackedIds, settlingMs }: Ending): Breach[] {
   const unacked = accepted.filter(({ id }) => !ackedIds.has(id))
   const late = unacked.map(
-    ({ id, meaning }) =>
-      `message ${id} (${meaningText(meaning)}) is not acked ${settlingMs / 1000} s after the last fault`,
+    ({ id, meanings }) =>
+      `message ${id} (${meanings.map(meaningText).join('; ')}) is not acked ${settlingMs / 1000} s after the last fault`,
   )
   const of = (promise: PromiseName, seen: readonly string[]) => seen.map((one) => ({ promise, seen: one }))
   return [

@@ -6,7 +6,7 @@ export interface RowVersion {
 }
 
 /**
- * What a message is. `row`: it must become a row, or be superseded by a newer one of its key. `refused`: such a row
+ * What a record of a message is. `row`: it must become a row, or be superseded by a newer one of its key. `refused`: such a row
  * would be, but the database refuses it. `invalid`: no row can be made of it, for this reason.
  */
 export type Meaning = { readonly row: RowVersion; readonly refused?: boolean } | { readonly invalid: string }
@@ -14,7 +14,8 @@ export type Meaning = { readonly row: RowVersion; readonly refused?: boolean } |
 /** A message that the broker has taken, under an id that no other one has. */
 export interface AcceptedMessage {
   readonly id: string
-  readonly meaning: Meaning
+  /** Of each of its records. */
+  readonly meanings: readonly Meaning[]
   /** Its text, where dead letters are to be compared with it. */
   readonly data?: string
 }

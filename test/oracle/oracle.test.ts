@@ -19,13 +19,13 @@ const row = (key: string, version: number, content = 'x'): RowVersion => ({
 const rowsOf = (...rows: readonly RowVersion[]) => new Map(rows.map((one) => [one.key, one]))
 const valid = (id: string, ...rest: Parameters<typeof row>): AcceptedMessage => ({
   id,
-  meaning: { row: row(...rest) },
+  meanings: [{ row: row(...rest) }],
 })
 const refused = (id: string, ...rest: Parameters<typeof row>): AcceptedMessage => ({
   id,
-  meaning: { row: row(...rest), refused: true },
+  meanings: [{ row: row(...rest), refused: true }],
 })
-const invalid: AcceptedMessage = { id: '9', meaning: { invalid: 'malformed' } }
+const invalid: AcceptedMessage = { id: '9', meanings: [{ invalid: 'malformed' }] }
 
 test('newer: the version, then the content as UTF-8 bytes', () => {
   assert.ok(isNewer(row('a', 2, 'a'), row('a', 1, 'z')))
@@ -45,14 +45,37 @@ test('a table: missing, old and unpublished rows; rejected rows are not missing'
 
 test('an ack: its row, a newer one or its dead letter must exist', () => {
   const message = valid('1', 'a', 2)
-  const breach = (standing: RowVersion | undefined, hasDeadLetter = false) =>
-    ackBreach(message, { row: standing, hasDeadLetter })
+  const breach = (standing: RowVersion | undefined, hasDeadLetter = false, of = message) =>
+    ackBreach(of, { rowOf: (key) => (key === standing?.key ? standing : undefined), hasDeadLetter })
   assert.equal(breach(row('a', 2)), undefined)
   assert.equal(breach(row('a', 3)), undefined)
-  assert.equal(breach(undefined, true), undefined)
+  assert.equal(breach(undefined, true, refused('1', 'a', 2)), undefined)
+  assert.match(breach(undefined, true) ?? '', /without a fact/, 'valid: its dead letter is a mistake')
   assert.match(breach(undefined) ?? '', /without a fact/)
   assert.match(breach(row('a', 1)) ?? '', /without a fact/)
-  assert.match(ackBreach(invalid, { row: undefined, hasDeadLetter: false }) ?? '', /without a dead letter/)
+  assert.match(breach(undefined, false, invalid) ?? '', /without a dead letter/)
+})
+
+test('an ack of several records: each of them must have its own fact', () => {
+  const meanings = [...valid('1', 'a', 2).meanings, ...valid('1', 'b', 1).meanings, ...invalid.meanings]
+  const breach = (rows: ReadonlyMap<string, RowVersion>, hasDeadLetter: boolean) =>
+    ackBreach({ id: '1', meanings }, { rowOf: (key) => rows.get(key), hasDeadLetter })
+  assert.equal(breach(rowsOf(row('a', 2), row('b', 1)), true), undefined)
+  assert.match(breach(rowsOf(row('a', 2), row('b', 1)), false) ?? '', /without a dead letter/)
+  assert.match(breach(rowsOf(row('a', 2)), true) ?? '', /b 1 x\) was acked without a fact/)
+})
+
+test('the table and the dead letters of messages of several records', () => {
+  const several: AcceptedMessage = {
+    id: '1',
+    meanings: [...valid('1', 'a', 1).meanings, ...refused('1', 'b', 1).meanings, ...invalid.meanings],
+  }
+  assert.deepEqual(tableBreaches([several], rowsOf(row('a', 1))), [])
+  assert.equal(tableBreaches([several], rowsOf(row('a', 1), row('b', 1))).length, 1)
+  for (const reason of ['malformed', 'refused-by-database'])
+    assert.deepEqual(deadLetterBreaches([several], [{ id: '1', reason }], rowsOf()), [])
+  assert.equal(deadLetterBreaches([several], [{ id: '1', reason: 'bad-ip' }], rowsOf()).length, 1)
+  assert.equal(deadLetterBreaches([several], [], rowsOf(row('b', 2))).length, 1, 'one is invalid')
 })
 
 test('dead letters: each with its reason, none missing, none extra, unless a newer row makes up for it', () => {
@@ -96,6 +119,8 @@ test('counts that do not add up, of one replica and of all', () => {
     written: 1,
     coalesced: 1,
     stale: 1,
+    duplicate: 0,
+    ignored: 0,
     deadLettered: 1,
     nacked: 0,
     outstanding: 1,

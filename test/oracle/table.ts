@@ -5,7 +5,7 @@ import { isNewer, newestOf } from './order.ts'
 /** The rows that must stand in the end: of each key the newest that was accepted and is not refused. */
 function expectedRows(accepted: Iterable<AcceptedMessage>): Map<string, RowVersion> {
   const valid: RowVersion[] = []
-  for (const { meaning } of accepted) {
+  for (const meaning of [...accepted].flatMap(({ meanings }) => meanings)) {
     if ('row' in meaning && !meaning.refused) valid.push(meaning.row)
   }
   return newestOf(valid)

@@ -171,7 +171,7 @@ test('whatever the network does: what counts as written is stored, and everythin
       proxy.cut()
     }
     await pool.end()
-    const accepted = writers.flat(2).map((row, id) => ({ id: `${id}`, meaning: { row } }))
+    const accepted = writers.flat(2).map((row, id) => ({ id: `${id}`, meanings: [{ row }] }))
     assert.deepEqual(tableBreaches(accepted, await rowsOf(database)), [])
   })
   await alwaysAsync(property, 15)

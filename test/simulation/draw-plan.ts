@@ -3,7 +3,7 @@ import { points } from '../simulated/servers/host.ts'
 import type { Plan, PlannedEvent } from './plan.ts'
 import { refusals } from '../simulated/servers/redis-endpoint.ts'
 import type { Disorder } from '../simulated/servers/postgres.ts'
-import type { PlannedMessage } from './workload.ts'
+import type { PlannedMessage, PlannedRecord } from './workload.ts'
 import { refused, workloads } from './workload.ts'
 import type { Weather } from '../simulated/servers/wire.ts'
 
@@ -26,7 +26,9 @@ export function drawPlan(seed: number): Plan {
   const lengthMs = random.pick([500, 3000, 10_000, 30_000])
   const published = messages(random, workload, lengthMs)
   // A refused row waits for a neighbour: where it is all that may be held, none comes.
-  const isPoisoned = published.some((event) => event.do === 'publish' && event.message.content in refused)
+  const isPoisoned = published.some(
+    (event) => event.do === 'publish' && event.message.some(({ content }) => content in refused),
+  )
   const ignoresFlowControl = random.below(5) === 0
   const ackDeadlineMs = random.pick([10_000, 10_000, 30_000])
   // The least is below any message's size. What finds no room is redelivered after its lease: where that is long, or all
@@ -69,7 +71,7 @@ function weather(random: Random): Weather {
 }
 
 function messages(random: Random, workload: Plan['workload'], lengthMs: number): PlannedEvent[] {
-  const { keys, invalid } = workloads[workload]
+  const { keys, invalid, several } = workloads[workload]
   const mostKeys = 1 + random.below(keys)
   const versions = scale[workload]
   const mostVersions = 1 + random.below(versions.length)
@@ -77,12 +79,17 @@ function messages(random: Random, workload: Plan['workload'], lengthMs: number):
   const invalids = random.pick([0, 0, 0.05, 0.3])
   const [constraint = '', unknown = ''] = Object.keys(refused)
   const oddKey = random.below(3) === 0 ? random.below(mostKeys) : undefined
-  const one = (): PlannedMessage => {
+  const one = (): PlannedRecord => {
     const key = random.below(mostKeys)
     const isPoison = random.next() < poison && (oddKey === undefined || oddKey === key)
     const content = isPoison ? (oddKey === undefined ? constraint : unknown) : random.pick(contents)
-    const message = { key, version: versions[random.below(mostVersions)] ?? '1', content }
-    return random.next() < invalids ? { ...message, invalid: random.pick(invalid) } : message
+    const record = { key, version: versions[random.below(mostVersions)] ?? '1', content }
+    return random.next() < invalids ? { ...record, invalid: random.pick(invalid) } : record
+  }
+  const mostRecords = several ? random.pick([1, 1, 2, 5]) : 1
+  const message = (): PlannedMessage => {
+    const records = mostRecords > 1 ? random.below(mostRecords + 1) : 1
+    return Array.from({ length: records }, one)
   }
   const published: PlannedEvent[] = []
   const count = 1 + random.below(random.pick([4, 12, 40]))
@@ -91,9 +98,10 @@ function messages(random: Random, workload: Plan['workload'], lengthMs: number):
     const atMs = random.below(lengthMs)
     const group = 1 + random.below(random.pick([1, 2, 8]))
     for (let i = 0; i < group; i++) {
-      const message = one()
-      published.push({ atMs, do: 'publish', message })
-      if (random.below(6) === 0) published.push({ atMs: random.below(lengthMs), do: 'publish', message })
+      const drawn = message()
+      published.push({ atMs, do: 'publish', message: drawn })
+      if (random.below(6) === 0)
+        published.push({ atMs: random.below(lengthMs), do: 'publish', message: drawn })
     }
   }
   return published

@@ -1,6 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { isRejection } from '#core/pipeline.ts'
+import { isSeveral } from '#ingest/several.ts'
 import { Keyspace, watermarkValue } from '#redis/encoding.ts'
 import { ackBreach } from '../oracle/acks.ts'
 import type { Counts } from '../oracle/counts.ts'
@@ -46,14 +47,17 @@ export class Judge {
   }
 
   published(id: string, message: PlannedMessage): void {
-    const meaning = this.#workload.meaningOf(message)
-    this.accepted.set(id, { id, meaning, data: this.#workload.textOf(message) })
-    if (!('row' in meaning)) return
-    const data = Buffer.from(this.#workload.textOf(message))
+    const { pipeline } = this.#workload
+    const text = this.#workload.textOf(message)
+    const meanings = message.map((record) => this.#workload.meaningOf(record))
+    this.accepted.set(id, { id, meanings, data: text })
     const limits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
-    const record = this.#workload.pipeline.decode({ data, publishTimeMs: 0 } as Delivery, limits)
-    if (isRejection(record)) return
-    this.#records.push({ record, row: meaning.row })
+    const decoded = pipeline.decode({ data: Buffer.from(text), publishTimeMs: 0 } as Delivery, limits)
+    for (const [at, record] of (isSeveral(decoded) ? decoded : [decoded]).entries()) {
+      const meaning = meanings[at]
+      if (meaning && 'row' in meaning && !isRejection(record))
+        this.#records.push({ record, row: meaning.row })
+    }
     this.#meant = undefined
   }
 
@@ -81,14 +85,18 @@ export class Judge {
     const message = this.accepted.get(messageId)
     if (!message)
       return this.#story.breach('acks', `message ${messageId}, which was never published, was acked`)
-    const key = 'row' in message.meaning ? message.meaning.row.key : ''
-    const breachIn = ({ rows, deadLetterIds }: Pick<Loss, 'rows' | 'deadLetterIds'>) =>
-      ackBreach(message, { row: rows.get(key), hasDeadLetter: deadLetterIds.has(messageId) })
-    const breach = breachIn(this.#postgres)
-    if (breach === undefined) return
     const excuses = this.#losses.filter(({ noticedMs }) => deliveredAtMs <= noticedMs)
-    if (excuses.some((loss) => breachIn(loss) === undefined)) return
-    this.#story.breach('acks', `${breach} (by ${from})`)
+    // Each record by itself: some may have been committed before a loss, and others after it.
+    for (const meaning of message.meanings) {
+      const breachIn = ({ rows, deadLetterIds }: Pick<Loss, 'rows' | 'deadLetterIds'>) =>
+        ackBreach(
+          { ...message, meanings: [meaning] },
+          { rowOf: (key) => rows.get(key), hasDeadLetter: deadLetterIds.has(messageId) },
+        )
+      const breach = breachIn(this.#postgres)
+      if (breach === undefined || excuses.some((loss) => breachIn(loss) === undefined)) continue
+      this.#story.breach('acks', `${breach} (by ${from})`)
+    }
   }
 
   /** Those of a table that is gone say nothing about this one. Foreign data is no watermark. */

@@ -1,4 +1,5 @@
 import type { Delivery, Settlement } from '#core/delivery.ts'
+import { noneSettled } from '#core/delivery.ts'
 import { noCache } from '#core/cache.ts'
 import type { Fields, Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -54,13 +55,7 @@ export class Replica implements Watched {
   /** Timers that are set. */
   timers = 0
   readonly #environment: Environment
-  readonly #settled: Record<Settlement, number> = {
-    written: 0,
-    coalesced: 0,
-    stale: 0,
-    'dead-lettered': 0,
-    nacked: 0,
-  }
+  readonly #settled: Record<Settlement, number> = noneSettled()
   #received = 0
   #diesAt: Point | undefined
   #cancelLimit: () => void = () => {}

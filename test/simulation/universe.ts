@@ -12,7 +12,7 @@ import { StoreFaults } from './store-faults.ts'
 import { Story } from '../simulated/servers/story.ts'
 import { WatchedRedis } from './watched-redis.ts'
 import { Wire, calm } from '../simulated/servers/wire.ts'
-import type { PlannedMessage, Workload } from './workload.ts'
+import type { PlannedMessage, PlannedRecord, Workload } from './workload.ts'
 import { refused, workloads } from './workload.ts'
 
 /** After the last fault everything must be settled within this virtual time. */
@@ -103,13 +103,17 @@ export class Universe {
     return this.story.breaches.length > 0
   }
 
+  get #plannedRecords(): PlannedRecord[] {
+    return this.#plan.events.flatMap((event) => (event.do === 'publish' ? event.message : []))
+  }
+
   get #isPoisoned(): boolean {
-    return this.#plan.events.some((event) => event.do === 'publish' && event.message.content in refused)
+    return this.#plannedRecords.some(({ content }) => content in refused)
   }
 
   get #needsNeighbours(): boolean {
     if (!this.#isPoisoned) return false
-    const odd = this.#plan.events.some((event) => event.do === 'publish' && event.message.content === 'odd')
+    const odd = this.#plannedRecords.some(({ content }) => content === 'odd')
     return odd || this.#postgres.server.rows.size === 0
   }
 
@@ -194,7 +198,7 @@ export class Universe {
     this.story.tell('publisher', () => `${neighboursAtOnce} neighbours, version ${round}`)
     for (let i = 0; i < neighboursAtOnce; i++) {
       const key = this.#workload.keys + this.broker.wire.below(neighbourKeys)
-      this.#publish({ key, version: String(round), content: 'neighbour' })
+      this.#publish([{ key, version: String(round), content: 'neighbour' }])
     }
   }
 
@@ -267,7 +271,8 @@ export class Universe {
     const id = String(this.broker.accepted.length + 1)
     this.#judge.published(id, message)
     this.broker.publish(text)
-    if (message.content !== 'neighbour') this.story.tell('publisher', () => `message ${id}: ${text}`)
+    if (message.length > 1) this.story.count('published: several records')
+    if (message[0]?.content !== 'neighbour') this.story.tell('publisher', () => `message ${id}: ${text}`)
   }
 
   #happen(event: PlannedEvent): void {

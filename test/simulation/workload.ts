@@ -3,8 +3,11 @@ import { scans } from '#pipeline/scans.ts'
 import type { Meaning } from '../oracle/facts.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
 
-/** A message of a plan. Keys are numbered: what they are is the workload's to say. */
-export interface PlannedMessage {
+/** A message of a plan: its records. */
+export type PlannedMessage = readonly PlannedRecord[]
+
+/** Keys are numbered: what they are is the workload's to say. */
+export interface PlannedRecord {
   readonly key: number
   readonly version: string
   readonly content: string
@@ -19,7 +22,9 @@ export interface Workload {
   /** Reasons for which it rejects messages, other than the database's. */
   readonly invalid: readonly string[]
   textOf(message: PlannedMessage): string
-  meaningOf(message: PlannedMessage): Meaning
+  meaningOf(record: PlannedRecord): Meaning
+  /** Whether a message may have another number of records than one. */
+  readonly several: boolean
   /** A key's row, as {@link keyOf} names it. */
   rowKeyOf(key: number): string
 }
@@ -32,7 +37,7 @@ export function keyOf(values: readonly unknown[]): string {
 /** Contents that the database refuses: by a constraint, and with an unknown error. */
 export const refused: Readonly<Record<string, string>> = { bad: '23514', odd: 'XX000' }
 
-function meaningOf(key: readonly unknown[], { version, content, invalid }: PlannedMessage): Meaning {
+function meaningOf(key: readonly unknown[], { version, content, invalid }: PlannedRecord): Meaning {
   if (invalid !== undefined) return { invalid }
   const row = { key: keyOf(key), version: BigInt(version), content }
   return content in refused ? { row, refused: true } : { row }
@@ -46,9 +51,14 @@ const wordWorkload: Workload = {
   pipeline: wordPipeline,
   keys: words.length,
   invalid: ['malformed'],
-  textOf: ({ key, version, content, invalid }) =>
-    invalid === undefined ? `${wordOf(key)} ${version} ${content}` : 'nonsense',
-  meaningOf: (message) => meaningOf([wordOf(message.key)], message),
+  several: true,
+  textOf: (records) => {
+    const texts = records.map(({ key, version, content, invalid }) =>
+      invalid === undefined ? `${wordOf(key)} ${version} ${content}` : 'nonsense',
+    )
+    return texts.length === 1 ? texts.join('') : `${texts.join(';')};`
+  },
+  meaningOf: (record) => meaningOf([wordOf(record.key)], record),
   rowKeyOf: (key) => keyOf([wordOf(key)]),
 }
 
@@ -85,7 +95,10 @@ const scanWorkload: Workload = {
   pipeline: scans,
   keys: scanKeys.length,
   invalid: Object.keys(wrong),
-  textOf: ({ key, version, content, invalid }) => {
+  several: false,
+  textOf: ([record]) => {
+    if (!record) throw new Error('a scan is one record')
+    const { key, version, content, invalid } = record
     const { ip, port, service, spelled = ip } = scanKeyOf(key)
     return JSON.stringify({
       ip: spelled,
@@ -97,9 +110,9 @@ const scanWorkload: Workload = {
       ...(invalid === undefined ? {} : wrong[invalid]),
     })
   },
-  meaningOf: (message) => {
-    const { ip, port, service } = scanKeyOf(message.key)
-    return meaningOf([ip, port, service], message)
+  meaningOf: (record) => {
+    const { ip, port, service } = scanKeyOf(record.key)
+    return meaningOf([ip, port, service], record)
   },
   rowKeyOf: (key) => {
     const { ip, port, service } = scanKeyOf(key)

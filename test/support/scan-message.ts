@@ -3,6 +3,7 @@ import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { DecodeLimits, Rejection } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
+import { isSeveral } from '#ingest/several.ts'
 import { scans } from '#pipeline/scans.ts'
 
 /** A scan as a message of version 2, in order. */
@@ -44,7 +45,9 @@ export function delivery(data: string | Uint8Array, more: Partial<Delivery> = {}
 }
 
 export function decode(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord | Rejection {
-  return scans.decode(delivery(data, more), limits)
+  const decoded = scans.decode(delivery(data, more), limits)
+  if (isSeveral(decoded)) assert.fail('a scan is one record')
+  return decoded
 }
 
 export function accepted(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Settlement } from '#core/delivery.ts'
+import { noneSettled } from '#core/delivery.ts'
 import type { Observer, Step } from '#core/observer.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { countBreaches } from '../oracle/counts.ts'
@@ -7,13 +8,7 @@ import { countBreaches } from '../oracle/counts.ts'
 /** Counts what an engine says that it did. */
 export class Tally implements Observer {
   receivedCount = 0
-  readonly settledCount: Record<Settlement, number> = {
-    written: 0,
-    coalesced: 0,
-    stale: 0,
-    'dead-lettered': 0,
-    nacked: 0,
-  }
+  readonly settledCount: Record<Settlement, number> = noneSettled()
   readonly deadLetterReasons: Record<string, number> = {}
   readonly failures: FailureClass[] = []
   readonly steps: Step[] = []
@@ -60,7 +55,7 @@ export class Tally implements Observer {
     return Object.fromEntries(Object.entries(this.settledCount).filter(([, count]) => count > 0))
   }
 
-  /** received = written + coalesced + stale + dead-lettered + nacked + outstanding */
+  /** received = written + coalesced + stale + duplicate + ignored + dead-lettered + nacked + outstanding */
   assertBalanced(outstanding: number): void {
     const { 'dead-lettered': deadLettered, ...settled } = this.settledCount
     const counts = { received: this.receivedCount, ...settled, deadLettered, outstanding }

@@ -1,14 +1,17 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { RecordKey, Pipeline, Rejection } from '#core/pipeline.ts'
+import type { Decoded, RecordKey, Pipeline, Rejection } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 
-/** The smallest pipeline there is: a message is `key version content`, three words. */
+/**
+ * The smallest pipeline there is: a message is `key version content`, three words; or several of these, each followed by
+ * a semicolon. A semicolon alone is no record.
+ */
 export const wordPipeline: Pipeline = {
   name: 'words',
   format: 1,
   source: { kind: 'pubsub', topicId: 'words', subscriptionId: 'words' },
-  decode: ({ data }: Delivery) => decodeWords(data.toString()),
+  decode: ({ data }: Delivery) => decodeText(data.toString()),
   rejections: ['malformed'],
   merge: 'newest',
   sink: {
@@ -40,6 +43,11 @@ export const wordPipeline: Pipeline = {
 function keyOfWords(text: string): RecordKey | Rejection {
   const decoded = decodeWords(text)
   return isRejection(decoded) ? decoded : { key: decoded.key, values: [decoded.key] }
+}
+
+function decodeText(text: string): Decoded {
+  if (text === ';') return []
+  return text.endsWith(';') ? text.slice(0, -1).split(';').map(decodeWords) : decodeWords(text)
 }
 
 export function decodeWords(text: string): KeyedRecord | Rejection {

@@ -3,10 +3,13 @@ import type { Delivery } from '#core/delivery.ts'
 import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import { isRejection } from '#core/pipeline.ts'
+import type { DueDeadLetter } from '#ingest/dead-letter-queue.ts'
 import type { EngineOptions } from '#ingest/engine.ts'
 import { Engine } from '#ingest/engine.ts'
+import type { Arrival } from '#ingest/entry.ts'
 import { ackBreach } from '../oracle/acks.ts'
-import type { Meaning } from '../oracle/facts.ts'
+import type { AcceptedMessage, Meaning, RowVersion } from '../oracle/facts.ts'
+import { describeRow } from '../oracle/facts.ts'
 import { tableBreaches } from '../oracle/table.ts'
 import { Journal } from './journal.ts'
 import { SimulatedCache } from '../simulated/ports/cache.ts'
@@ -59,18 +62,31 @@ export class World {
 
   /** The one rule: an ack stands for a row at least as new, or for a dead letter. */
   #isFact(delivery: Delivery): boolean {
-    if (this.deadLetters.stored.some((deadLetter) => deadLetter.delivery === delivery)) return true
-    const meaning = meaningOf(textOf(delivery))
-    const row = 'row' in meaning ? this.table.rows.get(meaning.row.key) : undefined
-    return ackBreach({ id: delivery.messageId, meaning }, { row, hasDeadLetter: false }) === undefined
+    const rowOf = (key: string) => this.table.rows.get(key)
+    const hasDeadLetter = this.#deadLettersOf(delivery).length > 0
+    return ackBreach(this.#accepted(delivery), { rowOf, hasDeadLetter }) === undefined
   }
 
-  /** How the table differs from everything that was delivered and not dead-lettered, or written by another replica. */
+  #deadLettersOf(delivery: Delivery): DueDeadLetter[] {
+    return this.deadLetters.stored.filter((deadLetter) => deadLetter.delivery === delivery)
+  }
+
+  /** What it says; of a dead-lettered one, which of its records were refused. */
+  #accepted(delivery: Delivery): AcceptedMessage {
+    const meanings = recordsIn(textOf(delivery)).map(meaningOf)
+    const refused = this.#deadLettersOf(delivery).flatMap(({ settles }) => (settles as Arrival)?.record ?? [])
+    const isRefused = (row: RowVersion) => refused.some((record) => describeRow(record) === describeRow(row))
+    return {
+      id: delivery.messageId,
+      meanings: meanings.map((one) => ('row' in one ? { ...one, refused: isRefused(one.row) } : one)),
+    }
+  }
+
+  /** How the table differs from everything that was delivered and not refused, or written by another replica. */
   get tableBreaches(): string[] {
-    const deadLettered = new Set(this.deadLetters.stored.map(({ delivery }) => delivery))
-    const texts = this.source.delivered.filter((delivery) => !deadLettered.has(delivery)).map(textOf)
-    const accepted = [...texts, ...this.rivals].map((text) => ({ id: text, meaning: meaningOf(text) }))
-    return tableBreaches(accepted, this.table.rows)
+    const delivered = this.source.delivered.map((delivery) => this.#accepted(delivery))
+    const rivals = this.rivals.map((text) => ({ id: text, meanings: [meaningOf(text)] }))
+    return tableBreaches([...delivered, ...rivals], this.table.rows)
   }
 
   /** Publishes messages that arrive together, and lets happen what needs no time. */
@@ -113,6 +129,12 @@ export class World {
     assert.deepEqual(this.journal.breaches, [])
     this.tally.assertBalanced(this.engine.outstanding)
   }
+}
+
+/** Those of a message, as the pipeline of words has them. */
+function recordsIn(text: string): string[] {
+  if (text === ';') return []
+  return text.endsWith(';') ? text.slice(0, -1).split(';') : [text]
 }
 
 /** What a text says, read here and not by the pipeline. */
