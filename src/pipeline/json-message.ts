@@ -76,12 +76,18 @@ function parse(text: string): unknown {
 }
 
 function checkAttributes(attributes: Delivery['attributes']): void {
+  const name = unstorableAttribute(attributes)
+  if (name === undefined) return
+  reject('bad-attribute', `the attribute ${preview(name)} contains a NUL character or a lone surrogate`)
+}
+
+/** The name of an attribute that PostgreSQL could not store; undefined where there is none. */
+export function unstorableAttribute(attributes: Delivery['attributes']): string | undefined {
   for (const name in attributes) {
     // Each by itself: joined, a lone surrogate at the end of one and at the start of the other would make a pair.
-    if (!isStorable(name) || !isStorable(attributes[name] as string)) {
-      reject('bad-attribute', `the attribute ${preview(name)} contains a NUL character or a lone surrogate`)
-    }
+    if (!isStorable(name) || !isStorable(attributes[name] as string)) return name
   }
+  return undefined
 }
 
 function isStorable(text: string): boolean {

@@ -4,7 +4,7 @@ import { checkText, numberOf, textOf } from './json-message.ts'
 import { preview, reject } from './rejection.ts'
 
 /** An index entry holds about 2,700 bytes; the rest of the key takes less than 50. */
-const maxServiceBytes = 2048
+export const maxServiceBytes = 2048
 
 /** Neither an address nor a number contains a space, so no two keys join to the same text. */
 export function keyText(ip: string, port: number, service: string): string {
@@ -37,8 +37,12 @@ function toIp(text: string): string {
   return canonicalIp(text) ?? reject('bad-ip', `"ip" is not an IPv4 or IPv6 address: ${preview(text)}`)
 }
 
+export function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535
+}
+
 function toPort(port: unknown): number {
-  if (typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  if (isPort(port)) return port
   return reject('bad-port', `"port" must be a whole number from 0 to 65535, not ${preview(port)}`)
 }
 

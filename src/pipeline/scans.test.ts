@@ -206,3 +206,37 @@ describe('any input yields a record that PostgreSQL can store, or a known reason
     )
   })
 })
+
+test('a plain message and the same one behind a line break, which is not plain, are decoded alike', () => {
+  const messages = fc.record(
+    {
+      ip: fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('::ffff:1.2.3.4', '01.1.1.1', '', 7)),
+      port: fc.oneof(fc.nat(70_000), fc.constantFrom(-1, 0, -0, 65_535, 65_536, 1.5, '80')),
+      service: fc.oneof(fc.string(), fc.constantFrom('', 'HTTP', 'x'.repeat(2048), 'x'.repeat(2049), 'é', 5)),
+      timestamp: fc.oneof(
+        fc.nat(),
+        fc.constantFrom(-1, latest, latest + 1, 1_700_000_000_000, 2 ** 53, 'now'),
+      ),
+      data_version: fc.constantFrom(1, 2, 2, 3, '2'),
+      data: fc.record(
+        {
+          response_str: fc.oneof(fc.string(), fc.constantFrom('', 'a\0', 1)),
+          response_bytes_utf8: fc.oneof(
+            fc.string().map(base64),
+            fc.constantFrom('', 'YQ', 'YQ==', 'AA==', '/w==', '!', 7),
+          ),
+        },
+        { requiredKeys: [] },
+      ),
+      other: fc.constantFrom('x', 1, true, null),
+    },
+    { requiredKeys: ['ip', 'port', 'timestamp', 'data'] },
+  )
+  always(
+    fc.property(messages, fc.constantFrom({}, { a: 'b' }, { a: '\0' }), (message, attributes) => {
+      const text = JSON.stringify(message)
+      assert.deepEqual(decode(text, { attributes }), decode(`\n${text}`, { attributes }))
+    }),
+    3000,
+  )
+})
