@@ -2,6 +2,7 @@
 // and nothing else. Everything is made before it begins.
 import { noLogger } from '#core/logger.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { PostgresOptions } from '#postgres/pool.ts'
 import { createPool } from '#postgres/pool.ts'
@@ -23,7 +24,7 @@ export type FromAlone =
   | { readonly kind: 'reached'; readonly mark: number; readonly unixMs: number }
 
 interface Batch {
-  readonly records: KeyedRecord[]
+  readonly records: KeyedRecord<Scan>[]
   /** Messages, of which some have become one record. */
   readonly messages: number
 }
@@ -75,7 +76,10 @@ function reached(): void {
 
 function batchesOf(): Batch[][] {
   const all: Batch[][] = Array.from({ length: lanes }, () => [])
-  const open = Array.from({ length: lanes }, () => ({ records: new Map<number, KeyedRecord>(), messages: 0 }))
+  const open = Array.from({ length: lanes }, () => ({
+    records: new Map<number, KeyedRecord<Scan>>(),
+    messages: 0,
+  }))
   const seal = (lane: number) => {
     const { records, messages } = open[lane] as (typeof open)[number]
     if (messages > 0) all[lane]?.push({ records: [...records.values()], messages })
@@ -93,13 +97,13 @@ function batchesOf(): Batch[][] {
   return all
 }
 
-function recordOf(key: number, version: number): KeyedRecord {
+function recordOf(key: number, version: number): KeyedRecord<Scan> {
   const { ip, port, service, response, timestamp } = scanOf({ key, version }, workload.responseBytes)
   return {
     key: '',
     version: BigInt(version),
     content: response,
-    values: [ip, port, service, response, timestamp],
+    row: { ip, port, service, response, timestamp },
     bytes: 0,
   }
 }

@@ -41,7 +41,7 @@ describe('every workload', () => {
         const version = versionOf(workload, i)
         const record = accepted(dataOf(workload, i))
         const { ip, port, service, response, timestamp } = scanOf(version, workload.responseBytes)
-        assert.deepEqual(record.values, [ip, port, service, response, timestamp])
+        assert.deepEqual(record.row, { ip, port, service, response, timestamp })
         assert.equal(keyFromResponse(response), version.key)
         assert.ok(Number.isInteger(version.key) && version.key >= 0 && version.key < keysOf(workload))
       }

@@ -11,7 +11,7 @@ export const refusedByDatabase = 'refused-by-database'
 export type DeadLetterStatus = 'new' | 'redriven' | 'discarded'
 
 /** A message that cannot become a row, with the reason. */
-export interface DeadLetter extends Rejection {
+export interface DeadLetter extends Pick<Rejection, 'reason' | 'detail'> {
   readonly delivery: Delivery
 }
 

@@ -1,14 +1,16 @@
 import type { Delivery } from './delivery.ts'
-import type { KeyedRecord } from './keyed-record.ts'
+import type { CacheRecord } from './cache.ts'
+import type { Merge } from './merge.ts'
 
 /**
- * What to ingest: data and pure functions. The engine knows pipelines only by this type.
+ * What to ingest: data and pure functions. The engine knows pipelines only by this type; `R` is the pipeline's own
+ * type of a row.
  *
  * Parts that later systems need have their place here as a union with one member so far: `source` (others may
- * poll an HTTP API), `merge` (others may sum), `sink` (others may post to an API). A step between decode and
- * write that asks an outside service would be one more, optional member.
+ * poll an HTTP API), `sink` (others may post to an API). A step between decode and write that asks an outside service
+ * would be one more, optional member.
  */
-export interface Pipeline {
+export interface Pipeline<R = unknown> {
   readonly name: string
   /**
    * Raised when the key or the version of a record changes its meaning: cache entries of older formats are then ignored.
@@ -16,20 +18,19 @@ export interface Pipeline {
   readonly format: number
   readonly source: PubsubSourceDefaults
   /** Never throws: what cannot be stored is a {@link Rejection}. Validation precedes every effect. */
-  readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded
+  readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded<R>
   /** All that `decode` may give. */
   readonly rejections: readonly string[]
-  /** `newest`: per key the record with the greatest (version, content) wins. */
-  readonly merge: 'newest'
-  readonly sink: PostgresTable
+  readonly merge: Merge<R>
+  readonly sink: PostgresTable<R>
   readonly inspector: RecordInspector
 }
 
 /**
- * What a message is: one record, any number of them (none: there is nothing to store), or none since it is invalid. Each
- * of several records is stored for itself; all that are rejected become one dead letter of the message.
+ * What a message is: one row, any number of them (none: there is nothing to store), or none since it is invalid. Each
+ * of several rows is stored for itself; all that are rejected become one dead letter of the message.
  */
-export type Decoded = KeyedRecord | readonly (KeyedRecord | Rejection)[] | Rejection
+export type Decoded<R = unknown> = R | readonly (R | Rejection)[] | Rejection
 
 /** How users name one record, and how it is shown to them: for commands, not for the engine. Pure; nothing here throws. */
 export interface RecordInspector {
@@ -44,7 +45,7 @@ export interface RecordInspector {
   /** As in a sentence: `HTTP on 1.1.1.7:443`. */
   readonly subject: (key: RecordKey) => string
   /** The record that a row was written from, as the cache knows it; undefined where no message makes such a row. */
-  readonly recordOf: (row: Row) => Pick<KeyedRecord, 'key' | 'version' | 'content'> | undefined
+  readonly recordOf: (row: StoredRow) => CacheRecord | undefined
   /** Where versions are times: the word before one, as in `seen 2026-11-21 10:00:00 UTC`, and Unix ms. */
   readonly versionTime?: { readonly word: string; readonly msOf: (version: bigint) => number }
   /** What the content is called: `response`. */
@@ -57,8 +58,11 @@ export interface RecordKey {
   readonly values: readonly (string | number)[]
 }
 
-/** A row in its columns' order: addresses without prefix length, times in Unix seconds, bigint as text. */
-export type Row = readonly (string | number | null)[]
+/**
+ * A row as it was read from the table, in its columns' order: addresses without prefix length, times in Unix seconds,
+ * bigint as text.
+ */
+export type StoredRow = readonly (string | number | null)[]
 
 /** Names used where the configuration gives none. */
 export interface PubsubSourceDefaults {
@@ -74,30 +78,42 @@ export interface DecodeLimits {
 }
 
 /** A PostgreSQL table that keeps one row a key. Identifiers come from code, never from input. */
-export interface PostgresTable {
+export interface PostgresTable<R = unknown, Name extends string = string> {
   readonly kind: 'postgres'
   readonly name: string
-  /** In the order of {@link KeyedRecord.values}. */
-  readonly columns: readonly Column[]
+  readonly columns: readonly Column<R, Name>[]
   /** The primary key's columns, in index order. */
-  readonly key: readonly string[]
-  /** Compared in this order; a greater one wins. Text is compared as UTF-8 bytes. */
-  readonly version: readonly string[]
+  readonly key: readonly NoInfer<Name>[]
+  /** An integer and a text, compared in this order; a greater one wins. Text is compared as UTF-8 bytes. */
+  readonly version: readonly [NoInfer<Name>, NoInfer<Name>]
 }
 
-export interface Column {
-  readonly name: string
+export interface Column<R = unknown, Name extends string = string> {
+  readonly name: Name
   readonly type: 'inet' | 'integer' | 'bigint' | 'text' | 'timestamptz'
   /** How the value travels. `unix-seconds`: an integer that becomes a timestamptz. */
   readonly from?: 'unix-seconds'
+  /** The value of a row. */
+  of(row: R): Scalar
 }
+
+export type Scalar = string | number | bigint | null
+
+/** Known by it from any row, whatever that has, also where the package is there twice. */
+const mark: unique symbol = Symbol.for('pubsub-postgres-ingester.rejection')
 
 /** Why a message cannot be stored: `reason` for counting (few, fixed), `detail` for the person who fixes it. */
-export interface Rejection {
+export class Rejection {
   readonly reason: string
   readonly detail: string
+  readonly [mark] = true
+
+  constructor(reason: string, detail: string) {
+    this.reason = reason
+    this.detail = detail
+  }
 }
 
-export function isRejection(decoded: Decoded | RecordKey): decoded is Rejection {
-  return 'reason' in decoded
+export function isRejection(decoded: unknown): decoded is Rejection {
+  return typeof decoded === 'object' && decoded !== null && mark in decoded
 }

@@ -7,14 +7,14 @@ import type { KeyedRecord } from './keyed-record.ts'
 export type LockWait = 'usual' | 'brief'
 
 /** Puts records where they are kept. */
-export interface Writer {
+export interface Writer<R = unknown> {
   /**
    * Writes records of distinct keys in one statement. Resolves only after its commit, with the number of records
    * that are now in place; the guard rejected the others, since there was a newer or equal row.
    *
    * @throws WriteFailure whatever went wrong; the records may or may not have been stored
    */
-  write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number>
+  write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<number>
 
   /**
    * Those of the records whose rows another transaction holds at this moment, as far as that is visible: a row that is
@@ -22,7 +22,7 @@ export interface Writer {
    *
    * @throws WriteFailure
    */
-  locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]>
+  locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]>
 
   /**
    * Writes an existing row to itself with the same statement and rolls back: nothing changes, but it shows whether the

@@ -1,4 +1,4 @@
-import type { RecordKey, RecordInspector, Pipeline, Row } from '#core/pipeline.ts'
+import type { RecordKey, RecordInspector, Pipeline, StoredRow } from '#core/pipeline.ts'
 import type { CacheInspection } from '#redis/cache-inspection.ts'
 import type { DeadLettersOfKey } from './search-by-key.ts'
 
@@ -80,7 +80,7 @@ interface Evidence {
   readonly key: RecordKey
   readonly nowMs: number
   readonly cache: CacheLook
-  readonly row: Row | undefined
+  readonly row: StoredRow | undefined
   readonly deadLetters: DeadLettersOfKey
 }
 

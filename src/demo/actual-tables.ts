@@ -1,6 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { pipelineNamed } from '#connect/pipelines.ts'
-import type { Row } from '#core/pipeline.ts'
+import type { StoredRow } from '#core/pipeline.ts'
 import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import type { Scan } from './scan.ts'
 import type { Evidence } from './verdict.ts'
@@ -22,7 +22,7 @@ export async function readNewestScans({ postgres }: Config, limit: number): Prom
   return (await readNewest(postgres, pipelineNamed('scans').sink, limit)).map(scanOf)
 }
 
-function scanOf([ip, port, service, response, lastSeen]: Row): Scan {
+function scanOf([ip, port, service, response, lastSeen]: StoredRow): Scan {
   return {
     ip: String(ip),
     port: Number(port),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { isDeepStrictEqual } from 'node:util'
-import { accepted } from '../../test/support/scan-message.ts'
+import { accepted, valuesOf } from '../../test/support/scan-message.ts'
 import { withSeed } from '../../test/support/seed.ts'
 import { poisons } from './poison.ts'
 import { Random } from './random.ts'
@@ -69,7 +69,7 @@ describe('the generator', () => {
     withSeed((seed) => {
       for (const { data, scan } of generate(seed, { late: 50 }, 500).messages) {
         assert.ok(scan)
-        assert.deepEqual(accepted(data, { publishTimeMs: now * 1000 }).values, [
+        assert.deepEqual(valuesOf(accepted(data, { publishTimeMs: now * 1000 })), [
           scan.ip,
           scan.port,
           scan.service,

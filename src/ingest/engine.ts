@@ -1,10 +1,10 @@
 import type { Explain } from '#core/advice.ts'
 import type { Cache } from '#core/cache.ts'
-import type { DeadLetterStore } from '#core/dead-letter.ts'
+import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
-import type { DecodeLimits, Pipeline } from '#core/pipeline.ts'
+import type { DecodeLimits, Pipeline, Rejection } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import type { Source } from '#core/source.ts'
 import type { Writer } from '#core/writer.ts'
@@ -146,22 +146,24 @@ export class Engine {
   #receive(deliveries: readonly Delivery[]): void {
     this.#ledger.receive(deliveries)
     if (this.#abort.signal.aborted) return void this.#ledger.nackAll()
+    const { pipeline } = this.#ports
     const touched = new Set<Lane>()
     for (const delivery of deliveries) {
-      const decoded = this.#ports.pipeline.decode(delivery, this.#limits)
+      const decoded = pipeline.decode(delivery, this.#limits)
       if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, touched)
-      else if (isRejection(decoded)) this.#deadLetters.add({ delivery, ...decoded })
-      else this.#add({ record: decoded, delivery }, touched)
+      else if (isRejection(decoded)) this.#deadLetters.add(deadLetterOf(delivery, decoded))
+      else this.#add({ record: pipeline.merge.recordOf(decoded), delivery }, touched)
     }
     for (const lane of touched) lane.poke()
   }
 
   /** The message's records, each on its own way, and one dead letter for all that were rejected. */
-  #receiveSeveral(delivery: Delivery, several: Several, touched: Set<Lane>): void {
+  #receiveSeveral(delivery: Delivery, several: Several<unknown>, touched: Set<Lane>): void {
+    const { merge } = this.#ports.pipeline
     const arrivals: Arrival[] = []
-    for (const one of several) if (!isRejection(one)) arrivals.push({ record: one, delivery })
+    for (const row of several) if (!isRejection(row)) arrivals.push({ record: merge.recordOf(row), delivery })
     const rejection = rejectionAmong(several)
-    const deadLetters = rejection ? [{ delivery, ...rejection }] : []
+    const deadLetters = rejection ? [deadLetterOf(delivery, rejection)] : []
     const parts = [...arrivals, ...deadLetters]
     if (parts.length === 0) return this.#ledger.settle([{ delivery }], 'ignored')
     if (parts.length > 1) this.#ledger.split(delivery, parts)
@@ -181,8 +183,9 @@ export class Engine {
   }
 
   #batchPorts(gate: StoreGate): BatchPorts {
-    const { cache, writer, observer, clock } = this.#ports
+    const { pipeline, cache, writer, observer, clock } = this.#ports
     return {
+      merge: pipeline.merge,
       cache,
       writer,
       observer,
@@ -202,7 +205,7 @@ export class Engine {
       if (batch.wereLocked) this.#lockLog.report(this.#lockedForLong())
       return result
     }
-    return new Lane({ ...options, clock: ports.clock, write })
+    return new Lane({ ...options, clock: ports.clock, merge: ports.merge, write })
   }
 
   /** Entries that wait for a proof. */
@@ -237,6 +240,10 @@ export class Engine {
     else this.#ports.source.resume()
     this.#ports.observer.held?.(this.pausedBecause[0])
   }
+}
+
+function deadLetterOf(delivery: Delivery, { reason, detail }: Rejection): DeadLetter {
+  return { delivery, reason, detail }
 }
 
 function deliveriesOf(entry: Entry): Delivery[] {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { arrivalOf, entryOf, textsOf } from '../../test/support/arrivals.ts'
+import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { arrivalsOf, fold, join } from './entry.ts'
+
+const { merge } = wordPipeline
 
 test('a newer arrival wins over an older one', () => {
   assert.deepEqual(textsOf(entryOf('a 1 x', 'a 2 y')), ['a 2 y', 'a 1 x'])
@@ -24,7 +27,7 @@ test('content is compared by UTF-8 bytes, not by UTF-16 units', () => {
 test('of two equal ones the earlier stays', () => {
   const first = arrivalOf('a 1 x')
   const entry = { winner: first, losers: [], strikes: 0, linedUpAtMs: 0 }
-  fold(entry, arrivalOf('a 1 x'))
+  fold(entry, arrivalOf('a 1 x'), merge)
   assert.equal(entry.winner, first)
   assert.equal(arrivalsOf(entry).length, 2)
 })
@@ -32,16 +35,16 @@ test('of two equal ones the earlier stays', () => {
 test('a new winner has no strikes, a new loser leaves the winner its own', () => {
   const entry = entryOf('a 2 y')
   entry.strikes = 2
-  fold(entry, arrivalOf('a 1 x'))
+  fold(entry, arrivalOf('a 1 x'), merge)
   assert.equal(entry.strikes, 2)
-  fold(entry, arrivalOf('a 3 z'))
+  fold(entry, arrivalOf('a 3 z'), merge)
   assert.equal(entry.strikes, 0)
 })
 
 test('joined with another, a winner keeps its own strikes, and gets none of an older one', () => {
   const struck = (strikes: number, text: string) => Object.assign(entryOf(text), { strikes })
   const after = (entry: ReturnType<typeof struck>, other: ReturnType<typeof struck>) => {
-    join(entry, other)
+    join(entry, other, merge)
     return entry.strikes
   }
   assert.equal(after(struck(2, 'a 1 x'), struck(0, 'a 2 y')), 0)

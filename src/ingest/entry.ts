@@ -1,6 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import type { Merge } from '#core/merge.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
 
 /** A record together with the delivery that brought it. */
@@ -53,13 +53,13 @@ export function arrivalsOf(entry: Entry): readonly Arrival[] {
 }
 
 /** Folds another entry of the same key in. It has waited as long as the longer of the two has. */
-export function join(entry: Entry, other: Entry): void {
-  const order = compareRecords(other.winner.record, entry.winner.record)
+export function join(entry: Entry, other: Entry, merge: Merge): void {
+  const order = merge.compare(other.winner.record, entry.winner.record)
   const strikes = order === 0 ? Math.max(entry.strikes, other.strikes) : (order > 0 ? other : entry).strikes
   const refusal = (order > 0 ? undefined : entry.refusal) ?? (order < 0 ? undefined : other.refusal)
   const busySince = earlier(entry.busySinceMs, other.busySinceMs)
   const lockedSince = earlier(entry.lockedSinceMs, other.lockedSinceMs)
-  for (const arrival of arrivalsOf(other)) fold(entry, arrival)
+  for (const arrival of arrivalsOf(other)) fold(entry, arrival, merge)
   entry.strikes = strikes
   entry.refusal = refusal
   if (busySince !== undefined) entry.busySinceMs = busySince
@@ -71,8 +71,8 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 }
 
 /** Folds an arrival of the same key in. Of two equal ones the earlier stays: they are the same record. */
-export function fold(entry: Entry, arrival: Arrival): void {
-  if (compareRecords(arrival.record, entry.winner.record) > 0) {
+export function fold(entry: Entry, arrival: Arrival, merge: Merge): void {
+  if (merge.compare(arrival.record, entry.winner.record) > 0) {
     entry.losers.push(entry.winner)
     entry.winner = arrival
     entry.strikes = 0

@@ -1,5 +1,5 @@
 import { refusedByDatabase } from '#core/dead-letter.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import type { Merge } from '#core/merge.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
 import type { Writer } from '#core/writer.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -10,6 +10,7 @@ import type { DueDeadLetter } from './dead-letter-queue.ts'
 import type { StoreGate } from './store-gate.ts'
 
 export interface IsolationPorts {
+  readonly merge: Merge
   readonly writer: Writer
   readonly gate: StoreGate
   readonly clock: Clock
@@ -109,7 +110,7 @@ function judge(refused: readonly Refused[], ports: IsolationPorts, proof?: Proof
   const waiting: Entry[] = []
   const readmitted: Arrival[] = []
   for (const one of refused) {
-    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry))
+    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry, ports.merge))
     else waiting.push(waitFor(one, ports, proof))
   }
   return { refused: waiting, readmitted }
@@ -127,10 +128,10 @@ function waitFor(
 }
 
 /** An equal loser is the same record once more: its turn would end the same way, but wait for a neighbour first. */
-function deadLetterIfProven(refused: Refused, { deadLetter }: IsolationPorts): boolean {
+function deadLetterIfProven(refused: Refused, { deadLetter, merge }: IsolationPorts): boolean {
   if (!refused.isProven || !isGuilty(refused)) return false
   const { entry, failure } = refused
-  for (const arrival of [entry.winner, ...entry.losers.filter((loser) => isSame(loser, entry))]) {
+  for (const arrival of [entry.winner, ...entry.losers.filter((loser) => isSame(loser, entry, merge))]) {
     const { delivery } = arrival
     deadLetter({ delivery, reason: refusedByDatabase, detail: failure.message, settles: arrival })
   }
@@ -143,10 +144,10 @@ function isGuilty({ entry, failure }: Refused): boolean {
 }
 
 /** The losers of a dead-lettered winner that are other records than it. */
-function othersOf(entry: Entry): readonly Arrival[] {
-  return entry.losers.filter((loser) => !isSame(loser, entry))
+function othersOf(entry: Entry, merge: Merge): readonly Arrival[] {
+  return entry.losers.filter((loser) => !isSame(loser, entry, merge))
 }
 
-function isSame({ record }: Arrival, { winner }: Entry): boolean {
-  return compareRecords(record, winner.record) === 0
+function isSame({ record }: Arrival, { winner }: Entry, merge: Merge): boolean {
+  return merge.compare(record, winner.record) === 0
 }

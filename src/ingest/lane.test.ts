@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { arrivalOf, textsOf } from '../../test/support/arrivals.ts'
+import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import type { Batch, BatchResult } from './batch.ts'
 import type { Entry } from './entry.ts'
@@ -30,7 +31,7 @@ function newLane(options: Partial<LaneOptions> = {}) {
     return promise
   }
   const bounds = { maxBatchRecords: 100, maxBatchBytes: 10_000, flushIntervalMs: 0 }
-  const lane = new Lane({ ...bounds, clock, write, ...options })
+  const lane = new Lane({ ...bounds, clock, merge: wordPipeline.merge, write, ...options })
   const add = (...texts: readonly string[]) => {
     for (const text of texts) lane.add(arrivalOf(text))
     lane.poke()

@@ -1,3 +1,4 @@
+import type { Merge } from '#core/merge.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Batch, BatchResult } from './batch.ts'
 import type { Arrival, Entry } from './entry.ts'
@@ -14,6 +15,7 @@ export interface LaneOptions {
   /** Maximum time a record waits for its batch to fill; 0: none. */
   readonly flushIntervalMs: number
   readonly clock: Clock
+  readonly merge: Merge
   /** Writes a batch; resolves when it is done, with what returns to the lane. */
   readonly write: (batch: Batch) => Promise<BatchResult>
 }
@@ -67,13 +69,13 @@ export class Lane {
     const { key, bytes } = arrival.record
     const locked = this.#locked.size > 0 ? this.#locked.get(key) : undefined
     if (locked) {
-      fold(locked, arrival)
+      fold(locked, arrival, this.#options.merge)
       return
     }
     this.#bytes += bytes
     const entry = this.#pending.get(key)
     if (entry) {
-      fold(entry, arrival)
+      fold(entry, arrival, this.#options.merge)
       return
     }
     this.#pending.set(key, newEntry(arrival, this.#options.clock.now()))
@@ -105,12 +107,12 @@ export class Lane {
       const { key } = entry.winner.record
       const locked = this.#locked.get(key)
       if (locked) {
-        join(locked, entry)
+        join(locked, entry, this.#options.merge)
         continue
       }
       this.#bytes += bytesOf(entry)
       const pending = this.#pending.get(key)
-      if (pending) join(pending, entry)
+      if (pending) join(pending, entry, this.#options.merge)
       else {
         entry.linedUpAtMs = clock.now()
         this.#pending.set(key, entry)
@@ -170,7 +172,7 @@ export class Lane {
     const pending = this.#pending.get(key)
     if (pending) {
       this.#remove(key, bytesOf(pending))
-      join(entry, pending)
+      join(entry, pending, this.#options.merge)
     }
     this.#locked.add(entry)
   }
@@ -203,7 +205,7 @@ export class Lane {
       const entry = this.#pending.get(key)
       if (!entry) continue
       this.#remove(key, bytesOf(entry))
-      join(refused, entry)
+      join(refused, entry, this.#options.merge)
     }
   }
 

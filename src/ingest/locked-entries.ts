@@ -1,3 +1,4 @@
+import type { Merge } from '#core/merge.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Entry } from './entry.ts'
@@ -7,6 +8,7 @@ import { bytesOf, join } from './entry.ts'
 const retryDelay = { initialMs: 100, maxMs: 5000 }
 
 export interface LockedEntriesOptions {
+  readonly merge: Merge
   readonly clock: Clock
   readonly maxBatchRecords: number
   readonly maxBatchBytes: number
@@ -47,7 +49,7 @@ export class LockedEntries {
   add(entry: Entry): void {
     const { key } = entry.winner.record
     const present = this.#entries.get(key)
-    if (present) join(present, entry)
+    if (present) join(present, entry, this.#options.merge)
     else this.#entries.set(key, entry)
     // A lock that was just met may be gone soon, however long the others last.
     if (this.#trying.length === 0) this.retrySoon()

@@ -1,23 +1,22 @@
-import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Decoded, Rejection } from '#core/pipeline.ts'
-import { isRejection } from '#core/pipeline.ts'
+import type { Decoded } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/pipeline.ts'
 
-/** What a message became that is not exactly one record. */
-export type Several = readonly (KeyedRecord | Rejection)[]
+/** What a message became that is not exactly one row. */
+export type Several<R> = readonly (R | Rejection)[]
 
-export function isSeveral(decoded: Decoded): decoded is Several {
+export function isSeveral<R>(decoded: Decoded<R>): decoded is Several<R> {
   return Array.isArray(decoded)
 }
 
 /**
- * Why some of a message's records cannot be stored; undefined where all can. A message has one dead letter: it counts
- * under the first reason, and its detail says which record that was, and how many more there are.
+ * Why some of a message's rows cannot be stored; undefined where all can. A message has one dead letter: it counts
+ * under the first reason, and its detail says which row that was, and how many more there are.
  */
-export function rejectionAmong(several: Several): Rejection | undefined {
+export function rejectionAmong<R>(several: Several<R>): Rejection | undefined {
   const at = several.findIndex(isRejection)
   const first = several[at]
-  if (!first || !isRejection(first)) return undefined
+  if (!isRejection(first)) return undefined
   const more = several.filter(isRejection).length - 1
   const place = several.length > 1 ? `record ${at + 1} of ${several.length}: ` : ''
-  return { reason: first.reason, detail: `${place}${first.detail}${more > 0 ? ` (and ${more} more)` : ''}` }
+  return new Rejection(first.reason, `${place}${first.detail}${more > 0 ? ` (and ${more} more)` : ''}`)
 }

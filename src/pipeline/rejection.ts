@@ -1,5 +1,5 @@
 import { tooLarge } from '#core/dead-letter.ts'
-import type { Rejection } from '#core/pipeline.ts'
+import { Rejection } from '#core/pipeline.ts'
 
 /**
  * Why a message cannot be stored, as counted. Few and fixed, since each is the value of a metric's label.
@@ -39,7 +39,7 @@ class DecodeError extends Error {
 
 /** @throws always; to be used inside {@link rejecting} */
 export function reject(reason: Reason, detail: string): never {
-  throw new DecodeError({ reason, detail })
+  throw new DecodeError(new Rejection(reason, detail))
 }
 
 /** Runs a decoder; what it rejects becomes the result. */

@@ -3,7 +3,15 @@ import { test } from 'vitest'
 import fc from 'fast-check'
 import type { RecordKey } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
-import { accepted, decode, delivery, good, json, rejected } from '../../test/support/scan-message.ts'
+import {
+  accepted,
+  decode,
+  delivery,
+  good,
+  json,
+  rejected,
+  valuesOf,
+} from '../../test/support/scan-message.ts'
 import { always } from '../../test/support/seed.ts'
 import { scans } from './scans.ts'
 
@@ -29,7 +37,7 @@ test('words mean the key that their message would have', () => {
       const key = inspector.keyOf([ip, String(port), service])
       const decoded = decode(json({ ip, port, service }))
       if (isRejection(decoded)) assert.equal(isRejection(key) && key.reason, decoded.reason)
-      else assert.deepEqual(key, { key: decoded.key, values: decoded.values.slice(0, 3) })
+      else assert.deepEqual(key, { key: decoded.key, values: valuesOf(decoded).slice(0, 3) })
     }),
     1000,
   )
@@ -46,7 +54,7 @@ test('a mapped IPv4 address names the IPv4 host, in words, in a message and in a
   const key = keyOf('1.2.3.4', '5', 'SSH')
   for (const ip of ['::ffff:1.2.3.4', '::FFFF:102:304', '0:0:0:0:0:ffff:0102:0304']) {
     assert.deepEqual(keyOf(ip, '5', 'SSH'), key)
-    assert.deepEqual(accepted(json({ ip, port: 5, service: 'SSH' })).values.slice(0, 3), key.values)
+    assert.deepEqual(valuesOf(accepted(json({ ip, port: 5, service: 'SSH' }))).slice(0, 3), key.values)
     assert.ok(inspector.mentions(key, `SSH on [${ip}], 5`), ip)
   }
 })
@@ -116,8 +124,8 @@ test('texts designed to be slow to search are not', () => {
 })
 
 test('a row is the record that it was written from', () => {
-  const { key, version, content, values } = accepted(json({}))
-  const row = values.map((value) => (typeof value === 'bigint' ? Number(value) : value))
+  const { key, version, content, ...record } = accepted(json({}))
+  const row = Object.values(record.row)
   assert.deepEqual(inspector.recordOf(row), { key, version, content })
   assert.deepEqual(inspector.recordOf([...row.slice(0, 4), 1_700_000_000.9]), { key, version, content })
   assert.equal(inspector.recordOf([...row.slice(0, 4), Infinity]), undefined)

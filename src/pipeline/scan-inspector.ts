@@ -1,5 +1,5 @@
 import { bracketed } from '#core/address.ts'
-import type { RecordKey, RecordInspector, Row } from '#core/pipeline.ts'
+import type { RecordKey, RecordInspector, StoredRow } from '#core/pipeline.ts'
 import { canonicalIp } from './ip.ts'
 import { parseJsonMessage } from './json-message.ts'
 import { rejecting } from './rejection.ts'
@@ -27,7 +27,7 @@ function named(ip: string, port: number, service: string): RecordKey {
 }
 
 /** A row changed by hand may hold a time with fractions, or infinity. */
-function recordOf([ip, port, service, response, lastSeen]: Row) {
+function recordOf([ip, port, service, response, lastSeen]: StoredRow) {
   if (!Number.isFinite(lastSeen)) return undefined
   return {
     // PostgreSQL spells some addresses in another way: `::1.2.3.4`.

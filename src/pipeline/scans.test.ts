@@ -17,6 +17,7 @@ import {
   rejected,
   v1,
   v2,
+  valuesOf,
 } from '../../test/support/scan-message.ts'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
@@ -31,7 +32,7 @@ describe('accepted', () => {
       key: '1.1.1.7 443 HTTP',
       version: 1_700_000_000n,
       content: 'hello world',
-      values: ['1.1.1.7', 443, 'HTTP', 'hello world', 1_700_000_000],
+      row: { ip: '1.1.1.7', port: 443, service: 'HTTP', response: 'hello world', timestamp: 1_700_000_000 },
       bytes: hello.bytes,
     })
     assert.deepEqual(accepted(v1('aGVsbG8gd29ybGQ=')), hello)
@@ -68,7 +69,7 @@ describe('accepted', () => {
     ['an address in capitals', { ip: '2001:DB8::FF' }, 0, '2001:db8::ff'],
   ]
   for (const [what, change, column, value] of values) {
-    test(what, () => assert.equal(accepted(json(change)).values[column], value))
+    test(what, () => assert.equal(valuesOf(accepted(json(change)))[column], value))
   }
 
   const same: readonly (readonly [what: string, data: string, attributes?: Delivery['attributes']])[] = [
@@ -137,14 +138,13 @@ describe('any input yields a record that PostgreSQL can store, or a known reason
       assert.ok(decoded.detail.length > 0 && decoded.detail.length <= 200 && decoded.detail.isWellFormed())
       return
     }
-    const [ip, port, service, response, timestamp] = decoded.values
-    for (const text of [ip, service, response, decoded.key]) {
+    const { ip, port, service, response, timestamp } = decoded.row
+    for (const text of [ip, service, response, decoded.key])
       assert.ok(typeof text === 'string' && text.isWellFormed() && !text.includes('\0'))
-    }
-    assert.ok(isIP(ip as string) > 0 && service !== '')
-    assert.ok(Number.isInteger(port) && Number(port) >= 0 && Number(port) <= 65_535)
-    assert.ok(Number.isInteger(timestamp) && Number(timestamp) >= 0 && Number(timestamp) <= latest)
-    assert.equal(decoded.version, BigInt(timestamp as number))
+    assert.ok(isIP(ip) > 0 && service !== '')
+    assert.ok(Number.isInteger(port) && port >= 0 && port <= 65_535)
+    assert.ok(Number.isInteger(timestamp) && timestamp >= 0 && timestamp <= latest)
+    assert.equal(decoded.version, BigInt(timestamp))
     assert.equal(decoded.content, response)
   }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Delivery } from '#core/delivery.ts'
-import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { DecodeLimits, Pipeline, PostgresTable } from '#core/pipeline.ts'
+import type { DecodeLimits, Decoded } from '#core/pipeline.ts'
+import { definePipeline } from './define-pipeline.ts'
 import type { JsonObject } from './json-message.ts'
 import {
   asObject,
@@ -15,8 +15,19 @@ import {
 import { canonicalIp } from './ip.ts'
 import { PlainFields } from './plain-fields.ts'
 import { preview, reasons, reject, rejecting } from './rejection.ts'
-import { ipOf, isPort, keyText, maxServiceBytes, portOf, serviceOf } from './scan-key.ts'
+import { ipOf, isPort, maxServiceBytes, portOf, serviceOf } from './scan-key.ts'
 import { scanInspector } from './scan-inspector.ts'
+
+/** The newest result of one service, as a message has it. */
+export interface Scan {
+  /** In its canonical spelling. */
+  readonly ip: string
+  readonly port: number
+  readonly service: string
+  readonly response: string
+  /** Unix seconds. */
+  readonly timestamp: number
+}
 
 /**
  * Internet scan results: the newest one of each (ip, port, service).
@@ -25,28 +36,28 @@ import { scanInspector } from './scan-inspector.ts'
  * base64 of UTF-8 in `data.response_bytes_utf8`, version 2 as text in `data.response_str`. `timestamp` is in Unix
  * seconds. Unknown fields are ignored.
  */
-export const scans: Pipeline = {
+export const scans = definePipeline({
   name: 'scans',
   format: 2,
   source: { kind: 'pubsub', topicId: 'scan-topic', subscriptionId: 'scan-sub' },
-  decode: (delivery, limits) => plainScan(delivery, limits) ?? rejecting(() => decodeScan(delivery, limits)),
+  decode: (delivery, limits): Decoded<Scan> =>
+    plainScan(delivery, limits) ?? rejecting(() => decodeScan(delivery, limits)),
   rejections: reasons,
-  merge: 'newest',
   sink: {
     kind: 'postgres',
     name: 'scan_results',
     columns: [
-      { name: 'ip', type: 'inet' },
-      { name: 'port', type: 'integer' },
-      { name: 'service', type: 'text' },
-      { name: 'response', type: 'text' },
-      { name: 'last_seen', type: 'timestamptz', from: 'unix-seconds' },
+      { name: 'ip', type: 'inet', of: ({ ip }) => ip },
+      { name: 'port', type: 'integer', of: ({ port }) => port },
+      { name: 'service', type: 'text', of: ({ service }) => service },
+      { name: 'response', type: 'text', of: ({ response }) => response },
+      { name: 'last_seen', type: 'timestamptz', from: 'unix-seconds', of: ({ timestamp }) => timestamp },
     ],
     key: ['ip', 'port', 'service'],
     version: ['last_seen', 'response'],
-  } satisfies PostgresTable,
+  },
   inspector: scanInspector,
-}
+})
 
 const plainFields = new PlainFields([
   'ip',
@@ -62,10 +73,7 @@ const plainFields = new PlainFields([
  * The record of a message that is plain and right, as most are: the same that {@link decodeScan} makes of it, for a third
  * of the time. Undefined for all others.
  */
-function plainScan(
-  { data, attributes, publishTimeMs }: Delivery,
-  limits: DecodeLimits,
-): KeyedRecord | undefined {
+function plainScan({ data, attributes, publishTimeMs }: Delivery, limits: DecodeLimits): Scan | undefined {
   if (data.length > limits.maxMessageBytes || unstorableAttribute(attributes) !== undefined) return undefined
   const values = plainFields.read(data)
   if (!values) return undefined
@@ -77,33 +85,17 @@ function plainScan(
   if (timestamp * 1000 > publishTimeMs + limits.maxClockSkewMs) return undefined
   const response = version === 2 ? text : version === 1 ? textOfBase64(base64) : undefined
   if (typeof response !== 'string' || response.includes('\0')) return undefined
-  return recordOf(address, port, service, timestamp, response)
+  return { ip: address, port, service, response, timestamp }
 }
 
-function decodeScan(delivery: Delivery, limits: DecodeLimits): KeyedRecord {
+function decodeScan(delivery: Delivery, limits: DecodeLimits): Scan {
   const message = parseJsonMessage(delivery, limits.maxMessageBytes)
   const ip = ipOf(message)
   const port = portOf(message)
   const service = serviceOf(message)
   const timestamp = timestampOf(message, delivery.publishTimeMs + limits.maxClockSkewMs)
   const response = responseOf(message)
-  return recordOf(ip, port, service, timestamp, response)
-}
-
-function recordOf(
-  ip: string,
-  port: number,
-  service: string,
-  timestamp: number,
-  response: string,
-): KeyedRecord {
-  return {
-    key: keyText(ip, port, service),
-    version: BigInt(timestamp),
-    content: response,
-    values: [ip, port, service, response, timestamp],
-    bytes: ip.length + Buffer.byteLength(service) + Buffer.byteLength(response) + 32,
-  }
+  return { ip, port, service, response, timestamp }
 }
 
 function isTimestamp(value: unknown): value is number {

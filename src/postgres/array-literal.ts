@@ -1,9 +1,10 @@
+import type { Scalar } from '#core/pipeline.ts'
+
 /**
  * PostgreSQL array literals, built by hand: node-postgres' own conversion of JavaScript arrays costs 2.2 CPU-seconds
  * per million rows of the process's time, a literal 0.4–0.5. Values stay parameters: this is the text form of one
  * parameter. https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO
  */
-export type Scalar = string | number | bigint | null
 
 /** `{"a","b",NULL}`. Every string is quoted, so that `NULL`, braces and commas are what they are. */
 export function arrayLiteral(values: readonly Scalar[]): string {

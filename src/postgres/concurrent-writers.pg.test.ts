@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
@@ -34,28 +35,28 @@ test('writers with common keys in any order: no deadlock, and the newest of each
   await using database = await freshDatabase(server)
   const before = await deadlocks(database)
   const random = randomFrom(showSeed(t))
-  const newest = new Map<string, KeyedRecord>()
-  const batch = (): KeyedRecord[] => {
+  const newest = new Map<string, KeyedRecord<Scan>>()
+  const batch = (): KeyedRecord<Scan>[] => {
     const keys = Array.from({ length: 800 }, (_, at) => ({ at, order: random() }))
     keys.sort((a, b) => a.order - b.order)
     return keys.slice(0, 500).map(({ at }) => {
       // Few versions, so that contents decide as well.
       const record = scanRecord(at, Math.floor(random() * 30), `${Math.floor(random() * 100)}`)
       const known = newest.get(record.key)
-      if (known === undefined || compareRecords(record, known) > 0) newest.set(record.key, record)
+      if (known === undefined || compareVersions(record, known) > 0) newest.set(record.key, record)
       return record
     })
   }
   const work = Array.from({ length: 4 }, () => Array.from({ length: 60 }, batch))
 
   const writer = new TableWriter(database.pool({ poolSize: 4 }), scans.sink)
-  const writeAll = async (batches: KeyedRecord[][]) => {
+  const writeAll = async (batches: KeyedRecord<Scan>[][]) => {
     for (const records of batches) await writer.write(records)
   }
   await Promise.all(work.map(writeAll))
 
   const rows = (await readTable(database.options, scans.sink)).map((row) => JSON.stringify(row))
-  const expected = [...newest.values()].map((record) => JSON.stringify(record.values))
+  const expected = [...newest.values()].map((record) => JSON.stringify(Object.values(record.row)))
   assert.deepEqual(rows.sort(), expected.sort())
   assert.equal(await deadlocks(database), before)
 })
@@ -69,9 +70,7 @@ async function cross(text: string): Promise<PromiseSettledResult<unknown>[]> {
   const pool = database.pool()
   const write = (keys: readonly number[], version: number) => {
     const records = keys.map((at) => scanRecord(at, version, `${version}`))
-    const values = scans.sink.columns.map((_, at) =>
-      arrayLiteral(records.map((record) => record.values[at] ?? null)),
-    )
+    const values = scans.sink.columns.map((column) => arrayLiteral(records.map(({ row }) => column.of(row))))
     return runStatement(pool, { name: 'write', text, values }, 'test')
   }
   await write([1, 2, 3], 1)

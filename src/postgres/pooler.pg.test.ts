@@ -4,6 +4,7 @@ import { describe, test } from 'vitest'
 import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
@@ -40,7 +41,7 @@ function through(database: TestDatabase, { port }: PgBouncer) {
 const pooling = (options: PostgresOptions) => withConnection(options, (client) => poolingOf(client, options))
 
 /** Connecting anew may fail at times: then it is written again, as the engine does. */
-const written = (writer: TableWriter, record: KeyedRecord) =>
+const written = (writer: TableWriter, record: KeyedRecord<Scan>) =>
   until(() =>
     writer.write([record]).then(
       () => true,

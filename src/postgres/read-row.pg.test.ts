@@ -21,8 +21,8 @@ test('the row of a key, as the record that was written', async () => {
   await new TableWriter(database.pool(), sink).write(records)
   await withReader(database.options, (read) =>
     read(async (connection) => {
-      for (const { key, version, content, values } of records) {
-        const row = await readRow(connection, sink, values.slice(0, 3) as (string | number)[])
+      for (const { key, version, content, row: scan } of records) {
+        const row = await readRow(connection, sink, [scan.ip, scan.port, scan.service])
         assert.deepEqual(row && inspector.recordOf(row), { key, version, content })
       }
       assert.equal(await readRow(connection, sink, ['1.1.1.7', 445, 'HTTP']), undefined)

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { UnreachableError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
-import type { PostgresTable, Row } from '#core/pipeline.ts'
+import type { PostgresTable, StoredRow } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import type { Queryable } from './queryable.ts'
@@ -38,7 +38,7 @@ export async function readRow(
   connection: Queryable,
   table: PostgresTable,
   key: readonly (string | number)[],
-): Promise<Row | undefined> {
+): Promise<StoredRow | undefined> {
   const conditions = table.key.map((name, i) => {
     const type = table.columns.find((column) => column.name === name)?.type ?? 'text'
     return `${pg.escapeIdentifier(name)} = $${i + 1}::${type}`

@@ -1,27 +1,31 @@
 import pg from 'pg'
-import type { Column, PostgresTable, Row } from '#core/pipeline.ts'
+import type { Column, PostgresTable, StoredRow } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withTransaction } from './transaction.ts'
 
 /** All rows of a table. */
-export function readTable(options: PostgresOptions, table: PostgresTable): Promise<Row[]> {
+export function readTable(options: PostgresOptions, table: PostgresTable): Promise<StoredRow[]> {
   return rowsOf(options, selectRows(table))
 }
 
 /** The rows of the greatest versions. It reads the whole table: no index is spent on it. */
-export function readNewest(options: PostgresOptions, table: PostgresTable, limit: number): Promise<Row[]> {
+export function readNewest(
+  options: PostgresOptions,
+  table: PostgresTable,
+  limit: number,
+): Promise<StoredRow[]> {
   const order = table.version.map((column) => `${pg.escapeIdentifier(column)} DESC`)
   return rowsOf(options, `${selectRows(table)} ORDER BY ${order.join(', ')} LIMIT ${limit}`)
 }
 
-function rowsOf(options: PostgresOptions, text: string): Promise<Row[]> {
+function rowsOf(options: PostgresOptions, text: string): Promise<StoredRow[]> {
   return withTransaction(options, async (client) => {
     const { rows } = await client.query<(string | number | null)[]>({ text, rowMode: 'array' })
     return rows
   })
 }
 
-/** Reads rows as {@link Row} has them; to be asked with `rowMode: 'array'`. */
+/** Reads rows as {@link StoredRow} has them; to be asked with `rowMode: 'array'`. */
 export function selectRows({ name, columns }: PostgresTable): string {
   return `SELECT ${columns.map(readable).join(', ')} FROM ${pg.escapeIdentifier(name)}`
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
@@ -97,11 +97,11 @@ test('the guard orders any two records as the engine does', async () => {
     await database.query('TRUNCATE scan_results')
     const records = pairs.map(([a, b], at) => [scanRecord(at, ...a), scanRecord(at, ...b)] as const)
     assert.equal(await writer.write(records.map(([a]) => a)), pairs.length)
-    const newer = records.filter(([a, b]) => compareRecords(b, a) > 0)
+    const newer = records.filter(([a, b]) => compareVersions(b, a) > 0)
     assert.equal(await writer.write(records.map(([, b]) => b)), newer.length)
     assert.deepEqual(
       await responses(database),
-      records.map(([a, b]) => (compareRecords(b, a) > 0 ? b : a).content),
+      records.map(([a, b]) => (compareVersions(b, a) > 0 ? b : a).content),
     )
   })
   await alwaysAsync(property, 60)

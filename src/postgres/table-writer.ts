@@ -1,8 +1,7 @@
 import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { PostgresTable } from '#core/pipeline.ts'
+import type { PostgresTable, Scalar } from '#core/pipeline.ts'
 import type { LockWait, Writer } from '#core/writer.ts'
-import type { Scalar } from './array-literal.ts'
 import { arrayLiteral } from './array-literal.ts'
 import type { TableStatements } from './examined-table.ts'
 import { ExaminedTable, keptSetting } from './examined-table.ts'
@@ -15,13 +14,13 @@ import { runAndRollBack } from './statement.ts'
 import { lookSql, upsertSql } from './upsert.ts'
 
 /** Writes records into a table that keeps the newest of each key: one prepared statement a batch. */
-export class TableWriter implements Writer {
+export class TableWriter<R = unknown> implements Writer<R> {
   readonly #pool: pg.Pool
-  readonly #table: PostgresTable
+  readonly #table: PostgresTable<R>
   readonly #examined: ExaminedTable
   readonly #lockedText: string
 
-  constructor(pool: pg.Pool, table: PostgresTable, waits = lockWaits) {
+  constructor(pool: pg.Pool, table: PostgresTable<R>, waits = lockWaits) {
     this.#pool = pool
     this.#table = table
     const statements: TableStatements = {
@@ -35,16 +34,18 @@ export class TableWriter implements Writer {
     this.#lockedText = lockedRowsSql(table)
   }
 
-  write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
-    const rows = records.map(({ values }) => values)
-    return this.#examined.write(this.#parametersOf(rows), records.length, wait)
+  write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<number> {
+    const parameters = this.#table.columns.map((column) =>
+      arrayLiteral(records.map(({ row }) => column.of(row))),
+    )
+    return this.#examined.write(parameters, records.length, wait)
   }
 
-  async locked(records: readonly KeyedRecord[]): Promise<readonly KeyedRecord[]> {
+  async locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {
     const { name, key, columns } = this.#table
-    const values = key.map((column) => {
-      const at = columns.findIndex((one) => one.name === column)
-      return arrayLiteral(records.map((record) => record.values[at] ?? null))
+    const values = key.map((one) => {
+      const column = columns.find((candidate) => candidate.name === one)
+      return arrayLiteral(records.map(({ row }) => column?.of(row) ?? null))
     })
     const statement = { name: `locked_${name}`, text: this.#lockedText, values }
     // Rolled back, so that there is no commit that waits for a standby.

@@ -24,17 +24,17 @@ test('names are escaped', () => {
     kind: 'postgres',
     name: 'a"; DROP TABLE b; --',
     columns: [
-      { name: 'select', type: 'text' },
-      { name: 'V"', type: 'bigint' },
+      { name: 'select', type: 'text', of: () => '' },
+      { name: 'V"', type: 'bigint', of: () => 0 },
     ],
     key: ['select'],
-    version: ['V"'],
+    version: ['V"', 'select'],
   }
   const sql = upsertSql(table)
   assert.match(sql, /^INSERT INTO "a""; DROP TABLE b; --" AS t \("select", "V"""\)/)
-  assert.match(sql, /WHERE \(EXCLUDED\."V"""\) > \(t\."V"""\)$/)
+  assert.match(sql, /WHERE \(EXCLUDED\."V""", EXCLUDED\."select" COLLATE "C"\) > \(t\."V""", /)
 })
 
 test('a key or version without a column is an error of the pipeline', () => {
-  assert.throws(() => upsertSql({ ...scans.sink, version: ['seen'] }), /scan_results.*seen/)
+  assert.throws(() => upsertSql({ ...scans.sink, version: ['seen', 'response'] }), /scan_results.*seen/)
 })

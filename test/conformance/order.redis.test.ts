@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { freshDatabase, scanRecord, startTestServer } from '../support/postgres.ts'
@@ -59,13 +60,13 @@ test('the cache, the table and the engine order any two records alike', async ()
 
     let newer = 0
     for (const [at, first] of firsts.entries()) {
-      const second = seconds[at] as KeyedRecord
-      const inEngine = Math.sign(compareRecords(second, first))
+      const second = seconds[at] as KeyedRecord<Scan>
+      const inEngine = Math.sign(compareVersions(second, first))
       const inVersion = second.version < first.version ? -1 : second.version > first.version ? 1 : 0
       const inTable =
         isRow(standing.get(ipOf(second)), second) && inEngine !== 0 ? 1 : inEngine === 0 ? 0 : -1
       const verdict = verdicts[at]
-      const pairOf = JSON.stringify([first, second].map(({ values }) => values))
+      const pairOf = JSON.stringify([first, second].map(({ row }) => row))
 
       assert.equal(inTable, inEngine, `table and engine: ${pairOf}`)
       if (verdict === 'stale') assert.ok(inTable <= 0, `stale, and the table would place it: ${pairOf}`)
@@ -93,8 +94,8 @@ test('the cache, the table and the engine order any two records alike', async ()
   for (const [kind, count] of Object.entries(seen)) assert.ok(count > 50, `only ${count} pairs were ${kind}`)
 })
 
-const ipOf = ({ values }: KeyedRecord) => String(values[0])
+const ipOf = ({ row }: KeyedRecord<Scan>) => row.ip
 
-function isRow(row: Row | undefined, { version, content }: KeyedRecord): boolean {
+function isRow(row: Row | undefined, { version, content }: KeyedRecord<Scan>): boolean {
   return row?.last_seen === `${version}` && row.response === content
 }

@@ -10,10 +10,12 @@ import type { RowVersion, StoredDeadLetter } from '../oracle/facts.ts'
 import { newestOf } from '../oracle/order.ts'
 import { deliveryOf } from '../support/arrivals.ts'
 import { alwaysAsync } from '../support/seed.ts'
+import type { Word } from '../support/word-pipeline.ts'
+import { wordPipeline } from '../support/word-pipeline.ts'
 
 /** The table `words`, which refuses the content `bad`, the dead letters beside it, and its epoch. */
 export interface OpenTable extends AsyncDisposable {
-  readonly writer: Writer
+  readonly writer: Writer<Word>
   readonly deadLetters: DeadLetterStore
   /** In any order. */
   rows(): Promise<RowVersion[]>
@@ -26,11 +28,11 @@ export interface OpenTable extends AsyncDisposable {
 const texts = ['x', 'y', 'B', 'é', '"', '\\', '{,}', 'NULL', '$1', '\u{E000}', '\u{FF5E}', '\u{1F600}', 'a b']
 const versions = [0n, 1n, 9n, 10n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n]
 
-function word(key: string, version: bigint | number, content = 'x'): KeyedRecord {
-  return { key, version: BigInt(version), content, values: [key, BigInt(version), content], bytes: 1 }
+function word(key: string, version: bigint | number, content = 'x'): KeyedRecord<Word> {
+  return wordPipeline.merge.recordOf({ key, version: BigInt(version), content })
 }
 
-const asRow = ({ key, version, content }: KeyedRecord): RowVersion => ({ key, version, content })
+const asRow = ({ key, version, content }: KeyedRecord<Word>): RowVersion => ({ key, version, content })
 const sorted = (rows: Iterable<RowVersion>) => [...rows].sort((a, b) => (a.key < b.key ? -1 : 1))
 
 /** What the ingester relies on of a table that keeps the newest row of each key. */
@@ -43,7 +45,7 @@ export function writerConformance(
     await using table = await open()
     await body(table)
   }
-  const holds = async (table: OpenTable, ...records: readonly KeyedRecord[]) =>
+  const holds = async (table: OpenTable, ...records: readonly KeyedRecord<Word>[]) =>
     assert.deepEqual(sorted(await table.rows()), sorted(records.map(asRow)))
 
   describe(`table: ${name}`, options, () => {

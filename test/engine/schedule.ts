@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import type { Random } from '#demo/random.ts'
 import { sleep } from '#runtime/clock.ts'
@@ -129,7 +129,7 @@ export function truthfulCache({ cache, clock, table }: World, random: Random): v
   const claimedUntilMs = new Map<string, number>()
   cache.verdict = (record) => {
     const row = table.rows.get(record.key)
-    const stale = row !== undefined && compareRecords({ ...row, ...record }, row) <= 0
+    const stale = row !== undefined && compareVersions({ ...row, ...record }, row) <= 0
     if (stale && random.next() < 0.7) return 'stale'
     if (clock.now() < (claimedUntilMs.get(record.key) ?? 0)) return 'busy'
     if (random.next() >= 0.2) return 'fresh'

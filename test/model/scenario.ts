@@ -1,5 +1,5 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 
 /** What is published about the one key, and what the world around two replicas may do. */
 export interface Scenario {
@@ -62,9 +62,11 @@ export interface Story extends Scenario {
 export function storyOf(scenario: Scenario): Story {
   const read = scenario.messages.map(recordOf)
   const distinct = [...read]
-    .sort(compareRecords)
-    .filter((record, i, sorted) => i === 0 || compareRecords(record, sorted[i - 1] as KeyedRecord) !== 0)
-  const records = read.map((record) => 1 + distinct.findIndex((other) => compareRecords(other, record) === 0))
+    .sort(compareVersions)
+    .filter((record, i, sorted) => i === 0 || compareVersions(record, sorted[i - 1] as KeyedRecord) !== 0)
+  const records = read.map(
+    (record) => 1 + distinct.findIndex((other) => compareVersions(other, record) === 0),
+  )
   const isRefused = (message: number) => scenario.messages[message]?.endsWith('!') === true
   const setOf = (wanted: (message: number) => boolean) =>
     records.reduce((set, _, message) => (wanted(message) ? set | (1 << message) : set), 0)
@@ -101,5 +103,5 @@ export function recordName(story: Story, record: number): string {
 
 function recordOf(text: string): KeyedRecord {
   const [version = '0', content = ''] = text.replace('!', '').split(' ')
-  return { key: 'k', version: BigInt(version), content, values: [], bytes: 1 }
+  return { key: 'k', version: BigInt(version), content, row: undefined, bytes: 1 }
 }

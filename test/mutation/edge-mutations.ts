@@ -19,7 +19,7 @@ export const edgeMutations: readonly Mutation[] = [
     wouldDo: 'engine and table disagree on which of two records of one version is newer',
     edits: [
       {
-        file: 'src/core/keyed-record.ts',
+        file: 'src/pipeline/newest.ts',
         before: '  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))\n',
         after: '  return a === b ? 0 : a < b ? -1 : 1\n',
       },

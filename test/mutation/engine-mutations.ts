@@ -258,8 +258,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: entry,
-        before: '  if (compareRecords(arrival.record, entry.winner.record) > 0) {\n',
-        after: '  if (compareRecords(arrival.record, entry.winner.record) < 0) {\n',
+        before: '  if (merge.compare(arrival.record, entry.winner.record) > 0) {\n',
+        after: '  if (merge.compare(arrival.record, entry.winner.record) < 0) {\n',
       },
     ],
     suites: ['simulation', 'conservation'],

@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import type { Batch, BatchResult } from '#ingest/batch.ts'
 import type { Arrival, Entry } from '#ingest/entry.ts'
 import { arrivalsOf, fold, join, newEntry } from '#ingest/entry.ts'
 import { Lane } from '#ingest/lane.ts'
 import { arrivalOf } from '../support/arrivals.ts'
+import { wordPipeline } from '../support/word-pipeline.ts'
 import { alwaysAsync, always } from '../support/seed.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+
+const { merge } = wordPipeline
 
 /** Often of one version, and of contents that UTF-8 and UTF-16 order differently. */
 const words = (key: fc.Arbitrary<string>) =>
@@ -28,7 +31,7 @@ const numbered = (texts: readonly string[], first = 0): Arrival[] =>
   })
 
 function assertNewestWins(entry: Entry): void {
-  for (const { record } of entry.losers) assert.ok(compareRecords(record, entry.winner.record) <= 0)
+  for (const { record } of entry.losers) assert.ok(compareVersions(record, entry.winner.record) <= 0)
 }
 
 test('folded and joined in any groups, every arrival of a key is in its entry once, and the newest wins', () => {
@@ -41,11 +44,11 @@ test('folded and joined in any groups, every arrival of a key is in its entry on
       const arrivals = texts.map((group, i) => numbered(group, i * 100))
       const entries = arrivals.map(([first, ...others]) => {
         const entry = newEntry(first as Arrival, 0)
-        for (const arrival of others) fold(entry, arrival)
+        for (const arrival of others) fold(entry, arrival, merge)
         return entry
       })
       const [whole, ...rest] = entries as [Entry, ...Entry[]]
-      for (const entry of rest) join(whole, entry)
+      for (const entry of rest) join(whole, entry, merge)
       assert.deepEqual(sorted(arrivalsOf(whole)), sorted(arrivals.flat()))
       assertNewestWins(whole)
     }),
@@ -101,7 +104,7 @@ test('a lane passes each arrival to the writer once, unless the writer returns i
         writing = { batch, done: resolve }
         return promise
       }
-      const lane = new Lane({ ...bounds, clock, write })
+      const lane = new Lane({ ...bounds, clock, merge, write })
       const added: Arrival[] = []
       for (const one of steps) {
         if ('add' in one) {

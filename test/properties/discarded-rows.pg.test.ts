@@ -3,21 +3,19 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { freshDatabase, startTestServer } from '../support/postgres.ts'
 import { alwaysAsync } from '../support/seed.ts'
-import { wordPipeline } from '../support/word-pipeline.ts'
+import type { Word } from '../support/word-pipeline.ts'
+import { recordOfWords, wordPipeline } from '../support/word-pipeline.ts'
 
 const server = await startTestServer()
 
 const record = fc
   .tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom(1, 2, 3), fc.constantFrom('x', 'y', 'z'))
-  .map(([key, version, content]): KeyedRecord => {
-    const values = [key, BigInt(version), content]
-    return { key, version: BigInt(version), content, values, bytes: 1 }
-  })
+  .map((words) => recordOfWords(words.join(' ')))
 const batch = fc.uniqueArray(record, { selector: ({ key }) => key, minLength: 1, maxLength: 4 })
 
 const condition = fc
@@ -55,28 +53,29 @@ test('whatever triggers and rules discard: accepted rows are in the table, rejec
   await using database = await freshDatabase(server, { migrated: false })
   const create = 'CREATE TABLE words (key text PRIMARY KEY, version bigint NOT NULL, content text NOT NULL)'
   const writer = new TableWriter(database.pool(), wordPipeline.sink)
-  const isStored = async (one: KeyedRecord) => {
+  const isStored = async (one: KeyedRecord<Word>) => {
     const [row] = await database.query<{ version: string; content: string }>(
       'SELECT version, content FROM words WHERE key = $1',
       [one.key],
     )
     return (
       row !== undefined &&
-      compareRecords({ ...one, version: BigInt(row.version), content: row.content }, one) >= 0
+      compareVersions({ ...one, version: BigInt(row.version), content: row.content }, one) >= 0
     )
   }
   /** A trigger that deletes would remove the row that makes a record stale, were it not rolled back. */
   let deletes = false
   /** As the engine does: where a batch is refused, each of its records alone. */
-  const write = async (records: readonly KeyedRecord[]): Promise<void> => {
+  const write = async (records: readonly KeyedRecord<Word>[]): Promise<void> => {
     try {
       await writer.write(records)
-      for (const one of records) assert.ok(await isStored(one), `${one.values.join(' ')} is not in the table`)
+      for (const one of records)
+        assert.ok(await isStored(one), `${Object.values(one.row).join(' ')} is not in the table`)
     } catch (error) {
       if (!(error instanceof WriteFailure)) throw error
       assert.equal(error.class, 'bad-row', error.message)
       if (records.length > 1) for (const one of records) await write([one])
-      else if (!deletes) assert.equal(await isStored(records[0] as KeyedRecord), false, error.message)
+      else if (!deletes) assert.equal(await isStored(records[0] as KeyedRecord<Word>), false, error.message)
     }
   }
   const property = fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 10 }), async (steps) => {

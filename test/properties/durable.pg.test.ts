@@ -94,7 +94,7 @@ async function lostRows(
   await restore(database)
   const rows = await database.query<{ ip: string }>('SELECT host(ip) AS ip FROM scan_results')
   const there = new Set(rows.map(({ ip }) => ip))
-  return acked.filter((at) => !there.has(String(scanRecord(at, 1, '').values[0])))
+  return acked.filter((at) => !there.has(scanRecord(at, 1, '').row.ip))
 }
 
 for (const [how, text] of Object.entries(relaxations)) {

@@ -6,6 +6,7 @@ import { afterAll, test } from 'vitest'
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { noLogger } from '#core/logger.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 import { createPool } from '#postgres/pool.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
@@ -122,7 +123,7 @@ async function rowsOf(database: TestDatabase): Promise<Map<string, RowVersion>> 
 
 /** As a lane does: again and again, until the writer says that it is done. */
 async function writeAll(
-  batches: readonly (readonly KeyedRecord[])[],
+  batches: readonly (readonly KeyedRecord<Scan>[])[],
   writer: TableWriter,
   weather: Weather,
   database: TestDatabase,

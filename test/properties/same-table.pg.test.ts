@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import { isRejection } from '#core/pipeline.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { freshDatabase, startTestServer } from '../support/postgres.ts'
@@ -28,11 +29,11 @@ const message = fc
   .map((fields) => json(fields))
 
 /** What a lane does with a batch: one record a key, the newest. */
-function coalesced(records: readonly KeyedRecord[]): KeyedRecord[] {
-  const newest = new Map<string, KeyedRecord>()
+function coalesced(records: readonly KeyedRecord<Scan>[]): KeyedRecord<Scan>[] {
+  const newest = new Map<string, KeyedRecord<Scan>>()
   for (const record of records) {
     const known = newest.get(record.key)
-    if (!known || compareRecords(record, known) > 0) newest.set(record.key, record)
+    if (!known || compareVersions(record, known) > 0) newest.set(record.key, record)
   }
   return [...newest.values()]
 }

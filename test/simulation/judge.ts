@@ -53,10 +53,10 @@ export class Judge {
     this.accepted.set(id, { id, meanings, data: text })
     const limits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
     const decoded = pipeline.decode({ data: Buffer.from(text), publishTimeMs: 0 } as Delivery, limits)
-    for (const [at, record] of (isSeveral(decoded) ? decoded : [decoded]).entries()) {
+    for (const [at, row] of (isSeveral(decoded) ? decoded : [decoded]).entries()) {
       const meaning = meanings[at]
-      if (meaning && 'row' in meaning && !isRejection(record))
-        this.#records.push({ record, row: meaning.row })
+      if (!meaning || !('row' in meaning) || isRejection(row)) continue
+      this.#records.push({ record: pipeline.merge.recordOf(row), row: meaning.row })
     }
     this.#meant = undefined
   }

@@ -1,9 +1,8 @@
 import type { Delivery } from '#core/delivery.ts'
-import { isRejection } from '#core/pipeline.ts'
 import type { Arrival, Entry } from '#ingest/entry.ts'
 import { fold, newEntry } from '#ingest/entry.ts'
 import { nameOf } from './journal.ts'
-import { decodeWords } from './word-pipeline.ts'
+import { recordOfWords, wordPipeline } from './word-pipeline.ts'
 
 /** A delivery that no source keeps. */
 export function deliveryOf(text: string): Delivery {
@@ -22,15 +21,13 @@ export function deliveryOf(text: string): Delivery {
 
 /** Of a message `key version content`. */
 export function arrivalOf(text: string): Arrival {
-  const record = decodeWords(text)
-  if (isRejection(record)) throw new Error(`${text}: ${record.detail}`)
-  return { record, delivery: deliveryOf(text) }
+  return { record: recordOfWords(text), delivery: deliveryOf(text) }
 }
 
 /** All of one key, in order of arrival. */
 export function entryOf(first: string, ...others: readonly string[]): Entry {
   const entry = newEntry(arrivalOf(first), 0)
-  for (const text of others) fold(entry, arrivalOf(text))
+  for (const text of others) fold(entry, arrivalOf(text), wordPipeline.merge)
   return entry
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { noLogger } from '#core/logger.ts'
 import type { LockWaits } from '#postgres/lock-wait.ts'
 import type { PoolOptions } from '#postgres/pool.ts'
@@ -158,13 +159,13 @@ export function scanRecord(
   at: number | readonly [ip: string, port: number, service: string],
   version: number | bigint,
   response: string,
-): KeyedRecord {
+): KeyedRecord<Scan> {
   const [ip, port, service] = typeof at === 'number' ? [`10.0.${at >> 8}.${at & 255}`, 80, 'http'] : at
   return {
     key: `${ip} ${port} ${service}`,
     version: BigInt(version),
     content: response,
-    values: [ip, port, service, response, version],
+    row: { ip, port, service, response, timestamp: version as number },
     bytes: response.length,
   }
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { DecodeLimits, Rejection } from '#core/pipeline.ts'
+import type { DecodeLimits, Rejection, Scalar } from '#core/pipeline.ts'
 import { isRejection } from '#core/pipeline.ts'
 import { isSeveral } from '#ingest/several.ts'
+import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
 
 /** A scan as a message of version 2, in order. */
@@ -44,16 +45,21 @@ export function delivery(data: string | Uint8Array, more: Partial<Delivery> = {}
   }
 }
 
-export function decode(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord | Rejection {
+export function decode(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord<Scan> | Rejection {
   const decoded = scans.decode(delivery(data, more), limits)
   if (isSeveral(decoded)) assert.fail('a scan is one record')
-  return decoded
+  return isRejection(decoded) ? decoded : scans.merge.recordOf(decoded)
 }
 
-export function accepted(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord {
+export function accepted(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord<Scan> {
   const decoded = decode(data, more)
   if (isRejection(decoded)) assert.fail(`${decoded.reason}: ${decoded.detail}`)
   return decoded
+}
+
+/** What goes into the table, in its columns' order. */
+export function valuesOf({ row }: KeyedRecord<Scan>): Scalar[] {
+  return scans.sink.columns.map((column) => column.of(row))
 }
 
 export function rejected(data: string | Uint8Array, more?: Partial<Delivery>): Rejection {

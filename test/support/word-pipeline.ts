@@ -1,26 +1,29 @@
-import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Decoded, RecordKey, Pipeline, Rejection } from '#core/pipeline.ts'
-import { isRejection } from '#core/pipeline.ts'
+import type { Merge } from '#core/merge.ts'
+import type { Decoded, Pipeline, RecordKey } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/pipeline.ts'
+import { definePipeline } from '#pipeline/define-pipeline.ts'
+import { nameOf } from './journal.ts'
 
-/**
- * The smallest pipeline there is: a message is `key version content`, three words; or several of these, each followed by
- * a semicolon. A semicolon alone is no record.
- */
-export const wordPipeline: Pipeline = {
+export interface Word {
+  readonly key: string
+  readonly version: bigint
+  readonly content: string
+}
+
+const words = definePipeline({
   name: 'words',
   format: 1,
   source: { kind: 'pubsub', topicId: 'words', subscriptionId: 'words' },
-  decode: ({ data }: Delivery) => decodeText(data.toString()),
+  decode: ({ data }): Decoded<Word> => decodeText(data.toString()),
   rejections: ['malformed'],
-  merge: 'newest',
   sink: {
     kind: 'postgres',
     name: 'words',
     columns: [
-      { name: 'key', type: 'text' },
-      { name: 'version', type: 'bigint' },
-      { name: 'content', type: 'text' },
+      { name: 'key', type: 'text', of: ({ key }) => key },
+      { name: 'version', type: 'bigint', of: ({ version }) => version },
+      { name: 'content', type: 'text', of: ({ content }) => content },
     ],
     key: ['key'],
     version: ['version', 'content'],
@@ -38,23 +41,41 @@ export const wordPipeline: Pipeline = {
     }),
     content: 'content',
   },
+})
+
+/** A record's size is that of its message, so that tests can reckon with it. */
+const merge: Merge<Word> = {
+  ...words.merge,
+  recordOf: (word) => ({ ...words.merge.recordOf(word), bytes: nameOf(word).length }),
 }
+
+/**
+ * The smallest pipeline there is: a message is `key version content`, three words; or several of these, each followed by
+ * a semicolon. A semicolon alone is no record.
+ */
+export const wordPipeline: Pipeline<Word> = { ...words, merge }
 
 function keyOfWords(text: string): RecordKey | Rejection {
   const decoded = decodeWords(text)
   return isRejection(decoded) ? decoded : { key: decoded.key, values: [decoded.key] }
 }
 
-function decodeText(text: string): Decoded {
+function decodeText(text: string): Decoded<Word> {
   if (text === ';') return []
   return text.endsWith(';') ? text.slice(0, -1).split(';').map(decodeWords) : decodeWords(text)
 }
 
-export function decodeWords(text: string): KeyedRecord | Rejection {
+function decodeWords(text: string): Word | Rejection {
   const [, key, digits, content] = /^(\S+) (\d+) (\S+)$/.exec(text) ?? []
   if (key === undefined || digits === undefined || content === undefined) {
-    return { reason: 'malformed', detail: 'not three words' }
+    return new Rejection('malformed', 'not three words')
   }
-  const version = BigInt(digits)
-  return { key, version, content, values: [key, version, content], bytes: text.length }
+  return { key, version: BigInt(digits), content }
+}
+
+/** The record of a message of one. */
+export function recordOfWords(text: string): KeyedRecord<Word> {
+  const word = decodeWords(text)
+  if (isRejection(word)) throw new Error(`${text}: ${word.detail}`)
+  return wordPipeline.merge.recordOf(word)
 }

@@ -1,5 +1,5 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareRecords } from '#core/keyed-record.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait, Writer } from '#core/writer.ts'
@@ -165,7 +165,7 @@ export class SimulatedTable implements Writer {
     let placed = 0
     for (const record of records) {
       const row = this.rows.get(record.key)
-      if (row && compareRecords(record, row) <= 0) continue
+      if (row && compareVersions(record, row) <= 0) continue
       this.rows.set(record.key, record)
       placed += 1
     }

@@ -3,14 +3,14 @@ import { test } from 'vitest'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
-import type { KeyedRecord } from './keyed-record.ts'
-import { compareRecords, compareUtf8 } from './keyed-record.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import { compareUtf8, compareVersions } from './newest.ts'
 
 const record = (version: bigint, content: string): KeyedRecord => ({
   key: 'k',
   version,
   content,
-  values: [],
+  row: undefined,
   bytes: 0,
 })
 
@@ -39,9 +39,9 @@ const spelled = ({ version, content }: KeyedRecord) =>
   `${String(version).padStart(19, '0')} ${Buffer.from(content).toString('hex')}`
 
 test('the greater version wins, whatever the contents', () => {
-  assert.ok(compareRecords(record(2n, ''), record(1n, 'z')) > 0)
-  assert.ok(compareRecords(record(9n, 'z'), record(10n, 'a')) < 0, 'as numbers, not as text')
-  assert.ok(compareRecords(record(2n ** 63n - 1n, ''), record(2n ** 63n - 2n, '')) > 0, 'beyond doubles')
+  assert.ok(compareVersions(record(2n, ''), record(1n, 'z')) > 0)
+  assert.ok(compareVersions(record(9n, 'z'), record(10n, 'a')) < 0, 'as numbers, not as text')
+  assert.ok(compareVersions(record(2n ** 63n - 1n, ''), record(2n ** 63n - 2n, '')) > 0, 'beyond doubles')
 })
 
 test('between equal versions the greater UTF-8 bytes win', () => {
@@ -78,7 +78,7 @@ test('the order is that of (version, UTF-8 bytes)', () => {
   always(
     fc.property(anyRecord, anyRecord, (a, b) => {
       const [x, y] = [spelled(a), spelled(b)]
-      assert.equal(Math.sign(compareRecords(a, b)), x < y ? -1 : x > y ? 1 : 0)
+      assert.equal(Math.sign(compareVersions(a, b)), x < y ? -1 : x > y ? 1 : 0)
     }),
     1000,
   )
@@ -87,10 +87,10 @@ test('the order is that of (version, UTF-8 bytes)', () => {
 test('the order is total: antisymmetric, transitive, and 0 for the same record only', () => {
   always(
     fc.property(anyRecord, anyRecord, anyRecord, (a, b, c) => {
-      assert.equal(Math.sign(compareRecords(a, b)) + Math.sign(compareRecords(b, a)), 0)
-      const [x, y, z] = [a, b, c].sort(compareRecords) as [KeyedRecord, KeyedRecord, KeyedRecord]
-      assert.ok(compareRecords(x, y) <= 0 && compareRecords(y, z) <= 0 && compareRecords(x, z) <= 0)
-      assert.equal(compareRecords(a, b) === 0, a.version === b.version && a.content === b.content)
+      assert.equal(Math.sign(compareVersions(a, b)) + Math.sign(compareVersions(b, a)), 0)
+      const [x, y, z] = [a, b, c].sort(compareVersions) as [KeyedRecord, KeyedRecord, KeyedRecord]
+      assert.ok(compareVersions(x, y) <= 0 && compareVersions(y, z) <= 0 && compareVersions(x, z) <= 0)
+      assert.equal(compareVersions(a, b) === 0, a.version === b.version && a.content === b.content)
     }),
     1000,
   )

@@ -1,0 +1,14 @@
+import type { Pipeline, PostgresTable } from '#core/pipeline.ts'
+import { newest } from './newest.ts'
+
+/** A pipeline as it is written down: how its rows merge follows from its table. */
+export interface PipelineDefinition<R, Name extends string> extends Omit<Pipeline<R>, 'merge' | 'sink'> {
+  readonly sink: PostgresTable<R, Name>
+}
+
+/** Checks, in the types, that key and version name columns of the table, and that these can be read from a row. */
+export function definePipeline<R, const Name extends string>(
+  definition: PipelineDefinition<R, Name>,
+): Pipeline<R> {
+  return { ...definition, merge: newest(definition.sink) }
+}
