@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { test } from 'vitest'
+import fc from 'fast-check'
+import type { Decoded, Pipeline } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/pipeline.ts'
+import { always } from '../../test/support/seed.ts'
+import { anyText } from '../../test/support/text.ts'
+import { definePipeline } from './define-pipeline.ts'
+
+interface Complaint {
+  readonly shop: string
+  readonly customer: string
+  readonly at: number
+  /** Called as a member of a rejection is. */
+  readonly reason: string
+}
+
+const parts = {
+  name: 'complaints',
+  format: 1,
+  source: { kind: 'pubsub', topicId: 't', subscriptionId: 's' },
+  decode: (): Decoded<Complaint> => new Rejection('no', 'never'),
+  rejections: ['no'],
+  inspector: undefined as never,
+} as const
+const columns = [
+  { name: 'shop', type: 'text', of: ({ shop }: Complaint) => shop },
+  { name: 'customer', type: 'text', of: ({ customer }: Complaint) => customer },
+  { name: 'at', type: 'bigint', of: ({ at }: Complaint) => at },
+  { name: 'reason', type: 'text', of: ({ reason }: Complaint) => reason },
+] as const
+
+const complaints: Pipeline<Complaint> = definePipeline({
+  ...parts,
+  sink: {
+    kind: 'postgres',
+    name: 'complaints',
+    columns,
+    key: ['shop', 'customer'],
+    version: ['at', 'reason'],
+  },
+})
+const row = { shop: 's', customer: 'c', at: 7, reason: 'late' }
+
+test('the record of a row: its key, version and content by the columns that the table names', () => {
+  const { bytes, ...record } = complaints.merge.recordOf(row)
+  assert.deepEqual(record, { key: 's c', version: 7n, content: 'late', row })
+  assert.ok(bytes >= 's'.length + 'c'.length + 'late'.length)
+})
+
+test('no two keys have the same text', () => {
+  const text = fc.oneof(anyText, fc.constantFrom('', ' ', 'a', 'a ', ' a', 'a b', 'b', '  ')).map((one) =>
+    // Which no value of a row has.
+    one.replaceAll('\0', ''),
+  )
+  const keyOf = (shop: string, customer: string) => complaints.merge.recordOf({ ...row, shop, customer }).key
+  always(
+    fc.property(text, text, text, text, (a, b, c, d) => {
+      assert.equal(keyOf(a, b) === keyOf(c, d), a === c && b === d)
+    }),
+    2000,
+  )
+})
+
+test('a row may have a column called reason: a rejection is one by its kind', () => {
+  assert.equal(isRejection({ ...row, detail: 'a column, too' }), false)
+  assert.equal(isRejection(new Rejection('no', 'never')), true)
+  for (const other of [undefined, null, 'reason', 7, [], {}]) assert.equal(isRejection(other), false)
+})
+
+test('the compiler finds a key, a version or a value that names no column of the row', () => {
+  const table = { kind: 'postgres', name: 'complaints', columns } as const
+  const faulty = [
+    () =>
+      definePipeline({
+        ...parts,
+        sink: {
+          ...table,
+          // @ts-expect-error shopp is no column
+          key: ['shopp'],
+          version: ['at', 'reason'],
+        },
+      }),
+    () =>
+      definePipeline({
+        ...parts,
+        sink: {
+          ...table,
+          key: ['shop'],
+          // @ts-expect-error seen is no column
+          version: ['seen', 'reason'],
+        },
+      }),
+  ]
+  for (const define of faulty) assert.throws(define, /^Error: table complaints has no column (shopp|seen)$/)
+  // @ts-expect-error a complaint has no price
+  const priceOf = ({ price }: Complaint) => price as number
+  assert.equal(priceOf(row), undefined)
+})
