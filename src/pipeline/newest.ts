@@ -2,14 +2,14 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { Merge } from '#core/merge.ts'
 import type { Column, PostgresTable } from '#core/pipeline.ts'
 
-/** What a row takes beside its texts, roughly. */
-const overheadBytes = 32
+/** What a row takes beside its texts, roughly: addresses and numbers. */
+const overheadBytes = 48
 
 /** Of each key the row with the greatest version stays; between equal ones the greater content. */
 export function newest<R>(table: PostgresTable<R>): Merge<R> {
   const keyOf = keyReader(table)
   const [version, content] = table.version.map((name) => columnNamed(table, name)) as [Column<R>, Column<R>]
-  const texts = table.columns.filter(({ type }) => type === 'text' || type === 'inet')
+  const texts = table.columns.filter(({ type }) => type === 'text')
   return {
     recordOf: (row) => ({
       key: keyOf(row),
@@ -39,20 +39,18 @@ function keyReader<R>(table: PostgresTable<R>): (row: R) => string {
   const last = columns.pop() as Column<R>
   return (row) => {
     let key = ''
-    for (const column of columns) key += `${withoutSpaces(column.of(row))} `
-    return key + String(last.of(row))
+    for (const column of columns) {
+      const value = column.of(row)
+      // No value has a NUL, so it can stand for a space where that separates values. Only texts have spaces.
+      key += column.type === 'text' ? `${(value as string).replaceAll(' ', '\0')} ` : `${value} `
+    }
+    return `${key}${last.of(row)}`
   }
-}
-
-/** No value has a NUL, so it can stand for a space where that separates values. */
-function withoutSpaces(value: unknown): string {
-  const text = String(value)
-  return text.includes(' ') ? text.replaceAll(' ', '\0') : text
 }
 
 function bytesOf<R>(row: R, texts: readonly Column<R>[]): number {
   let bytes = overheadBytes
-  for (const column of texts) bytes += Buffer.byteLength(String(column.of(row)))
+  for (const column of texts) bytes += Buffer.byteLength(column.of(row) as string)
   return bytes
 }
 

@@ -3,53 +3,62 @@ import { test } from 'vitest'
 import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import { nastyText } from '../../test/support/text.ts'
-import { PlainFields } from './plain-fields.ts'
+import { FieldReader } from './field-reader.ts'
 
 const paths = ['a', 'b', 'in.a', 'in.deep.c', 'in.deep.d']
-const fields = new PlainFields(paths)
-const read = (text: string) => fields.read(Buffer.from(text))?.slice()
+
+/** Learns the layout of a message at once, and reads it the next time. */
+function read(text: string) {
+  const reader = new FieldReader(paths, { learnEvery: 1 })
+  assert.equal(reader.read(Buffer.from(text)), undefined, 'not known yet')
+  return reader.read(Buffer.from(text))
+}
 
 test('reads the wanted fields, wherever they stand, and goes past the others', () => {
-  const text = '{"b": -7,"x":"not wanted","in":{"deep":{"d":"","c":"text"},"a":0,"y":1}, "a" : "last" } '
-  assert.deepEqual(read(text), ['last', -7, 0, 'text', ''])
+  const text =
+    '{"b": -7,"x":"not wanted","in":{"deep":{"d":"","c":"text"},"a":0,"y":{"z":true}}, "a" : "last"}'
+  assert.deepEqual(read(text.replace('"a" :', '"a":')), ['last', -7, 0, 'text', ''])
   assert.deepEqual(read('{}'), [undefined, undefined, undefined, undefined, undefined])
   assert.deepEqual(read('{"in":{}}'), [undefined, undefined, undefined, undefined, undefined])
-  assert.deepEqual(read('{"a":999999999999999}')?.[0], 999_999_999_999_999)
+  assert.deepEqual(read('{"a":-1.5e-3,"b":0}')?.slice(0, 2), [-0.0015, 0])
 })
 
 for (const [what, text] of [
   ['no object', '[]'],
   ['nothing', ''],
-  ['more after its end', '{"a":1}}'],
-  ['no end', '{"a":1'],
-  ['a text without end', '{"a":"x}'],
-  ['a comma too many', '{"a":1,}'],
-  ['no comma', '{"a":1 "b":2}'],
-  ['no colon', '{"a" 1}'],
-  ['a name without quotes', '{a:1}'],
+  ['null', 'null'],
+  ['no JSON', '{"a":1'],
   ['an escape', '{"a":"\\n"}'],
   ['an escape in a name', '{"\\u0061":1}'],
-  ['a control character', '{"a":"\t"}'],
   ['a line break between fields', '{\n"a":1}'],
   ['a character beyond ASCII', '{"a":"é"}'],
-  ['a byte order mark', '\ufeff{"a":1}'],
   ['a field twice', '{"a":1,"a":2}'],
-  ['an object twice', '{"in":{"a":1},"in":{}}'],
-  ['a text where an object is wanted', '{"in":"x"}'],
+  ['an object twice', '{"in":{"a":1},"in":{"a":2}}'],
   ['an object where a value is wanted', '{"a":{}}'],
-  ['an object that is not wanted', '{"x":{}}'],
-  ['a fraction', '{"a":1.5}'],
-  ['an exponent', '{"a":1e3}'],
-  ['a leading zero', '{"a":01}'],
-  ['a plus sign', '{"a":+1}'],
-  ['a minus sign alone', '{"a":-}'],
-  ['a number too long to be exact', '{"a":1234567890123456}'],
-  ['null', '{"a":null}'],
+  ['null where a value is wanted', '{"a":null}'],
+  ['a truth value where another is wanted', '{"a":true}'],
   ['an array', '{"x":[]}'],
   ['a key that decoders reject', '{"__proto__":1}'],
+  ['a name that looks like a path', '{"in.a":1}'],
+  ['objects too deep', '{"x":{"x":{"x":{"x":{"x":1}}}}}'],
 ] as const) {
-  test(`${what} is not plain`, () => assert.equal(read(text), undefined))
+  test(`${what} is never familiar`, () => assert.equal(read(text), undefined))
 }
+
+test('a layout is learned seldom, and the one that matches least makes room', () => {
+  const reader = new FieldReader(['a'], { learnEvery: 3 })
+  const isKnown = (name: string) => reader.read(Buffer.from(`{"a":1,"${name}":1}`)) !== undefined
+  assert.deepEqual(['b', 'c', 'c', 'c'].map(isKnown), [false, false, false, false])
+  assert.deepEqual(
+    ['b', 'c', 'c', 'b'].map(isKnown),
+    [true, true, true, true],
+    'the first, and after three more',
+  )
+  for (const name of ['d', 'e']) for (let i = 0; i < 3; i++) isKnown(name)
+  for (const name of ['b', 'd', 'e']) assert.ok(isKnown(name))
+  for (let i = 0; i < 3; i++) isKnown('f')
+  assert.deepEqual(['b', 'd', 'e', 'f', 'c'].map(isKnown), [true, true, true, true, false])
+})
 
 test('whatever it reads, JSON.parse reads the same', () => {
   const value = fc.oneof(
@@ -90,19 +99,20 @@ test('whatever it reads, JSON.parse reads the same', () => {
   const texts = fc
     .tuple(gap, fc.array(member, { maxLength: 5 }), fc.constantFrom(',', ',', ',', ' ', ',,'), gap)
     .map(([before, members, separator, after]) => `${before}{${members.join(separator)}}${after}`)
-  let plain = 0
+  const reader = new FieldReader(paths, { learnEvery: 1 })
+  let familiar = 0
   always(
     fc.property(texts, (text) => {
-      const found = read(text)
+      const found = reader.read(Buffer.from(text))
       if (!found) return
-      plain += 1
+      familiar += 1
       const parsed = JSON.parse(text) as Record<string, unknown>
       for (const [at, path] of paths.entries())
         assert.deepEqual([path, found[at]], [path, inside(parsed, path)])
     }),
     5000,
   )
-  assert.ok(plain > 100, `${plain} were plain`)
+  assert.ok(familiar > 100, `${familiar} were familiar`)
 })
 
 function inside(object: unknown, path: string): unknown {
