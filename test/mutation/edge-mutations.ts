@@ -7,9 +7,9 @@ export const edgeMutations: readonly Mutation[] = [
     wouldDo: 'two rows are treated as one, and one of them is acked and never written',
     edits: [
       {
-        file: 'src/pipeline/scan-key.ts',
-        before: '  return `${ip} ${port} ${service}`\n',
-        after: '  return `${ip}${port}${service}`\n',
+        file: 'src/pipeline/newest.ts',
+        before: ' : `${value} `\n',
+        after: ' : `${value}`\n',
       },
     ],
     suites: ['simulation'],

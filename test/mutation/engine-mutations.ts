@@ -54,9 +54,10 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before: '    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry))\n',
+        before:
+          '    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry, ports.merge))\n',
         after: `    if (deadLetterIfProven(one, ports)) {
-      ports.ledger.settle(one.entry.losers.map(({ delivery }) => delivery), 'coalesced')
+      ports.ledger.settle(one.entry.losers, 'coalesced')
     }
 `,
       },
@@ -70,7 +71,7 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before: 'if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry))\n',
+        before: 'if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry, ports.merge))\n',
         after: 'if (deadLetterIfProven(one, ports)) continue\n',
       },
     ],
@@ -84,7 +85,7 @@ export const engineMutations: readonly Mutation[] = [
         file: batch,
         before: '        this.#searching = false\n',
         after: `        this.#searching = false
-        this.#ports.ledger.settle(this.#rest.map((entry) => entry.winner.delivery), 'nacked')
+        this.#ports.ledger.settle(this.#rest.map((entry) => entry.winner), 'nacked')
         this.#rest = this.#left(this.#rest)
 `,
       },
