@@ -19,7 +19,8 @@ export interface Delivery {
 }
 
 /**
- * How a delivery ends; one of several records ends with the last of them. Each name stands for a fact; a claim, a time-out or an error is none.
+ * How a delivery ends, one of several records with the last of them. Each name stands for a fact; a claim, a time-out or
+ * an error is none.
  *
  * - `written`: this process saw the commit of the statement that put its row there. A statement says how many rows it
  *   placed, not which: per batch `written` and `stale` are right as sums

@@ -79,7 +79,8 @@ test('23514: a check, named', async () => {
 
 test('23502: a missing value, its column named', async () => {
   await using database = await freshDatabase(server)
-  const record = { ...scanRecord(2, 1, ''), values: ['10.0.0.2', 80, secret, null, 1] }
+  const { row, ...rest } = scanRecord(2, 1, '')
+  const record = { ...rest, row: { ...row, service: secret, response: null as never } }
   const failure = await failureOf(database, {}, record)
   is(failure, 'bad-row', '23502')
   assert.match(failure.message, /column response/)
