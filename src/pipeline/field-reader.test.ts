@@ -20,7 +20,10 @@ test('reads the wanted fields, wherever they stand, and goes past the others', (
   assert.deepEqual(read(text.replace('"a" :', '"a":')), ['last', -7, 0, 'text', ''])
   assert.deepEqual(read('{}'), [undefined, undefined, undefined, undefined, undefined])
   assert.deepEqual(read('{"in":{}}'), [undefined, undefined, undefined, undefined, undefined])
-  assert.deepEqual(read('{"a":-1.5e-3,"b":0}')?.slice(0, 2), [-0.0015, 0])
+  assert.deepEqual(read('{"a":-0,"b":12345678901234567890}')?.slice(0, 2), [
+    -0,
+    Number('12345678901234567890'),
+  ])
 })
 
 for (const [what, text] of [
@@ -35,6 +38,9 @@ for (const [what, text] of [
   ['a field twice', '{"a":1,"a":2}'],
   ['an object twice', '{"in":{"a":1},"in":{"a":2}}'],
   ['an object where a value is wanted', '{"a":{}}'],
+  ['a fraction', '{"a":1.5}'],
+  ['an exponent', '{"a":1e3}'],
+  ['a fraction that is not wanted', '{"x":1.5}'],
   ['null where a value is wanted', '{"a":null}'],
   ['a truth value where another is wanted', '{"a":true}'],
   ['an array', '{"x":[]}'],
@@ -44,6 +50,25 @@ for (const [what, text] of [
 ] as const) {
   test(`${what} is never familiar`, () => assert.equal(read(text), undefined))
 }
+
+test('a message of many fields, or of a long name, is never learned: its pattern would be too large to compile', () => {
+  const wide = (fields: number) =>
+    JSON.stringify({
+      a: 1,
+      ...Object.fromEntries(Array.from({ length: fields - 1 }, (_, at) => [`x${at}`, at])),
+    })
+  assert.deepEqual(read(wide(25))?.[0], 1)
+  for (const fields of [60, 4000]) assert.equal(read(wide(fields)), undefined)
+  assert.equal(read(JSON.stringify({ a: 1, ['x'.repeat(60_000)]: 1 })), undefined)
+})
+
+test('a large message, however deep or wide, is left to the parser', () => {
+  assert.deepEqual(read(JSON.stringify({ a: 'x'.repeat(60_000) }))?.[0]?.toString().length, 60_000)
+  assert.equal(read(JSON.stringify({ a: 'x'.repeat(70_000) })), undefined)
+  const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`x${at}`, at]))
+  assert.equal(read(JSON.stringify(wide)), undefined)
+  assert.equal(read(`{"a":${'['.repeat(30_000)}${']'.repeat(30_000)}}`), undefined)
+})
 
 test('a layout is learned seldom, and the one that matches least makes room', () => {
   const reader = new FieldReader(['a'], { learnEvery: 3 })
