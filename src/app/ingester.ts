@@ -107,14 +107,15 @@ export async function startIngester(
   const engine = new Engine(
     { ...config.engine, limits: config.limits },
     {
-      pipeline,
+      rules: pipeline,
       source,
       observer,
       logger,
       clock,
       explain: problemText,
       cache: cache.cache,
-      writer: new TableWriter(pool, pipeline.sink),
+      sink: new TableWriter(pool, pipeline.sink),
+      sinkName: pipeline.sink.name,
       deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
     },
   )

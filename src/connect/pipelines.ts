@@ -2,7 +2,7 @@ import { unknownPipeline } from '#config/unknown-pipeline.ts'
 import { faultText } from '#config/fault-text.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { RecordKey, Pipeline } from '#core/pipeline.ts'
-import { isRejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
 import { pipelines } from '#pipeline/registry.ts'
 
 export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name)

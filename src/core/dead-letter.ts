@@ -1,11 +1,14 @@
 import type { Delivery } from './delivery.ts'
-import type { Rejection } from './pipeline.ts'
-import type { LockWait } from './writer.ts'
+import type { Rejection } from './rejection.ts'
+import type { LockWait } from './sink.ts'
 
 /** The reason of messages over the size limit: of their data only the beginning may have been kept. */
 export const tooLarge = 'too-large'
 /** The reason of rows that the database refuses for their own sake. */
 export const refusedByDatabase = 'refused-by-database'
+
+/** The reason of records that a store which takes them one by one refuses for their own sake. */
+export const refusedBySink = 'refused-by-sink'
 
 /** What has become of a stored dead letter: `redriven` was published again, `discarded` is kept for the record only. */
 export type DeadLetterStatus = 'new' | 'redriven' | 'discarded'

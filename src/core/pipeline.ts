@@ -1,27 +1,31 @@
 import type { Delivery } from './delivery.ts'
 import type { CacheRecord } from './cache.ts'
+import type { Enricher } from './enricher.ts'
 import type { Merge } from './merge.ts'
+import type { Rejection } from './rejection.ts'
 
 /**
- * What to ingest: data and pure functions. The engine knows pipelines only by this type; `R` is the pipeline's own
- * type of a row.
- *
- * Parts that later systems need have their place here as a union with one member so far: `source` (others may
- * poll an HTTP API), `sink` (others may post to an API). A step between decode and write that asks an outside service
- * would be one more, optional member.
+ * What the engine knows of a pipeline: its rules, as pure functions. `R` is the pipeline's own type of a row, `D` that of
+ * one before an enricher has looked at it.
  */
-export interface Pipeline<R = unknown> {
+export interface Rules<R = unknown, D = R> {
+  /** Never throws: what cannot be stored is a {@link Rejection}. Validation precedes every effect. */
+  readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded<D>
+  /** Absent: a decoded row is what is stored. */
+  readonly enricher?: Enricher<D, R>
+  readonly merge: Merge<R>
+}
+
+/** What to ingest, from where and to where. */
+export interface Pipeline<R = unknown> extends Rules<R> {
   readonly name: string
   /**
    * Raised when the key or the version of a record changes its meaning: cache entries of older formats are then ignored.
    */
   readonly format: number
   readonly source: PubsubSourceDefaults
-  /** Never throws: what cannot be stored is a {@link Rejection}. Validation precedes every effect. */
-  readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded<R>
   /** All that `decode` may give. */
   readonly rejections: readonly string[]
-  readonly merge: Merge<R>
   readonly sink: PostgresTable<R>
   readonly inspector: RecordInspector
 }
@@ -98,22 +102,3 @@ export interface Column<R = unknown, Name extends string = string> {
 }
 
 export type Scalar = string | number | bigint | null
-
-/** Known by it from any row, whatever that has, also where the package is there twice. */
-const mark: unique symbol = Symbol.for('pubsub-postgres-ingester.rejection')
-
-/** Why a message cannot be stored: `reason` for counting (few, fixed), `detail` for the person who fixes it. */
-export class Rejection {
-  readonly reason: string
-  readonly detail: string
-  readonly [mark] = true
-
-  constructor(reason: string, detail: string) {
-    this.reason = reason
-    this.detail = detail
-  }
-}
-
-export function isRejection(decoded: unknown): decoded is Rejection {
-  return typeof decoded === 'object' && decoded !== null && mark in decoded
-}

@@ -1,6 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { DecodeLimits, RecordKey, Pipeline } from '#core/pipeline.ts'
-import { isRejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { isWhole } from '#postgres/dead-letters.ts'
 

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { WriteFailure } from '#core/write-failure.ts'
 import { writeFailureOf } from '#core/write-failure.ts'
-import type { LockWait } from '#core/writer.ts'
+import type { LockWait } from '#core/sink.ts'
 import { sleep } from '#runtime/clock.ts'
 import { isLocked } from './bisect.ts'
 import type { Arrival, Entry } from './entry.ts'
 import type { FlushPorts, Written } from './flush.ts'
 import { flush } from './flush.ts'
 import type { IsolationPorts } from './isolate.ts'
-import { isolate } from './isolate.ts'
+import { deadLetterRefused, isolate } from './isolate.ts'
 import type { Evidence } from './store-gate.ts'
 import { noEvidence, notAttempted, works } from './store-gate.ts'
 
@@ -48,7 +48,7 @@ const conflictPauseMs = () => 5 + Math.random() * 45
 /** A row locked for this long may be held by writers like this one, in turn: the statement then waits in their queue. */
 const starvedMs = 30_000
 
-const nothing: Written = { entries: [], placed: 0 }
+const nothing: Written = { entries: [], placed: 0, refused: [] }
 
 /**
  * Flushes a batch until every entry is settled, dead-lettered or set aside, whatever fails and however long that takes.
@@ -112,9 +112,9 @@ class BatchWrite {
       if (this.#looking) await this.#look(open)
       if (this.#rest.length === 0) return this.#shown
       if (this.#searching) return await this.#search(open)
-      const { entries } = await this.#flush(this.#rest, this.#batch.wereLocked ? 'brief' : 'usual')
+      const written = await this.#flush(this.#rest, this.#batch.wereLocked ? 'brief' : 'usual')
       this.#rest = []
-      return entries.length > 0 ? works : notAttempted
+      return wasAnswered(written) ? works : notAttempted
     } catch (error) {
       const failure = writeFailureOf(error)
       this.#ports.observer.writeFailed?.(failure.class)
@@ -156,13 +156,13 @@ class BatchWrite {
 
   /** Sets aside what is seen to be locked. */
   async #look(open: () => void): Promise<void> {
-    const { clock, writer } = this.#ports
+    const { clock, sink } = this.#ports
     this.#looking = false
     const starved = this.#wasBlocked ? undefined : starvedOf(this.#rest, clock.now())
     if (starved) await this.#writeOrSetAside([starved], open, 'usual')
     this.#rest = this.#left(this.#rest)
     const locked =
-      this.#rest.length > 0 ? await writer.locked(this.#rest.map(({ winner }) => winner.record)) : []
+      (this.#rest.length > 0 && (await sink.locked?.(this.#rest.map(({ winner }) => winner.record)))) || []
     const records = new Set(locked)
     for (const entry of this.#rest) if (records.has(entry.winner.record)) this.#lockedOut(entry)
     // A row that is being inserted is not seen, but found by halves.
@@ -193,7 +193,7 @@ class BatchWrite {
   ): Promise<Written> {
     try {
       const written = await this.#flush(entries, wait)
-      if (written.entries.length === 0) return written
+      if (!wasAnswered(written)) return written
       this.#note(works)
       open()
       return written
@@ -206,8 +206,10 @@ class BatchWrite {
     }
   }
 
-  #flush(entries: readonly Entry[], wait: LockWait): Promise<Written> {
-    return flush(entries, this.#token, this.#park, this.#ports, wait)
+  async #flush(entries: readonly Entry[], wait: LockWait): Promise<Written> {
+    const written = await flush(entries, this.#token, this.#park, this.#ports, wait)
+    for (const refused of written.refused) this.#readmitted.push(...deadLetterRefused(refused, this.#ports))
+    return written
   }
 
   readonly #park = (entry: Entry): boolean => {
@@ -248,6 +250,11 @@ class BatchWrite {
     }
     this.#rest = []
   }
+}
+
+/** Whether the sink was asked at all: otherwise nothing was due. */
+function wasAnswered({ entries, refused }: Written): boolean {
+  return entries.length + refused.length > 0
 }
 
 /** One of those that have waited too long, if any. */

@@ -28,7 +28,11 @@ function storeRefusing(refused: ReadonlyMap<string, WriteFailure>) {
 }
 
 /** All of it is new to the table. */
-const placed = (part: readonly Entry[]): Written => ({ entries: part, placed: part.length })
+const placed = (part: readonly Entry[]): Written => ({
+  entries: part,
+  placed: part.length,
+  refused: [],
+})
 
 /** The table still takes what it has taken. */
 const works = async () => {}

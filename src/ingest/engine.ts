@@ -1,27 +1,25 @@
 import type { Explain } from '#core/advice.ts'
 import type { Cache } from '#core/cache.ts'
-import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
+import type { DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
-import type { DecodeLimits, Pipeline, Rejection } from '#core/pipeline.ts'
-import { isRejection } from '#core/pipeline.ts'
+import type { DecodeLimits, Rules } from '#core/pipeline.ts'
 import type { Source } from '#core/source.ts'
-import type { Writer } from '#core/writer.ts'
+import type { Sink } from '#core/sink.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Batch, BatchPorts } from './batch.ts'
 import { writeBatch } from './batch.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
-import type { Arrival, Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { arrivalsOf } from './entry.ts'
+import { Intake } from './intake.ts'
 import { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
 import type { LockedCount } from './lock-log.ts'
 import { LockLog, lockedCount, lockedReason } from './lock-log.ts'
 import { RefusalLog, refusalReasons } from './refusal-log.ts'
-import type { Several } from './several.ts'
-import { isSeveral, rejectionAmong } from './several.ts'
 import { StoreGate } from './store-gate.ts'
 
 export interface EngineOptions {
@@ -34,9 +32,11 @@ export interface EngineOptions {
 }
 
 export interface EnginePorts {
-  readonly pipeline: Pipeline
+  readonly rules: Rules
   readonly source: Source
-  readonly writer: Writer
+  readonly sink: Sink
+  /** What messages call the place that the sink writes to: a table's name. */
+  readonly sinkName: string
   readonly cache: Cache
   readonly deadLetters: DeadLetterStore
   readonly observer: Observer
@@ -51,9 +51,9 @@ export interface EnginePorts {
  */
 export class Engine {
   readonly #ports: EnginePorts
-  readonly #limits: DecodeLimits
   readonly #ledger: Ledger
   readonly #lanes: readonly Lane[]
+  readonly #intake: Intake
   readonly #deadLetters: DeadLetterQueue
   readonly #gates: readonly StoreGate[]
   readonly #refusalLog: RefusalLog
@@ -62,13 +62,12 @@ export class Engine {
 
   constructor(options: EngineOptions, ports: EnginePorts) {
     this.#ports = ports
-    this.#limits = options.limits
     this.#ledger = new Ledger(ports.source, ports.observer)
-    const tableGate = this.#newGate(ports.pipeline.sink.name)
+    const tableGate = this.#newGate(ports.sinkName)
     const deadLettersGate = this.#newGate('dead letters')
     this.#gates = [tableGate, deadLettersGate]
-    this.#refusalLog = new RefusalLog(ports.pipeline.sink.name, ports.logger, ports.clock)
-    this.#lockLog = new LockLog(ports.pipeline.sink.name, ports.logger, ports.clock)
+    this.#refusalLog = new RefusalLog(ports.sinkName, ports.logger, ports.clock)
+    this.#lockLog = new LockLog(ports.sinkName, ports.logger, ports.clock)
     this.#deadLetters = new DeadLetterQueue({
       ...ports,
       store: ports.deadLetters,
@@ -77,6 +76,13 @@ export class Engine {
     })
     const batchPorts = this.#batchPorts(tableGate)
     this.#lanes = Array.from({ length: options.workers }, () => this.#newLane(options, batchPorts))
+    this.#intake = new Intake({
+      rules: ports.rules,
+      limits: options.limits,
+      ledger: this.#ledger,
+      laneOf: (key) => this.#laneOf(key),
+      deadLetter: batchPorts.deadLetter,
+    })
   }
 
   /** Deliveries received and not yet settled. */
@@ -97,7 +103,7 @@ export class Engine {
 
   /** Why single rows wait while the others are written, one line a cause; empty without problems. */
   get waitingBecause(): readonly string[] {
-    const { name } = this.#ports.pipeline.sink
+    const { sinkName: name } = this.#ports
     const refusals = this.#refused().flatMap(({ refusal }) => refusal ?? [])
     const locked = this.#lockedForLong()
     return [
@@ -146,35 +152,7 @@ export class Engine {
   #receive(deliveries: readonly Delivery[]): void {
     this.#ledger.receive(deliveries)
     if (this.#abort.signal.aborted) return void this.#ledger.nackAll()
-    const { pipeline } = this.#ports
-    const touched = new Set<Lane>()
-    for (const delivery of deliveries) {
-      const decoded = pipeline.decode(delivery, this.#limits)
-      if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, touched)
-      else if (isRejection(decoded)) this.#deadLetters.add(deadLetterOf(delivery, decoded))
-      else this.#add({ record: pipeline.merge.recordOf(decoded), delivery }, touched)
-    }
-    for (const lane of touched) lane.poke()
-  }
-
-  /** The message's records, each on its own way, and one dead letter for all that were rejected. */
-  #receiveSeveral(delivery: Delivery, several: Several<unknown>, touched: Set<Lane>): void {
-    const { merge } = this.#ports.pipeline
-    const arrivals: Arrival[] = []
-    for (const row of several) if (!isRejection(row)) arrivals.push({ record: merge.recordOf(row), delivery })
-    const rejection = rejectionAmong(several)
-    const deadLetters = rejection ? [deadLetterOf(delivery, rejection)] : []
-    const parts = [...arrivals, ...deadLetters]
-    if (parts.length === 0) return this.#ledger.settle([{ delivery }], 'ignored')
-    if (parts.length > 1) this.#ledger.split(delivery, parts)
-    for (const arrival of arrivals) this.#add(arrival, touched)
-    for (const deadLetter of deadLetters) this.#deadLetters.add(deadLetter)
-  }
-
-  #add(arrival: Arrival, touched: Set<Lane>): void {
-    const lane = this.#laneOf(arrival.record.key)
-    lane.add(arrival)
-    touched.add(lane)
+    this.#intake.receive(deliveries)
   }
 
   #laneOf(key: string): Lane {
@@ -183,11 +161,11 @@ export class Engine {
   }
 
   #batchPorts(gate: StoreGate): BatchPorts {
-    const { pipeline, cache, writer, observer, clock } = this.#ports
+    const { rules, cache, sink, observer, clock } = this.#ports
     return {
-      merge: pipeline.merge,
+      merge: rules.merge,
       cache,
-      writer,
+      sink,
       observer,
       clock,
       gate,
@@ -240,10 +218,6 @@ export class Engine {
     else this.#ports.source.resume()
     this.#ports.observer.held?.(this.pausedBecause[0])
   }
-}
-
-function deadLetterOf(delivery: Delivery, { reason, detail }: Rejection): DeadLetter {
-  return { delivery, reason, detail }
 }
 
 function deliveriesOf(entry: Entry): Delivery[] {

@@ -1,6 +1,7 @@
 import type { Cache, Verdict } from '#core/cache.ts'
 import type { Observer, Step } from '#core/observer.ts'
-import type { LockWait, Writer } from '#core/writer.ts'
+import type { WriteFailure } from '#core/write-failure.ts'
+import type { LockWait, Sink, Stored } from '#core/sink.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Arrival, Entry } from './entry.ts'
 import type { Ledger } from './ledger.ts'
@@ -8,16 +9,23 @@ import type { Ledger } from './ledger.ts'
 /** What a flush works with. */
 export interface FlushPorts {
   readonly cache: Cache
-  readonly writer: Writer
+  readonly sink: Sink
   readonly ledger: Ledger
   readonly observer: Observer
   readonly clock: Clock
 }
 
-/** What a statement committed: the entries that it was given, and how many rows it placed for them. */
+/** What was committed, and for how many of its entries something changed. */
 export interface Written {
   readonly entries: readonly Entry[]
   readonly placed: number
+  /** What the sink refused beside them, for its own sake. */
+  readonly refused: readonly RefusedEntry[]
+}
+
+interface RefusedEntry {
+  readonly entry: Entry
+  readonly failure: WriteFailure
 }
 
 /**
@@ -44,7 +52,7 @@ export async function flush(
   ports: FlushPorts,
   wait: LockWait = 'usual',
 ): Promise<Written> {
-  const { cache, writer, ledger, observer } = ports
+  const { cache, sink, ledger, observer } = ports
   const step = stopwatch(ports)
 
   const begun = await cache.begin(entries.map(recordOf), token)
@@ -53,26 +61,44 @@ export async function flush(
   settleStale(stale, ledger)
   // Another process's write may yet fail: its claim is a reason to wait a little, never one to ack.
   const due = [...fresh, ...busy.filter((entry) => !park(entry))]
-  if (due.length === 0) return { entries: [], placed: 0 }
+  if (due.length === 0) return { entries: [], placed: 0, refused: [] }
 
   const records = due.map(recordOf)
   observer.batchSealed?.(records.length)
-  let placed: number
+  let stored: Stored
   try {
-    placed = await writer.write(records, wait)
+    stored = await sink.write(records, wait)
   } catch (failure) {
     await begun.release(records)
     throw failure
   }
   step('write')
-  observer.committed?.(oldestAgeSeconds(due, ports.clock))
+  const { taken, refused } = byAnswer(due, stored)
+  if (taken.length > 0) observer.committed?.(oldestAgeSeconds(taken, ports.clock))
 
-  void begun.confirm(records)
+  void begun.confirm(refused.length > 0 ? taken.map(recordOf) : records)
+  if (refused.length > 0) await begun.release(refused.map(({ entry }) => recordOf(entry)))
   step('confirm')
 
-  settleCommitted(due, placed, ledger)
+  settleCommitted(taken, stored, ledger)
   step('settle')
-  return { entries: due, placed }
+  return { entries: taken, placed: stored.written, refused }
+}
+
+/** What the sink took, and what it refused. */
+function byAnswer(
+  due: readonly Entry[],
+  { refused = [] }: Stored,
+): { readonly taken: readonly Entry[]; readonly refused: readonly RefusedEntry[] } {
+  if (refused.length === 0) return { taken: due, refused: [] }
+  const failures = new Map(refused.map(({ at, failure }) => [due[at], failure]))
+  return {
+    taken: due.filter((entry) => !failures.has(entry)),
+    refused: due.flatMap((entry) => {
+      const failure = failures.get(entry)
+      return failure ? [{ entry, failure }] : []
+    }),
+  }
 }
 
 function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {
@@ -95,11 +121,16 @@ function settleStale(entries: readonly Entry[], ledger: Ledger): void {
   settleLosers(entries, ledger)
 }
 
-/** The writer says how many rows it placed, not which; the two names differ in the counters only. */
-function settleCommitted(entries: readonly Entry[], placed: number, ledger: Ledger): void {
+/** The sink says how many it placed, not which; the names differ in the counters only. */
+function settleCommitted(
+  entries: readonly Entry[],
+  { written, duplicate = 0 }: Stored,
+  ledger: Ledger,
+): void {
   const winners = entries.map(winnerOf)
-  ledger.settle(winners.slice(0, placed), 'written')
-  ledger.settle(winners.slice(placed), 'stale')
+  ledger.settle(winners.slice(0, written), 'written')
+  ledger.settle(winners.slice(written, written + duplicate), 'duplicate')
+  ledger.settle(winners.slice(written + duplicate), 'stale')
   settleLosers(entries, ledger)
 }
 

@@ -1,7 +1,7 @@
-import { refusedByDatabase } from '#core/dead-letter.ts'
+import { refusedByDatabase, refusedBySink } from '#core/dead-letter.ts'
 import type { Merge } from '#core/merge.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
-import type { Writer } from '#core/writer.ts'
+import type { Sink } from '#core/sink.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Attempt, Refused } from './bisect.ts'
 import { bisect, driftAfter, isRowsFault, refusedAgain } from './bisect.ts'
@@ -11,7 +11,7 @@ import type { StoreGate } from './store-gate.ts'
 
 export interface IsolationPorts {
   readonly merge: Merge
-  readonly writer: Writer
+  readonly sink: Sink
   readonly gate: StoreGate
   readonly clock: Clock
   readonly deadLetter: (deadLetter: DueDeadLetter) => void
@@ -65,8 +65,8 @@ export async function isolate(
  *
  * @throws WriteFailure
  */
-async function writeAgain(neighbour: Entry, { writer }: IsolationPorts): Promise<void> {
-  await writer.write([neighbour.winner.record])
+async function writeAgain(neighbour: Entry, { sink }: IsolationPorts): Promise<void> {
+  await sink.write([neighbour.winner.record])
 }
 
 /**
@@ -96,9 +96,9 @@ function isDue({ entry, failure }: Refused, { clock, waiting }: IsolationPorts):
 }
 
 /** Refused itself, it is as good as none. */
-async function isExistingRowAccepted({ writer }: IsolationPorts): Promise<boolean> {
+async function isExistingRowAccepted({ sink }: IsolationPorts): Promise<boolean> {
   try {
-    return await writer.rewriteExistingRow()
+    return (await sink.rewriteExistingRow?.()) ?? false
   } catch (error) {
     if (isRowsFault(error)) return false
     throw error
@@ -110,7 +110,7 @@ function judge(refused: readonly Refused[], ports: IsolationPorts, proof?: Proof
   const waiting: Entry[] = []
   const readmitted: Arrival[] = []
   for (const one of refused) {
-    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry, ports.merge))
+    if (isGuilty(one)) readmitted.push(...deadLetter(one, refusedByDatabase, ports))
     else waiting.push(waitFor(one, ports, proof))
   }
   return { refused: waiting, readmitted }
@@ -127,25 +127,35 @@ function waitFor(
   return entry
 }
 
-/** An equal loser is the same record once more: its turn would end the same way, but wait for a neighbour first. */
-function deadLetterIfProven(refused: Refused, { deadLetter, merge }: IsolationPorts): boolean {
-  if (!refused.isProven || !isGuilty(refused)) return false
-  const { entry, failure } = refused
-  for (const arrival of [entry.winner, ...entry.losers.filter((loser) => isSame(loser, entry, merge))]) {
-    const { delivery } = arrival
-    deadLetter({ delivery, reason: refusedByDatabase, detail: failure.message, settles: arrival })
-  }
-  return true
-}
-
-function isGuilty({ entry, failure }: Refused): boolean {
+function isGuilty({ entry, failure, isProven }: Refused): boolean {
+  if (!isProven) return false
   entry.strikes += 1
   return failure.class !== 'unknown' || entry.strikes >= unknownStrikes
 }
 
-/** The losers of a dead-lettered winner that are other records than it. */
-function othersOf(entry: Entry, merge: Merge): readonly Arrival[] {
-  return entry.losers.filter((loser) => !isSame(loser, entry, merge))
+/** What a store that answers for each record refuses: no neighbour is needed to know which it was. */
+export function deadLetterRefused(
+  refused: Pick<Refused, 'entry' | 'failure'>,
+  ports: Pick<IsolationPorts, 'merge' | 'deadLetter'>,
+): readonly Arrival[] {
+  return deadLetter(refused, refusedBySink, ports)
+}
+
+/**
+ * Dead-letters the winner, and with it the equal losers: each is the same record once more, whose turn would end the same
+ * way, but wait for a neighbour first.
+ *
+ * @returns the losers that are other records: it is their turn
+ */
+function deadLetter(
+  { entry, failure }: Pick<Refused, 'entry' | 'failure'>,
+  reason: string,
+  { merge, deadLetter: add }: Pick<IsolationPorts, 'merge' | 'deadLetter'>,
+): readonly Arrival[] {
+  const same = entry.losers.filter((loser) => isSame(loser, entry, merge))
+  for (const arrival of [entry.winner, ...same])
+    add({ delivery: arrival.delivery, reason, detail: failure.message, settles: arrival })
+  return entry.losers.filter((loser) => !same.includes(loser))
 }
 
 function isSame({ record }: Arrival, { winner }: Entry, merge: Merge): boolean {

@@ -63,6 +63,12 @@ export class Ledger {
     this.#splits.set(delivery, { open: new Set(parts), settlement: undefined })
   }
 
+  /** From now on `part` stands for what `former` stood for. */
+  replace(former: Part, part: Part): void {
+    const split = this.#splits.get(former.delivery)
+    if (split?.open.delete(former)) split.open.add(part)
+  }
+
   settle(parts: readonly Part[], settlement: Settlement): void {
     if (this.#splits.size > 0) return this.#settleSplit(parts, settlement)
     const settled: Delivery[] = []

@@ -1,5 +1,5 @@
 import type { Decoded } from '#core/pipeline.ts'
-import { Rejection, isRejection } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/rejection.ts'
 
 /** What a message became that is not exactly one row. */
 export type Several<R> = readonly (R | Rejection)[]

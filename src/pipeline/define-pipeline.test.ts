@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import type { Decoded, Pipeline } from '#core/pipeline.ts'
-import { Rejection, isRejection } from '#core/pipeline.ts'
+import type { Decoded } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/rejection.ts'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
 import { definePipeline } from './define-pipeline.ts'
@@ -30,7 +30,7 @@ const columns = [
   { name: 'reason', type: 'text', of: ({ reason }: Complaint) => reason },
 ] as const
 
-const complaints: Pipeline<Complaint> = definePipeline({
+const complaints = definePipeline({
   ...parts,
   sink: {
     kind: 'postgres',

@@ -5,8 +5,13 @@ import type { Column, PostgresTable } from '#core/pipeline.ts'
 /** What a row takes beside its texts, roughly: addresses and numbers. */
 const overheadBytes = 48
 
+/** Where a row comes from does not matter. */
+export interface Newest<R = unknown> extends Merge<R> {
+  recordOf(row: R): KeyedRecord<R>
+}
+
 /** Of each key the row with the greatest version stays; between equal ones the greater content. */
-export function newest<R>(table: PostgresTable<R>): Merge<R> {
+export function newest<R>(table: PostgresTable<R>): Newest<R> {
   const keyOf = keyReader(table)
   const [version, content] = table.version.map((name) => columnNamed(table, name)) as [Column<R>, Column<R>]
   const texts = table.columns.filter(({ type }) => type === 'text')

@@ -1,5 +1,5 @@
 import { tooLarge } from '#core/dead-letter.ts'
-import { Rejection } from '#core/pipeline.ts'
+import { Rejection } from '#core/rejection.ts'
 
 /**
  * Why a message cannot be stored, as counted. Few and fixed, since each is the value of a metric's label.

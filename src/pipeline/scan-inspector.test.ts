@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import type { RecordKey } from '#core/pipeline.ts'
-import { isRejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
 import {
   accepted,
   decode,

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { describe, test } from 'vitest'
 import fc from 'fast-check'
 import type { Delivery } from '#core/delivery.ts'
-import { isRejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
 import {
   accepted,
   base64,

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import type { LockWait } from '#core/writer.ts'
+import type { LockWait } from '#core/sink.ts'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 import { durable } from './durable.ts'
 import type { TableStatements } from './examined-table.ts'

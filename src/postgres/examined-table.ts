@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { LockWait } from '#core/writer.ts'
+import type { LockWait } from '#core/sink.ts'
 import type { LockWaits } from './lock-wait.ts'
 import { limitedWait, orLockedTable } from './lock-wait.ts'
 import type { NeededTable } from './needed-tables.ts'

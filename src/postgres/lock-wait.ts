@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { LockWait } from '#core/writer.ts'
+import type { LockWait } from '#core/sink.ts'
 import { rollingBackOf } from './transaction.ts'
 
 /**

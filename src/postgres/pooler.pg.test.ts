@@ -134,7 +134,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     ]
     for (const [version, setting] of settings.entries()) {
       await pollute(pool, setting)
-      assert.equal(await writer.write([scanRecord(1, version + 1, 'x')]), 1, setting)
+      assert.equal((await writer.write([scanRecord(1, version + 1, 'x')])).written, 1, setting)
       await bumpEpoch(through(database, bouncer), 'scans')
       await pollute(pool, 'RESET ROLE; RESET ALL')
     }
@@ -201,7 +201,7 @@ describe('transaction mode', skippedFor(withoutPgbouncer), async () => {
     await holder.query('BEGIN; SELECT FROM scan_results FOR UPDATE')
     await assert.rejects(writer.write([scanRecord(1, 2, '')]), { class: 'too-big', code: '57014' })
     await holder.query('COMMIT')
-    assert.equal(await writer.write([scanRecord(1, 2, '')]), 1)
+    assert.equal((await writer.write([scanRecord(1, 2, '')])).written, 1)
   })
 
   test('migrations that several processes apply at once are applied once', async () => {

@@ -145,7 +145,10 @@ test('SQL_ASCII causes a warning, and keeps every text as it was', async () => {
   const pool = database.pool()
   assert.match((await checkTables(pool, scans.sink, true)) ?? '', /encoding SQL_ASCII/)
   const text = '日本語 é 😀'
-  assert.equal(await new TableWriter(pool, scans.sink).write([scanRecord(['1.1.1.1', 1, text], 1, text)]), 1)
+  assert.equal(
+    (await new TableWriter(pool, scans.sink).write([scanRecord(['1.1.1.1', 1, text], 1, text)])).written,
+    1,
+  )
   const options = { pipeline: 'scans', subscription: text, maxMessageBytes: 1000 }
   const delivery = { ...deliveryOf(text), attributes: { [text]: text } }
   await new DeadLetterTable(pool, options).store([{ delivery, reason: 'bad-ip', detail: text }])

@@ -52,7 +52,7 @@ test('a rejected row does not cost the connection', async () => {
   const backend = await backendOf(pool)
   const { class: failureClass } = await failed(writer.write([scanRecord(['nowhere', 1, 's'], 1, '')]))
   assert.equal(failureClass, 'bad-row')
-  assert.equal(await writer.write([scanRecord(1, 1, '')]), 1)
+  assert.equal((await writer.write([scanRecord(1, 1, '')])).written, 1)
   assert.equal(await backendOf(pool), backend)
 })
 
@@ -70,7 +70,7 @@ test('a backend terminated during a write: infrastructure, and the next write ha
   const { class: failureClass, code } = await writing
   assert.deepEqual([failureClass, code], ['infrastructure', '57P01'])
   await holder.query('ROLLBACK')
-  assert.equal(await writer.write([scanRecord(1, 2, '')]), 1)
+  assert.equal((await writer.write([scanRecord(1, 2, '')])).written, 1)
   assert.notEqual(await backendOf(pool), backend)
 })
 
@@ -84,7 +84,7 @@ test('a terminated idle connection is logged and replaced', async () => {
   const backend = await backendOf(pool)
   await database.query('SELECT pg_terminate_backend($1)', [backend])
   assert.match(String((await told.promise)['error']), /terminating connection/)
-  assert.equal(await new TableWriter(pool, scans.sink).write([scanRecord(1, 1, '')]), 1)
+  assert.equal((await new TableWriter(pool, scans.sink).write([scanRecord(1, 1, '')])).written, 1)
   await pool.end()
 })
 
@@ -96,7 +96,7 @@ test('26000: a missing prepared statement is a conflict, and the next connection
   await pool.query('DEALLOCATE ALL')
   const { class: failureClass, code } = await failed(writer.write([scanRecord(1, 2, '')]))
   assert.deepEqual([failureClass, code], ['conflict', '26000'])
-  assert.equal(await writer.write([scanRecord(1, 2, '')]), 1)
+  assert.equal((await writer.write([scanRecord(1, 2, '')])).written, 1)
 })
 
 test('a table that is recreated under a prepared statement is written to', async () => {
@@ -106,7 +106,7 @@ test('a table that is recreated under a prepared statement is written to', async
   await database.query('CREATE TABLE other (LIKE scan_results INCLUDING ALL)')
   await database.query('DROP TABLE scan_results')
   await database.query('ALTER TABLE other RENAME TO scan_results')
-  assert.equal(await writer.write([scanRecord(1, 1, '')]), 1)
+  assert.equal((await writer.write([scanRecord(1, 1, '')])).written, 1)
 })
 
 test('no free connection: waits until one is free, however long', async () => {
@@ -185,5 +185,5 @@ test('kill -9 of the whole server, with a statement and an idle connection: infr
   const { class: whileAway } = await failed(writer.write([scanRecord(1, 2, '')]))
   assert.equal(whileAway, 'infrastructure')
   await server.restart()
-  assert.equal(await writer.write([scanRecord(1, 3, ''), scanRecord(2, 3, '')]), 2)
+  assert.equal((await writer.write([scanRecord(1, 3, ''), scanRecord(2, 3, '')])).written, 2)
 })

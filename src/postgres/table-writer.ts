@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { PostgresTable, Scalar } from '#core/pipeline.ts'
-import type { LockWait, Writer } from '#core/writer.ts'
+import type { LockWait, Sink, Stored } from '#core/sink.ts'
 import { arrayLiteral } from './array-literal.ts'
 import type { TableStatements } from './examined-table.ts'
 import { ExaminedTable, keptSetting } from './examined-table.ts'
@@ -14,7 +14,7 @@ import { runAndRollBack } from './statement.ts'
 import { lookSql, upsertSql } from './upsert.ts'
 
 /** Writes records into a table that keeps the newest of each key: one prepared statement a batch. */
-export class TableWriter<R = unknown> implements Writer<R> {
+export class TableWriter<R = unknown> implements Sink<R> {
   readonly #pool: pg.Pool
   readonly #table: PostgresTable<R>
   readonly #examined: ExaminedTable
@@ -34,11 +34,11 @@ export class TableWriter<R = unknown> implements Writer<R> {
     this.#lockedText = lockedRowsSql(table)
   }
 
-  write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<number> {
+  async write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<Stored> {
     const parameters = this.#table.columns.map((column) =>
       arrayLiteral(records.map(({ row }) => column.of(row))),
     )
-    return this.#examined.write(parameters, records.length, wait)
+    return { written: await this.#examined.write(parameters, records.length, wait) }
   }
 
   async locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {

@@ -52,10 +52,10 @@ test('the cache, the table and the engine order any two records alike', async ()
     const firsts = pairs.map(([content], at) => scanRecord(at, ...content))
     const seconds = pairs.map(([, content], at) => scanRecord(at, ...content))
 
-    assert.equal(await writer.write(firsts), pairs.length)
+    assert.equal((await writer.write(firsts)).written, pairs.length)
     await commit(cache, ...firsts)
     const verdicts = await verdictsOf(cache, ...seconds)
-    const placed = await writer.write(seconds)
+    const { written: placed } = await writer.write(seconds)
     const standing = new Map((await rows()).map((row) => [row.at, row]))
 
     let newer = 0

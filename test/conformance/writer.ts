@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import type { DeadLetterStore } from '#core/dead-letter.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { Writer } from '#core/writer.ts'
+import type { Sink } from '#core/sink.ts'
 import type { RowVersion, StoredDeadLetter } from '../oracle/facts.ts'
 import { newestOf } from '../oracle/order.ts'
 import { deliveryOf } from '../support/arrivals.ts'
@@ -15,7 +15,7 @@ import { wordPipeline } from '../support/word-pipeline.ts'
 
 /** The table `words`, which refuses the content `bad`, the dead letters beside it, and its epoch. */
 export interface OpenTable extends AsyncDisposable {
-  readonly writer: Writer<Word>
+  readonly writer: Required<Sink<Word>>
   readonly deadLetters: DeadLetterStore
   /** In any order. */
   rows(): Promise<RowVersion[]>
@@ -52,9 +52,9 @@ export function writerConformance(
     test(
       'the newer one wins, and the count is of the rows placed',
       onTable(async (table) => {
-        assert.equal(await table.writer.write([word('a', 1), word('b', 2)]), 2)
-        assert.equal(await table.writer.write([word('a', 2), word('b', 1)]), 1)
-        assert.equal(await table.writer.write([word('a', 2), word('b', 2)]), 0)
+        assert.equal((await table.writer.write([word('a', 1), word('b', 2)])).written, 2)
+        assert.equal((await table.writer.write([word('a', 2), word('b', 1)])).written, 1)
+        assert.equal((await table.writer.write([word('a', 2), word('b', 2)])).written, 0)
         await holds(table, word('a', 2), word('b', 2))
       }),
     )
@@ -71,7 +71,11 @@ export function writerConformance(
           'also an old one',
         )
         await holds(table, word('a', 1))
-        assert.equal(await table.writer.write([word('a', 2), word('c', 1)]), 2, 'and the next one works')
+        assert.equal(
+          (await table.writer.write([word('a', 2), word('c', 1)])).written,
+          2,
+          'and the next one works',
+        )
       }),
     )
 
@@ -117,7 +121,7 @@ export function writerConformance(
                   ? is?.version === version && is.content === content
                   : false
               })
-              assert.equal(await table.writer.write(records), placed.length)
+              assert.equal((await table.writer.write(records)).written, placed.length)
               assert.deepEqual(sorted(await table.rows()), sorted(newest.values()))
             }
           },

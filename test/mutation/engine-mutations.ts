@@ -42,8 +42,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: flush,
-        before: '  let placed: number\n',
-        after: '  let placed: number\n  void begun.confirm(records)\n',
+        before: '  let stored: Stored\n',
+        after: '  let stored: Stored\n  void begun.confirm(records)\n',
       },
     ],
     suites: ['simulation'],
@@ -54,9 +54,9 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before:
-          '    if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry, ports.merge))\n',
-        after: `    if (deadLetterIfProven(one, ports)) {
+        before: '    if (isGuilty(one)) readmitted.push(...deadLetter(one, refusedByDatabase, ports))\n',
+        after: `    if (isGuilty(one)) {
+      deadLetter(one, refusedByDatabase, ports)
       ports.ledger.settle(one.entry.losers, 'coalesced')
     }
 `,
@@ -71,8 +71,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before: 'if (deadLetterIfProven(one, ports)) readmitted.push(...othersOf(one.entry, ports.merge))\n',
-        after: 'if (deadLetterIfProven(one, ports)) continue\n',
+        before: 'if (isGuilty(one)) readmitted.push(...deadLetter(one, refusedByDatabase, ports))\n',
+        after: 'if (isGuilty(one)) deadLetter(one, refusedByDatabase, ports)\n',
       },
     ],
     suites: ['simulation', 'every delivery'],
@@ -128,7 +128,7 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: isolate,
-        before: '    return await writer.rewriteExistingRow()\n',
+        before: '    return (await sink.rewriteExistingRow?.()) ?? false\n',
         after: '    return true\n',
       },
     ],

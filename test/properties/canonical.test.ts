@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import { isRejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
 import { accepted, base64, decode, json, latest, v1, v2 } from '../support/scan-message.ts'
 import { always } from '../support/seed.ts'
 import { anyText } from '../support/text.ts'

@@ -1,6 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { isRejection } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
 import { isSeveral } from '#ingest/several.ts'
 import { Keyspace, watermarkValue } from '#redis/encoding.ts'
 import { ackBreach } from '../oracle/acks.ts'
@@ -52,11 +52,12 @@ export class Judge {
     const meanings = message.map((record) => this.#workload.meaningOf(record))
     this.accepted.set(id, { id, meanings, data: text })
     const limits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
-    const decoded = pipeline.decode({ data: Buffer.from(text), publishTimeMs: 0 } as Delivery, limits)
+    const delivery = { data: Buffer.from(text), publishTimeMs: 0 } as Delivery
+    const decoded = pipeline.decode(delivery, limits)
     for (const [at, row] of (isSeveral(decoded) ? decoded : [decoded]).entries()) {
       const meaning = meanings[at]
       if (!meaning || !('row' in meaning) || isRejection(row)) continue
-      this.#records.push({ record: pipeline.merge.recordOf(row), row: meaning.row })
+      this.#records.push({ record: pipeline.merge.recordOf(row, delivery, at), row: meaning.row })
     }
     this.#meant = undefined
   }

@@ -111,7 +111,9 @@ export class Replica implements Watched {
       {
         ...common,
         source: this.#source,
-        writer: new TappedWriter(new TableWriter(this.#pool as never, pipeline.sink), this, plan, story),
+        rules: pipeline,
+        sinkName: pipeline.sink.name,
+        sink: new TappedWriter(new TableWriter(this.#pool as never, pipeline.sink), this, plan, story),
         cache: this.#cache ?? noCache,
         deadLetters: new DeadLetterTable(this.#pool as never, {
           pipeline: pipeline.name,

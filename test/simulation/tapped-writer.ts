@@ -1,5 +1,5 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { LockWait, Writer } from '#core/writer.ts'
+import type { LockWait, Sink, Stored } from '#core/sink.ts'
 import { statementBreaches, statementCountBreaches } from '../oracle/bounds.ts'
 import type { Watched } from '../simulated/servers/host.ts'
 import type { Plan } from './plan.ts'
@@ -7,15 +7,15 @@ import type { Story } from '../simulated/servers/story.ts'
 import { workloads } from './workload.ts'
 
 /** The real writer, watched: how much it is asked at a time. */
-export class TappedWriter implements Writer {
-  readonly #writer: Writer
+export class TappedWriter implements Sink {
+  readonly #writer: Required<Sink>
   readonly #replica: Watched
   readonly #plan: Plan
   readonly #story: Story
   readonly #underWay = new Set<string>()
   #statements = 0
 
-  constructor(writer: Writer, replica: Watched, plan: Plan, story: Story) {
+  constructor(writer: Required<Sink>, replica: Watched, plan: Plan, story: Story) {
     this.#writer = writer
     this.#replica = replica
     this.#plan = plan
@@ -34,7 +34,7 @@ export class TappedWriter implements Writer {
     return await this.#writer.rewriteExistingRow()
   }
 
-  async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
+  async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<Stored> {
     const { name, alive } = this.#replica
     const { workers, maxBatchRecords } = this.#plan
     if (!alive) return new Promise(() => {})

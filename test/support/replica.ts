@@ -115,7 +115,9 @@ export class Replica {
       {
         ...common,
         source: this.inbox,
-        writer: this.writer,
+        rules: pipeline,
+        sink: this.writer,
+        sinkName: pipeline.sink.name,
         cache: this.cache,
         deadLetters: new DeadLetterTable(this.#pool, {
           pipeline: pipeline.name,

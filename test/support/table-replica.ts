@@ -45,13 +45,14 @@ export class TableReplica implements AsyncDisposable {
     this.engine = new Engine(
       { workers, maxBatchRecords: 1000, maxBatchBytes: 2 ** 20, flushIntervalMs: 5, limits, ...options },
       {
-        pipeline,
+        rules: pipeline,
         clock,
         logger,
         source: this.inbox,
         cache: noCache,
         observer: this.tally,
-        writer: new TableWriter(this.#pool, pipeline.sink),
+        sink: new TableWriter(this.#pool, pipeline.sink),
+        sinkName: pipeline.sink.name,
         deadLetters: new DeadLetterTable(this.#pool, { ...common, maxMessageBytes: 1000 }),
       },
     )

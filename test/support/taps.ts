@@ -2,7 +2,7 @@ import type { Begun, Cache, CacheRecord } from '#core/cache.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { LockWait, Writer } from '#core/writer.ts'
+import type { LockWait, Sink, Stored } from '#core/sink.ts'
 
 /** What a process that vanished still waits for. */
 const never = () => new Promise<never>(() => {})
@@ -15,15 +15,15 @@ export interface WriteFault {
 }
 
 /** The real writer, which can be made to wait or to fail. */
-export class TappedWriter implements Writer {
+export class TappedWriter implements Sink {
   /** Writes that wait for the end of `block`. */
   waiting = 0
   vanished = false
-  readonly #writer: Writer
+  readonly #writer: Required<Sink>
   #gate: Promise<void> | undefined
   #fault: { -readonly [Name in keyof WriteFault]: WriteFault[Name] } = { class: 'unknown', times: 0 }
 
-  constructor(writer: Writer) {
+  constructor(writer: Required<Sink>) {
     this.#writer = writer
   }
 
@@ -45,7 +45,7 @@ export class TappedWriter implements Writer {
     this.#fault.times = 0
   }
 
-  async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
+  async write(records: readonly KeyedRecord[], wait?: LockWait): Promise<Stored> {
     this.waiting += 1
     await this.#gate
     this.waiting -= 1
@@ -64,9 +64,9 @@ export class TappedWriter implements Writer {
     return this.vanished ? never() : await this.#writer.rewriteExistingRow()
   }
 
-  async #writtenUnlessVanished(records: readonly KeyedRecord[], wait?: LockWait): Promise<number> {
-    const placed = await this.#writer.write(records, wait)
-    return this.vanished ? never() : placed
+  async #writtenUnlessVanished(records: readonly KeyedRecord[], wait?: LockWait): Promise<Stored> {
+    const stored = await this.#writer.write(records, wait)
+    return this.vanished ? never() : stored
   }
 }
 

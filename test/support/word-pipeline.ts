@@ -1,8 +1,9 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Merge } from '#core/merge.ts'
-import type { Decoded, Pipeline, RecordKey } from '#core/pipeline.ts'
-import { Rejection, isRejection } from '#core/pipeline.ts'
+import type { Decoded, RecordKey } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/rejection.ts'
+import type { NewestPipeline } from '#pipeline/define-pipeline.ts'
 import { definePipeline } from '#pipeline/define-pipeline.ts'
+import type { Newest } from '#pipeline/newest.ts'
 import { nameOf } from './journal.ts'
 
 export interface Word {
@@ -44,7 +45,7 @@ const words = definePipeline({
 })
 
 /** A record's size is that of its message, so that tests can reckon with it. */
-const merge: Merge<Word> = {
+const merge: Newest<Word> = {
   ...words.merge,
   recordOf: (word) => ({ ...words.merge.recordOf(word), bytes: nameOf(word).length }),
 }
@@ -53,7 +54,7 @@ const merge: Merge<Word> = {
  * The smallest pipeline there is: a message is `key version content`, three words; or several of these, each followed by
  * a semicolon. A semicolon alone is no record.
  */
-export const wordPipeline: Pipeline<Word> = { ...words, merge }
+export const wordPipeline: NewestPipeline<Word> = { ...words, merge }
 
 function keyOfWords(text: string): RecordKey | Rejection {
   const decoded = decodeWords(text)

@@ -45,9 +45,10 @@ export class World {
         ...options,
       },
       {
-        pipeline: wordPipeline,
+        rules: wordPipeline,
         source: this.source,
-        writer: this.table,
+        sink: this.table,
+        sinkName: wordPipeline.sink.name,
         cache: this.cache,
         deadLetters: this.deadLetters,
         observer: this.tally,

@@ -1,7 +1,7 @@
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { LockWait } from '#core/writer.ts'
+import type { LockWait } from '#core/sink.ts'
 import { HotLoopGuard } from '../../support/hot-loop.ts'
 import type { Journal } from '../../support/journal.ts'
 import { textOf } from './source.ts'

@@ -62,6 +62,16 @@ export class SimulatedSource implements Source {
     this.#deliver()
   }
 
+  /** All acks so far are lost: what was acked is delivered once more. */
+  loseAcks(): void {
+    for (const message of this.#messages.values()) {
+      if (!message.acked) continue
+      message.acked = false
+      this.#backlog.push(message)
+    }
+    this.#deliver()
+  }
+
   /** Texts of the unacked messages. */
   get unacked(): string[] {
     return [...this.#messages.values()].filter(({ acked }) => !acked).map(({ text }) => text)

@@ -2,7 +2,7 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import { compareVersions } from '#pipeline/newest.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { LockWait, Writer } from '#core/writer.ts'
+import type { LockWait, Sink, Stored } from '#core/sink.ts'
 import { sleep } from '#runtime/clock.ts'
 import { HotLoopGuard } from '../../support/hot-loop.ts'
 import type { Journal } from '../../support/journal.ts'
@@ -29,7 +29,7 @@ export interface Attempt {
 }
 
 /** A table in memory that keeps the newest row of each key, fails as told and keeps its callers waiting as told. */
-export class SimulatedTable implements Writer {
+export class SimulatedTable implements Sink {
   readonly rows = new Map<string, KeyedRecord>()
   readonly attempts: Attempt[] = []
   /** Most statements that were under way at one time. */
@@ -100,7 +100,7 @@ export class SimulatedTable implements Writer {
     return records.filter(({ key }) => this.#locked.has(key) && this.rows.has(key))
   }
 
-  async write(records: readonly KeyedRecord[], wait: LockWait = 'usual'): Promise<number> {
+  async write(records: readonly KeyedRecord[], wait: LockWait = 'usual'): Promise<Stored> {
     this.#begin(records)
     try {
       await this.#guard.pass()
@@ -114,7 +114,7 @@ export class SimulatedTable implements Writer {
       const placed = this.#store(records)
       if (failure) throw failure.error
       this.#journal.add(`commit ${namesOf(records)}`)
-      return placed
+      return { written: placed }
     } finally {
       this.#running -= 1
       for (const { key } of records) this.#inFlight.delete(key)

@@ -1,0 +1,110 @@
+import type { Delivery } from '#core/delivery.ts'
+import type { Enriched, Enricher, Question } from '#core/enricher.ts'
+import type { DecodeLimits, Rules } from '#core/pipeline.ts'
+import type { Rejection } from '#core/rejection.ts'
+import { isRejection } from '#core/rejection.ts'
+import type { DueDeadLetter } from './dead-letter-queue.ts'
+import type { Arrival } from './entry.ts'
+import type { Lane } from './lane.ts'
+import type { Ledger } from './ledger.ts'
+import type { Several } from './several.ts'
+import { isSeveral, rejectionAmong } from './several.ts'
+
+export interface IntakePorts {
+  readonly rules: Rules
+  readonly limits: DecodeLimits
+  readonly ledger: Ledger
+  readonly laneOf: (key: string) => Lane
+  readonly deadLetter: (deadLetter: DueDeadLetter) => void
+}
+
+/** A row on its way to its lane, by way of the enricher where there is one. */
+interface Incoming extends Question {
+  /** Its place among the rows of its message. */
+  readonly index: number
+}
+
+/** What happens to deliveries before they stand in a lane: decode, split, enrich, or dead-letter. */
+export class Intake {
+  readonly #ports: IntakePorts
+
+  constructor(ports: IntakePorts) {
+    this.#ports = ports
+  }
+
+  /** Takes in what the ledger has received. */
+  receive(deliveries: readonly Delivery[]): void {
+    const { rules, limits, deadLetter } = this.#ports
+    const touched = new Set<Lane>()
+    const questions: Incoming[] = []
+    for (const delivery of deliveries) {
+      const decoded = rules.decode(delivery, limits)
+      if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, questions, touched)
+      else if (isRejection(decoded)) deadLetter(deadLetterOf(delivery, decoded))
+      else if (rules.enricher) questions.push({ row: decoded, delivery, index: 0 })
+      else this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, touched)
+    }
+    for (const lane of touched) lane.poke()
+    if (rules.enricher && questions.length > 0) this.#enrich(rules.enricher, questions)
+  }
+
+  /** The message's rows, each on its own way, and one dead letter for all that were rejected. */
+  #receiveSeveral(
+    delivery: Delivery,
+    several: Several<unknown>,
+    questions: Incoming[],
+    touched: Set<Lane>,
+  ): void {
+    const { rules, ledger, deadLetter } = this.#ports
+    const rows: Incoming[] = []
+    several.forEach((row, index) => {
+      if (!isRejection(row)) rows.push({ row, delivery, index })
+    })
+    const arrivals = rules.enricher ? [] : rows.map((one) => this.#arrivalOf(one, one.row))
+    const rejection = rejectionAmong(several)
+    const deadLetters = rejection ? [deadLetterOf(delivery, rejection)] : []
+    const parts = [...(rules.enricher ? rows : arrivals), ...deadLetters]
+    if (parts.length === 0) return ledger.settle([{ delivery }], 'ignored')
+    if (parts.length > 1) ledger.split(delivery, parts)
+    if (rules.enricher) questions.push(...rows)
+    for (const arrival of arrivals) this.#add(arrival, touched)
+    for (const one of deadLetters) deadLetter(one)
+  }
+
+  #enrich(enricher: Enricher, questions: readonly Incoming[]): void {
+    enricher.enrich(questions, (at, enriched) => {
+      const question = questions[at]
+      // After a forced shutdown the message belongs to someone else.
+      if (question && this.#ports.ledger.isOpen(question)) this.#answered(question, enriched)
+    })
+  }
+
+  #answered(question: Incoming, enriched: Enriched): void {
+    const { ledger, deadLetter } = this.#ports
+    if ('ignore' in enriched) return ledger.settle([question], 'ignored')
+    if ('reject' in enriched)
+      return deadLetter({ ...deadLetterOf(question.delivery, enriched.reject), settles: question })
+    const arrival = this.#arrivalOf(question, enriched.row)
+    ledger.replace(question, arrival)
+    this.#laneOf(arrival).add(arrival)
+    this.#laneOf(arrival).poke()
+  }
+
+  #arrivalOf({ delivery, index }: Incoming, row: unknown): Arrival {
+    return { record: this.#ports.rules.merge.recordOf(row, delivery, index), delivery }
+  }
+
+  #add(arrival: Arrival, touched: Set<Lane>): void {
+    const lane = this.#laneOf(arrival)
+    lane.add(arrival)
+    touched.add(lane)
+  }
+
+  #laneOf({ record }: Arrival): Lane {
+    return this.#ports.laneOf(record.key)
+  }
+}
+
+function deadLetterOf(delivery: Delivery, { reason, detail }: Rejection): DueDeadLetter {
+  return { delivery, reason, detail }
+}
