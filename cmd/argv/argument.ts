@@ -13,6 +13,12 @@ export function argument<T>(parse: (text: string) => T): (text: string) => T {
   }
 }
 
+/** Takes an option as often as it is given. */
+export const collected = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  text,
+]
+
 /** Takes whole numbers from the least to the greatest. */
 export const whole = (least: number, greatest?: number) =>
   argument((text) => parseWhole(text, least, greatest))

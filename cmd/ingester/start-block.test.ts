@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { RunningDemo } from '#demo/run.ts'
-import type { RunningService } from '#app/serve.ts'
 import { configOf } from '#config/config.ts'
 import { demoBlock, runBlock } from './start-block.ts'
 
@@ -16,17 +15,21 @@ const { config } = configOf({
 })
 const ingester = {
   adminUrl: 'http://127.0.0.1:9400',
-  subscription: 'projects/p/subscriptions/scan-sub',
-  table: 'scan_results',
-  cache: 'redis://localhost:6379/0, watermarks and claims',
+  pipelines: [
+    {
+      name: 'scans',
+      subscription: 'projects/p/subscriptions/scan-sub',
+      table: 'scan_results',
+      cache: 'redis://localhost:6379/0, watermarks and claims',
+    },
+  ],
 }
-const service = (change: Partial<typeof config> = {}) =>
-  ({
-    config: { ...config, ...change },
-    ingester,
-    psql: 'psql postgres://…',
-    startSeconds: 0.6,
-  }) as RunningService
+const service = (change: Partial<typeof config> = {}) => ({
+  config: { ...config, ...change },
+  ingester,
+  psql: 'psql postgres://…',
+  startSeconds: 0.6,
+})
 
 test('run: one aligned block with version, pipeline, stores, limits and addresses, and no password', () => {
   const lines = runBlock(service())
@@ -49,6 +52,20 @@ test('run: one aligned block with version, pipeline, stores, limits and addresse
   assert.ok(!text.includes('hunter2'))
 })
 
+test('run: a line for each pipeline', () => {
+  const orders = { name: 'orders', subscription: 'projects/p/subscriptions/o', table: 'orders', cache: '' }
+  const running = { ...service(), ingester: { ...ingester, pipelines: [...ingester.pipelines, orders] } }
+  const lines = runBlock(running)
+  assert.deepEqual(
+    lines.filter((line) => line.includes('→')).map((line) => line.trim().replaceAll(/\s+/g, ' ')),
+    [
+      'pipeline scans: projects/p/subscriptions/scan-sub → scan_results, dead_letters',
+      'pipeline orders: projects/p/subscriptions/o → orders, dead_letters',
+    ],
+  )
+  assert.match(lines.join('\n'), /workers {7}3 each; /)
+})
+
 test('run: an emulator is named, and an interval of 0 is explained', () => {
   const text = runBlock(
     service({
@@ -66,7 +83,7 @@ test('an admin server on all addresses is shown with the address for a browser',
     ['http://[::]:9400', 'http://[::1]:9400'],
     ['http://10.0.0.0:9400', 'http://10.0.0.0:9400'],
   ] as const) {
-    const running = { ...service(), ingester: { ...ingester, adminUrl: listens } } as RunningService
+    const running = { ...service(), ingester: { ...ingester, adminUrl: listens } }
     assert.ok(runBlock(running).join('\n').includes(` ${told}/metrics, ${told}/readyz`), listens)
   }
 })
@@ -77,6 +94,7 @@ test('demo: what it publishes, all addresses, and what is missing with its fix',
     config,
     stack: { missing: [] as { why: string; fix: string }[] },
     psql: 'PGSERVICEFILE=/x/service psql service=scans',
+    pipeline: { name: 'scans', table: 'scan_results' },
     ingesters: [ingester, ingester],
     startSeconds: 2.7,
   }

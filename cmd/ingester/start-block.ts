@@ -10,16 +10,28 @@ type DemoSettings = Pick<DemoOptions, 'rate' | 'duplicates' | 'late' | 'poison' 
 
 type Fact = readonly [name: string, what: string]
 
-export function runBlock({ config, ingester, psql, startSeconds }: RunningService): string[] {
+interface Summary extends Omit<RunningService, 'ingester'> {
+  readonly ingester: Pick<RunningService['ingester'], 'adminUrl' | 'pipelines'>
+}
+
+export function runBlock({ config, ingester, psql, startSeconds }: Summary): string[] {
   const { engine, consumer, pubsub, shutdownTimeoutMs } = config
   const every =
     engine.flushIntervalMs === 0 ? 'as soon as one is free' : `every ${writeDuration(engine.flushIntervalMs)}`
   return block(startSeconds, [
-    ['pipeline', `${config.pipeline}: ${ingester.subscription} → ${ingester.table}, dead_letters`],
+    ...ingester.pipelines.map(
+      ({ name, subscription, table }): Fact => [
+        'pipeline',
+        `${name}: ${subscription} → ${table}, dead_letters`,
+      ],
+    ),
     ...(pubsub.emulatorHost ? [['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`] as const] : []),
     ['PostgreSQL', psql],
-    ['cache', ingester.cache],
-    ['workers', `${engine.workers}; batches of ${count(engine.maxBatchRecords)} records, ${every}`],
+    ['cache', ingester.pipelines[0]?.cache ?? ''],
+    [
+      'workers',
+      `${engine.workers}${ingester.pipelines.length > 1 ? ' each' : ''}; batches of ${count(engine.maxBatchRecords)} records, ${every}`,
+    ],
     [
       'in flight',
       `at most ${count(consumer.maxOutstandingMessages)} messages, ${mebibytes(consumer.maxOutstandingBytes)}`,
@@ -31,13 +43,13 @@ export function runBlock({ config, ingester, psql, startSeconds }: RunningServic
 }
 
 export function demoBlock(running: RunningDemo, options: DemoSettings): string[] {
-  const { config, psql, ingesters, startSeconds } = running
+  const { config, psql, pipeline, ingesters, startSeconds } = running
   const { pubsub, engine } = config
   const share = `${options.duplicates}% duplicates, ${options.late}% late, ${options.poison}% poison`
   return block(startSeconds, [
     [
       'pipeline',
-      `${config.pipeline}: ${pubsub.topicId} → ${pubsub.subscriptionId} → scan_results, dead_letters`,
+      `${pipeline.name}: ${pubsub.topicId} → ${pubsub.subscriptionId} → ${pipeline.table}, dead_letters`,
     ],
     ['scanner', `${options.rate}/s: ${share}; seed ${options.seed}`],
     ['ingesters', `${ingesters.length}, with ${engine.workers} workers each`],
@@ -58,7 +70,7 @@ function block(startSeconds: number, facts: readonly Fact[]): string[] {
 
 function cacheOf({ stack, ingesters }: RunningDemo): string {
   const missing = stack.missing.map(({ why, fix }) => `none: ${why} (${fix})`)
-  return missing[0] ?? ingesters[0]?.cache ?? ''
+  return missing[0] ?? ingesters[0]?.pipelines[0]?.cache ?? ''
 }
 
 /** A server that listens on all addresses is not at that one for a browser. */

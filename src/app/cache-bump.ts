@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { pipelineNamed } from '#connect/pipelines.ts'
+import { chosenPipeline } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { bumpEpoch } from '#postgres/epoch.ts'
 import { epochValidMs } from '#postgres/epoch-watch.ts'
@@ -18,11 +18,11 @@ export interface CacheBump {
  *
  * @throws ConfigurationError, UnreachableError
  */
-export async function bumpCache({
-  pipeline,
-  postgres,
-}: Pick<Config, 'pipeline' | 'postgres'>): Promise<CacheBump> {
-  const { name } = pipelineNamed(pipeline)
+export async function bumpCache(
+  { pipelines, postgres }: Pick<Config, 'pipelines' | 'postgres'>,
+  wanted?: string,
+): Promise<CacheBump> {
+  const { name } = await chosenPipeline(pipelines, wanted)
   const epoch = await withConnectionErrors(postgres, () => bumpEpoch(postgres, name))
   return { pipeline: name, epoch, effectiveWithinSeconds: epochValidMs / 1000 }
 }

@@ -10,9 +10,11 @@ import type { EpochWatchOptions } from '#postgres/epoch-watch.ts'
 import { EpochWatch } from '#postgres/epoch-watch.ts'
 import { RedisCache } from '#redis/cache.ts'
 import { RedisConnection } from '#redis/connection.ts'
+import type { ScriptRunner } from '#redis/script-runner.ts'
+import { borrowed } from '#redis/script-runner.ts'
 import { systemClock } from '#runtime/clock.ts'
 
-/** The cache of a running ingester. */
+/** The cache of a running pipeline. */
 export interface OpenCache extends AsyncDisposable {
   readonly cache: Cache
   /** For the startup summary. */
@@ -21,18 +23,24 @@ export interface OpenCache extends AsyncDisposable {
   readonly problems: () => readonly string[]
 }
 
+/** The connection that the caches of all pipelines share; undefined where there is to be no cache. */
+export function openRedis(config: Config['redis']): RedisConnection | undefined {
+  return config.enabled ? new RedisConnection(config) : undefined
+}
+
 /**
  * Redis as configured, together with the watch on the table that its watermarks are about. A missing Redis does not
  * prevent a start: it is retried, and until it is available PostgreSQL does all the work.
  */
 export async function openCache(
   config: Config['redis'],
+  shared: ScriptRunner | undefined,
   pipeline: Pipeline,
   pool: EpochWatchOptions['pool'],
   observer: Observer,
   logger: Logger,
 ): Promise<OpenCache> {
-  if (!config.enabled) {
+  if (!shared) {
     return {
       cache: noCache,
       description: 'none (INGESTER_REDIS_ENABLED=false)',
@@ -44,7 +52,7 @@ export async function openCache(
   const watch = new EpochWatch({ pool, table: pipeline.sink, pipeline: pipeline.name, logger, clock })
   const epoch = () => watch.current
   const isStill = (one: string) => watch.isStill(one)
-  const connection = new RedisConnection(config)
+  const connection = borrowed(shared)
   const redis = new RedisCache({
     ...config,
     connection,

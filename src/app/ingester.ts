@@ -1,42 +1,29 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '#config/config.ts'
-import { pipelineNamed } from '#connect/pipelines.ts'
-import { reachClients, reachSubscription } from '#connect/pubsub.ts'
+import { reachClients } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { addressOf } from '#core/address.ts'
-import { refusedByDatabase } from '#core/dead-letter.ts'
 import { advice } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
+import { withFields } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
-import { observers } from '#core/observer.ts'
-import { Engine } from '#ingest/engine.ts'
-import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
-import { neededTables } from '#postgres/needed-tables.ts'
-import { TableWatch } from '#postgres/table-watch.ts'
-import { TableWriter } from '#postgres/table-writer.ts'
-import { PubsubSource } from '#pubsub/source.ts'
-import { systemClock } from '#runtime/clock.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import { version } from '#runtime/version.ts'
-import type { AdminServer, Readiness } from '#telemetry/admin-server.ts'
+import type { AdminServer } from '#telemetry/admin-server.ts'
 import { startAdminServer } from '#telemetry/admin-server.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
 import { createMetrics } from '#telemetry/metrics.ts'
-import { openCache } from './cache.ts'
+import type { Readiness } from '#telemetry/readiness.ts'
+import { openRedis } from './cache.ts'
 import { openDatabase } from './database.ts'
-import { readinessOf } from './readiness.ts'
+import { PipelineRun } from './pipeline-run.ts'
 import { Termination } from './termination.ts'
-import { explain, problemText } from '#connect/explain.ts'
 
 /** A running ingester. Disposing it shuts it down gracefully. */
 export interface Ingester extends AsyncDisposable {
   /** Where `/healthz`, `/readyz` and `/metrics` are. */
   readonly adminUrl: string
-  /** Full name. */
-  readonly subscription: string
-  /** The table that it keeps. */
-  readonly table: string
-  /** What the cache does, for the startup summary. */
-  readonly cache: string
+  readonly pipelines: readonly RunningPipeline[]
   /** Resolves, with the reason, after a fatal error. It does not stop on its own. */
   readonly failed: Promise<Error>
   /** Deliveries received and not yet settled. */
@@ -49,18 +36,30 @@ export interface Ingester extends AsyncDisposable {
   abort(): Promise<number>
 }
 
-/** The official emulator sends about 2,000 messages a second on each stream. */
-const streams = 4
+/** One of its pipelines, for the startup summary. */
+export interface RunningPipeline {
+  readonly name: string
+  /** Full name. */
+  readonly subscription: string
+  /** The table that it keeps. */
+  readonly table: string
+  /** What the cache does. */
+  readonly cache: string
+}
+
 /** Time for nacks and for closing connections at a forced shutdown. */
 const abortLimitMs = 2000
 
 /**
- * Starts the service: waits for PostgreSQL and Pub/Sub, looks at the tables, and begins to consume.
+ * Starts the service: waits for PostgreSQL and Pub/Sub, looks at the tables, and begins to consume. All pipelines start,
+ * or none: what is wrong with one is wrong with the configuration. Later each is by itself.
  *
+ * @param pipelines at least one
  * @throws ConfigurationError, UnreachableError
  */
 export async function startIngester(
   config: Config,
+  pipelines: readonly Pipeline[],
   logger: Logger,
   options: {
     readonly observer?: Observer
@@ -69,88 +68,79 @@ export async function startIngester(
     readonly logLinesDropped?: () => number
   } = {},
 ): Promise<Ingester> {
-  const pipeline = pipelineNamed(config.pipeline)
   const startup = new Startup(config.startupTimeoutMs, logger, options.signal)
   await using starting = new AsyncDisposableStack()
-
-  const metrics: Metrics = createMetrics({
-    pipeline: pipeline.name,
-    version,
-    deadLetterReasons: [...pipeline.rejections, refusedByDatabase],
-    outstanding: () => engine.outstanding,
-    oldestOutstandingSeconds: () => engine.oldestOutstandingSeconds,
-    logLinesDropped: options.logLinesDropped ?? (() => 0),
-    lockedRecords: () => engine.lockedRecords,
-    refusedRecords: () => engine.refusedRecords,
-  })
-  const observer = options.observer ? observers(metrics.observer, options.observer) : metrics.observer
-  const pool = starting.adopt(await openDatabase(startup, config, pipeline, observer, logger), (opened) =>
+  const metrics = createMetrics({ version, logLinesDropped: options.logLinesDropped ?? (() => 0) })
+  const pool = starting.adopt(await openDatabase(startup, config, pipelines, metrics, logger), (opened) =>
     opened.end(),
   )
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
-  const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
-  const cache = starting.use(await openCache(config.redis, pipeline, pool, observer, logger))
+  const redis = starting.adopt(openRedis(config.redis), (opened) => opened?.close())
+  const shared = { config, metrics, clients, redis, observer: options.observer }
   const termination = new Termination(logger)
-  const clock = systemClock
-  const source = new PubsubSource({
-    ...config.consumer,
-    clients,
-    subscription,
-    streams,
-    clock,
-    logger,
-    observer,
-    onFatal: (error) =>
-      termination.fail(`Pub/Sub: ${explain(error)}; check that ${subscription} exists and may be consumed`),
-  })
-  const { maxMessageBytes } = config.limits
-  const engine = new Engine(
-    { ...config.engine, limits: config.limits },
-    {
-      rules: pipeline,
-      source,
-      observer,
-      logger,
-      clock,
-      explain: problemText,
-      cache: cache.cache,
-      sink: new TableWriter(pool, pipeline.sink),
-      sinkName: pipeline.sink.name,
-      deadLetters: new DeadLetterTable(pool, { pipeline: pipeline.name, subscription, maxMessageBytes }),
-    },
-  )
-  const tables = neededTables(pipeline.sink, config.redis.enabled)
-  const tableWatch = starting.use(new TableWatch({ pool, tables, logger, clock, explain: problemText }))
-  const parts = { termination, engine, tableWatch, source, cache }
-  const readiness = readinessOf(parts, config.engine.flushIntervalMs)
+  const runs: PipelineRun[] = []
+  const shares = pipelines.map((pipeline) => ({ pipeline, connections: pool.share() }))
+  for (const share of shares) {
+    const own = {
+      ...share,
+      logger: isNamed(config, pipelines) ? withFields(logger, { pipeline: share.pipeline.name }) : logger,
+      bounds: boundsOf(config, pipelines.length),
+      // Where others go on it is looked for again; an orchestrator that sees the process end does as much for the last.
+      onLost: (reason: string) => {
+        if (runs.every((run) => run.isLost)) termination.fail(reason)
+      },
+    }
+    runs.push(starting.use(await PipelineRun.open(startup, shared, own)))
+  }
+  const readiness: Readiness = {
+    notReadyBecause: () => termination.reasons,
+    pipelines: () => runs.map((run) => run.readiness),
+  }
   const admin = starting.use(await reachAdminAddress(startup, config, metrics, readiness, logger))
 
-  engine.start()
+  for (const run of runs) run.start()
   const resources = starting.move()
   const stop = () =>
     termination.once(async () => {
-      await engine.stop()
+      await Promise.all(runs.map((run) => run.stop()))
       await resources.disposeAsync()
     })
   return {
     adminUrl: admin.url,
-    subscription,
-    table: pipeline.sink.name,
-    cache: cache.description,
+    pipelines: runs,
     failed: termination.failed,
     get outstanding() {
-      return engine.outstanding
+      return runs.reduce((sum, run) => sum + run.outstanding, 0)
     },
     get problems() {
-      return [...readiness.notReadyBecause(), ...readiness.degradedBecause()]
+      const ofRuns = runs.flatMap(({ readiness: { name, notReadyBecause, degradedBecause } }) =>
+        [...notReadyBecause, ...degradedBecause].map((reason) =>
+          runs.length > 1 ? `${name}: ${reason}` : reason,
+        ),
+      )
+      return [...termination.reasons, ...ofRuns]
     },
     stop,
     abort: async () => {
-      const nacked = engine.abort()
+      const nacked = runs.reduce((sum, run) => sum + run.abort(), 0)
       await Promise.race([stop(), wait(abortLimitMs, undefined, { ref: false })])
       return nacked
     },
     [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** For machines always; a person who runs one pipeline knows which it is. */
+function isNamed({ log }: Config, pipelines: readonly Pipeline[]): boolean {
+  return log.output !== 'console' || pipelines.length > 1
+}
+
+/** Each pipeline's part of what the process may hold: one that is stuck fills its own, and takes nothing from the others. */
+function boundsOf({ consumer, limits }: Config, pipelines: number) {
+  const { maxOutstandingMessages, maxOutstandingBytes } = consumer
+  return {
+    maxOutstandingMessages: Math.max(1, Math.floor(maxOutstandingMessages / pipelines)),
+    maxOutstandingBytes: Math.max(limits.maxMessageBytes, Math.floor(maxOutstandingBytes / pipelines)),
   }
 }
 

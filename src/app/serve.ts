@@ -4,7 +4,9 @@ import { writeDuration } from '#config/values.ts'
 import { addressOf } from '#core/address.ts'
 import type { Logger } from '#core/logger.ts'
 import { explain } from '#connect/explain.ts'
+import { loadPipelines } from '#connect/pipelines.ts'
 import { isLoopback } from '#core/loopback.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
 import { startIngester } from './ingester.ts'
@@ -39,12 +41,13 @@ export interface RunningService {
  */
 export async function serve({ config, warnings }: LoadedConfig, options: ServeOptions): Promise<number> {
   const began = performance.now()
+  const pipelines = await loadPipelines(config.pipelines)
   const log = openServiceLog(config)
   const { logger } = log
   for (const warning of warnings) logger.warn({}, faultText(warning))
   warnOfPlaintext(config, logger)
 
-  const ingester = await startUnlessStopped(config, log, options.stop)
+  const ingester = await startUnlessStopped(config, pipelines, log, options.stop)
   if (!ingester) return exitCode.done
   const startSeconds = Math.round((performance.now() - began) / 100) / 10
   const running = { config, ingester, startSeconds, psql: psqlLine(config.postgres) }
@@ -72,29 +75,33 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
 const startupLogLevels: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
 
 function logStart({ config, ingester, startSeconds }: RunningService, logger: Logger): void {
-  logger.info(
-    {
-      version,
-      pipeline: config.pipeline,
-      subscription: ingester.subscription,
-      postgres: `${addressOf(config.postgres.host, config.postgres.port)}/${config.postgres.database}`,
-      cache: ingester.cache,
-      workers: config.engine.workers,
-      admin: ingester.adminUrl,
-      seconds: startSeconds,
-    },
-    'consuming',
-  )
+  for (const { name, subscription, table, cache } of ingester.pipelines) {
+    logger.info(
+      {
+        version,
+        pipeline: name,
+        subscription,
+        table,
+        postgres: `${addressOf(config.postgres.host, config.postgres.port)}/${config.postgres.database}`,
+        cache,
+        workers: config.engine.workers,
+        admin: ingester.adminUrl,
+        seconds: startSeconds,
+      },
+      'consuming',
+    )
+  }
 }
 
 /** Undefined if stopped during startup: nothing was received, so nothing is left to settle. */
 async function startUnlessStopped(
   config: Config,
+  pipelines: readonly Pipeline[],
   { logger, linesDropped }: ServiceLog,
   stop: AbortSignal,
 ): Promise<Ingester | undefined> {
   try {
-    return await startIngester(config, logger, { signal: stop, logLinesDropped: linesDropped })
+    return await startIngester(config, pipelines, logger, { signal: stop, logLinesDropped: linesDropped })
   } catch (error) {
     if (!stop.aborted) throw error
     logger.info({}, 'interrupted during startup')

@@ -46,14 +46,18 @@ const shown = (value: string) => JSON.stringify(value.slice(0, 30)).slice(1, -1)
 test('an unknown pipeline is reported together with all other faults', () => {
   const faults = faultsOf({ INGESTER_PIPELINE: 'nope', INGESTER_FLUSH_INTERVAL: 'soon' }, ['scans', 'words'])
   assert.equal(faults.length, 6)
-  assert.ok(faults.includes('INGESTER_PIPELINE: unknown pipeline "nope" (available: scans, words)'))
+  assert.ok(
+    faults.includes(
+      'INGESTER_PIPELINE: unknown pipeline "nope" (available: scans, words; or the path of a module: ./orders.ts)',
+    ),
+  )
   assert.deepEqual(faultsOf({ ...needed, INGESTER_PIPELINE: 'words' }, ['scans', 'words']), [])
 })
 
 test('with the required variables set, all others have their defaults', () => {
   const workers = availableParallelism()
   assert.deepEqual(revealed(configWith({})), {
-    pipeline: 'scans',
+    pipelines: ['scans'],
     pubsub: {
       projectId: 'my-project',
       topicId: undefined,
@@ -99,7 +103,8 @@ test('with the required variables set, all others have their defaults', () => {
 
 test('every variable reaches its option', () => {
   const values = {
-    INGESTER_PIPELINE: 'others',
+    INGESTER_PIPELINE: 'scans',
+    INGESTER_PIPELINES: 'others',
     INGESTER_PROJECTID: 'p',
     INGESTER_TOPICID: 'a-topic',
     INGESTER_SUBSCRIPTIONID: 'a-sub',
@@ -141,7 +146,7 @@ test('every variable reaches its option', () => {
   const { config, warnings } = configOf({ ...values, NODE_EXTRA_CA_CERTS: '/etc/ca.pem' })
   assert.deepEqual(warnings, [])
   assert.deepEqual(revealed(config), {
-    pipeline: 'others',
+    pipelines: ['others'],
     pubsub: {
       projectId: 'p',
       topicId: 'a-topic',

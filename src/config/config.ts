@@ -1,6 +1,6 @@
 import { checkedValues, located } from './checked-values.ts'
 import { ConfigFault } from './config-fault.ts'
-import type { Environment } from './environment.ts'
+import type { Environment, Sources } from './environment.ts'
 import { readSources } from './environment.ts'
 import type { Fault, Malformed, Place, UnknownVariable } from './fault.ts'
 import type { PartName } from './parts.ts'
@@ -8,6 +8,7 @@ import { parts } from './parts.ts'
 import type { Resolved } from './resolve.ts'
 import { resolve } from './resolve.ts'
 import { isSecret } from './secrets.ts'
+import { isPipelinePath } from './names.ts'
 import { looksLikeUrl } from './shown.ts'
 import type { Values, Variable } from './spec.ts'
 import { unknownPipeline } from './unknown-pipeline.ts'
@@ -32,15 +33,29 @@ export interface Circumstances {
   readonly pipelines?: readonly string[]
 }
 
+/** What a command line says beside the environment. */
+export interface CommandLine {
+  readonly envFile?: string | undefined
+  /** Names and paths of pipelines, which override those of the environment. */
+  readonly pipeline?: readonly string[] | undefined
+}
+
 /**
  * The configuration of the service.
  *
  * @param pipelines the names of those there are; any other is a fault
  * @throws ConfigFault with all faults at once
  */
-export function loadConfig(envFile?: string, pipelines: readonly string[] = []): LoadedConfig {
-  const { environment, ...rest } = readSources(envFile)
+export function loadConfig(options: CommandLine, pipelines: readonly string[] = []): LoadedConfig {
+  const { environment, ...rest } = sourcesOf(options)
   return configOf(environment, { ...rest, ...(pipelines.length > 0 ? { pipelines } : {}) })
+}
+
+function sourcesOf({ envFile, pipeline = [] }: CommandLine): Sources {
+  const sources = readSources(envFile)
+  if (pipeline.length === 0) return sources
+  const chosen = { INGESTER_PIPELINE: undefined, INGESTER_PIPELINES: pipeline.join(',') }
+  return { ...sources, environment: { ...sources.environment, ...chosen } }
 }
 
 /** As {@link loadConfig}, of a given environment. */
@@ -54,18 +69,18 @@ export function configOf(environment: Environment, circumstances: Circumstances 
 }
 
 /** What the commands that need only the database want of the environment. */
-export const loadDatabaseConfig = (envFile?: string) => loadParts(envFile, 'pipeline', 'postgres')
+export const loadDatabaseConfig = (options: CommandLine = {}) => loadParts(options, 'pipelines', 'postgres')
 
 /** For a command that reads both stores and decodes messages, but receives none. */
-export const loadStoresConfig = (envFile?: string) =>
-  loadParts(envFile, 'pipeline', 'postgres', 'redis', 'limits')
+export const loadStoresConfig = (options: CommandLine = {}) =>
+  loadParts(options, 'pipelines', 'postgres', 'redis', 'limits')
 
 /** For a command that uses the database and publishes to the topic of the pipeline's subscription. */
-export const loadRedriveConfig = (envFile?: string) =>
-  loadParts(envFile, 'pipeline', 'postgres', 'pubsub', 'startupTimeoutMs')
+export const loadRedriveConfig = (options: CommandLine = {}) =>
+  loadParts(options, 'pipelines', 'postgres', 'pubsub', 'startupTimeoutMs')
 
-function loadParts<P extends PartName>(envFile: string | undefined, ...wanted: readonly P[]) {
-  const { environment, ...rest } = readSources(envFile)
+function loadParts<P extends PartName>(options: CommandLine, ...wanted: readonly P[]) {
+  const { environment, ...rest } = sourcesOf(options)
   return partsOf(environment, wanted, rest)
 }
 
@@ -115,12 +130,18 @@ function read<V extends Variable>(
 
 /** Which there are is not known here. */
 function pipelineFaults(
-  { INGESTER_PIPELINE: pipeline }: Partial<Values>,
+  { INGESTER_PIPELINE: one, INGESTER_PIPELINES: several }: Partial<Values>,
   available: readonly string[] | undefined,
 ): Malformed[] {
-  // A URL is a fault already.
-  if (available === undefined || pipeline === undefined || looksLikeUrl(pipeline)) return []
-  return available.includes(pipeline) ? [] : [unknownPipeline(pipeline, available)]
+  if (available === undefined) return []
+  const variable = several === undefined ? 'INGESTER_PIPELINE' : 'INGESTER_PIPELINES'
+  const names = several ?? (one === undefined ? [] : [one])
+  return (
+    names
+      // A URL is a fault already; what a path leads to is found out when it is loaded.
+      .filter((name) => !looksLikeUrl(name) && !isPipelinePath(name) && !available.includes(name))
+      .map((name) => unknownPipeline(name, available, variable))
+  )
 }
 
 /**

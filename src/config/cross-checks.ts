@@ -26,9 +26,20 @@ export const crossChecks: readonly CrossCheck[] = [
   },
   {
     variable: 'INGESTER_POSTGRES_POOL_SIZE',
-    others: ['INGESTER_WORKER_COUNT'],
-    rule: 'must not be less than INGESTER_WORKER_COUNT: each worker writes on its own connection',
-    isBroken: ({ INGESTER_POSTGRES_POOL_SIZE: size = Infinity, INGESTER_WORKER_COUNT: workers }) =>
-      size < workers,
+    others: ['INGESTER_WORKER_COUNT', 'INGESTER_PIPELINES'],
+    rule: 'must not be less than INGESTER_WORKER_COUNT for each pipeline: each worker writes on its own connection',
+    isBroken: ({
+      INGESTER_POSTGRES_POOL_SIZE: size = Infinity,
+      INGESTER_WORKER_COUNT: workers,
+      INGESTER_PIPELINES: pipelines = [''],
+    }) => size < workers * pipelines.length,
   },
+  // Whose it would be is not said.
+  ...(['INGESTER_TOPICID', 'INGESTER_SUBSCRIPTIONID'] as const).map((variable) => ({
+    variable,
+    others: ['INGESTER_PIPELINES'] as const,
+    rule: 'must not be set where INGESTER_PIPELINES names several: each pipeline has its own',
+    isBroken: (values: Values) =>
+      values[variable] !== undefined && (values.INGESTER_PIPELINES?.length ?? 1) > 1,
+  })),
 ]

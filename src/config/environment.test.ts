@@ -62,7 +62,7 @@ describe('the env file', () => {
 
   test('an unreadable one is a fault with its path', () => {
     assert.match(
-      faultsOf(() => loadConfig(join(folder, 'no-such')))[0] ?? '',
+      faultsOf(() => loadConfig({ envFile: join(folder, 'no-such') }))[0] ?? '',
       /^the env file ".*no-such" cannot be read: ENOENT/,
     )
   })
@@ -76,7 +76,7 @@ describe('faults of an env file', () => {
       `${right}FOO BAR=1\nINGESTER_WORKER_COUNT=two\nINGESTER_NOPE=1\nINGESTER_PROJECTID="x\n`,
     )
     assert.throws(
-      () => loadConfig(path),
+      () => loadConfig({ envFile: path }),
       (error) => {
         assert.ok(error instanceof ConfigFault)
         assert.deepEqual(
@@ -97,7 +97,7 @@ describe('faults of an env file', () => {
 
   test('a byte order mark is ignored; another encoding is a fault', () => {
     const text = `INGESTER_PROJECTID=my-project\n${right}`
-    assert.equal(loadConfig(file(`\u{feff}${text}`)).config.pubsub.projectId, 'my-project')
+    assert.equal(loadConfig({ envFile: file(`\u{feff}${text}`) }).config.pubsub.projectId, 'my-project')
     for (const bytes of [
       Buffer.from(text, 'utf16le'),
       Buffer.from(`\u{feff}${text}`, 'utf16le'),
@@ -106,7 +106,7 @@ describe('faults of an env file', () => {
     ]) {
       const path = file('')
       writeFileSync(path, bytes)
-      assert.match(faultsOf(() => loadConfig(path)).join(), /^the env file .*save it as UTF-8$/)
+      assert.match(faultsOf(() => loadConfig({ envFile: path })).join(), /^the env file .*save it as UTF-8$/)
     }
   })
 })
@@ -158,7 +158,7 @@ describe('a secret in a file', () => {
   for (const [what, environment, fix] of wrong) {
     test(`${what} is a fault, reported once and together with all others`, () => {
       setEnvironment({ ...environment(), INGESTER_PROJECTID: 'my-project', INGESTER_POSTGRES_PORT: 'x' })
-      const faults = faultsOf(() => loadConfig())
+      const faults = faultsOf(() => loadConfig({}))
       const about = faults.filter((fault) => fault.startsWith(password))
       assert.equal(about.length, 1, faults.join('\n'))
       assert.match(about[0] ?? '', fix)
@@ -181,7 +181,7 @@ describe("Redis's password", () => {
   test('is read from its file, beside that of PostgreSQL, without the newline at the end', () => {
     const files = { [`${password}_FILE`]: file('hunter2\n'), [`${redisPassword}_FILE`]: file('hunter3\n') }
     setEnvironment({ ...postgres, INGESTER_PROJECTID: 'my-project', ...files })
-    const { config, warnings } = loadConfig()
+    const { config, warnings } = loadConfig({})
     assert.deepEqual([config.postgres.password(), config.redis.password?.()], ['hunter2', 'hunter3'])
     assert.deepEqual(warnings, [])
   })
@@ -189,7 +189,7 @@ describe("Redis's password", () => {
   test('is absent if it is unset or empty', () => {
     for (const none of [{}, { [redisPassword]: '' }, { [`${redisPassword}_FILE`]: '' }]) {
       setEnvironment({ ...complete, ...none })
-      assert.equal(loadConfig().config.redis.password, undefined)
+      assert.equal(loadConfig({}).config.redis.password, undefined)
     }
   })
 
@@ -200,7 +200,7 @@ describe("Redis's password", () => {
       [{ [`${redisPassword}_FILE`]: join(folder, 'no-such') }, /cannot be read: ENOENT/],
     ] as const) {
       setEnvironment({ ...complete, ...wrong })
-      const faults = faultsOf(() => loadConfig())
+      const faults = faultsOf(() => loadConfig({}))
       assert.equal(faults.length, 1, faults.join('\n'))
       assert.ok(faults[0]?.startsWith(redisPassword))
       assert.match(faults[0] ?? '', fix)
@@ -237,7 +237,7 @@ describe('commands that need only PostgreSQL', () => {
   test('need nothing else, and ignore the other variables', () => {
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_LOG_LEVEL: 'loud', INGESTER_ACK_DEADLINE: '1s' })
     assert.equal(loadDatabaseConfig().postgres.database, 'd')
-    setEnvironment({ ...postgres, [password]: 'x', INGESTER_REDIS_ADDR: 'nowhere', INGESTER_PIPELINES: ' ' })
+    setEnvironment({ ...postgres, [password]: 'x', INGESTER_REDIS_ADDR: 'nowhere', INGESTER_PIPELINEZ: ' ' })
     assert.equal(loadDatabaseConfig().postgres.database, 'd')
   })
 
@@ -255,9 +255,9 @@ describe('commands that need only PostgreSQL', () => {
 
   test('know the configured pipeline', () => {
     setEnvironment({ ...postgres, [password]: 'x' })
-    assert.equal(loadDatabaseConfig().pipeline, 'scans')
+    assert.equal(loadDatabaseConfig().pipelines.join(), 'scans')
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_PIPELINE: 'others' })
-    assert.equal(loadDatabaseConfig().pipeline, 'others')
+    assert.equal(loadDatabaseConfig().pipelines.join(), 'others')
     setEnvironment({ ...postgres, [password]: 'x', INGESTER_PIPELINE: ' ' })
     assert.match(
       faultsOf(() => loadDatabaseConfig()).join(),
@@ -295,8 +295,8 @@ describe('a command that publishes to the topic', () => {
       PUBSUB_EMULATOR_HOST: 'localhost:1',
       INGESTER_PIPELINE: 'a',
     })
-    const { pipeline, startupTimeoutMs, pubsub } = loadRedriveConfig()
-    assert.deepEqual([pipeline, startupTimeoutMs], ['a', 1000])
+    const { pipelines, startupTimeoutMs, pubsub } = loadRedriveConfig()
+    assert.deepEqual([pipelines, startupTimeoutMs], [['a'], 1000])
     assert.deepEqual(
       [pubsub.projectId, pubsub.topicId, pubsub.emulatorHost],
       ['my-project', 'topic', 'localhost:1'],

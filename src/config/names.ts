@@ -51,6 +51,11 @@ export function isGoogleProjectId(text: string): boolean {
   return /^(?:[a-z0-9][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$|^[1-9]\d{5,19}$/.test(text)
 }
 
+/** Whether a pipeline is named by the path of its file. */
+export function isPipelinePath(text: string): boolean {
+  return /[/\\]|\.(?:[cm]?[jt]s|ya?ml|json)$/i.test(text)
+}
+
 /** A topic or a subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
 export function isResourceId(text: string): boolean {
   return /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(text)

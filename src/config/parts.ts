@@ -19,9 +19,14 @@ function part<const V extends Variable, T>(
 /** Of certificates Node.js itself reads this when it starts, and not again. */
 const authoritiesFile = ({ values }: Resolved) => values['NODE_EXTRA_CA_CERTS']
 
+function pipelinesOf(values: Pick<Values, 'INGESTER_PIPELINE' | 'INGESTER_PIPELINES'>): readonly string[] {
+  return values.INGESTER_PIPELINES ?? [values.INGESTER_PIPELINE]
+}
+
 /** All that can be set, by who uses it. Times in ms, sizes in bytes. */
 export const parts = {
-  pipeline: part(['INGESTER_PIPELINE'], (values) => values.INGESTER_PIPELINE),
+  /** Names and paths, at least one. */
+  pipelines: part(['INGESTER_PIPELINE', 'INGESTER_PIPELINES'], pipelinesOf),
   pubsub: part(
     ['INGESTER_PROJECTID', 'INGESTER_TOPICID', 'INGESTER_SUBSCRIPTIONID', 'PUBSUB_EMULATOR_HOST'],
     (values) => ({
@@ -91,6 +96,8 @@ export const parts = {
   ),
   engine: part(
     [
+      'INGESTER_PIPELINE',
+      'INGESTER_PIPELINES',
       'INGESTER_WORKER_COUNT',
       'INGESTER_POSTGRES_POOL_SIZE',
       'INGESTER_MAX_BATCH_SIZE',
@@ -99,7 +106,8 @@ export const parts = {
     ],
     (values) => ({
       workers: values.INGESTER_WORKER_COUNT,
-      poolSize: values.INGESTER_POSTGRES_POOL_SIZE ?? values.INGESTER_WORKER_COUNT + 2,
+      poolSize:
+        values.INGESTER_POSTGRES_POOL_SIZE ?? (values.INGESTER_WORKER_COUNT + 2) * pipelinesOf(values).length,
       maxBatchRecords: values.INGESTER_MAX_BATCH_SIZE,
       maxBatchBytes: values.INGESTER_MAX_BATCH_BYTES,
       flushIntervalMs: values.INGESTER_FLUSH_INTERVAL,

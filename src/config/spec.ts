@@ -16,6 +16,7 @@ import {
   projectId,
   resourceId,
   text,
+  texts,
   verbatim,
 } from './validators.ts'
 
@@ -26,7 +27,14 @@ const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 const ingest = {
-  INGESTER_PIPELINE: text({ default: 'scans', desc: 'What to ingest: source, decoder and table.' }),
+  INGESTER_PIPELINE: text({
+    default: 'scans',
+    desc: 'What to ingest: the name of a pipeline, or the path of a module.',
+  }),
+  INGESTER_PIPELINES: texts({
+    default: undefined,
+    desc: 'Several of them, which run in one process. Overrides INGESTER_PIPELINE.',
+  }),
   INGESTER_MAX_MESSAGE_BYTES: bytes({
     default: 10 * 2 ** 20,
     desc: 'Larger messages are dead-lettered, their data cut to 64 KiB.',
@@ -68,11 +76,11 @@ const pubsub = {
     1_000_000,
   )({
     default: 20_000,
-    desc: 'Maximum number of unsettled messages in one process.',
+    desc: 'Maximum number of unsettled messages in one process, shared evenly by its pipelines.',
   }),
   INGESTER_MAX_OUTSTANDING_BYTES: bytes({
     default: 100 * 2 ** 20,
-    desc: 'Maximum memory for unsettled messages in one process, counting 3 bytes for each byte of data.',
+    desc: 'Maximum memory for unsettled messages in one process, shared in the same way, counting 3 bytes for each byte of data.',
   }),
 }
 
@@ -107,7 +115,7 @@ const postgres = {
     1000,
   )({
     default: undefined,
-    desc: 'Maximum PostgreSQL connections of one process.',
+    desc: 'Maximum PostgreSQL connections of one process, shared evenly by its pipelines.',
   }),
   INGESTER_POSTGRES_STATEMENT_TIMEOUT: duration(
     '100ms',
@@ -155,7 +163,7 @@ const engine = {
     256,
   )({
     default: availableParallelism(),
-    desc: 'Number of workers that write; each key belongs to one.',
+    desc: 'Number of workers of each pipeline, which write; each key belongs to one.',
   }),
   INGESTER_MAX_BATCH_SIZE: count(1, 50_000)({ default: 1000, desc: 'Maximum records in one statement.' }),
   INGESTER_MAX_BATCH_BYTES: bytes({ default: 8 * 2 ** 20, desc: 'Maximum bytes in one statement.' }),
@@ -218,7 +226,7 @@ export const groups = { ingest, pubsub, postgres, redis, engine, startAndStop, l
 export const dependentDefaults: Readonly<Partial<Record<Variable, string>>> = {
   INGESTER_TOPICID: 'that of the pipeline',
   INGESTER_SUBSCRIPTIONID: 'that of the pipeline',
-  INGESTER_POSTGRES_POOL_SIZE: 'workers + 2',
+  INGESTER_POSTGRES_POOL_SIZE: '(workers + 2) × pipelines',
   INGESTER_WORKER_COUNT: 'number of CPUs',
 }
 

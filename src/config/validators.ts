@@ -125,6 +125,16 @@ const plainText = 'without surrounding blanks or invisible characters'
 /** The name of something of ours. */
 export const text = textThat(isPlainText, `text ${plainText}`)
 
+const separated = makeValidator((input: string): readonly string[] => {
+  const names = input.split(',').map((name) => name.trim())
+  if (names.every(isPlainText) && new Set(names).size === names.length) return names
+  throw new InvalidValue('must be different names or paths, separated by commas', shownValue(input))
+})
+/** Some of {@link text}, separated by commas. */
+export const texts = inWords('names or paths, separated by commas', separated, (names: readonly string[]) =>
+  names.join(','),
+)
+
 export const host = textThat(isHost, 'only a host name or IP address')
 
 /** The database's, which may be on this machine and have no port. */

@@ -4,6 +4,7 @@ import type { Option } from '#core/option.ts'
 /** The variable that sets each option. */
 export const variables = {
   pipeline: 'INGESTER_PIPELINE',
+  pipelines: 'INGESTER_PIPELINES',
   startupTimeout: 'INGESTER_STARTUP_TIMEOUT',
   shutdownTimeout: 'INGESTER_SHUTDOWN_TIMEOUT',
   'pubsub.projectId': 'INGESTER_PROJECTID',

@@ -1,29 +1,103 @@
-import { unknownPipeline } from '#config/unknown-pipeline.ts'
 import { faultText } from '#config/fault-text.ts'
+import { isPipelinePath } from '#config/names.ts'
+import { unknownPipeline } from '#config/unknown-pipeline.ts'
 import { ConfigurationError } from '#core/command-error.ts'
-import type { RecordKey, Pipeline } from '#core/pipeline.ts'
+import type { Pipeline, RecordKey } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
 import { pipelines } from '#pipeline/registry.ts'
 
+/** Those that need no file of the user's. */
+export const builtInPipelines: readonly Pipeline[] = pipelines
 export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name)
 
 /**
- * The pipeline of that name.
+ * The pipeline of that name, or of the module at that path.
  *
- * @throws ConfigurationError that lists those there are
+ * @throws ConfigurationError
  */
-export function pipelineNamed(name: string): Pipeline {
-  const pipeline = pipelines.find((one) => one.name === name)
-  if (pipeline) return pipeline
-  throw new ConfigurationError(faultText(unknownPipeline(name, pipelineNames)))
+export async function loadPipeline(reference: string): Promise<Pipeline> {
+  const builtIn = pipelines.find(({ name }) => name === reference)
+  if (builtIn) return builtIn
+  if (!isPipelinePath(reference))
+    throw new ConfigurationError(faultText(unknownPipeline(reference, pipelineNames)))
+  const { loadModule } = await import('#pipeline/module.ts')
+  const pipeline = await loadModule(reference)
+  if (pipelineNames.includes(pipeline.name))
+    throw new ConfigurationError(
+      `${reference}: the name ${pipeline.name} is taken by a built-in pipeline; give it another`,
+    )
+  return pipeline
 }
 
-/** For each pipeline how a person names a record of it: `<ip> <port> <service>`, and an example. */
+/**
+ * Several, in the order that they were named.
+ *
+ * @throws ConfigurationError, also where two of them have one name or one subscription
+ */
+export async function loadPipelines(references: readonly string[]): Promise<readonly Pipeline[]> {
+  const loaded: Pipeline[] = []
+  for (const reference of references) {
+    const pipeline = await loadPipeline(reference)
+    const other = loaded.findIndex((one) => shared(one, pipeline) !== undefined)
+    const [one, what] = [loaded[other], loaded[other] && shared(loaded[other], pipeline)]
+    if (one && what !== undefined)
+      throw new ConfigurationError(
+        `${references[other]} and ${reference} have the same ${what}: each pipeline needs its own`,
+      )
+    loaded.push(pipeline)
+  }
+  return loaded
+}
+
+/** What two pipelines cannot both have. */
+function shared(one: Pipeline, other: Pipeline): string | undefined {
+  if (one.name === other.name) return `name, ${one.name}`
+  const { subscriptionId } = one.source
+  return subscriptionId === other.source.subscriptionId ? `subscription, ${subscriptionId}` : undefined
+}
+
+/**
+ * The one that a command is about: by its name or its path, or the one that is configured.
+ *
+ * @throws ConfigurationError, also where several are configured and none is named
+ */
+export async function chosenPipeline(
+  configured: readonly string[],
+  wanted: string | undefined,
+): Promise<Pipeline> {
+  if (wanted === undefined) return await loadPipeline(onlyOf(configured))
+  if (isPipelinePath(wanted) || pipelineNames.includes(wanted)) return await loadPipeline(wanted)
+  // A module that is configured is found by its name, too.
+  const named = (await loadPipelines(configured)).find(({ name }) => name === wanted)
+  return named ?? (await loadPipeline(wanted))
+}
+
+/** The name that a pipeline's dead letters have, of its name or its path. */
+export async function pipelineNameOf(reference: string | undefined): Promise<string | undefined> {
+  if (reference === undefined || !isPipelinePath(reference)) return reference
+  return (await loadPipeline(reference)).name
+}
+
+function onlyOf(references: readonly string[]): string {
+  const [reference, ...others] = references
+  if (reference !== undefined && others.length === 0) return reference
+  throw new ConfigurationError(
+    `several pipelines are configured: name the one that is meant with --pipeline (${references.join(', ')})`,
+  )
+}
+
+/** How a person names a record of the pipeline: `<ip> <port> <service>`. */
+function keyWords({ sink, inspector }: Pick<Pipeline, 'sink' | 'inspector'>): string {
+  const isNamed = inspector.example.some((word) => word.includes('='))
+  return sink.key.map((column) => (isNamed ? `${column}=<value>` : `<${column}>`)).join(' ')
+}
+
+/** Of each built-in pipeline, with an example. */
 export const keyUsages: readonly { pipeline: string; words: string; example: string }[] = pipelines.map(
-  ({ name, sink, inspector }) => ({
-    pipeline: name,
-    words: sink.key.map((column) => `<${column}>`).join(' '),
-    example: inspector.example.join(' '),
+  (pipeline) => ({
+    pipeline: pipeline.name,
+    words: keyWords(pipeline),
+    example: pipeline.inspector.example.join(' '),
   }),
 )
 
@@ -33,15 +107,15 @@ export const keyUsages: readonly { pipeline: string; words: string; example: str
  * @throws ConfigurationError that names the wrong word and shows an example
  */
 export function keyNamed(pipeline: Pipeline, words: readonly string[]): RecordKey {
-  const usage = keyUsages.find((one) => one.pipeline === pipeline.name)
-  const fix = `name a record of the pipeline ${pipeline.name} by ${usage?.words}, for example: ${usage?.example}`
-  const wanted = pipeline.sink.key.length
+  const { name, sink, inspector } = pipeline
+  const fix = `name a record of the pipeline ${name} by ${keyWords(pipeline)}, for example: ${inspector.example.join(' ')}`
+  const wanted = sink.key.length
   if (words.length !== wanted) {
     throw new ConfigurationError(
       `a key has ${wanted} words here, not ${words.length} (quote one that has spaces); ${fix}`,
     )
   }
-  const key = pipeline.inspector.keyOf(words)
+  const key = inspector.keyOf(words)
   if (isRejection(key)) throw new ConfigurationError(`${key.detail}; ${fix}`)
   return key
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, test } from 'vitest'
 import { explain } from './explain.ts'
-import { pipelineNamed } from './pipelines.ts'
+import { loadPipeline } from './pipelines.ts'
 import { configOf } from '#config/config.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { noLogger } from '#core/logger.ts'
@@ -41,7 +41,7 @@ async function reach(
   const logger = { ...noLogger, warn: (_: object, message: string) => warnings.push(message) }
   const startup = new Startup(1000, logger)
   assert.equal(
-    await reachSubscription(startup, config, clients, pipelineNamed('scans'), logger),
+    await reachSubscription(startup, config, clients, await loadPipeline('scans'), logger),
     subscription,
   )
   return warnings

@@ -33,8 +33,6 @@ export interface Observer {
   streamsOpen?(count: number): void
   /** A stream on which nothing came, not even a heartbeat, is replaced. */
   streamSilent?(): void
-  /** An idle connection to the table's store no longer answered, and was replaced. */
-  connectionSilent?(): void
 }
 
 /** Notifies every observer in turn. */
@@ -54,6 +52,5 @@ export function observers(...all: readonly Observer[]): Observer {
     ackIdsRejected: (call, count) => all.forEach((one) => one.ackIdsRejected?.(call, count)),
     streamSilent: () => all.forEach((one) => one.streamSilent?.()),
     streamsOpen: (count) => all.forEach((one) => one.streamsOpen?.(count)),
-    connectionSilent: () => all.forEach((one) => one.connectionSilent?.()),
   }
 }

@@ -4,6 +4,7 @@
  */
 export type Option =
   | 'pipeline'
+  | 'pipelines'
   | 'startupTimeout'
   | 'shutdownTimeout'
   | `pubsub.${'projectId' | 'topicId' | 'subscriptionId' | 'emulatorHost'}`

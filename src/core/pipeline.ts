@@ -28,6 +28,8 @@ export interface Pipeline<R = unknown> extends Rules<R> {
   readonly rejections: readonly string[]
   readonly sink: PostgresTable<R>
   readonly inspector: RecordInspector
+  /** The folder of the SQL files that make its tables, where they are not the project's own. */
+  readonly migrations?: URL
 }
 
 /**
@@ -38,7 +40,7 @@ export type Decoded<R = unknown> = R | readonly (R | Rejection)[] | Rejection
 
 /** How users name one record, and how it is shown to them: for commands, not for the engine. Pure; nothing here throws. */
 export interface RecordInspector {
-  /** One word for each of the table's key columns, in their order. */
+  /** One word for each of the table's key columns, in their order: how a person names a record. */
   readonly example: readonly string[]
   /** The key that such words mean, by the rules of `decode` and in its spelling. */
   readonly keyOf: (words: readonly string[]) => RecordKey | Rejection
@@ -83,7 +85,6 @@ export interface DecodeLimits {
 
 /** A PostgreSQL table that keeps one row a key. Identifiers come from code, never from input. */
 export interface PostgresTable<R = unknown, Name extends string = string> {
-  readonly kind: 'postgres'
   readonly name: string
   readonly columns: readonly Column<R, Name>[]
   /** The primary key's columns, in index order. */

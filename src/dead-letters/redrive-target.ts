@@ -1,5 +1,5 @@
 import type { loadRedriveConfig } from '#config/config.ts'
-import { pipelineNamed } from '#connect/pipelines.ts'
+import { chosenPipeline } from '#connect/pipelines.ts'
 import { brokerName, pubsubHint } from '#connect/pubsub.ts'
 import type { Startup } from '#connect/startup.ts'
 import { ConfigurationError } from '#core/command-error.ts'
@@ -27,21 +27,23 @@ export interface Target {
   readonly topicIsSet: boolean
 }
 
-/** The variables name topic and subscription of INGESTER_PIPELINE; of any other pipeline we know only its own. */
-export function targetOf(
-  { pipeline: configured, pubsub }: RedriveConfig,
-  { pipeline = configured }: Selection,
-): Target {
-  const { source } = pipelineNamed(pipeline)
+/** The variables name topic and subscription of the one configured pipeline; of any other we know only its own. */
+export async function targetOf(
+  { pipelines, pubsub }: RedriveConfig,
+  { pipeline: wanted }: Selection,
+): Promise<Target> {
   const { topicId, subscriptionId } = pubsub
-  if (pipeline !== configured && (topicId ?? subscriptionId) !== undefined) {
-    const name = topicId === undefined ? 'INGESTER_SUBSCRIPTIONID' : 'INGESTER_TOPICID'
-    throw new ConfigurationError(`${name} is of the pipeline ${configured}`, {
-      fixes: [advice`to redrive ${pipeline} set INGESTER_PIPELINE=${pipeline} and its own names`],
-    })
+  const { name, source } = await chosenPipeline(pipelines, wanted)
+  if ((topicId ?? subscriptionId) !== undefined) {
+    const variable = topicId === undefined ? 'INGESTER_SUBSCRIPTIONID' : 'INGESTER_TOPICID'
+    const { name: configured } = await chosenPipeline(pipelines, undefined)
+    if (name !== configured)
+      throw new ConfigurationError(`${variable} is of the pipeline ${configured}`, {
+        fixes: [advice`to redrive ${name} set INGESTER_PIPELINE=${wanted ?? name} and its own names`],
+      })
   }
   return {
-    pipeline,
+    pipeline: name,
     subscriptionId: subscriptionId ?? source.subscriptionId,
     topicId: topicId ?? source.topicId,
     topicIsSet: topicId !== undefined,

@@ -41,7 +41,7 @@ export async function previewRedrive(
   user: Pick<RedriveUser, 'warn' | 'report' | 'stop'>,
   show: number,
 ): Promise<Preview & { readonly topic: string }> {
-  const target = targetOf(config, selection)
+  const target = await targetOf(config, selection)
   const startup = startupFor(config, user)
   await using clients = await connected(startup, config)
   const topic = await reachTopic(startup, config, clients, target, user)
@@ -60,7 +60,7 @@ export async function redriveDeadLetters(
   selection: RedriveSelection,
   user: RedriveUser,
 ): Promise<Redriven | undefined> {
-  const target = targetOf(config, selection)
+  const target = await targetOf(config, selection)
   const wanted = { ...selection, ...originOf(config, target, selection), pipeline: target.pipeline }
   const selected = await resolveSelection(config, wanted, user)
   const startup = startupFor(config, user)

@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { keyNamed, pipelineNamed } from '#connect/pipelines.ts'
+import { chosenPipeline, keyNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { addressOf } from '#core/address.ts'
 import { explain } from '#connect/explain.ts'
@@ -15,17 +15,18 @@ import type { Answer, CacheLook } from './record-status.ts'
 import { answer } from './record-status.ts'
 import { deadLettersOf } from './search-by-key.ts'
 
-type WhyConfig = Pick<Config, 'pipeline' | 'postgres' | 'redis' | 'limits'>
+type WhyConfig = Pick<Config, 'pipelines' | 'postgres' | 'redis' | 'limits'>
 
 /**
  * Looks where the record of that key is: in the table, in the cache, with a batch, among the dead letters.
  *
  * @param words the key as on a command line
+ * @param wanted the pipeline, where it is not the one that is configured
  * @throws ConfigurationError, also for wrong words; UnreachableError where PostgreSQL is away. Without Redis it
  *         answers the rest
  */
-export async function why(config: WhyConfig, words: readonly string[]): Promise<Answer> {
-  const pipeline = pipelineNamed(config.pipeline)
+export async function why(config: WhyConfig, words: readonly string[], wanted?: string): Promise<Answer> {
+  const pipeline = await chosenPipeline(config.pipelines, wanted)
   const key = keyNamed(pipeline, words)
   return withConnectionErrors(config.postgres, () =>
     withReader(config.postgres, async (read) => {

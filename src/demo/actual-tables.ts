@@ -1,25 +1,32 @@
 import type { Config } from '#config/config.ts'
-import { pipelineNamed } from '#connect/pipelines.ts'
-import type { StoredRow } from '#core/pipeline.ts'
+import type { PostgresTable, StoredRow } from '#core/pipeline.ts'
 import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import type { Scan } from './scan.ts'
 import type { Evidence } from './verdict.ts'
 
 /** What the demo's tables hold; undefined after a forced stop, perhaps because the database does not answer. */
-export async function readActualTables(config: Config, forceStop: AbortSignal): Promise<Evidence['found']> {
+export async function readActualTables(
+  config: Config,
+  table: PostgresTable,
+  forceStop: AbortSignal,
+): Promise<Evidence['found']> {
   if (forceStop.aborted) return undefined
   const left = Promise.withResolvers<undefined>()
   forceStop.addEventListener('abort', () => left.resolve(undefined))
-  return Promise.race([readTables(config), left.promise])
+  return Promise.race([readTables(config, table), left.promise])
 }
 
-async function readTables({ postgres }: Config) {
-  const rows = (await readTable(postgres, pipelineNamed('scans').sink)).map(scanOf)
+async function readTables({ postgres }: Config, table: PostgresTable) {
+  const rows = (await readTable(postgres, table)).map(scanOf)
   return { rows, deadLetters: await countRows(postgres, 'dead_letters') }
 }
 
-export async function readNewestScans({ postgres }: Config, limit: number): Promise<Scan[]> {
-  return (await readNewest(postgres, pipelineNamed('scans').sink, limit)).map(scanOf)
+export async function readNewestScans(
+  { postgres }: Config,
+  table: PostgresTable,
+  limit: number,
+): Promise<Scan[]> {
+  return (await readNewest(postgres, table, limit)).map(scanOf)
 }
 
 function scanOf([ip, port, service, response, lastSeen]: StoredRow): Scan {

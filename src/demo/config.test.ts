@@ -9,7 +9,7 @@ const addresses = {
 }
 
 test('the demo does not use the addresses, names and secrets of the environment', () => {
-  const { redis, postgres, pubsub, pipeline } = demoConfig(
+  const { redis, postgres, pubsub, pipelines } = demoConfig(
     {
       INGESTER_REDIS_ADDR: 'redis.example.com:6380',
       INGESTER_REDIS_PASSWORD: 'of another Redis',
@@ -31,7 +31,7 @@ test('the demo does not use the addresses, names and secrets of the environment'
   assert.deepEqual([redis.db, redis.tls], [0, false])
   assert.deepEqual([postgres.host, postgres.password(), postgres.sslMode], ['127.0.0.1', 'p', 'disable'])
   assert.deepEqual([pubsub.projectId, pubsub.emulatorHost], ['test-project', '127.0.0.1:8085'])
-  assert.deepEqual([pubsub.topicId, pubsub.subscriptionId, pipeline], ['scan-topic', 'scan-sub', 'scans'])
+  assert.deepEqual([pubsub.topicId, pubsub.subscriptionId, ...pipelines], ['scan-topic', 'scan-sub', 'scans'])
 })
 
 test('other settings are the user’s', () => {

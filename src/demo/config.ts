@@ -16,6 +16,7 @@ interface Addresses {
 /** Variables that the stack sets, overriding the user's. */
 const ofStack = [
   'INGESTER_PIPELINE',
+  'INGESTER_PIPELINES',
   'INGESTER_PROJECTID',
   'INGESTER_TOPICID',
   'INGESTER_SUBSCRIPTIONID',
@@ -58,6 +59,7 @@ export function demoConfig(environment: Environment, { emulatorHost, postgres, r
   const suffix = environment['PUBSUB_EMULATOR_HOST'] === undefined ? '' : `-demo-${process.pid}`
   const values: Record<(typeof ofStack)[number], string | undefined> = {
     INGESTER_PIPELINE: 'scans',
+    INGESTER_PIPELINES: undefined,
     INGESTER_PROJECTID: 'test-project',
     INGESTER_TOPICID: `scan-topic${suffix}`,
     INGESTER_SUBSCRIPTIONID: `scan-sub${suffix}`,

@@ -3,6 +3,7 @@ import { test } from 'vitest'
 import { freePort, host, reach } from '#stack/ports.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { startSystem } from '../../test/support/system.ts'
+import { scans } from '#pipeline/scans.ts'
 import { DemoFleet } from './fleet.ts'
 
 test('when one ingester does not start, the others are stopped', async () => {
@@ -27,7 +28,7 @@ test('when one ingester does not start, the others are stopped', async () => {
     write: (line) => void lines.push(line),
   })
   const lines: string[] = []
-  const starting = DemoFleet.start(config, { replicas: 2, signal: never, forceStop: never }, logger)
+  const starting = DemoFleet.start(config, scans, { replicas: 2, signal: never, forceStop: never }, logger)
   await assert.rejects(starting, /PostgreSQL at 127\.0\.0\.1:1\//)
   assert.equal(asked, 2, 'the first one has started')
   await assert.rejects(reach({ host, port }, 1000), /ECONNREFUSED/)

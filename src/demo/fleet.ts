@@ -4,6 +4,7 @@ import { shutDown } from '#app/shutdown.ts'
 import type { Config } from '#config/config.ts'
 import type { Verdict } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import { onFreePort } from '#stack/ports.ts'
 import { Tally } from './tally.ts'
 import type { Remaining } from './verdict.ts'
@@ -61,10 +62,15 @@ export class DemoFleet implements AsyncDisposable {
   }
 
   /** @throws as startIngester does; those that had started are stopped */
-  static async start(config: Config, options: FleetOptions, logger: Logger): Promise<DemoFleet> {
+  static async start(
+    config: Config,
+    pipeline: Pipeline,
+    options: FleetOptions,
+    logger: Logger,
+  ): Promise<DemoFleet> {
     const fleet = new DemoFleet(config, options)
     try {
-      for (let i = 0; i < options.replicas; i++) await fleet.#add(logger)
+      for (let i = 0; i < options.replicas; i++) await fleet.#add(pipeline, logger)
     } catch (error) {
       await fleet[Symbol.asyncDispose]()
       throw error
@@ -72,11 +78,11 @@ export class DemoFleet implements AsyncDisposable {
     return fleet
   }
 
-  async #add(logger: Logger): Promise<void> {
+  async #add(pipeline: Pipeline, logger: Logger): Promise<void> {
     const config = this.#config
     const { observer } = this.#tally
     const ingester = await onFreePort(config.http.port, (port) =>
-      startIngester({ ...config, http: { ...config.http, port } }, logger, {
+      startIngester({ ...config, http: { ...config.http, port } }, [pipeline], logger, {
         observer,
         signal: this.#options.signal,
       }),

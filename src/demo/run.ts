@@ -2,8 +2,10 @@ import type { Config } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { explain } from '#connect/explain.ts'
+import { loadPipeline } from '#connect/pipelines.ts'
 import { Oracle } from './oracle.ts'
 import type { Logger } from '#core/logger.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import type { Scan } from './scan.ts'
 import type { Mixture } from './scan-generator.ts'
 import { differencesIn } from './verdict.ts'
@@ -51,6 +53,7 @@ export interface RunningDemo {
   readonly stack: Stack
   /** The line for a shell that opens the database. */
   readonly psql: string
+  readonly pipeline: { readonly name: string; readonly table: string }
   readonly ingesters: readonly Ingester[]
   readonly startSeconds: number
   readonly progress: () => DemoProgress
@@ -103,8 +106,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await using _ = await findable(stack, options)
   await using _broker = cleanUpTopic(stack, config, report)
 
+  const pipeline = await loadPipeline('scans')
   // Above the stack, so that the ingesters are always stopped before the stores they need.
-  await using fleet = await fleetUnlessStopped(config, options, logger)
+  await using fleet = await fleetUnlessStopped(config, pipeline, options, logger)
   if (!fleet) return undefined
   const oracle = new Oracle()
   const state = { phase: 'publishing' as DemoProgress['phase'], published: 0, poison: 0 }
@@ -112,6 +116,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
     config,
     stack,
     psql: stackPsqlLine(stack.postgres?.serviceFile ?? ''),
+    pipeline: { name: pipeline.name, table: pipeline.sink.name },
     ingesters: fleet.ingesters,
     startSeconds: seconds(),
     progress: () => ({
@@ -119,7 +124,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
       phase: fleet.ending.aborted && state.phase !== 'comparing' ? 'stopping' : state.phase,
       published: state.published,
     }),
-    newestRows: (limit) => readNewestScans(config, limit),
+    newestRows: (limit) => readNewestScans(config, pipeline.sink, limit),
   })
   await runScanner({
     ...options,
@@ -142,7 +147,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await fleet.stop()
   state.phase = 'comparing'
 
-  const found = await readActualTables(config, forceStop)
+  const found = await readActualTables(config, pipeline.sink, forceStop)
   const { published, poison } = state
   const evidence = { oracle, found, published, poison, remaining, cutShort }
   const differences = checked ? differencesIn(evidence) : []
@@ -163,13 +168,14 @@ const nothingRemains = { undelivered: 0, unsettled: 0 }
 /** Undefined where the signal came first. */
 async function fleetUnlessStopped(
   config: Config,
+  pipeline: Pipeline,
   options: DemoOptions,
   logger: Logger,
 ): Promise<DemoFleet | undefined> {
   const { signal } = options
   if (signal.aborted) return undefined
   try {
-    const fleet = await DemoFleet.start(config, options, logger)
+    const fleet = await DemoFleet.start(config, pipeline, options, logger)
     if (!signal.aborted) return fleet
     await fleet.stop()
   } catch (error) {

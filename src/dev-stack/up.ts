@@ -39,7 +39,7 @@ export async function stackUp({ environment, signal, log, started }: StackUpOpti
   await using stack = await startedUnlessStopped(environment, { log, signal: stopping })
   if (stack) {
     const report = statusReporter(stack, 'stack')
-    const config = partsOf(report().env, ['pipeline', 'pubsub', 'consumer', 'postgres'])
+    const config = partsOf(report().env, ['pubsub', 'consumer', 'postgres'])
     await createTables(stack, config)
     await createSubscription(stack, config)
     ready.resolve(report)

@@ -6,23 +6,19 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'vitest'
 import { noLogger } from '#core/logger.ts'
 import { startAdminServer } from '#telemetry/admin-server.ts'
-import { createMetrics } from '#telemetry/metrics.ts'
+import { emptyMetrics, readinessOf } from '../../test/support/measured.ts'
 import { adminFinding } from './admin-finding.ts'
 
 test('an ingester that is already running is no fault, wherever it listens', async () => {
-  const metrics = createMetrics({
-    pipeline: 'scans',
-    version: '1.2.3',
-    deadLetterReasons: [],
-    outstanding: () => 0,
-    oldestOutstandingSeconds: () => 0,
-    logLinesDropped: () => 0,
-    lockedRecords: () => 0,
-    refusedRecords: () => 0,
-  })
+  const metrics = emptyMetrics()
   for (const host of ['127.0.0.1', '0.0.0.0']) {
-    const readiness = { notReadyBecause: () => ['held'], degradedBecause: () => [] }
-    await using admin = await startAdminServer({ host, port: 0, ...readiness, metrics, logger: noLogger })
+    await using admin = await startAdminServer({
+      host,
+      port: 0,
+      ...readinessOf(() => ['held']),
+      metrics,
+      logger: noLogger,
+    })
     const port = Number(new URL(admin.url).port)
     const { status, detail } = await adminFinding({ host, port })
     assert.equal(`${status} ${detail}`, `ok ${host}:${port}: an ingester is running there, version 1.2.3`)

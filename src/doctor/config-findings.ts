@@ -10,8 +10,10 @@ import { isSecret } from '#config/secrets.ts'
 import { quoted } from '#config/shown.ts'
 import type { Variable } from '#config/spec.ts'
 import { rightValue, spec } from '#config/spec.ts'
-import { pipelineNamed, pipelineNames } from '#connect/pipelines.ts'
+import { loadPipelines, pipelineNames } from '#connect/pipelines.ts'
+import { explain } from '#connect/explain.ts'
 import { optionOf } from '#connect/option-variables.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
@@ -25,11 +27,11 @@ export interface ConfigReading {
   readonly findings: readonly Finding[]
   readonly origins: ConfigOrigins
   /** Undefined where it is wrong. */
-  readonly usable: { readonly config: Config; readonly pipeline: Pipeline } | undefined
+  readonly usable: { readonly config: Config; readonly pipelines: readonly Pipeline[] } | undefined
 }
 
 /** The configuration, or all that is wrong with it; and the names that are set and do nothing. */
-export function readConfig(envFile: string | undefined): ConfigReading {
+export async function readConfig(envFile: string | undefined): Promise<ConfigReading> {
   const own = processEnvironment()
   let sources: Sources
   try {
@@ -46,15 +48,18 @@ export function readConfig(envFile: string | undefined): ConfigReading {
     warnings.map((one) => unknownFinding(one, origins))
   try {
     const { config, warnings } = configOf(environment, { ...circumstances, pipelines: pipelineNames })
-    const pipeline = pipelineNamed(config.pipeline)
+    const pipelines = await loadPipelines(config.pipelines)
     const from = envFile === undefined ? 'from the environment' : `from the environment and ${envFile}`
     return {
       findings: [ok(name, `configuration is valid, ${from}`), ...unknown(warnings)],
       origins,
-      usable: { config, pipeline },
+      usable: { config, pipelines },
     }
   } catch (error) {
-    const findings = faultsOf(error).map((fault) => finding(fault, sources, origins))
+    const findings =
+      error instanceof ConfigurationError
+        ? [failed('pipeline', explain(error), remark('correct the module, or name another pipeline'))]
+        : faultsOf(error).map((fault) => finding(fault, sources, origins))
     const warnings = error instanceof ConfigFault ? error.warnings : []
     return { findings: [...findings, ...unknown(warnings)], origins, usable: undefined }
   }

@@ -48,12 +48,12 @@ const limitMs = 8000
 
 /** Checks everything that the service needs and changes nothing. Takes less than ten seconds, even if a server hangs. */
 export async function diagnose(envFile: string | undefined): Promise<Diagnosis> {
-  const { findings, origins, usable } = readConfig(envFile)
+  const { findings, origins, usable } = await readConfig(envFile)
   const all = [
     ...programFindings(process.versions.node),
     ...findings,
     ...(usable
-      ? await serviceFindings(usable.config, usable.pipeline)
+      ? await serviceFindings(usable.config, usable.pipelines)
       : skippedAll(['postgres', 'redis', 'pubsub', 'admin port'], 'the configuration is invalid')),
   ]
   const checks = all.map(({ name, status, detail, fixes }) => ({
@@ -89,7 +89,17 @@ export function programFindings(node: string): Finding[] {
 
 const redisOff = ok('redis', 'off (INGESTER_REDIS_ENABLED=false): PostgreSQL does all the work')
 
-async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Finding[]> {
+async function serviceFindings(config: Config, pipelines: readonly Pipeline[]): Promise<Finding[]> {
+  const [ofAdmin, ...ofPipelines] = await Promise.all([
+    adminFinding(config.http),
+    ...pipelines.map((pipeline) => pipelineFindings(config, pipeline, pipelines.length)),
+  ])
+  // What they have in common is said once.
+  const all = [...combinationFindings(config), ofAdmin, ...ofPipelines.flat()]
+  return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()]
+}
+
+async function pipelineFindings(config: Config, pipeline: Pipeline, count: number): Promise<Finding[]> {
   const { postgres, pubsub, redis, engine } = config
   const place = {
     ...pubsub,
@@ -98,13 +108,12 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
     topicIsSet: pubsub.topicId !== undefined,
     subscriptionId: pubsub.subscriptionId ?? pipeline.source.subscriptionId,
   }
-  const [ofAdmin, ofPostgres, ofRedis, ofPubsub] = await Promise.all([
-    adminFinding(config.http),
+  const [ofPostgres, ofRedis, ofPubsub] = await Promise.all([
     within('postgres', () =>
       checkPostgres({
         postgres,
         poolSize: engine.poolSize,
-        workers: engine.workers,
+        workers: engine.workers * count,
         table: pipeline.sink,
         pipeline: pipeline.name,
         migrationsDir,
@@ -118,8 +127,6 @@ async function serviceFindings(config: Config, pipeline: Pipeline): Promise<Find
     ? { findings: ofPubsub, retentionMs: undefined }
     : ofPubsub
   return [
-    ...combinationFindings(config),
-    ofAdmin,
     postgresTlsFinding(postgres),
     ...ofPostgres,
     ...(redis.enabled ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),

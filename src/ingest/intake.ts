@@ -1,4 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
+import { messageOf } from '#core/error-message.ts'
 import type { Enriched, Enricher, Question } from '#core/enricher.ts'
 import type { DecodeLimits, Rules } from '#core/pipeline.ts'
 import type { Rejection } from '#core/rejection.ts'
@@ -9,6 +10,9 @@ import type { Lane } from './lane.ts'
 import type { Ledger } from './ledger.ts'
 import type { Several } from './several.ts'
 import { isSeveral, rejectionAmong } from './several.ts'
+
+/** The reason of messages that a pipeline's own code fails on: by its contract it rejects them instead. */
+export const decoderError = 'decoder-error'
 
 export interface IntakePorts {
   readonly rules: Rules
@@ -38,11 +42,16 @@ export class Intake {
     const touched = new Set<Lane>()
     const questions: Incoming[] = []
     for (const delivery of deliveries) {
-      const decoded = rules.decode(delivery, limits)
-      if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, questions, touched)
-      else if (isRejection(decoded)) deadLetter(deadLetterOf(delivery, decoded))
-      else if (rules.enricher) questions.push({ row: decoded, delivery, index: 0 })
-      else this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, touched)
+      try {
+        const decoded = rules.decode(delivery, limits)
+        if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, questions, touched)
+        else if (isRejection(decoded)) deadLetter(deadLetterOf(delivery, decoded))
+        else if (rules.enricher) questions.push({ row: decoded, delivery, index: 0 })
+        else this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, touched)
+      } catch (error) {
+        // Before anything of it was taken in: it would fail in the same way each time, and hold nothing up meanwhile.
+        deadLetter({ delivery, reason: decoderError, detail: messageOf(error) })
+      }
     }
     for (const lane of touched) lane.poke()
     if (rules.enricher && questions.length > 0) this.#enrich(rules.enricher, questions)

@@ -18,10 +18,10 @@ interface Complaint {
 const parts = {
   name: 'complaints',
   format: 1,
-  source: { kind: 'pubsub', topicId: 't', subscriptionId: 's' },
+  topic: 'complaints',
+  subscription: 'complaints-sub',
   decode: (): Decoded<Complaint> => new Rejection('no', 'never'),
   rejections: ['no'],
-  inspector: undefined as never,
 } as const
 const columns = [
   { name: 'shop', type: 'text', of: ({ shop }: Complaint) => shop },
@@ -32,8 +32,7 @@ const columns = [
 
 const complaints = definePipeline({
   ...parts,
-  sink: {
-    kind: 'postgres',
+  table: {
     name: 'complaints',
     columns,
     key: ['shop', 'customer'],
@@ -69,12 +68,12 @@ test('a row may have a column called reason: a rejection is one by its kind', ()
 })
 
 test('the compiler finds a key, a version or a value that names no column of the row', () => {
-  const table = { kind: 'postgres', name: 'complaints', columns } as const
+  const table = { name: 'complaints', columns } as const
   const faulty = [
     () =>
       definePipeline({
         ...parts,
-        sink: {
+        table: {
           ...table,
           // @ts-expect-error shopp is no column
           key: ['shopp'],
@@ -84,7 +83,7 @@ test('the compiler finds a key, a version or a value that names no column of the
     () =>
       definePipeline({
         ...parts,
-        sink: {
+        table: {
           ...table,
           key: ['shop'],
           // @ts-expect-error seen is no column
@@ -92,7 +91,9 @@ test('the compiler finds a key, a version or a value that names no column of the
         },
       }),
   ]
-  for (const define of faulty) assert.throws(define, /^Error: table complaints has no column (shopp|seen)$/)
+  const wrong =
+    /table\.(key|version) names the column "(shopp|seen)", which is not among shop, customer, at, reason/
+  for (const define of faulty) assert.throws(define, wrong)
   // @ts-expect-error a complaint has no price
   const priceOf = ({ price }: Complaint) => price as number
   assert.equal(priceOf(row), undefined)

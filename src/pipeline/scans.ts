@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Delivery } from '#core/delivery.ts'
 import type { DecodeLimits, Decoded } from '#core/pipeline.ts'
-import { definePipeline } from './define-pipeline.ts'
+import { makePipeline } from './make-pipeline.ts'
 import type { JsonObject } from './json-message.ts'
 import {
   asObject,
@@ -36,15 +36,15 @@ export interface Scan {
  * base64 of UTF-8 in `data.response_bytes_utf8`, version 2 as text in `data.response_str`. `timestamp` is in Unix
  * seconds. Unknown fields are ignored.
  */
-export const scans = definePipeline({
+export const scans = makePipeline({
   name: 'scans',
   format: 2,
-  source: { kind: 'pubsub', topicId: 'scan-topic', subscriptionId: 'scan-sub' },
+  topic: 'scan-topic',
+  subscription: 'scan-sub',
   decode: (delivery, limits): Decoded<Scan> =>
     familiarScan(delivery, limits) ?? rejecting(() => decodeScan(delivery, limits)),
   rejections: reasons,
-  sink: {
-    kind: 'postgres',
+  table: {
     name: 'scan_results',
     columns: [
       { name: 'ip', type: 'inet', of: ({ ip }) => ip },

@@ -5,6 +5,7 @@ import type { Logger } from '#core/logger.ts'
 import { exponentialBackoff, reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { ConnectGate } from '#runtime/connect-gate.ts'
+import type { Sharer } from './connection-slots.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 import { DiscreetClient } from './server-error.ts'
 import { refusesAnother } from './sqlstate.ts'
@@ -31,6 +32,9 @@ type Connected = (
   done: (destroy?: unknown) => void,
 ) => void
 
+/** Where connections are lent, of a pool or of a part of it. */
+export type Connections = Pick<pg.Pool, 'on' | 'off'> & { connect(): Promise<pg.PoolClient> }
+
 /**
  * node-postgres's pool, which gets along with servers as they are:
  *
@@ -48,6 +52,7 @@ export class ConnectionPool extends pg.Pool {
   readonly #logger: Logger
   readonly #onSilence: (() => void) | undefined
   readonly #idleSinceMs = new WeakMap<pg.PoolClient, number>()
+  readonly #lentTo = new WeakMap<pg.PoolClient, Sharer>()
   #openCount = 0
   /** What was last used before this is not to be used again. */
   #silentAtMs = -Infinity
@@ -76,8 +81,20 @@ export class ConnectionPool extends pg.Pool {
     this.on('remove', () => (this.#openCount -= 1))
     this.on('release', (_, client) => {
       this.#idleSinceMs.set(client, systemClock.now())
-      this.#slots.free()
+      const sharer = this.#lentTo.get(client)
+      this.#lentTo.delete(client)
+      this.#slots.free(sharer)
     })
+  }
+
+  /** One of several equal parts, as many as there are calls: to be made before any of them is used. */
+  share(): Connections {
+    const sharer = this.#slots.newSharer()
+    return {
+      connect: () => this.#lend(sharer),
+      on: this.on.bind(this),
+      off: this.off.bind(this),
+    }
   }
 
   override connect(): Promise<pg.PoolClient>
@@ -99,24 +116,25 @@ export class ConnectionPool extends pg.Pool {
     return ended ? super.end(ended) : super.end()
   }
 
-  async #lend(): Promise<pg.PoolClient> {
+  async #lend(sharer?: Sharer): Promise<pg.PoolClient> {
     for (;;) {
-      await this.#slots.turn()
-      const client = await this.#take()
+      await this.#slots.turn(sharer)
+      const client = await this.#take(sharer)
+      if (client && sharer !== undefined) this.#lentTo.set(client, sharer)
       if (client && (await this.#isAlive(client))) return client
     }
   }
 
   /** Undefined where the server allows no more connections: then wait for another turn. */
-  async #take(): Promise<pg.PoolClient | undefined> {
+  async #take(sharer: Sharer | undefined): Promise<pg.PoolClient | undefined> {
     try {
       // A caller is given an idle connection only in the next tick, until when both count.
       if (this.idleCount > this.waitingCount) return await super.connect()
       const client = await this.#gate.pass(() => this.#open(), this.#ending.signal)
-      if (!client) this.#slots.free()
+      if (!client) this.#slots.free(sharer)
       return client
     } catch (error) {
-      this.#slots.free()
+      this.#slots.free(sharer)
       throw error
     }
   }

@@ -55,6 +55,53 @@ test('as many as configured, then in order of arrival', async () => {
   assert.deepEqual(served, [1, 2, 3, 4, 5, 6])
 })
 
+test('those who share it have equal parts; one that waits takes nothing of another part', async () => {
+  const { clock, slots, served } = newSlots()
+  const [one, other] = [slots.newSharer(), slots.newSharer()]
+  const ask = (name: number, sharer?: symbol) => void slots.turn(sharer).then(() => served.push(name))
+  for (const name of [11, 12, 13, 14, 15]) ask(name, one)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12], 'half of four')
+  ask(21, other)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12, 21], 'who waits longer is passed')
+  // Who is none of them takes what is left.
+  ask(1)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12, 21, 1])
+  ask(22, other)
+  slots.free()
+  slots.free(one)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12, 21, 1, 22, 13])
+  slots.free(other)
+  slots.free(other)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12, 21, 1, 22, 13], 'what one does not use is not lent to the other')
+})
+
+test('a server that allows fewer connections: their parts shrink, but each has one', async () => {
+  const { clock, server, slots, served } = newSlots()
+  const [one, other] = [slots.newSharer(), slots.newSharer()]
+  const ask = (name: number, sharer: symbol) => void slots.turn(sharer).then(() => served.push(name))
+  server.open = 1
+  ask(11, one)
+  ask(12, one)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12])
+  assert.equal(slots.refused(new Error('too many connections')), true)
+  slots.free(one)
+  for (const name of [13, 14]) ask(name, one)
+  ask(21, other)
+  await clock.settle()
+  assert.deepEqual(served, [11, 12], 'the only connection is lent')
+  for (const sharer of [one, one, one]) {
+    slots.free(sharer)
+    await clock.settle()
+  }
+  assert.deepEqual(served, [11, 12, 13, 14, 21])
+})
+
 test('rejected: continues with the open ones, says so once, and tries one more with growing delays', async () => {
   const { clock, lines, served, ask, opened, refused } = newSlots()
   for (let name = 1; name <= 8; name++) ask(name)

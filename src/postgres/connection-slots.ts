@@ -19,6 +19,14 @@ export interface ConnectionSlotsOptions {
   readonly explain?: Explain | undefined
 }
 
+/** One of those who share the pool. */
+export type Sharer = symbol
+
+interface Waiting extends PromiseWithResolvers<void> {
+  /** Undefined: none of them. */
+  readonly sharer: Sharer | undefined
+}
+
 /**
  * How many connections of a pool may be lent out: as many as configured, or as many as the server allows. Callers queue
  * for one without a limit: each connection is returned within the time of a statement.
@@ -26,11 +34,17 @@ export interface ConnectionSlotsOptions {
  * A server that refuses another connection (a role's CONNECTION LIMIT, max_connections, a pooler's max_client_conn) is not
  * an outage while it keeps those that are open. The pool shrinks to them, logs it once, and tries to grow by one from
  * time to time.
+ *
+ * Those who share the pool have equal parts of what there is: one whose statements all wait for a lock takes no connection
+ * that is another's part.
  */
 export class ConnectionSlots {
   readonly #options: ConnectionSlotsOptions
-  readonly #waiting: PromiseWithResolvers<void>[] = []
+  readonly #waiting: Waiting[] = []
+  /** Of each sharer, and in all. */
+  readonly #lentTo = new Map<Sharer | undefined, number>()
   #lent = 0
+  #sharers = 0
   #allowed: number
   #isShrunk = false
   #cancelGrowth: (() => void) | undefined
@@ -41,18 +55,24 @@ export class ConnectionSlots {
     this.#allowed = options.size
   }
 
+  /** One more who shares it. */
+  newSharer(): Sharer {
+    this.#sharers += 1
+    return Symbol('sharer')
+  }
+
   /** Resolves when it is the caller's turn, who ends it with `free`. */
-  async turn(): Promise<void> {
+  async turn(sharer?: Sharer): Promise<void> {
     if (this.#closed) throw this.#closed
-    const place = Promise.withResolvers<void>()
+    const place = { ...Promise.withResolvers<void>(), sharer }
     this.#waiting.push(place)
     this.#serve()
     await place.promise
   }
 
   /** A connection was returned, or an attempt failed. */
-  free(): void {
-    this.#lent -= 1
+  free(sharer?: Sharer): void {
+    this.#count(sharer, -1)
     this.#serve()
   }
 
@@ -106,11 +126,20 @@ export class ConnectionSlots {
 
   #serve(): void {
     // Where nothing is open one may try.
-    while (this.#lent < Math.max(1, this.#allowed)) {
-      const next = this.#waiting.shift()
+    const allowed = Math.max(1, this.#allowed)
+    const part = Math.max(1, Math.floor(allowed / Math.max(1, this.#sharers)))
+    const mayTake = ({ sharer }: Waiting) => sharer === undefined || (this.#lentTo.get(sharer) ?? 0) < part
+    while (this.#lent < allowed) {
+      const next = this.#waiting.find(mayTake)
       if (!next) return
-      this.#lent += 1
+      this.#waiting.splice(this.#waiting.indexOf(next), 1)
+      this.#count(next.sharer, 1)
       next.resolve()
     }
+  }
+
+  #count(sharer: Sharer | undefined, change: 1 | -1): void {
+    this.#lent += change
+    this.#lentTo.set(sharer, (this.#lentTo.get(sharer) ?? 0) + change)
   }
 }

@@ -1,7 +1,7 @@
-import type pg from 'pg'
 import type { DeadLetter, DeadLetterStore } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { LockWait } from '#core/sink.ts'
+import type { Connections } from './connection-pool.ts'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
 import { durable } from './durable.ts'
 import type { TableStatements } from './examined-table.ts'
@@ -68,7 +68,7 @@ export class DeadLetterTable implements DeadLetterStore {
   readonly #table: ExaminedTable
   readonly #options: DeadLetterTableOptions
 
-  constructor(pool: pg.Pool, options: DeadLetterTableOptions) {
+  constructor(pool: Connections, options: DeadLetterTableOptions) {
     this.#table = new ExaminedTable(pool, deadLetters, statements, options.waits ?? lockWaits)
     this.#options = options
   }

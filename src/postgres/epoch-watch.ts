@@ -5,12 +5,13 @@ import type { PostgresTable } from '#core/pipeline.ts'
 import type { Backoff } from '#runtime/backoff.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
+import type { Connections } from './connection-pool.ts'
 import { readEpoch } from './epoch.ts'
 import { isPooled } from './session.ts'
 import { rollingBackOf } from './transaction.ts'
 
 export interface EpochWatchOptions {
-  readonly pool: pg.Pool
+  readonly pool: Connections
   readonly table: PostgresTable
   readonly pipeline: string
   readonly logger: Logger

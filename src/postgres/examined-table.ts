@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/sink.ts'
+import type { Connections } from './connection-pool.ts'
 import type { LockWaits } from './lock-wait.ts'
 import { limitedWait, orLockedTable } from './lock-wait.ts'
 import type { NeededTable } from './needed-tables.ts'
@@ -61,7 +62,7 @@ const discardedCode = 'discarded'
  * was not newer. Such a table is written in a transaction that looks for the rows before it commits.
  */
 export class ExaminedTable {
-  readonly #pool: pg.Pool
+  readonly #pool: Connections
   readonly #needed: NeededTable
   readonly #statements: TableStatements
   readonly #waits: LockWaits
@@ -70,7 +71,7 @@ export class ExaminedTable {
   readonly #examineText: string
   #examined: Examined | undefined
 
-  constructor(pool: pg.Pool, needed: NeededTable, statements: TableStatements, waits: LockWaits) {
+  constructor(pool: Connections, needed: NeededTable, statements: TableStatements, waits: LockWaits) {
     this.#pool = pool
     this.#waits = waits
     this.#needed = needed

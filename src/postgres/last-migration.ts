@@ -14,8 +14,9 @@ export interface LastMigration {
 export async function lastMigration(
   options: PostgresOptions,
   dir: string,
+  table?: string,
 ): Promise<LastMigration | undefined> {
-  const all = await migrationStatus(options, dir)
+  const all = await migrationStatus(options, dir, table)
   const last = all.findLast(({ appliedAt }) => appliedAt !== undefined)
   if (!last) return undefined
   const text = await readFile(join(dir, `${last.name}.sql`), 'utf8')

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/sink.ts'
+import type { Connections } from './connection-pool.ts'
 import { rollingBackOf } from './transaction.ts'
 
 /**
@@ -41,7 +42,7 @@ const mayHaveWaited = new Set(['57014', '55P03'])
  *
  * @returns what that is, or the failure as it was
  */
-export async function orLockedTable(failure: unknown, pool: pg.Pool, table: string): Promise<unknown> {
+export async function orLockedTable(failure: unknown, pool: Connections, table: string): Promise<unknown> {
   if (!(failure instanceof WriteFailure) || !mayHaveWaited.has(failure.code ?? '')) return failure
   try {
     const { rows } = await rollingBackOf(pool, (client) =>

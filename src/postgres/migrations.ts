@@ -11,7 +11,11 @@ import { checkEncoding } from './encoding.ts'
 import type { Queryable } from './queryable.ts'
 import { withTransaction } from './transaction.ts'
 
-const migrationsTable = 'pgmigrations'
+/** Where it is noted which of the project's own migrations are applied. */
+const ownTable = 'pgmigrations'
+
+/** Those of a pipeline that brings its own are noted elsewhere: neither set knows of the other. */
+export const migrationsTableOf = (pipeline: string) => `${ownTable}_${pipeline}`
 
 export interface MigrationStatus {
   readonly name: string
@@ -25,6 +29,7 @@ export interface MigrationStatus {
  *
  * @param dir the folder of the SQL files
  * @param warn called with what works, but should be fixed
+ * @param table where it is noted what is applied
  * @returns the names of what was applied or reverted
  * @throws ConfigurationError where the role may not, the database's encoding does not do, or a migration fails; whatever
  *   connecting throws
@@ -34,6 +39,7 @@ export async function migrate(
   dir: string,
   direction: 'up' | 'down',
   warn: (message: string) => void = () => {},
+  table = ownTable,
 ): Promise<string[]> {
   // A migration may rewrite a large table, and waits for others at the lock.
   const done = await withTransaction({ ...options, statementTimeoutMs: 0 }, async (client) => {
@@ -41,9 +47,9 @@ export async function migrate(
       const warning = await checkEncoding(client)
       if (warning !== undefined) warn(warning)
     }
-    if (!(await mayMigrate(client)))
+    if (!(await mayMigrate(client, table)))
       throw new ConfigurationError(await refusal(client), { fixes: [asTheirOwner] })
-    return await run(client, dir, direction).catch((error: unknown) => {
+    return await run(client, dir, direction, table).catch((error: unknown) => {
       throw explained(error, `migrate ${direction}`)
     })
   })
@@ -54,7 +60,7 @@ export async function migrate(
  * In the transaction that is open, which the runner's own COMMIT ends: a lock or a setting of the session would stay
  * behind on the server connection of a pooler. So no migration may be one that cannot run in a transaction.
  */
-async function run(client: pg.Client, dir: string, direction: 'up' | 'down') {
+async function run(client: pg.Client, dir: string, direction: 'up' | 'down', migrationsTable: string) {
   await client.query(`SELECT pg_advisory_xact_lock(${PG_MIGRATE_LOCK_ID})`)
   return await runner({
     dbClient: client,
@@ -69,12 +75,12 @@ async function run(client: pg.Client, dir: string, direction: 'up' | 'down') {
 }
 
 /** Whether the role may make tables, and note what it has done. */
-export async function mayMigrate(client: Queryable): Promise<boolean> {
+export async function mayMigrate(client: Queryable, table = ownTable): Promise<boolean> {
   const { rows } = await client.query(
     `SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
             AND (to_regclass($1) IS NULL OR has_table_privilege(to_regclass($1)::oid, 'SELECT')
                                             AND has_table_privilege(to_regclass($1)::oid, 'INSERT')) AS may`,
-    [migrationsTable],
+    [pg.escapeIdentifier(table)],
   )
   return rows[0].may
 }
@@ -100,18 +106,26 @@ function explained(error: unknown, what: string): unknown {
 }
 
 /** Every migration there is, in order. */
-export function migrationStatus(options: PostgresOptions, dir: string): Promise<MigrationStatus[]> {
+export function migrationStatus(
+  options: PostgresOptions,
+  dir: string,
+  table = ownTable,
+): Promise<MigrationStatus[]> {
   return withTransaction(options, (client) =>
-    migrationStatusOn(client, dir).catch((error: unknown) => {
+    migrationStatusOn(client, dir, table).catch((error: unknown) => {
       throw explained(error, 'migrate status')
     }),
   )
 }
 
 /** As {@link migrationStatus}, on a connection that is open. */
-export async function migrationStatusOn(client: Queryable, dir: string): Promise<MigrationStatus[]> {
+export async function migrationStatusOn(
+  client: Queryable,
+  dir: string,
+  table = ownTable,
+): Promise<MigrationStatus[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith('.sql')).sort()
-  const applied = await appliedMigrations(client)
+  const applied = await appliedMigrations(client, table)
   return files.map((file) => {
     const name = file.replace(/\.sql$/, '')
     return { name, appliedAt: applied.get(name) }
@@ -131,11 +145,12 @@ export async function creationOf(table: string, dir: string): Promise<string | u
   return undefined
 }
 
-async function appliedMigrations(client: Queryable): Promise<Map<string, Date>> {
-  const { rows: there } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [migrationsTable])
+async function appliedMigrations(client: Queryable, table: string): Promise<Map<string, Date>> {
+  const name = pg.escapeIdentifier(table)
+  const { rows: there } = await client.query('SELECT to_regclass($1) IS NOT NULL AS there', [name])
   if (!there[0]?.there) return new Map()
   // The column is a timestamp in the server's time zone, which need not be ours.
-  const text = `SELECT name, run_on::timestamptz AS run_on FROM ${pg.escapeIdentifier(migrationsTable)}`
+  const text = `SELECT name, run_on::timestamptz AS run_on FROM ${name}`
   const { rows } = await client.query(text)
   return new Map(rows.map((row) => [row.name, row.run_on]))
 }

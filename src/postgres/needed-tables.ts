@@ -8,6 +8,8 @@ export interface NeededTable {
   /** Columns that identify a row: `ON CONFLICT` names them. */
   readonly key: readonly string[]
   readonly rights: readonly string[]
+  /** A pipeline's: others than our migrations may have made it. */
+  readonly isSink?: boolean
 }
 
 const writing = ['SELECT', 'INSERT', 'UPDATE']
@@ -53,5 +55,5 @@ export function neededTables(
 
 export function neededSink({ name, key, columns }: PostgresTable): NeededTable {
   const types = Object.fromEntries(columns.map((column) => [column.name, column.type]))
-  return { name, columns: types, key, rights: writing }
+  return { name, columns: types, key, rights: writing, isSink: true }
 }

@@ -30,7 +30,7 @@ export interface PoolOptions extends PostgresOptions {
 const defaultConnectTimeoutMs = 5000
 
 /** A pool of connections. Nothing connects before the first query. */
-export function createPool(options: PoolOptions, logger: Logger): pg.Pool {
+export function createPool(options: PoolOptions, logger: Logger): ConnectionPool {
   const pool = new ConnectionPool({
     ...connectionOptions(options),
     max: options.poolSize,

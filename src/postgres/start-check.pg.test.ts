@@ -15,7 +15,7 @@ import { TableWriter } from './table-writer.ts'
 const server = await startTestServer()
 
 const refused = (database: TestDatabase, message: RegExp, changes: Partial<PostgresOptions> = {}) =>
-  assert.rejects(checkTables(database.pool(changes), scans.sink, true), (error) => {
+  assert.rejects(checkTables(database.pool(changes), [scans.sink], true), (error) => {
     assert.ok(error instanceof ConfigurationError)
     assert.match(explain(error), message)
     return true
@@ -23,7 +23,7 @@ const refused = (database: TestDatabase, message: RegExp, changes: Partial<Postg
 
 test('migrated tables pass', async () => {
   await using database = await freshDatabase(server)
-  await checkTables(database.pool(), scans.sink, true)
+  await checkTables(database.pool(), [scans.sink], true)
 })
 
 test('a missing table', async () => {
@@ -67,15 +67,15 @@ test('each missing privilege', async () => {
   await database.query('GRANT SELECT, INSERT, UPDATE ON scan_results, dead_letters TO lacks_one')
   await database.query('GRANT SELECT ON cache_epochs TO lacks_one')
   const pool = database.pool(role)
-  await checkTables(pool, scans.sink, true)
+  await checkTables(pool, [scans.sink], true)
   for (const right of ['SELECT', 'INSERT', 'UPDATE']) {
     await database.query(`REVOKE ${right} ON scan_results FROM lacks_one`)
-    await assert.rejects(checkTables(pool, scans.sink, true), { name: 'ConfigurationError' }, right)
+    await assert.rejects(checkTables(pool, [scans.sink], true), { name: 'ConfigurationError' }, right)
     await database.query(`GRANT ${right} ON scan_results TO lacks_one`)
   }
   await database.query('REVOKE SELECT ON cache_epochs FROM lacks_one')
   await refused(database, /as its owner: GRANT SELECT ON cache_epochs TO lacks_one$/, role)
-  await checkTables(pool, scans.sink, false)
+  await checkTables(pool, [scans.sink], false)
 })
 
 test('a read-only role: the fix is a statement that works', async () => {
@@ -94,7 +94,7 @@ test('a read-only role: the fix is a statement that works', async () => {
     await database.query(fix)
   }
   const pool = database.pool(role)
-  await checkTables(pool, scans.sink, true)
+  await checkTables(pool, [scans.sink], true)
   // And these rights suffice.
   const options = { pipeline: 'scans', subscription: 's', maxMessageBytes: 1 }
   await new TableWriter(pool, scans.sink).write([])
@@ -103,7 +103,7 @@ test('a read-only role: the fix is a statement that works', async () => {
 
 test('an unreachable server is no configuration fault', async () => {
   await using database = await freshDatabase(server)
-  const unreachable = checkTables(database.pool({ port: 1 }), scans.sink, true)
+  const unreachable = checkTables(database.pool({ port: 1 }), [scans.sink], true)
   await assert.rejects(unreachable, { code: 'ECONNREFUSED' })
 })
 
@@ -122,10 +122,10 @@ test('rows that are written must stay: each fault is rejected, with the statemen
   for (const [alter, message] of faults) {
     await database.query(`ALTER TABLE ${alter}`)
     await refused(database, message)
-    const error = await checkTables(database.pool(), scans.sink, true).catch((failure: Error) => failure)
+    const error = await checkTables(database.pool(), [scans.sink], true).catch((failure: Error) => failure)
     const [, fix = ''] = /as its owner: (.*)$/.exec(explain(error)) ?? []
     await database.query(fix)
-    assert.equal(await checkTables(database.pool(), scans.sink, true), undefined, fix)
+    assert.equal(await checkTables(database.pool(), [scans.sink], true), undefined, fix)
   }
 })
 
@@ -143,7 +143,7 @@ test('a database of another encoding is rejected by run, migrate and doctor, wit
 test('SQL_ASCII causes a warning, and keeps every text as it was', async () => {
   await using database = await freshDatabase(server, { encoding: 'SQL_ASCII' })
   const pool = database.pool()
-  assert.match((await checkTables(pool, scans.sink, true)) ?? '', /encoding SQL_ASCII/)
+  assert.match((await checkTables(pool, [scans.sink], true)) ?? '', /encoding SQL_ASCII/)
   const text = '日本語 é 😀'
   assert.equal(
     (await new TableWriter(pool, scans.sink).write([scanRecord(['1.1.1.1', 1, text], 1, text)])).written,

@@ -29,13 +29,15 @@ export interface TableFault {
  */
 export async function checkTables(
   connection: Queryable,
-  table: PostgresTable,
+  tables: readonly PostgresTable[],
   withCache: boolean,
 ): Promise<string | undefined> {
   const warning = await checkEncoding(connection)
-  for (const needed of neededTables(table, withCache)) {
-    await checkTable(connection, needed)
-    await checkFitness(connection, needed)
+  for (const table of tables) {
+    for (const needed of neededTables(table, withCache)) {
+      await checkTable(connection, needed)
+      await checkFitness(connection, needed)
+    }
   }
   return warning
 }
@@ -65,12 +67,24 @@ export function checkEpochTable(connection: Queryable, rights: readonly string[]
 async function checkTable(connection: Queryable, needed: NeededTable): Promise<void> {
   const [fault] = await tableFaults(connection, needed)
   if (!fault) return
+  const orByHand = (statement: string) =>
+    needed.isSink ? `; or, where no migration makes it, as its owner: ${statement}` : ''
   const fixes = {
-    absent: advice`create it: ${command('migrate up')}`,
-    columns: advice`bring it up to date: ${command('migrate up')}`,
+    absent: advice`create it: ${command('migrate up')}${orByHand(creationOf(needed))}`,
+    columns: advice`bring it up to date: ${command('migrate up')}${orByHand(additionOf(needed, fault.missing))}`,
     rights: advice`as its owner: ${fault.grant}`,
   }
   throw new ConfigurationError(fault.what, { fixes: [fixes[fault.kind]] })
+}
+
+/** The least that a table needs. */
+function creationOf({ name, columns, key }: NeededTable): string {
+  const all = Object.entries(columns).map(([column, type]) => `${column} ${type} NOT NULL`)
+  return `CREATE TABLE ${name} (${[...all, `PRIMARY KEY (${key.join(', ')})`].join(', ')});`
+}
+
+function additionOf({ name, columns }: NeededTable, missing: readonly string[]): string {
+  return `ALTER TABLE ${name} ${missing.map((column) => `ADD COLUMN ${column} ${columns[column]}`).join(', ')};`
 }
 
 async function checkFitness(connection: Queryable, needed: NeededTable): Promise<void> {

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
+import type { Connections } from './connection-pool.ts'
 import { replicated } from './durable.ts'
 import { isPooled, runOn } from './session.ts'
 import { asWriteFailure, breaksConnection } from './sqlstate.ts'
@@ -15,7 +16,7 @@ import { inTransaction, rollingBack } from './transaction.ts'
  * @throws WriteFailure
  */
 export function runStatement<Row extends pg.QueryResultRow>(
-  pool: pg.Pool,
+  pool: Connections,
   statement: pg.QueryConfig,
   where: string,
   table?: string,
@@ -33,7 +34,7 @@ export function runStatement<Row extends pg.QueryResultRow>(
  * @throws WriteFailure, that of `work` as it is; nothing is committed then, or it is not known
  */
 export function runTransaction<T>(
-  pool: pg.Pool,
+  pool: Connections,
   work: (client: pg.PoolClient) => Promise<T>,
   where: string,
   table?: string,
@@ -47,7 +48,7 @@ export function runTransaction<T>(
  * @throws WriteFailure
  */
 export async function runAndRollBack<T>(
-  pool: pg.Pool,
+  pool: Connections,
   work: (client: pg.PoolClient) => Promise<T>,
   where: string,
   table?: string,
@@ -60,7 +61,7 @@ export async function runAndRollBack<T>(
  * still land, and what it sends would be taken for the answer to the next one.
  */
 async function onConnection<T>(
-  pool: pg.Pool,
+  pool: Connections,
   where: string,
   table: string | undefined,
   work: (client: pg.PoolClient) => Promise<T>,

@@ -1,8 +1,8 @@
-import type pg from 'pg'
 import type { Explain, Problem } from '#core/advice.ts'
 import { advice, command, withoutFixes } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
+import type { Connections } from './connection-pool.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { problemOf, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
@@ -12,7 +12,7 @@ import { rollingBackOf } from './transaction.ts'
 const lookEveryMs = 5000
 
 export interface TableWatchOptions {
-  readonly pool: pg.Pool
+  readonly pool: Connections
   readonly tables: readonly NeededTable[]
   readonly logger: Logger
   readonly clock: Clock

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { PostgresTable, Scalar } from '#core/pipeline.ts'
 import type { LockWait, Sink, Stored } from '#core/sink.ts'
+import type { Connections } from './connection-pool.ts'
 import { arrayLiteral } from './array-literal.ts'
 import type { TableStatements } from './examined-table.ts'
 import { ExaminedTable, keptSetting } from './examined-table.ts'
@@ -15,12 +16,12 @@ import { lookSql, upsertSql } from './upsert.ts'
 
 /** Writes records into a table that keeps the newest of each key: one prepared statement a batch. */
 export class TableWriter<R = unknown> implements Sink<R> {
-  readonly #pool: pg.Pool
+  readonly #pool: Connections
   readonly #table: PostgresTable<R>
   readonly #examined: ExaminedTable
   readonly #lockedText: string
 
-  constructor(pool: pg.Pool, table: PostgresTable<R>, waits = lockWaits) {
+  constructor(pool: Connections, table: PostgresTable<R>, waits = lockWaits) {
     this.#pool = pool
     this.#table = table
     const statements: TableStatements = {

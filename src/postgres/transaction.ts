@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { Connections } from './connection-pool.ts'
 import { makeDurable, replicated } from './durable.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
@@ -72,7 +73,7 @@ export function withTransaction<T>(
 
 /** As {@link rollingBack}, on a connection of the pool. */
 export async function rollingBackOf<T>(
-  pool: pg.Pool,
+  pool: Connections,
   work: (client: Transactional) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect()

@@ -21,7 +21,6 @@ WHERE (EXCLUDED."last_seen", EXCLUDED."response" COLLATE "C") > (t."last_seen", 
 
 test('names are escaped', () => {
   const table: PostgresTable = {
-    kind: 'postgres',
     name: 'a"; DROP TABLE b; --',
     columns: [
       { name: 'select', type: 'text', of: () => '' },

@@ -46,7 +46,7 @@ export class RedisConnection implements ScriptRunner {
   #turnedAway = false
   /** Why the password could not be read. */
   #unread: unknown
-  #opened: () => void = () => {}
+  readonly #heard: (() => void)[] = []
   /** When it was connected the last time; infinitely late before that. */
   #readyAtMs = Infinity
 
@@ -91,7 +91,7 @@ export class RedisConnection implements ScriptRunner {
       if (this.#turnedAway) return this.#client.disconnect(true)
       this.#lastError = undefined
       this.#readyAtMs = performance.now()
-      this.#opened()
+      for (const heard of this.#heard) heard()
     })
     // Its failures are those of the events.
     this.#client.connect().catch(() => {})
@@ -107,7 +107,7 @@ export class RedisConnection implements ScriptRunner {
   }
 
   onOpened(heard: () => void): void {
-    this.#opened = heard
+    this.#heard.push(heard)
   }
 
   /** Resolves when it is connected or an attempt has failed, whichever comes first. */

@@ -16,3 +16,16 @@ export interface ScriptRunner {
   run(keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
   close(): void
 }
+
+/** The same for one of several caches: to close it is for those who have opened it. */
+export function borrowed(runner: ScriptRunner): ScriptRunner {
+  return {
+    get unavailableReason() {
+      return runner.unavailableReason
+    },
+    onOpened: (heard) => runner.onOpened(heard),
+    firstAttempt: () => runner.firstAttempt(),
+    run: (keys, args) => runner.run(keys, args),
+    close: () => {},
+  }
+}

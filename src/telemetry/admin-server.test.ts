@@ -7,27 +7,18 @@ import type { Fields, Logger } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import type { AdminServerOptions } from './admin-server.ts'
 import { startAdminServer } from './admin-server.ts'
-import { createMetrics } from './metrics.ts'
+import type { ReadinessReport } from './readiness.ts'
+import { emptyMetrics, readinessOf } from '../../test/support/measured.ts'
 import { skippedFor } from '../../test/support/skip.ts'
 
-const metrics = createMetrics({
-  pipeline: 'scans',
-  deadLetterReasons: [],
-  version: '1.2.3',
-  outstanding: () => 0,
-  oldestOutstandingSeconds: () => 0,
-  logLinesDropped: () => 0,
-  lockedRecords: () => 0,
-  refusedRecords: () => 0,
-})
+const metrics = emptyMetrics()
 
 const start = (options: Partial<AdminServerOptions> = {}) =>
   startAdminServer({
     host: '127.0.0.1',
     port: 0,
     metrics,
-    notReadyBecause: () => [],
-    degradedBecause: () => [],
+    ...readinessOf(),
     logger: noLogger,
     ...options,
   })
@@ -37,10 +28,12 @@ const typeOf = (response: Response) => response.headers.get('content-type')
 
 describe('the admin server', () => {
   test('/healthz says that the process is alive, ready or not', async () => {
-    await using server = await start({
-      notReadyBecause: () => ['PostgreSQL is away'],
-      degradedBecause: () => ['Redis: no answer'],
-    })
+    await using server = await start(
+      readinessOf(
+        () => ['PostgreSQL is away'],
+        () => ['Redis: no answer'],
+      ),
+    )
     const response = await fetch(`${server.url}/healthz`)
     assert.deepEqual([response.status, typeOf(response)], [200, json])
     assert.deepEqual(await response.json(), { status: 'alive' })
@@ -48,10 +41,12 @@ describe('the admin server', () => {
 
   test('/readyz is 200 while it consumes, 503 with the reasons while it does not, and 200 again', async () => {
     let reasons: string[] = []
-    await using server = await start({ notReadyBecause: () => reasons })
+    await using server = await start(readinessOf(() => reasons))
     const ready = async () => {
       const response = await fetch(`${server.url}/readyz`)
-      return [response.status, typeOf(response), await response.json()]
+      const { pipelines, ...report } = (await response.json()) as ReadinessReport
+      assert.deepEqual(pipelines, { scans: report })
+      return [response.status, typeOf(response), report]
     }
     assert.deepEqual(await ready(), [200, json, { status: 'ready', reasons: [] }])
     reasons = ['table scan_results is missing', 'Pub/Sub: no stream is open']
@@ -62,10 +57,17 @@ describe('the admin server', () => {
 
   test('/readyz is 200 and degraded, with the reasons, while only an optional part is unavailable', async () => {
     let lesser: string[] = []
-    await using server = await start({ degradedBecause: () => lesser })
+    await using server = await start(
+      readinessOf(
+        () => [],
+        () => lesser,
+      ),
+    )
     const ready = async () => {
       const response = await fetch(`${server.url}/readyz`)
-      return [response.status, typeOf(response), await response.json()]
+      const { pipelines, ...report } = (await response.json()) as ReadinessReport
+      assert.deepEqual(pipelines, { scans: report })
+      return [response.status, typeOf(response), report]
     }
     lesser = ['Redis: no answer', 'Redis: which state of the table it knows of is not known']
     assert.deepEqual(await ready(), [200, json, { status: 'degraded', reasons: lesser }])
@@ -74,21 +76,64 @@ describe('the admin server', () => {
   })
 
   test('/readyz is 503 if it does not consume and an optional part is unavailable, with both reasons', async () => {
-    await using server = await start({
-      notReadyBecause: () => ['PostgreSQL is away'],
-      degradedBecause: () => ['Redis: no answer'],
-    })
+    await using server = await start(
+      readinessOf(
+        () => ['PostgreSQL is away'],
+        () => ['Redis: no answer'],
+      ),
+    )
     const response = await fetch(`${server.url}/readyz`)
     assert.deepEqual([response.status, typeOf(response)], [503, json])
     const reasons = ['PostgreSQL is away', 'Redis: no answer']
-    assert.deepEqual(await response.json(), { status: 'not ready', reasons })
+    const report = { status: 'not ready', reasons }
+    assert.deepEqual(await response.json(), { ...report, pipelines: { scans: report } })
+  })
+
+  test('/readyz of several pipelines is 503 while one of them does not consume, and says which', async () => {
+    const stuck = { notReadyBecause: ['table orders is missing'], degradedBecause: [] }
+    const fine = { notReadyBecause: [], degradedBecause: [] }
+    let orders = stuck as typeof fine
+    let scans = fine
+    await using server = await start({
+      notReadyBecause: () => [],
+      pipelines: () => [
+        { name: 'orders', ...orders },
+        { name: 'scans', ...scans },
+      ],
+    })
+    const ask = async (query: string) => {
+      const response = await fetch(`${server.url}/readyz${query}`)
+      return [response.status, (await response.json()) as ReadinessReport] as const
+    }
+    const reasons = ['orders: table orders is missing']
+    const [code, report] = await ask('')
+    assert.deepEqual([code, report.status, report.reasons], [503, 'not ready', reasons])
+    assert.deepEqual(report.pipelines, {
+      orders: { status: 'not ready', reasons: stuck.notReadyBecause },
+      scans: { status: 'ready', reasons: [] },
+    })
+    const [codeOfAny, ofAny] = await ask('?any')
+    assert.deepEqual([codeOfAny, ofAny.status, ofAny.reasons], [200, 'degraded', reasons])
+    scans = stuck as typeof fine
+    assert.equal((await ask('?any'))[0], 503, 'none consumes')
+    orders = scans = fine
+    assert.deepEqual((await ask(''))[0], 200)
+  })
+
+  test('/readyz?any is 503 where the process as a whole ends', async () => {
+    await using server = await start({ ...readinessOf(), notReadyBecause: () => ['stopping'] })
+    const response = await fetch(`${server.url}/readyz?any`)
+    assert.deepEqual(
+      [response.status, ((await response.json()) as ReadinessReport).reasons],
+      [503, ['stopping']],
+    )
   })
 
   test('/metrics is Prometheus text', async () => {
     await using server = await start()
     const response = await fetch(`${server.url}/metrics`)
     assert.deepEqual([response.status, typeOf(response)], [200, 'text/plain; version=0.0.4; charset=utf-8'])
-    assert.match(await response.text(), /^ingester_build_info\{version="1.2.3",pipeline="scans"\} 1$/m)
+    assert.match(await response.text(), /^ingester_build_info\{version="1.2.3"\} 1$/m)
   })
 
   test('a query is ignored', async () => {
@@ -143,7 +188,7 @@ describe('the admin server', () => {
   })
 
   test('HEAD is GET without the body', async () => {
-    await using server = await start({ notReadyBecause: () => ['stopping'] })
+    await using server = await start(readinessOf(() => ['stopping']))
     for (const [path, status] of [
       ['/', 200],
       ['/healthz', 200],

@@ -6,14 +6,8 @@ import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { Metrics } from './metrics.ts'
-
-/** What `/readyz` reports. Each is empty without problems. */
-export interface Readiness {
-  /** Why the process is not consuming. */
-  readonly notReadyBecause: () => readonly string[]
-  /** What is unavailable while it is consuming all the same. */
-  readonly degradedBecause: () => readonly string[]
-}
+import type { Readiness } from './readiness.ts'
+import { readinessReport } from './readiness.ts'
 
 export interface AdminServerOptions extends Readiness {
   readonly host: string
@@ -31,7 +25,7 @@ export interface AdminServer extends AsyncDisposable {
 interface Route {
   /** Shown at `/`. */
   readonly summary: string
-  readonly answer: (response: ServerResponse) => Promise<void> | void
+  readonly answer: (response: ServerResponse, query: string) => Promise<void> | void
 }
 
 /** A request must have arrived completely within this time, and its response been read. */
@@ -54,8 +48,8 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
       answer: (response) => sendJson(response, 200, { status: 'alive' }),
     },
     '/readyz': {
-      summary: '200 while messages are consumed, else 503 with the reasons',
-      answer: (response) => sendReadiness(response, options),
+      summary: '200 while every pipeline consumes, else 503 with the reasons; ?any: while one does',
+      answer: (response, query) => sendReadiness(response, options, query),
     },
     '/metrics': {
       summary: 'metrics as Prometheus text',
@@ -139,7 +133,7 @@ async function answer(
   { method, url = '/' }: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const path = url.split('?', 1)[0] as string
+  const [path = '', query = ''] = url.split('?', 2)
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined
   if (!route && path !== '/')
     return sendJson(response, 404, { error: 'not found', paths: Object.keys(routes) })
@@ -147,7 +141,7 @@ async function answer(
     response.setHeader('allow', 'GET, HEAD')
     return sendJson(response, 405, { error: 'only GET' })
   }
-  if (route) await route.answer(response)
+  if (route) await route.answer(response, query)
   else send(response, 200, 'text/plain; charset=utf-8', indexOf(routes))
 }
 
@@ -157,11 +151,9 @@ function indexOf(routes: Readonly<Record<string, Route>>): string {
     .join('')
 }
 
-function sendReadiness(response: ServerResponse, { notReadyBecause, degradedBecause }: Readiness): void {
-  const missing = notReadyBecause()
-  const lesser = degradedBecause()
-  const status = missing.length > 0 ? 'not ready' : lesser.length > 0 ? 'degraded' : 'ready'
-  sendJson(response, missing.length > 0 ? 503 : 200, { status, reasons: [...missing, ...lesser] })
+function sendReadiness(response: ServerResponse, readiness: Readiness, query: string): void {
+  const report = readinessReport(readiness, new URLSearchParams(query).has('any'))
+  sendJson(response, report.status === 'not ready' ? 503 : 200, report)
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

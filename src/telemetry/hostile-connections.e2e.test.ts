@@ -6,29 +6,19 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterAll, describe, test } from 'vitest'
 import { noLogger } from '#core/logger.ts'
+import { emptyMetrics, readinessOf } from '../../test/support/measured.ts'
 import { within } from '../../test/support/within.ts'
 import type { AdminServer } from './admin-server.ts'
 import { startAdminServer } from './admin-server.ts'
-import { createMetrics } from './metrics.ts'
 
-const metrics = createMetrics({
-  pipeline: 'scans',
-  deadLetterReasons: [],
-  version: '1.2.3',
-  outstanding: () => 0,
-  oldestOutstandingSeconds: () => 0,
-  logLinesDropped: () => 0,
-  lockedRecords: () => 0,
-  refusedRecords: () => 0,
-})
+const metrics = emptyMetrics()
 
 const start = (text = () => metrics.text()) =>
   startAdminServer({
     host: '127.0.0.1',
     port: 0,
     metrics: { ...metrics, text },
-    notReadyBecause: () => [],
-    degradedBecause: () => [],
+    ...readinessOf(),
     logger: noLogger,
   })
 

@@ -48,7 +48,12 @@ const errorLevel = 50
 
 function destinationOf(output: LogOutput, write: WriteLine) {
   const colorize = process.stderr.isTTY && process.stderr.hasColors()
-  const pretty = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' })
+  const pretty = prettyFactory({
+    colorize,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pipeline',
+    messageFormat: '{if pipeline}{pipeline}: {end}{msg}',
+  })
   return {
     // Asks pino for the level of each line.
     [Symbol.for('pino.metadata')]: true,

@@ -6,21 +6,14 @@ import { settlements } from '#core/delivery.ts'
 import { steps } from '#core/observer.ts'
 import { failureClasses } from '#core/write-failure.ts'
 import { delivery } from '../../test/support/scan-message.ts'
-import type { MetricsOptions } from './metrics.ts'
-import { createMetrics } from './metrics.ts'
+import { emptyMetrics, measured } from '../../test/support/measured.ts'
+import type { MeasuredPipeline } from './metrics.ts'
 
-const metricsWith = (options: Partial<MetricsOptions> = {}) =>
-  createMetrics({
-    pipeline: 'scans',
-    version: '1.2.3',
-    deadLetterReasons: ['bad-ip', 'not-json'],
-    outstanding: () => 0,
-    oldestOutstandingSeconds: () => 0,
-    logLinesDropped: () => 0,
-    lockedRecords: () => 0,
-    refusedRecords: () => 0,
-    ...options,
-  })
+/** Of a process with one pipeline. */
+function metricsWith(changes: Partial<MeasuredPipeline> = {}) {
+  const metrics = emptyMetrics()
+  return { ...metrics, observer: metrics.observe(measured(changes)) }
+}
 
 const deliveries = (count: number): Delivery[] => Array.from({ length: count }, () => delivery('{}'))
 
@@ -99,12 +92,40 @@ describe('the metrics', () => {
       assert.deepEqual(valuesOf(text, metric, label), zeros(kinds), metric)
   })
 
-  test('all have the label pipeline', async () => {
-    const metrics = metricsWith({ pipeline: 'others' })
+  test('have the label pipeline, but for what is of the process', async () => {
+    const metrics = metricsWith({ name: 'others' })
     metrics.observer.settled?.('written', 1)
     metrics.observer.stepTimed?.('write', 0.1)
+    const ofProcess =
+      /^(?:process|nodejs)_|^ingester_(?:build_info|log_lines_dropped_total|postgres_connections_silent_total)$/
     for (const [name, labels] of samplesOf(await metrics.text()))
-      assert.equal(labels['pipeline'], 'others', name)
+      assert.equal(labels['pipeline'], ofProcess.test(name) ? undefined : 'others', name)
+  })
+
+  test('of two pipelines in one process are told apart', async () => {
+    const metrics = emptyMetrics()
+    const [orders, scans] = [
+      metrics.observe(measured({ name: 'orders', outstanding: () => 2 })),
+      metrics.observe(measured({ name: 'scans', outstanding: () => 5 })),
+    ]
+    orders.received?.(deliveries(3))
+    orders.settled?.('written', 1)
+    scans.received?.(deliveries(5))
+    scans.held?.('PostgreSQL is away')
+    const text = await metrics.text()
+    assert.deepEqual(valuesOf(text, 'ingester_messages_received_total'), { orders: 3, scans: 5 })
+    assert.deepEqual(valuesOf(text, 'ingester_messages_outstanding'), { orders: 2, scans: 5 })
+    assert.deepEqual(valuesOf(text, 'ingester_held'), { orders: 0, scans: 1 })
+    const written = samplesOf(text).filter(
+      ([name, { reason }]) => name === 'ingester_messages_settled_total' && reason === 'written',
+    )
+    assert.deepEqual(
+      written.map(([, { pipeline }, value]) => [pipeline, value]),
+      [
+        ['orders', 1],
+        ['scans', 0],
+      ],
+    )
   })
 
   test('count every observation in its place', async () => {

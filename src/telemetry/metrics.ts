@@ -7,20 +7,28 @@ import { ackIdCalls } from '#core/observer.ts'
 import { failureClasses } from '#core/write-failure.ts'
 
 export interface MetricsOptions {
-  readonly pipeline: string
   readonly version: string
+  /** Read when the metrics are. */
+  readonly logLinesDropped: () => number
+}
+
+/** One of the pipelines, as far as metrics ask it. */
+export interface MeasuredPipeline {
+  readonly name: string
   /** All reasons that a dead letter may have. */
   readonly deadLetterReasons: readonly string[]
   /** Read when the metrics are. */
   readonly outstanding: () => number
   readonly oldestOutstandingSeconds: () => number
-  readonly logLinesDropped: () => number
   readonly lockedRecords: () => number
   readonly refusedRecords: () => number
 }
 
 export interface Metrics {
-  readonly observer: Observer
+  /** Counts what the pipeline tells, under its name. Called once a pipeline. */
+  observe(pipeline: MeasuredPipeline): Observer
+  /** Idle PostgreSQL connections that no longer answered: of the pool that all share. */
+  connectionSilent(): void
   /** Prometheus text, and its content type. */
   readonly contentType: string
   text(): Promise<string>
@@ -30,110 +38,126 @@ const flushBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 const ageBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200]
 const batchBuckets = [1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
 
-/** The service's metrics: counted a batch at a time, since a counter costs 130 ns. */
+/**
+ * The service's metrics: counted a batch at a time, since a counter costs 130 ns. What is a pipeline's has the label
+ * `pipeline`; what is the process's has not.
+ */
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry()
-  registry.setDefaultLabels({ pipeline: options.pipeline })
   collectDefaultMetrics({ register: registry })
+  const pipelines: MeasuredPipeline[] = []
   const registers = [registry]
+  const ofEach = (gauge: Gauge<'pipeline'>, valueOf: (pipeline: MeasuredPipeline) => number) => {
+    for (const one of pipelines) gauge.set({ pipeline: one.name }, valueOf(one))
+  }
 
   const received = new Counter({
     name: 'ingester_messages_received_total',
     help: 'Deliveries received; always settled + outstanding',
+    labelNames: ['pipeline'],
     registers,
   })
   const settled = new Counter({
     name: 'ingester_messages_settled_total',
     help: 'Deliveries settled, by the fact that settled them',
-    labelNames: ['reason'],
+    labelNames: ['reason', 'pipeline'],
     registers,
   })
-  const outstanding: Gauge = new Gauge({
+  const outstanding: Gauge<'pipeline'> = new Gauge({
     name: 'ingester_messages_outstanding',
     help: 'Deliveries received and not yet settled',
+    labelNames: ['pipeline'],
     registers,
-    collect: () => outstanding.set(options.outstanding()),
+    collect: () => ofEach(outstanding, (one) => one.outstanding()),
   })
-  const oldest: Gauge = new Gauge({
+  const oldest: Gauge<'pipeline'> = new Gauge({
     name: 'ingester_oldest_outstanding_seconds',
     help: 'Age of the oldest unsettled delivery',
+    labelNames: ['pipeline'],
     registers,
-    collect: () => oldest.set(options.oldestOutstandingSeconds()),
+    collect: () => ofEach(oldest, (one) => one.oldestOutstandingSeconds()),
   })
-  const locked: Gauge = new Gauge({
+  const locked: Gauge<'pipeline'> = new Gauge({
     name: 'ingester_locked_records',
     help: 'Records that wait for rows locked by other transactions',
+    labelNames: ['pipeline'],
     registers,
-    collect: () => locked.set(options.lockedRecords()),
+    collect: () => ofEach(locked, (one) => one.lockedRecords()),
   })
-  const refused: Gauge = new Gauge({
+  const refused: Gauge<'pipeline'> = new Gauge({
     name: 'ingester_refused_records',
     help: 'Records that the database rejected and that are not yet proven to be the cause',
+    labelNames: ['pipeline'],
     registers,
-    collect: () => refused.set(options.refusedRecords()),
+    collect: () => ofEach(refused, (one) => one.refusedRecords()),
   })
   const batchRecords = new Histogram({
     name: 'ingester_batch_records',
     help: 'Records in a written batch, after coalescing',
+    labelNames: ['pipeline'],
     buckets: batchBuckets,
     registers,
   })
   const cacheVerdicts = new Counter({
     name: 'ingester_cache_verdicts_total',
     help: 'Cache lookups, in records, by verdict',
-    labelNames: ['verdict'],
+    labelNames: ['verdict', 'pipeline'],
     registers,
   })
   const cacheBypassed = new Counter({
     name: 'ingester_cache_bypassed_total',
     help: 'Cache operations bypassed, in records, by cause',
-    labelNames: ['cause'],
+    labelNames: ['cause', 'pipeline'],
     registers,
   })
   const flushSeconds = new Histogram({
     name: 'ingester_flush_seconds',
     help: 'Time of each step of a flush',
-    labelNames: ['step'],
+    labelNames: ['step', 'pipeline'],
     buckets: flushBuckets,
     registers,
   })
   const publishToCommit = new Histogram({
     name: 'ingester_publish_to_commit_seconds',
     help: 'From publishing to commit, of the oldest message of each batch',
+    labelNames: ['pipeline'],
     buckets: ageBuckets,
     registers,
   })
   const deadLetters = new Counter({
     name: 'ingester_dead_letters_total',
     help: 'Dead letters stored, by reason',
-    labelNames: ['reason'],
+    labelNames: ['reason', 'pipeline'],
     registers,
   })
   const writeFailures = new Counter({
     name: 'ingester_write_failures_total',
     help: 'Failed writes, by class',
-    labelNames: ['class'],
+    labelNames: ['class', 'pipeline'],
     registers,
   })
   const held = new Gauge({
     name: 'ingester_held',
     help: '1 while writes are paused because a store is unavailable or rejects everything',
+    labelNames: ['pipeline'],
     registers,
   })
   const leasesLost = new Counter({
     name: 'ingester_leases_lost_total',
     help: 'Ack deadlines that could not be extended in time',
+    labelNames: ['pipeline'],
     registers,
   })
   const ackIdsRejected = new Counter({
     name: 'ingester_ack_ids_rejected_total',
     help: 'Ack ids that Pub/Sub no longer accepted, by call; their messages are redelivered',
-    labelNames: ['call'],
+    labelNames: ['call', 'pipeline'],
     registers,
   })
   const streamsOpen = new Gauge({
     name: 'ingester_streams_open',
     help: 'Open StreamingPull calls',
+    labelNames: ['pipeline'],
     registers,
   })
   const silentConnections = new Counter({
@@ -144,6 +168,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const streamsSilent = new Counter({
     name: 'ingester_streams_silent_total',
     help: 'StreamingPull calls replaced because nothing arrived on them, not even a heartbeat',
+    labelNames: ['pipeline'],
     registers,
   })
   const logLinesDropped: Counter = new Counter({
@@ -163,32 +188,42 @@ export function createMetrics(options: MetricsOptions): Metrics {
   })
   buildInfo.set({ version: options.version }, 1)
 
-  // A series that begins with its first event hides it from `increase()`.
-  for (const reason of settlements) settled.inc({ reason: labelOf(reason) }, 0)
-  for (const reason of options.deadLetterReasons) deadLetters.inc({ reason }, 0)
-  for (const verdict of verdicts) cacheVerdicts.inc({ verdict }, 0)
-  for (const cause of bypassCauses) cacheBypassed.inc({ cause }, 0)
-  for (const call of ackIdCalls) ackIdsRejected.inc({ call }, 0)
-  for (const failureClass of failureClasses) writeFailures.inc({ class: failureClass }, 0)
-
-  const observer: Observer = {
-    received: (deliveries) => received.inc(deliveries.length),
-    settled: (settlement, count) => settled.inc({ reason: labelOf(settlement) }, count),
-    cacheVerdicts: (verdict, count) => cacheVerdicts.inc({ verdict }, count),
-    cacheBypassed: (cause, count) => cacheBypassed.inc({ cause }, count),
-    batchSealed: (records) => batchRecords.observe(records),
-    stepTimed: (step, seconds) => flushSeconds.observe({ step }, seconds),
-    committed: (seconds) => publishToCommit.observe(seconds),
-    deadLettered: (reason, count) => deadLetters.inc({ reason }, count),
-    writeFailed: (failureClass) => writeFailures.inc({ class: failureClass }),
-    held: (reason) => held.set(reason === undefined ? 0 : 1),
-    leasesLost: (count) => leasesLost.inc(count),
-    ackIdsRejected: (call, count) => ackIdsRejected.inc({ call }, count),
-    streamsOpen: (count) => streamsOpen.set(count),
-    streamSilent: () => streamsSilent.inc(),
-    connectionSilent: () => silentConnections.inc(),
+  const observe = (measured: MeasuredPipeline): Observer => {
+    pipelines.push(measured)
+    const pipeline = measured.name
+    // A series that begins with its first event hides it from `increase()`.
+    for (const reason of settlements) settled.inc({ reason: labelOf(reason), pipeline }, 0)
+    for (const reason of measured.deadLetterReasons) deadLetters.inc({ reason, pipeline }, 0)
+    for (const verdict of verdicts) cacheVerdicts.inc({ verdict, pipeline }, 0)
+    for (const cause of bypassCauses) cacheBypassed.inc({ cause, pipeline }, 0)
+    for (const call of ackIdCalls) ackIdsRejected.inc({ call, pipeline }, 0)
+    for (const failureClass of failureClasses) writeFailures.inc({ class: failureClass, pipeline }, 0)
+    for (const one of [received, leasesLost, streamsSilent]) one.inc({ pipeline }, 0)
+    for (const one of [held, streamsOpen]) one.set({ pipeline }, 0)
+    for (const one of [batchRecords, publishToCommit]) one.zero({ pipeline })
+    return {
+      received: (deliveries) => received.inc({ pipeline }, deliveries.length),
+      settled: (settlement, count) => settled.inc({ reason: labelOf(settlement), pipeline }, count),
+      cacheVerdicts: (verdict, count) => cacheVerdicts.inc({ verdict, pipeline }, count),
+      cacheBypassed: (cause, count) => cacheBypassed.inc({ cause, pipeline }, count),
+      batchSealed: (records) => batchRecords.observe({ pipeline }, records),
+      stepTimed: (step, seconds) => flushSeconds.observe({ step, pipeline }, seconds),
+      committed: (seconds) => publishToCommit.observe({ pipeline }, seconds),
+      deadLettered: (reason, count) => deadLetters.inc({ reason, pipeline }, count),
+      writeFailed: (failureClass) => writeFailures.inc({ class: failureClass, pipeline }),
+      held: (reason) => held.set({ pipeline }, reason === undefined ? 0 : 1),
+      leasesLost: (count) => leasesLost.inc({ pipeline }, count),
+      ackIdsRejected: (call, count) => ackIdsRejected.inc({ call, pipeline }, count),
+      streamsOpen: (count) => streamsOpen.set({ pipeline }, count),
+      streamSilent: () => streamsSilent.inc({ pipeline }),
+    }
   }
-  return { observer, contentType: registry.contentType, text: () => registry.metrics() }
+  return {
+    observe,
+    connectionSilent: () => silentConnections.inc(),
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  }
 }
 
 const labelOf = (settlement: Settlement) => settlement.replace('-', '_')

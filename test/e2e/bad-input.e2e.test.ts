@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { startIngester } from '#app/ingester.ts'
+import { scans } from '#pipeline/scans.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Poison } from '#demo/poison.ts'
 import { poisons } from '#demo/poison.ts'
@@ -58,7 +59,7 @@ test('every kind of bad message is dead-lettered with its reason and acked; its 
   const ids = await publish(system.clients, system.topic, messages)
 
   const tally = new Tally(() => ingester.outstanding)
-  await using ingester = await startIngester(system.config, noLogger, { observer: tally.observer })
+  await using ingester = await startIngester(system.config, [scans], noLogger, { observer: tally.observer })
   await tally.drained(messages.length)
   await ingester.stop()
 
@@ -94,7 +95,7 @@ async function assertNothingLeft(system: Awaited<ReturnType<typeof startSystem>>
   const marker = { ...base, ip: '9.9.9.9' }
   await publish(system.clients, system.topic, [{ data: encodeScan(marker, 2) }])
   const tally = new Tally(() => ingester.outstanding)
-  await using ingester = await startIngester(system.config, noLogger, { observer: tally.observer })
+  await using ingester = await startIngester(system.config, [scans], noLogger, { observer: tally.observer })
   await tally.drained(1)
   await ingester.stop()
   assert.equal(tally.received, 1)

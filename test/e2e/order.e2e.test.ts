@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { startIngester } from '#app/ingester.ts'
+import { scans } from '#pipeline/scans.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Scan } from '#demo/scan.ts'
 import { Tally } from '#demo/tally.ts'
@@ -35,7 +36,7 @@ for (const [how, apart] of [
   test(`every order of arrival ends in the same row, ${how}`, async () => {
     await using system = await startSystem({ INGESTER_FLUSH_INTERVAL: apart ? '0' : '2s' })
     const tally = new Tally(() => ingester.outstanding)
-    await using ingester = await startIngester(system.config, noLogger, { observer: tally.observer })
+    await using ingester = await startIngester(system.config, [scans], noLogger, { observer: tally.observer })
 
     await publishScans(
       system,

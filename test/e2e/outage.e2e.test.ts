@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Delivery } from '#core/delivery.ts'
 import { noLogger } from '#core/logger.ts'
 import { startIngester } from '#app/ingester.ts'
+import { scans } from '#pipeline/scans.ts'
 import { runScanner } from '#demo/scanner.ts'
 import { Oracle } from '#demo/oracle.ts'
 import { Tally } from '#demo/tally.ts'
@@ -37,7 +38,7 @@ test(`PostgreSQL frozen for ${frozenSeconds} s under load: nothing nacked, dead-
     held: (reason: string | undefined) => void (reason && held.push(reason)),
   }
   const tally = new Tally(() => ingester.outstanding)
-  await using ingester = await startIngester(system.config, noLogger, {
+  await using ingester = await startIngester(system.config, [scans], noLogger, {
     observer: observers(tally.observer, watch),
   })
   // Memory is that of a process which does nothing else; it gets the same messages.

@@ -417,7 +417,7 @@ describe('redrive', async () => {
     )
     await why(
       { INGESTER_PIPELINE: 'others' },
-      /INGESTER_PIPELINE: unknown pipeline "others" \(available: scans\)/,
+      /INGESTER_PIPELINE: unknown pipeline "others" \(available: scans; /,
     )
     assert.deepEqual(texts(), [])
     assert.equal(await count('new'), 1)

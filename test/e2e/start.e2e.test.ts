@@ -56,7 +56,7 @@ test('invalid configuration: all faults at once, each with its fix, exit 2', asy
     /INGESTER_PROJECTID is not set; for example/,
     /INGESTER_POSTGRES_USER is not set/,
     /INGESTER_POSTGRES_DB is not set/,
-    /INGESTER_PIPELINE: unknown pipeline "nope" \(available: scans\)/,
+    /INGESTER_PIPELINE: unknown pipeline "nope" \(available: scans; /,
     /INGESTER_FLUSH_INTERVAL: must be a duration such as 10s.*"soon"/,
     /INGESTER_POSTGRES_SSL_MODE: must be one of disable, require, verify-ca, verify-full, not "maybe"/,
   ]) {

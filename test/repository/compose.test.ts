@@ -144,7 +144,8 @@ test('a service that waits for another waits for a condition that can occur', ()
 })
 
 test('topic and subscription are those of the pipeline, and exist before the first message', () => {
-  const { source } = pipelines.find((one) => one.name === config.pipeline) ?? assert.fail('no pipeline')
+  const { source } =
+    pipelines.find((one) => config.pipelines.includes(one.name)) ?? assert.fail('no pipeline')
   const project = `projects/${config.pubsub.projectId}`
   const script = named('pubsub-init').command?.join('\n') ?? ''
   const [topic, subscription] = [`${project}/topics/${source.topicId}`, source.subscriptionId]

@@ -3,24 +3,15 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
-import { createMetrics } from '#telemetry/metrics.ts'
 import { everyCommand, ingesterProgram } from '../../cmd/ingester/program.ts'
+import { emptyMetrics } from '../support/measured.ts'
 import { projectDir } from '../support/program.ts'
 
 const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
 const documents = ['docs/OPERATIONS.md', 'docs/CONFIGURATION.md', 'docs/CACHE.md']
 
 test('every metric that a document for operators names is exposed, with the suffixes of its type', async () => {
-  const metrics = createMetrics({
-    pipeline: 'scans',
-    deadLetterReasons: [],
-    version: '1',
-    outstanding: () => 0,
-    oldestOutstandingSeconds: () => 0,
-    logLinesDropped: () => 0,
-    lockedRecords: () => 0,
-    refusedRecords: () => 0,
-  })
+  const metrics = emptyMetrics()
   const types = [...(await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)]
   const exposed = new Set(
     types.flatMap(([, name = '', type]) =>

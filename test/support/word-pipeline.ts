@@ -1,8 +1,8 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { Decoded, RecordKey } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
-import type { NewestPipeline } from '#pipeline/define-pipeline.ts'
 import { definePipeline } from '#pipeline/define-pipeline.ts'
+import type { NewestPipeline } from '#pipeline/make-pipeline.ts'
 import type { Newest } from '#pipeline/newest.ts'
 import { nameOf } from './journal.ts'
 
@@ -15,11 +15,11 @@ export interface Word {
 const words = definePipeline({
   name: 'words',
   format: 1,
-  source: { kind: 'pubsub', topicId: 'words', subscriptionId: 'words' },
+  topic: 'words',
+  subscription: 'words',
   decode: ({ data }): Decoded<Word> => decodeText(data.toString()),
   rejections: ['malformed'],
-  sink: {
-    kind: 'postgres',
+  table: {
     name: 'words',
     columns: [
       { name: 'key', type: 'text', of: ({ key }) => key },

@@ -3,6 +3,7 @@ import { programName } from '#runtime/program-name.ts'
 
 interface Options {
   readonly envFile?: string
+  readonly pipeline?: string
   readonly json?: boolean
 }
 
@@ -13,7 +14,8 @@ export function cacheCommand(): Command {
     .addHelpText('before', `Examples:\n  ${programName} cache bump --env-file owner.env\n`)
     .addCommand(
       new Command('bump')
-        .description('Invalidate all watermarks by starting a new epoch.')
+        .description('Invalidate all watermarks of a pipeline by starting a new epoch.')
+        .option('--pipeline <name>', 'which pipeline, or the path of its module')
         .option('--env-file <file>', 'env file; environment variables take precedence')
         .option('--json', 'print one JSON object')
         .addHelpText(
@@ -31,10 +33,10 @@ _SSL_MODE; the role needs INSERT and UPDATE on cache_epochs.
     )
 }
 
-async function bump({ envFile, json }: Options): Promise<void> {
+async function bump({ envFile, pipeline, json }: Options): Promise<void> {
   const { bumpCache } = await import('#app/cache-bump.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const done = await bumpCache(loadDatabaseConfig(envFile))
+  const done = await bumpCache(loadDatabaseConfig({ envFile }), pipeline)
   if (json) return console.log(JSON.stringify(done))
   console.log(`${done.pipeline}: new epoch ${done.epoch}`)
   console.log(`running ingesters take it up within ${done.effectiveWithinSeconds} s: replay after that`)

@@ -4,6 +4,7 @@ import type { Preview, Selection } from '#dead-letters/selection.ts'
 import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
 import { adviceText, commandLine } from '#connect/explain.ts'
+import { pipelineNameOf } from '#connect/pipelines.ts'
 import { argument } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
@@ -121,7 +122,7 @@ function changing(name: string, description: string, choices: readonly string[])
 function filtered(name: string, description: string, choices: readonly string[]): Command {
   return common(new Command(name))
     .description(description)
-    .option('--pipeline <name>', 'only of this pipeline')
+    .option('--pipeline <name>', 'only of this pipeline, or of the module at this path')
     .option('--reason <reasons>', 'only with these reasons, separated by commas', listed(String))
     .addOption(new Option('--status <status>', 'only with this status').choices(choices).default('new'))
     .option('--since <duration>', 'only those seen within this time, for example 24h', argument(since))
@@ -141,17 +142,19 @@ function since(text: string): number {
   throw new Error(`must be a duration of more than 0 and at most 876000h, not "${text}"`)
 }
 
-function selectionOf({ pipeline, reason: reasons, status, since: sinceMs, ids, limit }: Changes): Selection {
-  return { pipeline, reasons, status, sinceMs, ids, limit }
+async function selectionOf(options: Changes): Promise<Selection> {
+  const { reason: reasons, status, since: sinceMs, ids, limit } = options
+  return { pipeline: await pipelineNameOf(options.pipeline), reasons, status, sinceMs, ids, limit }
 }
 
 async function list({ status, limit = shown, json, envFile, ...rest }: Filters): Promise<void> {
   const { listDeadLetters } = await import('#dead-letters/list.ts')
-  const { pipeline, reason: reasons, since: sinceMs, ids } = rest
+  const { reason: reasons, since: sinceMs, ids } = rest
+  const pipeline = await pipelineNameOf(rest.pipeline)
   const wanted = status === 'all' ? undefined : status
   const filter = { pipeline, reasons, status: wanted, sinceMs, ids }
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const listing = await listDeadLetters(loadDatabaseConfig(envFile), filter, limit)
+  const listing = await listDeadLetters(loadDatabaseConfig({ envFile }), filter, limit)
   if (json) return console.log(JSON.stringify(listing))
   if (listing.total === 0) return console.error(`no ${wanted ? `${wanted} ` : ''}dead letters`)
   const { listingView } = await import('../dead-letter-view.ts')
@@ -163,7 +166,7 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
 async function show(id: number, { envFile, json }: Filters): Promise<void> {
   const { showDeadLetter } = await import('#dead-letters/show.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const deadLetter = await showDeadLetter(loadDatabaseConfig(envFile), id)
+  const deadLetter = await showDeadLetter(loadDatabaseConfig({ envFile }), id)
   const { dataAsText, deadLetterView } = await import('../dead-letter-view.ts')
   if (!json) return console.log(deadLetterView(deadLetter, envFile))
   const { encoding, text } = dataAsText(deadLetter)
@@ -175,8 +178,12 @@ async function redrive(options: Changes, command: Command): Promise<void> {
   refuseToGuess(options, command)
   const { previewRedrive, redriveDeadLetters } = await import('#dead-letters/redrive.ts')
   const { loadRedriveConfig } = await import('#config/config.ts')
-  const config = loadRedriveConfig(options.envFile)
-  const selection = { ...selectionOf(options), anySubscription: options.anySubscription }
+  const config = loadRedriveConfig({ envFile: options.envFile })
+  const selection = {
+    ...(await selectionOf(options)),
+    pipeline: options.pipeline,
+    anySubscription: options.anySubscription,
+  }
   const { TerminalOutput } = await import('../terminal-output.ts')
   using output = new TerminalOutput(process.stderr, terminalType())
   using signals = stopSignals(() =>
@@ -228,8 +235,8 @@ async function discard(options: Changes, command: Command): Promise<void> {
   const { discardDeadLetters } = await import('#dead-letters/discard.ts')
   const { previewSelection } = await import('#dead-letters/selection.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const config = loadDatabaseConfig(options.envFile)
-  const selection = selectionOf(options)
+  const config = loadDatabaseConfig({ envFile: options.envFile })
+  const selection = await selectionOf(options)
   const { TerminalOutput } = await import('../terminal-output.ts')
   using output = new TerminalOutput(process.stderr, terminalType())
   if (options.dryRun) {

@@ -1,9 +1,12 @@
 import { Command } from 'commander'
 import { programName } from '#runtime/program-name.ts'
+import type { LastMigration } from '#app/migrations.ts'
+import { collected } from '#argv/argument.ts'
 import { askWhether, isInteractive } from '../ask.ts'
 
 interface Options {
   readonly envFile?: string
+  readonly pipeline?: readonly string[]
   readonly json?: boolean
   readonly yes?: boolean
 }
@@ -17,13 +20,12 @@ export function migrateCommand(): Command {
       `Examples:
   ${programName} migrate up --env-file .env
   ${programName} migrate status --json
+  ${programName} migrate up --pipeline ./orders.ts     and the migrations of this module
 
 It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default, _HOST, _PORT, _SSL_MODE.
 `,
     )
-    .addCommand(
-      subcommand('up', 'apply all pending migrations').action((options: Options) => run('up', options)),
-    )
+    .addCommand(subcommand('up', 'apply all pending migrations').action(up))
     .addCommand(
       subcommand('down', 'revert the latest migration, with the data of the tables that it drops')
         .option('--yes', 'do not ask for confirmation')
@@ -36,32 +38,37 @@ function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option('--env-file <file>', 'env file; environment variables take precedence')
+    .option('--pipeline <path>', 'those of this module, too; repeatable', collected)
     .option('--json', 'print one JSON object')
 }
 
-async function run(direction: 'up' | 'down', { envFile, json }: Options): Promise<void> {
-  const { runMigrations } = await import('#app/migrations.ts')
+async function up(options: Options): Promise<void> {
+  const { applyMigrations } = await import('#app/migrations.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const names = await runMigrations(loadDatabaseConfig(envFile).postgres, direction, (message) =>
+  const names = await applyMigrations(loadDatabaseConfig(options), (message) =>
     console.error(`warning: ${message}`),
   )
+  report('up', names, options)
+}
+
+function report(direction: 'up' | 'down', names: readonly string[], { json }: Options): void {
   if (json) return console.log(JSON.stringify({ direction, migrations: names }))
   if (names.length === 0) return console.log(direction === 'up' ? 'up to date' : 'nothing to revert')
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'reverted'}  ${name}`)
 }
 
 async function down(options: Options, command: Command): Promise<void> {
-  if (options.yes || (await mayRevert(options, command))) return run('down', options)
-  console.error('nothing was reverted')
+  const { nextToRevert, revertMigration } = await import('#app/migrations.ts')
+  const { loadDatabaseConfig } = await import('#config/config.ts')
+  const [pipeline, ...others] = options.pipeline ?? []
+  if (others.length > 0) command.error('error: migrate down takes one --pipeline: it reverts one migration')
+  const config = loadDatabaseConfig({ envFile: options.envFile })
+  const next = options.yes ? undefined : await nextToRevert(config, pipeline)
+  if (next && !(await mayRevert(next, command))) return console.error('nothing was reverted')
+  report('down', await revertMigration(config, pipeline), options)
 }
 
-/** True where there is nothing to ask about, too. */
-async function mayRevert({ envFile }: Options, command: Command): Promise<boolean> {
-  const { nextToRevert } = await import('#app/migrations.ts')
-  const { loadDatabaseConfig } = await import('#config/config.ts')
-  const next = await nextToRevert(loadDatabaseConfig(envFile).postgres)
-  if (!next) return true
-  const { name, statements } = next
+async function mayRevert({ name, statements }: LastMigration, command: Command): Promise<boolean> {
   if (isInteractive())
     return askWhether(
       `Revert ${name}? It runs: ${statements} This deletes the data of the tables that it drops.`,
@@ -71,15 +78,17 @@ async function mayRevert({ envFile }: Options, command: Command): Promise<boolea
   )
 }
 
-async function status({ envFile, json }: Options): Promise<void> {
+async function status(options: Options): Promise<void> {
   const { listMigrations } = await import('#app/migrations.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const all = await listMigrations(loadDatabaseConfig(envFile).postgres)
-  if (json)
+  const all = await listMigrations(loadDatabaseConfig(options))
+  if (options.json)
     return console.log(
       JSON.stringify({ migrations: all.map((one) => ({ ...one, pending: !one.appliedAt })) }),
     )
-  for (const { name, appliedAt } of all) {
-    console.log(`${appliedAt ? `applied ${appliedAt.toISOString()}` : 'pending'.padEnd(32)}  ${name}`)
+  for (const { name, appliedAt, pipeline } of all) {
+    console.log(
+      `${appliedAt ? `applied ${appliedAt.toISOString()}` : 'pending'.padEnd(32)}  ${pipeline === undefined ? '' : `${pipeline}: `}${name}`,
+    )
   }
 }

@@ -6,6 +6,7 @@ import { sentences } from '../why-sentences.ts'
 
 interface Options {
   readonly envFile?: string
+  readonly pipeline?: string
   readonly json?: boolean
 }
 
@@ -16,8 +17,9 @@ export function whyCommand(): Command {
     .description('Show where a record is: table, cache, in flight, dead letters.')
     .argument(
       '<key...>',
-      `the record's key, ${keyUsages.map(({ pipeline, words }) => `for ${pipeline} ${words}`).join(', ')}`,
+      `the record's key, ${keyUsages.map(({ pipeline, words }) => `for ${pipeline} ${words}`).join(', ')}; of a module column=value`,
     )
+    .option('--pipeline <name>', 'which pipeline, or the path of its module')
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
@@ -27,6 +29,7 @@ export function whyCommand(): Command {
       `Examples:
 ${keyUsages.map(({ pipeline, example }) => `  ${programName} why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
   ${programName} why ${keyUsages[0]?.example} --json | jq .verdict
+  ${programName} why --pipeline ./orders.ts order_id=7
 
 It only reads. It exits 0 whenever it has an answer, even if that is "not stored"; the verdict is one of
 stored, being-written, cache-ahead, dead-lettered, unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB
@@ -36,10 +39,10 @@ and, unless they are the default, the other INGESTER_POSTGRES_ and INGESTER_REDI
     .action(run)
 }
 
-async function run(words: string[], { envFile, json }: Options): Promise<void> {
+async function run(words: string[], { envFile, pipeline, json }: Options): Promise<void> {
   const { why } = await import('#dead-letters/why.ts')
   const { loadStoresConfig } = await import('#config/config.ts')
-  const answer = await why(loadStoresConfig(envFile), words)
+  const answer = await why(loadStoresConfig({ envFile }), words, pipeline)
   if (json) return console.log(JSON.stringify(answer.status))
   const [verdict, ...rest] = sentences({ ...answer, envFile })
   console.log(styleText('bold', verdict ?? ''))

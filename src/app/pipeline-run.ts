@@ -1,0 +1,263 @@
+import type { Config } from '#config/config.ts'
+import { explain, problemText } from '#connect/explain.ts'
+import { reachSubscription } from '#connect/pubsub.ts'
+import { Startup } from '#connect/startup.ts'
+import { refusedByDatabase } from '#core/dead-letter.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import { observers } from '#core/observer.ts'
+import type { Pipeline } from '#core/pipeline.ts'
+import { Engine } from '#ingest/engine.ts'
+import { decoderError } from '#ingest/intake.ts'
+import type { Connections } from '#postgres/connection-pool.ts'
+import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { neededTables } from '#postgres/needed-tables.ts'
+import { TableWatch } from '#postgres/table-watch.ts'
+import { TableWriter } from '#postgres/table-writer.ts'
+import type { PubsubClients } from '#pubsub/client.ts'
+import { PubsubSource } from '#pubsub/source.ts'
+import type { ScriptRunner } from '#redis/script-runner.ts'
+import { exponentialBackoff } from '#runtime/backoff.ts'
+import { sleep, systemClock } from '#runtime/clock.ts'
+import type { Metrics } from '#telemetry/metrics.ts'
+import type { PipelineReadiness } from '#telemetry/readiness.ts'
+import type { OpenCache } from './cache.ts'
+import { openCache } from './cache.ts'
+import { engineReasons } from './readiness.ts'
+
+/** What the pipelines of a process have in common. */
+export interface Shared {
+  readonly config: Config
+  readonly metrics: Metrics
+  readonly clients: PubsubClients
+  /** Undefined where there is no cache. */
+  readonly redis: ScriptRunner | undefined
+  /** Listens to what each pipeline tells, beside the metrics. */
+  readonly observer: Observer | undefined
+}
+
+/** What is the pipeline's own. */
+export interface Own {
+  readonly pipeline: Pipeline
+  readonly logger: Logger
+  /** Its part of the pool. */
+  readonly connections: Connections
+  /** Of {@link Config}'s bounds for the process. */
+  readonly bounds: { readonly maxOutstandingMessages: number; readonly maxOutstandingBytes: number }
+  /** Called when it has lost its source, which it will look for again. */
+  readonly onLost: (reason: string) => void
+}
+
+/** A source and the engine behind it, of which a pipeline has one at a time. */
+interface Running {
+  readonly source: PubsubSource
+  readonly engine: Engine
+}
+
+/** For the gauges. */
+interface Current {
+  engine?: Engine
+}
+
+interface Opened {
+  readonly observer: Observer
+  readonly cache: OpenCache
+  readonly subscription: string
+  readonly current: Current
+}
+
+/** The official emulator sends about 2,000 messages a second on each stream. */
+const streams = 4
+const lookAgain = { initialMs: 1000, maxMs: 30_000 }
+
+/**
+ * One pipeline of a process, from its subscription to its table. What happens to it is its own affair: a store that is
+ * away pauses it alone, and a subscription that is gone is looked for again while the others go on.
+ */
+export class PipelineRun implements AsyncDisposable {
+  readonly name: string
+  readonly table: string
+  readonly #shared: Shared
+  readonly #own: Own
+  readonly #observer: Observer
+  readonly #cache: OpenCache
+  readonly #tableWatch: TableWatch
+  readonly #backoff = exponentialBackoff(lookAgain)
+  readonly #stopping = new AbortController()
+  readonly #current: Current
+  #subscription: string
+  #running: Running
+  #lost: string | undefined
+  #recovering: Promise<void> | undefined
+
+  private constructor(shared: Shared, own: Own, { observer, cache, subscription, current }: Opened) {
+    const { pipeline, connections, logger } = own
+    this.name = pipeline.name
+    this.table = pipeline.sink.name
+    this.#shared = shared
+    this.#own = own
+    this.#observer = observer
+    this.#cache = cache
+    this.#subscription = subscription
+    this.#current = current
+    this.#running = this.#assemble()
+    this.#tableWatch = new TableWatch({
+      pool: connections,
+      tables: neededTables(pipeline.sink, shared.config.redis.enabled),
+      logger,
+      clock: systemClock,
+      explain: problemText,
+    })
+  }
+
+  /**
+   * Waits for its subscription and the first attempt at its cache. It consumes nothing before `start`.
+   *
+   * @throws ConfigurationError, UnreachableError
+   */
+  static async open(startup: Startup, shared: Shared, own: Own): Promise<PipelineRun> {
+    const { pipeline, logger, connections } = own
+    const { metrics, config, clients } = shared
+    const current: Current = {}
+    const counted = metrics.observe({
+      name: pipeline.name,
+      deadLetterReasons: [...new Set([...pipeline.rejections, decoderError, refusedByDatabase])],
+      outstanding: () => current.engine?.outstanding ?? 0,
+      oldestOutstandingSeconds: () => current.engine?.oldestOutstandingSeconds ?? 0,
+      lockedRecords: () => current.engine?.lockedRecords ?? 0,
+      refusedRecords: () => current.engine?.refusedRecords ?? 0,
+    })
+    const observer = shared.observer ? observers(counted, shared.observer) : counted
+    const subscription = await reachSubscription(startup, config, clients, pipeline, logger)
+    const cache = await openCache(config.redis, shared.redis, pipeline, connections, observer, logger)
+    return new PipelineRun(shared, own, { observer, cache, subscription, current })
+  }
+
+  /** Full name. */
+  get subscription(): string {
+    return this.#subscription
+  }
+
+  /** What the cache does, for the startup summary. */
+  get cache(): string {
+    return this.#cache.description
+  }
+
+  get engine(): Engine {
+    return this.#running.engine
+  }
+
+  /** Deliveries received and not yet settled. */
+  get outstanding(): number {
+    return this.engine.outstanding
+  }
+
+  /** It has no source, and looks for it. */
+  get isLost(): boolean {
+    return this.#lost !== undefined
+  }
+
+  get readiness(): PipelineReadiness {
+    const { engine, source } = this.#running
+    const { flushIntervalMs } = this.#shared.config.engine
+    return {
+      name: this.name,
+      notReadyBecause:
+        this.#lost === undefined
+          ? engineReasons(engine, source, this.#tableWatch, flushIntervalMs)
+          : [this.#lost],
+      degradedBecause: [...engine.waitingBecause, ...this.#cache.problems()],
+    }
+  }
+
+  start(): void {
+    this.engine.start()
+  }
+
+  /** Graceful: resolves when everything in flight is settled and its acks are sent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#recovering
+    await this.engine.stop()
+  }
+
+  /** Forced: nacks what remains; returns how many. */
+  abort(): number {
+    this.#stopping.abort()
+    return this.engine.abort()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#tableWatch[Symbol.dispose]()
+    await this.#cache[Symbol.asyncDispose]()
+  }
+
+  #assemble(): Running {
+    const { config, clients } = this.#shared
+    const { pipeline, logger, bounds, connections } = this.#own
+    const subscription = this.#subscription
+    const { maxMessageBytes } = config.limits
+    const common = { observer: this.#observer, logger, clock: systemClock }
+    const source = new PubsubSource({
+      ...common,
+      ...config.consumer,
+      ...bounds,
+      clients,
+      subscription,
+      streams,
+      onFatal: (error) =>
+        this.#sourceLost(`Pub/Sub: ${explain(error)}; check that ${subscription} exists and may be consumed`),
+    })
+    const engine = new Engine(
+      { ...config.engine, limits: config.limits },
+      {
+        ...common,
+        rules: pipeline,
+        source,
+        explain: problemText,
+        cache: this.#cache.cache,
+        sink: new TableWriter(connections, pipeline.sink),
+        sinkName: pipeline.sink.name,
+        deadLetters: new DeadLetterTable(connections, {
+          pipeline: pipeline.name,
+          subscription,
+          maxMessageBytes,
+        }),
+      },
+    )
+    this.#current.engine = engine
+    return { source, engine }
+  }
+
+  #sourceLost(reason: string): void {
+    if (this.#lost !== undefined) return
+    this.#lost = reason
+    this.#own.logger.error({}, reason)
+    this.#own.onLost(reason)
+    this.#recovering = this.#recover().finally(() => (this.#recovering = undefined))
+  }
+
+  /** Settles what is in flight, then looks for the subscription until it is there, or the process stops. */
+  async #recover(): Promise<void> {
+    const { signal } = this.#stopping
+    const { config, clients } = this.#shared
+    const { pipeline, logger } = this.#own
+    await this.engine.stop()
+    while (!signal.aborted) {
+      await sleep(systemClock, this.#backoff.next(), signal)
+      if (signal.aborted) return
+      try {
+        const startup = new Startup(0, logger, signal)
+        this.#subscription = await reachSubscription(startup, config, clients, pipeline, logger)
+      } catch (error) {
+        logger.debug({ error: explain(error) }, 'the subscription is still away')
+        continue
+      }
+      this.#running = this.#assemble()
+      this.#lost = undefined
+      logger.info({ subscription: this.#subscription }, 'the subscription is consumed again')
+      this.start()
+      return
+    }
+  }
+}

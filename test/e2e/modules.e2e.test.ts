@@ -1,0 +1,186 @@
+// A user's own module: what is wrong with it is said once, with its place, before anything is connected.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { projectDir, runToEnd, startProgram } from '../support/program.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'modules-'))
+afterAll(() => rm(folder, { recursive: true }))
+
+const env = {
+  INGESTER_PROJECTID: 'test-project',
+  PUBSUB_EMULATOR_HOST: '127.0.0.1:1',
+  INGESTER_POSTGRES_USER: 'u',
+  INGESTER_POSTGRES_PASSWORD: 'p',
+  INGESTER_POSTGRES_DB: 'd',
+  INGESTER_POSTGRES_PORT: '1',
+  INGESTER_POSTGRES_SSL_MODE: 'disable',
+  INGESTER_LOG_OUTPUT: 'console',
+  INGESTER_STARTUP_TIMEOUT: '0s',
+}
+
+/** From another folder than the project's, as users do it. */
+const run = (...pipelines: readonly string[]) =>
+  runToEnd(
+    startProgram(
+      join(projectDir, 'bin/ingester'),
+      ['run', ...pipelines.flatMap((one) => ['--pipeline', one])],
+      { env, cwd: folder },
+    ),
+  )
+
+const head = `import { definePipeline } from 'pubsub-postgres-ingester'\n`
+const right = (changes = '') => `${head}
+export default definePipeline({
+  name: 'orders',
+  topic: 'orders',
+  subscription: 'orders-sub',
+  decode: () => [],
+  table: {
+    name: 'orders',
+    columns: [
+      { name: 'id', type: 'bigint', of: (row) => row.id },
+      { name: 'status', type: 'text', of: (row) => row.status },
+      { name: 'revision', type: 'integer', of: (row) => row.revision },
+    ],
+    key: ['id'],
+    version: ['revision', 'status'],
+  },
+  ${changes}
+})
+`
+
+interface Faulty {
+  readonly name: string
+  readonly file: string
+  readonly text?: string
+  readonly says: RegExp
+}
+
+const faulty: readonly Faulty[] = [
+  { name: 'no such file', file: './none.ts', says: /^ingester: \.\/none\.ts: there is no such file in / },
+  { name: 'a folder', file: './folder.ts', says: /^ingester: \.\/folder\.ts is not a file/ },
+  {
+    name: 'a mapping file',
+    file: './orders.yaml',
+    text: 'name: orders\n',
+    says: /^ingester: \.\/orders\.yaml: mapping files are not known to this version; write a module: docs\/PIPELINES\.md$/m,
+  },
+  {
+    name: 'no default export',
+    file: './without.ts',
+    text: 'export const orders = 1\n',
+    says: /^ingester: \.\/without\.ts: it has no default export; write: export default definePipeline\(/,
+  },
+  {
+    name: 'another default export',
+    file: './other.ts',
+    text: "// a comment\nexport default { name: 'orders' }\n",
+    says: /^ingester: \.\/other\.ts:2: its default export is not a pipeline; write: export default/,
+  },
+  {
+    name: 'a syntax error in TypeScript',
+    file: './syntax.ts',
+    text: 'export default {\n  a: 1\n  b: 2\n}\n',
+    says: /^ingester: \.\/syntax\.ts:3: Expected ',', got 'ident'$/m,
+  },
+  {
+    name: 'a syntax error in JavaScript',
+    file: './syntax.js',
+    text: 'export default {\n  a: 1\n  b: 2\n}\n',
+    says: /^ingester: \.\/syntax\.js:3: Unexpected identifier 'b'$/m,
+  },
+  {
+    name: 'what TypeScript would make code of',
+    file: './enum.ts',
+    text: 'export const a = 1\nenum Status { paid }\nexport default Status\n',
+    says: /^ingester: \.\/enum\.ts:2: TypeScript enum is not supported .*; Node\.js only removes types/,
+  },
+  {
+    name: 'an import that is not there',
+    file: './import.ts',
+    text: "import { price } from './prices'\nexport default price\n",
+    says: /^ingester: \.\/import\.ts: Cannot find module '.*prices' imported from .*; check the name, or install it/,
+  },
+  {
+    name: 'an error while it is loaded',
+    file: './throws.ts',
+    text: 'const rates: number[] = []\n\nexport default rates[0].toFixed()\n',
+    says: /^ingester: \.\/throws\.ts:3: Cannot read properties of undefined/,
+  },
+  {
+    name: 'a missing member',
+    file: './missing.js',
+    text: right().replace("  topic: 'orders',\n", ''),
+    says: /^ingester: \.\/missing\.js:3: definePipeline: topic is missing: an id of 3 to 255 letters/,
+  },
+  {
+    name: 'several faults at once',
+    file: './several.ts',
+    text: right("tabel: {}, rejections: ['Bad Id'],").replace(
+      "name: 'orders',\n  topic",
+      "name: 'My Orders',\n  topic",
+    ),
+    says: /^ingester: \.\/several\.ts:3: definePipeline:\s+name must be lower-case letters.*"My Orders"\s+rejections\[0\] must be a word.*"Bad Id"\s+has the unknown member "tabel"$/ms,
+  },
+  {
+    name: 'a key that is no column',
+    file: './key.ts',
+    text: right().replace("key: ['id']", "key: ['idd']"),
+    says: /^ingester: \.\/key\.ts:3: definePipeline: table\.key names the column "idd", which is not among id, status, revision$/m,
+  },
+  {
+    name: 'the name of a built-in pipeline',
+    file: './scans.ts',
+    text: right().replace("name: 'orders',\n  topic", "name: 'scans',\n  topic"),
+    says: /^ingester: \.\/scans\.ts: the name scans is taken by a built-in pipeline; give it another$/m,
+  },
+]
+
+describe('a faulty module gets one clear error, with its place, and exit code 2', () => {
+  test.concurrent.each(faulty)('$name', async ({ file, text, says }) => {
+    if (file === './folder.ts') await mkdir(join(folder, file))
+    if (text !== undefined) await writeFile(join(folder, file), text)
+    const { code, stdout, stderr } = await run(file)
+    expect([code, stdout], stderr).toEqual([2, ''])
+    expect(stderr).toMatch(says)
+    expect(stderr, 'no trace').not.toMatch(/^\s+at /m)
+  })
+})
+
+test.concurrent('two pipelines of one name, or on one subscription, are refused', async () => {
+  const [first, name, subscription] = ['first.ts', 'name.ts', 'subscription.ts'].map((one) => `./${one}`)
+  await writeFile(join(folder, 'first.ts'), right())
+  await writeFile(join(folder, 'name.ts'), right().replace('orders-sub', 'other-sub'))
+  await writeFile(
+    join(folder, 'subscription.ts'),
+    right().replace("name: 'orders',\n  topic", "name: 'others',\n  topic"),
+  )
+  const ofName = await run(first ?? '', name ?? '')
+  expect(ofName.code).toBe(2)
+  expect(ofName.stderr).toContain(
+    'ingester: ./first.ts and ./name.ts have the same name, orders: each pipeline needs its own',
+  )
+  const ofSubscription = await run(first ?? '', subscription ?? '')
+  expect(ofSubscription.code).toBe(2)
+  expect(ofSubscription.stderr).toContain(
+    'ingester: ./first.ts and ./subscription.ts have the same subscription, orders-sub: each pipeline needs its own',
+  )
+})
+
+test.concurrent('a module is TypeScript whatever the package.json beside it says, and imports its neighbours', async () => {
+  const place = join(folder, 'commonjs')
+  await mkdir(place)
+  await writeFile(join(place, 'package.json'), '{"type": "commonjs"}')
+  await writeFile(join(place, 'names.ts'), "export const topic: string = 'orders'\n")
+  await writeFile(
+    join(place, 'orders.ts'),
+    `import { topic } from './names.ts'\n${right().replace("topic: 'orders'", 'topic')}`,
+  )
+  const { code, stderr } = await run('./commonjs/orders.ts')
+  // It is loaded; what is missing then is PostgreSQL.
+  expect(code, stderr).toBe(3)
+  expect(stderr).toMatch(/PostgreSQL at localhost:1\/d is not reachable|was not reachable/)
+  expect(stderr).not.toMatch(/Warning/)
+})
