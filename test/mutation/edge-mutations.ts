@@ -93,4 +93,31 @@ export const edgeMutations: readonly Mutation[] = [
     ],
     suites: ['ack ids, real emulator'],
   },
+  {
+    name: "one pipeline's pause stops another",
+    wouldDo:
+      'statements of one that wait for its table take every connection: nothing of the others is written',
+    edits: [
+      {
+        file: 'src/postgres/connection-slots.ts',
+        before:
+          '    const mayTake = ({ sharer }: Waiting) => sharer === undefined || (this.#lentTo.get(sharer) ?? 0) < part\n',
+        after: '    const mayTake = () => true\n',
+      },
+    ],
+    suites: ['beside each other'],
+  },
+  {
+    name: 'settlement counted for the wrong pipeline',
+    wouldDo:
+      "of no pipeline's counts is received the sum of settled and outstanding: a loss would not be seen",
+    edits: [
+      {
+        file: 'src/telemetry/metrics.ts',
+        before: '    const pipeline = measured.name\n',
+        after: '    const pipeline = (pipelines[0] ?? measured).name\n',
+      },
+    ],
+    suites: ['beside each other'],
+  },
 ]

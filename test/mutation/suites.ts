@@ -13,6 +13,7 @@ interface TestFile {
 
 const testFiles = {
   'every delivery': { file: 'test/engine/every-delivery.test.ts' },
+  'beside each other': { file: 'test/properties/beside-each-other.test.ts' },
   conservation: { file: 'test/properties/conservation.test.ts' },
   'innocent rows': { file: 'test/properties/innocent-rows.test.ts' },
   epochs: { file: 'test/properties/epochs.test.ts' },

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import type { Delivery } from '#core/delivery.ts'
 import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
+import type { Observer } from '#core/observer.ts'
+import { observers } from '#core/observer.ts'
+import type { Sink } from '#core/sink.ts'
 import type { DueDeadLetter } from '#ingest/dead-letter-queue.ts'
 import type { EngineOptions } from '#ingest/engine.ts'
 import { Engine } from '#ingest/engine.ts'
@@ -19,14 +22,23 @@ import { Tally } from './tally.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { recordOfWords, wordPipeline } from './word-pipeline.ts'
 
+/** What engines of one process have in common. */
+export interface Surroundings {
+  readonly clock: VirtualClock
+  /** What the engine writes to, in front of the table. */
+  readonly sinkOf: (table: SimulatedTable) => Sink
+  /** Listens beside the tally. */
+  readonly observer: Observer
+}
+
 /** A whole engine on simulated ports, in virtual time, started. */
 export class World {
-  readonly clock = new VirtualClock()
+  readonly clock: VirtualClock
   readonly journal = new Journal()
-  readonly source = new SimulatedSource(this.clock, this.journal)
-  readonly table = new SimulatedTable(this.clock, this.journal)
+  readonly source: SimulatedSource
+  readonly table: SimulatedTable
   readonly cache = new SimulatedCache(this.journal)
-  readonly deadLetters = new SimulatedDeadLetters(this.clock, this.journal)
+  readonly deadLetters: SimulatedDeadLetters
   readonly tally = new Tally()
   readonly engine: Engine
   /** Fields of what was warned about. */
@@ -34,7 +46,14 @@ export class World {
   /** What another replica put into the table. */
   readonly rivals: string[] = []
 
-  constructor(options: Partial<EngineOptions> = {}) {
+  constructor(
+    options: Partial<EngineOptions> = {},
+    { clock = new VirtualClock(), sinkOf = (table) => table, observer = {} }: Partial<Surroundings> = {},
+  ) {
+    this.clock = clock
+    this.source = new SimulatedSource(clock, this.journal)
+    this.table = new SimulatedTable(clock, this.journal)
+    this.deadLetters = new SimulatedDeadLetters(clock, this.journal)
     this.engine = new Engine(
       {
         workers: 1,
@@ -47,11 +66,11 @@ export class World {
       {
         rules: wordPipeline,
         source: this.source,
-        sink: this.table,
+        sink: sinkOf(this.table),
         sinkName: wordPipeline.sink.name,
         cache: this.cache,
         deadLetters: this.deadLetters,
-        observer: this.tally,
+        observer: observers(this.tally, observer),
         logger: { ...noLogger, warn: (fields) => this.warnings.push(fields) },
         clock: this.clock,
       },
