@@ -121,6 +121,9 @@ test('what some of them suffer holds no other up, and each is counted under its 
           struck.delete(world)
         }
       }
+      // Those that suffer come first, and want as much as they can have.
+      for (const world of worlds.toSorted((a, b) => Number(struck.has(b)) - Number(struck.has(a))))
+        await world.publish('a 9 x', 'b 9 x', 'c 9 x', 'd 9 x')
       await clock.advance(120_000)
       for (const world of worlds) {
         world.check()
