@@ -19,6 +19,9 @@ if (path.basename(packages) === 'node_modules') {
   nodeModule.enableCompileCache(path.join(packages, '.cache', 'ingester'))
 }
 
+// node-pg-migrate's loader of TypeScript, which has nothing to load here, would leave an empty folder in /tmp.
+process.env.JITI_FS_CACHE = 'false'
+
 // As node --disable-proto=delete does, which bin/ingester sets.
 delete Object.prototype.__proto__
 

@@ -6,9 +6,11 @@ import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { documented, writeDocumented } from '../support/documented-pipelines.ts'
 import type { Program } from '../support/program.ts'
 import { projectDir, runToEnd, startProgram } from '../support/program.ts'
+import { until } from '../support/system.ts'
 
 interface Manifest {
   readonly name: string
@@ -161,4 +163,122 @@ test('a Node.js that is too old is told which version is needed, in syntax that 
   const told = await outcome(['--help'], { NODE_OPTIONS: `--require=${old}` })
   expect([told.code, told.stdout]).toEqual([2, ''])
   expect(told.stderr).toMatch(/^ingester: needs Node\.js 24 or newer; this is v\S+ \(\/.*\)\n$/)
+})
+
+describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
+  const place = join(folder, 'mine')
+  const pipelines = ['./orders.ts', './readings.ts'].flatMap((path) => ['--pipeline', path])
+  const inPlace = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+    const PATH = `${join(folder, 'bin')}:${process.env['PATH']}`
+    return startProgram(command, args, { cwd: place, env: { PATH, XDG_RUNTIME_DIR: place, ...env } })
+  }
+
+  beforeAll(async () => {
+    await mkdir(place)
+    await writeDocumented(place)
+  })
+
+  test('have rows in their tables, as the page says', async () => {
+    await using stack = inPlace(['stack', 'up'])
+    await stack.said(/PUBSUB_EMULATOR_HOST=/)
+    for (const args of [['.env'], ['owner.env', '--owner']])
+      expect(await runToEnd(inPlace(['stack', 'status', '--write', ...args]))).toMatchObject({ code: 0 })
+    const migrated = await runToEnd(inPlace(['migrate', 'up', '--env-file', 'owner.env', ...pipelines]))
+    expect(migrated.stdout).toBe('applied  000001_create_orders\napplied  000001_create_latest_readings\n')
+    await using ingester = inPlace(['run', '--env-file', '.env', ...pipelines], { INGESTER_HTTP_PORT: '0' })
+    const [, url = ''] = await ingester.said(/admin +(http:\S+)\/metrics/)
+    const publish = [...(await documented())].flatMap(([name, text]) =>
+      name.startsWith('publish') ? [text] : [],
+    )
+    await writeFile(join(place, 'publish.sh'), publish.join('\n'))
+    const published = await runToEnd(startProgram('sh', ['publish.sh'], { cwd: place }))
+    expect(published, published.stderr).toMatchObject({ code: 0, stderr: '' })
+    const settled = async () => {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      return [
+        ...text.matchAll(/^ingester_messages_settled_total\{reason="(\w+)",pipeline="(\w+)"\} ([1-9]\d*)$/gm),
+      ]
+        .map(([, reason, pipeline, count]) => `${pipeline} ${reason} ${count}`)
+        .sort()
+    }
+    const sum = (lines: readonly string[]) => lines.reduce((all, line) => all + Number(line.split(' ')[2]), 0)
+    const lines = await until(settled, (found) => sum(found) === 6)
+    // Whether the older one of two meets the newer one in a batch or after it is a matter of time.
+    expect(lines.map((line) => line.replace(/stale|coalesced/, 'older')).sort()).toEqual([
+      'orders dead_lettered 1',
+      'orders older 1',
+      'orders written 1',
+      'readings dead_lettered 1',
+      'readings ignored 1',
+      'readings older 1',
+    ])
+    const why = async (pipeline: string, ...words: readonly string[]) =>
+      JSON.parse(
+        (await runToEnd(inPlace(['why', '--env-file', '.env', '--json', '--pipeline', pipeline, ...words])))
+          .stdout,
+      ) as { verdict: string; row: { values: unknown } | null }
+    expect(await why('./orders.ts', 'id=7')).toMatchObject({
+      verdict: 'stored',
+      row: { values: { id: '7', customer: 'Ada', status: 'paid', updated_at: 1767225660 } },
+    })
+    expect(await why('./readings.ts', 'device=roof', 'sensor=temperature')).toMatchObject({
+      row: { values: { value: '21.5', at: 1767225600 } },
+    })
+    expect(await why('./readings.ts', 'device=roof', 'sensor=humidity')).toMatchObject({
+      row: { values: { value: '40' } },
+    })
+    const { stdout } = await runToEnd(inPlace(['dead-letters', 'list', '--env-file', '.env', '--json']))
+    const { letters } = JSON.parse(stdout) as { letters: { pipeline: string; detail: string }[] }
+    expect(letters.map(({ pipeline, detail }) => `${pipeline}: ${detail}`).sort()).toEqual([
+      'orders: "id" must be a whole number, not "eight"',
+      'readings: record 2 of 3: not a sensor and a number: {"sensor":"wind"}',
+    ])
+    const status = await runToEnd(
+      inPlace(['migrate', 'status', '--env-file', 'owner.env', '--json', ...pipelines]),
+    )
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      migrations: [
+        {},
+        {},
+        {},
+        { pipeline: 'orders', pending: false },
+        { pipeline: 'readings', pending: false },
+      ],
+    })
+    ingester.signal('SIGINT')
+    expect(await ingester.ended).toBe(0)
+    const down = ['migrate', 'down', '--yes', '--env-file', 'owner.env', '--pipeline', './orders.ts']
+    expect((await runToEnd(inPlace(down))).stdout).toBe('reverted  000001_create_orders\n')
+    stack.signal('SIGINT')
+    expect(await stack.ended).toBe(0)
+  })
+
+  test('are checked by the compiler against the package, which finds a column that is none', async () => {
+    await link(join(projectDir, 'node_modules/@types'), join(place, 'node_modules/@types'))
+    await writeFile(join(place, 'package.json'), '{"type": "module"}')
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--types',
+      'node',
+      '--skipLibCheck',
+      'false',
+    ]
+    const compiler = join(projectDir, 'node_modules/typescript/bin/tsc')
+    const check = (...files: readonly string[]) =>
+      runToEnd(startProgram(process.execPath, [compiler, ...options, ...files], { cwd: place }))
+    expect(await check('orders.ts', 'readings.ts')).toMatchObject({ code: 0, stdout: '' })
+    const orders = await readFile(join(place, 'orders.ts'), 'utf8')
+    await writeFile(
+      join(place, 'wrong.ts'),
+      orders
+        .replace("key: ['id']", "key: ['number']")
+        .replace('({ status }) => status', '({ state }) => state'),
+    )
+    const { stdout } = await check('wrong.ts')
+    expect(stdout).toMatch(/wrong\.ts\(\d+,\d+\): error .*'state' does not exist on type 'Order'/)
+    expect(stdout).toMatch(/wrong\.ts\(\d+,\d+\): error .*'"number"' is not assignable/)
+  })
 })

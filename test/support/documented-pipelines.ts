@@ -1,0 +1,23 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { projectDir } from './program.ts'
+
+/** What docs/PIPELINES.md has between its fences, by the comment before each: `file: orders.ts`, `publish: orders`. */
+export async function documented(): Promise<ReadonlyMap<string, string>> {
+  const page = await readFile(join(projectDir, 'docs/PIPELINES.md'), 'utf8')
+  const blocks = page.matchAll(/^<!-- (\w+: \S+) -->\n```\w+\n(.*?)^```$/gms)
+  return new Map([...blocks].map(([, name = '', text = '']) => [name, text]))
+}
+
+/** Writes the files of the page into a folder, as its reader does. */
+export async function writeDocumented(folder: string): Promise<readonly string[]> {
+  const files = [...(await documented())].flatMap(([name, text]) => {
+    const [, file] = /^file: (.*)$/.exec(name) ?? []
+    return file === undefined ? [] : [{ file, text }]
+  })
+  for (const { file, text } of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true })
+    await writeFile(join(folder, file), text)
+  }
+  return files.map(({ file }) => file)
+}
