@@ -152,7 +152,7 @@ export default defineConfig({
     ...emulatorModules,
     { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
     { files: ['bin/**', 'cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
-    { files: ['tools/**'], rules: { 'no-restricted-properties': 'off' } },
+    { files: ['bin/**', 'tools/**'], rules: { 'no-restricted-properties': 'off' } },
     {
       files: tests,
       rules: { 'no-restricted-imports': 'off', 'no-restricted-properties': 'off', 'no-console': 'off' },

@@ -149,7 +149,7 @@ describe('a faulty module gets one clear error, with its place, and exit code 2'
   })
 })
 
-test.concurrent('two pipelines of one name, or on one subscription, are refused', async () => {
+test('two pipelines of one name, or on one subscription, are refused', { concurrent: true }, async () => {
   const [first, name, subscription] = ['first.ts', 'name.ts', 'subscription.ts'].map((one) => `./${one}`)
   await writeFile(join(folder, 'first.ts'), right())
   await writeFile(join(folder, 'name.ts'), right().replace('orders-sub', 'other-sub'))
@@ -169,7 +169,9 @@ test.concurrent('two pipelines of one name, or on one subscription, are refused'
   )
 })
 
-test.concurrent('a module is TypeScript whatever the package.json beside it says, and imports its neighbours', async () => {
+test('a module is TypeScript whatever the package.json beside it says, and imports its neighbours', {
+  concurrent: true,
+}, async () => {
   const place = join(folder, 'commonjs')
   await mkdir(place)
   await writeFile(join(place, 'package.json'), '{"type": "commonjs"}')

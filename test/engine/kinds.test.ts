@@ -298,3 +298,29 @@ test('a sink that answers for each record: the refused one is a dead letter, and
     [['b 2 bad', 'refused-by-sink', 'the API says 422']],
   )
 })
+
+test('a decoder that throws, or gives what its columns do not promise: a dead letter, and the next one is stored', async () => {
+  const rules: Rules = {
+    ...wordPipeline,
+    decode: (delivery, limits) => {
+      const text = textOf(delivery)
+      if (text === 'throws') throw new TypeError('Cannot read properties of undefined')
+      if (text === 'no version') return { key: 'a', version: undefined, content: 'x' }
+      if (text === 'several') return [{ key: 'b', version: 1n, content: 'x' }, { key: 'b' }]
+      return wordPipeline.decode(delivery, limits)
+    },
+  }
+  let table: SimulatedTable | undefined
+  const world = new KindWorld(rules, ({ clock, journal }) => (table = new SimulatedTable(clock, journal)))
+  await world.publish('throws', 'no version', 'several', 'c 1 x')
+  assert.deepEqual(table?.contents, ['c 1 x'], 'of several rows none is stored: it failed before')
+  assert.deepEqual(
+    world.deadLetters.stored.map(({ reason, detail }) => `${reason}: ${detail}`),
+    [
+      'decoder-error: Cannot read properties of undefined',
+      'decoder-error: version is undefined: a version must be a whole number from 0 to 2^63 - 1',
+      'decoder-error: version is undefined: a version must be a whole number from 0 to 2^63 - 1',
+    ],
+  )
+  assert.deepEqual(world.tally.ended, { written: 1, 'dead-lettered': 3 })
+})
