@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
@@ -96,7 +97,9 @@ async function serviceFindings(config: Config, pipelines: readonly Pipeline[]): 
   ])
   // What they have in common is said once.
   const all = [...combinationFindings(config), ofAdmin, ...ofPipelines.flat()]
-  return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()]
+  const withoutTime = ({ name, status, detail }: Finding) =>
+    [name, status, detail.replace(/\d+ ms$/, '')].join()
+  return [...new Map(all.toReversed().map((one) => [withoutTime(one), one])).values()].toReversed()
 }
 
 async function pipelineFindings(config: Config, pipeline: Pipeline, count: number): Promise<Finding[]> {
@@ -117,6 +120,7 @@ async function pipelineFindings(config: Config, pipeline: Pipeline, count: numbe
         table: pipeline.sink,
         pipeline: pipeline.name,
         migrationsDir,
+        ownMigrations: pipeline.migrations && fileURLToPath(pipeline.migrations),
         withCache: redis.enabled,
       }),
     ),

@@ -27,7 +27,7 @@ export interface Refusal {
 export type Proof = 'neighbour' | 'existing row' | 'first row'
 
 /**
- * All arrivals of one key that are written as one row: the newest wins, the losers share its fate. They keep their
+ * All arrivals of one key that are written as one row: one wins, the losers share its fate. They keep their
  * records, since a winner that the database refuses gives them their turn.
  */
 export interface Entry {

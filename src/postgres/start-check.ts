@@ -70,7 +70,7 @@ async function checkTable(connection: Queryable, needed: NeededTable): Promise<v
   const orByHand = (statement: string) =>
     needed.isSink ? `; or, where no migration makes it, as its owner: ${statement}` : ''
   const fixes = {
-    absent: advice`create it: ${command('migrate up')}${orByHand(creationOf(needed))}`,
+    absent: advice`create it: ${command('migrate up')}${orByHand(leastTable(needed))}`,
     columns: advice`bring it up to date: ${command('migrate up')}${orByHand(additionOf(needed, fault.missing))}`,
     rights: advice`as its owner: ${fault.grant}`,
   }
@@ -78,7 +78,7 @@ async function checkTable(connection: Queryable, needed: NeededTable): Promise<v
 }
 
 /** The least that a table needs. */
-function creationOf({ name, columns, key }: NeededTable): string {
+export function leastTable({ name, columns, key }: NeededTable): string {
   const all = Object.entries(columns).map(([column, type]) => `${column} ${type} NOT NULL`)
   return `CREATE TABLE ${name} (${[...all, `PRIMARY KEY (${key.join(', ')})`].join(', ')});`
 }

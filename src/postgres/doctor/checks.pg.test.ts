@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { appendFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, test } from 'vitest'
 import pg from 'pg'
@@ -15,10 +16,11 @@ import {
   until,
   untilBlocked,
 } from '../../../test/support/postgres.ts'
+import { wordPipeline } from '../../../test/support/word-pipeline.ts'
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts'
 import type { PostgresCheckOptions } from './checks.ts'
 import { checkPostgres } from './checks.ts'
-import { migrate } from '../migrations.ts'
+import { migrate, migrationsTableOf } from '../migrations.ts'
 import type { PostgresOptions } from '../pool.ts'
 import { connectionOptions, withConnection } from '../pool.ts'
 import { versionFinding } from './server-findings.ts'
@@ -224,6 +226,46 @@ describe('tables: found, and green after the fix', () => {
     for (const one of broken) assert.equal(printed(one), 'bin/ingester migrate up')
     await migrate(database.options, migrationsDir, 'up')
     assert.ok((await check(database)).every(({ status }) => status !== 'failed' && status !== 'skipped'))
+  })
+})
+
+describe("a module's table", () => {
+  const ofWords = { table: wordPipeline.sink, pipeline: 'words' }
+
+  test('that no migration makes: the statement that does', async () => {
+    await using database = await freshDatabase(server)
+    await fixed(database, 'table words', 'failed', /^it does not exist$/, ofWords)
+    await database.query('ALTER TABLE words DROP CONSTRAINT words_pkey')
+    await fixed(database, 'key of words', 'failed', /is not unique/, ofWords)
+    await database.query('ALTER TABLE words DROP COLUMN content')
+    await fixed(database, 'columns of words', 'failed', /content text is missing/, ofWords)
+  })
+
+  test('that its own migrations make: they are looked at beside ours', async () => {
+    await using database = await freshDatabase(server)
+    const dir = await mkdtemp(join(tmpdir(), 'migrations-'))
+    const sql = 'CREATE TABLE words (key text PRIMARY KEY, version bigint NOT NULL, content text NOT NULL);'
+    await writeFile(
+      join(dir, '000001_words.sql'),
+      `-- Up Migration\n${sql}\n-- Down Migration\nDROP TABLE words;\n`,
+    )
+    const changes = { ...ofWords, ownMigrations: dir }
+    const pending = await finding(database, 'migrations of words', changes)
+    assert.equal(`${pending.status} ${pending.detail}`, 'failed pending: 000001_words')
+    assert.equal(printed(pending), 'bin/ingester migrate up')
+    assert.equal(printed(await finding(database, 'table words', changes)), 'bin/ingester migrate up')
+    await migrate(database.options, dir, 'up', undefined, migrationsTableOf('words'))
+    for (const name of ['migrations of words', 'table words', 'postgres migrations'])
+      assert.equal((await finding(database, name, changes)).status, 'ok', name)
+    await database.query('DROP TABLE words')
+    await fixed(database, 'table words', 'failed', /it was dropped by hand/, changes)
+    assert.deepEqual(
+      await migrate(database.options, migrationsDir, 'up'),
+      [],
+      'neither set knows of the other',
+    )
+    await migrate(database.options, dir, 'down', undefined, migrationsTableOf('words'))
+    await rm(dir, { recursive: true })
   })
 })
 

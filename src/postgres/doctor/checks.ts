@@ -7,7 +7,7 @@ import { asOwner, ingester, setting, sql } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { readEpoch } from '../epoch.ts'
-import { mayMigrate, migrationStatusOn } from '../migrations.ts'
+import { mayMigrate, migrationStatusOn, migrationsTableOf } from '../migrations.ts'
 import type { PostgresOptions } from '../pool.ts'
 import { withConnection } from '../pool.ts'
 import { pooledDifferences, poolingOf } from '../pooler.ts'
@@ -28,6 +28,8 @@ export interface PostgresCheckOptions extends Load {
   readonly table: PostgresTable
   readonly pipeline: string
   readonly migrationsDir: string
+  /** The folder of the pipeline's own, where it brings some. */
+  readonly ownMigrations?: string | undefined
   /** Whether the cache's epoch will be read. */
   readonly withCache: boolean
 }
@@ -65,11 +67,12 @@ export async function checkPostgres(options: PostgresCheckOptions): Promise<Find
 }
 
 function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: number): Check[] {
-  const { table, withCache, migrationsDir } = options
+  const { table, pipeline, withCache, migrationsDir, ownMigrations } = options
   const tables = neededTables(table, withCache)
   const [sink] = tables
   let facts: ServerFacts
   let migrations: Migrations = { state: 'unknown', mayMigrate: false }
+  let own: Migrations = migrations
   return [
     {
       names: [reachable, pooler, ...serverNames],
@@ -86,15 +89,31 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
     {
       names: [migrated],
       run: async () => {
-        migrations = await migrationsOf(client, migrationsDir)
-        return [migrationsFinding(migrations)]
+        migrations = own = await migrationsOf(client, migrationsDir)
+        return [migrationsFinding(migrated, migrations)]
       },
     },
+    ...(ownMigrations === undefined
+      ? []
+      : [
+          {
+            names: [`migrations of ${pipeline}`],
+            run: async () => {
+              own = await migrationsOf(client, ownMigrations, migrationsTableOf(pipeline))
+              return [migrationsFinding(`migrations of ${pipeline}`, own)]
+            },
+          },
+        ]),
     ...tables.map((needed) => ({
       names: tableNames(needed.name, needed === sink),
       run: () =>
         rollingBack(client, () =>
-          tableFindings(client, needed, { migrationsDir, withCache, migrations, isSink: needed === sink }),
+          tableFindings(client, needed, {
+            migrationsDir: needed === sink ? (ownMigrations ?? migrationsDir) : migrationsDir,
+            migrations: needed === sink ? own : migrations,
+            withCache,
+            isSink: needed === sink,
+          }),
         ),
     })),
     ...(withCache
@@ -128,10 +147,10 @@ interface MigrationFacts extends Migrations {
   readonly known?: { readonly count: number; readonly pending: readonly string[] }
 }
 
-async function migrationsOf(client: pg.Client, dir: string): Promise<MigrationFacts> {
-  const may = await rollingBack(client, () => mayMigrate(client))
+async function migrationsOf(client: pg.Client, dir: string, table?: string): Promise<MigrationFacts> {
+  const may = await rollingBack(client, () => mayMigrate(client, table))
   try {
-    const all = await rollingBack(client, () => migrationStatusOn(client, dir))
+    const all = await rollingBack(client, () => migrationStatusOn(client, dir, table))
     const pending = all.filter(({ appliedAt }) => !appliedAt).map(({ name }) => name)
     const state = pending.length === 0 ? 'applied' : 'pending'
     return { state, mayMigrate: may, known: { count: all.length, pending } }
@@ -141,11 +160,11 @@ async function migrationsOf(client: pg.Client, dir: string): Promise<MigrationFa
   }
 }
 
-function migrationsFinding({ known, mayMigrate: may }: MigrationFacts): Finding {
+function migrationsFinding(name: string, { known, mayMigrate: may }: MigrationFacts): Finding {
   // Who only writes need not be able to; the tables themselves are looked at next.
-  if (!known) return skipped(migrated, 'the role may not read pgmigrations, and need not')
-  if (known.pending.length === 0) return ok(migrated, `all ${known.count} applied`)
-  return failed(migrated, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)('migrate up'))
+  if (!known) return skipped(name, 'the role may not read which are applied, and need not')
+  if (known.pending.length === 0) return ok(name, `all ${known.count} applied`)
+  return failed(name, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)('migrate up'))
 }
 
 /** No table or column, no privileges on it, or locked by another session. */

@@ -6,7 +6,7 @@ import { asOwner, ingester, setting, sql } from '#core/fix.ts'
 import { creationOf } from '../migrations.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
-import { tableFaults } from '../start-check.ts'
+import { leastTable, tableFaults } from '../start-check.ts'
 import type { TableFacts } from './table-facts.ts'
 import { hiddenIn, tableFacts } from './table-facts.ts'
 import type { Unfitness } from '../table-fitness.ts'
@@ -73,9 +73,10 @@ export async function tableFindings(
 async function absence(
   connection: Queryable,
   finding: string,
-  { name }: NeededTable,
-  { migrationsDir, migrations }: TableCheckOptions,
+  needed: NeededTable,
+  { migrationsDir, migrations, isSink }: TableCheckOptions,
 ): Promise<Finding> {
+  const { name } = needed
   const hidden = await hiddenIn(connection, name)
   if (hidden && !hidden.usable) {
     const grant = `GRANT USAGE ON SCHEMA ${hidden.schema} TO ${hidden.role};`
@@ -93,8 +94,12 @@ async function absence(
       sql('a superuser', path),
     )
   }
-  const creation = migrations.state === 'applied' ? await creationOf(name, migrationsDir) : undefined
-  if (creation === undefined) return failed(finding, 'it does not exist', ...migrating(migrations))
+  const creation = await creationOf(name, migrationsDir)
+  // A table of others than ours.
+  if (creation === undefined && isSink)
+    return failed(finding, 'it does not exist', sql("the other tables' owner", leastTable(needed)))
+  if (creation === undefined || migrations.state !== 'applied')
+    return failed(finding, 'it does not exist', ...migrating(migrations))
   const detail = 'it does not exist, although its migration was applied: it was dropped by hand'
   return failed(finding, detail, sql("the other tables' owner", ...creation.split('\n')))
 }
