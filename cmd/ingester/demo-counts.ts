@@ -16,8 +16,8 @@ export const meanings = {
   offered: 'rows sent to PostgreSQL',
   poison: 'published on purpose, to be dead-lettered',
   keys: 'different ones, among what was published',
-  rows: 'in scan_results',
-} satisfies Record<Exclude<keyof DemoSummary, 'converged' | 'seconds'>, string>
+  rows: 'in the table',
+} satisfies Record<Exclude<keyof DemoSummary, 'pipeline' | 'converged' | 'seconds'>, string>
 
 export type Count = keyof typeof meanings
 

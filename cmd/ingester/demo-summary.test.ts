@@ -22,7 +22,16 @@ const result = (
   change: Partial<DemoResult['summary']> = {},
   differences: readonly string[] = [],
 ): DemoResult => ({
-  summary: { ...counts, poison: 10, keys: 580, rows: 580, converged: true, seconds: 12_345.6, ...change },
+  summary: {
+    pipeline: 'scans',
+    ...counts,
+    poison: 10,
+    keys: 580,
+    rows: 580,
+    converged: true,
+    seconds: 12_345.6,
+    ...change,
+  },
   differences,
 })
 

@@ -69,6 +69,7 @@ export interface DemoProgress extends FleetProgress {
 
 /** received = written + coalesced + stale + duplicate + ignored + deadLettered + nacked + outstanding */
 export interface DemoSummary extends FleetCounts {
+  readonly pipeline: string
   readonly published: number
   readonly poison: number
   readonly keys: number
@@ -152,6 +153,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   const evidence = { oracle, found, published, poison, remaining, cutShort }
   const differences = checked ? differencesIn(evidence) : []
   const summary = {
+    pipeline: pipeline.name,
     published,
     ...fleet.counts(),
     poison,

@@ -26,6 +26,7 @@ function summaryOf(stdout: string): DemoSummary {
 
 function assertIdentity(summary: DemoSummary): void {
   const { written, coalesced, stale, deadLettered, nacked, outstanding } = summary
+  assert.equal(summary.pipeline, 'scans')
   assert.equal(summary.received, written + coalesced + stale + deadLettered + nacked + outstanding)
 }
 

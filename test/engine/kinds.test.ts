@@ -5,17 +5,17 @@ import { test } from 'vitest'
 import { noCache } from '#core/cache.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { Enriched, Enricher, Question } from '#core/enricher.ts'
-import type { KeyedRecord } from '#core/keyed-record.ts'
 import { noLogger } from '#core/logger.ts'
-import type { Merge } from '#core/merge.ts'
 import type { Rules } from '#core/pipeline.ts'
 import { Rejection } from '#core/rejection.ts'
-import type { Sink, Stored } from '#core/sink.ts'
+import type { Sink } from '#core/sink.ts'
 import type { Source } from '#core/source.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import { Engine } from '#ingest/engine.ts'
 import { SimulatedDeadLetters } from '../simulated/ports/dead-letters.ts'
 import { SimulatedSource, textOf } from '../simulated/ports/source.ts'
+import type { Increment } from '../support/counted-once.ts'
+import { Log, Sums, byIdentity, decodeIncrements } from '../support/counted-once.ts'
 import { Journal } from '../support/journal.ts'
 import { Tally } from '../support/tally.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -62,59 +62,7 @@ class KindWorld {
   }
 }
 
-interface Increment {
-  readonly key: string
-  readonly by: bigint
-}
-
-/** Each row counts once, by what it is of which message. */
-const byIdentity: Merge<never> = {
-  recordOf: (row, { messageId }, index) => ({
-    key: `${messageId} ${index}`,
-    version: 0n,
-    content: '',
-    row,
-    bytes: 50,
-  }),
-  compare: () => 0,
-}
-
-/** `key amount`, or several with a semicolon after each. */
-function decodeIncrements({ data }: Delivery): (Increment | Rejection)[] {
-  return data
-    .toString()
-    .split(';')
-    .map((text) => {
-      const [, key, by] = /^(\S+) (-?\d+)$/.exec(text) ?? []
-      return key === undefined || by === undefined
-        ? new Rejection('malformed', 'not a key and a number')
-        : { key, by: BigInt(by) }
-    })
-}
-
-/** Exact sums: an identity counts once, whichever batch or process brings it again. */
-class Sums implements Sink<Increment> {
-  readonly values = new Map<string, bigint>()
-  readonly #applied = new Set<string>()
-  readonly #limit: bigint
-
-  constructor(limit = 2n ** 63n) {
-    this.#limit = limit
-  }
-
-  async write(records: readonly KeyedRecord<Increment>[]): Promise<Stored> {
-    const fresh = records.filter(({ key }) => !this.#applied.has(key))
-    const sums = new Map(this.values)
-    for (const { row } of fresh) sums.set(row.key, (sums.get(row.key) ?? 0n) + row.by)
-    if ([...sums.values()].some((value) => value >= this.#limit))
-      throw new WriteFailure('bad-row', 'bigint out of range', '22003', { ownFault: true })
-    for (const [key, value] of sums) this.values.set(key, value)
-    for (const { key } of fresh) this.#applied.add(key)
-    return { written: fresh.length, duplicate: records.length - fresh.length }
-  }
-}
-
-const increments = { decode: decodeIncrements, merge: byIdentity }
+const increments = { decode: decodeIncrements, merge: byIdentity<Increment>() }
 
 test('sum: each record counts once, whatever is delivered again', async () => {
   const sums = new Sums()
@@ -138,21 +86,14 @@ test('sum: the record that makes it overflow is found, and is a dead letter; the
 })
 
 test('append: every record is one row, in a log that takes each identity once', async () => {
-  const log = new Map<string, string>()
-  const append: Sink<string> = {
-    write: async (records) => {
-      const fresh = records.filter(({ key }) => !log.has(key))
-      for (const { key, row } of fresh) log.set(key, row)
-      return { written: fresh.length, duplicate: records.length - fresh.length }
-    },
-  }
-  const rules = { decode: ({ data }: Delivery) => data.toString().split(' '), merge: byIdentity } as Rules
-  const world = new KindWorld(rules, append)
+  const log = new Log<string>()
+  const rules = { decode: ({ data }: Delivery) => data.toString().split(' '), merge: byIdentity<string>() }
+  const world = new KindWorld(rules, log)
   await world.publish('x x y', 'x')
-  assert.deepEqual([...log.values()].sort(), ['x', 'x', 'x', 'y'], 'equal rows are not one row')
+  assert.deepEqual([...log.rows.values()].sort(), ['x', 'x', 'x', 'y'], 'equal rows are not one row')
   world.source.loseAcks()
   await world.clock.settle()
-  assert.equal(log.size, 4)
+  assert.equal(log.rows.size, 4)
   assert.deepEqual(world.tally.ended, { written: 2, duplicate: 2 })
 })
 

@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { TableWriter } from '#postgres/table-writer.ts'
+import { SimulatedTable } from '../simulated/ports/table.ts'
+import type { Increment } from '../support/counted-once.ts'
+import { Log, Sums, byIdentity } from '../support/counted-once.ts'
+import { Journal } from '../support/journal.ts'
+import { freshDatabase, startTestServer } from '../support/postgres.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import type { Word } from '../support/word-pipeline.ts'
+import { wordPipeline } from '../support/word-pipeline.ts'
+import { newestOf } from '../oracle/order.ts'
+import { mergeConformance } from './merge.ts'
+
+const server = await startTestServer()
+
+const word: fc.Arbitrary<Word> = fc.record({
+  key: fc.constantFrom('a', 'b', 'a b', '"'),
+  version: fc.constantFrom(0n, 1n, 9n, 10n, 2n ** 63n - 1n),
+  content: fc.constantFrom('x', 'y', 'B', '\u{FF5E}', '\u{1F600}', ''),
+})
+
+const words = (messages: readonly (readonly Word[])[]) =>
+  [...newestOf(messages.flat()).values()].map(described).sort()
+
+const described = ({ key, version, content }: Word) => JSON.stringify([key, String(version), content])
+
+mergeConformance(
+  'newest, a table of PostgreSQL',
+  {
+    merge: wordPipeline.merge,
+    rows: fc.array(word, { maxLength: 4 }),
+    open: async () => {
+      const database = await freshDatabase(server)
+      await database.query(
+        'CREATE TABLE words (key text PRIMARY KEY, version bigint NOT NULL, content text NOT NULL)',
+      )
+      return {
+        sink: new TableWriter(database.pool({}), wordPipeline.sink),
+        state: async () => {
+          const rows = await database.query<Word>('SELECT * FROM words')
+          return rows.map(described).sort()
+        },
+        [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+      }
+    },
+    expected: words,
+  },
+  15,
+)
+
+mergeConformance('newest, the simulated table', {
+  merge: wordPipeline.merge,
+  rows: fc.array(word, { maxLength: 4 }),
+  open: async () => {
+    const table = new SimulatedTable(new VirtualClock(), new Journal())
+    return {
+      sink: table,
+      state: async () => [...table.rows.values()].map(described).sort(),
+      [Symbol.asyncDispose]: async () => {},
+    }
+  },
+  expected: words,
+})
+
+const increment: fc.Arbitrary<Increment> = fc.record({
+  key: fc.constantFrom('a', 'b'),
+  by: fc.bigInt({ min: -5n, max: 5n }),
+})
+
+mergeConformance('sum, in memory', {
+  merge: byIdentity<Increment>(),
+  rows: fc.array(increment, { maxLength: 4 }),
+  open: async () => {
+    const sink = new Sums()
+    return { sink, state: async () => sums(sink.values), [Symbol.asyncDispose]: async () => {} }
+  },
+  expected: (messages) => {
+    const values = new Map<string, bigint>()
+    for (const { key, by } of messages.flat()) values.set(key, (values.get(key) ?? 0n) + by)
+    return sums(values)
+  },
+})
+
+const sums = (values: ReadonlyMap<string, bigint>) =>
+  [...values].map(([key, value]) => `${key} ${value}`).sort()
+
+mergeConformance('append, in memory', {
+  merge: byIdentity<string>(),
+  rows: fc.array(fc.constantFrom('x', 'y'), { maxLength: 4 }),
+  open: async () => {
+    const sink = new Log<string>()
+    return {
+      sink,
+      state: async () => [...sink.rows.values()].sort(),
+      [Symbol.asyncDispose]: async () => {},
+    }
+  },
+  expected: (messages) => messages.flat().sort(),
+})
