@@ -45,7 +45,7 @@ test('the summary has every count, with its share of the received messages and i
   assert.match(lineOf(lines, 'published'), /^ {2}published +1,200 {2,}confirmed by the broker$/)
   assert.match(lineOf(lines, 'written'), /^ {2}written +600 +60% {2}its row was committed$/)
   assert.match(lineOf(lines, 'keys'), /580 {2,}different ones/)
-  const { converged: _c, seconds: _s, ignored: _i, ...shown } = result().summary
+  const { pipeline: _p, converged: _c, seconds: _s, ignored: _i, ...shown } = result().summary
   const labels = Object.keys(shown).map((name) => (name === 'deadLettered' ? 'dead letters' : name))
   for (const label of labels) assert.notEqual(lineOf(lines, label), '', label)
   assert.equal(lineOf(lines, 'ignored'), '', 'none were')
@@ -55,7 +55,7 @@ test('the summary has every count, with its share of the received messages and i
 test('a table that was not read has no count', () => {
   assert.match(
     lineOf(seen(summaryView(result({ rows: null }))), 'rows'),
-    /^ {2}rows +– +in scan_results; not read$/,
+    /^ {2}rows +– +in the table; not read$/,
   )
 })
 

@@ -234,7 +234,7 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
       assert.match(demo.stderr(), /NOT converged:\n {2}the table was not read\n/)
     } else {
       assert.match(demo.stderr(), /^ {2}nacked +[1-9]/m)
-      assert.match(demo.stderr(), /^ {2}rows +– +in scan_results; not read$/m)
+      assert.match(demo.stderr(), /^ {2}rows +– +in the table; not read$/m)
     }
   })
 }
