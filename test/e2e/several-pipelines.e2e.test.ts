@@ -10,6 +10,7 @@ import { publishMixture } from '../support/publish.ts'
 import { showSeed } from '../support/seed.ts'
 import { metric, startSystem, until } from '../support/system.ts'
 import { startIngesterProgram } from '../support/program.ts'
+import { within } from '../support/within.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
 
 test('the table of one is locked: the other goes on as before', { concurrent: true }, async (t) => {
@@ -51,6 +52,30 @@ test('the subscription of one is deleted: it is looked for again, while the othe
   await until(words, ({ length }) => length === 3)
   assert.equal(await metric(url, 'ingester_messages_received_total{pipeline="words"}'), 3)
   assert.equal(await metric(url, 'ingester_messages_settled_total{reason="written",pipeline="words"}'), 3)
+})
+
+test('stopped while one has lost its subscription: it stops; all have lost theirs: it fails', {
+  concurrent: true,
+}, async () => {
+  await using system = await startSystem()
+  await prepareWords(system)
+  const { subscriber } = system.clients
+  const words = 'projects/test-project/subscriptions/words'
+  {
+    await using ingester = await startIngester(system.config, [scans, wordPipeline], noLogger)
+    await subscriber.deleteSubscription({ subscription: words })
+    await until(
+      () => readinessAt(ingester.adminUrl),
+      ({ status }) => status === 'not ready',
+    )
+    await within('its end', ingester.stop(), 10_000)
+  }
+  await using ingester = await startIngester(system.config, [scans, wordPipeline], noLogger)
+  await Promise.all(
+    [words, system.subscription].map((subscription) => subscriber.deleteSubscription({ subscription })),
+  )
+  const failure = await within('its failure', ingester.failed, 10_000)
+  assert.match(failure.message, /^Pub\/Sub: .* exists and may be consumed$/)
 })
 
 test('a table that does not fit one of them: none starts, and the error has the statement that fixes it', {
