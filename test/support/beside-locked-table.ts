@@ -34,8 +34,14 @@ export async function readinessAt(adminUrl: string, query = ''): Promise<Readine
 /**
  * Two pipelines in one process, with no more connections than they have workers. The table of one is locked for so long,
  * while messages come for both: the other's take no longer than without the lock, and nothing is dead-lettered.
+ *
+ * @returns the median from publishing a word to its row, without the lock and beside it
  */
-export async function oneTableLocked(system: TestSystem, seconds: number, seed: number): Promise<void> {
+export async function oneTableLocked(
+  system: TestSystem,
+  seconds: number,
+  seed: number,
+): Promise<{ readonly beforeMs: number; readonly besideMs: number }> {
   await prepareWords(system)
   const { config } = configOf({
     ...system.env,
@@ -50,13 +56,17 @@ export async function oneTableLocked(system: TestSystem, seconds: number, seed: 
   let words = 0
   const publishFor = async (ms: number) => {
     const end = systemClock.now() + ms
+    const took: number[] = []
     while (systemClock.now() < end) {
       words += 1
+      const began = systemClock.now()
       await publishWords(system, `word${words} 1 x`)
       await until(async () => (await countOf(system, 'words')) === words, Boolean, 10_000)
+      took.push(systemClock.now() - began)
     }
+    return took.toSorted((a, b) => a - b)[took.length >> 1] ?? 0
   }
-  await publishFor(1000)
+  const beforeMs = await publishFor(3000)
   await system.sql.query('BEGIN; LOCK TABLE scan_results IN ACCESS EXCLUSIVE MODE')
   // Also where the test fails: the ingester would wait for it for ever.
   await using _ = { [Symbol.asyncDispose]: async () => void (await system.sql.query('ROLLBACK')) }
@@ -69,7 +79,7 @@ export async function oneTableLocked(system: TestSystem, seconds: number, seed: 
   assert.match(stuck.reasons.join(), /^scans: the oldest delivery has been unsettled for \d+ s/)
   assert.deepEqual(stuck.pipelines['words'], { status: 'ready', reasons: [] })
   assert.equal((await fetch(`${url}/readyz?any`)).status, 200)
-  await publishFor(seconds * 1000)
+  const besideMs = await publishFor(seconds * 1000)
   await system.sql.query('COMMIT')
   await until(
     () => metric(url, 'ingester_messages_outstanding{pipeline="scans"}'),
@@ -81,6 +91,8 @@ export async function oneTableLocked(system: TestSystem, seconds: number, seed: 
   assert.equal(await countOf(system, 'scan_results'), oracle.keys)
   assert.equal(await countOf(system, 'dead_letters'), 0)
   assert.equal((await readinessAt(url)).status, 'ready')
+  assert.ok(besideMs < 2 * beforeMs + 50, `${besideMs} ms beside it, ${beforeMs} ms before`)
+  return { beforeMs, besideMs }
 }
 
 /** On a connection of its own would be fairer, but the lock is the test's. */
