@@ -55,7 +55,8 @@ export async function flush(
   const { cache, sink, ledger, observer } = ports
   const step = stopwatch(ports)
 
-  const begun = await cache.begin(entries.map(recordOf), token)
+  const asked = entries.map(recordOf)
+  const begun = await cache.begin(asked, token)
   step('begin')
   const { fresh, stale, busy } = byVerdict(entries, begun.verdicts)
   settleStale(stale, ledger)
@@ -63,7 +64,8 @@ export async function flush(
   const due = [...fresh, ...busy.filter((entry) => !park(entry))]
   if (due.length === 0) return { entries: [], placed: 0, refused: [] }
 
-  const records = due.map(recordOf)
+  // The cache has the columns of the records that it was asked about.
+  const records = fresh === entries ? asked : due.map(recordOf)
   observer.batchSealed?.(records.length)
   let stored: Stored
   try {
@@ -101,10 +103,14 @@ function byAnswer(
   }
 }
 
-function byVerdict(entries: readonly Entry[], said: readonly Verdict[]): Record<Verdict, Entry[]> {
+/** Where all are fresh, as most often, these are the entries themselves. A record without a verdict counts as fresh. */
+function byVerdict(
+  entries: readonly Entry[],
+  said: readonly Verdict[],
+): Readonly<Record<Verdict, readonly Entry[]>> {
+  if (said.every((verdict) => verdict === 'fresh')) return { fresh: entries, stale: [], busy: [] }
   const groups: Record<Verdict, Entry[]> = { fresh: [], stale: [], busy: [] }
-  // A record without a verdict counts as fresh.
-  entries.forEach((entry, i) => groups[said[i] ?? 'fresh'].push(entry))
+  for (const [i, entry] of entries.entries()) groups[said[i] ?? 'fresh'].push(entry)
   return groups
 }
 

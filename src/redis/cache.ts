@@ -6,7 +6,9 @@ import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { Breaker } from '#runtime/breaker.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { Keyspace, watermarkValue } from './encoding.ts'
+import type { Columns } from './batch-columns.ts'
+import { BatchColumns } from './batch-columns.ts'
+import { Keyspace } from './encoding.ts'
 import { RedisFailure, asRedisFailure } from './failure.ts'
 import type { ScriptRunner } from './script-runner.ts'
 import { CacheHealth } from './cache-health.ts'
@@ -36,6 +38,9 @@ const breakerFailures = 3
 const breakerDelay = { initialMs: 2500, maxMs: 10_000 }
 
 type Operation = 'begin' | 'confirm' | 'release'
+
+/** A release is about claims alone. */
+const noColumns: Columns = { watermarks: [], values: [] }
 
 /** What the script answers per record; `g`: there was garbage. */
 const verdictByCode: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 'busy', g: 'fresh' }
@@ -80,10 +85,10 @@ export class RedisCache implements Cache, AsyncDisposable {
   async begin(records: readonly CacheRecord[], token: string): Promise<Begun> {
     const keyspace = this.#currentKeyspace()
     if (!keyspace) return this.#unasked(records)
-    const batch = new Batch(keyspace, token)
+    const batch = new BatchColumns(keyspace, token, records)
     const said = await this.#each(records, (chunk) => this.#begin(batch, chunk))
     return {
-      verdicts: said.flat(),
+      verdicts: said.length === 1 ? (said[0] as readonly Verdict[]) : said.flat(),
       confirm: async (done) => {
         await this.#each(done, (chunk) => this.#ask('confirm', batch, chunk))
       },
@@ -116,7 +121,7 @@ export class RedisCache implements Cache, AsyncDisposable {
     return { verdicts: allFresh(records), confirm: pass, release: async () => {} }
   }
 
-  async #begin(batch: Batch, records: readonly CacheRecord[]): Promise<readonly Verdict[]> {
+  async #begin(batch: BatchColumns, records: readonly CacheRecord[]): Promise<readonly Verdict[]> {
     const answer = await this.#ask('begin', batch, records)
     if (answer === undefined) return allFresh(records)
     const said = readAnswer(answer, records.length)
@@ -144,7 +149,7 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 
   /** The script's answer; undefined where there is none. Never rejects. */
-  async #ask(operation: Operation, batch: Batch, records: readonly CacheRecord[]): Promise<unknown> {
+  async #ask(operation: Operation, batch: BatchColumns, records: readonly CacheRecord[]): Promise<unknown> {
     // After a forced shutdown a batch may still commit, but its confirm no longer matters.
     if (this.#closed) return undefined
     const { unavailableReason } = this.#connection
@@ -152,11 +157,11 @@ export class RedisCache implements Cache, AsyncDisposable {
     if (!this.#breaker.allows()) return this.#bypassed('breaker', records.length)
     const { claims, ttlMs } = this.#options
     const { keyspace, token } = batch
-    const keys = operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))
-    if (claims) for (const record of records) keys.push(keyspace.claim(record))
-    const marks = operation === 'release' ? [] : records.map((record) => batch.watermarkValue(record))
+    const { watermarks, values } = operation === 'release' ? noColumns : batch.columnsOf(records)
+    const keys = claims ? watermarks.concat(records.map((record) => keyspace.claim(record))) : watermarks
+    const args: readonly (string | number)[] = [operation, token, claimLeaseMs, ttlMs]
     try {
-      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, ...marks])
+      const answer = await this.#connection.run(keys, args.concat(values))
       this.#breaker.succeeded()
       this.#health.succeeded()
       return answer
@@ -180,10 +185,7 @@ export class RedisCache implements Cache, AsyncDisposable {
     records: readonly CacheRecord[],
     work: (chunk: readonly CacheRecord[]) => Promise<T>,
   ): Promise<T[]> {
-    const chunks = Array.from({ length: Math.ceil(records.length / maxRecordsPerCall) }, (_, i) =>
-      records.slice(i * maxRecordsPerCall, (i + 1) * maxRecordsPerCall),
-    )
-    const working = Promise.all(chunks.map(work))
+    const working = Promise.all(chunksOf(records).map(work))
     this.#underWay.add(working)
     try {
       return await working
@@ -193,24 +195,12 @@ export class RedisCache implements Cache, AsyncDisposable {
   }
 }
 
-/** The calls of one batch. A record's watermark value is computed once, for begin and confirm. */
-class Batch {
-  readonly keyspace: Keyspace
-  readonly token: string
-  readonly #marks = new Map<CacheRecord, string>()
-
-  constructor(keyspace: Keyspace, token: string) {
-    this.keyspace = keyspace
-    this.token = token
-  }
-
-  watermarkValue(record: CacheRecord): string {
-    const known = this.#marks.get(record)
-    if (known !== undefined) return known
-    const mark = watermarkValue(record)
-    this.#marks.set(record, mark)
-    return mark
-  }
+/** A batch of the usual size is its own only chunk. */
+function chunksOf(records: readonly CacheRecord[]): (readonly CacheRecord[])[] {
+  if (records.length <= maxRecordsPerCall) return records.length === 0 ? [] : [records]
+  return Array.from({ length: Math.ceil(records.length / maxRecordsPerCall) }, (_, i) =>
+    records.slice(i * maxRecordsPerCall, (i + 1) * maxRecordsPerCall),
+  )
 }
 
 interface Answer {

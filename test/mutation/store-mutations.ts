@@ -260,8 +260,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: cache,
-        before: `operation === 'release' ? [] : records.map((record) => keyspace.watermark(record))`,
-        after: `records.map((record) => keyspace.watermark(record))`,
+        before: `operation === 'release' ? noColumns : batch.columnsOf(records)`,
+        after: `operation === 'release' ? { ...batch.columnsOf(records), values: [] } : batch.columnsOf(records)`,
       },
       {
         file: protocol,
@@ -289,8 +289,8 @@ export const cacheMutations: readonly Mutation[] = [
     edits: [
       {
         file: encoding,
-        before: '    return `${this.#prefix}:c:${key}`\n',
-        after: '    return `${this.#prefix}${key}`\n',
+        before: '    this.#claims = `${prefix}:c:`\n',
+        after: '    this.#claims = prefix\n',
       },
     ],
     suites: ['simulation', 'cache, real Redis'],
@@ -327,7 +327,7 @@ export const cacheMutations: readonly Mutation[] = [
       {
         file: cache,
         before: `this.#ask('confirm', batch, chunk)`,
-        after: `this.#ask('confirm', new Batch(this.#currentKeyspace() ?? keyspace, token), chunk)`,
+        after: `this.#ask('confirm', new BatchColumns(this.#currentKeyspace() ?? keyspace, token, chunk), chunk)`,
       },
     ],
     suites: ['epochs', 'simulation'],
