@@ -10,12 +10,24 @@ export interface Delivery {
   readonly orderingKey: string
   readonly attributes: Readonly<Record<string, string>>
   readonly data: Buffer
+  /**
+   * The data with one character per byte; undefined where it has more bytes than this. Absent where {@link latin1Of} can
+   * read `data` as well: a source that keeps messages within a larger response would have to make a Buffer for it.
+   */
+  latin1?(maxBytes: number): string | undefined
   /** 1 for the first; 0 where the source does not count, as a subscription without a dead-letter policy. */
   readonly deliveryAttempt: number
   /** What it counts against the byte bound: what it may take in memory while it is held, as it came and decoded. */
   readonly bytes: number
   /** When this process received it: ms of the monotonic clock (`performance.now()`). */
   readonly receivedAtMs: number
+}
+
+/** The data with one character per byte; undefined where it has more bytes than this. */
+export function latin1Of(delivery: Delivery, maxBytes: number): string | undefined {
+  if (delivery.latin1) return delivery.latin1(maxBytes)
+  const { data } = delivery
+  return data.length > maxBytes ? undefined : data.toString('latin1')
 }
 
 /**

@@ -7,11 +7,13 @@ import { FieldReader } from './field-reader.ts'
 
 const paths = ['a', 'b', 'in.a', 'in.deep.c', 'in.deep.d']
 
+const latin1 = (text: string) => Buffer.from(text).toString('latin1')
+
 /** Learns the layout of a message at once, and reads it the next time. */
 function read(text: string) {
   const reader = new FieldReader(paths, { learnEvery: 1 })
-  assert.equal(reader.read(Buffer.from(text)), undefined, 'not known yet')
-  return reader.read(Buffer.from(text))
+  assert.equal(reader.read(latin1(text)), undefined, 'not known yet')
+  return reader.read(latin1(text))
 }
 
 test('reads the wanted fields, wherever they stand, and goes past the others', () => {
@@ -72,7 +74,7 @@ test('a large message, however deep or wide, is left to the parser', () => {
 
 test('a layout is learned seldom, and the one that matches least makes room', () => {
   const reader = new FieldReader(['a'], { learnEvery: 3 })
-  const isKnown = (name: string) => reader.read(Buffer.from(`{"a":1,"${name}":1}`)) !== undefined
+  const isKnown = (name: string) => reader.read(latin1(`{"a":1,"${name}":1}`)) !== undefined
   assert.deepEqual(['b', 'c', 'c', 'c'].map(isKnown), [false, false, false, false])
   assert.deepEqual(
     ['b', 'c', 'c', 'b'].map(isKnown),
@@ -128,7 +130,7 @@ test('whatever it reads, JSON.parse reads the same', () => {
   let familiar = 0
   always(
     fc.property(texts, (text) => {
-      const found = reader.read(Buffer.from(text))
+      const found = reader.read(latin1(text))
       if (!found) return
       familiar += 1
       const parsed = JSON.parse(text) as Record<string, unknown>

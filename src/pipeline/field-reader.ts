@@ -29,7 +29,7 @@ const maxDepth = 4
  */
 const maxPattern = 1024
 /** A larger message is worth no copy, and no attempt to learn from it. */
-const maxBytes = 65_536
+export const maxFamiliarBytes = 65_536
 /** Learning a scan's layout takes 0.4 ms, the largest some 2; so at most one in so many messages that no layout matches is learned from. */
 const learnEvery = 1000
 
@@ -59,10 +59,11 @@ export class FieldReader {
   /**
    * The values of the fields, in the order of their paths; undefined where no layout matches. The array is the reader's
    * own, and holds these values until the next call.
+   *
+   * @param message with one character per byte
    */
-  read(data: Buffer): readonly FieldValue[] | undefined {
-    if (data.length > maxBytes) return undefined
-    const message = data.toString('latin1')
+  read(message: string): readonly FieldValue[] | undefined {
+    if (message.length > maxFamiliarBytes) return undefined
     for (const layout of this.#layouts) {
       const match = layout.pattern.exec(message)
       if (match) return this.#captured(layout, match)

@@ -133,6 +133,12 @@ class DeliveryInResponse implements PulledDelivery {
     return this.#response.subarray(this.#dataAt, this.#dataEnd)
   }
 
+  /** Without the Buffer that `data` makes, which takes 100 bytes and as long as the text itself. */
+  latin1(maxBytes: number): string | undefined {
+    if (this.#dataEnd - this.#dataAt > maxBytes) return undefined
+    return this.#response.toString('latin1', this.#dataAt, this.#dataEnd)
+  }
+
   get messageId(): string {
     return this.#textOf(message.messageId)
   }
