@@ -21,6 +21,16 @@ export interface Delivery {
   readonly bytes: number
   /** When this process received it: ms of the monotonic clock (`performance.now()`). */
   readonly receivedAtMs: number
+  /** Noted by who keeps account of it (the engine's ledger), while it is not settled. A source leaves it alone. */
+  receipt?: Receipt | undefined
+}
+
+/** Deliveries that were received together, as long as one of them is not settled. */
+export interface Receipt {
+  readonly keeper: object
+  readonly deliveries: readonly Delivery[]
+  /** How many of them are not settled. */
+  open: number
 }
 
 /** The data with one character per byte; undefined where it has more bytes than this. */

@@ -1,4 +1,4 @@
-import type { Delivery, Settlement } from '#core/delivery.ts'
+import type { Delivery, Receipt, Settlement } from '#core/delivery.ts'
 import { strongest } from '#core/delivery.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Source } from '#core/source.ts'
@@ -19,11 +19,16 @@ interface Split {
  * Every delivery that was received and not yet settled. The only place that acks or nacks, so that each delivery
  * ends once: the first settlement wins, later ones are no-ops (a batch may commit after a forced shutdown nacked it).
  * A delivery of several parts ends with the last of them, as the strongest of their settlements.
+ *
+ * That a delivery is open is noted on itself, and what is kept here is one receipt for all that came together: a Set of
+ * deliveries took 0.8 µs for each to come and go.
  */
 export class Ledger {
   readonly #source: Source
   readonly #observer: Observer
-  readonly #open = new Set<Delivery>()
+  /** In the order in which they came. */
+  readonly #receipts = new Set<Receipt>()
+  #size = 0
   /** Of the open ones. Most messages are one record: they have no place here. */
   readonly #splits = new Map<Delivery, Split>()
   #idle: PromiseWithResolvers<void> | undefined
@@ -34,27 +39,33 @@ export class Ledger {
   }
 
   get size(): number {
-    return this.#open.size
+    return this.#size
   }
 
-  /** The delivery that has waited longest: a Set keeps the order of insertion. */
+  /** The delivery that has waited longest. */
   get oldest(): Delivery | undefined {
-    return this.#open.values().next().value
+    return this.#opened().next().value
   }
 
   /** The one that has waited longest of all but these. */
   oldestBut(those: ReadonlySet<Delivery>): Delivery | undefined {
-    for (const delivery of this.#open) if (!those.has(delivery)) return delivery
-    return undefined
+    return this.#opened().find((delivery) => !those.has(delivery))
   }
 
   isOpen(part: Part): boolean {
     const split = this.#splits.size > 0 ? this.#splits.get(part.delivery) : undefined
-    return split ? split.open.has(part) : this.#open.has(part.delivery)
+    return split ? split.open.has(part) : part.delivery.receipt?.keeper === this
   }
 
   receive(deliveries: readonly Delivery[]): void {
-    for (const delivery of deliveries) this.#open.add(delivery)
+    const receipt: Receipt = { keeper: this, deliveries, open: 0 }
+    for (const delivery of deliveries) {
+      if (delivery.receipt?.keeper === this) continue
+      delivery.receipt = receipt
+      receipt.open += 1
+    }
+    this.#size += receipt.open
+    if (receipt.open > 0) this.#receipts.add(receipt)
     this.#observer.received?.(deliveries)
   }
 
@@ -72,22 +83,22 @@ export class Ledger {
   settle(parts: readonly Part[], settlement: Settlement): void {
     if (this.#splits.size > 0) return this.#settleSplit(parts, settlement)
     const settled: Delivery[] = []
-    for (const { delivery } of parts) if (this.#open.delete(delivery)) settled.push(delivery)
+    for (const { delivery } of parts) if (this.#close(delivery)) settled.push(delivery)
     this.#end(settled, settlement)
   }
 
   /** Nacks everything that is not settled; returns the number of deliveries. */
   nackAll(): number {
-    const remaining = [...this.#open]
+    const remaining = [...this.#opened()]
     this.#splits.clear()
-    this.#open.clear()
+    for (const delivery of remaining) this.#close(delivery)
     this.#end(remaining, 'nacked')
     return remaining.length
   }
 
   /** Resolves when nothing is outstanding. */
   async idle(): Promise<void> {
-    while (this.#open.size > 0) {
+    while (this.#size > 0) {
       this.#idle ??= Promise.withResolvers()
       await this.#idle.promise
       this.#idle = undefined
@@ -112,13 +123,31 @@ export class Ledger {
   ): { delivery: Delivery; settlement: Settlement } | undefined {
     const { delivery } = part
     const split = this.#splits.get(delivery)
-    if (!split) return this.#open.delete(delivery) ? { delivery, settlement } : undefined
+    if (!split) return this.#close(delivery) ? { delivery, settlement } : undefined
     if (!split.open.delete(part)) return undefined
     split.settlement = strongest(split.settlement, settlement)
     if (split.open.size > 0) return undefined
     this.#splits.delete(delivery)
-    this.#open.delete(delivery)
+    this.#close(delivery)
     return { delivery, settlement: split.settlement }
+  }
+
+  /** False where it was not open. */
+  #close(delivery: Delivery): boolean {
+    const { receipt } = delivery
+    if (receipt?.keeper !== this) return false
+    delivery.receipt = undefined
+    receipt.open -= 1
+    if (receipt.open === 0) this.#receipts.delete(receipt)
+    this.#size -= 1
+    return true
+  }
+
+  /** The open ones, oldest first. */
+  *#opened(): Generator<Delivery, undefined> {
+    for (const receipt of this.#receipts) {
+      for (const delivery of receipt.deliveries) if (delivery.receipt === receipt) yield delivery
+    }
   }
 
   #end(deliveries: readonly Delivery[], settlement: Settlement): void {
@@ -126,6 +155,6 @@ export class Ledger {
     if (settlement === 'nacked') this.#source.nack(deliveries)
     else this.#source.ack(deliveries)
     this.#observer.settled?.(settlement, deliveries.length)
-    if (this.#open.size === 0) this.#idle?.resolve()
+    if (this.#size === 0) this.#idle?.resolve()
   }
 }

@@ -6,7 +6,7 @@ import { sendAckIds } from './ack-id-request.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
 import { noRetry } from './client.ts'
-import type { PulledDelivery } from './pull-response.ts'
+import type { Lease, LeasedResponse, PulledDelivery } from './pull-response.ts'
 import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface LeasesOptions {
@@ -26,11 +26,14 @@ const extensionBackoff = { initialMs: 100, maxMs: 1000 }
  * Keeps the leases of all unsettled deliveries, however long, with or without an open stream: each is extended by the
  * whole deadline whenever a third of it has passed. A lease that could not be extended in time is reported and dropped:
  * the message will be redelivered. Its delivery stays where it is, since a commit justifies its ack all the same.
+ *
+ * A lease is noted on its delivery, and what is kept here are the responses that deliveries came in: a Map of deliveries
+ * took 0.7 µs for each to come and go.
  */
 export class Leases {
   readonly #options: LeasesOptions
-  /** When each lease ends, by the monotonic clock. */
-  readonly #ends = new Map<PulledDelivery, number>()
+  readonly #responses = new Set<LeasedResponse>()
+  #count = 0
   #bytes = 0
   #cancelTimer: (() => void) | undefined
   readonly #closing = new AbortController()
@@ -40,16 +43,25 @@ export class Leases {
   }
 
   get count(): number {
-    return this.#ends.size
+    return this.#count
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  add(delivery: PulledDelivery): void {
-    this.#ends.set(delivery, delivery.receivedAtMs + this.#options.ackDeadlineMs)
-    this.#bytes += delivery.bytes
+  /** Takes leases on deliveries that came at one time. */
+  add(deliveries: readonly PulledDelivery[]): void {
+    const [first] = deliveries
+    if (!first) return
+    const response: LeasedResponse = { deliveries, held: deliveries.length }
+    const lease: Lease = { endsAtMs: first.receivedAtMs + this.#options.ackDeadlineMs, response }
+    for (const delivery of deliveries) {
+      delivery.lease = lease
+      this.#bytes += delivery.bytes
+    }
+    this.#count += deliveries.length
+    this.#responses.add(response)
     this.#cancelTimer ??= this.#startTimer()
   }
 
@@ -57,8 +69,8 @@ export class Leases {
   end(deliveries: readonly PulledDelivery[]): string[] {
     const ackIds: string[] = []
     for (const delivery of deliveries) {
-      if (!this.#ends.delete(delivery)) continue
-      this.#bytes -= delivery.bytes
+      if (!delivery.lease) continue
+      this.#drop(delivery, delivery.lease)
       ackIds.push(delivery.ackId)
     }
     return ackIds
@@ -67,22 +79,36 @@ export class Leases {
   /** The service has ended the leases of these ids, according to a stream's response. */
   reject(ackIds: readonly string[]): void {
     const wanted = new Set(ackIds)
-    const held = [...this.#ends.keys()].filter(({ ackId }) => wanted.has(ackId))
+    const held = [...this.#held()].filter(({ ackId }) => wanted.has(ackId))
     if (held.length > 0) this.#reject(held)
   }
 
   close(): void {
     this.#closing.abort()
     this.#cancelTimer?.()
-    this.#ends.clear()
-    this.#bytes = 0
+    for (const delivery of this.#held()) this.#drop(delivery, delivery.lease)
+  }
+
+  /** Those with a lease, in the order in which they came. */
+  *#held(): Generator<PulledDelivery & { lease: Lease }> {
+    for (const response of this.#responses) {
+      for (const delivery of response.deliveries) if (isHeld(delivery)) yield delivery
+    }
+  }
+
+  #drop(delivery: PulledDelivery, { response }: Lease): void {
+    delivery.lease = undefined
+    this.#count -= 1
+    this.#bytes -= delivery.bytes
+    response.held -= 1
+    if (response.held === 0) this.#responses.delete(response)
   }
 
   #startTimer(): () => void {
     return this.#options.clock.after(this.#options.ackDeadlineMs / 3, () => {
       this.#cancelTimer = undefined
       this.#dropLost()
-      if (this.#ends.size === 0) return
+      if (this.#count === 0) return
       this.#cancelTimer = this.#startTimer()
       this.#extendAll()
     })
@@ -92,9 +118,9 @@ export class Leases {
   #dropLost(): void {
     const now = this.#options.clock.now()
     let lost = 0
-    for (const [delivery, end] of this.#ends) {
-      if (end > now) continue
-      this.#ends.set(delivery, Infinity)
+    for (const delivery of this.#held()) {
+      if (delivery.lease.endsAtMs > now) continue
+      extend(delivery, Infinity)
       lost += 1
     }
     if (lost > 0) this.#options.lost(lost)
@@ -102,8 +128,8 @@ export class Leases {
 
   #extendAll(): void {
     const byAckId = new Map<string, PulledDelivery>()
-    for (const [delivery, end] of this.#ends) {
-      if (end !== Infinity) byAckId.set(delivery.ackId, delivery)
+    for (const delivery of this.#held()) {
+      if (delivery.lease.endsAtMs !== Infinity) byAckId.set(delivery.ackId, delivery)
     }
     for (const ackIds of requestsOf([...byAckId.keys()])) void this.#extend(ackIds, byAckId)
   }
@@ -138,15 +164,22 @@ export class Leases {
     rejected.add('extend', deliveries.length)
     let count = 0
     for (const delivery of deliveries) {
-      const end = delivery && this.#ends.get(delivery)
-      if (!delivery || end === undefined || end === Infinity) continue
-      this.#ends.set(delivery, Infinity)
+      if (!delivery || !isHeld(delivery) || delivery.lease.endsAtMs === Infinity) continue
+      extend(delivery, Infinity)
       count += 1
     }
     if (count > 0) lost(count)
   }
 
   #extended(delivery: PulledDelivery | undefined, end: number): void {
-    if (delivery && this.#ends.has(delivery)) this.#ends.set(delivery, end)
+    if (delivery && isHeld(delivery)) extend(delivery, end)
   }
+}
+
+function isHeld(delivery: PulledDelivery): delivery is PulledDelivery & { lease: Lease } {
+  return delivery.lease !== undefined
+}
+
+function extend(delivery: PulledDelivery & { lease: Lease }, endsAtMs: number): void {
+  delivery.lease = { ...delivery.lease, endsAtMs }
 }

@@ -40,6 +40,22 @@ export interface Confirmations {
 /** A delivery that can be settled. */
 export interface PulledDelivery extends Delivery {
   readonly ackId: string
+  /** Its lease, while that is kept; noted by `Leases`. */
+  lease?: Lease | undefined
+}
+
+/** The lease of a delivery; deliveries that came together have one until it is extended. */
+export interface Lease {
+  /** By the monotonic clock; infinity where it was lost, so that it is not extended. */
+  readonly endsAtMs: number
+  readonly response: LeasedResponse
+}
+
+/** Deliveries that came together, as long as the lease of one of them is kept. */
+export interface LeasedResponse {
+  readonly deliveries: readonly PulledDelivery[]
+  /** How many of them have a lease. */
+  held: number
 }
 
 export interface PullResponse {
@@ -93,6 +109,8 @@ function readConfirmation(reader: WireReader, lists: ReadonlyMap<number, string[
 
 class DeliveryInResponse implements PulledDelivery {
   readonly receivedAtMs: number
+  receipt: Delivery['receipt'] = undefined
+  lease: PulledDelivery['lease'] = undefined
   publishTimeMs = 0
   deliveryAttempt = 0
   bytes = messageOverheadBytes

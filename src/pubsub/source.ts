@@ -188,7 +188,8 @@ export class PubsubSource implements Source<PulledDelivery> {
   }
 
   #take(deliveries: readonly PulledDelivery[]): void {
-    const taken = deliveries.filter((delivery) => this.#lease(delivery))
+    const taken = this.#admitted(deliveries)
+    this.#leases.add(taken)
     if (taken.length < deliveries.length) {
       const refused = deliveries.length - taken.length
       this.#options.logger.warn(
@@ -200,21 +201,31 @@ export class PubsubSource implements Source<PulledDelivery> {
     this.#adjust()
   }
 
+  /** Those that the limits leave room for; mostly all. */
+  #admitted(deliveries: readonly PulledDelivery[]): readonly PulledDelivery[] {
+    let { count, bytes } = this.#leases
+    return deliveries.filter((delivery) => {
+      if (!this.#hasRoom(delivery, count, bytes)) return false
+      count += 1
+      bytes += delivery.bytes
+      return true
+    })
+  }
+
   /**
    * False where a limit leaves no room: the message is dropped, and redelivered when its deadline passes. The streams
    * are ended gracefully even then: there may be room for the next ones (measured: of 5,000 messages, cancelling the
    * streams cost 300 a delivery attempt where 100 were dropped).
    */
-  #lease(delivery: PulledDelivery): boolean {
+  #hasRoom(delivery: PulledDelivery, heldCount: number, heldBytes: number): boolean {
     const { maxOutstandingMessages, maxOutstandingBytes } = this.#options
-    if (this.#leases.count >= maxOutstandingMessages) return false
+    if (heldCount >= maxOutstandingMessages) return false
     // A message larger than the bound must pass alone, or it would never pass.
-    if (this.#leases.count > 0 && this.#leases.bytes + delivery.bytes > maxOutstandingBytes) {
+    if (heldCount > 0 && heldBytes + delivery.bytes > maxOutstandingBytes) {
       this.#full = true
       this.#neededBytes = Math.max(this.#neededBytes, Math.min(delivery.bytes, maxOutstandingBytes))
       return false
     }
-    this.#leases.add(delivery)
     return true
   }
 }

@@ -8,8 +8,8 @@ export const edgeMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'src/pipeline/newest.ts',
-        before: ' : `${value} `\n',
-        after: ' : `${value}`\n',
+        before: '      key = ` ${key}`\n',
+        after: '',
       },
     ],
     suites: ['simulation'],
@@ -44,7 +44,7 @@ export const edgeMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'src/pubsub/source.ts',
-        before: '    if (this.#leases.count >= maxOutstandingMessages) return false\n',
+        before: '    if (heldCount >= maxOutstandingMessages) return false\n',
         after: '',
       },
     ],

@@ -140,18 +140,18 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: ledger,
-        before: '    if (!split) return this.#open.delete(delivery) ? { delivery, settlement } : undefined\n',
+        before: '    if (!split) return this.#close(delivery) ? { delivery, settlement } : undefined\n',
         after: `    if (!split) {
-      this.#open.delete(delivery)
+      this.#close(delivery)
       return { delivery, settlement }
     }
 `,
       },
       {
         file: ledger,
-        before: 'if (this.#open.delete(delivery)) settled.push(delivery)\n',
+        before: 'if (this.#close(delivery)) settled.push(delivery)\n',
         after: `{
-      this.#open.delete(delivery)
+      this.#close(delivery)
       settled.push(delivery)
     }
 `,

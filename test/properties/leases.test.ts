@@ -83,7 +83,7 @@ test('an outstanding message keeps its lease', async () => {
         for (let i = 0; i < one.receive; i++) {
           const delivery = broker.deliver(String(received++))
           held.push(delivery)
-          leases.add(delivery)
+          leases.add([delivery])
         }
       } else if ('settle' in one) leases.end(held.splice(one.settle, 1))
       else await clock.advance(one.advanceMs)
