@@ -80,6 +80,7 @@ export class Engine {
       rules: ports.rules,
       limits: options.limits,
       ledger: this.#ledger,
+      clock: ports.clock,
       laneOf: (key) => this.#laneOf(key),
       deadLetter: batchPorts.deadLetter,
     })

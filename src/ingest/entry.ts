@@ -32,7 +32,7 @@ export type Proof = 'neighbour' | 'existing row' | 'first row'
  */
 export interface Entry {
   winner: Arrival
-  readonly losers: Arrival[]
+  losers: readonly Arrival[]
   /** Times that the winner was refused alone while others were committed. */
   strikes: number
   refusal?: Refusal | undefined
@@ -44,8 +44,11 @@ export interface Entry {
   lockedSinceMs?: number
 }
 
+/** Most keys come once in a batch, so they share their list of losers. (Frozen, V8 would iterate over it more slowly.) */
+const none: readonly Arrival[] = []
+
 export function newEntry(winner: Arrival, linedUpAtMs: number): Entry {
-  return { winner, losers: [], strikes: 0, refusal: undefined, linedUpAtMs }
+  return { winner, losers: none, strikes: 0, refusal: undefined, linedUpAtMs }
 }
 
 export function arrivalsOf(entry: Entry): readonly Arrival[] {
@@ -73,13 +76,19 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 /** Folds an arrival of the same key in. Of two equal ones the earlier stays: they are the same record. */
 export function fold(entry: Entry, arrival: Arrival, merge: Merge): void {
   if (merge.compare(arrival.record, entry.winner.record) > 0) {
-    entry.losers.push(entry.winner)
+    addLoser(entry, entry.winner)
     entry.winner = arrival
     entry.strikes = 0
     entry.refusal = undefined
   } else {
-    entry.losers.push(arrival)
+    addLoser(entry, arrival)
   }
+}
+
+/** A hot key may have thousands: once it has a list of its own, that one grows. */
+function addLoser(entry: Entry, loser: Arrival): void {
+  if (entry.losers === none) entry.losers = [loser]
+  else (entry.losers as Arrival[]).push(loser)
 }
 
 /** Of its rows, those of the losers included. */

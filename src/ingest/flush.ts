@@ -134,23 +134,24 @@ function settleCommitted(
   ledger: Ledger,
 ): void {
   const winners = entries.map(winnerOf)
-  ledger.settle(winners.slice(0, written), 'written')
-  ledger.settle(winners.slice(written, written + duplicate), 'duplicate')
-  ledger.settle(winners.slice(written + duplicate), 'stale')
+  if (written === winners.length) ledger.settle(winners, 'written')
+  else {
+    ledger.settle(winners.slice(0, written), 'written')
+    ledger.settle(winners.slice(written, written + duplicate), 'duplicate')
+    ledger.settle(winners.slice(written + duplicate), 'stale')
+  }
   settleLosers(entries, ledger)
 }
 
 function settleLosers(entries: readonly Entry[], ledger: Ledger): void {
   const losers: Arrival[] = []
   for (const entry of entries) for (const loser of entry.losers) losers.push(loser)
-  ledger.settle(losers, 'coalesced')
+  if (losers.length > 0) ledger.settle(losers, 'coalesced')
 }
 
 function oldestAgeSeconds(entries: readonly Entry[], clock: Clock): number {
-  const oldest = entries.reduce(
-    (least, { winner }) => Math.min(least, winner.delivery.publishTimeMs),
-    Infinity,
-  )
+  let oldest = Infinity
+  for (const { winner } of entries) oldest = Math.min(oldest, winner.delivery.publishTimeMs)
   return Math.max(0, clock.unixMs() - oldest) / 1000
 }
 

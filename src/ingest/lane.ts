@@ -64,8 +64,8 @@ export class Lane {
     return this.#locked.all
   }
 
-  /** Takes an arrival in. Call `poke` after the last one of a group. */
-  add(arrival: Arrival): void {
+  /** Takes an arrival in, which came just now. Call `poke` after the last one of a group. */
+  add(arrival: Arrival, nowMs = this.#options.clock.now()): void {
     const { key, bytes } = arrival.record
     const locked = this.#locked.size > 0 ? this.#locked.get(key) : undefined
     if (locked) {
@@ -78,7 +78,7 @@ export class Lane {
       fold(entry, arrival, this.#options.merge)
       return
     }
-    this.#pending.set(key, newEntry(arrival, this.#options.clock.now()))
+    this.#pending.set(key, newEntry(arrival, nowMs))
   }
 
   /** Writes if something is due, else makes sure that it will be. */
@@ -195,7 +195,7 @@ export class Lane {
       batch.push(entry)
       this.#remove(entry.winner.record.key, size)
     }
-    return [...this.#refused, ...batch]
+    return this.#refused.length > 0 ? [...this.#refused, ...batch] : batch
   }
 
   /** What came for a refused entry's key joins it: a batch has a key once. */

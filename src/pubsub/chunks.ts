@@ -8,18 +8,19 @@ const requestOverheadBytes = 1024
 /** Splits ack ids into requests that the service accepts, in order. */
 export function requestsOf(ackIds: readonly string[]): string[][] {
   const requests: string[][] = []
-  let current: string[] = []
+  let from = 0
+  let at = 0
   let bytes = requestOverheadBytes
   for (const ackId of ackIds) {
     const size = ackId.length + idOverheadBytes
-    if (current.length > 0 && (current.length >= maxIds || bytes + size > maxBytes)) {
-      requests.push(current)
-      current = []
+    if (at > from && (at - from >= maxIds || bytes + size > maxBytes)) {
+      requests.push(ackIds.slice(from, at))
+      from = at
       bytes = requestOverheadBytes
     }
-    current.push(ackId)
     bytes += size
+    at += 1
   }
-  if (current.length > 0) requests.push(current)
+  if (from < ackIds.length) requests.push(ackIds.slice(from))
   return requests
 }

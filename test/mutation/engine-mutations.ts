@@ -225,7 +225,13 @@ export const engineMutations: readonly Mutation[] = [
     name: 'rejected records forgotten by their lane',
     wouldDo:
       'a row that was rejected alone is neither retried nor dead-lettered, and its lease is kept for ever',
-    edits: [{ file: lane, before: '    return [...this.#refused, ...batch]\n', after: '    return batch\n' }],
+    edits: [
+      {
+        file: lane,
+        before: '    return this.#refused.length > 0 ? [...this.#refused, ...batch] : batch\n',
+        after: '    return batch\n',
+      },
+    ],
     suites: ['simulation', 'conservation'],
   },
   {
