@@ -201,9 +201,16 @@ export class PubsubSource implements Source<PulledDelivery> {
     this.#adjust()
   }
 
-  /** Those that the limits leave room for; mostly all. */
+  /** Those that the limits leave room for. */
   #admitted(deliveries: readonly PulledDelivery[]): readonly PulledDelivery[] {
     let { count, bytes } = this.#leases
+    const { maxOutstandingMessages, maxOutstandingBytes } = this.#options
+    let bytesAfter = bytes
+    for (const delivery of deliveries) bytesAfter += delivery.bytes
+    // Mostly there is room for all, and no list to be made.
+    const isRoomForAll =
+      count + deliveries.length <= maxOutstandingMessages && bytesAfter <= maxOutstandingBytes
+    if (isRoomForAll) return deliveries
     return deliveries.filter((delivery) => {
       if (!this.#hasRoom(delivery, count, bytes)) return false
       count += 1
