@@ -98,10 +98,19 @@ export class Intake {
     if ('ignore' in enriched) return ledger.settle([question], 'ignored')
     if ('reject' in enriched)
       return deadLetter({ ...deadLetterOf(question.delivery, enriched.reject), settles: question })
-    const arrival = this.#arrivalOf(question, enriched.row)
-    ledger.replace(question, arrival)
-    this.#laneOf(arrival).add(arrival)
-    this.#laneOf(arrival).poke()
+    try {
+      const arrival = this.#arrivalOf(question, enriched.row)
+      ledger.replace(question, arrival)
+      this.#laneOf(arrival).add(arrival)
+      this.#laneOf(arrival).poke()
+    } catch (error) {
+      deadLetter({
+        delivery: question.delivery,
+        reason: decoderError,
+        detail: messageOf(error),
+        settles: question,
+      })
+    }
   }
 
   #arrivalOf({ delivery, index }: Incoming, row: unknown): Arrival {
