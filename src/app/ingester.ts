@@ -87,7 +87,9 @@ export async function startIngester(
       bounds: boundsOf(config, pipelines.length),
       // Where others go on it is looked for again; an orchestrator that sees the process end does as much for the last.
       onLost: (reason: string) => {
-        if (runs.every((run) => run.isLost)) termination.fail(reason)
+        if (!runs.every((run) => run.isLost)) return true
+        termination.fail(reason)
+        return false
       },
     }
     runs.push(starting.use(await PipelineRun.open(startup, shared, own)))

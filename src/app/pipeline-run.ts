@@ -44,8 +44,8 @@ export interface Own {
   readonly connections: Connections
   /** Of {@link Config}'s bounds for the process. */
   readonly bounds: { readonly maxOutstandingMessages: number; readonly maxOutstandingBytes: number }
-  /** Called when it has lost its source, which it will look for again. */
-  readonly onLost: (reason: string) => void
+  /** Called when it has lost its source; returns whether to look for it again. */
+  readonly onLost: (reason: string) => boolean
 }
 
 /** A source and the engine behind it, of which a pipeline has one at a time. */
@@ -233,7 +233,7 @@ export class PipelineRun implements AsyncDisposable {
     if (this.#lost !== undefined) return
     this.#lost = reason
     this.#own.logger.error({}, reason)
-    this.#own.onLost(reason)
+    if (!this.#own.onLost(reason)) return
     this.#recovering = this.#recover().finally(() => (this.#recovering = undefined))
   }
 
@@ -249,6 +249,7 @@ export class PipelineRun implements AsyncDisposable {
       try {
         const startup = new Startup(0, logger, signal)
         this.#subscription = await reachSubscription(startup, config, clients, pipeline, logger)
+        if (signal.aborted) return
       } catch (error) {
         logger.debug({ error: explain(error) }, 'the subscription is still away')
         continue

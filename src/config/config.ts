@@ -51,7 +51,12 @@ export function loadConfig(options: CommandLine, pipelines: readonly string[] = 
   return configOf(environment, { ...rest, ...(pipelines.length > 0 ? { pipelines } : {}) })
 }
 
-function sourcesOf({ envFile, pipeline = [] }: CommandLine): Sources {
+/**
+ * The environment, and what the command line sets over it.
+ *
+ * @throws ConfigFault where the env file cannot be read
+ */
+export function sourcesOf({ envFile, pipeline = [] }: CommandLine): Sources {
   const sources = readSources(envFile)
   if (pipeline.length === 0) return sources
   const chosen = { INGESTER_PIPELINE: undefined, INGESTER_PIPELINES: pipeline.join(',') }

@@ -1,11 +1,16 @@
 /**
  * What a person should read of anything thrown: an error's message, or the thing itself. Connecting to a name with
- * several addresses fails with one error for each, in one that has no message of its own.
+ * several addresses fails with one error for each, in one that has no message of its own. Never throws, whatever a module
+ * has thrown.
  */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join(', ')
-  return error.message.replace(noConnection, '$1') || error.name
+  try {
+    if (!(error instanceof Error)) return String(error)
+    if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join(', ')
+    return String(error.message).replace(noConnection, '$1') || error.name
+  } catch {
+    return 'something that has no text was thrown'
+  }
 }
 
 /** What gRPC wraps the cause of a failed connection in; the note is empty as a rule. */

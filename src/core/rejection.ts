@@ -8,8 +8,9 @@ export class Rejection {
   readonly [mark] = true
 
   constructor(reason: string, detail: string) {
-    this.reason = reason
-    this.detail = detail
+    // A module in JavaScript may give anything.
+    this.reason = String(reason)
+    this.detail = String(detail)
   }
 }
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Config } from '#config/config.ts'
-import { configOf } from '#config/config.ts'
+import type { CommandLine, Config } from '#config/config.ts'
+import { configOf, sourcesOf } from '#config/config.ts'
 import type { Environment, Sources } from '#config/environment.ts'
-import { processEnvironment, readSources } from '#config/environment.ts'
+import { processEnvironment } from '#config/environment.ts'
 import { ConfigFault } from '#config/config-fault.ts'
 import type { Conflict, Fault, Malformed, UnknownVariable, Unreadable } from '#config/fault.ts'
 import { faultText } from '#config/fault-text.ts'
@@ -31,11 +31,12 @@ export interface ConfigReading {
 }
 
 /** The configuration, or all that is wrong with it; and the names that are set and do nothing. */
-export async function readConfig(envFile: string | undefined): Promise<ConfigReading> {
+export async function readConfig(options: CommandLine): Promise<ConfigReading> {
+  const { envFile } = options
   const own = processEnvironment()
   let sources: Sources
   try {
-    sources = readSources(envFile)
+    sources = sourcesOf(options)
   } catch (error) {
     const origins = { envFile, own, environment: own }
     const sources = { environment: own, places: {}, faults: [] }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import type { Config } from '#config/config.ts'
+import type { CommandLine, Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
 import { variables } from '#connect/option-variables.ts'
@@ -48,8 +48,8 @@ export interface Diagnosis {
 const limitMs = 8000
 
 /** Checks everything that the service needs and changes nothing. Takes less than ten seconds, even if a server hangs. */
-export async function diagnose(envFile: string | undefined): Promise<Diagnosis> {
-  const { findings, origins, usable } = await readConfig(envFile)
+export async function diagnose(options: CommandLine): Promise<Diagnosis> {
+  const { findings, origins, usable } = await readConfig(options)
   const all = [
     ...programFindings(process.versions.node),
     ...findings,

@@ -80,7 +80,7 @@ export class Intake {
     const parts = [...(rules.enricher ? rows : arrivals), ...deadLetters]
     if (parts.length === 0) return ledger.settle([{ delivery }], 'ignored')
     if (parts.length > 1) ledger.split(delivery, parts)
-    if (rules.enricher) questions.push(...rows)
+    if (rules.enricher) for (const row of rows) questions.push(row)
     for (const arrival of arrivals) this.#add(arrival, touched, nowMs)
     for (const one of deadLetters) deadLetter(one)
   }

@@ -6,6 +6,7 @@ import { Rejection, isRejection } from '#core/rejection.ts'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
 import { definePipeline } from './define-pipeline.ts'
+import { makePipeline } from './make-pipeline.ts'
 
 interface Complaint {
   readonly shop: string
@@ -30,7 +31,7 @@ const columns = [
   { name: 'reason', type: 'text', of: ({ reason }: Complaint) => reason },
 ] as const
 
-const complaints = definePipeline({
+const complaints = makePipeline({
   ...parts,
   table: {
     name: 'complaints',

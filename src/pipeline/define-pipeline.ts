@@ -1,3 +1,5 @@
+import type { CheckedRow } from './checked-rows.ts'
+import { checkedRows, undeclared } from './checked-rows.ts'
 import { checkDefinition } from './definition-schema.ts'
 import type { NewestPipeline, PipelineDefinition } from './make-pipeline.ts'
 import { makePipeline } from './make-pipeline.ts'
@@ -10,7 +12,9 @@ import { makePipeline } from './make-pipeline.ts'
  */
 export function definePipeline<R, const Name extends string>(
   definition: PipelineDefinition<R, Name>,
-): NewestPipeline<R> {
+): NewestPipeline<CheckedRow> {
   checkDefinition(definition)
-  return makePipeline(definition)
+  const { decode, table, rejections = [], ...rest } = definition
+  const declared = [...rejections, undeclared]
+  return makePipeline({ ...rest, rejections: declared, ...checkedRows(decode, table, rejections) })
 }

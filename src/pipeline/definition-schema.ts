@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { preview } from './rejection.ts'
 
@@ -21,8 +22,8 @@ const fn = (what: string) =>
 const text = (pattern: RegExp, what: string) =>
   z.string({ error: expected(what) }).regex(pattern, { error: expected(what) })
 
-/** PostgreSQL cuts longer names without a word. */
-const identifier = text(/^(?=.{1,63}$)[^\0"]+$/su, 'a name of 1 to 63 characters')
+/** PostgreSQL cuts longer names without a word; a name with a schema is not known yet. */
+const identifier = text(/^[^\0".]{1,63}$/su, 'a name of 1 to 63 characters, without a schema')
 const resourceId = text(
   /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/,
   'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, but not with goog',
@@ -78,9 +79,15 @@ const table = z
         add('columns', `says from: 'unix-seconds' of ${name}, which is no timestamptz`)
   })
 
+const inspectorMembers = ['example', 'keyOf', 'keyFromMessage', 'mentions', 'subject', 'recordOf', 'content']
+
 const definition = z.strictObject(
   {
-    name: text(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, beginning with a letter'),
+    // The table of its migrations has it in its name, of which PostgreSQL keeps 63 bytes.
+    name: text(
+      /^[a-z][a-z0-9-]{0,49}$/,
+      'at most 50 lower-case letters, digits and hyphens, beginning with a letter',
+    ),
     topic: resourceId,
     subscription: resourceId,
     table,
@@ -94,9 +101,15 @@ const definition = z.strictObject(
       .int({ error: expected('a whole number') })
       .min(1, { error: 'must be at least 1' })
       .optional(),
-    inspector: z.custom((value) => typeof value === 'object', { error: expected('an object') }).optional(),
+    inspector: z
+      .custom((value) => inspectorMembers.every((name) => Object.hasOwn(Object(value), name)), {
+        error: expected(`an object with ${inspectorMembers.join(', ')}`),
+      })
+      .optional(),
     migrations: z
-      .instanceof(URL, { error: expected("a URL: new URL('./migrations/', import.meta.url)") })
+      .custom((value) => value instanceof URL && value.protocol === 'file:' && existsSync(value), {
+        error: expected("the URL of a folder that is there: new URL('./migrations/', import.meta.url)"),
+      })
       .optional(),
   },
   { error: objectFault },

@@ -26,13 +26,26 @@ export async function loadModule(path: string): Promise<Pipeline> {
   prepareImports()
   let exported: { readonly default?: unknown }
   try {
-    exported = (await import(pathToFileURL(file).href)) as typeof exported
+    exported = await inTime(import(pathToFileURL(file).href) as Promise<typeof exported>)
   } catch (error) {
     throw faultOf(error, path, file)
   }
   if (isPipeline(exported.default)) return exported.default
   const what = 'default' in exported ? 'its default export is not a pipeline' : 'it has no default export'
   throw fault(`${path}${lineOfExport(file)}: ${what}`, advice`write: export default definePipeline({ … })`)
+}
+
+/** How long a module may take to load: one that waits for something at its top level would hold the start up for ever. */
+const loadWithinMs = 10_000
+
+async function inTime<T>(loading: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    reject(
+      new Error(`it was not loaded within ${loadWithinMs / 1000} s: it waits for something at its top level`),
+    )
+  }, loadWithinMs)
+  return Promise.race([loading, promise]).finally(() => clearTimeout(timer))
 }
 
 function checkFile(path: string, file: string): void {
@@ -86,7 +99,7 @@ function faultOf(error: unknown, path: string, file: string): ConfigurationError
 }
 
 function hintFor(error: unknown): Advice | undefined {
-  const { code } = error as { readonly code?: string }
+  const { code } = (error ?? {}) as { readonly code?: string }
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX')
     return advice`Node.js only removes types: leave out what TypeScript would make code of (enum, namespace, parameter properties)`
   if (code === 'ERR_MODULE_NOT_FOUND')

@@ -96,7 +96,7 @@ function withoutSpaces(value: Scalar): Scalar {
 
 function bytesOf<R>(row: R, texts: readonly Column<R>[]): number {
   let bytes = overheadBytes
-  for (const column of texts) bytes += Buffer.byteLength(column.of(row) as string)
+  for (const column of texts) bytes += Buffer.byteLength((column.of(row) ?? '') as string)
   return bytes
 }
 

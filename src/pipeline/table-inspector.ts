@@ -21,8 +21,13 @@ export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>):
     values,
   })
   const rowsIn = (delivery: Delivery): readonly (R | Rejection)[] => {
-    const decoded = decode(delivery, noLimits)
-    return Array.isArray(decoded) ? decoded : [decoded as R | Rejection]
+    try {
+      const decoded = decode(delivery, noLimits)
+      return Array.isArray(decoded) ? decoded : [decoded as R | Rejection]
+    } catch {
+      // The module's own code: why it fails stands in the dead letter.
+      return []
+    }
   }
   return {
     example: key.map((column) => `${column.name}=${exampleOf(column)}`),
@@ -32,8 +37,10 @@ export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>):
       return wrong ?? keyOfValues(values as (string | number)[])
     },
     keyFromMessage: (delivery) => {
-      const [row] = rowsIn(delivery)
-      if (row === undefined) return new Rejection('no-record', 'the message has no record')
+      const [row, ...others] = rowsIn(delivery)
+      // Of several it is looked for in the text.
+      if (row === undefined || others.length > 0)
+        return new Rejection('no-record', 'the message has not one record')
       return isRejection(row) ? row : keyOfValues(key.map((column) => column.of(row) as string | number))
     },
     mentions: ({ values }, text) => values.every((value) => hasWord(text, String(value))),

@@ -79,12 +79,14 @@ async function checkTable(connection: Queryable, needed: NeededTable): Promise<v
 
 /** The least that a table needs. */
 export function leastTable({ name, columns, key }: NeededTable): string {
-  const all = Object.entries(columns).map(([column, type]) => `${column} ${type} NOT NULL`)
-  return `CREATE TABLE ${name} (${[...all, `PRIMARY KEY (${key.join(', ')})`].join(', ')});`
+  const all = Object.entries(columns).map(([column, type]) => `${pg.escapeIdentifier(column)} ${type}`)
+  const primaryKey = `PRIMARY KEY (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`
+  return `CREATE TABLE ${pg.escapeIdentifier(name)} (${[...all, primaryKey].join(', ')});`
 }
 
 function additionOf({ name, columns }: NeededTable, missing: readonly string[]): string {
-  return `ALTER TABLE ${name} ${missing.map((column) => `ADD COLUMN ${column} ${columns[column]}`).join(', ')};`
+  const added = missing.map((column) => `ADD COLUMN ${pg.escapeIdentifier(column)} ${columns[column]}`)
+  return `ALTER TABLE ${pg.escapeIdentifier(name)} ${added.join(', ')};`
 }
 
 async function checkFitness(connection: Queryable, needed: NeededTable): Promise<void> {

@@ -12,7 +12,7 @@ import { neededSink } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { existingRowSql } from './existing-row.ts'
 import { runAndRollBack } from './statement.ts'
-import { lookSql, upsertSql } from './upsert.ts'
+import { lookSql, statementName, upsertSql } from './upsert.ts'
 
 /** Writes records into a table that keeps the newest of each key: one prepared statement a batch. */
 export class TableWriter<R = unknown> implements Sink<R> {
@@ -25,7 +25,7 @@ export class TableWriter<R = unknown> implements Sink<R> {
     this.#pool = pool
     this.#table = table
     const statements: TableStatements = {
-      name: `upsert_${table.name}`,
+      name: statementName('upsert', upsertSql(table)),
       insert: (condition) => upsertSql(table, { condition }),
       countingInsert: upsertSql(table, { countKeptIn: keptSetting }),
       look: lookSql(table),
@@ -48,7 +48,7 @@ export class TableWriter<R = unknown> implements Sink<R> {
       const column = columns.find((candidate) => candidate.name === one)
       return arrayLiteral(records.map(({ row }) => column?.of(row) ?? null))
     })
-    const statement = { name: `locked_${name}`, text: this.#lockedText, values }
+    const statement = { name: statementName('locked', this.#lockedText), text: this.#lockedText, values }
     // Rolled back, so that there is no commit that waits for a standby.
     const look = async (client: pg.PoolClient) => {
       const { rows } = await runOn<[number]>(client, { ...statement, rowMode: 'array' })
@@ -65,7 +65,11 @@ export class TableWriter<R = unknown> implements Sink<R> {
     const { name } = this.#table
     const text = existingRowSql(this.#table)
     const rewrite = async (client: pg.PoolClient) => {
-      const { rows } = await runOn<string[]>(client, { name: `existing_${name}`, text, rowMode: 'array' })
+      const { rows } = await runOn<string[]>(client, {
+        name: statementName('existing', text),
+        text,
+        rowMode: 'array',
+      })
       return rows.length > 0 && (await this.#examined.rehearse(client, this.#parametersOf(rows)))
     }
     return runAndRollBack(this.#pool, rewrite, `table ${name}`, name)

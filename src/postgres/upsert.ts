@@ -1,6 +1,15 @@
+import { hash } from 'node:crypto'
 import pg from 'pg'
 import type { Column, PostgresTable } from '#core/pipeline.ts'
 import { durable } from './durable.ts'
+
+/**
+ * The name of a prepared statement: connections are shared, so two pipelines of one table that differ in their columns need
+ * two, and PostgreSQL keeps 63 bytes of a name.
+ */
+export function statementName(what: string, text: string): string {
+  return `${what}_${hash('sha256', text, 'hex').slice(0, 16)}`
+}
 
 export interface UpsertChanges {
   /** Writes only where this holds; it may not depend on the rows. */

@@ -55,7 +55,7 @@ async function diagnosed(
 ): Promise<Diagnosed & { readonly isConfigured: boolean }> {
   const exported = pasted === '' ? env : await exportedBy(pasted, env, input)
   using _ = inEnvironment(exported)
-  const { report, isConfigured } = await diagnose(envFile)
+  const { report, isConfigured } = await diagnose({ envFile })
   return { isConfigured, ...lookedUp(report) }
 }
 

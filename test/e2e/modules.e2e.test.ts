@@ -110,6 +110,18 @@ const faulty: readonly Faulty[] = [
     says: /^ingester: \.\/throws\.ts:3: Cannot read properties of undefined/,
   },
   {
+    name: 'something odd that is thrown while it is loaded',
+    file: './odd.js',
+    text: 'throw Object.create(null)\n',
+    says: /^ingester: \.\/odd\.js: something that has no text was thrown$/m,
+  },
+  {
+    name: 'a folder of migrations that is not there',
+    file: './migrations.ts',
+    text: right("migrations: new URL('./nowhere/', import.meta.url),"),
+    says: /^ingester: \.\/migrations\.ts:3: definePipeline: migrations must be the URL of a folder that is there/,
+  },
+  {
     name: 'a missing member',
     file: './missing.js',
     text: right().replace("  topic: 'orders',\n", ''),
@@ -122,7 +134,7 @@ const faulty: readonly Faulty[] = [
       "name: 'orders',\n  topic",
       "name: 'My Orders',\n  topic",
     ),
-    says: /^ingester: \.\/several\.ts:3: definePipeline:\s+name must be lower-case letters.*"My Orders"\s+rejections\[0\] must be a word.*"Bad Id"\s+has the unknown member "tabel"$/ms,
+    says: /^ingester: \.\/several\.ts:3: definePipeline:\s+name must be at most 50 lower-case letters.*"My Orders"\s+rejections\[0\] must be a word.*"Bad Id"\s+has the unknown member "tabel"$/ms,
   },
   {
     name: 'a key that is no column',

@@ -86,14 +86,14 @@ test('a table that does not fit one of them: none starts, and the error has the 
   const starting = () => startIngester(system.config, [scans, wordPipeline], noLogger)
   for (const [breaks, fix] of [
     ['ALTER TABLE words DROP CONSTRAINT words_pkey', 'ALTER TABLE words ADD UNIQUE ("key")'],
-    ['ALTER TABLE words DROP COLUMN content', 'ALTER TABLE words ADD COLUMN content text'],
+    ['ALTER TABLE words DROP COLUMN content', 'ALTER TABLE "words" ADD COLUMN "content" text'],
     [
       'ALTER TABLE words ALTER COLUMN version TYPE integer',
       'ALTER TABLE words ALTER COLUMN "version" TYPE bigint USING "version"::bigint',
     ],
     [
       'DROP TABLE words',
-      'CREATE TABLE words (key text NOT NULL, version bigint NOT NULL, content text NOT NULL, PRIMARY KEY (key))',
+      'CREATE TABLE "words" ("key" text, "version" bigint, "content" text, PRIMARY KEY ("key"))',
     ],
   ] as const) {
     await system.sql.query(breaks)

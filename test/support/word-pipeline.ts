@@ -1,8 +1,8 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { Decoded, RecordKey } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
-import { definePipeline } from '#pipeline/define-pipeline.ts'
 import type { NewestPipeline } from '#pipeline/make-pipeline.ts'
+import { makePipeline } from '#pipeline/make-pipeline.ts'
 import type { Newest } from '#pipeline/newest.ts'
 import { nameOf } from './journal.ts'
 
@@ -12,7 +12,7 @@ export interface Word {
   readonly content: string
 }
 
-const words = definePipeline({
+const words = makePipeline({
   name: 'words',
   format: 1,
   topic: 'words',

@@ -2,10 +2,12 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { exitCode } from '#app/exit-code.ts'
 import type { DoctorReport, ReportedCheck } from '#doctor/diagnose.ts'
+import { collected } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
 
 interface Options {
   readonly envFile?: string
+  readonly pipeline?: readonly string[]
   readonly json?: boolean
 }
 
@@ -14,6 +16,7 @@ export function doctorCommand(): Command {
     .summary('diagnose problems and suggest fixes')
     .description('Diagnose problems and suggest fixes. It changes nothing.')
     .option('--env-file <file>', 'env file; environment variables take precedence')
+    .option('--pipeline <name>', 'which pipeline, or the path of its module; repeatable', collected)
     .option('--json', 'print one JSON object: {checks: [{name, status, detail, fix?}], ok}')
     .addHelpText(
       'before',
@@ -29,9 +32,9 @@ Exits with 0 if there is no ✗, 2 if the configuration is invalid, otherwise 4.
     .action(doctor)
 }
 
-async function doctor({ envFile, json }: Options): Promise<void> {
+async function doctor({ json, ...options }: Options): Promise<void> {
   const { diagnose } = await import('#doctor/diagnose.ts')
-  const { report, isConfigured } = await diagnose(envFile)
+  const { report, isConfigured } = await diagnose(options)
   const text = json ? JSON.stringify(report) : rendered(report)
   // A server that hangs may still hold connections, which are not waited for.
   const code = report.ok ? exitCode.done : isConfigured ? exitCode.checkFailed : exitCode.usage

@@ -68,9 +68,9 @@ export class SimulatedPostgres {
    */
   execute({ name, text, values }: Statement, isTakenBack = false): Result {
     if (this.disorder) throw this.errorOf(this.disorder)
-    if (name === `upsert_${this.#table.name}`) return this.#upsert(values as readonly string[], isTakenBack)
-    if (name === `locked_${this.#table.name}`) return this.#lockedPositions(values as readonly string[])
-    if (name === `existing_${this.#table.name}`) return this.#existing()
+    if (name?.startsWith('upsert_')) return this.#upsert(values as readonly string[], isTakenBack)
+    if (name?.startsWith('locked_')) return this.#lockedPositions(values as readonly string[])
+    if (name?.startsWith('existing_')) return this.#existing()
     if (name === 'store_dead_letters') return this.#storeDeadLetters(values as readonly string[])
     // No table is locked as a whole here.
     if (text.includes('pg_locks')) return { rowCount: 0, rows: [] }
@@ -79,7 +79,7 @@ export class SimulatedPostgres {
 
   /** How long a statement waits, if it needs a row that an application holds; undefined where it needs none. */
   lockWaitMs({ name, values }: Statement): number | undefined {
-    if (name !== `upsert_${this.#table.name}`) return undefined
+    if (!name?.startsWith('upsert_')) return undefined
     const isHeld = this.rowsOf(values as readonly string[]).some(({ key }) => this.held.has(key))
     return isHeld ? Number.parseInt(String(values.at(-1)), 10) : undefined
   }

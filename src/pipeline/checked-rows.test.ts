@@ -1,0 +1,93 @@
+// Whatever a module's code gives, no other message suffers from it: what is not what its columns promise is rejected.
+import assert from 'node:assert/strict'
+import { test } from 'vitest'
+import { isRejection } from '#core/rejection.ts'
+import { delivery } from '../../test/support/scan-message.ts'
+import { CheckedRow } from './checked-rows.ts'
+import { definePipeline } from './define-pipeline.ts'
+import { Rejection } from '#core/rejection.ts'
+
+const limits = { maxMessageBytes: 1000, maxClockSkewMs: 0 }
+
+/** A pipeline whose decoder gives this, and whose rows are read as they are. */
+function giving(given: unknown) {
+  const of = (name: string) => (row: Record<string, never>) => row[name] as never
+  return definePipeline({
+    name: 'things',
+    topic: 'things',
+    subscription: 'things-sub',
+    decode: () => given as Record<string, never>,
+    rejections: ['declared'],
+    table: {
+      name: 'things',
+      columns: [
+        { name: 'key', type: 'text', of: of('key') },
+        { name: 'version', type: 'bigint', of: of('version') },
+        { name: 'content', type: 'text', of: of('content') },
+        { name: 'note', type: 'text', of: of('note') },
+        { name: 'amount', type: 'integer', of: of('amount') },
+        { name: 'address', type: 'inet', of: of('address') },
+      ],
+      key: ['key'],
+      version: ['version', 'content'],
+    },
+  })
+}
+
+const right = { key: 'a', version: 1, content: 'x', note: null, amount: null, address: null }
+const decode = (given: unknown) => giving(given).decode(delivery('{}'), limits)
+
+test('a right row is read once, with its nulls; an address has one spelling', () => {
+  const row = decode({ ...right, address: '0:0:0:0:0:0:0:1' })
+  assert.ok(row instanceof CheckedRow)
+  assert.deepEqual(row.values, ['a', 1, 'x', null, null, '::1'])
+  const { merge, sink } = giving(right)
+  assert.equal(merge.recordOf(row).key, 'a')
+  assert.deepEqual(
+    sink.columns.map((column) => column.of(row)),
+    row.values,
+  )
+})
+
+test('a value that its column does not promise is a rejection, which names the column', () => {
+  const wrong: readonly [change: object, detail: RegExp][] = [
+    [{ amount: [11, 12] }, /^the column amount is \[11,12\], not a whole number$/],
+    [{ amount: 1.5 }, /amount is 1\.5, not a whole number/],
+    [{ amount: Number.NaN }, /amount is NaN/],
+    [{ amount: undefined }, /amount is undefined/],
+    [{ note: new Date(0) }, /note is "1970-.*, not a text/],
+    [{ note: 5 }, /note is 5, not a text/],
+    [{ note: 'a\0b' }, /note contains a NUL character/],
+    [{ key: '\ud800x' }, /key contains a lone surrogate/],
+    [{ key: null }, /key is null, and part of the key/],
+  ]
+  for (const [change, detail] of wrong) {
+    const rejected = decode({ ...right, ...change })
+    assert.ok(isRejection(rejected), String(detail))
+    assert.equal(rejected.reason, 'decoder-error')
+    assert.match(rejected.detail, detail)
+  }
+})
+
+test('of several rows each is checked; a hole is a row that is none', () => {
+  const holes: unknown[] = [right, right]
+  holes.length = 3
+  assert.throws(() => decode(holes), TypeError, 'which the engine makes a dead letter of')
+  const [first, second] = decode([right, { ...right, amount: 'x' }]) as readonly unknown[]
+  assert.ok(first instanceof CheckedRow)
+  assert.ok(isRejection(second))
+})
+
+test('a promise is rejected, and its failure ends nothing', async () => {
+  const rejected = decode(Promise.reject(new Error('boom')))
+  assert.ok(isRejection(rejected))
+  assert.equal(rejected.detail, 'decode gave a promise: it must not be async')
+  await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('a reason that is not declared counts as one; what is no text becomes some', () => {
+  const declared = decode(new Rejection('declared', 'as it is'))
+  assert.deepEqual([(declared as Rejection).reason, (declared as Rejection).detail], ['declared', 'as it is'])
+  const other = decode(new Rejection('made up', new Error('boom') as never)) as Rejection
+  assert.deepEqual([other.reason, other.detail], ['undeclared-reason', 'made up: Error: boom'])
+})
