@@ -41,7 +41,7 @@ export class Intake {
   /** Takes in what the ledger has received. */
   receive(deliveries: readonly Delivery[]): void {
     const { rules, limits, deadLetter, clock } = this.#ports
-    // Read once: a reading takes 0.1 µs, and as much garbage as a number with a fraction.
+    // They came together, so the clock is read once.
     const nowMs = clock.now()
     const touched = new Set<Lane>()
     const questions: Incoming[] = []

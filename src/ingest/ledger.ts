@@ -21,7 +21,7 @@ interface Split {
  * A delivery of several parts ends with the last of them, as the strongest of their settlements.
  *
  * That a delivery is open is noted on itself, and what is kept here is one receipt for all that came together: a Set of
- * deliveries took 0.8 µs for each to come and go.
+ * deliveries took 0.8 µs for each to come and go (sampled under load).
  */
 export class Ledger {
   readonly #source: Source

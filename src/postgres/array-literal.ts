@@ -6,7 +6,7 @@ import type { Scalar } from '#core/pipeline.ts'
  * https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO
  *
  * A literal is joined in one step. One that grows by `+=` is a tree of its pieces, which V8 flattens later: for a scan's
- * five columns that was 670 bytes of garbage per row instead of 200.
+ * five columns that was 637 bytes of garbage per row instead of 271.
  */
 
 /** `{"a","b",NULL}`. Every string is quoted, so that `NULL`, braces and commas are what they are. */

@@ -28,7 +28,7 @@ const extensionBackoff = { initialMs: 100, maxMs: 1000 }
  * the message will be redelivered. Its delivery stays where it is, since a commit justifies its ack all the same.
  *
  * A lease is noted on its delivery, and what is kept here are the responses that deliveries came in: a Map of deliveries
- * took 0.7 µs for each to come and go.
+ * took 0.7 µs for each to come and go (sampled under load).
  */
 export class Leases {
   readonly #options: LeasesOptions

@@ -151,7 +151,7 @@ class DeliveryInResponse implements PulledDelivery {
     return this.#response.subarray(this.#dataAt, this.#dataEnd)
   }
 
-  /** Without the Buffer that `data` makes, which takes 100 bytes and as long as the text itself. */
+  /** Without the Buffer that `data` makes, which leaves 100 bytes of garbage. */
   latin1(maxBytes: number): string | undefined {
     if (this.#dataEnd - this.#dataAt > maxBytes) return undefined
     return this.#response.toString('latin1', this.#dataAt, this.#dataEnd)

@@ -26,7 +26,7 @@ export class BatchColumns {
 
   /** Of the batch's records or some of them. */
   columnsOf(records: readonly CacheRecord[]): Columns {
-    // Most batches are confirmed as they began; looking each record up would take 0.2 µs.
+    // Most batches are confirmed as they began: no record has to be looked up.
     if (records === this.#records) return (this.#columns ??= this.#newColumns(records, watermarkValue))
     const known = (this.#valueOf ??= this.#valuesByRecord())
     return this.#newColumns(records, (record) => known.get(record) ?? watermarkValue(record))
