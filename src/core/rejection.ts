@@ -9,8 +9,8 @@ export class Rejection {
 
   constructor(reason: string, detail: string) {
     // A module in JavaScript may give anything.
-    this.reason = String(reason)
-    this.detail = String(detail)
+    this.reason = `${reason}`
+    this.detail = `${detail}`
   }
 }
 
