@@ -7,7 +7,8 @@ export function messageOf(error: unknown): string {
   try {
     if (!(error instanceof Error)) return String(error)
     if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join(', ')
-    return `${error.message}`.replace(noConnection, '$1') || error.name
+    const { message }: { readonly message: unknown } = error
+    return String(message).replace(noConnection, '$1') || error.name
   } catch {
     return 'something that has no text was thrown'
   }

@@ -9,8 +9,9 @@ export class Rejection {
 
   constructor(reason: string, detail: string) {
     // A module in JavaScript may give anything.
-    this.reason = `${reason}`
-    this.detail = `${detail}`
+    const given: readonly unknown[] = [reason, detail]
+    this.reason = String(given[0])
+    this.detail = String(given[1])
   }
 }
 
