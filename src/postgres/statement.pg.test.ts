@@ -117,7 +117,7 @@ test('no free connection: waits until one is free, however long', async () => {
   // Longer than it would wait for a new one.
   await client.query('SELECT pg_sleep(0.3)')
   client.release()
-  assert.equal(await writing, 1)
+  assert.equal((await writing).written, 1)
 })
 
 test('a frozen server costs a transaction one timeout, not another one for its rollback', async () => {

@@ -102,7 +102,7 @@ describe('what is offered', () => {
     ['ingester help mig', 'migrate'],
     ['ingester migrate help ', 'up down status'],
     ['ingester stack down ', '--help'],
-    ['ingester run migrate ', '--env-file --help'],
+    ['ingester run migrate ', '--pipeline --env-file --help'],
     ['ingester nonsense mig', ''],
   ]
   const answers = offered(cases.map(([line]) => line))
