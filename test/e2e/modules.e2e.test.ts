@@ -150,8 +150,9 @@ const faulty: readonly Faulty[] = [
   },
 ]
 
+// One after the other: many programs that start at once would starve what is timed beside them.
 describe('a faulty module gets one clear error, with its place, and exit code 2', () => {
-  test.concurrent.each(faulty)('$name', async ({ file, text, says }) => {
+  test.each(faulty)('$name', async ({ file, text, says }) => {
     if (file === './folder.ts') await mkdir(join(folder, file))
     if (text !== undefined) await writeFile(join(folder, file), text)
     const { code, stdout, stderr } = await run(file)
@@ -161,7 +162,7 @@ describe('a faulty module gets one clear error, with its place, and exit code 2'
   })
 })
 
-test('two pipelines of one name, or on one subscription, are refused', { concurrent: true }, async () => {
+test('two pipelines of one name, or on one subscription, are refused', async () => {
   const [first, name, subscription] = ['first.ts', 'name.ts', 'subscription.ts'].map((one) => `./${one}`)
   await writeFile(join(folder, 'first.ts'), right())
   await writeFile(join(folder, 'name.ts'), right().replace('orders-sub', 'other-sub'))
@@ -181,9 +182,7 @@ test('two pipelines of one name, or on one subscription, are refused', { concurr
   )
 })
 
-test('a module is TypeScript whatever the package.json beside it says, and imports its neighbours', {
-  concurrent: true,
-}, async () => {
+test('a module is TypeScript whatever the package.json beside it says, and imports its neighbours', async () => {
   const place = join(folder, 'commonjs')
   await mkdir(place)
   await writeFile(join(place, 'package.json'), '{"type": "commonjs"}')
