@@ -10,6 +10,9 @@ export const refusedByDatabase = 'refused-by-database'
 /** The reason of records that a store which takes them one by one refuses for their own sake. */
 export const refusedBySink = 'refused-by-sink'
 
+/** The reason of messages that a pipeline's own code fails on: by its contract it rejects them instead. */
+export const decoderError = 'decoder-error'
+
 /** What has become of a stored dead letter: `redriven` was published again, `discarded` is kept for the record only. */
 export type DeadLetterStatus = 'new' | 'redriven' | 'discarded'
 

@@ -1,3 +1,4 @@
+import { decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Enriched, Enricher, Question } from '#core/enricher.ts'
@@ -11,9 +12,6 @@ import type { Lane } from './lane.ts'
 import type { Ledger } from './ledger.ts'
 import type { Several } from './several.ts'
 import { isSeveral, rejectionAmong } from './several.ts'
-
-/** The reason of messages that a pipeline's own code fails on: by its contract it rejects them instead. */
-export const decoderError = 'decoder-error'
 
 export interface IntakePorts {
   readonly rules: Rules

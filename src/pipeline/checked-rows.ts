@@ -1,11 +1,10 @@
+import { decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { Column, DecodeLimits, Decoded, PostgresTable, Scalar } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import { canonicalIp } from './ip.ts'
 import { preview } from './rejection.ts'
 
-/** The reason of messages that the code of a module fails on, or gives a row that no table could hold. */
-const decoderError = 'decoder-error'
 /** The reason of rejections whose own was not declared: each would be one more series of a metric. */
 export const undeclared = 'undeclared-reason'
 

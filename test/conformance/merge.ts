@@ -53,7 +53,7 @@ export function mergeConformance<R, State>(
       )
     })
 
-    test('the same row of the same delivery is the same record, whoever asks', () => {
+    test('the same row of the same delivery is the same record each time', () => {
       always(
         fc.property(messages, (all) => {
           const withoutRow = (records: readonly KeyedRecord<R>[]) =>
