@@ -11,10 +11,11 @@ export interface Delivery {
   readonly attributes: Readonly<Record<string, string>>
   readonly data: Buffer
   /**
-   * The data with one character per byte; undefined where it has more bytes than this. Absent where {@link latin1Of} can
-   * read `data` as well: a source that keeps messages within a larger response would have to make a Buffer for it.
+   * Calls `read` with bytes that the data lies in, and where; undefined where it has more than `maxBytes`. Absent where
+   * {@link readDataOf} can read `data` as well: a source that keeps messages within a larger response would have to make a
+   * Buffer for each, which leaves 100 bytes of garbage.
    */
-  latin1?(maxBytes: number): string | undefined
+  readData?<T>(maxBytes: number, read: (bytes: Buffer, from: number, to: number) => T): T | undefined
   /** 1 for the first; 0 where the source does not count, as a subscription without a dead-letter policy. */
   readonly deliveryAttempt: number
   /** What it counts against the byte bound: what it may take in memory while it is held, as it came and decoded. */
@@ -33,11 +34,15 @@ export interface Receipt {
   open: number
 }
 
-/** The data with one character per byte; undefined where it has more bytes than this. */
-export function latin1Of(delivery: Delivery, maxBytes: number): string | undefined {
-  if (delivery.latin1) return delivery.latin1(maxBytes)
+/** What `read` makes of the data where it lies; undefined where it has more than `maxBytes`. */
+export function readDataOf<T>(
+  delivery: Delivery,
+  maxBytes: number,
+  read: (bytes: Buffer, from: number, to: number) => T,
+): T | undefined {
+  if (delivery.readData) return delivery.readData(maxBytes, read)
   const { data } = delivery
-  return data.length > maxBytes ? undefined : data.toString('latin1')
+  return data.length > maxBytes ? undefined : read(data, 0, data.length)
 }
 
 /**

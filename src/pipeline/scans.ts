@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Delivery } from '#core/delivery.ts'
-import { latin1Of } from '#core/delivery.ts'
+import { readDataOf } from '#core/delivery.ts'
 import type { DecodeLimits, Decoded } from '#core/pipeline.ts'
 import { makePipeline } from './make-pipeline.ts'
 import type { JsonObject } from './json-message.ts'
@@ -69,6 +69,7 @@ const fields = new FieldReader([
   'data.response_str',
   'data.response_bytes_utf8',
 ])
+const readFields = (bytes: Buffer, from: number, to: number) => fields.read(bytes, from, to)
 
 /**
  * The row of a message that looks as others did and is right, as most are: the same that {@link decodeScan} makes of it,
@@ -76,8 +77,7 @@ const fields = new FieldReader([
  */
 function familiarScan(delivery: Delivery, limits: DecodeLimits): Scan | undefined {
   if (unstorableAttribute(delivery.attributes) !== undefined) return undefined
-  const message = latin1Of(delivery, Math.min(limits.maxMessageBytes, maxFamiliarBytes))
-  const values = message === undefined ? undefined : fields.read(message)
+  const values = readDataOf(delivery, limits.maxMessageBytes, readFields)
   if (!values) return undefined
   const [ip, port, service, timestamp, version, text, base64] = values
   const address = typeof ip === 'string' ? canonicalIp(ip) : undefined

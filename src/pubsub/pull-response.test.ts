@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { protos } from '@google-cloud/pubsub'
 import fc from 'fast-check'
-import { latin1Of } from '#core/delivery.ts'
+import { readDataOf } from '#core/delivery.ts'
 import type { PulledDelivery } from './pull-response.ts'
 import { pullResponse } from '../../test/support/pull-response.ts'
 import { always } from '../../test/support/seed.ts'
@@ -41,13 +41,15 @@ const response = fc.record(
   { requiredKeys: [] },
 )
 
+const textBetween = (bytes: Buffer, from: number, to: number) => bytes.toString('latin1', from, to)
+
 /** All that there is to a delivery, worked out. */
 function seen(delivery: PulledDelivery) {
   const { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs } = delivery
   const attributes = Object.entries(delivery.attributes).sort(([a], [b]) => (a < b ? -1 : 1))
   const data = delivery.data.toString('latin1')
-  assert.equal(latin1Of(delivery, data.length), data)
-  assert.equal(latin1Of(delivery, data.length - 1), undefined)
+  assert.equal(readDataOf(delivery, data.length, textBetween), data)
+  assert.equal(readDataOf(delivery, data.length - 1, textBetween), undefined)
   return { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs, attributes, data }
 }
 

@@ -151,10 +151,9 @@ class DeliveryInResponse implements PulledDelivery {
     return this.#response.subarray(this.#dataAt, this.#dataEnd)
   }
 
-  /** Without the Buffer that `data` makes, which leaves 100 bytes of garbage. */
-  latin1(maxBytes: number): string | undefined {
+  readData<T>(maxBytes: number, read: (bytes: Buffer, from: number, to: number) => T): T | undefined {
     if (this.#dataEnd - this.#dataAt > maxBytes) return undefined
-    return this.#response.toString('latin1', this.#dataAt, this.#dataEnd)
+    return read(this.#response, this.#dataAt, this.#dataEnd)
   }
 
   get messageId(): string {
