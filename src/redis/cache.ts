@@ -40,7 +40,7 @@ const breakerDelay = { initialMs: 2500, maxMs: 10_000 }
 type Operation = 'begin' | 'confirm' | 'release'
 
 /** A release is about claims alone. */
-const noColumns: Columns = { watermarks: [], values: [] }
+const noColumns: Columns = { watermarks: [], values: '' }
 
 /** What the script answers per record; `g`: there was garbage. */
 const verdictByCode: Readonly<Record<string, Verdict>> = { f: 'fresh', s: 'stale', b: 'busy', g: 'fresh' }
@@ -159,9 +159,8 @@ export class RedisCache implements Cache, AsyncDisposable {
     const { keyspace, token } = batch
     const { watermarks, values } = operation === 'release' ? noColumns : batch.columnsOf(records)
     const keys = claims ? watermarks.concat(records.map((record) => keyspace.claim(record))) : watermarks
-    const args: readonly (string | number)[] = [operation, token, claimLeaseMs, ttlMs]
     try {
-      const answer = await this.#connection.run(keys, args.concat(values))
+      const answer = await this.#connection.run(keys, [operation, token, claimLeaseMs, ttlMs, values])
       this.#breaker.succeeded()
       this.#health.succeeded()
       return answer
@@ -214,16 +213,17 @@ interface Answer {
 /** Undefined where it is not our script's answer for this number of records. */
 function readAnswer(answer: unknown, records: number): Answer | undefined {
   if (typeof answer !== 'string' || answer.length !== records) return undefined
-  const said: Verdict[] = []
+  const said = new Array<Verdict>(records)
   const counts: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
-  for (const code of answer) {
+  let garbage = 0
+  for (let i = 0; i < records; i++) {
+    const code = answer[i] as string
     const verdict = verdictByCode[code]
     if (verdict === undefined) return undefined
-    said.push(verdict)
-    counts[verdict] += 1
+    said[i] = verdict
+    if (code === 'g') garbage += 1
+    else counts[verdict] += 1
   }
-  const garbage = answer.split('g').length - 1
-  counts.fresh -= garbage
   return { verdicts: said, counts, garbage }
 }
 

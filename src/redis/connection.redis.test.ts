@@ -72,7 +72,7 @@ test('while disconnected, calls fail at once and are not replayed later', async 
   const before = await executions()
   // An immediate comes before any timer and before anything from the network.
   const soon = new Promise((resolve) => setImmediate(resolve, 'later'))
-  const failures = Array.from({ length: 100 }, () => failed(connection.run([], ['release', '', 0, 0])))
+  const failures = Array.from({ length: 100 }, () => failed(connection.run([], ['release', '', 0, 0, ''])))
   const outcome = (await Promise.race([Promise.all(failures), soon])) as RedisFailure[]
   assert.deepEqual(new Set(outcome.map(({ bypass }) => bypass)), new Set(['disconnected']))
   await proxy.accept()
@@ -88,7 +88,7 @@ test('calls before the first connection fail, too', async () => {
   const connection = new RedisConnection({ host, port: proxy.port, db: 0, tls: false })
   atEnd(() => connection.close())
   assert.equal(connection.unavailableReason?.bypass, 'disconnected')
-  assert.equal((await failed(connection.run([], ['release', '', 0, 0]))).bypass, 'disconnected')
+  assert.equal((await failed(connection.run([], ['release', '', 0, 0, '']))).bypass, 'disconnected')
   proxy.thaw()
   await untilConnected(connection)
   await confirm(connection)
@@ -119,7 +119,7 @@ test('a late answer is not used for another call', async () => {
   const late = await failed(connection.run(['a'], ['begin', 'token', 10_000, 0, 'x'.repeat(42)]))
   assert.equal(late.bypass, 'timeout')
   // Its answer is on its way, and is one letter; this one's is a number.
-  assert.equal(await connection.run(['a'], ['release', 'token', 10_000, 0]), 0)
+  assert.equal(await connection.run(['a'], ['release', 'token', 10_000, 0, '']), 0)
   assert.equal(connection.unavailableReason, undefined)
 })
 
@@ -336,7 +336,7 @@ describe('TLS', async () => {
       const connection = new RedisConnection(${JSON.stringify(options)})
       await connection.firstAttempt()
       const { unavailableReason: away } = connection
-      const answer = away ? undefined : await connection.run(['key'], ['release', '', 0, 0])
+      const answer = away ? undefined : await connection.run(['key'], ['release', '', 0, 0, ''])
       console.log(JSON.stringify({ bypass: away?.bypass, message: away && explain(away), answer }))
       connection.close()`
     await using program = startProgram(process.execPath, ['--input-type=module', '-e', code], { env })

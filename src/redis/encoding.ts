@@ -5,21 +5,49 @@ import type { CacheRecord } from '#core/cache.ts'
 const format = 2
 
 const versionDigits = 19
-/** By length. `padStart` leaves four times the garbage. */
-const zeros = Array.from({ length: versionDigits + 1 }, (_, length) => '0'.repeat(length))
-
 /** 132 bits. */
 const fingerprintLength = 22
+/** Of a watermark's value. */
+export const watermarkLength = versionDigits + 1 + fingerprintLength
+
+const zero = 0x30
+const colon = 0x3a
 
 /**
- * A watermark's value for a record: its version in 19 digits, so that text sorts as numbers do, and a fingerprint of its
- * content. A collision of two contents would lose a record, and contents are untrusted input: so the fingerprint is a
- * cryptographic hash. (A collision of xxHash64 is found in a second; SHA-256 takes no longer to compute, 0.5 µs.)
+ * The values of some records' watermarks, one after the other: each the record's version in 19 digits, so that text sorts
+ * as numbers do, a colon, and a fingerprint of its content. A collision of two contents would lose a record, and contents
+ * are untrusted input: so the fingerprint is a cryptographic hash. (A collision of xxHash64 is found in a second; SHA-256
+ * takes no longer to compute, 0.5 µs.)
+ *
+ * Written as bytes: as texts that are joined a value left 310 bytes of garbage, so 130.
  */
-export function watermarkValue({ version, content }: CacheRecord): string {
-  const digits = version.toString()
-  const fingerprint = hash('sha256', content, 'base64url').slice(0, fingerprintLength)
-  return `${zeros[versionDigits - digits.length]}${digits}:${fingerprint}`
+export function watermarkValues(records: readonly CacheRecord[]): string {
+  const bytes = Buffer.allocUnsafe(records.length * watermarkLength)
+  let at = 0
+  for (const { version, content } of records) {
+    writeVersion(bytes, at, version)
+    bytes[at + versionDigits] = colon
+    bytes.write(hash('sha256', content, 'base64url'), at + versionDigits + 1, fingerprintLength, 'latin1')
+    at += watermarkLength
+  }
+  return bytes.toString('latin1')
+}
+
+export function watermarkValue(record: CacheRecord): string {
+  return watermarkValues([record])
+}
+
+function writeVersion(bytes: Buffer, at: number, version: bigint): void {
+  if (version > Number.MAX_SAFE_INTEGER) {
+    bytes.write(String(version).padStart(versionDigits, '0'), at, 'latin1')
+    return
+  }
+  let left = Number(version)
+  for (let i = at + versionDigits - 1; i >= at; i--) {
+    const tens = Math.floor(left / 10)
+    bytes[i] = zero + (left - 10 * tens)
+    left = tens
+  }
 }
 
 /** The version in a watermark; undefined where the value is not one of ours. */

@@ -10,20 +10,25 @@
 -- deleted it would forget an older commit. Foreign data counts as absent: it proves nothing.
 --
 -- KEYS  the watermark keys of n records, then, where claims are used, their n claim keys
--- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, then n marks
+-- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, and the n marks one after the other (as
+--       arguments of their own they cost the client 0.5 us more a record, and Redis the same)
 --
 -- begin    one character a record: [s]tale, [b]usy, [f]resh, or fresh because there was [g]arbage
 -- confirm  after the commit: watermark := the greater one; own claims end
--- release  own claims end (KEYS are the claim keys alone, and there are no marks)
+-- release  own claims end (KEYS are the claim keys alone, and the marks are empty)
 
 local operation, token, leaseMs, lifeMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local first = 4
-local n = #ARGV - first
+local marks, markLength = ARGV[5], 42
+local n = #marks / markLength
 local hasClaims = #KEYS > n
 local colon = string.byte(':')
 
+local function markOf(i)
+  return string.sub(marks, (i - 1) * markLength + 1, i * markLength)
+end
+
 local function isMark(text)
-  return #text == 42 and string.byte(text, 20) == colon and string.find(text, '^%d+:[%w_-]+$')
+  return #text == markLength and string.byte(text, 20) == colon and string.find(text, '^%d+:[%w_-]+$')
 end
 
 local function isClaim(text)
@@ -52,7 +57,7 @@ local function endClaims(keys)
 end
 
 local function verdictOf(i, watermark, claim)
-  local mark = ARGV[first + i]
+  local mark = markOf(i)
   local isFact = watermark and isMark(watermark)
   -- Equal versions of different content are for the database to decide: the fingerprint has no order.
   if isFact and (watermark == mark or isNewer(watermark, mark)) then return 's' end
@@ -75,7 +80,7 @@ local function confirm()
   local stored = redis.call('MGET', unpack(KEYS))
   local own = {}
   for i = 1, n do
-    local mark, watermark = ARGV[first + i], stored[i]
+    local mark, watermark = markOf(i), stored[i]
     if not (watermark and isNewer(watermark, mark) and isMark(watermark)) then
       redis.call('SET', KEYS[i], mark, 'PX', lifeMs)
     end

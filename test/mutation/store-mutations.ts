@@ -261,7 +261,7 @@ export const cacheMutations: readonly Mutation[] = [
       {
         file: cache,
         before: `operation === 'release' ? noColumns : batch.columnsOf(records)`,
-        after: `operation === 'release' ? { ...batch.columnsOf(records), values: [] } : batch.columnsOf(records)`,
+        after: `operation === 'release' ? { ...batch.columnsOf(records), values: '' } : batch.columnsOf(records)`,
       },
       {
         file: protocol,

@@ -151,7 +151,7 @@ const protocol = readFileSync(new URL('../protocol.lua', import.meta.url), 'utf8
 async function scriptsFinding(client: Redis, options: RedisOptions, pipeline: string): Promise<Finding> {
   const name = 'redis scripts'
   const key = `ingester:{${encodeURIComponent(pipeline)}}:doctor`
-  const { error } = await reply(client, 'EVAL', protocol, '1', key, 'release', 'doctor', '0', '0')
+  const { error } = await reply(client, 'EVAL', protocol, '1', key, 'release', 'doctor', '0', '0', '')
   if (error === undefined) return ok(name, 'EVAL is allowed')
   const detail = `${error}; ${without}`
   if (/READONLY|LOADING|BUSY|MASTERDOWN|MISCONF/.test(error)) return failed(name, detail, ingester('doctor'))

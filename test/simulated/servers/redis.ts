@@ -30,7 +30,8 @@ export class SimulatedRedis {
 
   /** One call, in one instant. */
   run(keys: readonly string[], args: readonly (string | number)[]): string | number {
-    const [operation, token, leaseMs, lifeMs, ...marks] = args.map(String)
+    const [operation, token, leaseMs, lifeMs, joined] = args.map(String)
+    const marks = joined?.match(/.{42}/g) ?? []
     const call = { token: token ?? '', leaseMs: Number(leaseMs), lifeMs: Number(lifeMs), marks }
     const watermarks = keys.slice(0, marks.length)
     const claims = keys.slice(marks.length)
