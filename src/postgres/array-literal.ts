@@ -5,25 +5,38 @@ import type { Scalar } from '#core/pipeline.ts'
  * per million rows of the process's time. Values stay parameters: this is the text form of one parameter.
  * https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO
  *
- * A literal is joined in one step. One that grows by `+=` is a tree of its pieces, which V8 flattens later: for a scan's
- * five columns that was 637 bytes of garbage per row instead of 271.
+ * A literal is joined in one step, brackets and all. One that grows by `+=`, or in a template, is a tree of its pieces that
+ * V8 copies together later: for a scan's five columns that was 637 bytes of garbage per row instead of 190.
  */
 
 /** `{"a","b",NULL}`. Every string is quoted, so that `NULL`, braces and commas are what they are. */
 export function arrayLiteral(values: readonly Scalar[]): string {
   if (values.length === 0) return '{}'
   if (values.every(isText)) return textArrayLiteral(values)
-  return `{${values.every(isInteger) ? values.join(',') : values.map(elementOf).join(',')}}`
+  return joined(values.every(isInteger) ? values.map(String) : values.map(elementOf), '{', ',', '}')
 }
 
 /** `{"\\x00ff"}`: bytes in hexadecimal form. */
 export function byteaArrayLiteral(values: readonly Buffer[]): string {
-  return `{${values.map((value) => `"\\\\x${value.toString('hex')}"`).join(',')}}`
+  if (values.length === 0) return '{}'
+  return joined(
+    values.map((value) => `\\\\x${value.toString('hex')}`),
+    '{"',
+    '","',
+    '"}',
+  )
 }
 
 /** Most columns have nothing to escape, and looking is cheaper than replacing. */
 function textArrayLiteral(values: readonly string[]): string {
-  return `{"${(values.some(isSpecial) ? values.map(escapeElement) : values).join('","')}"}`
+  return joined(values.some(isSpecial) ? values.map(escapeElement) : values.slice(), '{"', '","', '"}')
+}
+
+/** @param texts at least one; changed */
+function joined(texts: string[], before: string, between: string, after: string): string {
+  texts[0] = before + texts[0]
+  texts[texts.length - 1] += after
+  return texts.join(between)
 }
 
 function elementOf(value: Scalar): string {
