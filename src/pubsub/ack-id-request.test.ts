@@ -5,6 +5,7 @@ import { partialFailure } from '#emulator/faults/ack-id-faults.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { ackIdErrors } from './ack-id-errors.ts'
+import { AckIds } from './ack-ids.ts'
 import { sendAckIds } from './ack-id-request.ts'
 
 const [permanent, transient] = [
@@ -33,8 +34,9 @@ async function outcome(
   const clock = new VirtualClock()
   const calls: string[][] = []
   const [done, rejected]: [string[], string[]] = [[], []]
-  const sending = sendAckIds(ackIds, {
-    send: async (some) => {
+  const sending = sendAckIds(AckIds.ofTexts(ackIds), {
+    send: async (sent) => {
+      const some = sent.texts()
       const error = answer(some, calls.length)
       calls.push(some)
       if (error) throw error
@@ -47,7 +49,7 @@ async function outcome(
   })
   await clock.advance(20_000)
   const unsettled = await sending
-  return { calls, done, rejected, left: unsettled?.ackIds ?? [] }
+  return { calls, done, rejected, left: unsettled?.ackIds.texts() ?? [] }
 }
 
 test('a rejected id is dropped; the others succeed and are not sent again', async () => {

@@ -2,11 +2,12 @@ import type { Backoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
 import { ackIdErrors } from './ack-id-errors.ts'
+import { AckIds } from './ack-ids.ts'
 import { grpcStatus, isPermanent, statusOf } from './client.ts'
 
 export interface AckIdRequestOptions {
   /** One Acknowledge or ModifyAckDeadline. */
-  readonly send: (ackIds: string[]) => Promise<unknown>
+  readonly send: (ackIds: AckIds) => Promise<unknown>
   /** Called with ids as they are done, and the monotonic time before their request was sent. */
   readonly done?: (ackIds: readonly string[], sentAtMs: number) => void
   /** Called with ids that the service no longer accepts. */
@@ -19,7 +20,7 @@ export interface AckIdRequestOptions {
 
 /** Ids that got no result in time, and why. */
 export interface Unsettled {
-  readonly ackIds: readonly string[]
+  readonly ackIds: AckIds
   readonly error: unknown
 }
 
@@ -37,15 +38,15 @@ const maxHalves = 64
  * @returns undefined where none is left
  */
 export async function sendAckIds(
-  ackIds: readonly string[],
+  ackIds: AckIds,
   options: AckIdRequestOptions,
 ): Promise<Unsettled | undefined> {
-  let left = [...ackIds]
+  let left = ackIds
   let isFinal = false
   const attempt = async () => {
     const failure = await sendOnce(left, options, { halves: maxHalves })
     if (failure === undefined) return
-    left = [...failure.ackIds]
+    left = failure.ackIds
     isFinal = failure.isFinal
     throw failure.error
   }
@@ -63,43 +64,44 @@ interface Failure extends Unsettled {
 }
 
 async function sendOnce(
-  ackIds: string[],
+  ackIds: AckIds,
   options: AckIdRequestOptions,
   budget: { halves: number },
 ): Promise<Failure | undefined> {
   const sentAtMs = options.clock.now()
   try {
     await options.send(ackIds)
-    options.done?.(ackIds, sentAtMs)
+    options.done?.(ackIds.texts(), sentAtMs)
     return undefined
   } catch (error) {
+    const texts = ackIds.texts()
     const errors = ackIdErrors(error)
-    const named = ackIds.filter((ackId) => errors.has(ackId))
+    const named = texts.filter((ackId) => errors.has(ackId))
     if (named.length > 0) {
       const { permanent = [], transient = [] } = Object.groupBy(named, (id) => errors.get(id) ?? 'permanent')
-      const others = ackIds.filter((ackId) => !errors.has(ackId))
+      const others = texts.filter((ackId) => !errors.has(ackId))
       if (others.length > 0) options.done?.(others, sentAtMs)
       if (permanent.length > 0) options.rejected(permanent)
-      return transient.length > 0 ? { ackIds: transient, error, isFinal: false } : undefined
+      return transient.length > 0 ? { ackIds: AckIds.ofTexts(transient), error, isFinal: false } : undefined
     }
     const isMalformed = statusOf(error) === grpcStatus.invalidArgument
-    if (isMalformed && ackIds.length === 1) {
-      options.rejected(ackIds)
+    if (isMalformed && texts.length === 1) {
+      options.rejected(texts)
       return undefined
     }
     const mayBeHalved = isMalformed || statusOf(error) === grpcStatus.internal
-    if (!mayBeHalved || ackIds.length === 1 || budget.halves <= 0)
+    if (!mayBeHalved || texts.length === 1 || budget.halves <= 0)
       return { ackIds, error, isFinal: isMalformed || isPermanent(error) }
     budget.halves -= 2
-    const middle = ackIds.length >> 1
-    const first = await sendOnce(ackIds.slice(0, middle), options, budget)
-    const second = await sendOnce(ackIds.slice(middle), options, budget)
+    const middle = texts.length >> 1
+    const first = await sendOnce(AckIds.ofTexts(texts.slice(0, middle)), options, budget)
+    const second = await sendOnce(AckIds.ofTexts(texts.slice(middle)), options, budget)
     return both(first, second)
   }
 }
 
 function both(first: Failure | undefined, second: Failure | undefined): Failure | undefined {
   if (!first || !second) return first ?? second
-  const ackIds = [...first.ackIds, ...second.ackIds]
+  const ackIds = AckIds.ofTexts([...first.ackIds.texts(), ...second.ackIds.texts()])
   return { ackIds, error: second.error, isFinal: first.isFinal && second.isFinal }
 }

@@ -4,6 +4,8 @@ import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { sleep } from '#runtime/clock.ts'
 import { sendAckIds } from './ack-id-request.ts'
+import type { Acknowledgeable } from './ack-ids.ts'
+import { AckIds, AckRequest } from './ack-ids.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
 import { noRetry } from './client.ts'
@@ -27,8 +29,8 @@ const ackAgainAfterMs = 1000
  */
 export class Acknowledger {
   readonly #options: AcknowledgerOptions
-  #acks: string[] = []
-  #nacks: string[] = []
+  #acks: readonly Acknowledgeable[] = []
+  #nacks: readonly Acknowledgeable[] = []
   #scheduled = false
   readonly #underway = new Set<Promise<void>>()
 
@@ -36,19 +38,20 @@ export class Acknowledger {
     this.#options = options
   }
 
-  ack(ackIds: readonly string[]): void {
-    for (const ackId of ackIds) this.#acks.push(ackId)
+  ack(ones: readonly Acknowledgeable[]): void {
+    this.#acks = joined(this.#acks, ones)
     this.#schedule()
   }
 
-  nack(ackIds: readonly string[]): void {
-    for (const ackId of ackIds) this.#nacks.push(ackId)
+  nack(ones: readonly Acknowledgeable[]): void {
+    this.#nacks = joined(this.#nacks, ones)
     this.#schedule()
   }
 
   /** Acks once more, after a pause, what the service could not ack for the moment. */
   ackAgain(ackIds: readonly string[]): void {
-    for (const some of requestsOf(ackIds)) this.#track('ack', some, this.#ack, ackAgainAfterMs)
+    for (const some of requestsOf(ackIds, ({ length }) => length))
+      this.#track('ack', AckIds.ofTexts(some), this.#ack, ackAgainAfterMs)
   }
 
   /** Resolves when everything handed over has been sent or given up. */
@@ -65,26 +68,29 @@ export class Acknowledger {
 
   #send(): void {
     this.#scheduled = false
-    for (const ackIds of requestsOf(this.#acks)) this.#track('ack', ackIds, this.#ack)
-    for (const ackIds of requestsOf(this.#nacks)) this.#track('nack', ackIds, this.#nack)
+    for (const some of requestsOf(this.#acks, bytesOf)) this.#track('ack', AckIds.of(some), this.#ack)
+    for (const some of requestsOf(this.#nacks, bytesOf)) this.#track('nack', AckIds.of(some), this.#nack)
     this.#acks = []
     this.#nacks = []
   }
 
-  readonly #ack = (ackIds: string[]) => {
+  readonly #ack = (ackIds: AckIds) => {
     const { subscriber, subscription } = this.#options
-    return subscriber.acknowledge({ subscription, ackIds }, noRetry)
+    return subscriber.acknowledge(new AckRequest(subscription, ackIds), noRetry)
   }
 
-  readonly #nack = (ackIds: string[]) => {
+  readonly #nack = (ackIds: AckIds) => {
     const { subscriber, subscription } = this.#options
-    return subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 }, noRetry)
+    return subscriber.modifyAckDeadline(
+      { subscription, ackIds: ackIds.texts(), ackDeadlineSeconds: 0 },
+      noRetry,
+    )
   }
 
   #track(
     what: 'ack' | 'nack',
-    ackIds: string[],
-    send: (ackIds: string[]) => Promise<unknown>,
+    ackIds: AckIds,
+    send: (ackIds: AckIds) => Promise<unknown>,
     delayMs = 0,
   ): void {
     const sent = this.#settle(what, ackIds, send, delayMs)
@@ -94,8 +100,8 @@ export class Acknowledger {
 
   async #settle(
     what: 'ack' | 'nack',
-    ackIds: string[],
-    send: (ackIds: string[]) => Promise<unknown>,
+    ackIds: AckIds,
+    send: (ackIds: AckIds) => Promise<unknown>,
     delayMs: number,
   ): Promise<void> {
     const { clock, logger, withinMs, rejected } = this.#options
@@ -108,7 +114,16 @@ export class Acknowledger {
       backoff: reconnectBackoff(),
     })
     if (unsettled === undefined) return
-    const fields = { count: unsettled.ackIds.length, error: messageOf(unsettled.error) }
+    const fields = { count: unsettled.ackIds.count, error: messageOf(unsettled.error) }
     logger.warn(fields, `giving up on ${what}s; messages will be redelivered`)
   }
+}
+
+/** Mostly there is one batch in a turn, whose list will do as it is. */
+function joined<T>(before: readonly T[], more: readonly T[]): readonly T[] {
+  return before.length === 0 ? more : [...before, ...more]
+}
+
+function bytesOf({ ackIdBytes }: Acknowledgeable): number {
+  return ackIdBytes
 }

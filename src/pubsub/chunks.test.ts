@@ -8,9 +8,10 @@ import { requestsOf } from './chunks.ts'
 const { AcknowledgeRequest, ModifyAckDeadlineRequest } = protos.google.pubsub.v1
 const ids = (count: number, length = 10) =>
   Array.from({ length: count }, (_, i) => String(i).padStart(length, '0'))
-const sizes = (ackIds: string[]) => requestsOf(ackIds).map((request) => request.length)
+const requestsOfTexts = (ackIds: string[]) => requestsOf(ackIds, ({ length }) => length)
+const sizes = (ackIds: string[]) => requestsOfTexts(ackIds).map((request) => request.length)
 
-test('nothing to send is no request', () => assert.deepEqual(requestsOf([]), []))
+test('nothing to send is no request', () => assert.deepEqual(requestsOfTexts([]), []))
 
 test('a request has at most 2,500 ids', () => {
   assert.deepEqual(sizes(ids(1)), [1])
@@ -30,7 +31,7 @@ test('every request is within the limits and as full as possible, in order', () 
   always(
     fc.property(runs, (groups) => {
       const all = groups.flatMap(([count, length]) => Array<string>(count).fill('x'.repeat(length)))
-      const requests = requestsOf(all)
+      const requests = requestsOfTexts(all)
       assert.deepEqual(requests.flat(), all)
       for (const [i, ackIds] of requests.entries()) {
         assert.ok(ackIds.length > 0 && ackIds.length <= 2500)

@@ -5,22 +5,22 @@ const maxBytes = 512 * 1024
 const idOverheadBytes = 4
 const requestOverheadBytes = 1024
 
-/** Splits ack ids into requests that the service accepts, in order. */
-export function requestsOf(ackIds: readonly string[]): string[][] {
-  const requests: string[][] = []
+/** Splits what has ack ids into requests that the service accepts, in order. */
+export function requestsOf<T>(ones: readonly T[], ackIdBytes: (one: T) => number): T[][] {
+  const requests: T[][] = []
   let from = 0
   let at = 0
   let bytes = requestOverheadBytes
-  for (const ackId of ackIds) {
-    const size = ackId.length + idOverheadBytes
+  for (const one of ones) {
+    const size = ackIdBytes(one) + idOverheadBytes
     if (at > from && (at - from >= maxIds || bytes + size > maxBytes)) {
-      requests.push(ackIds.slice(from, at))
+      requests.push(ones.slice(from, at))
       from = at
       bytes = requestOverheadBytes
     }
     bytes += size
     at += 1
   }
-  if (from < ackIds.length) requests.push(ackIds.slice(from))
+  if (from < ones.length) requests.push(ones.slice(from))
   return requests
 }

@@ -1,6 +1,6 @@
 import type { v1 } from '@google-cloud/pubsub'
 import { protos } from '@google-cloud/pubsub'
-import { writeAckRequest } from './ack-request.ts'
+import { AckRequest } from './ack-ids.ts'
 
 /** What gRPC's own client has, under the generated one. */
 interface Stub {
@@ -16,7 +16,7 @@ type MakeCall = (
 ) => unknown
 
 const service = '/google.pubsub.v1.Subscriber'
-const { StreamingPullRequest } = protos.google.pubsub.v1
+const { AcknowledgeRequest, StreamingPullRequest } = protos.google.pubsub.v1
 
 /**
  * Gives the two calls of the hot path codecs of our own. From now on the responses of this client's `streamingPull` are
@@ -34,10 +34,12 @@ export function installFastCodecs(subscriber: v1.SubscriberClient): void {
 function hotCalls(stub: Stub) {
   const write = (request: protos.google.pubsub.v1.IStreamingPullRequest) =>
     StreamingPullRequest.encode(request).finish()
+  const writeAcks = (request: AckRequest | protos.google.pubsub.v1.IAcknowledgeRequest) =>
+    request instanceof AckRequest ? request.toBytes() : AcknowledgeRequest.encode(request).finish()
   return {
     streamingPull: (...rest: unknown[]) =>
       stub.makeBidiStreamRequest(`${service}/StreamingPull`, write, (bytes) => bytes, ...rest),
     acknowledge: (...rest: unknown[]) =>
-      stub.makeUnaryRequest(`${service}/Acknowledge`, writeAckRequest, () => ({}), ...rest),
+      stub.makeUnaryRequest(`${service}/Acknowledge`, writeAcks, () => ({}), ...rest),
   }
 }

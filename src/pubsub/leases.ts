@@ -3,6 +3,7 @@ import type { Logger } from '#core/logger.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import { sendAckIds } from './ack-id-request.ts'
+import { AckIds } from './ack-ids.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
 import { noRetry } from './client.ts'
@@ -65,15 +66,12 @@ export class Leases {
     this.#cancelTimer ??= this.#startTimer()
   }
 
-  /** Ends the leases of those that are still held, and returns their ack ids. */
-  end(deliveries: readonly PulledDelivery[]): string[] {
-    const ackIds: string[] = []
-    for (const delivery of deliveries) {
-      if (!delivery.lease) continue
-      this.#drop(delivery, delivery.lease)
-      ackIds.push(delivery.ackId)
-    }
-    return ackIds
+  /** Ends the leases of those that are still held, and returns these. */
+  end(deliveries: readonly PulledDelivery[]): readonly PulledDelivery[] {
+    // Mostly all are, and no list has to be made.
+    const held = deliveries.every(isHeld) ? deliveries : deliveries.filter(isHeld)
+    for (const delivery of held) if (delivery.lease) this.#drop(delivery, delivery.lease)
+    return held
   }
 
   /** The service has ended the leases of these ids, according to a stream's response. */
@@ -131,17 +129,18 @@ export class Leases {
     for (const delivery of this.#held()) {
       if (delivery.lease.endsAtMs !== Infinity) byAckId.set(delivery.ackId, delivery)
     }
-    for (const ackIds of requestsOf([...byAckId.keys()])) void this.#extend(ackIds, byAckId)
+    for (const some of requestsOf([...byAckId.keys()], ({ length }) => length))
+      void this.#extend(AckIds.ofTexts(some), byAckId)
   }
 
-  async #extend(ackIds: string[], byAckId: ReadonlyMap<string, PulledDelivery>): Promise<void> {
+  async #extend(ackIds: AckIds, byAckId: ReadonlyMap<string, PulledDelivery>): Promise<void> {
     const { subscriber, subscription, ackDeadlineMs, clock, logger } = this.#options
     const ackDeadlineSeconds = Math.round(ackDeadlineMs / 1000)
     const limitMs = ackDeadlineMs / 3
     const unsettled = await sendAckIds(ackIds, {
       send: (some) =>
         subscriber.modifyAckDeadline(
-          { subscription, ackIds: some, ackDeadlineSeconds },
+          { subscription, ackIds: some.texts(), ackDeadlineSeconds },
           { ...noRetry, timeout: limitMs },
         ),
       done: (some, sentAtMs) => {
@@ -154,7 +153,7 @@ export class Leases {
       signal: this.#closing.signal,
     })
     if (unsettled === undefined || this.#closing.signal.aborted) return
-    const fields = { count: unsettled.ackIds.length, error: messageOf(unsettled.error) }
+    const fields = { count: unsettled.ackIds.count, error: messageOf(unsettled.error) }
     logger.warn(fields, 'leases could not be extended')
   }
 

@@ -1,4 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
+import type { Acknowledgeable } from './ack-ids.ts'
 import { WireReader } from './wire-reader.ts'
 
 /** Tags of the fields that are read: field number << 3 | wire type (0 varint, 2 length-delimited). */
@@ -38,7 +39,7 @@ export interface Confirmations {
 }
 
 /** A delivery that can be settled. */
-export interface PulledDelivery extends Delivery {
+export interface PulledDelivery extends Delivery, Acknowledgeable {
   readonly ackId: string
   /** Its lease, while that is kept; noted by `Leases`. */
   lease?: Lease | undefined
@@ -145,6 +146,14 @@ class DeliveryInResponse implements PulledDelivery {
 
   get ackId(): string {
     return this.#response.toString('utf8', this.#ackIdAt, this.#ackIdEnd)
+  }
+
+  get ackIdBytes(): number {
+    return this.#ackIdEnd - this.#ackIdAt
+  }
+
+  copyAckId(target: Buffer, at: number): void {
+    this.#response.copy(target, at, this.#ackIdAt, this.#ackIdEnd)
   }
 
   get data(): Buffer {

@@ -39,7 +39,9 @@ class Broker {
     this.#endsMs.set(ackId, this.#clock.now() + ackDeadlineMs)
     const message = { messageId: ackId, orderingKey: '', attributes: {}, data: Buffer.alloc(0), bytes: 1 }
     const times = { publishTimeMs: startUnixMs, receivedAtMs: this.#clock.now() }
-    return { ackId, ...message, ...times, deliveryAttempt: 1 }
+    const id = Buffer.from(ackId)
+    const ack = { ackIdBytes: id.length, copyAckId: (to: Buffer, at: number) => void id.copy(to, at) }
+    return { ackId, ...ack, ...message, ...times, deliveryAttempt: 1 }
   }
 
   isLeased({ ackId }: PulledDelivery): boolean {
