@@ -67,16 +67,15 @@ export function compareUtf8(a: string, b: string): number {
 
 /** The values of the key's columns as one text, never the same for two keys. */
 function keyReader<R>(columns: readonly Column<R>[]): (row: R) => string {
-  const last = columns.at(-1) as Column<R>
-  // From the end: the shorter columns are mostly there, and V8 copies short texts and makes trees of longer ones.
-  const others = columns.slice(0, -1).toReversed()
+  const last = columns.length - 1
+  // Joined it is one text; a template would leave a tree of its pieces, to be copied together when the key is hashed.
+  const parts = columns.map((): Scalar => null)
   return (row) => {
-    let key = `${partOf(row, last)}`
-    for (const column of others) {
-      key = ` ${key}`
-      key = `${withoutSpaces(partOf(row, column))}${key}`
+    for (let i = 0; i <= last; i++) {
+      const part = partOf(row, columns[i] as Column<R>)
+      parts[i] = i < last ? withoutSpaces(part) : part
     }
-    return key
+    return parts.join(' ')
   }
 }
 

@@ -76,9 +76,10 @@ export function readPullResponse(response: Buffer, receivedAtMs: number): PullRe
   const deliveries: PulledDelivery[] = []
   let failures: { [List in keyof Confirmations]: string[] } | undefined
   const reader = new WireReader(response)
+  const arrived: Received = { bytes: response, atMs: receivedAtMs }
   while (reader.at < response.length) {
     const tag = reader.varint()
-    if (tag === receivedMessage) deliveries.push(new DeliveryInResponse(reader, receivedAtMs))
+    if (tag === receivedMessage) deliveries.push(new DeliveryInResponse(reader, arrived))
     else if (tag === ackConfirmation || tag === modifyConfirmation) {
       failures ??= { rejectedAcks: [], failedAcks: [], rejectedExtensions: [] }
       const lists =
@@ -108,44 +109,51 @@ function readConfirmation(reader: WireReader, lists: ReadonlyMap<number, string[
   reader.mustBeAt(end)
 }
 
+/** The bytes of a response, and when they came: the same for all of its deliveries. */
+interface Received {
+  readonly bytes: Buffer
+  readonly atMs: number
+}
+
+/** Of 130 bytes; a field for each part of the message, and for the time of receipt, would make it 190. */
 class DeliveryInResponse implements PulledDelivery {
-  readonly receivedAtMs: number
   receipt: Delivery['receipt'] = undefined
   lease: PulledDelivery['lease'] = undefined
   publishTimeMs = 0
-  deliveryAttempt = 0
   bytes = messageOverheadBytes
-  readonly #response: Buffer
-  // Where its parts begin and end.
+  readonly #response: Received
+  /** Where the content of its `ReceivedMessage` begins and ends. */
+  readonly #at: number
+  readonly #end: number
   #ackIdAt = 0
   #ackIdEnd = 0
-  #messageAt = 0
-  #messageEnd = 0
   #dataAt = 0
   #dataEnd = 0
-  #hasAttributes = false
 
   /** Reads the `ReceivedMessage` that begins where the reader is. */
-  constructor(reader: WireReader, receivedAtMs: number) {
-    this.#response = reader.bytes
-    this.receivedAtMs = receivedAtMs
-    const end = reader.endOfField()
-    while (reader.at < end) {
+  constructor(reader: WireReader, response: Received) {
+    this.#response = response
+    this.#end = reader.endOfField()
+    this.#at = reader.at
+    while (reader.at < this.#end) {
       const tag = reader.varint()
       if (tag === received.ackId) {
         this.#ackIdEnd = reader.endOfField()
         this.#ackIdAt = reader.at
         reader.at = this.#ackIdEnd
       } else if (tag === received.message) this.#readMessage(reader)
-      else if (tag === received.deliveryAttempt) this.deliveryAttempt = reader.varint()
       else reader.skip(tag)
     }
-    reader.mustBeAt(end)
+    reader.mustBeAt(this.#end)
     this.bytes += heldPerByte * (this.#dataEnd - this.#dataAt)
   }
 
+  get receivedAtMs(): number {
+    return this.#response.atMs
+  }
+
   get ackId(): string {
-    return this.#response.toString('utf8', this.#ackIdAt, this.#ackIdEnd)
+    return this.#response.bytes.toString('utf8', this.#ackIdAt, this.#ackIdEnd)
   }
 
   get ackIdBytes(): number {
@@ -153,16 +161,24 @@ class DeliveryInResponse implements PulledDelivery {
   }
 
   copyAckId(target: Buffer, at: number): void {
-    this.#response.copy(target, at, this.#ackIdAt, this.#ackIdEnd)
+    this.#response.bytes.copy(target, at, this.#ackIdAt, this.#ackIdEnd)
   }
 
   get data(): Buffer {
-    return this.#response.subarray(this.#dataAt, this.#dataEnd)
+    return this.#response.bytes.subarray(this.#dataAt, this.#dataEnd)
   }
 
   readData<T>(maxBytes: number, read: (bytes: Buffer, from: number, to: number) => T): T | undefined {
     if (this.#dataEnd - this.#dataAt > maxBytes) return undefined
-    return read(this.#response, this.#dataAt, this.#dataEnd)
+    return read(this.#response.bytes, this.#dataAt, this.#dataEnd)
+  }
+
+  get deliveryAttempt(): number {
+    let attempt = 0
+    this.#eachField(received.deliveryAttempt, (reader) => {
+      attempt = reader.varint()
+    })
+    return attempt
   }
 
   get messageId(): string {
@@ -177,14 +193,18 @@ class DeliveryInResponse implements PulledDelivery {
     if (!this.#hasAttributes) return noAttributes
     // An attribute of any name must be an own property.
     const attributes: [string, string][] = []
-    this.#each(message.attribute, (reader) => attributes.push(readAttribute(reader)))
+    this.#eachOfMessage(message.attribute, (reader) => attributes.push(readAttribute(reader)))
     return Object.fromEntries(attributes)
   }
 
+  /** Each attribute counts, and nothing else does. */
+  get #hasAttributes(): boolean {
+    return this.bytes > messageOverheadBytes + heldPerByte * (this.#dataEnd - this.#dataAt)
+  }
+
   #readMessage(reader: WireReader): void {
-    this.#messageEnd = reader.endOfField()
-    this.#messageAt = reader.at
-    while (reader.at < this.#messageEnd) {
+    const end = reader.endOfField()
+    while (reader.at < end) {
       const tag = reader.varint()
       if (tag === message.data) {
         this.#dataEnd = reader.endOfField()
@@ -195,28 +215,39 @@ class DeliveryInResponse implements PulledDelivery {
         const before = reader.at
         readAttribute(reader)
         this.bytes += reader.at - before
-        this.#hasAttributes = true
       } else reader.skip(tag)
     }
-    reader.mustBeAt(this.#messageEnd)
+    reader.mustBeAt(end)
   }
 
   #textOf(tag: number): string {
     let text = ''
-    this.#each(tag, (reader) => {
+    this.#eachOfMessage(tag, (reader) => {
       text = readText(reader)
     })
     return text
   }
 
-  /** Calls `read` at each of the message's fields with this tag. */
-  #each(wanted: number, read: (reader: WireReader) => void): void {
-    const reader = new WireReader(this.#response, this.#messageAt)
-    while (reader.at < this.#messageEnd) {
-      const tag = reader.varint()
-      if (tag === wanted) read(reader)
-      else reader.skip(tag)
-    }
+  #eachOfMessage(wanted: number, read: (reader: WireReader) => void): void {
+    this.#eachField(received.message, (reader) => eachField(reader, reader.endOfField(), wanted, read))
+  }
+
+  #eachField(wanted: number, read: (reader: WireReader) => void): void {
+    eachField(new WireReader(this.#response.bytes, this.#at), this.#end, wanted, read)
+  }
+}
+
+/** Calls `read` at each field with this tag, from where the reader is. */
+function eachField(
+  reader: WireReader,
+  end: number,
+  wanted: number,
+  read: (reader: WireReader) => void,
+): void {
+  while (reader.at < end) {
+    const tag = reader.varint()
+    if (tag === wanted) read(reader)
+    else reader.skip(tag)
   }
 }
 
