@@ -36,7 +36,7 @@ export interface Entry {
   /** Times that the winner was refused alone while others were committed. */
   strikes: number
   refusal?: Refusal | undefined
-  /** Since when it stands in its lane's line; ms of the monotonic clock. */
+  /** Since when it stands in its lane's line; whole ms of the monotonic clock, since V8 makes an object of a fraction. */
   linedUpAtMs: number
   /** Since when it has been waiting for another process that is writing its key; ms of the monotonic clock. */
   busySinceMs?: number

@@ -145,7 +145,7 @@ function settleCommitted(
 
 function settleLosers(entries: readonly Entry[], ledger: Ledger): void {
   const losers: Arrival[] = []
-  for (const entry of entries) for (const loser of entry.losers) losers.push(loser)
+  for (const { losers: some } of entries) if (some.length > 0) for (const loser of some) losers.push(loser)
   if (losers.length > 0) ledger.settle(losers, 'coalesced')
 }
 

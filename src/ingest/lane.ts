@@ -78,7 +78,7 @@ export class Lane {
       fold(entry, arrival, this.#options.merge)
       return
     }
-    this.#pending.set(key, newEntry(arrival, nowMs))
+    this.#pending.set(key, newEntry(arrival, Math.floor(nowMs)))
   }
 
   /** Writes if something is due, else makes sure that it will be. */
@@ -114,7 +114,7 @@ export class Lane {
       const pending = this.#pending.get(key)
       if (pending) join(pending, entry, this.#options.merge)
       else {
-        entry.linedUpAtMs = clock.now()
+        entry.linedUpAtMs = Math.floor(clock.now())
         this.#pending.set(key, entry)
       }
       this.#returnedDueMs = Math.min(this.#returnedDueMs, (entry.busySinceMs ?? 0) + flushIntervalMs)
@@ -185,16 +185,19 @@ export class Lane {
     const { maxBatchRecords, maxBatchBytes } = this.#options
     this.#returnedDueMs = Infinity
     this.#joinRefused()
-    const batch: Entry[] = []
+    // A list that grows by one at a time takes three times the memory.
+    const batch = new Array<Entry>(Math.min(this.#pending.size, maxBatchRecords))
+    let count = 0
     let bytes = 0
     // Not its entries: each would be an array of two.
     for (const entry of this.#pending.values()) {
       const size = bytesOf(entry)
-      if (batch.length > 0 && (batch.length >= maxBatchRecords || bytes + size > maxBatchBytes)) break
+      if (count > 0 && (count >= maxBatchRecords || bytes + size > maxBatchBytes)) break
       bytes += size
-      batch.push(entry)
+      batch[count++] = entry
       this.#remove(entry.winner.record.key, size)
     }
+    batch.length = count
     return this.#refused.length > 0 ? [...this.#refused, ...batch] : batch
   }
 

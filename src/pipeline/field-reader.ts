@@ -1,5 +1,6 @@
 import type { MessageLayout } from './message-layout.ts'
 import { layoutOf, numberBetween, pastFixed, pastValue } from './message-layout.ts'
+import { RecentTexts } from './recent-texts.ts'
 
 /** A text, a number, or undefined where the message has no such field. */
 export type FieldValue = string | number | undefined
@@ -29,6 +30,7 @@ export class FieldReader {
   readonly #values: FieldValue[]
   /** Where the value of each field begins and ends. */
   readonly #spans: Int32Array
+  readonly #texts = new RecentTexts()
   readonly #learnEvery: number
   readonly #layouts: KnownLayout[] = []
   #missed = 0
@@ -80,7 +82,7 @@ export class FieldReader {
       const begin = this.#spans[2 * place] as number
       const end = this.#spans[2 * place + 1] as number
       this.#values[place] =
-        kind === 'number' ? numberBetween(bytes, begin, end) : bytes.toString('latin1', begin, end)
+        kind === 'number' ? numberBetween(bytes, begin, end) : this.#texts.between(bytes, begin, end)
     }
     return this.#values
   }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Delivery } from '#core/delivery.ts'
 import { readDataOf } from '#core/delivery.ts'
 import type { DecodeLimits, Decoded } from '#core/pipeline.ts'
+import { bytesOfBase64, isBase64 } from './base64.ts'
 import { makePipeline } from './make-pipeline.ts'
 import type { JsonObject } from './json-message.ts'
 import {
@@ -162,13 +163,7 @@ const scratch = Buffer.allocUnsafeSlow(maxFamiliarBytes)
 function textOfBase64(text: unknown): string | undefined {
   if (typeof text !== 'string') return undefined
   const length = scratch.write(text, 'base64')
-  if (scratch.toString('base64', 0, length) !== text) return undefined
+  if (!isBase64(text, length)) return undefined
   const decoded = scratch.toString('utf8', 0, length)
   return decoded.includes('\ufffd') ? undefined : decoded
-}
-
-/** `Buffer.from` never fails; only what encodes to the same text again was base64: padded, in the standard alphabet. */
-function bytesOfBase64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, 'base64')
-  return bytes.toString('base64') === text ? bytes : undefined
 }

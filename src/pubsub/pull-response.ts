@@ -119,7 +119,6 @@ interface Received {
 class DeliveryInResponse implements PulledDelivery {
   receipt: Delivery['receipt'] = undefined
   lease: PulledDelivery['lease'] = undefined
-  publishTimeMs = 0
   bytes = messageOverheadBytes
   readonly #response: Received
   /** Where the content of its `ReceivedMessage` begins and ends. */
@@ -129,6 +128,9 @@ class DeliveryInResponse implements PulledDelivery {
   #ackIdEnd = 0
   #dataAt = 0
   #dataEnd = 0
+  // Of the time of publishing. Together in ms they are no small integer, which V8 keeps in an object of its own.
+  #seconds = 0
+  #nanos = 0
 
   /** Reads the `ReceivedMessage` that begins where the reader is. */
   constructor(reader: WireReader, response: Received) {
@@ -150,6 +152,10 @@ class DeliveryInResponse implements PulledDelivery {
 
   get receivedAtMs(): number {
     return this.#response.atMs
+  }
+
+  get publishTimeMs(): number {
+    return this.#seconds * 1000 + Math.floor(this.#nanos / 1e6)
   }
 
   get ackId(): string {
@@ -210,12 +216,23 @@ class DeliveryInResponse implements PulledDelivery {
         this.#dataEnd = reader.endOfField()
         this.#dataAt = reader.at
         reader.at = this.#dataEnd
-      } else if (tag === message.publishTime) this.publishTimeMs = readMilliseconds(reader)
+      } else if (tag === message.publishTime) this.#readPublishTime(reader)
       else if (tag === message.attribute) {
         const before = reader.at
         readAttribute(reader)
         this.bytes += reader.at - before
       } else reader.skip(tag)
+    }
+    reader.mustBeAt(end)
+  }
+
+  #readPublishTime(reader: WireReader): void {
+    const end = reader.endOfField()
+    while (reader.at < end) {
+      const tag = reader.varint()
+      if (tag === timestamp.seconds) this.#seconds = reader.varint()
+      else if (tag === timestamp.nanos) this.#nanos = reader.varint()
+      else reader.skip(tag)
     }
     reader.mustBeAt(end)
   }
@@ -270,17 +287,4 @@ function readAttribute(reader: WireReader): [name: string, value: string] {
   }
   reader.mustBeAt(end)
   return [name, value]
-}
-
-function readMilliseconds(reader: WireReader): number {
-  const end = reader.endOfField()
-  let ms = 0
-  while (reader.at < end) {
-    const tag = reader.varint()
-    if (tag === timestamp.seconds) ms += reader.varint() * 1000
-    else if (tag === timestamp.nanos) ms += Math.floor(reader.varint() / 1e6)
-    else reader.skip(tag)
-  }
-  reader.mustBeAt(end)
-  return ms
 }
