@@ -1,5 +1,6 @@
 import type { Merge } from '#core/merge.ts'
 import type { Clock } from '#runtime/clock.ts'
+import { sizedList } from '#runtime/sized-list.ts'
 import type { Batch, BatchResult } from './batch.ts'
 import type { Arrival, Entry } from './entry.ts'
 import { bytesOf, fold, join, newEntry } from './entry.ts'
@@ -185,8 +186,7 @@ export class Lane {
     const { maxBatchRecords, maxBatchBytes } = this.#options
     this.#returnedDueMs = Infinity
     this.#joinRefused()
-    // A list that grows by one at a time takes three times the memory.
-    const batch = new Array<Entry>(Math.min(this.#pending.size, maxBatchRecords))
+    const batch = sizedList<Entry>(Math.min(this.#pending.size, maxBatchRecords))
     let count = 0
     let bytes = 0
     // Not its entries: each would be an array of two.

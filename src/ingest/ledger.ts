@@ -2,6 +2,7 @@ import type { Delivery, Receipt, Settlement } from '#core/delivery.ts'
 import { strongest } from '#core/delivery.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Source } from '#core/source.ts'
+import { sizedList } from '#runtime/sized-list.ts'
 
 /** What is settled by itself: all of a delivery, or one of the parts that its message was split into. */
 export interface Part {
@@ -82,8 +83,8 @@ export class Ledger {
 
   settle(parts: readonly Part[], settlement: Settlement): void {
     if (this.#splits.size > 0) return this.#settleSplit(parts, settlement)
-    // Mostly all are open; a list that grows by one at a time takes three times the memory.
-    const settled = new Array<Delivery>(parts.length)
+    // Mostly all are open.
+    const settled = sizedList<Delivery>(parts.length)
     let count = 0
     for (const { delivery } of parts) if (this.#close(delivery)) settled[count++] = delivery
     settled.length = count

@@ -8,7 +8,7 @@ const places = 64
  * and a text costs 150 ns and 24 bytes.
  */
 export class RecentTexts {
-  readonly #texts = new Array<string>(places).fill('')
+  readonly #texts = Array.from({ length: places }, () => '')
 
   /** The text between `from` and `to`, with one character per byte. */
   between(bytes: Buffer, from: number, to: number): string {

@@ -223,7 +223,7 @@ test('a message and the same one behind a line break, which is never familiar, a
           response_str: fc.oneof(fc.string(), fc.constantFrom('', 'a\0', 1)),
           response_bytes_utf8: fc.oneof(
             fc.string().map(base64),
-            fc.array(fc.constantFrom(...'AQgwIJYZz4-_=+/ '), { maxLength: 9 }).map((some) => some.join('')),
+            fc.stringMatching(/^[AQgw=_-]{0,8}$/),
             fc.constantFrom('', 'YQ', 'YQ==', 'AA==', '/w==', '!', 7),
           ),
         },

@@ -6,6 +6,7 @@ import type { Observer } from '#core/observer.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { Breaker } from '#runtime/breaker.ts'
 import type { Clock } from '#runtime/clock.ts'
+import { sizedList } from '#runtime/sized-list.ts'
 import type { Columns } from './batch-columns.ts'
 import { BatchColumns } from './batch-columns.ts'
 import { Keyspace } from './encoding.ts'
@@ -213,7 +214,7 @@ interface Answer {
 /** Undefined where it is not our script's answer for this number of records. */
 function readAnswer(answer: unknown, records: number): Answer | undefined {
   if (typeof answer !== 'string' || answer.length !== records) return undefined
-  const said = new Array<Verdict>(records)
+  const said = sizedList<Verdict>(records)
   const counts: Record<Verdict, number> = { fresh: 0, stale: 0, busy: 0 }
   let garbage = 0
   for (let i = 0; i < records; i++) {
