@@ -8,8 +8,8 @@ export const edgeMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'src/pipeline/newest.ts',
-        before: '      key = ` ${key}`\n',
-        after: '',
+        before: `parts.join(' ')`,
+        after: `parts.join('')`,
       },
     ],
     suites: ['simulation'],

@@ -149,10 +149,10 @@ export const engineMutations: readonly Mutation[] = [
       },
       {
         file: ledger,
-        before: 'if (this.#close(delivery)) settled.push(delivery)\n',
+        before: 'if (this.#close(delivery)) settled[count++] = delivery\n',
         after: `{
       this.#close(delivery)
-      settled.push(delivery)
+      settled[count++] = delivery
     }
 `,
       },
