@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Exit } from '#app/exit-code.ts'
 import { exitCode } from '#app/exit-code.ts'
 import { commandLine } from '#connect/explain.ts'
+import { shellWord } from '#core/fix.ts'
 
 /** What a platform runs rather than a person: its errors belong to its log. */
 export const isService = (command: Command | undefined) => command?.name() === 'run'
@@ -11,7 +12,7 @@ export async function renderExit(exit: Exit, command: Command | undefined): Prom
   const { code, stack } = exit
   const isStart = isService(command) && (code === exitCode.usage || code === exitCode.unreachable)
   const envFile: string | undefined = command?.opts()['envFile']
-  const next = isStart ? `\nto diagnose and fix this, run: ${commandLine('doctor', envFile)}` : ''
+  const next = isStart ? `\nto diagnose and fix this, run: ${commandLine(doctorFor(command), envFile)}` : ''
   const message = exit.message + next
   if (isService(command) || command?.parent?.name() === 'migrate') {
     const { fatalLogLine } = await import('#app/service-log.ts')
@@ -19,4 +20,10 @@ export async function renderExit(exit: Exit, command: Command | undefined): Prom
     if (line !== undefined) return line.trimEnd()
   }
   return `ingester: ${stack ?? message}`
+}
+
+/** Of the same pipelines. */
+function doctorFor(run: Command | undefined): string {
+  const pipelines: readonly string[] = run?.opts()['pipeline'] ?? []
+  return ['doctor', ...pipelines.map((one) => `--pipeline ${shellWord(one)}`)].join(' ')
 }

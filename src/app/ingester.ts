@@ -1,8 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '#config/config.ts'
+import { problemText } from '#connect/explain.ts'
 import { reachClients } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { addressOf } from '#core/address.ts'
+import type { Explain } from '#core/advice.ts'
 import { advice } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import { withFields } from '#core/logger.ts'
@@ -66,6 +68,8 @@ export async function startIngester(
     readonly signal?: AbortSignal
     /** For the metric. */
     readonly logLinesDropped?: () => number
+    /** For the log and `/readyz`. */
+    readonly explain?: Explain
   } = {},
 ): Promise<Ingester> {
   const startup = new Startup(config.startupTimeoutMs, logger, options.signal)
@@ -76,7 +80,8 @@ export async function startIngester(
   )
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const redis = starting.adopt(openRedis(config.redis), (opened) => opened?.close())
-  const shared = { config, metrics, clients, redis, observer: options.observer }
+  const { observer, explain = problemText } = options
+  const shared = { config, metrics, clients, redis, observer, explain }
   const termination = new Termination(logger)
   const runs: PipelineRun[] = []
   const shares = pipelines.map((pipeline) => ({ pipeline, connections: pool.share() }))

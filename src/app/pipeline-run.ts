@@ -1,7 +1,8 @@
 import type { Config } from '#config/config.ts'
-import { explain, problemText } from '#connect/explain.ts'
+import { explain } from '#connect/explain.ts'
 import { reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
+import type { Explain } from '#core/advice.ts'
 import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
@@ -33,6 +34,7 @@ export interface Shared {
   readonly redis: ScriptRunner | undefined
   /** Listens to what each pipeline tells, beside the metrics. */
   readonly observer: Observer | undefined
+  readonly explain: Explain
 }
 
 /** What is the pipeline's own. */
@@ -105,7 +107,7 @@ export class PipelineRun implements AsyncDisposable {
       tables: neededTables(pipeline.sink, shared.config.redis.enabled),
       logger,
       clock: systemClock,
-      explain: problemText,
+      explain: shared.explain,
     })
   }
 
@@ -213,7 +215,7 @@ export class PipelineRun implements AsyncDisposable {
         ...common,
         rules: pipeline,
         source,
-        explain: problemText,
+        explain: this.#shared.explain,
         cache: this.#cache.cache,
         sink: new TableWriter(connections, pipeline.sink),
         sinkName: pipeline.sink.name,

@@ -3,7 +3,8 @@ import { faultText } from '#config/fault-text.ts'
 import { writeDuration } from '#config/values.ts'
 import { addressOf } from '#core/address.ts'
 import type { Logger } from '#core/logger.ts'
-import { explain } from '#connect/explain.ts'
+import type { Explain } from '#core/advice.ts'
+import { explain, problemText } from '#connect/explain.ts'
 import { loadPipelines } from '#connect/pipelines.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { Pipeline } from '#core/pipeline.ts'
@@ -18,6 +19,8 @@ import { version } from '#runtime/version.ts'
 
 /** See {@link serve}. */
 export interface ServeOptions {
+  /** For commands that are suggested. */
+  readonly envFile?: string | undefined
   readonly stop: AbortSignal
   readonly forceStop: AbortSignal
   /** Called when it consumes, if the log is for people and its level includes it; otherwise there is a log line. */
@@ -47,7 +50,7 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   for (const warning of warnings) logger.warn({}, faultText(warning))
   warnOfPlaintext(config, logger)
 
-  const ingester = await startUnlessStopped(config, pipelines, log, options.stop)
+  const ingester = await startUnlessStopped(config, pipelines, log, options)
   if (!ingester) return exitCode.done
   const startSeconds = Math.round((performance.now() - began) / 100) / 10
   const running = { config, ingester, startSeconds, psql: psqlLine(config.postgres) }
@@ -98,10 +101,15 @@ async function startUnlessStopped(
   config: Config,
   pipelines: readonly Pipeline[],
   { logger, linesDropped }: ServiceLog,
-  stop: AbortSignal,
+  { stop, envFile }: ServeOptions,
 ): Promise<Ingester | undefined> {
+  const explained: Explain = (problem) => problemText(problem, envFile)
   try {
-    return await startIngester(config, pipelines, logger, { signal: stop, logLinesDropped: linesDropped })
+    return await startIngester(config, pipelines, logger, {
+      signal: stop,
+      logLinesDropped: linesDropped,
+      explain: explained,
+    })
   } catch (error) {
     if (!stop.aborted) throw error
     logger.info({}, 'interrupted during startup')

@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { faultText } from '#config/fault-text.ts'
 import { isPipelinePath } from '#config/names.ts'
 import { unknownPipeline } from '#config/unknown-pipeline.ts'
 import { ConfigurationError } from '#core/command-error.ts'
-import type { Pipeline, RecordKey } from '#core/pipeline.ts'
+import type { Pipeline, RecordKey, TableOrigin } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
 import { pipelines } from '#pipeline/registry.ts'
 
@@ -26,7 +27,11 @@ export async function loadPipeline(reference: string): Promise<Pipeline> {
     throw new ConfigurationError(
       `${reference}: the name ${pipeline.name} is taken by a built-in pipeline; give it another`,
     )
-  return pipeline
+  return { ...pipeline, sink: { ...pipeline.sink, origin: originOf(reference, pipeline) } }
+}
+
+function originOf(module: string, { migrations }: Pipeline): TableOrigin {
+  return { module, ...(migrations === undefined ? {} : { migrations: fileURLToPath(migrations) }) }
 }
 
 /**

@@ -91,6 +91,16 @@ export interface PostgresTable<R = unknown, Name extends string = string> {
   readonly key: readonly NoInfer<Name>[]
   /** An integer and a text, compared in this order; a greater one wins. Text is compared as UTF-8 bytes. */
   readonly version: readonly [NoInfer<Name>, NoInfer<Name>]
+  /** Set when a user's module is loaded, not by a definition. */
+  readonly origin?: TableOrigin
+}
+
+/** The module whose pipeline has the table, for advice on how to create it. */
+export interface TableOrigin {
+  /** Its path, as `--pipeline` takes it. */
+  readonly module: string
+  /** The folder of its migrations. Undefined: it has none, and the table is created by other means. */
+  readonly migrations?: string
 }
 
 export interface Column<R = unknown, Name extends string = string> {

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { CommandLine, Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
@@ -120,7 +119,6 @@ async function pipelineFindings(config: Config, pipeline: Pipeline, count: numbe
         table: pipeline.sink,
         pipeline: pipeline.name,
         migrationsDir,
-        ownMigrations: pipeline.migrations && fileURLToPath(pipeline.migrations),
         withCache: redis.enabled,
       }),
     ),

@@ -1,4 +1,4 @@
-import type { PostgresTable } from '#core/pipeline.ts'
+import type { PostgresTable, TableOrigin } from '#core/pipeline.ts'
 
 /** A table that is written or read, with what that needs of it. */
 export interface NeededTable {
@@ -10,6 +10,8 @@ export interface NeededTable {
   readonly rights: readonly string[]
   /** A pipeline's: others than our migrations may have made it. */
   readonly isSink?: boolean
+  /** Of a user's module. */
+  readonly origin?: TableOrigin | undefined
 }
 
 const writing = ['SELECT', 'INSERT', 'UPDATE']
@@ -53,7 +55,7 @@ export function neededTables(
   return [neededSink(table), deadLetters, ...(withCache ? [cacheEpochs] : [])]
 }
 
-export function neededSink({ name, key, columns }: PostgresTable): NeededTable {
+export function neededSink({ name, key, columns, origin }: PostgresTable): NeededTable {
   const types = Object.fromEntries(columns.map((column) => [column.name, column.type]))
-  return { name, columns: types, key, rights: writing, isSink: true }
+  return { name, columns: types, key, rights: writing, isSink: true, origin }
 }

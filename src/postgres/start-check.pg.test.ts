@@ -6,6 +6,7 @@ import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
 import { freshDatabase, migrationsDir, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { migrate } from './migrations.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import type { PostgresOptions } from './pool.ts'
@@ -31,7 +32,32 @@ test('a missing table', async () => {
   await database.query('DROP TABLE dead_letters')
   await refused(database, /table dead_letters does not exist.*bin\/ingester migrate up/)
   await database.query('DROP TABLE scan_results')
-  await refused(database, /table scan_results does not exist.*bin\/ingester migrate up/)
+  await refused(database, /table scan_results does not exist; create it: bin\/ingester migrate up/)
+})
+
+test("a module's table that is missing: its own migrations, or the statement where it has none", async () => {
+  await using database = await freshDatabase(server)
+  const saying = async (module: string, migrations?: string) => {
+    const origin = { module, ...(migrations === undefined ? {} : { migrations }) }
+    const error = await checkTables(database.pool(), [{ ...wordPipeline.sink, origin }], true).catch(
+      (failure: unknown) => failure,
+    )
+    return explain(error, 'x.env')
+  }
+  const statement = /CREATE TABLE "words" \(.*\);$/
+  const [, ofMigrations] = (await saying('./my words.ts', '/m')).split('; create it: ')
+  assert.match(ofMigrations ?? '', statement)
+  assert.ok(
+    ofMigrations?.startsWith("bin/ingester migrate up --pipeline './my words.ts' --env-file x.env; or, "),
+  )
+  const [, byHand] = (await saying('./words.ts')).split('; create it, as its owner: ')
+  await database.query(byHand ?? '')
+  await database.query('ALTER TABLE words DROP COLUMN content')
+  assert.match(
+    await saying('./w.ts', '/m'),
+    /bring it up to date: bin\/ingester migrate up --pipeline \.\/w\.ts /,
+  )
+  assert.match(await saying('./w.ts'), /bring it up to date, as its owner: ALTER TABLE "words" ADD COLUMN/)
 })
 
 test('missing columns, all of one table at once', async () => {

@@ -1,11 +1,12 @@
 import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
-import { advice, command } from '#core/advice.ts'
+import { advice } from '#core/advice.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { checkEncoding } from './encoding.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { Queryable } from './queryable.ts'
 import { cacheEpochs, deadLetters, neededTables } from './needed-tables.ts'
+import { additionAdvice, creationAdvice } from './table-advice.ts'
 import { problemOf, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
 
@@ -67,26 +68,12 @@ export function checkEpochTable(connection: Queryable, rights: readonly string[]
 async function checkTable(connection: Queryable, needed: NeededTable): Promise<void> {
   const [fault] = await tableFaults(connection, needed)
   if (!fault) return
-  const orByHand = (statement: string) =>
-    needed.isSink ? `; or, where no migration makes it, as its owner: ${statement}` : ''
   const fixes = {
-    absent: advice`create it: ${command('migrate up')}${orByHand(leastTable(needed))}`,
-    columns: advice`bring it up to date: ${command('migrate up')}${orByHand(additionOf(needed, fault.missing))}`,
+    absent: creationAdvice(needed),
+    columns: additionAdvice(needed, fault.missing),
     rights: advice`as its owner: ${fault.grant}`,
   }
   throw new ConfigurationError(fault.what, { fixes: [fixes[fault.kind]] })
-}
-
-/** The least that a table needs. */
-export function leastTable({ name, columns, key }: NeededTable): string {
-  const all = Object.entries(columns).map(([column, type]) => `${pg.escapeIdentifier(column)} ${type}`)
-  const primaryKey = `PRIMARY KEY (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`
-  return `CREATE TABLE ${pg.escapeIdentifier(name)} (${[...all, primaryKey].join(', ')});`
-}
-
-function additionOf({ name, columns }: NeededTable, missing: readonly string[]): string {
-  const added = missing.map((column) => `ADD COLUMN ${pg.escapeIdentifier(column)} ${columns[column]}`)
-  return `ALTER TABLE ${pg.escapeIdentifier(name)} ${added.join(', ')};`
 }
 
 async function checkFitness(connection: Queryable, needed: NeededTable): Promise<void> {

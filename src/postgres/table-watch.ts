@@ -1,9 +1,10 @@
 import type { Explain, Problem } from '#core/advice.ts'
-import { advice, command, withoutFixes } from '#core/advice.ts'
+import { withoutFixes } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { Connections } from './connection-pool.ts'
 import type { NeededTable } from './needed-tables.ts'
+import { creationAdvice } from './table-advice.ts'
 import { problemOf, unfitnessOf } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
 import type { Transactional } from './transaction.ts'
@@ -70,8 +71,7 @@ async function unfitTables(client: Transactional, tables: readonly NeededTable[]
   for (const needed of tables) {
     const shape = await readShape(client, needed)
     const table = `table ${needed.name}`
-    if (!shape)
-      unfit.push({ message: `${table} does not exist`, fixes: [advice`create it: ${command('migrate up')}`] })
+    if (!shape) unfit.push({ message: `${table} does not exist`, fixes: [creationAdvice(needed)] })
     const faults = shape ? unfitnessOf(needed, shape) : []
     if (faults.length > 0) unfit.push(problemOf(table, faults))
   }

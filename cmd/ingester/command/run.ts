@@ -27,6 +27,7 @@ Ctrl-C or SIGTERM: drain in-flight messages, then exit 0. A second one nacks the
       using signals = stopSignals()
       const { loadConfig } = await import('#config/config.ts')
       process.exitCode = await serve(loadConfig(options, pipelineNames), {
+        envFile: options.envFile,
         stop: signals.stop,
         forceStop: signals.forceStop,
         started: (running) => console.error(runBlock(running).join('\n')),

@@ -249,11 +249,13 @@ describe("a module's table", () => {
       join(dir, '000001_words.sql'),
       `-- Up Migration\n${sql}\n-- Down Migration\nDROP TABLE words;\n`,
     )
-    const changes = { ...ofWords, ownMigrations: dir }
+    const origin = { module: './my words.ts', migrations: dir }
+    const changes = { ...ofWords, table: { ...wordPipeline.sink, origin } }
+    const up = "bin/ingester migrate up --pipeline './my words.ts'"
     const pending = await finding(database, 'migrations of words', changes)
     assert.equal(`${pending.status} ${pending.detail}`, 'failed pending: 000001_words')
-    assert.equal(printed(pending), 'bin/ingester migrate up')
-    assert.equal(printed(await finding(database, 'table words', changes)), 'bin/ingester migrate up')
+    assert.equal(printed(pending), up)
+    assert.equal(printed(await finding(database, 'table words', changes)), up)
     await migrate(database.options, dir, 'up', undefined, migrationsTableOf('words'))
     for (const name of ['migrations of words', 'table words', 'postgres migrations'])
       assert.equal((await finding(database, name, changes)).status, 'ok', name)

@@ -13,6 +13,7 @@ import { withConnection } from '../pool.ts'
 import { pooledDifferences, poolingOf } from '../pooler.ts'
 import { isPooled } from '../session.ts'
 import { neededTables } from '../needed-tables.ts'
+import { migrateUp } from '../table-advice.ts'
 import { rollingBack } from '../transaction.ts'
 import { connectionFinding } from './connection-finding.ts'
 import type { ServerFacts } from './server-facts.ts'
@@ -28,8 +29,6 @@ export interface PostgresCheckOptions extends Load {
   readonly table: PostgresTable
   readonly pipeline: string
   readonly migrationsDir: string
-  /** The folder of the pipeline's own, where it brings some. */
-  readonly ownMigrations?: string | undefined
   /** Whether the cache's epoch will be read. */
   readonly withCache: boolean
 }
@@ -60,14 +59,15 @@ export async function checkPostgres(options: PostgresCheckOptions): Promise<Find
     const names = checksOn(undefined as never, options, 0).flatMap((check) => check.names)
     const [, ...others] = names
     return [
-      connectionFinding(reachable, error, postgres),
+      connectionFinding(reachable, error, postgres, migrateUp(options.table.origin)),
       ...skippedAll(others, 'PostgreSQL was not reached'),
     ]
   }
 }
 
 function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: number): Check[] {
-  const { table, pipeline, withCache, migrationsDir, ownMigrations } = options
+  const { table, pipeline, withCache, migrationsDir } = options
+  const ownMigrations = table.origin?.migrations
   const tables = neededTables(table, withCache)
   const [sink] = tables
   let facts: ServerFacts
@@ -90,7 +90,7 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
       names: [migrated],
       run: async () => {
         migrations = own = await migrationsOf(client, migrationsDir)
-        return [migrationsFinding(migrated, migrations)]
+        return [migrationsFinding(migrated, migrations, 'migrate up')]
       },
     },
     ...(ownMigrations === undefined
@@ -100,7 +100,7 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
             names: [`migrations of ${pipeline}`],
             run: async () => {
               own = await migrationsOf(client, ownMigrations, migrationsTableOf(pipeline))
-              return [migrationsFinding(`migrations of ${pipeline}`, own)]
+              return [migrationsFinding(`migrations of ${pipeline}`, own, migrateUp(table.origin))]
             },
           },
         ]),
@@ -160,11 +160,11 @@ async function migrationsOf(client: pg.Client, dir: string, table?: string): Pro
   }
 }
 
-function migrationsFinding(name: string, { known, mayMigrate: may }: MigrationFacts): Finding {
+function migrationsFinding(name: string, { known, mayMigrate: may }: MigrationFacts, up: string): Finding {
   // Who only writes need not be able to; the tables themselves are looked at next.
   if (!known) return skipped(name, 'the role may not read which are applied, and need not')
   if (known.pending.length === 0) return ok(name, `all ${known.count} applied`)
-  return failed(name, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)('migrate up'))
+  return failed(name, `pending: ${known.pending.join(', ')}`, (may ? ingester : asOwner)(up))
 }
 
 /** No table or column, no privileges on it, or locked by another session. */

@@ -13,17 +13,26 @@ import { isConnectionFailure, isWithoutTls } from '../sqlstate.ts'
 
 const superuser = 'a superuser'
 
-/** Why there is no connection, and the fix that fits the reason. */
-export function connectionFinding(name: string, error: unknown, options: PostgresOptions): Finding {
+/**
+ * Why there is no connection, and the fix that fits the reason.
+ *
+ * @param migrateUp the command that creates the tables in a new database
+ */
+export function connectionFinding(
+  name: string,
+  error: unknown,
+  options: PostgresOptions,
+  migrateUp = 'migrate up',
+): Finding {
   const where = `${addressOf(options.host, options.port)}/${options.database}`
   const problem = certificateProblem(error, (host) => setting({ 'postgres.host': host }))
   if (problem) return failed(name, `${where}: ${problem.detail}`, problem.fix)
-  return failed(name, `${where}: ${messageOf(error)}`, ...refusalFixes(error, options))
+  return failed(name, `${where}: ${messageOf(error)}`, ...refusalFixes(error, options, migrateUp))
 }
 
 type Fixes = [Fix, ...Fix[]]
 
-function refusalFixes(error: unknown, options: PostgresOptions): Fixes {
+function refusalFixes(error: unknown, options: PostgresOptions, migrateUp: string): Fixes {
   const code = error instanceof pg.DatabaseError ? error.code : undefined
   const message = messageOf(error)
   const role = quoted(options.user)
@@ -31,7 +40,7 @@ function refusalFixes(error: unknown, options: PostgresOptions): Fixes {
   if (code === '28P01' || message.startsWith('SASL: ')) return [secret('postgres.password')]
   if (code === '28000') return [notLetIn(message, role, options)]
   if (code === '3D000') {
-    return [sql(superuser, `CREATE DATABASE ${database} OWNER ${role};`), ingester('migrate up')]
+    return [sql(superuser, `CREATE DATABASE ${database} OWNER ${role};`), ingester(migrateUp)]
   }
   if (code === '42501') return [sql(superuser, `GRANT CONNECT ON DATABASE ${database} TO ${role};`)]
   if (code === '53300') return [tooMany(message, role, database)]

@@ -3,10 +3,12 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { asOwner, ingester, setting, sql } from '#core/fix.ts'
+import type { TableOrigin } from '#core/pipeline.ts'
 import { creationOf } from '../migrations.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
-import { leastTable, tableFaults } from '../start-check.ts'
+import { tableFaults } from '../start-check.ts'
+import { chosen, leastTable, migrateUp } from '../table-advice.ts'
 import type { TableFacts } from './table-facts.ts'
 import { hiddenIn, tableFacts } from './table-facts.ts'
 import type { Unfitness } from '../table-fitness.ts'
@@ -76,7 +78,7 @@ async function absence(
   needed: NeededTable,
   { migrationsDir, migrations, isSink }: TableCheckOptions,
 ): Promise<Finding> {
-  const { name } = needed
+  const { name, origin } = needed
   const hidden = await hiddenIn(connection, name)
   if (hidden && !hidden.usable) {
     const grant = `GRANT USAGE ON SCHEMA ${hidden.schema} TO ${hidden.role};`
@@ -96,18 +98,23 @@ async function absence(
   }
   const creation = await creationOf(name, migrationsDir)
   // A table of others than ours.
-  if (creation === undefined && isSink)
+  if (
+    creation === undefined &&
+    isSink &&
+    (origin?.migrations === undefined || migrations.state === 'applied')
+  )
     return failed(finding, 'it does not exist', sql("the other tables' owner", leastTable(needed)))
   if (creation === undefined || migrations.state !== 'applied')
-    return failed(finding, 'it does not exist', ...migrating(migrations))
+    return failed(finding, 'it does not exist', ...migrating(migrations, origin))
   const detail = 'it does not exist, although its migration was applied: it was dropped by hand'
   return failed(finding, detail, sql("the other tables' owner", ...creation.split('\n')))
 }
 
 /** The owner's doctor sees whether a migration is pending or something was dropped by hand. */
-function migrating({ state, mayMigrate }: Migrations): [Fix, ...Fix[]] {
-  if (state === 'unknown') return [asOwner('migrate up'), asOwner('doctor')]
-  return [(mayMigrate ? ingester : asOwner)('migrate up')]
+function migrating({ state, mayMigrate }: Migrations, origin: TableOrigin | undefined): [Fix, ...Fix[]] {
+  const up = migrateUp(origin)
+  if (state === 'unknown') return [asOwner(up), asOwner(`doctor${chosen(origin)}`)]
+  return [(mayMigrate ? ingester : asOwner)(up)]
 }
 
 /** Undefined where there is nothing to find fault with. */
@@ -160,7 +167,7 @@ function columnsFinding(
   ]
   const isForMigration = migrations.state !== 'applied' && missing.length === faults.length
   if (missing.length > 0 && isForMigration) {
-    return failed(finding, faults.map(({ what }) => what).join('; '), ...migrating(migrations))
+    return failed(finding, faults.map(({ what }) => what).join('; '), ...migrating(migrations, needed.origin))
   }
   return (
     unfitFinding(finding, faults) ?? ok(finding, `${Object.keys(needed.columns).length} of the right types`)

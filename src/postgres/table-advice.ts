@@ -1,0 +1,44 @@
+import pg from 'pg'
+import type { Advice } from '#core/advice.ts'
+import { advice, command } from '#core/advice.ts'
+import { shellWord } from '#core/fix.ts'
+import type { TableOrigin } from '#core/pipeline.ts'
+import type { NeededTable } from './needed-tables.ts'
+
+/** The command that applies the migrations which create a table: the project's own or, with these, those of a module. */
+export function migrateUp(origin: TableOrigin | undefined): string {
+  return origin?.migrations === undefined ? 'migrate up' : `migrate up${chosen(origin)}`
+}
+
+/** The option that makes a command speak of the table's pipeline. */
+export const chosen = (origin: TableOrigin | undefined) =>
+  origin ? ` --pipeline ${shellWord(origin.module)}` : ''
+
+/** For a table that does not exist. */
+export const creationAdvice = (needed: NeededTable): Advice =>
+  migrationAdvice('create it', needed, leastTable(needed))
+
+/** For a table that lacks columns. */
+export const additionAdvice = (needed: NeededTable, missing: readonly string[]): Advice =>
+  migrationAdvice('bring it up to date', needed, additionOf(needed, missing))
+
+/** Migrations do nothing about a table that they do not create, or that was dropped after they had. */
+function migrationAdvice(what: string, { origin, isSink }: NeededTable, statement: string): Advice {
+  if (origin && origin.migrations === undefined) return advice`${what}, as its owner: ${statement}`
+  const up = command(migrateUp(origin))
+  return isSink
+    ? advice`${what}: ${up}; or, where that does not do it, as its owner: ${statement}`
+    : advice`${what}: ${up}`
+}
+
+/** The least that a table needs. */
+export function leastTable({ name, columns, key }: NeededTable): string {
+  const all = Object.entries(columns).map(([column, type]) => `${pg.escapeIdentifier(column)} ${type}`)
+  const primaryKey = `PRIMARY KEY (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`
+  return `CREATE TABLE ${pg.escapeIdentifier(name)} (${[...all, primaryKey].join(', ')});`
+}
+
+function additionOf({ name, columns }: NeededTable, missing: readonly string[]): string {
+  const added = missing.map((column) => `ADD COLUMN ${pg.escapeIdentifier(column)} ${columns[column]}`)
+  return `ALTER TABLE ${pg.escapeIdentifier(name)} ${added.join(', ')};`
+}
