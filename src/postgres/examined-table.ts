@@ -4,6 +4,7 @@ import type { LockWait } from '#core/sink.ts'
 import type { Connections } from './connection-pool.ts'
 import type { LockWaits } from './lock-wait.ts'
 import { limitedWait, orLockedTable } from './lock-wait.ts'
+import { identifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
@@ -200,10 +201,10 @@ FROM (${statements.look}) AS look`
 
   #discarded({ triggers, rules }: TableShape): WriteFailure {
     const by = [...triggers.map((name) => `trigger ${name}`), ...rules.map(({ name }) => `rule ${name}`)]
-    const { name } = this.#needed
+    const table = identifier(this.#needed.name)
     const fixes = [
-      ...triggers.map((trigger) => `ALTER TABLE ${name} DISABLE TRIGGER ${trigger};`),
-      ...rules.map((rule) => `DROP RULE ${rule.name} ON ${name};`),
+      ...triggers.map((trigger) => `ALTER TABLE ${table} DISABLE TRIGGER ${trigger};`),
+      ...rules.map((rule) => `DROP RULE ${rule.name} ON ${table};`),
     ]
     const what = `discarded or changed by a trigger or rule (${by.join(', ')}), so it is not in the table`
     const fix = `change what it does or, as the owner: ${fixes.join(' ')}`

@@ -3,6 +3,7 @@ import { ConfigurationError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { checkEncoding } from './encoding.ts'
+import { identifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { Queryable } from './queryable.ts'
 import { cacheEpochs, deadLetters, neededTables } from './needed-tables.ts'
@@ -97,7 +98,7 @@ export async function tableFaults(
     [pg.escapeIdentifier(name), rights],
   )
   const { role, there, columns: found, refused } = rows[0]
-  const grant = `GRANT ${rights.join(', ')} ON ${name} TO ${role}`
+  const grant = `GRANT ${rights.join(', ')} ON ${identifier(name)} TO ${role}`
   const missing = Object.keys(columns).filter((column) => !found.includes(column))
   const fault = (kind: TableFault['kind'], what: string, lacks: readonly string[]): TableFault[] =>
     kind === 'absent' || lacks.length > 0 ? [{ kind, what, missing: lacks, grant }] : []

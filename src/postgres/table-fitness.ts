@@ -2,6 +2,7 @@ import type { Advice, Problem } from '#core/advice.ts'
 import { advice } from '#core/advice.ts'
 import pg from 'pg'
 import { encodingAdvice, encodingFault, isEncodingFit } from './encoding.ts'
+import { identifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { ColumnShape, TableShape } from './table-shape.ts'
 
@@ -46,16 +47,16 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
   const { kind, persistence, unfitPartitions } = shape
   if (kind !== 'r' && kind !== 'p') {
     // Renamed, it makes room for the table, which the next report has the statement for.
-    const fix = [`ALTER TABLE ${name} RENAME TO ${name}_before`]
+    const fix = [`ALTER TABLE ${identifier(name)} RENAME TO ${identifier(`${name}_before`)}`]
     return [{ about: 'table', what: `it is ${otherKinds[kind] ?? 'not a regular table'}`, fix }]
   }
   if (persistence === 't') {
     const what = 'it is a temporary table that hides the real one'
-    return [{ about: 'table', what, fix: [`DROP TABLE pg_temp.${name}`] }]
+    return [{ about: 'table', what, fix: [`DROP TABLE pg_temp.${identifier(name)}`] }]
   }
   if (persistence !== 'p') {
     const what = 'it is unlogged: a crash empties it, with all that was acked so far'
-    return [{ about: 'table', what, fix: [`ALTER TABLE ${name} SET LOGGED`] }]
+    return [{ about: 'table', what, fix: [`ALTER TABLE ${identifier(name)} SET LOGGED`] }]
   }
   return unfitPartitions.map((partition) => ({
     about: 'table',
@@ -69,7 +70,7 @@ function columnsUnfitness({ name, columns }: NeededTable, shape: TableShape): Un
     const found = shape.columns[column]
     if (!found) return []
     const about = 'columns'
-    const alter = `ALTER TABLE ${name} ${alterationOf(column, found, wanted)}`
+    const alter = `ALTER TABLE ${identifier(name)} ${alterationOf(column, found, wanted)}`
     if (found.generated)
       return [{ about, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
     return found.fits ? [] : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
@@ -103,18 +104,27 @@ function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): U
       {
         about,
         what: `${columns} is not unique: nothing can be written`,
-        fix: [`ALTER TABLE ${name} ${unique}`],
+        fix: [`ALTER TABLE ${identifier(name)} ${unique}`],
       },
     ]
   }
   const deferrable = keys.find(({ immediate }) => !immediate)
   if (deferrable) {
     const what = `${columns} is unique only at the commit (DEFERRABLE): nothing can be written`
-    return [{ about, what, fix: [`ALTER TABLE ${name} DROP CONSTRAINT ${deferrable.name}, ${unique}`] }]
+    return [
+      { about, what, fix: [`ALTER TABLE ${identifier(name)} DROP CONSTRAINT ${deferrable.name}, ${unique}`] },
+    ]
   }
   if (keys.every(({ deterministic }) => deterministic)) return []
   const what = `${columns} is unique under a nondeterministic collation, which takes different texts for one`
-  return [{ about, what, fix: [], advice: advice`recreate the key of ${name} with text columns COLLATE "C"` }]
+  return [
+    {
+      about,
+      what,
+      fix: [],
+      advice: advice`recreate the key of ${identifier(name)} with text columns COLLATE "C"`,
+    },
+  ]
 }
 
 function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness[] {
@@ -123,7 +133,7 @@ function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness
     .map((rule) => ({
       about: 'triggers',
       what: `the rule ${rule.name} rewrites what is written: nothing can be written`,
-      fix: [`DROP RULE ${rule.name} ON ${name}`],
+      fix: [`DROP RULE ${rule.name} ON ${identifier(name)}`],
     }))
 }
 

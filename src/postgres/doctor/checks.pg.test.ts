@@ -241,6 +241,30 @@ describe("a module's table", () => {
     await fixed(database, 'columns of words', 'failed', /content text is missing/, ofWords)
   })
 
+  test('whose name needs quotes, for a role that needs them, too: each statement is one', async () => {
+    await using database = await freshDatabase(server)
+    const table = { ...wordPipeline.sink, name: 'My-Words' }
+    const mine = { ...ofWords, table }
+    await fixed(database, 'table My-Words', 'failed', /does not exist/, mine)
+    for (const [broken, name] of [
+      ['SET UNLOGGED', 'table My-Words'],
+      ['DROP COLUMN content', 'columns of My-Words'],
+      ['DROP CONSTRAINT "My-Words_pkey"', 'key of My-Words'],
+    ] as const) {
+      await database.query(`ALTER TABLE "My-Words" ${broken}`)
+      await fixed(database, name, 'failed', /./, mine)
+    }
+    await database.query(
+      `DROP ROLE IF EXISTS "Quo-ted"; CREATE ROLE "Quo-ted" LOGIN PASSWORD '${server.password}'`,
+    )
+    const granted = await fixed(database, 'rights on My-Words', 'failed', /lacks/, {
+      ...mine,
+      postgres: { user: 'Quo-ted' },
+    })
+    assert.match(granted, /GRANT SELECT, INSERT, UPDATE ON "My-Words" TO "Quo-ted";$/)
+    await database.query('DROP OWNED BY "Quo-ted"; DROP ROLE "Quo-ted"')
+  })
+
   test('that its own migrations make: they are looked at beside ours', async () => {
     await using database = await freshDatabase(server)
     const dir = await mkdtemp(join(tmpdir(), 'migrations-'))

@@ -7,6 +7,7 @@ import type { Fix } from '#core/fix.ts'
 import { inFile, ingester, ownStack, remark, secret, setting, shell, sql } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { certificateProblem } from '#core/certificate-problem.ts'
+import { identifier } from '../identifier.ts'
 import type { PostgresOptions } from '../pool.ts'
 import { ignoringLine, refusedParameter } from '../pooler-refusal.ts'
 import { isConnectionFailure, isWithoutTls } from '../sqlstate.ts'
@@ -35,8 +36,8 @@ type Fixes = [Fix, ...Fix[]]
 function refusalFixes(error: unknown, options: PostgresOptions, migrateUp: string): Fixes {
   const code = error instanceof pg.DatabaseError ? error.code : undefined
   const message = messageOf(error)
-  const role = quoted(options.user)
-  const database = quoted(options.database)
+  const role = identifier(options.user)
+  const database = identifier(options.database)
   if (code === '28P01' || message.startsWith('SASL: ')) return [secret('postgres.password')]
   if (code === '28000') return [notLetIn(message, role, options)]
   if (code === '3D000') {
@@ -96,8 +97,4 @@ function unreachable({ host, port }: PostgresOptions): Fixes {
   }
   const paths = 'that its name resolves here, that it runs, and that no firewall is in between; otherwise fix'
   return [remark(`check that ${addressOf(host, port)} is right, ${paths}`, ...names)]
-}
-
-function quoted(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : pg.escapeIdentifier(name)
 }

@@ -4,6 +4,7 @@ import { failed, ok, skippedAll, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { asOwner, ingester, setting, sql } from '#core/fix.ts'
 import type { TableOrigin } from '#core/pipeline.ts'
+import { identifier } from '../identifier.ts'
 import { creationOf } from '../migrations.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
@@ -175,7 +176,7 @@ function columnsFinding(
 }
 
 function columnFault(table: string, column: string, what: string, alteration: string): Unfitness {
-  const fix = `ALTER TABLE ${table} ${alteration.replace('?', () => pg.escapeIdentifier(column))}`
+  const fix = `ALTER TABLE ${identifier(table)} ${alteration.replace('?', () => pg.escapeIdentifier(column))}`
   return { about: 'columns', what, fix: [fix] }
 }
 
@@ -185,8 +186,8 @@ function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape)
   if (triggers.length === 0 && rules.length === 0) return ok(finding, 'none that fires on what is written')
   const detail = `${[...triggers, ...rules.map((rule) => rule.name)].join(', ')}: rows are looked for after each write, which costs three more round trips; discarded rows are not acked`
   const fixes = [
-    ...triggers.map((trigger) => `ALTER TABLE ${name} DISABLE TRIGGER ${trigger};`),
-    ...rules.map((rule) => `DROP RULE ${rule.name} ON ${name};`),
+    ...triggers.map((trigger) => `ALTER TABLE ${identifier(name)} DISABLE TRIGGER ${trigger};`),
+    ...rules.map((rule) => `DROP RULE ${rule.name} ON ${identifier(name)};`),
   ]
   return warning(finding, detail, sql(`${owner}, if they are not needed`, ...fixes))
 }
@@ -213,7 +214,7 @@ function indexesFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
   const drops = needless.map((index) =>
     index.constraint === null
       ? `DROP INDEX ${index.name};`
-      : `ALTER TABLE ${name} DROP CONSTRAINT ${index.constraint};`,
+      : `ALTER TABLE ${identifier(name)} DROP CONSTRAINT ${index.constraint};`,
   )
   const names = needless.map((index) => `${index.name} (${index.columns.join(', ')})`).join(', ')
   return warning(finding, `${names}: on columns that change, which slows updates down`, sql(owner, ...drops))
@@ -224,7 +225,7 @@ function fillfactorFinding({ name }: NeededTable, { kind, fillfactor }: TableFac
   // A partitioned table has none of its own.
   if (fillfactor <= mostFillfactor || kind !== 'r') return ok(finding, String(fillfactor))
   const detail = `${fillfactor} leaves no room beside a row for its next version`
-  return warning(finding, detail, sql(owner, `ALTER TABLE ${name} SET (fillfactor = 70);`))
+  return warning(finding, detail, sql(owner, `ALTER TABLE ${identifier(name)} SET (fillfactor = 70);`))
 }
 
 async function rightsFinding(connection: Queryable, needed: NeededTable): Promise<Finding> {
