@@ -114,6 +114,8 @@ describe('the admin server', () => {
     })
     const [codeOfAny, ofAny] = await ask('?any')
     assert.deepEqual([codeOfAny, ofAny.status, ofAny.reasons], [200, 'degraded', reasons])
+    for (const no of ['?any=0', '?any=false', '?any=no', '?all']) assert.equal((await ask(no))[0], 503, no)
+    for (const yes of ['?any=', '?any=1', '?any=true']) assert.equal((await ask(yes))[0], 200, yes)
     scans = stuck as typeof fine
     assert.equal((await ask('?any'))[0], 503, 'none consumes')
     orders = scans = fine

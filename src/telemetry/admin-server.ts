@@ -152,8 +152,14 @@ function indexOf(routes: Readonly<Record<string, Route>>): string {
 }
 
 function sendReadiness(response: ServerResponse, readiness: Readiness, query: string): void {
-  const report = readinessReport(readiness, new URLSearchParams(query).has('any'))
+  const report = readinessReport(readiness, isSet(query, 'any'))
   sendJson(response, report.status === 'not ready' ? 503 : 200, report)
+}
+
+/** `?any`, `?any=1`, but not `?any=0`. */
+function isSet(query: string, name: string): boolean {
+  const value = new URLSearchParams(query).get(name)
+  return value !== null && !/^(?:0|false|no|off)$/i.test(value)
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
