@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { describe, test } from 'vitest'
 import type { Config } from './config.ts'
-import { configOf } from './config.ts'
+import { configOf, loadConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './config-fault.ts'
 import { faultText } from './fault-text.ts'
@@ -52,6 +52,30 @@ test('an unknown pipeline is reported together with all other faults', () => {
     ),
   )
   assert.deepEqual(faultsOf({ ...needed, INGESTER_PIPELINE: 'words' }, ['scans', 'words']), [])
+})
+
+test('what is wrong with --pipeline is reported under that name', () => {
+  const faultsOfOption = (...pipeline: readonly string[]) => {
+    try {
+      loadConfig({ pipeline }, ['scans', 'words'])
+    } catch (error) {
+      assert.ok(error instanceof ConfigFault)
+      return error.faults.map(faultText).filter((text) => /pipeline/i.test(text))
+    }
+    return assert.fail('nothing is wrong')
+  }
+  assert.deepEqual(faultsOfOption('scans', 'nope'), [
+    '--pipeline: unknown pipeline "nope" (available: scans, words; or the path of a module: ./orders.ts)',
+  ])
+  assert.match(
+    faultsOfOption('postgres://u:p@h/d').join(),
+    /^--pipeline: must be names or paths[^,]*, [^@]*$/,
+  )
+  const one = '; for several pipelines repeat it'
+  assert.deepEqual(faultsOfOption('./a,b.ts', 'scans'), [
+    `--pipeline: must be one name or path, without a comma, not "./a,b.ts"${one}`,
+  ])
+  assert.match(faultsOfOption('').join(), /^--pipeline: must be one name or path/)
 })
 
 test('with the required variables set, all others have their defaults', () => {

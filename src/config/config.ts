@@ -11,7 +11,7 @@ import { isSecret } from './secrets.ts'
 import { isPipelinePath } from './names.ts'
 import { looksLikeUrl } from './shown.ts'
 import type { Values, Variable } from './spec.ts'
-import { unknownPipeline } from './unknown-pipeline.ts'
+import { isOneReference, notOneReference, pipelineOption, unknownPipeline } from './unknown-pipeline.ts'
 import { unknownVariables } from './unknown-variables.ts'
 
 /** All that can be set. */
@@ -31,6 +31,8 @@ export interface Circumstances {
   readonly places?: Readonly<Record<string, Place>>
   /** The names of those there are; any other is a fault. */
   readonly pipelines?: readonly string[]
+  /** They were named on the command line. */
+  readonly hasPipelineOption?: boolean
 }
 
 /** What a command line says beside the environment. */
@@ -59,8 +61,16 @@ export function loadConfig(options: CommandLine, pipelines: readonly string[] = 
 export function sourcesOf({ envFile, pipeline = [] }: CommandLine): Sources {
   const sources = readSources(envFile)
   if (pipeline.length === 0) return sources
-  const chosen = { INGESTER_PIPELINE: undefined, INGESTER_PIPELINES: pipeline.join(',') }
-  return { ...sources, environment: { ...sources.environment, ...chosen } }
+  const chosen = {
+    INGESTER_PIPELINE: undefined,
+    INGESTER_PIPELINES: pipeline.filter(isOneReference).join(','),
+  }
+  return {
+    ...sources,
+    environment: { ...sources.environment, ...chosen },
+    faults: [...sources.faults, ...pipeline.filter((one) => !isOneReference(one)).map(notOneReference)],
+    hasPipelineOption: true,
+  }
 }
 
 /** As {@link loadConfig}, of a given environment. */
@@ -74,19 +84,24 @@ export function configOf(environment: Environment, circumstances: Circumstances 
 }
 
 /** What the commands that need only the database want of the environment. */
-export const loadDatabaseConfig = (options: CommandLine = {}) => loadParts(options, 'pipelines', 'postgres')
+export const loadDatabaseConfig = (options: CommandLine = {}, pipelines?: readonly string[]) =>
+  loadParts(options, ['pipelines', 'postgres'], pipelines)
 
 /** For a command that reads both stores and decodes messages, but receives none. */
 export const loadStoresConfig = (options: CommandLine = {}) =>
-  loadParts(options, 'pipelines', 'postgres', 'redis', 'limits')
+  loadParts(options, ['pipelines', 'postgres', 'redis', 'limits'])
 
 /** For a command that uses the database and publishes to the topic of the pipeline's subscription. */
 export const loadRedriveConfig = (options: CommandLine = {}) =>
-  loadParts(options, 'pipelines', 'postgres', 'pubsub', 'startupTimeoutMs')
+  loadParts(options, ['pipelines', 'postgres', 'pubsub', 'startupTimeoutMs'])
 
-function loadParts<P extends PartName>(options: CommandLine, ...wanted: readonly P[]) {
+function loadParts<P extends PartName>(
+  options: CommandLine,
+  wanted: readonly P[],
+  pipelines?: readonly string[],
+) {
   const { environment, ...rest } = sourcesOf(options)
-  return partsOf(environment, wanted, rest)
+  return partsOf(environment, wanted, { ...rest, ...(pipelines === undefined ? {} : { pipelines }) })
 }
 
 /**
@@ -122,15 +137,23 @@ export function valuesOf<V extends Variable>(
 function read<V extends Variable>(
   environment: Environment,
   variables: readonly V[],
-  { faults: known = [], places = {}, pipelines }: Circumstances,
+  { faults: known = [], places = {}, pipelines, hasPipelineOption = false }: Circumstances,
 ): { readonly values: Pick<Values, V>; readonly resolved: Resolved } {
   const named = variables.flatMap((name) => [name, ...(isSecret(name) ? [`${name}_FILE`] : [])])
   const used = new Set<string>([...named, 'NODE_EXTRA_CA_CERTS'])
   const resolved = resolve(Object.fromEntries(Object.entries(environment).filter(([name]) => used.has(name))))
   const { values, faults } = checkedValues(resolved, variables)
-  const found = [...faults, ...pipelineFaults(values, pipelines)]
+  const all = [...faults, ...pipelineFaults(values, pipelines)]
+  const found = hasPipelineOption ? all.map(asOfOption) : all
   if (known.length + found.length > 0) throw new ConfigFault([...known, ...located(found, places)])
   return { values, resolved }
+}
+
+/** The value of the variable is that of the option. */
+function asOfOption(fault: Fault): Fault {
+  return fault.kind === 'malformed' && fault.variable === 'INGESTER_PIPELINES'
+    ? { ...fault, variable: pipelineOption }
+    : fault
 }
 
 /** Which there are is not known here. */

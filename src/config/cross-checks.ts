@@ -38,7 +38,7 @@ export const crossChecks: readonly CrossCheck[] = [
   ...(['INGESTER_TOPICID', 'INGESTER_SUBSCRIPTIONID'] as const).map((variable) => ({
     variable,
     others: ['INGESTER_PIPELINES'] as const,
-    rule: 'must not be set where INGESTER_PIPELINES names several: each pipeline has its own',
+    rule: 'must not be set where INGESTER_PIPELINES or --pipeline names several: each pipeline has its own',
     isBroken: (values: Values) =>
       values[variable] !== undefined && (values.INGESTER_PIPELINES?.length ?? 1) > 1,
   })),

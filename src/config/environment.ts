@@ -1,6 +1,6 @@
 import type { EnvFileFault } from './env-file.ts'
 import { parseEnvFile } from './env-file.ts'
-import type { Place, Syntax } from './fault.ts'
+import type { Fault, Place } from './fault.ts'
 import { hasInvisible, quoted } from './shown.ts'
 import { readTextFile } from './text-file.ts'
 
@@ -13,8 +13,10 @@ export interface Sources {
   readonly environment: Environment
   /** Where a variable stands whose value is that of the file: for messages. */
   readonly places: Readonly<Record<string, Place>>
-  /** Lines of the file that say nothing. */
-  readonly faults: readonly Syntax[]
+  /** Lines of the file that say nothing, and what is wrong with the command line. */
+  readonly faults: readonly Fault[]
+  /** The pipelines are those of the command line. */
+  readonly hasPipelineOption?: boolean
 }
 
 /**

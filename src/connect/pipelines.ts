@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { faultText } from '#config/fault-text.ts'
 import { isPipelinePath } from '#config/names.ts'
-import { unknownPipeline } from '#config/unknown-pipeline.ts'
+import type { NamesPipelines } from '#config/unknown-pipeline.ts'
+import { pipelineOption, unknownPipeline } from '#config/unknown-pipeline.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Pipeline, RecordKey, TableOrigin } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
@@ -14,13 +15,14 @@ export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name
 /**
  * The pipeline of that name, or of the module at that path.
  *
+ * @param namedBy where the reference stands, for the error
  * @throws ConfigurationError
  */
-export async function loadPipeline(reference: string): Promise<Pipeline> {
+export async function loadPipeline(reference: string, namedBy?: NamesPipelines): Promise<Pipeline> {
   const builtIn = pipelines.find(({ name }) => name === reference)
   if (builtIn) return builtIn
   if (!isPipelinePath(reference))
-    throw new ConfigurationError(faultText(unknownPipeline(reference, pipelineNames)))
+    throw new ConfigurationError(faultText(unknownPipeline(reference, pipelineNames, namedBy)))
   const { loadModule } = await import('#pipeline/module.ts')
   const pipeline = await loadModule(reference)
   if (pipelineNames.includes(pipeline.name))
@@ -71,10 +73,11 @@ export async function chosenPipeline(
   wanted: string | undefined,
 ): Promise<Pipeline> {
   if (wanted === undefined) return await loadPipeline(onlyOf(configured))
-  if (isPipelinePath(wanted) || pipelineNames.includes(wanted)) return await loadPipeline(wanted)
+  if (isPipelinePath(wanted) || pipelineNames.includes(wanted))
+    return await loadPipeline(wanted, pipelineOption)
   // A module that is configured is found by its name, too.
   const named = (await loadPipelines(configured)).find(({ name }) => name === wanted)
-  return named ?? (await loadPipeline(wanted))
+  return named ?? (await loadPipeline(wanted, pipelineOption))
 }
 
 /** The name that a pipeline's dead letters have, of its name or its path. */

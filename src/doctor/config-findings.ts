@@ -10,6 +10,7 @@ import { isSecret } from '#config/secrets.ts'
 import { quoted } from '#config/shown.ts'
 import type { Variable } from '#config/spec.ts'
 import { rightValue, spec } from '#config/spec.ts'
+import { pipelineOption } from '#config/unknown-pipeline.ts'
 import { loadPipelines, pipelineNames } from '#connect/pipelines.ts'
 import { explain } from '#connect/explain.ts'
 import { optionOf } from '#connect/option-variables.ts'
@@ -86,6 +87,7 @@ function fixOf(fault: Fault, sources: Sources, origins: ConfigOrigins): Fix {
     case 'unreadable':
       return unreadableFix(fault, origins)
     case 'malformed':
+      if (fault.variable === pipelineOption) return remark(`name others with ${pipelineOption}`)
       if (fault.belongsIn !== undefined) return shell(renamed(fault.variable, fault.belongsIn, origins))
       return isSecret(fault.variable) ? secret(optionOf(fault.variable)) : rightSetting(fault, [], sources)
     case 'conflict':

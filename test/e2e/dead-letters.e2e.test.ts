@@ -271,7 +271,10 @@ describe('list, show and discard', async () => {
       [['discard', '--status', 'discarded', '--yes'], /Allowed choices are new, redriven\./],
       [['redrive'], /redrive needs confirmation.*no terminal: add --yes, or --dry-run/],
       [['discard'], /discard needs confirmation.*no terminal: add --yes, or --dry-run/],
-      [['redrive', '--pipeline', 'nope', '--yes'], /unknown pipeline "nope" \(available: scans; /],
+      [
+        ['redrive', '--pipeline', 'nope', '--yes'],
+        /--pipeline: unknown pipeline "nope" \(available: scans; /,
+      ],
     ]
     for (const [args, expected] of wrong) {
       const { code, stdout, stderr } = await deadLetters(system, args)

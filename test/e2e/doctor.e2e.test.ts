@@ -51,11 +51,11 @@ async function outcome(env: Env, args = ''): Promise<Diagnosed & Shell> {
 async function diagnosed(
   env: Env,
   pasted = '',
-  { envFile, input }: { envFile?: string; input?: string } = {},
+  { envFile, input, pipeline }: { envFile?: string; input?: string; pipeline?: readonly string[] } = {},
 ): Promise<Diagnosed & { readonly isConfigured: boolean }> {
   const exported = pasted === '' ? env : await exportedBy(pasted, env, input)
   using _ = inEnvironment(exported)
-  const { report, isConfigured } = await diagnose({ envFile })
+  const { report, isConfigured } = await diagnose({ envFile, pipeline })
   return { isConfigured, ...lookedUp(report) }
 }
 
@@ -174,6 +174,12 @@ test('an invalid secret file, an unknown pipeline, a missing env file', async ()
   const pipeline = await diagnosed(unknown)
   assert.equal(pipeline.isConfigured, false)
   assert.equal((await diagnosed(unknown, pipeline.check('configuration').fix)).report.ok, true)
+
+  const { report } = await diagnosed(healthy, '', { pipeline: ['scanz'] })
+  assert.match(
+    JSON.stringify(report),
+    /"--pipeline: unknown pipeline .*"fix":"# name others with --pipeline"/,
+  )
 
   const envFile = join(folder, 'missing.env')
   const gone = await diagnosed({}, '', { envFile })

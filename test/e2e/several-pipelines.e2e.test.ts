@@ -127,7 +127,7 @@ test('names on the command line, in the environment, and the log line of each', 
   await using refused = startIngesterProgram(['run'], { env: { ...system.env, ...variables } })
   await expect(refused).toEndWith(2)
   expect(refused.stderr()).toMatch(
-    /INGESTER_SUBSCRIPTIONID must not be set where INGESTER_PIPELINES names several/,
+    /INGESTER_SUBSCRIPTIONID must not be set where INGESTER_PIPELINES or --pipeline names several/,
   )
   expect(refused.stderr()).toMatch(/POOL_SIZE must not be less than INGESTER_WORKER_COUNT for each pipeline/)
 })

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { pipelineNames } from '#connect/pipelines.ts'
 import { programName } from '#runtime/program-name.ts'
 import type { LastMigration } from '#app/migrations.ts'
 import { collected } from '#argv/argument.ts'
@@ -45,7 +46,7 @@ function subcommand(name: string, description: string): Command {
 async function up(options: Options): Promise<void> {
   const { applyMigrations } = await import('#app/migrations.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const names = await applyMigrations(loadDatabaseConfig(options), (message) =>
+  const names = await applyMigrations(loadDatabaseConfig(options, pipelineNames), (message) =>
     console.error(`warning: ${message}`),
   )
   report('up', names, options)
@@ -81,7 +82,7 @@ async function mayRevert({ name, statements }: LastMigration, command: Command):
 async function status(options: Options): Promise<void> {
   const { listMigrations } = await import('#app/migrations.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const all = await listMigrations(loadDatabaseConfig(options))
+  const all = await listMigrations(loadDatabaseConfig(options, pipelineNames))
   if (options.json)
     return console.log(
       JSON.stringify({ migrations: all.map((one) => ({ ...one, pending: !one.appliedAt })) }),
