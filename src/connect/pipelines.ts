@@ -45,12 +45,13 @@ export async function loadPipelines(references: readonly string[]): Promise<read
   const loaded: Pipeline[] = []
   for (const reference of references) {
     const pipeline = await loadPipeline(reference)
-    const other = loaded.findIndex((one) => shared(one, pipeline) !== undefined)
-    const [one, what] = [loaded[other], loaded[other] && shared(loaded[other], pipeline)]
-    if (one && what !== undefined)
-      throw new ConfigurationError(
-        `${references[other]} and ${reference} have the same ${what}: each pipeline needs its own`,
-      )
+    for (const [at, other] of loaded.entries()) {
+      const what = shared(other, pipeline)
+      if (what !== undefined)
+        throw new ConfigurationError(
+          `${references[at]} and ${reference} have the same ${what}: each pipeline needs its own`,
+        )
+    }
     loaded.push(pipeline)
   }
   return loaded

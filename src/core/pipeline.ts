@@ -113,3 +113,10 @@ export interface Column<R = unknown, Name extends string = string> {
 }
 
 export type Scalar = string | number | bigint | null
+
+/** @throws Error where the table has none of that name: a definition is checked before */
+export function columnNamed<R>({ name: table, columns }: PostgresTable<R>, name: string): Column<R> {
+  const column = columns.find((one) => one.name === name)
+  if (!column) throw new Error(`table ${table} has no column ${name}`)
+  return column
+}

@@ -1,5 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { Column, Pipeline, PostgresTable, RecordInspector, RecordKey, Scalar } from '#core/pipeline.ts'
+import { columnNamed } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import { canonicalIp } from './ip.ts'
 import type { Newest } from './newest.ts'
@@ -59,11 +60,6 @@ export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>):
       : {}),
     content: content.name,
   }
-}
-
-function columnNamed<R>({ columns }: PostgresTable<R>, name: string): Column<R> {
-  // The definition was checked.
-  return columns.find((one) => one.name === name) as Column<R>
 }
 
 const exampleOf = ({ type }: Column) => (type === 'inet' ? '1.1.1.7' : type === 'text' ? 'a' : '1')

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import pg from 'pg'
 import type { Column, PostgresTable } from '#core/pipeline.ts'
+import { columnNamed } from '#core/pipeline.ts'
 import { durable } from './durable.ts'
 
 /**
@@ -80,13 +81,6 @@ function ordered(table: PostgresTable, prefix: string, columns: readonly string[
   return columns
     .map((column) => `${prefix}${pg.escapeIdentifier(column)}${collation(columnNamed(table, column))}`)
     .join(', ')
-}
-
-function columnNamed(table: PostgresTable, name: string): Column {
-  const column = table.columns.find((one) => one.name === name)
-  if (!column)
-    throw new Error(`table ${table.name}: key or version names the column ${name}, which it does not have`)
-  return column
 }
 
 function selected(column: Column): string {
