@@ -95,10 +95,26 @@ async function serviceFindings(config: Config, pipelines: readonly Pipeline[]): 
     ...pipelines.map((pipeline) => pipelineFindings(config, pipeline, pipelines.length)),
   ])
   // What they have in common is said once.
-  const all = [...combinationFindings(config), ofAdmin, ...ofPipelines.flat()]
-  const withoutTime = ({ name, status, detail }: Finding) =>
-    [name, status, detail.replace(/\d+ ms$/, '')].join()
-  return [...new Map(all.toReversed().map((one) => [withoutTime(one), one])).values()].toReversed()
+  const all = [...combinationFindings(config), ofAdmin, ...named(pipelines, ofPipelines)]
+  return [...new Map(all.toReversed().map((one) => [contentOf(one), one])).values()].toReversed()
+}
+
+/** Without the time that it took. */
+const contentOf = ({ name, status, detail }: Finding) => [name, status, detail.replace(/\d+ ms$/, '')].join()
+
+/** What each pipeline has of its own; its tables and migrations are named already. */
+const ownNames = /^(?:topic|subscription|epoch|redis ttl)\b/
+
+/** Of several pipelines each finding that is not about all of them has the pipeline in its name. */
+function named(pipelines: readonly Pipeline[], found: readonly (readonly Finding[])[]): Finding[] {
+  const isShared = (one: Finding) =>
+    !ownNames.test(one.name) &&
+    found.flat().every((other) => other.name !== one.name || contentOf(other) === contentOf(one))
+  return found.flatMap((findings, at) =>
+    findings.map((one) =>
+      pipelines.length < 2 || isShared(one) ? one : { ...one, name: `${one.name} of ${pipelines[at]?.name}` },
+    ),
+  )
 }
 
 async function pipelineFindings(config: Config, pipeline: Pipeline, count: number): Promise<Finding[]> {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DoctorReport, ReportedCheck } from '#doctor/diagnose.ts'
 import { diagnose } from '#doctor/diagnose.ts'
 import { inEnvironment } from '../support/in-process.ts'
+import { writeDocumented } from '../support/documented-pipelines.ts'
 import type { Shell } from '../support/paste.ts'
 import { pasteShell } from '../support/paste.ts'
 import { startIngesterProgram } from '../support/program.ts'
@@ -321,6 +322,25 @@ test('no secret is printed', async () => {
   const { code, stdout, stderr } = await outcome(env)
   assert.equal(code, 4)
   assert.doesNotMatch(stdout + stderr, new RegExp(secret))
+})
+
+test('several pipelines: what each has of its own is under its name, what they share is there once', async () => {
+  const module = join(folder, 'orders.ts')
+  await writeDocumented(folder)
+  const { report } = await diagnosed(healthy, '', { pipeline: ['scans', module] })
+  const names = report.checks.map(({ name }) => name)
+  for (const own of ['topic', 'subscription', 'epoch', 'redis ttl'])
+    assert.deepEqual(
+      names.filter((name) => name === own || name.startsWith(`${own} of `)),
+      [`${own} of scans`, `${own} of orders`],
+    )
+  for (const common of ['postgres', 'redis', 'pubsub', 'table dead_letters'])
+    assert.equal(names.filter((name) => name === common).length, 1, common)
+  assert.deepEqual(
+    names.filter((name, at) => names.indexOf(name) !== at),
+    [],
+    'a name is unique in a report',
+  )
 })
 
 test('nothing created yet: migrate up and run are printed, and they suffice', async () => {
