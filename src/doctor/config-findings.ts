@@ -33,19 +33,19 @@ export interface ConfigReading {
 
 /** The configuration, or all that is wrong with it; and the names that are set and do nothing. */
 export async function readConfig(options: CommandLine): Promise<ConfigReading> {
-  const { envFile } = options
+  const { envFile, pipeline: pipelines } = options
   const own = processEnvironment()
   let sources: Sources
   try {
     sources = sourcesOf(options)
   } catch (error) {
-    const origins = { envFile, own, environment: own }
+    const origins = { envFile, pipelines, own, environment: own }
     const sources = { environment: own, places: {}, faults: [] }
     const findings = faultsOf(error).map((fault) => finding(fault, sources, origins))
     return { findings, origins, usable: undefined }
   }
   const { environment, ...circumstances } = sources
-  const origins = { envFile, own, environment }
+  const origins = { envFile, pipelines, own, environment }
   const unknown = (warnings: readonly UnknownVariable[]) =>
     warnings.map((one) => unknownFinding(one, origins))
   try {

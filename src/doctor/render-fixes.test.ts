@@ -91,6 +91,17 @@ test('our own commands read the same file, or that of the owner', () => {
   )
 })
 
+test('they are about the pipelines that the command line names', () => {
+  const named = { ...fromFile, pipelines: ['scans', './my orders.ts'] }
+  const options = "--pipeline scans --pipeline './my orders.ts' --env-file 'my own.env'"
+  for (const command of ['run', 'doctor'])
+    assert.equal(renderFixes([ingester(command)], named), `bin/ingester ${command} ${options}`)
+  assert.equal(
+    renderFixes([ingester('migrate up')], named),
+    "bin/ingester migrate up --env-file 'my own.env'",
+  )
+})
+
 test('SQL is preceded by a comment with its role; what follows is marked as shell', () => {
   const fixes = [sql('a superuser', 'SELECT 1;'), setting({ 'pubsub.topicId': '2' })]
   assert.equal(

@@ -12,6 +12,8 @@ import type { Option } from '#core/option.ts'
 /** Where variables come from, and so where a fix has to go to take effect. */
 export interface ConfigOrigins {
   readonly envFile: string | undefined
+  /** As the command line named them. */
+  readonly pipelines?: readonly string[] | undefined
   /** The process's own, which goes before the file. */
   readonly own: Environment
   /** Both together. */
@@ -54,7 +56,7 @@ function linesOf(fix: Fix, origins: ConfigOrigins): readonly string[] {
     case 'ingester':
       return fix.as === 'owner'
         ? ["# as the tables' owner, whose variables are in owner.env", commandLine(fix.command, 'owner.env')]
-        : [commandLine(fix.command, envFile)]
+        : [commandLine(withPipelines(fix.command, origins), envFile)]
     case 'stack':
       return stackLines(origins)
     case 'remark':
@@ -74,6 +76,12 @@ function linesOf(fix: Fix, origins: ConfigOrigins): readonly string[] {
     case 'secret':
       return secretLines(variables[fix.option], origins)
   }
+}
+
+/** Commands that mean the configured pipelines mean those that this one was given. */
+function withPipelines(command: string, { pipelines = [] }: ConfigOrigins): string {
+  if (command !== 'run' && command !== 'doctor') return command
+  return [command, ...pipelines.map((one) => `--pipeline ${shellWord(one)}`)].join(' ')
 }
 
 /** Removing a secret also removes its `_FILE` variable. */
