@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { WriteFailure } from '#core/write-failure.ts'
 import { explain } from '#connect/explain.ts'
+import type { PostgresTable } from '#core/pipeline.ts'
+import { newest } from '#pipeline/newest.ts'
 import { scans } from '#pipeline/scans.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer, untilBlocked } from '../../test/support/postgres.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
+import { readTable } from './read-table.ts'
+import { checkTables } from './start-check.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer()
@@ -52,7 +56,6 @@ describe('a table altered between two writes: nothing is written until it is res
       /last_seen is timestamp\(0\)/,
     ],
     ['small numbers', 'ALTER TABLE scan_results ALTER port TYPE smallint', /port is smallint, not integer/],
-    ['large numbers', 'ALTER TABLE scan_results ALTER port TYPE bigint', /port is bigint, not integer/],
     ['fractions', 'ALTER TABLE scan_results ALTER port TYPE numeric', /port is numeric, not integer/],
     [
       'short texts',
@@ -160,6 +163,53 @@ describe('a table altered between two writes: nothing is written until it is res
     await deadLetters.store([deadLetter('2')])
     assert.equal((await database.query('SELECT FROM dead_letters')).length, 2)
   })
+})
+
+test('integers in a bigint: written, compared, locked, read and rewritten as before, also while it is widened', async () => {
+  await using database = await freshDatabase(server)
+  const table: PostgresTable<readonly (number | string)[]> = {
+    name: 'wide',
+    columns: [
+      { name: 'id', type: 'integer', of: ([id = 0]) => id },
+      { name: 'revision', type: 'integer', of: ([, revision = 0]) => revision },
+      { name: 'state', type: 'text', of: ([, , state = '']) => state },
+    ],
+    key: ['id'],
+    version: ['revision', 'state'],
+  }
+  await database.query(
+    'CREATE TABLE wide (id integer PRIMARY KEY, revision integer NOT NULL, state text NOT NULL)',
+  )
+  const pool = database.pool()
+  const writer = new TableWriter(pool, table)
+  const record = (...row: readonly [number, number, string]) => newest(table).recordOf(row)
+  const most = 2 ** 31 - 1
+  assert.equal((await writer.write([record(1, 5, 'a'), record(-most - 1, 1, 'a')])).written, 2)
+  await database.query('ALTER TABLE wide ALTER id TYPE bigint, ALTER revision TYPE bigint')
+  const batch = [record(1, 5, 'b'), record(-most - 1, 0, 'z'), record(most, most, 'c')]
+  assert.equal((await writer.write(batch)).written, 2)
+  assert.equal((await writer.write(batch)).written, 0)
+  await checkTables(pool, [table], false)
+  const rows = await readTable(database.options, table)
+  assert.deepEqual(
+    rows.toSorted((a, b) => Number(a[0]) - Number(b[0])),
+    [
+      [-most - 1, 1, 'a'],
+      [1, 5, 'b'],
+      [most, most, 'c'],
+    ],
+  )
+  const owner = await database.connect()
+  await owner.query('BEGIN; SELECT FROM wide WHERE id = 1 FOR UPDATE')
+  assert.deepEqual(await writer.locked(batch), [batch[0]])
+  await owner.query('ROLLBACK')
+  assert.equal(await writer.rewriteExistingRow(), true)
+  // Rows of others, beyond all integers: newer than any, and none to write again.
+  await database.query(
+    `UPDATE wide SET revision = 3000000000; UPDATE wide SET id = 4000000000 WHERE id = ${most}`,
+  )
+  assert.equal((await writer.write([record(1, most, 'z')])).written, 0)
+  assert.equal(await writer.rewriteExistingRow(), false)
 })
 
 for (const isolation of ['read committed', 'repeatable read']) {

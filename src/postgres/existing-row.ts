@@ -7,11 +7,18 @@ import type { Column, PostgresTable } from '#core/pipeline.ts'
  */
 export function existingRowSql({ name, columns }: PostgresTable): string {
   const times = columns.filter(({ from }) => from === 'unix-seconds')
-  const finite = times.map((column) => `isfinite(${pg.escapeIdentifier(column.name)})`)
+  const integers = columns.filter(({ type }) => type === 'integer')
+  const writable = [
+    ...times.map((column) => `isfinite(${pg.escapeIdentifier(column.name)})`),
+    // A bigint may hold what others wrote, and what no array of integers takes.
+    ...integers.map(
+      (column) => `(${pg.escapeIdentifier(column.name)} BETWEEN -2147483648 AND 2147483647) IS NOT FALSE`,
+    ),
+  ]
   return [
     `SELECT ${columns.map(readable).join(', ')}`,
     `FROM ${pg.escapeIdentifier(name)}`,
-    ...(finite.length > 0 ? [`WHERE ${finite.join(' AND ')}`] : []),
+    ...(writable.length > 0 ? [`WHERE ${writable.join(' AND ')}`] : []),
     'LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED',
   ].join('\n')
 }

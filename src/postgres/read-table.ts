@@ -44,5 +44,7 @@ function readable({ name, type }: Column): string {
   const column = pg.escapeIdentifier(name)
   if (type === 'inet') return `host(${column})`
   if (type === 'timestamptz') return `extract(epoch FROM ${column})::float8`
+  // The table's own may be a bigint, which would be read as a text.
+  if (type === 'integer') return `${column}::float8`
   return column
 }

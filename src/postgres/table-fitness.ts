@@ -21,6 +21,7 @@ export interface Unfitness {
 /**
  * One judgement for the start, the doctor and every write. What is missing altogether, a table, a column, a right, is
  * not its subject. Column types have to be the same: each other one cuts, rounds, orders or refuses some values.
+ * But a pipeline's integers may be stored in a bigint, which takes and orders every one of them.
  */
 export function unfitnessOf(needed: NeededTable, shape: TableShape): Unfitness[] {
   return [
@@ -65,7 +66,7 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
   }))
 }
 
-function columnsUnfitness({ name, columns }: NeededTable, shape: TableShape): Unfitness[] {
+function columnsUnfitness({ name, columns, isSink = false }: NeededTable, shape: TableShape): Unfitness[] {
   return Object.entries(columns).flatMap(([column, wanted]): Unfitness[] => {
     const found = shape.columns[column]
     if (!found) return []
@@ -73,7 +74,10 @@ function columnsUnfitness({ name, columns }: NeededTable, shape: TableShape): Un
     const alter = `ALTER TABLE ${identifier(name)} ${alterationOf(column, found, wanted)}`
     if (found.generated)
       return [{ about, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
-    return found.fits ? [] : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
+    const isWider = isSink && wanted === 'integer' && found.type === 'bigint'
+    return found.fits || isWider
+      ? []
+      : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
   })
 }
 
