@@ -8,6 +8,7 @@ import { identifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
+import { driftAdvice } from './table-advice.ts'
 import { problemOf, unfitnessOf } from './table-fitness.ts'
 import type { TableShape } from './table-shape.ts'
 import { parseShape, shapeSql } from './table-shape.ts'
@@ -223,15 +224,23 @@ FROM (${statements.look}) AS look`
   /** Errors that the table's shape may be the reason for say little of it: it is looked at, and tried again if it is new. */
   async #explain(error: unknown, examined: Examined | undefined): Promise<Answer> {
     if (!(error instanceof WriteFailure) || !shapeErrors.test(error.code ?? '')) throw error
+    const explained = this.#advised(error)
     const statement = { text: this.#examineText }
     const { rows } = await runStatement<Pick<Answer, 'shape'>>(this.#pool, statement, this.#where).catch(
       () => {
-        throw error
+        throw explained
       },
     )
     const shape = rows[0]?.shape ?? null
-    if (shape === null || shape === examined?.text) throw error
+    if (shape === null || shape === examined?.text) throw explained
     return { placed: 0, shape }
+  }
+
+  /** The server's errors are explained for the project's own tables. */
+  #advised(failure: WriteFailure): WriteFailure {
+    const { class: failureClass, message, code, ownFault, cause } = failure
+    const fix = failureClass === 'schema-drift' ? driftAdvice(this.#needed, code) : undefined
+    return fix ? new WriteFailure(failureClass, message, code, { fixes: [fix], ownFault, cause }) : failure
   }
 }
 

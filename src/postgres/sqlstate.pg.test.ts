@@ -15,6 +15,7 @@ import {
 } from '../../test/support/postgres.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
+import { recordOfWords, wordPipeline } from '../../test/support/word-pipeline.ts'
 import { TableWriter } from './table-writer.ts'
 
 const server = await startTestServer({ deadlock_timeout: '500ms' })
@@ -37,7 +38,7 @@ async function failedWrite(writing: Promise<unknown>): Promise<WriteFailure> {
     (error: unknown) => error,
   )
   assert.ok(failure instanceof WriteFailure)
-  assert.match(failure.message, /^table scan_results: /)
+  assert.match(failure.message, /^table (?:scan_results|words): /)
   assert.ok(failure.code === undefined || failure.message.includes(`[${failure.code}]`), failure.message)
   assert.doesNotMatch(inspect(failure, { depth: null, showHidden: true }), new RegExp(secret))
   return failure
@@ -191,6 +192,33 @@ test('42703: no such column, named, with the fix', async () => {
   const failure = await failureOf(database)
   is(failure, 'schema-drift', '42703')
   assert.match(explain(failure), /"response".*`migrate up`/)
+})
+
+test("a module's table: the fix is its own migrations, or a statement where it has none", async () => {
+  await using database = await freshDatabase(server)
+  const { query } = database
+  const fixOf = async (migrations?: string) => {
+    const origin = { module: './words.ts', ...(migrations === undefined ? {} : { migrations }) }
+    const writer = new TableWriter(database.pool(), { ...wordPipeline.sink, origin })
+    const failure = await failedWrite(writer.write([recordOfWords('a 1 x')]))
+    assert.equal(failure.class, 'schema-drift')
+    assert.doesNotMatch(explain(failure), /db\/migrations/)
+    return explain(failure)
+  }
+  assert.match(
+    await fixOf('/m'),
+    /\[42P01\]; create it: bin\/ingester migrate up --pipeline \.\/words\.ts; or, .*: CREATE TABLE "words" \(.*;$/,
+  )
+  const byHand = /\[42P01\]; create it, as its owner: (CREATE TABLE .*;)$/.exec(await fixOf())?.[1] ?? ''
+  await query(byHand)
+  await query('ALTER TABLE words RENAME COLUMN content TO answer')
+  assert.match(
+    await fixOf('/m'),
+    /match the migrations in \/m: run bin\/ingester migrate up --pipeline \.\/words\.ts, or undo the manual change$/,
+  )
+  assert.ok(
+    (await fixOf()).endsWith(`in ./words.ts: undo the manual change; the least that it needs: ${byHand}`),
+  )
 })
 
 test('42804: a column of another type, with the fix', async () => {

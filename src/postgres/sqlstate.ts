@@ -45,6 +45,7 @@ const classes: readonly (readonly [sqlstate: string, FailureClass])[] = [
 const maxMessageLength = 300
 
 const fixes: Partial<Record<FailureClass, Advice>> = {
+  // Of the project's own tables; `table-advice.ts` has that for others.
   'schema-drift': advice`the table must match db/migrations: run \`migrate up\`, or undo the manual change`,
   'no-rights': advice`check ${option('postgres.user')}, ${option('postgres.password')} and ${option('postgres.database')}, and the grants in docs/OPERATIONS.md`,
 }

@@ -22,6 +22,24 @@ export const creationAdvice = (needed: NeededTable): Advice =>
 export const additionAdvice = (needed: NeededTable, missing: readonly string[]): Advice =>
   migrationAdvice('bring it up to date', needed, additionOf(needed, missing))
 
+/**
+ * For a table of a user's module of which only the server's error shows that it does not fit. Undefined for the
+ * project's own.
+ *
+ * @param code the error's SQLSTATE
+ */
+export function driftAdvice(needed: NeededTable, code: string | undefined): Advice | undefined {
+  const { origin } = needed
+  if (!origin) return undefined
+  if (code === undefinedTable) return creationAdvice(needed)
+  const { module, migrations } = origin
+  return migrations === undefined
+    ? advice`the table must match the pipeline in ${module}: undo the manual change; the least that it needs: ${leastTable(needed)}`
+    : advice`the table must match the migrations in ${migrations}: run ${command(migrateUp(origin))}, or undo the manual change`
+}
+
+const undefinedTable = '42P01'
+
 /** Migrations do nothing about a table that they do not create, or that was dropped after they had. */
 function migrationAdvice(what: string, { origin, isSink }: NeededTable, statement: string): Advice {
   if (origin && origin.migrations === undefined) return advice`${what}, as its owner: ${statement}`

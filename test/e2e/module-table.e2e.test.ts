@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { writeDocumented } from '../support/documented-pipelines.ts'
 import { runToEnd, startIngesterProgram, startProgram } from '../support/program.ts'
-import { startSystem } from '../support/system.ts'
+import { startSystem, until } from '../support/system.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'my orders-'))
 afterAll(() => rm(folder, { recursive: true }))
@@ -14,7 +14,7 @@ await writeDocumented(folder)
 const module = join(folder, 'orders.ts')
 const envFile = join(folder, 'x.env')
 
-test('it does not exist: the command that is suggested creates it', async () => {
+test('it does not exist, or is dropped: what is suggested creates it', async () => {
   await using system = await startSystem()
   const variables = { ...system.env, INGESTER_LOG_OUTPUT: 'console' }
   await writeFile(
@@ -36,4 +36,17 @@ test('it does not exist: the command that is suggested creates it', async () => 
   assert.equal(`${migrated.code} ${migrated.stdout}`, '0 applied  000001_create_orders\n')
   await using run = startIngesterProgram(['run', ...options])
   await run.said(/orders-sub/)
+  await system.sql.query('DROP TABLE orders')
+  const topic = 'projects/test-project/topics/orders'
+  const order = { id: 7, customer: 'Ada', status: 'paid', updated_at: 1_767_225_660 }
+  await system.clients.publisher.publish({ topic, messages: [{ data: Buffer.from(JSON.stringify(order)) }] })
+  const [, again = '', byHand = ''] = await run.said(
+    /relation "orders" does not exist \[42P01\]; create it: (.*?); or, where that does not do it, as its owner: (.*;)/,
+  )
+  assert.equal(again, migrate)
+  await system.sql.query(byHand)
+  await until(
+    async () => (await system.sql.query('SELECT status FROM orders')).rows,
+    ([row]) => row?.status === 'paid',
+  )
 })
