@@ -167,7 +167,7 @@ test('a Node.js that is too old is told which version is needed, in syntax that 
 
 describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
   const place = join(folder, 'mine')
-  const pipelines = ['./orders.ts', './readings.ts'].flatMap((path) => ['--pipeline', path])
+  const pipelines = ['./orders.ts', './readings.ts', './prices.mjs'].flatMap((path) => ['--pipeline', path])
   const inPlace = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     const PATH = `${join(folder, 'bin')}:${process.env['PATH']}`
     return startProgram(command, args, { cwd: place, env: { PATH, XDG_RUNTIME_DIR: place, ...env } })
@@ -184,7 +184,9 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
     for (const args of [['.env'], ['owner.env', '--owner']])
       expect(await runToEnd(inPlace(['stack', 'status', '--write', ...args]))).toMatchObject({ code: 0 })
     const migrated = await runToEnd(inPlace(['migrate', 'up', '--env-file', 'owner.env', ...pipelines]))
-    expect(migrated.stdout).toBe('applied  000001_create_orders\napplied  000001_create_latest_readings\n')
+    expect(migrated.stdout).toBe(
+      ['orders', 'latest_readings', 'prices'].map((table) => `applied  000001_create_${table}\n`).join(''),
+    )
     await using ingester = inPlace(['run', '--env-file', '.env', ...pipelines], { INGESTER_HTTP_PORT: '0' })
     const [, url = ''] = await ingester.said(/admin +(http:\S+)\/metrics/)
     const publish = [...(await documented())].flatMap(([name, text]) =>
@@ -202,12 +204,14 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
         .sort()
     }
     const sum = (lines: readonly string[]) => lines.reduce((all, line) => all + Number(line.split(' ')[2]), 0)
-    const lines = await until(settled, (found) => sum(found) === 6)
+    const lines = await until(settled, (found) => sum(found) === 8)
     // Whether the older one of two meets the newer one in a batch or after it is a matter of time.
     expect(lines.map((line) => line.replace(/stale|coalesced/, 'older')).sort()).toEqual([
       'orders dead_lettered 1',
       'orders older 1',
       'orders written 1',
+      'prices dead_lettered 1',
+      'prices written 1',
       'readings dead_lettered 1',
       'readings ignored 1',
       'readings older 1',
@@ -227,10 +231,14 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
     expect(await why('./readings.ts', 'device=roof', 'sensor=humidity')).toMatchObject({
       row: { values: { value: '40' } },
     })
+    expect(await why('./prices.mjs', 'article=pen')).toMatchObject({
+      row: { values: { article: 'pen', revision: 2, price: '1.20' } },
+    })
     const { stdout } = await runToEnd(inPlace(['dead-letters', 'list', '--env-file', '.env', '--json']))
     const { letters } = JSON.parse(stdout) as { letters: { pipeline: string; detail: string }[] }
     expect(letters.map(({ pipeline, detail }) => `${pipeline}: ${detail}`).sort()).toEqual([
       'orders: "id" must be a whole number, not "eight"',
+      'prices: "article" and "price" (texts) and "revision" (a whole number) are needed',
       'readings: record 2 of 3: not a sensor and a number: {"sensor":"wind"}',
     ])
     const status = await runToEnd(
@@ -243,6 +251,7 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
         {},
         { pipeline: 'orders', pending: false },
         { pipeline: 'readings', pending: false },
+        { pipeline: 'prices', pending: false },
       ],
     })
     ingester.signal('SIGINT')
