@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { ConfigurationError } from '#core/command-error.ts'
 import { explain } from '#connect/explain.ts'
@@ -203,7 +206,35 @@ describe('a role that may not migrate is told so, and which role may', () => {
   test('a failed migration is not reported as an unreachable server', async () => {
     await using database = await freshDatabase(server, { migrated: false })
     await database.query('CREATE TABLE cache_epochs ()')
-    const failed = /^migrate up: relation "cache_epochs" already exists$/
+    const failed =
+      /^migrate up: db\/migrations\/000003_create_cache_epochs_table\.sql: relation "cache_epochs" already exists$/
     await refusedBecause(migrate(database.options, migrationsDir, 'up'), failed)
+  })
+
+  test('a failed migration: its file, and the line', async () => {
+    await using database = await freshDatabase(server, { migrated: false })
+    const dir = await mkdtemp(join(tmpdir(), 'failing-'))
+    const path = join(dir, '000001_orders.sql')
+    const texts = [
+      'CREATE TABLE orders (id bigint PRIMARY KEY);',
+      '-- Größe und 😀, before what is wrong',
+      'ALTER TABLE orders ADD COLUMN nmae txet;',
+    ]
+    await writeFile(
+      path,
+      ['', '-- Up Migration', ...texts, '-- Down Migration', 'DROP TABBLE orders;'].join('\n'),
+    )
+    const failing = (direction: 'up' | 'down') => migrate(database.options, dir, direction, undefined, 'mine')
+    await refusedBecause(
+      failing('up'),
+      /^migrate up: \/.*\/000001_orders\.sql:5: type "txet" does not exist$/,
+    )
+    await writeFile(path, (await readFile(path, 'utf8')).replace('txet', 'text'))
+    assert.deepEqual(await failing('up'), ['000001_orders'])
+    await refusedBecause(
+      failing('down'),
+      /^migrate down: .*\/000001_orders\.sql:7: syntax error at or near "TABBLE"$/,
+    )
+    await rm(dir, { recursive: true })
   })
 })

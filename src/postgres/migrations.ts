@@ -5,6 +5,7 @@ import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
 import { advice } from '#core/advice.ts'
+import { shownPath } from '#core/shown-path.ts'
 import type { PostgresOptions } from './pool.ts'
 import { isConnectionFailure } from './sqlstate.ts'
 import { checkEncoding } from './encoding.ts'
@@ -62,16 +63,51 @@ export async function migrate(
  */
 async function run(client: pg.Client, dir: string, direction: 'up' | 'down', migrationsTable: string) {
   await client.query(`SELECT pg_advisory_xact_lock(${PG_MIGRATE_LOCK_ID})`)
-  return await runner({
+  let current: string | undefined
+  const running = runner({
     dbClient: client,
     dir,
     direction,
     migrationsTable,
     noLock: true,
     singleTransaction: true,
-    // Its lines name SQL and counts; the caller reports what was done.
-    logger: { info: () => {}, warn: () => {}, error: () => {} },
+    // Its lines name SQL and counts; the caller reports what was done. Which one fails they alone say.
+    logger: {
+      info: (line) => (current = /^### MIGRATION (.*) \((?:UP|DOWN)\) ###$/.exec(line)?.[1] ?? current),
+      warn: () => {},
+      error: () => {},
+    },
   })
+  return await running.catch(async (error: unknown) => {
+    if (current === undefined || !(error instanceof pg.DatabaseError) || isConnectionFailure(error))
+      throw error
+    const place = await placeIn(join(dir, `${current}.sql`), direction, error.position)
+    throw new FailedMigration(`${place}: ${error.message}`, { cause: error })
+  })
+}
+
+class FailedMigration extends Error {}
+
+/**
+ * A file, and its line where PostgreSQL says it.
+ *
+ * @param position from 1, in characters of the part that is run, which the runner finds by its comment
+ */
+async function placeIn(
+  path: string,
+  direction: 'up' | 'down',
+  position: string | undefined,
+): Promise<string> {
+  const file = shownPath(path)
+  const text = position === undefined ? undefined : await readFile(path, 'utf8').catch(() => undefined)
+  if (text === undefined) return file
+  const start = Math.max(0, text.search(new RegExp(`^\\s*--[\\s-]*${direction}\\s+migration`, 'im')))
+  const before =
+    text.slice(0, start) +
+    Array.from(text.slice(start))
+      .slice(0, Number(position) - 1)
+      .join('')
+  return `${file}:${before.split('\n').length}`
 }
 
 /** Whether the role may make tables, and note what it has done. */
