@@ -1,18 +1,21 @@
-import { readFileSync, statSync } from 'node:fs'
-import { registerHooks, stripTypeScriptTypes } from 'node:module'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { registerHooks, stripTypeScriptTypes, syncBuiltinESMExports } from 'node:module'
 import { resolve, sep } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Advice } from '#core/advice.ts'
 import { advice } from '#core/advice.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Pipeline } from '#core/pipeline.ts'
+import { shownPath } from '#core/shown-path.ts'
 import { isPipeline } from './make-pipeline.ts'
 import { DefinitionError } from './definition-schema.ts'
 
 const packageName = 'pubsub-postgres-ingester'
 /** What a module gets by that name is this very program, wherever the module is, and whatever is installed there. */
 const entry = new URL(import.meta.url.endsWith('.ts') ? 'public.ts' : 'public.js', import.meta.url).href
+/** Of the program's own sources, or what they were compiled to. */
+const ownFolders = ['../', '../../cmd/'].map((path) => new URL(path, import.meta.url).href)
 
 /**
  * The pipeline that a file of the user's exports by default: TypeScript without compiling, or JavaScript.
@@ -26,9 +29,9 @@ export async function loadModule(path: string): Promise<Pipeline> {
   prepareImports()
   let exported: { readonly default?: unknown }
   try {
-    exported = await inTime(import(pathToFileURL(file).href) as Promise<typeof exported>)
+    exported = await undisturbed(() => inTime(import(pathToFileURL(file).href) as Promise<typeof exported>))
   } catch (error) {
-    throw faultOf(error, path, file)
+    throw await faultOf(error, path, file)
   }
   if (isPipeline(exported.default)) return exported.default
   const what = 'default' in exported ? 'its default export is not a pipeline' : 'it has no default export'
@@ -46,6 +49,29 @@ async function inTime<T>(loading: Promise<T>): Promise<T> {
     )
   }, loadWithinMs)
   return Promise.race([loading, promise]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * Runs `load` while the module can neither end the process, which would do it without a word, nor say that Node.js
+ * considers its TypeScript experimental.
+ */
+async function undisturbed<T>(load: () => T | Promise<T>): Promise<T> {
+  const exit = process.exit.bind(process)
+  const emitWarning = process.emitWarning.bind(process)
+  process.exit = () => {
+    throw new Error('it calls process.exit, which would end the ingester: leave it out')
+  }
+  process.emitWarning = (...warning: unknown[]) => {
+    const [, type] = warning
+    if (type !== 'ExperimentalWarning') Reflect.apply(emitWarning, process, warning)
+  }
+  syncBuiltinESMExports()
+  try {
+    return await load()
+  } finally {
+    Object.assign(process, { exit, emitWarning })
+    syncBuiltinESMExports()
+  }
 }
 
 function checkFile(path: string, file: string): void {
@@ -67,6 +93,8 @@ function checkFile(path: string, file: string): void {
 }
 
 let isPrepared = false
+/** The files of the module and of what it imports, as far as they are the user's own. */
+const ownFiles = new Set<string>()
 
 /**
  * A module finds this package by its name although nothing is installed beside it; and TypeScript is an ES module,
@@ -79,17 +107,26 @@ function prepareImports(): void {
     resolve: (specifier, context, next) => {
       if (specifier === packageName) return { url: entry, shortCircuit: true }
       const found = next(specifier, context)
-      const isTypeScript = found.url.startsWith('file:') && found.url.endsWith('.ts')
-      return isTypeScript && !found.url.includes('/node_modules/')
-        ? { ...found, format: 'module-typescript' }
-        : found
+      if (!isUsersOwn(found.url)) return found
+      ownFiles.add(fileURLToPath(found.url))
+      return found.url.endsWith('.ts') ? { ...found, format: 'module-typescript' } : found
     },
   })
 }
 
-function faultOf(error: unknown, path: string, file: string): ConfigurationError {
-  const at = placeIn(error, file) ?? placeOfSyntaxError(error, file)
-  const where = `${path}${at === undefined ? '' : `:${at}`}`
+const isUsersOwn = (url: string) =>
+  url.startsWith('file:') &&
+  !url.includes('/node_modules/') &&
+  !ownFolders.some((folder) => url.startsWith(folder))
+
+async function faultOf(error: unknown, path: string, file: string): Promise<ConfigurationError> {
+  const at = placeIn(error) ?? (await placeOfSyntaxError(error))
+  const line = at === undefined ? '' : `:${at.line}`
+  // What is wrong may be in a file that the module imports.
+  const where =
+    at === undefined || at.file === realpathSync(file)
+      ? `${path}${line}`
+      : `${path}: ${shownPath(at.file)}${line}`
   if (error instanceof DefinitionError) {
     const [first, ...more] = error.faults
     const what = more.length === 0 ? first : `\n  ${error.faults.join('\n  ')}`
@@ -107,22 +144,36 @@ function hintFor(error: unknown): Advice | undefined {
   return undefined
 }
 
-/** The line of the file that an error's trace mentions first. */
-function placeIn(error: unknown, file: string): string | undefined {
+interface Place {
+  readonly file: string
+  readonly line: string
+}
+
+/** The first of the user's own files in an error's trace. */
+function placeIn(error: unknown): Place | undefined {
   const { stack = '' } = error instanceof Error ? error : {}
-  const spelled = [file, pathToFileURL(file).href].map((one) => RegExp.escape(one)).join('|')
-  return new RegExp(`(?:${spelled}):(\\d+)`).exec(stack)?.[1]
+  const spelled = [...ownFiles].flatMap((file) => [
+    { file, text: file },
+    { file, text: pathToFileURL(file).href },
+  ])
+  const found = spelled.flatMap(({ file, text }) => {
+    const match = new RegExp(`(?<![^\\s(])${RegExp.escape(text)}:(\\d+)`).exec(stack)
+    return match ? [{ file, line: match[1] ?? '', at: match.index }] : []
+  })
+  return found.toSorted((one, other) => one.at - other.at)[0]
 }
 
 /** V8 does not say where JavaScript is wrong that is imported; the parser of TypeScript does. */
-function placeOfSyntaxError(error: unknown, file: string): string | undefined {
+async function placeOfSyntaxError(error: unknown): Promise<Place | undefined> {
   if (!(error instanceof SyntaxError)) return undefined
-  try {
-    stripTypeScriptTypes(readFileSync(file, 'utf8'), { sourceUrl: file })
-    return undefined
-  } catch (again) {
-    return placeIn(again, file)
+  for (const file of ownFiles) {
+    try {
+      await undisturbed(() => stripTypeScriptTypes(readFileSync(file, 'utf8'), { sourceUrl: file }))
+    } catch (again) {
+      return placeIn(again)
+    }
   }
+  return undefined
 }
 
 function lineOfExport(file: string): string {

@@ -55,6 +55,8 @@ interface Faulty {
   readonly name: string
   readonly file: string
   readonly text?: string
+  /** Of a file that it imports. */
+  readonly helper?: { readonly file: string; readonly text: string }
   readonly says: RegExp
 }
 
@@ -116,6 +118,35 @@ const faulty: readonly Faulty[] = [
     says: /^ingester: \.\/odd\.js: something that has no text was thrown$/m,
   },
   {
+    name: 'the end of the process',
+    file: './exits.ts',
+    text: 'const code: number = 0\nprocess.exit(code)\n',
+    says: /^ingester: \.\/exits\.ts:2: it calls process\.exit, which would end the ingester: leave it out$/m,
+  },
+  {
+    name: 'the end of the process, imported',
+    file: './exits.mjs',
+    text: "import { exit } from 'node:process'\nexit(0)\n",
+    says: /^ingester: \.\/exits\.mjs:2: it calls process\.exit/,
+  },
+  {
+    name: 'an error in a file that it imports',
+    file: './rates.ts',
+    text: "import { rate } from './helper.ts'\nexport default rate\n",
+    helper: {
+      file: 'helper.ts',
+      text: 'const rates: number[] = []\n\nexport const rate = rates[0].toFixed()\n',
+    },
+    says: /^ingester: \.\/rates\.ts: helper\.ts:3: Cannot read properties of undefined/,
+  },
+  {
+    name: 'a syntax error in JavaScript that it imports',
+    file: './imports.ts',
+    text: "import { rate } from './helper.js'\nexport default rate\n",
+    helper: { file: 'helper.js', text: 'export const rate = {\n  a: 1\n  b: 2\n}\n' },
+    says: /^ingester: \.\/imports\.ts: helper\.js:3: Unexpected identifier 'b'$/m,
+  },
+  {
     name: 'a folder of migrations that is not there',
     file: './migrations.ts',
     text: right("migrations: new URL('./nowhere/', import.meta.url),"),
@@ -152,13 +183,15 @@ const faulty: readonly Faulty[] = [
 
 // One after the other: many programs that start at once would starve what is timed beside them.
 describe('a faulty module gets one clear error, with its place, and exit code 2', () => {
-  test.each(faulty)('$name', async ({ file, text, says }) => {
+  test.each(faulty)('$name', async ({ file, text, helper, says }) => {
     if (file === './folder.ts') await mkdir(join(folder, file))
     if (text !== undefined) await writeFile(join(folder, file), text)
+    if (helper) await writeFile(join(folder, helper.file), helper.text)
     const { code, stdout, stderr } = await run(file)
     expect([code, stdout], stderr).toEqual([2, ''])
     expect(stderr).toMatch(says)
     expect(stderr, 'no trace').not.toMatch(/^\s+at /m)
+    expect(stderr).not.toMatch(/Warning/)
   })
 })
 
