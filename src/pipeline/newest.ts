@@ -1,6 +1,7 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { Merge } from '#core/merge.ts'
 import type { Column, PostgresTable, Scalar } from '#core/pipeline.ts'
+import { columnNamed } from '#core/pipeline.ts'
 
 /** What a row takes beside its texts, roughly: addresses and numbers. */
 const overheadBytes = 48
@@ -97,10 +98,4 @@ function bytesOf<R>(row: R, texts: readonly Column<R>[]): number {
   let bytes = overheadBytes
   for (const column of texts) bytes += Buffer.byteLength((column.of(row) ?? '') as string)
   return bytes
-}
-
-function columnNamed<R>({ name: table, columns }: PostgresTable<R>, name: string): Column<R> {
-  const column = columns.find((one) => one.name === name)
-  if (!column) throw new Error(`table ${table} has no column ${name}`)
-  return column
 }

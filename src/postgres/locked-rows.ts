@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { PostgresTable } from '#core/pipeline.ts'
+import { columnNamed } from '#core/pipeline.ts'
 
 /**
  * Which of some keys another transaction holds: those that are there and that a lock passes over. One array parameter a
@@ -7,13 +8,10 @@ import type { PostgresTable } from '#core/pipeline.ts'
  *
  * The lock is the one that the upsert takes: it goes with the locks of foreign keys that refer to the row.
  */
-export function lockedRowsSql({ name, key, columns }: PostgresTable): string {
-  const table = pg.escapeIdentifier(name)
-  const names = key.map((column) => pg.escapeIdentifier(column)).join(', ')
-  const arrays = key.map((column, index) => {
-    const type = columns.find((one) => one.name === column)?.type ?? 'text'
-    return `$${index + 1}::${type}[]`
-  })
+export function lockedRowsSql(sink: PostgresTable): string {
+  const table = pg.escapeIdentifier(sink.name)
+  const names = sink.key.map((column) => pg.escapeIdentifier(column)).join(', ')
+  const arrays = sink.key.map((column, index) => `$${index + 1}::${columnNamed(sink, column).type}[]`)
   return [
     `WITH wanted AS MATERIALIZED (`,
     `  SELECT * FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS w(${names}, position)),`,

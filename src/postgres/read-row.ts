@@ -2,6 +2,7 @@ import pg from 'pg'
 import { UnreachableError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
 import type { PostgresTable, StoredRow } from '#core/pipeline.ts'
+import { columnNamed } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import type { Queryable } from './queryable.ts'
@@ -39,10 +40,9 @@ export async function readRow(
   table: PostgresTable,
   key: readonly (string | number)[],
 ): Promise<StoredRow | undefined> {
-  const conditions = table.key.map((name, i) => {
-    const type = table.columns.find((column) => column.name === name)?.type ?? 'text'
-    return `${pg.escapeIdentifier(name)} = $${i + 1}::${type}`
-  })
+  const conditions = table.key.map(
+    (name, i) => `${pg.escapeIdentifier(name)} = $${i + 1}::${columnNamed(table, name).type}`,
+  )
   const { rows } = await connection.query<(string | number | null)[]>({
     text: `${selectRows(table)} WHERE ${conditions.join(' AND ')}`,
     values: [...key],

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { PostgresTable, Scalar } from '#core/pipeline.ts'
+import { columnNamed } from '#core/pipeline.ts'
 import type { LockWait, Sink, Stored } from '#core/sink.ts'
 import type { Connections } from './connection-pool.ts'
 import { arrayLiteral } from './array-literal.ts'
@@ -43,10 +44,10 @@ export class TableWriter<R = unknown> implements Sink<R> {
   }
 
   async locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {
-    const { name, key, columns } = this.#table
+    const { name, key } = this.#table
     const values = key.map((one) => {
-      const column = columns.find((candidate) => candidate.name === one)
-      return arrayLiteral(records.map(({ row }) => column?.of(row) ?? null))
+      const column = columnNamed(this.#table, one)
+      return arrayLiteral(records.map(({ row }) => column.of(row)))
     })
     const statement = { name: statementName('locked', this.#lockedText), text: this.#lockedText, values }
     // Rolled back, so that there is no commit that waits for a standby.
