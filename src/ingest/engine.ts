@@ -81,7 +81,7 @@ export class Engine {
       limits: options.limits,
       ledger: this.#ledger,
       clock: ports.clock,
-      laneOf: (key) => this.#laneOf(key),
+      laneOf: (hash) => this.#laneOf(hash),
       deadLetter: batchPorts.deadLetter,
     })
   }
@@ -156,9 +156,10 @@ export class Engine {
     this.#intake.receive(deliveries)
   }
 
-  #laneOf(key: string): Lane {
+  /** @param hash of a key */
+  #laneOf(hash: number): Lane {
     // There is at least one lane, so the index is always in range.
-    return this.#lanes[hash(key) % this.#lanes.length] as Lane
+    return this.#lanes[(hash >>> 0) % this.#lanes.length] as Lane
   }
 
   #batchPorts(gate: StoreGate): BatchPorts {
@@ -223,11 +224,4 @@ export class Engine {
 
 function deliveriesOf(entry: Entry): Delivery[] {
   return arrivalsOf(entry).map(({ delivery }) => delivery)
-}
-
-/** FNV-1a over UTF-16 code units: spreads keys over lanes. */
-function hash(text: string): number {
-  let h = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
-  return h >>> 0
 }

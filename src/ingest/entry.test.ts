@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { arrivalOf, entryOf, textsOf } from '../../test/support/arrivals.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
-import { arrivalsOf, fold, join } from './entry.ts'
+import { arrivalsOf, fold, join, newEntry } from './entry.ts'
 
 const { merge } = wordPipeline
 
@@ -26,7 +26,7 @@ test('content is compared by UTF-8 bytes, not by UTF-16 units', () => {
 
 test('of two equal ones the earlier stays', () => {
   const first = arrivalOf('a 1 x')
-  const entry = { winner: first, losers: [], strikes: 0, linedUpAtMs: 0 }
+  const entry = newEntry(first, 0, 0)
   fold(entry, arrivalOf('a 1 x'), merge)
   assert.equal(entry.winner, first)
   assert.equal(arrivalsOf(entry).length, 2)

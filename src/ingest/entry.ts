@@ -31,6 +31,8 @@ export type Proof = 'neighbour' | 'existing row' | 'first row'
  * records, since a winner that the database refuses gives them their turn.
  */
 export interface Entry {
+  /** Of its key. */
+  readonly hash: number
   winner: Arrival
   losers: readonly Arrival[]
   /** Times that the winner was refused alone while others were committed. */
@@ -47,8 +49,8 @@ export interface Entry {
 /** Most keys come once in a batch, so they share their list of losers. (Frozen, V8 would iterate over it more slowly.) */
 const none: readonly Arrival[] = []
 
-export function newEntry(winner: Arrival, linedUpAtMs: number): Entry {
-  return { winner, losers: none, strikes: 0, refusal: undefined, linedUpAtMs }
+export function newEntry(winner: Arrival, hash: number, linedUpAtMs: number): Entry {
+  return { hash, winner, losers: none, strikes: 0, refusal: undefined, linedUpAtMs }
 }
 
 export function arrivalsOf(entry: Entry): readonly Arrival[] {

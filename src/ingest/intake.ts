@@ -10,6 +10,7 @@ import type { DueDeadLetter } from './dead-letter-queue.ts'
 import type { Arrival } from './entry.ts'
 import type { Lane } from './lane.ts'
 import type { Ledger } from './ledger.ts'
+import { hashOfKey } from './line.ts'
 import type { Several } from './several.ts'
 import { isSeveral, rejectionAmong } from './several.ts'
 
@@ -18,7 +19,7 @@ export interface IntakePorts {
   readonly limits: DecodeLimits
   readonly ledger: Ledger
   readonly clock: Clock
-  readonly laneOf: (key: string) => Lane
+  readonly laneOf: (hashOfKey: number) => Lane
   readonly deadLetter: (deadLetter: DueDeadLetter) => void
 }
 
@@ -49,7 +50,7 @@ export class Intake {
         if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, questions, touched, nowMs)
         else if (isRejection(decoded)) deadLetter(deadLetterOf(delivery, decoded))
         else if (rules.enricher) questions.push({ row: decoded, delivery, index: 0 })
-        else this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, touched, nowMs)
+        else touched.add(this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, nowMs))
       } catch (error) {
         // Before anything of it was taken in: it would fail in the same way each time, and hold nothing up meanwhile.
         deadLetter({ delivery, reason: decoderError, detail: messageOf(error) })
@@ -79,7 +80,7 @@ export class Intake {
     if (parts.length === 0) return ledger.settle([{ delivery }], 'ignored')
     if (parts.length > 1) ledger.split(delivery, parts)
     if (rules.enricher) for (const row of rows) questions.push(row)
-    for (const arrival of arrivals) this.#add(arrival, touched, nowMs)
+    for (const arrival of arrivals) touched.add(this.#add(arrival, nowMs))
     for (const one of deadLetters) deadLetter(one)
   }
 
@@ -99,8 +100,7 @@ export class Intake {
     try {
       const arrival = this.#arrivalOf(question, enriched.row)
       ledger.replace(question, arrival)
-      this.#laneOf(arrival).add(arrival)
-      this.#laneOf(arrival).poke()
+      this.#add(arrival).poke()
     } catch (error) {
       deadLetter({
         delivery: question.delivery,
@@ -115,14 +115,12 @@ export class Intake {
     return { record: this.#ports.rules.merge.recordOf(row, delivery, index), delivery }
   }
 
-  #add(arrival: Arrival, touched: Set<Lane>, nowMs: number): void {
-    const lane = this.#laneOf(arrival)
-    lane.add(arrival, nowMs)
-    touched.add(lane)
-  }
-
-  #laneOf({ record }: Arrival): Lane {
-    return this.#ports.laneOf(record.key)
+  /** Into its key's lane. */
+  #add(arrival: Arrival, nowMs = this.#ports.clock.now()): Lane {
+    const hash = hashOfKey(arrival.record.key)
+    const lane = this.#ports.laneOf(hash)
+    lane.add(arrival, hash, nowMs)
+    return lane
   }
 }
 

@@ -4,6 +4,7 @@ import { sizedList } from '#runtime/sized-list.ts'
 import type { Batch, BatchResult } from './batch.ts'
 import type { Arrival, Entry } from './entry.ts'
 import { bytesOf, fold, join, newEntry } from './entry.ts'
+import { Line, hashOfKey } from './line.ts'
 import { LockedEntries } from './locked-entries.ts'
 import { Park } from './park.ts'
 
@@ -25,7 +26,7 @@ export interface LaneOptions {
  * Collects the arrivals of its keys and writes them a batch at a time. A key always belongs to one
  * lane and a lane writes one batch at a time, so a process never has two versions of a key on their way at once.
  *
- * Everything that waits stands in one map in order of arrival, and a batch is what is at its front when the lane
+ * Everything that waits stands in one line in order of arrival, and a batch is what is at its front when the lane
  * becomes free: the longer the database takes, the more is coalesced.
  */
 export class Lane {
@@ -33,7 +34,7 @@ export class Lane {
   readonly #park: Park
   readonly #locked: LockedEntries
   readonly #mayPark = (entry: Entry, ahead: number) => this.#park.accepts(entry, ahead)
-  readonly #pending = new Map<string, Entry>()
+  readonly #pending = new Line()
   #bytes = 0
   /** When the first of those that came back from the park is due: they have waited before. */
   #returnedDueMs = Infinity
@@ -65,8 +66,12 @@ export class Lane {
     return this.#locked.all
   }
 
-  /** Takes an arrival in, which came just now. Call `poke` after the last one of a group. */
-  add(arrival: Arrival, nowMs = this.#options.clock.now()): void {
+  /**
+   * Takes an arrival in, which came just now. Call `poke` after the last one of a group.
+   *
+   * @param hash of its key
+   */
+  add(arrival: Arrival, hash = hashOfKey(arrival.record.key), nowMs = this.#options.clock.now()): void {
     const { key, bytes } = arrival.record
     const locked = this.#locked.size > 0 ? this.#locked.get(key) : undefined
     if (locked) {
@@ -74,12 +79,9 @@ export class Lane {
       return
     }
     this.#bytes += bytes
-    const entry = this.#pending.get(key)
-    if (entry) {
-      fold(entry, arrival, this.#options.merge)
-      return
-    }
-    this.#pending.set(key, newEntry(arrival, Math.floor(nowMs)))
+    const entry = this.#pending.get(key, hash)
+    if (entry) fold(entry, arrival, this.#options.merge)
+    else this.#pending.add(newEntry(arrival, hash, Math.floor(nowMs)))
   }
 
   /** Writes if something is due, else makes sure that it will be. */
@@ -112,11 +114,11 @@ export class Lane {
         continue
       }
       this.#bytes += bytesOf(entry)
-      const pending = this.#pending.get(key)
+      const pending = this.#pending.get(key, entry.hash)
       if (pending) join(pending, entry, this.#options.merge)
       else {
         entry.linedUpAtMs = Math.floor(clock.now())
-        this.#pending.set(key, entry)
+        this.#pending.add(entry)
       }
       this.#returnedDueMs = Math.min(this.#returnedDueMs, (entry.busySinceMs ?? 0) + flushIntervalMs)
     }
@@ -125,7 +127,7 @@ export class Lane {
 
   #dueInMs(): number {
     const { maxBatchRecords, maxBatchBytes, flushIntervalMs, clock } = this.#options
-    const oldest = this.#pending.values().next().value
+    const { oldest } = this.#pending
     // Refused entries alone are not due before their time, not even when draining: that would be a busy loop.
     if (oldest === undefined) return this.#refused.length > 0 ? this.#retryAtMs - clock.now() : Infinity
     if (this.#draining || this.#pending.size >= maxBatchRecords || this.#bytes >= maxBatchBytes) return 0
@@ -169,10 +171,9 @@ export class Lane {
 
   /** An entry whose row another transaction holds waits with what came for its key meanwhile. */
   #setAside(entry: Entry): void {
-    const { key } = entry.winner.record
-    const pending = this.#pending.get(key)
+    const pending = this.#pending.get(entry.winner.record.key, entry.hash)
     if (pending) {
-      this.#remove(key, bytesOf(pending))
+      this.#remove(pending, bytesOf(pending))
       join(entry, pending, this.#options.merge)
     }
     this.#locked.add(entry)
@@ -189,13 +190,12 @@ export class Lane {
     const batch = sizedList<Entry>(Math.min(this.#pending.size, maxBatchRecords))
     let count = 0
     let bytes = 0
-    // Not its entries: each would be an array of two.
-    for (const entry of this.#pending.values()) {
+    for (const entry of this.#pending.entries()) {
       const size = bytesOf(entry)
       if (count > 0 && (count >= maxBatchRecords || bytes + size > maxBatchBytes)) break
       bytes += size
       batch[count++] = entry
-      this.#remove(entry.winner.record.key, size)
+      this.#remove(entry, size)
     }
     batch.length = count
     return this.#refused.length > 0 ? [...this.#refused, ...batch] : batch
@@ -204,16 +204,15 @@ export class Lane {
   /** What came for a refused entry's key joins it: a batch has a key once. */
   #joinRefused(): void {
     for (const refused of this.#refused) {
-      const { key } = refused.winner.record
-      const entry = this.#pending.get(key)
+      const entry = this.#pending.get(refused.winner.record.key, refused.hash)
       if (!entry) continue
-      this.#remove(key, bytesOf(entry))
+      this.#remove(entry, bytesOf(entry))
       join(refused, entry, this.#options.merge)
     }
   }
 
-  #remove(key: string, bytes: number): void {
-    this.#pending.delete(key)
+  #remove(entry: Entry, bytes: number): void {
+    this.#pending.remove(entry)
     this.#bytes -= bytes
   }
 }

@@ -43,7 +43,7 @@ test('folded and joined in any groups, every arrival of a key is in its entry on
     fc.property(groups, (texts) => {
       const arrivals = texts.map((group, i) => numbered(group, i * 100))
       const entries = arrivals.map(([first, ...others]) => {
-        const entry = newEntry(first as Arrival, 0)
+        const entry = newEntry(first as Arrival, 0, 0)
         for (const arrival of others) fold(entry, arrival, merge)
         return entry
       })

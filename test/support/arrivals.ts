@@ -1,5 +1,6 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { Arrival, Entry } from '#ingest/entry.ts'
+import { hashOfKey } from '#ingest/line.ts'
 import { fold, newEntry } from '#ingest/entry.ts'
 import { nameOf } from './journal.ts'
 import { recordOfWords, wordPipeline } from './word-pipeline.ts'
@@ -26,7 +27,8 @@ export function arrivalOf(text: string): Arrival {
 
 /** All of one key, in order of arrival. */
 export function entryOf(first: string, ...others: readonly string[]): Entry {
-  const entry = newEntry(arrivalOf(first), 0)
+  const arrival = arrivalOf(first)
+  const entry = newEntry(arrival, hashOfKey(arrival.record.key), 0)
   for (const text of others) fold(entry, arrivalOf(text), wordPipeline.merge)
   return entry
 }
