@@ -30,6 +30,21 @@ test('the newer one wins, in any order of arrival', async () => {
   assert.deepEqual(await responses(database), ['new', 'new'])
 })
 
+test('NULL in the version of a row that others have written is older than everything', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('ALTER TABLE scan_results ALTER response DROP NOT NULL, ALTER last_seen DROP NOT NULL')
+  const writer = writerTo(database)
+  await writer.write([1, 2, 3, 4].map((at) => scanRecord(at, 10, 'old')))
+  const ips = await database.query<{ ip: string }>('SELECT ip FROM scan_results ORDER BY ip')
+  const change = (at: number, what: string) =>
+    database.query(`UPDATE scan_results SET ${what} WHERE ip = '${ips[at]?.ip}'`)
+  await change(0, 'last_seen = NULL')
+  await change(1, 'response = NULL')
+  await change(2, 'response = NULL, last_seen = to_timestamp(30)')
+  assert.equal((await writer.write([1, 2, 3, 4].map((at) => scanRecord(at, 10, 'a')))).written, 2)
+  assert.deepEqual(await responses(database), ['a', 'a', null, 'old'])
+})
+
 test('the count is of the rows placed; a batch of stale ones places none', async () => {
   await using database = await freshDatabase(server)
   const writer = writerTo(database)

@@ -15,7 +15,7 @@ WHERE ${durable}
 ORDER BY r."ip", r."port", r."service" COLLATE "C"
 ON CONFLICT ("ip", "port", "service") DO UPDATE
 SET "response" = EXCLUDED."response", "last_seen" = EXCLUDED."last_seen"
-WHERE (EXCLUDED."last_seen", EXCLUDED."response" COLLATE "C") > (t."last_seen", t."response" COLLATE "C")`,
+WHERE ((EXCLUDED."last_seen", EXCLUDED."response" COLLATE "C") > (t."last_seen", t."response" COLLATE "C")) IS NOT FALSE`,
   )
 })
 
@@ -31,7 +31,7 @@ test('names are escaped', () => {
   }
   const sql = upsertSql(table)
   assert.match(sql, /^INSERT INTO "a""; DROP TABLE b; --" AS t \("select", "V"""\)/)
-  assert.match(sql, /WHERE \(EXCLUDED\."V""", EXCLUDED\."select" COLLATE "C"\) > \(t\."V""", /)
+  assert.match(sql, /WHERE \(\(EXCLUDED\."V""", EXCLUDED\."select" COLLATE "C"\) > \(t\."V""", /)
 })
 
 test('a key or version without a column is an error of the pipeline', () => {
