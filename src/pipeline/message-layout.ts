@@ -14,8 +14,8 @@ export interface Member {
   readonly place: number
 }
 
-/** Stands for a space or nothing: after a colon, and after a comma. */
-const mayBeSpace = 0
+/** Stands for a space or nothing: after a colon, and after a comma. No byte of a message that a layout matches. */
+const mayBeSpace = 0xff
 const space = 0x20
 const quote = 0x22
 const backslash = 0x5c
@@ -27,6 +27,7 @@ const plain = /^[ !#-[\]-~]*$/
 const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= space && byte < 0x7f && byte !== quote && byte !== backslash ? 1 : 0,
 )
+const gap = String.fromCharCode(mayBeSpace)
 const words = ['true', 'false', 'null'].map((word) => Uint8Array.from(Buffer.from(word)))
 
 const maxDepth = 4
@@ -39,7 +40,7 @@ export function layoutOf(message: unknown, paths: readonly string[]): MessageLay
   let bytes = 0
   let fixed = ''
   const take = () => {
-    const taken = Uint8Array.from(Buffer.from(fixed))
+    const taken = Uint8Array.from(Buffer.from(fixed, 'latin1'))
     bytes += taken.length
     fixed = ''
     return taken
@@ -51,9 +52,9 @@ export function layoutOf(message: unknown, paths: readonly string[]): MessageLay
     for (const [name, inner] of Object.entries(value)) {
       // The one name that decoders reject; and one with a dot would be taken for a path.
       if (!plain.test(name) || name === '__proto__' || name.includes('.')) return false
-      fixed += `${separator}"${name}":\0`
+      fixed += `${separator}"${name}":${gap}`
       if (bytes + fixed.length > maxBytes || !addValue(inner, `${path}${name}`, depth)) return false
-      separator = ',\0'
+      separator = `,${gap}`
     }
     fixed += separator === '{' ? '{}' : '}'
     return true
@@ -84,9 +85,10 @@ export function pastFixed(fixed: Uint8Array, bytes: Buffer, at: number): number 
   let end = at
   for (let i = 0; i < fixed.length; i++) {
     const expected = fixed[i]
-    if (bytes[end] === expected) end += 1
-    else if (expected !== mayBeSpace) return -1
-    else if (bytes[end] === space) end += 1
+    if (expected === mayBeSpace) {
+      if (bytes[end] === space) end += 1
+    } else if (bytes[end] === expected) end += 1
+    else return -1
   }
   return end
 }
