@@ -29,8 +29,8 @@ const ackAgainAfterMs = 1000
  */
 export class Acknowledger {
   readonly #options: AcknowledgerOptions
-  #acks: readonly Acknowledgeable[] = []
-  #nacks: readonly Acknowledgeable[] = []
+  #acks: (readonly Acknowledgeable[])[] = []
+  #nacks: (readonly Acknowledgeable[])[] = []
   #scheduled = false
   readonly #underway = new Set<Promise<void>>()
 
@@ -39,12 +39,12 @@ export class Acknowledger {
   }
 
   ack(ones: readonly Acknowledgeable[]): void {
-    this.#acks = joined(this.#acks, ones)
+    this.#acks.push(ones)
     this.#schedule()
   }
 
   nack(ones: readonly Acknowledgeable[]): void {
-    this.#nacks = joined(this.#nacks, ones)
+    this.#nacks.push(ones)
     this.#schedule()
   }
 
@@ -68,8 +68,9 @@ export class Acknowledger {
 
   #send(): void {
     this.#scheduled = false
-    for (const some of requestsOf(this.#acks, bytesOf)) this.#track('ack', AckIds.of(some), this.#ack)
-    for (const some of requestsOf(this.#nacks, bytesOf)) this.#track('nack', AckIds.of(some), this.#nack)
+    for (const some of requestsOf(joined(this.#acks), bytesOf)) this.#track('ack', AckIds.of(some), this.#ack)
+    for (const some of requestsOf(joined(this.#nacks), bytesOf))
+      this.#track('nack', AckIds.of(some), this.#nack)
     this.#acks = []
     this.#nacks = []
   }
@@ -120,8 +121,8 @@ export class Acknowledger {
 }
 
 /** Mostly there is one batch in a turn, whose list will do as it is. */
-function joined<T>(before: readonly T[], more: readonly T[]): readonly T[] {
-  return before.length === 0 ? more : [...before, ...more]
+function joined<T>([first = [], ...others]: readonly (readonly T[])[]): readonly T[] {
+  return others.length === 0 ? first : [first, ...others].flat()
 }
 
 function bytesOf({ ackIdBytes }: Acknowledgeable): number {

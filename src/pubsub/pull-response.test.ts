@@ -53,6 +53,19 @@ function seen(delivery: PulledDelivery) {
   return { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs, attributes, data }
 }
 
+test('of a field that comes twice the last one counts', () => {
+  const field = (tag: number, bytes: Buffer) => Buffer.concat([Buffer.from([tag, bytes.length]), bytes])
+  const ackId = (text: string) => field((1 << 3) | 2, Buffer.from(text))
+  const data = (text: string) => field((1 << 3) | 2, Buffer.from(text))
+  const message = field((2 << 3) | 2, Buffer.concat([data('a'), data('bc')]))
+  const bytes = field((1 << 3) | 2, Buffer.concat([ackId('first'), message, ackId('the last')]))
+  const [delivery = assert.fail()] = readPullResponse(bytes, 0).deliveries
+  assert.deepEqual([delivery.ackId, delivery.data.toString()], ['the last', 'bc'])
+  const copied = Buffer.alloc(delivery.ackIdBytes + 1)
+  delivery.copyAckId(copied, 1)
+  assert.equal(copied.toString(), '\0the last')
+})
+
 /** The same by the generated code. */
 function generated(bytes: Buffer): ReturnType<typeof seen>[] {
   const { receivedMessages } = protos.google.pubsub.v1.StreamingPullResponse.decode(bytes)
