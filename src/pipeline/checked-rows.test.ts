@@ -1,6 +1,7 @@
 // Whatever a module's code gives, no other message suffers from it: what is not what its columns promise is rejected.
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import type { Delivery } from '#core/delivery.ts'
 import { isRejection } from '#core/rejection.ts'
 import { delivery } from '../../test/support/scan-message.ts'
 import { CheckedRow } from './checked-rows.ts'
@@ -10,13 +11,15 @@ import { Rejection } from '#core/rejection.ts'
 const limits = { maxMessageBytes: 1000, maxClockSkewMs: 0 }
 
 /** A pipeline whose decoder gives this, and whose rows are read as they are. */
-function giving(given: unknown) {
+const giving = (given: unknown) => decodingBy(() => given)
+
+function decodingBy(code: (message: Delivery) => unknown) {
   const of = (name: string) => (row: Record<string, never>) => row[name] as never
   return definePipeline({
     name: 'things',
     topic: 'things',
     subscription: 'things-sub',
-    decode: () => given as Record<string, never>,
+    decode: (message) => code(message) as Record<string, never>,
     rejections: ['declared'],
     table: {
       name: 'things',
@@ -47,6 +50,27 @@ test('a right row is read once, with its nulls; an address has one spelling', ()
     sink.columns.map((column) => column.of(row)),
     row.values,
   )
+})
+
+test('what a decoder changes in its message is not changed in the delivery', () => {
+  const arrived = delivery('{"right":1}')
+  const before = { ...arrived, data: Buffer.from(arrived.data) }
+  const { decode: spoil } = decodingBy((message) => {
+    assert.equal(message.data.toString(), '{"right":1}')
+    assert.deepEqual(
+      [message.messageId, message.publishTimeMs, message.attributes, message.orderingKey, message.bytes],
+      [arrived.messageId, arrived.publishTimeMs, arrived.attributes, arrived.orderingKey, arrived.bytes],
+    )
+    assert.deepEqual(
+      [message.deliveryAttempt, message.receivedAtMs],
+      [arrived.deliveryAttempt, arrived.receivedAtMs],
+    )
+    message.data.fill(0x20)
+    Object.assign(message, { receipt: 'mine', lease: undefined })
+    return right
+  })
+  assert.ok(spoil(arrived, limits) instanceof CheckedRow)
+  assert.deepEqual({ ...arrived }, before)
 })
 
 test('a value that its column does not promise is a rejection, which names the column', () => {

@@ -3,6 +3,7 @@ import type { Delivery } from '#core/delivery.ts'
 import type { Column, DecodeLimits, Decoded, PostgresTable, Scalar } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import { canonicalIp } from './ip.ts'
+import { MessageView } from './message-view.ts'
 import { preview } from './rejection.ts'
 
 /** The reason of rejections whose own was not declared: each would be one more series of a metric. */
@@ -38,7 +39,7 @@ export function checkedRows<R>(
   }
   return {
     decode: (delivery, limits) => {
-      const decoded: unknown = decode(delivery, limits)
+      const decoded: unknown = decode(new MessageView(delivery), limits)
       if (isThenable(decoded)) {
         // Else its failure would end the process.
         decoded.then(undefined, () => {})
