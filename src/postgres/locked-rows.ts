@@ -12,12 +12,14 @@ export function lockedRowsSql(sink: PostgresTable): string {
   const table = pg.escapeIdentifier(sink.name)
   const names = sink.key.map((column) => pg.escapeIdentifier(column)).join(', ')
   const arrays = sink.key.map((column, index) => `$${index + 1}::${columnNamed(sink, column).type}[]`)
+  // A user's table or column may have any name, and names of the query's own would hide it.
   return [
-    `WITH wanted AS MATERIALIZED (`,
-    `  SELECT * FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS w(${names}, position)),`,
-    `free AS MATERIALIZED (`,
-    `  SELECT w.position FROM wanted AS w JOIN ${table} AS t USING (${names}) FOR NO KEY UPDATE OF t SKIP LOCKED)`,
-    `SELECT w.position::integer FROM wanted AS w JOIN ${table} AS t USING (${names})`,
-    `WHERE w.position NOT IN (SELECT position FROM free)`,
+    `WITH "ingester wanted" AS MATERIALIZED (`,
+    `  SELECT * FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS w(${names}, "ingester position")),`,
+    `"ingester free" AS MATERIALIZED (`,
+    `  SELECT w."ingester position" FROM "ingester wanted" AS w JOIN ${table} AS t USING (${names})`,
+    `  FOR NO KEY UPDATE OF t SKIP LOCKED)`,
+    `SELECT w."ingester position"::integer FROM "ingester wanted" AS w JOIN ${table} AS t USING (${names})`,
+    `WHERE w."ingester position" NOT IN (SELECT "ingester position" FROM "ingester free")`,
   ].join('\n')
 }
