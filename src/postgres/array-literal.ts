@@ -9,12 +9,8 @@ import type { Scalar } from '#core/pipeline.ts'
  * V8 copies together later: for a scan's five columns that was 637 bytes of garbage per row instead of 190.
  */
 
-/**
- * `{"a","b",NULL}`. Every string is quoted, so that `NULL`, braces and commas are what they are.
- *
- * @param values may be changed
- */
-export function arrayLiteral(values: Scalar[]): string {
+/** `{"a","b",NULL}`. Every string is quoted, so that `NULL`, braces and commas are what they are. */
+export function arrayLiteral(values: readonly Scalar[]): string {
   if (values.length === 0) return '{}'
   if (areTexts(values)) return textArrayLiteral(values)
   return joined(values.every(isInteger) ? values.map(String) : values.map(elementOf), '{', ',', '}')
@@ -32,8 +28,8 @@ export function byteaArrayLiteral(values: readonly Buffer[]): string {
 }
 
 /** Most columns have nothing to escape, and looking is cheaper than replacing. */
-function textArrayLiteral(values: string[]): string {
-  return joined(values.some(isSpecial) ? values.map(escapeElement) : values, '{"', '","', '"}')
+function textArrayLiteral(values: readonly string[]): string {
+  return joined(values.some(isSpecial) ? values.map(escapeElement) : values.slice(), '{"', '","', '"}')
 }
 
 /** @param texts at least one; changed */
@@ -48,7 +44,7 @@ function elementOf(value: Scalar): string {
   return value === null ? 'NULL' : String(value)
 }
 
-function areTexts(values: Scalar[]): values is string[] {
+function areTexts(values: readonly Scalar[]): values is readonly string[] {
   return values.every((value) => typeof value === 'string')
 }
 

@@ -236,7 +236,7 @@ FROM (${statements.look}) AS look`
     return { placed: 0, shape }
   }
 
-  /** The server's errors are explained for the project's own tables. */
+  /** With advice for a module's table: what the server's errors give is about the project's own. */
   #advised(failure: WriteFailure): WriteFailure {
     const { class: failureClass, message, code, ownFault, cause } = failure
     const fix = failureClass === 'schema-drift' ? driftAdvice(this.#needed, code) : undefined

@@ -1,8 +1,8 @@
 import pg from 'pg'
 
 /**
- * A name as it is written in statements that are shown to people: in quotes only where it needs them, as the server's
- * `quote_ident` does it. Statements that are run quote every name.
+ * A name as it is written in statements that are shown to people: in quotes only where it needs them. (The server's
+ * `quote_ident` quotes some more.) Statements that are run quote every name.
  */
 export function identifier(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : pg.escapeIdentifier(name)

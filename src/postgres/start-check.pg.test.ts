@@ -27,6 +27,20 @@ test('migrated tables pass', async () => {
   await checkTables(database.pool(), [scans.sink], true)
 })
 
+test('a column that nothing writes and no row may lack, unless a trigger may fill it', async () => {
+  await using database = await freshDatabase(server)
+  await database.query('ALTER TABLE scan_results ADD COLUMN "Extra" text NOT NULL')
+  const statement = 'ALTER TABLE scan_results ALTER COLUMN "Extra" DROP NOT NULL'
+  await refused(database, new RegExp(`Extra is NOT NULL, and nothing writes it.*${statement}`))
+  await database.query(`
+    CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW."Extra" := 'x'; RETURN NEW; END $$;
+    CREATE TRIGGER fill BEFORE INSERT ON scan_results FOR EACH ROW EXECUTE FUNCTION fill()`)
+  await checkTables(database.pool(), [scans.sink], true)
+  await database.query('DROP TRIGGER fill ON scan_results')
+  await database.query(statement)
+  await checkTables(database.pool(), [scans.sink], true)
+})
+
 test('a missing table', async () => {
   await using database = await freshDatabase(server)
   await database.query('DROP TABLE dead_letters')

@@ -66,7 +66,28 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
   }))
 }
 
-function columnsUnfitness({ name, columns, isSink = false }: NeededTable, shape: TableShape): Unfitness[] {
+function columnsUnfitness(needed: NeededTable, shape: TableShape): Unfitness[] {
+  return [...neededColumnsUnfitness(needed, shape), ...mandatoryUnfitness(needed, shape)]
+}
+
+/** A trigger may fill them; and where a needed column is missing, it may be one of these under another name. */
+function mandatoryUnfitness(
+  { name, columns }: NeededTable,
+  { mandatory, triggers, columns: found }: TableShape,
+): Unfitness[] {
+  const isAnyMissing = Object.keys(columns).some((column) => !Object.hasOwn(found, column))
+  if (triggers.length > 0 || isAnyMissing) return []
+  return mandatory.map((column) => ({
+    about: 'columns',
+    what: `${column} is NOT NULL, and nothing writes it`,
+    fix: [`ALTER TABLE ${identifier(name)} ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`],
+  }))
+}
+
+function neededColumnsUnfitness(
+  { name, columns, isSink = false }: NeededTable,
+  shape: TableShape,
+): Unfitness[] {
   return Object.entries(columns).flatMap(([column, wanted]): Unfitness[] => {
     const found = shape.columns[column]
     if (!found) return []

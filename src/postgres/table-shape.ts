@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { NeededTable } from './needed-tables.ts'
+import { arrayLiteral } from './array-literal.ts'
 import type { Queryable } from './queryable.ts'
 
 /**
@@ -18,6 +19,8 @@ export interface TableShape {
   readonly unfitPartitions: readonly string[]
   /** Those of the needed columns that exist. */
   readonly columns: Readonly<Record<string, ColumnShape>>
+  /** Others that are NOT NULL and have no default: no row that lacks them is taken. */
+  readonly mandatory: readonly string[]
   /** Unique indexes that `ON CONFLICT` takes for the key, all of them. */
   readonly keys: readonly KeyShape[]
   /** Enabled ones that fire on INSERT or UPDATE, also of partitions. */
@@ -54,9 +57,9 @@ export interface RuleShape {
  * if and only if they are equal, so a statement can say for itself whether the table is the one that was examined.
  */
 export function shapeSql({ name, columns, key }: NeededTable): string {
-  const names = pg.escapeLiteral(arrayOf(Object.keys(columns)))
-  const types = pg.escapeLiteral(arrayOf(Object.values(columns)))
-  const sortedKey = pg.escapeLiteral(arrayOf([...key].sort()))
+  const names = pg.escapeLiteral(arrayLiteral(Object.keys(columns)))
+  const types = pg.escapeLiteral(arrayLiteral(Object.values(columns)))
+  const sortedKey = pg.escapeLiteral(arrayLiteral([...key].sort()))
   return `(
   SELECT json_build_object(
     'encoding', current_setting('server_encoding'),
@@ -67,14 +70,19 @@ export function shapeSql({ name, columns, key }: NeededTable): string {
       SELECT p.oid::regclass::text FROM pg_class AS p
       WHERE p.oid = ANY (tree.oids) AND p.relkind <> 'p' AND (p.relkind <> 'r' OR p.relpersistence <> 'p')
       ORDER BY p.oid) ELSE '{}' END,
-    'columns', (
+    'columns', coalesce((
       SELECT json_object_agg(a.attname, json_build_object(
                'type', format_type(a.atttypid, a.atttypmod),
                'fits', a.atttypid = w.type AND a.atttypmod = -1,
                'generated', CASE a.attidentity WHEN 'a' THEN 'a' ELSE a.attgenerated END) ORDER BY a.attnum)
       FROM pg_attribute AS a
       JOIN unnest(${names}::text[], ${types}::regtype[]) AS w(name, type) ON w.name = a.attname
-      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '{}'::json),
+    'mandatory', ARRAY(
+      SELECT a.attname::text FROM pg_attribute AS a
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> ALL (${names}::text[])
+      ORDER BY a.attnum),
     'keys', ARRAY(
       SELECT json_build_object(
                'name', quote_ident(i.relname), 'immediate', x.indimmediate,
@@ -114,9 +122,4 @@ export async function readShape(connection: Queryable, needed: NeededTable): Pro
 
 export function parseShape(text: string): TableShape {
   return JSON.parse(text) as TableShape
-}
-
-/** Identifiers of the code's own, which need no quotes. */
-function arrayOf(names: readonly string[]): string {
-  return `{${names.map((name) => `"${name}"`).join(',')}}`
 }

@@ -17,8 +17,6 @@ export interface TableFacts {
 
 export interface ColumnFacts {
   readonly name: string
-  /** Rows cannot be inserted without it. */
-  readonly mandatory: boolean
 }
 
 export interface IndexFacts {
@@ -40,7 +38,7 @@ SELECT quote_ident(current_user) AS role, c.relkind AS kind,
 FROM pg_class AS c WHERE c.oid = to_regclass($1)`
 
 const columnsText = `
-SELECT a.attname::text AS name, a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS mandatory
+SELECT a.attname::text AS name
 FROM pg_attribute AS a
 WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`

@@ -149,22 +149,12 @@ function columnsFinding(
   const missing = Object.entries(needed.columns).filter(
     ([column]) => !columns.some((one) => one.name === column),
   )
-  // Columns of ours that only have defaults (id, first_seen_at, status) are not among the needed ones.
-  const strange = columns.filter((one) => one.mandatory && !Object.hasOwn(needed.columns, one.name))
   const finding = `columns of ${name}`
   const faults: Unfitness[] = [
     ...missing.map(([column, type]) =>
       columnFault(name, column, `${column} ${type} is missing`, `ADD COLUMN ? ${type}`),
     ),
     ...unfit,
-    ...strange.map(({ name: column }) =>
-      columnFault(
-        name,
-        column,
-        `${column} is NOT NULL, and nothing writes it`,
-        'ALTER COLUMN ? DROP NOT NULL',
-      ),
-    ),
   ]
   const isForMigration = migrations.state !== 'applied' && missing.length === faults.length
   if (missing.length > 0 && isForMigration) {
