@@ -149,10 +149,10 @@ function read<V extends Variable>(
   return { values, resolved }
 }
 
-/** The value of the variable is that of the option. */
+/** The value of the variable is that of the option, which has one at a time. */
 function asOfOption(fault: Fault): Fault {
   return fault.kind === 'malformed' && fault.variable === 'INGESTER_PIPELINES'
-    ? { ...fault, variable: pipelineOption }
+    ? { ...fault, variable: pipelineOption, rule: fault.rule.replace(', separated by commas', '') }
     : fault
 }
 

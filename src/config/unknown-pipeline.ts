@@ -25,7 +25,7 @@ export function notOneReference(text: string): Malformed {
   return {
     kind: 'malformed',
     variable: pipelineOption,
-    rule: 'must be one name or path, without a comma',
+    rule: `must be one name or path${text.includes(',') ? ', without a comma' : ''}`,
     value: shownValue(text),
     advice: 'for several pipelines repeat it',
   }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { preview } from './rejection.ts'
 
@@ -22,8 +22,11 @@ const fn = (what: string) =>
 const text = (pattern: RegExp, what: string) =>
   z.string({ error: expected(what) }).regex(pattern, { error: expected(what) })
 
+const identifierRule = 'a name of 1 to 63 bytes, without a schema'
 /** PostgreSQL cuts longer names without a word; a name with a schema is not known yet. */
-const identifier = text(/^[^\0".]{1,63}$/su, 'a name of 1 to 63 characters, without a schema')
+const identifier = text(/^[^\0".]+$/su, identifierRule).refine((name) => Buffer.byteLength(name) <= 63, {
+  error: expected(identifierRule),
+})
 const resourceId = text(
   /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/,
   'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, but not with goog',
@@ -107,13 +110,17 @@ const definition = z.strictObject(
       })
       .optional(),
     migrations: z
-      .custom((value) => value instanceof URL && value.protocol === 'file:' && existsSync(value), {
+      .custom((value) => value instanceof URL && isFolder(value), {
         error: expected("the URL of a folder that is there: new URL('./migrations/', import.meta.url)"),
       })
       .optional(),
   },
   { error: objectFault },
 )
+
+function isFolder(url: URL): boolean {
+  return url.protocol === 'file:' && existsSync(url) && statSync(url).isDirectory()
+}
 
 /** @throws DefinitionError with everything that is wrong */
 export function checkDefinition(given: unknown): void {

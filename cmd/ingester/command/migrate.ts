@@ -28,18 +28,26 @@ It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless they are the default
     )
     .addCommand(subcommand('up', 'apply all pending migrations').action(up))
     .addCommand(
-      subcommand('down', 'revert the latest migration, with the data of the tables that it drops')
+      subcommand(
+        'down',
+        'revert the latest migration, with the data of the tables that it drops',
+        'the latest one of this module',
+      )
         .option('--yes', 'do not ask for confirmation')
         .action(down),
     )
     .addCommand(subcommand('status', 'list all migrations').action(status))
 }
 
-function subcommand(name: string, description: string): Command {
+function subcommand(
+  name: string,
+  description: string,
+  pipelineHelp = 'those of this module, too; repeatable',
+): Command {
   return new Command(name)
     .description(description)
     .option('--env-file <file>', 'env file; environment variables take precedence')
-    .option('--pipeline <path>', 'those of this module, too; repeatable', collected)
+    .option('--pipeline <path>', pipelineHelp, collected)
     .option('--json', 'print one JSON object')
 }
 
