@@ -4,8 +4,8 @@ const maxBytes = 8
 const places = 64
 
 /**
- * Texts cut out of bytes. Short ones that came lately are not made again: most messages have some field with few values,
- * and a text costs 150 ns and 24 bytes.
+ * Texts cut out of bytes. A short one that came lately is used again: most messages have some field with few values, and
+ * to make a text takes 150 ns and 24 bytes.
  */
 export class RecentTexts {
   readonly #texts = Array.from({ length: places }, () => '')

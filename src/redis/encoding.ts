@@ -19,7 +19,7 @@ const colon = 0x3a
  * are untrusted input: so the fingerprint is a cryptographic hash. (A collision of xxHash64 is found in a second; SHA-256
  * takes no longer to compute, 0.5 µs.)
  *
- * Written as bytes: as texts that are joined a value left 310 bytes of garbage, so 130.
+ * Written as bytes, a value leaves 130 bytes of garbage; as texts that were joined it left 310.
  */
 export function watermarkValues(records: readonly CacheRecord[]): string {
   const bytes = Buffer.allocUnsafe(records.length * watermarkLength)

@@ -11,7 +11,7 @@
 --
 -- KEYS  the watermark keys of n records, then, where claims are used, their n claim keys
 -- ARGV  operation, token, lease of a claim in ms, life of a watermark in ms, and the n marks one after the other (as
---       arguments of their own they cost the client 0.5 us more a record, and Redis the same)
+--       arguments of their own they cost the client 0.5 us more a record; what they cost Redis is the same)
 --
 -- begin    one character a record: [s]tale, [b]usy, [f]resh, or fresh because there was [g]arbage
 -- confirm  after the commit: watermark := the greater one; own claims end
