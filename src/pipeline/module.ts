@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes, syncBuiltinESMExports } from 'node:module'
 import { resolve, sep } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Advice } from '#core/advice.ts'
@@ -52,10 +53,15 @@ async function inTime<T>(loading: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs `load` while the module can neither end the process, which would do it without a word, nor say that Node.js
- * considers its TypeScript experimental.
+ * Runs `load` while the module can neither end the process, which would do it without a word or with a mere trace, nor say
+ * that Node.js considers its TypeScript experimental.
+ *
+ * @throws whatever `load` throws, and what the module throws meanwhile where nobody waits for it
  */
 async function undisturbed<T>(load: () => T | Promise<T>): Promise<T> {
+  const stray = Promise.withResolvers<never>()
+  stray.promise.catch(() => {})
+  process.on('uncaughtException', stray.reject).on('unhandledRejection', stray.reject)
   const exit = process.exit.bind(process)
   const emitWarning = process.emitWarning.bind(process)
   process.exit = () => {
@@ -67,8 +73,12 @@ async function undisturbed<T>(load: () => T | Promise<T>): Promise<T> {
   }
   syncBuiltinESMExports()
   try {
-    return await load()
+    const loaded = await Promise.race([load(), stray.promise])
+    // Rejections that nobody handles are told of at the end of the turn.
+    await Promise.race([setImmediate(), stray.promise])
+    return loaded
   } finally {
+    process.off('uncaughtException', stray.reject).off('unhandledRejection', stray.reject)
     Object.assign(process, { exit, emitWarning })
     syncBuiltinESMExports()
   }
@@ -80,7 +90,7 @@ function checkFile(path: string, file: string): void {
       `${path}: mapping files are not known to this version`,
       advice`write a module: docs/PIPELINES.md`,
     )
-  const found = statSync(file, { throwIfNoEntry: false })
+  const found = existsSync(file) && statSync(file)
   if (!found) throw fault(`${path}: there is no such file in ${process.cwd()}`, advice`check the path`)
   if (!found.isFile()) throw fault(`${path} is not a file`, advice`name the module's own file`)
   if (!/\.[cm]?[jt]s$/i.test(path))

@@ -130,6 +130,18 @@ const faulty: readonly Faulty[] = [
     says: /^ingester: \.\/exits\.mjs:2: it calls process\.exit/,
   },
   {
+    name: 'a rejection that nobody handles',
+    file: './rejects.ts',
+    text: `${right()}\nvoid Promise.reject(new Error('no rates'))\n`,
+    says: /^ingester: \.\/rejects\.ts:\d+: no rates$/m,
+  },
+  {
+    name: 'a fault, and a timer that would keep the process',
+    file: './timer.ts',
+    text: "setInterval(() => {}, 1000)\nthrow new Error('no rates')\n",
+    says: /^ingester: \.\/timer\.ts:2: no rates$/m,
+  },
+  {
     name: 'an error in a file that it imports',
     file: './rates.ts',
     text: "import { rate } from './helper.ts'\nexport default rate\n",
@@ -193,6 +205,12 @@ describe('a faulty module gets one clear error, with its place, and exit code 2'
     expect(stderr, 'no trace').not.toMatch(/^\s+at /m)
     expect(stderr).not.toMatch(/Warning/)
   })
+})
+
+test('a module that leaves a timer keeps no command from its end', async () => {
+  await writeFile(join(folder, 'ticks.ts'), `${right()}\nsetInterval(() => {}, 1000)\n`)
+  const { code, stderr } = await run('./ticks.ts')
+  expect(code, stderr).toBe(3)
 })
 
 test('two pipelines of one name, or on one subscription, are refused', async () => {
