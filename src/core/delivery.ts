@@ -29,7 +29,8 @@ export interface Delivery {
 /** Deliveries that were received together, as long as one of them is not settled. */
 export interface Receipt {
   readonly keeper: object
-  readonly deliveries: readonly Delivery[]
+  /** In the order in which they came; some that are settled may be left. */
+  deliveries: readonly Delivery[]
   /** How many of them are not settled. */
   open: number
 }

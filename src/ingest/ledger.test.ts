@@ -33,6 +33,17 @@ const [a, b, c] = ['a 1 x', 'b 1 x', 'c 1 x'].map((text) => ({ delivery: deliver
   Part,
 ]
 
+test('a delivery that waits does not keep those that came with it', () => {
+  const { ledger } = newLedger()
+  const parts = Array.from({ length: 9 }, (_, at) => ({ delivery: deliveryOf(`k${at} 1 x`) }))
+  ledger.receive(parts.map(({ delivery }) => delivery))
+  const waiting = parts[4]?.delivery ?? assert.fail()
+  const { receipt } = waiting
+  for (const part of parts) if (part.delivery !== waiting) ledger.settle([part], 'written')
+  assert.deepEqual(receipt?.deliveries, [waiting])
+  assert.deepEqual([ledger.size, ledger.oldest, ledger.nackAll(), ledger.size], [1, waiting, 1, 0])
+})
+
 test('every settlement except a nack is an ack', () => {
   for (const settlement of settlements.filter((name) => name !== 'nacked')) {
     const { ledger, sent, tally } = newLedger()

@@ -142,8 +142,9 @@ export class Ledger {
     if (receipt?.keeper !== this) return false
     delivery.receipt = undefined
     receipt.open -= 1
-    if (receipt.open === 0) this.#receipts.delete(receipt)
     this.#size -= 1
+    if (receipt.open === 0) this.#receipts.delete(receipt)
+    else if (receipt.open * 2 <= receipt.deliveries.length) thin(receipt)
     return true
   }
 
@@ -161,4 +162,12 @@ export class Ledger {
     this.#observer.settled?.(settlement, deliveries.length)
     if (this.#size === 0) this.#idle?.resolve()
   }
+}
+
+/** Lets go of the settled ones, which a single one that waits would keep in memory. */
+function thin(receipt: Receipt): void {
+  const open = sizedList<Delivery>(receipt.open)
+  let count = 0
+  for (const delivery of receipt.deliveries) if (delivery.receipt === receipt) open[count++] = delivery
+  receipt.deliveries = open
 }

@@ -105,6 +105,7 @@ export class Leases {
   #startTimer(): () => void {
     return this.#options.clock.after(this.#options.ackDeadlineMs / 3, () => {
       this.#cancelTimer = undefined
+      for (const response of this.#responses) thin(response)
       this.#dropLost()
       if (this.#count === 0) return
       this.#cancelTimer = this.#startTimer()
@@ -173,6 +174,16 @@ export class Leases {
   #extended(delivery: PulledDelivery | undefined, end: number): void {
     if (delivery && isHeld(delivery)) extend(delivery, end)
   }
+}
+
+/**
+ * Lets go of what is settled. One small message that waits, for a lock say, would keep all that came with it: with
+ * neighbours of 3 MB, 120 of them kept 110 MB. Most responses are settled before this is ever asked.
+ */
+function thin(response: LeasedResponse): void {
+  if (response.held === response.deliveries.length) return
+  response.deliveries = response.deliveries.filter(isHeld)
+  for (const delivery of response.deliveries) delivery.separate()
 }
 
 function isHeld(delivery: PulledDelivery): delivery is PulledDelivery & { lease: Lease } {

@@ -48,6 +48,9 @@ function seen(delivery: PulledDelivery) {
   const { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs } = delivery
   const attributes = Object.entries(delivery.attributes).sort(([a], [b]) => (a < b ? -1 : 1))
   const data = delivery.data.toString('latin1')
+  const copied = Buffer.alloc(delivery.ackIdBytes)
+  delivery.copyAckId(copied, 0)
+  assert.equal(copied.toString(), ackId)
   assert.equal(readDataOf(delivery, data.length, textBetween), data)
   assert.equal(readDataOf(delivery, data.length - 1, textBetween), undefined)
   return { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs, attributes, data }
@@ -87,7 +90,10 @@ test('the codec agrees with the generated code', () =>
   always(
     fc.property(response, (sent) => {
       const bytes = pullResponse(sent)
-      assert.deepEqual(readPullResponse(bytes, 7).deliveries.map(seen), generated(bytes))
+      const { deliveries } = readPullResponse(bytes, 7)
+      assert.deepEqual(deliveries.map(seen), generated(bytes))
+      for (const delivery of deliveries) delivery.separate()
+      assert.deepEqual(deliveries.map(seen), generated(bytes), 'also without the response')
     }),
   ))
 

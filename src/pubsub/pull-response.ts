@@ -43,6 +43,8 @@ export interface PulledDelivery extends Delivery, Acknowledgeable {
   readonly ackId: string
   /** Its lease, while that is kept; noted by `Leases`. */
   lease?: Lease | undefined
+  /** Copies its bytes out of the response that it came in, so that they do not keep all of that. */
+  separate(): void
 }
 
 /** The lease of a delivery; deliveries that came together have one until it is extended. */
@@ -54,7 +56,7 @@ export interface Lease {
 
 /** Deliveries that came together, as long as the lease of one of them is kept. */
 export interface LeasedResponse {
-  readonly deliveries: readonly PulledDelivery[]
+  deliveries: readonly PulledDelivery[]
   /** How many of them have a lease. */
   held: number
 }
@@ -120,14 +122,14 @@ class DeliveryInResponse implements PulledDelivery {
   receipt: Delivery['receipt'] = undefined
   lease: PulledDelivery['lease'] = undefined
   bytes = messageOverheadBytes
-  readonly #response: Received
+  #response: Received
   /** Where the content of its `ReceivedMessage` begins and ends. */
-  readonly #at: number
-  readonly #end: number
-  #ackIdAt = 0
-  #ackIdEnd = 0
-  #dataAt = 0
-  #dataEnd = 0
+  #at: number
+  #end: number
+  #ackIdAt: number
+  #ackIdEnd: number
+  #dataAt: number
+  #dataEnd: number
   // Of the time of publishing. Together in ms they are no small integer, which V8 keeps in an object of its own.
   #seconds = 0
   #nanos = 0
@@ -137,6 +139,7 @@ class DeliveryInResponse implements PulledDelivery {
     this.#response = response
     this.#end = reader.endOfField()
     this.#at = reader.at
+    this.#ackIdAt = this.#ackIdEnd = this.#dataAt = this.#dataEnd = reader.at
     while (reader.at < this.#end) {
       const tag = reader.varint()
       if (tag === received.ackId) {
@@ -148,6 +151,18 @@ class DeliveryInResponse implements PulledDelivery {
     }
     reader.mustBeAt(this.#end)
     this.bytes += heldPerByte * (this.#dataEnd - this.#dataAt)
+  }
+
+  separate(): void {
+    const { bytes, atMs } = this.#response
+    const offset = this.#at
+    this.#response = { bytes: Buffer.from(bytes.subarray(offset, this.#end)), atMs }
+    this.#at = 0
+    this.#end -= offset
+    this.#ackIdAt -= offset
+    this.#ackIdEnd -= offset
+    this.#dataAt -= offset
+    this.#dataEnd -= offset
   }
 
   get receivedAtMs(): number {

@@ -318,6 +318,20 @@ test('leases are extended each third of the deadline; lost ones are counted once
   )
 })
 
+test('a message that waits keeps neither its neighbours nor their response', async () => {
+  const { clock, recorder, source, stream } = started()
+  stream().deliver(10, 20_000)
+  const [waiting = assert.fail(), ...others] = recorder.deliveries
+  const [before, id] = [waiting.data.buffer.byteLength, waiting.ackId]
+  assert.ok(before > 200_000, `${before} bytes`)
+  source.ack(others)
+  await clock.advance(4000)
+  assert.ok(waiting.data.buffer.byteLength < before / 2, `${waiting.data.buffer.byteLength} bytes`)
+  assert.deepEqual([waiting.ackId, waiting.data.length], [id, 20_000])
+  const { response } = waiting.lease ?? assert.fail()
+  assert.deepEqual(response.deliveries, [waiting])
+})
+
 test('a failed extension is retried before the next one is due', async () => {
   const { server, clock, recorder, stream } = started()
   stream().deliver(10)

@@ -41,7 +41,7 @@ class Broker {
     const times = { publishTimeMs: startUnixMs, receivedAtMs: this.#clock.now() }
     const id = Buffer.from(ackId)
     const ack = { ackIdBytes: id.length, copyAckId: (to: Buffer, at: number) => void id.copy(to, at) }
-    return { ackId, ...ack, ...message, ...times, deliveryAttempt: 1 }
+    return { ackId, ...ack, ...message, ...times, deliveryAttempt: 1, separate: () => {} }
   }
 
   isLeased({ ackId }: PulledDelivery): boolean {
