@@ -22,7 +22,7 @@ export interface Delivery {
   readonly bytes: number
   /** When this process received it: ms of the monotonic clock (`performance.now()`). */
   readonly receivedAtMs: number
-  /** Noted by whoever keeps track of it (the engine's ledger), while it is not settled. A source leaves it alone. */
+  /** Noted by the engine's ledger, while it is not settled. A source leaves it alone. */
   receipt?: Receipt | undefined
 }
 

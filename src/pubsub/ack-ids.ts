@@ -48,9 +48,7 @@ export class AckIds {
     const reader = new WireReader(this.fields)
     while (reader.at < this.fields.length) {
       reader.varint()
-      const end = reader.endOfField()
-      ackIds.push(this.fields.toString('utf8', reader.at, end))
-      reader.at = end
+      ackIds.push(reader.text())
     }
     return ackIds
   }

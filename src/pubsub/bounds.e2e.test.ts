@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterAll, describe, test } from 'vitest'
-import type { PulledDelivery } from './pull-response.ts'
+import type { PulledDelivery } from './pulled-delivery.ts'
 import type { Rig } from '../../test/support/pubsub.ts'
 import { numbered, passDeadlines, start, startEmulator, startRig } from '../../test/support/pubsub.ts'
 

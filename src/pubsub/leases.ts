@@ -7,7 +7,7 @@ import { AckIds } from './ack-ids.ts'
 import { requestsOf } from './chunks.ts'
 import type { PubsubClients } from './client.ts'
 import { noRetry } from './client.ts'
-import type { Lease, LeasedResponse, PulledDelivery } from './pull-response.ts'
+import type { Lease, LeasedResponse, PulledDelivery } from './pulled-delivery.ts'
 import type { RejectedAckIds } from './rejected-ack-ids.ts'
 
 export interface LeasesOptions {

@@ -1,7 +1,8 @@
 import type { protos } from '@google-cloud/pubsub'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
-import type { Confirmations, PulledDelivery, PullResponse } from './pull-response.ts'
+import type { Confirmations, PullResponse } from './pull-response.ts'
+import type { PulledDelivery } from './pulled-delivery.ts'
 import { readPullResponse } from './pull-response.ts'
 
 export interface PullStreamOptions {

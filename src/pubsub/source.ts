@@ -8,8 +8,8 @@ import { installFastCodecs } from './fast-codecs.ts'
 import { Leases } from './leases.ts'
 import { RejectedAckIds } from './rejected-ack-ids.ts'
 import type { Liveness } from './stream-group.ts'
-import type { PulledDelivery } from './pull-response.ts'
-import { heldPerByte } from './pull-response.ts'
+import type { PulledDelivery } from './pulled-delivery.ts'
+import { heldPerByte } from './pulled-delivery.ts'
 import { StreamGroup } from './stream-group.ts'
 
 export interface PubsubSourceOptions {

@@ -6,7 +6,8 @@ import { reconnectBackoff } from '#runtime/backoff.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { PubsubClients } from './client.ts'
 import { isPermanent } from './client.ts'
-import type { Confirmations, PulledDelivery } from './pull-response.ts'
+import type { Confirmations } from './pull-response.ts'
+import type { PulledDelivery } from './pulled-delivery.ts'
 import { PullStream } from './pull-stream.ts'
 
 export interface StreamGroupOptions {

@@ -25,6 +25,14 @@ export class WireReader {
     return this.#within(this.at + length)
   }
 
+  /** The text of a field that begins with its length. */
+  text(): string {
+    const end = this.endOfField()
+    const text = this.bytes.toString('utf8', this.at, end)
+    this.at = end
+    return text
+  }
+
   /** Goes past a field that is not wanted. */
   skip(tag: number): void {
     switch (tag & 7) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import type { PulledDelivery } from '#pubsub/pull-response.ts'
+import type { PulledDelivery } from '#pubsub/pulled-delivery.ts'
 import { noLogger } from '#core/logger.ts'
 import { Random } from '#demo/random.ts'
 import { Leases } from '#pubsub/leases.ts'

@@ -1,4 +1,4 @@
-import type { PulledDelivery } from '#pubsub/pull-response.ts'
+import type { PulledDelivery } from '#pubsub/pulled-delivery.ts'
 import type { Source } from '#core/source.ts'
 import { loadBreaches } from '../oracle/bounds.ts'
 import type { Watched } from '../simulated/servers/host.ts'

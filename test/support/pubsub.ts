@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { PulledDelivery } from '#pubsub/pull-response.ts'
+import type { PulledDelivery } from '#pubsub/pulled-delivery.ts'
 import type { Fields, Logger } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
