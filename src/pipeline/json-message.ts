@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { tooLarge } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import { ascii, preview, reject } from './rejection.ts'
+import { ascii, preview } from '#core/preview.ts'
+import { reject } from './rejection.ts'
 
 /** Far more than any pipeline's format needs, far less than what any parser or printer chokes on. */
 const maxDepth = 64

@@ -1,7 +1,8 @@
 import { canonicalIp } from './ip.ts'
 import type { JsonObject } from './json-message.ts'
 import { checkText, numberOf, textOf } from './json-message.ts'
-import { preview, reject } from './rejection.ts'
+import { preview } from '#core/preview.ts'
+import { reject } from './rejection.ts'
 
 /** An index entry holds about 2,700 bytes; the rest of the key takes less than 50. */
 export const maxServiceBytes = 2048

@@ -16,7 +16,8 @@ import {
 } from './json-message.ts'
 import { canonicalIp } from './ip.ts'
 import { FieldReader, maxFamiliarBytes } from './field-reader.ts'
-import { preview, reasons, reject, rejecting } from './rejection.ts'
+import { preview } from '#core/preview.ts'
+import { reasons, reject, rejecting } from './rejection.ts'
 import { ipOf, isPort, maxServiceBytes, portOf, serviceOf } from './scan-key.ts'
 import { scanInspector } from './scan-inspector.ts'
 
