@@ -11,6 +11,8 @@ export const refusedByDatabase = 'refused-by-database'
 export const refusedBySink = 'refused-by-sink'
 
 /** The reason of messages that a pipeline's own code fails on: by its contract it rejects them instead. */
+/** A value that its column cannot take. */
+export const badValue = 'bad-value'
 export const decoderError = 'decoder-error'
 
 /** What has become of a stored dead letter: `redriven` was published again, `discarded` is kept for the record only. */

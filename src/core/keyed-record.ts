@@ -1,17 +1,29 @@
 /**
  * A row as lanes, cache and sink know it: one version of one key.
  *
- * Records of a key are ordered by `version`, then by `content` as UTF-8 bytes; equal in both, they are the same
- * record. The order is total, so every order of delivery ends in the same row.
+ * Equal in version and content, two records of a key are the same record. Otherwise the greater version is newer; between
+ * equal versions the pipeline's merge decides, or the sink.
  */
 export interface KeyedRecord<R = unknown> {
   /** Canonical, well-formed Unicode; two records have the same key if and only if they are about the same row. */
   readonly key: string
-  /** 0 to 2^63 − 1. */
+  /** 0 to 10^19 − 1, which is 19 digits; of a version of several columns the first. */
   readonly version: bigint
-  /** Decides between equal versions. Well-formed Unicode. */
+  /** All that tells records of one key and version from each other. Well-formed Unicode. */
   readonly content: string
   readonly row: R
   /** Size of the row as it travels to the database, in UTF-8, for bounding batches. */
   readonly bytes: number
+  /** Of a pipeline whose messages may delete. */
+  readonly guard?: Guard
+}
+
+/** What decides between a row and the deletions of its key. */
+export interface Guard {
+  /** The record is a deletion: there is no such row any more. */
+  readonly isGone: boolean
+  /** The columns of its version, in order: integers as they are, times in microseconds since 1970. */
+  readonly ranks: readonly bigint[]
+  /** Of its message, in Unix ms. */
+  readonly publishTimeMs: number
 }

@@ -11,8 +11,9 @@ export interface Merge<R = unknown> {
   /** @param index the row's place among those of its message, from 0: the same for every delivery of it */
   recordOf(row: R, delivery: Delivery, index: number): KeyedRecord<R>
   /**
-   * Negative where `a` is older than `b`, positive where it is newer, 0 where they are the same record. Only of one key;
-   * a total order, so that every order of delivery ends in the same row.
+   * Negative where `a` is older than `b`, positive where it is newer, 0 where they are the same record. Only of one key.
+   * Undefined where only the sink can tell: then one is written after the other, in any order. With that the order is
+   * total, so that every order of delivery ends in the same row.
    */
-  compare(a: KeyedRecord<R>, b: KeyedRecord<R>): number
+  compare(a: KeyedRecord<R>, b: KeyedRecord<R>): number | undefined
 }

@@ -13,6 +13,8 @@ export interface Stored {
   readonly written: number
   /** How many had had their effect before, known by their identity. */
   readonly duplicate?: number
+  /** Records that came too late for anyone to know whether they count, by their index: nothing was stored for them. */
+  readonly ignored?: readonly number[]
   /**
    * Records that the store refused for their own sake, by their index, and neither stored nor will: of a store that takes
    * them one by one. One that takes all or nothing throws, and the engine finds the record to blame.

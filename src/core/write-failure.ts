@@ -28,6 +28,7 @@ export type FailureClass = (typeof failureClasses)[number]
 
 export interface WriteFailureOptions extends ExplainedOptions {
   readonly ownFault?: boolean
+  readonly about?: string
 }
 
 /** A store did not accept a write. The message says what and where; no payload, no secret. */
@@ -40,6 +41,8 @@ export class WriteFailure extends ExplainedError {
    * table that accepts the rows it has refuses this one for its own sake.
    */
   readonly ownFault: boolean
+  /** Which value is to blame, where that is known. For the dead letter alone: it shows a part of the message. */
+  readonly about: string | undefined
 
   constructor(failureClass: FailureClass, message: string, code?: string, options?: WriteFailureOptions) {
     super(message, options)
@@ -47,6 +50,7 @@ export class WriteFailure extends ExplainedError {
     this.class = failureClass
     this.code = code
     this.ownFault = options?.ownFault ?? false
+    this.about = options?.about
   }
 }
 

@@ -36,7 +36,7 @@ export interface BatchResult {
   readonly parkedAtMs: number
   /** Their rows are locked by other transactions. */
   readonly locked: readonly Entry[]
-  /** Arrivals whose winner was dead-lettered: it is their turn. */
+  /** Arrivals whose winner was dead-lettered, or tied with it and was settled: it is their turn. */
   readonly readmitted: readonly Arrival[]
 }
 
@@ -207,7 +207,8 @@ class BatchWrite {
   }
 
   async #flush(entries: readonly Entry[], wait: LockWait): Promise<Written> {
-    const written = await flush(entries, this.#token, this.#park, this.#ports, wait)
+    const batch = { token: this.#token, park: this.#park, readmit: this.#readmit }
+    const written = await flush(entries, batch, this.#ports, wait)
     for (const refused of written.refused) this.#readmitted.push(...deadLetterRefused(refused, this.#ports))
     return written
   }
@@ -218,6 +219,10 @@ class BatchWrite {
     this.#parked.push(entry)
     this.#setAside.add(entry)
     return true
+  }
+
+  readonly #readmit = (arrivals: readonly Arrival[]): void => {
+    this.#readmitted.push(...arrivals)
   }
 
   #lockedOut(entry: Entry): void {

@@ -27,7 +27,7 @@ export interface Refusal {
 export type Proof = 'neighbour' | 'existing row' | 'first row'
 
 /**
- * All arrivals of one key that are written as one row: one wins, the losers share its fate. They keep their
+ * All arrivals of one key that wait together: one wins and is written, the losers share its fate. They keep their
  * records, since a winner that the database refuses gives them their turn.
  */
 export interface Entry {
@@ -35,6 +35,8 @@ export interface Entry {
   readonly hash: number
   winner: Arrival
   losers: readonly Arrival[]
+  /** Neither older nor newer than the winner, as far as the engine can tell: their turn comes when it is settled. */
+  tied: readonly Arrival[]
   /** Times that the winner was refused alone while others were committed. */
   strikes: number
   refusal?: Refusal | undefined
@@ -46,20 +48,21 @@ export interface Entry {
   lockedSinceMs?: number
 }
 
-/** Most keys come once in a batch, so they share their list of losers. (Frozen, V8 would iterate over it more slowly.) */
+/** Most keys come once in a batch, so they share their empty lists. (Frozen, V8 would iterate over it more slowly.) */
 const none: readonly Arrival[] = []
 
 export function newEntry(winner: Arrival, hash: number, linedUpAtMs: number): Entry {
-  return { hash, winner, losers: none, strikes: 0, refusal: undefined, linedUpAtMs }
+  return { hash, winner, losers: none, tied: none, strikes: 0, refusal: undefined, linedUpAtMs }
 }
 
 export function arrivalsOf(entry: Entry): readonly Arrival[] {
-  return [entry.winner, ...entry.losers]
+  return [entry.winner, ...entry.losers, ...entry.tied]
 }
 
 /** Folds another entry of the same key in. It has waited as long as the longer of the two has. */
 export function join(entry: Entry, other: Entry, merge: Merge): void {
-  const order = merge.compare(other.winner.record, entry.winner.record)
+  // Of two that are tied the one that stands here stays.
+  const order = merge.compare(other.winner.record, entry.winner.record) ?? -1
   const strikes = order === 0 ? Math.max(entry.strikes, other.strikes) : (order > 0 ? other : entry).strikes
   const refusal = (order > 0 ? undefined : entry.refusal) ?? (order < 0 ? undefined : other.refusal)
   const busySince = earlier(entry.busySinceMs, other.busySinceMs)
@@ -77,25 +80,32 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 
 /** Folds an arrival of the same key in. Of two equal ones the earlier stays: they are the same record. */
 export function fold(entry: Entry, arrival: Arrival, merge: Merge): void {
-  if (merge.compare(arrival.record, entry.winner.record) > 0) {
-    addLoser(entry, entry.winner)
+  const order = merge.compare(arrival.record, entry.winner.record)
+  if (order === undefined) {
+    entry.tied = grown(entry.tied, arrival)
+  } else if (order > 0) {
+    entry.losers = grown(entry.losers, entry.winner)
+    for (const older of entry.tied) entry.losers = grown(entry.losers, older)
+    entry.tied = none
     entry.winner = arrival
     entry.strikes = 0
     entry.refusal = undefined
   } else {
-    addLoser(entry, arrival)
+    entry.losers = grown(entry.losers, arrival)
   }
 }
 
 /** A hot key may have thousands: once it has a list of its own, that one grows. */
-function addLoser(entry: Entry, loser: Arrival): void {
-  if (entry.losers === none) entry.losers = [loser]
-  else (entry.losers as Arrival[]).push(loser)
+function grown(list: readonly Arrival[], arrival: Arrival): readonly Arrival[] {
+  if (list === none) return [arrival]
+  ;(list as Arrival[]).push(arrival)
+  return list
 }
 
-/** Of its rows, those of the losers included. */
-export function bytesOf({ winner, losers }: Entry): number {
+/** Of all its rows. */
+export function bytesOf({ winner, losers, tied }: Entry): number {
   let { bytes } = winner.record
-  for (const { record } of losers) bytes += record.bytes
+  if (losers.length > 0) for (const { record } of losers) bytes += record.bytes
+  if (tied.length > 0) for (const { record } of tied) bytes += record.bytes
   return bytes
 }

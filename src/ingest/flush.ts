@@ -23,6 +23,16 @@ export interface Written {
   readonly refused: readonly RefusedEntry[]
 }
 
+/** The batch that is flushed, as the flush knows it. */
+export interface FlushedBatch {
+  /** Names its claims; kept over its retries. */
+  readonly token: string
+  /** Sets an entry aside that another process is writing; false: it has waited enough. */
+  readonly park: (entry: Entry) => boolean
+  /** Takes back arrivals that are neither newer nor older than one that was settled: it is their turn. */
+  readonly readmit: (arrivals: readonly Arrival[]) => void
+}
+
 interface RefusedEntry {
   readonly entry: Entry
   readonly failure: WriteFailure
@@ -40,15 +50,12 @@ interface RefusedEntry {
  * Raising the watermark before the commit would lose a row to a crash in between; acking an older record because a
  * newer one is on its way would lose both when that one fails.
  *
- * @param token names this batch's claims; kept over its retries
- * @param park sets an entry aside that another process is writing; false: it has waited enough
  * @returns what was written: neither the stale nor the parked
  * @throws WriteFailure of step 2, with the claims released
  */
 export async function flush(
   entries: readonly Entry[],
-  token: string,
-  park: (entry: Entry) => boolean,
+  { token, park, readmit }: FlushedBatch,
   ports: FlushPorts,
   wait: LockWait = 'usual',
 ): Promise<Written> {
@@ -60,6 +67,7 @@ export async function flush(
   step('begin')
   const { fresh, stale, busy } = byVerdict(entries, begun.verdicts)
   settleStale(stale, ledger)
+  readmitTied(stale, readmit)
   // Another process's write may yet fail: its claim is a reason to wait a little, never one to ack.
   const due = [...fresh, ...busy.filter((entry) => !park(entry))]
   if (due.length === 0) return { entries: [], placed: 0, refused: [] }
@@ -75,27 +83,35 @@ export async function flush(
     throw failure
   }
   step('write')
-  const { taken, refused } = byAnswer(due, stored)
+  const { taken, refused, ignored } = byAnswer(due, stored)
   if (taken.length > 0) observer.committed?.(oldestAgeSeconds(taken, ports.clock))
 
-  void begun.confirm(refused.length > 0 ? taken.map(recordOf) : records)
-  if (refused.length > 0) await begun.release(refused.map(({ entry }) => recordOf(entry)))
+  const isWhole = taken.length === records.length
+  void begun.confirm(isWhole ? records : taken.map(recordOf))
+  if (!isWhole) await begun.release([...refused.map(({ entry }) => entry), ...ignored].map(recordOf))
   step('confirm')
 
   settleCommitted(taken, stored, ledger)
+  readmitTied(taken, readmit)
+  if (ignored.length > 0) settleIgnored(ignored, ledger, readmit)
   step('settle')
   return { entries: taken, placed: stored.written, refused }
 }
 
-/** What the sink took, and what it refused. */
-function byAnswer(
-  due: readonly Entry[],
-  { refused = [] }: Stored,
-): { readonly taken: readonly Entry[]; readonly refused: readonly RefusedEntry[] } {
-  if (refused.length === 0) return { taken: due, refused: [] }
+interface Answered {
+  readonly taken: readonly Entry[]
+  readonly refused: readonly RefusedEntry[]
+  readonly ignored: readonly Entry[]
+}
+
+/** What the sink took, what it refused, and what it ignored. */
+function byAnswer(due: readonly Entry[], { refused = [], ignored = [] }: Stored): Answered {
+  if (refused.length === 0 && ignored.length === 0) return { taken: due, refused: [], ignored: [] }
   const failures = new Map(refused.map(({ at, failure }) => [due[at], failure]))
+  const late = new Set(ignored.flatMap((at) => due[at] ?? []))
   return {
-    taken: due.filter((entry) => !failures.has(entry)),
+    taken: due.filter((entry) => !failures.has(entry) && !late.has(entry)),
+    ignored: [...late],
     refused: due.flatMap((entry) => {
       const failure = failures.get(entry)
       return failure ? [{ entry, failure }] : []
@@ -141,6 +157,17 @@ function settleCommitted(
     ledger.settle(winners.slice(written + duplicate), 'stale')
   }
   settleLosers(entries, ledger)
+}
+
+/** What was settled says nothing about them: equal in version, they may yet be what stays. */
+function readmitTied(entries: readonly Entry[], readmit: FlushedBatch['readmit']): void {
+  for (const { tied } of entries) if (tied.length > 0) readmit(tied)
+}
+
+/** Those that they have replaced are of other messages, which may have come in time. */
+function settleIgnored(entries: readonly Entry[], ledger: Ledger, readmit: FlushedBatch['readmit']): void {
+  ledger.settle(entries.map(winnerOf), 'ignored')
+  for (const { losers, tied } of entries) readmit([...losers, ...tied])
 }
 
 function settleLosers(entries: readonly Entry[], ledger: Ledger): void {

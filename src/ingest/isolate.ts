@@ -145,7 +145,7 @@ export function deadLetterRefused(
  * Dead-letters the winner, and with it the equal losers: each is the same record once more, whose turn would end the same
  * way, but wait for a neighbour first.
  *
- * @returns the losers that are other records: it is their turn
+ * @returns those that are other records: it is their turn
  */
 function deadLetter(
   { entry, failure }: Pick<Refused, 'entry' | 'failure'>,
@@ -153,9 +153,11 @@ function deadLetter(
   { merge, deadLetter: add }: Pick<IsolationPorts, 'merge' | 'deadLetter'>,
 ): readonly Arrival[] {
   const same = entry.losers.filter((loser) => isSame(loser, entry, merge))
+  const { message, about } = failure
+  const detail = about === undefined ? message : `${about}; ${message}`
   for (const arrival of [entry.winner, ...same])
-    add({ delivery: arrival.delivery, reason, detail: failure.message, settles: arrival })
-  return entry.losers.filter((loser) => !same.includes(loser))
+    add({ delivery: arrival.delivery, reason, detail, settles: arrival })
+  return [...entry.losers.filter((loser) => !same.includes(loser)), ...entry.tied]
 }
 
 function isSame({ record }: Arrival, { winner }: Entry, merge: Merge): boolean {

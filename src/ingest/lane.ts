@@ -36,7 +36,7 @@ export class Lane {
   readonly #mayPark = (entry: Entry, ahead: number) => this.#park.accepts(entry, ahead)
   readonly #pending = new Line()
   #bytes = 0
-  /** When the first of those that came back from the park is due: they have waited before. */
+  /** When the first of those that came back is due: they have waited before. */
   #returnedDueMs = Infinity
   #refused: readonly Entry[] = []
   #retryAtMs = 0
@@ -164,6 +164,7 @@ export class Lane {
   async #write(entries: readonly Entry[], wereLocked: boolean): Promise<readonly Entry[]> {
     const result = await this.#options.write({ entries, wereLocked, mayPark: this.#mayPark })
     for (const arrival of result.readmitted) this.add(arrival)
+    if (result.readmitted.length > 0) this.#returnedDueMs = this.#options.clock.now()
     for (const entry of result.locked) this.#setAside(entry)
     this.#park.admit(result.parked, result.parkedAtMs)
     return result.refused

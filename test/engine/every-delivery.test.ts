@@ -5,12 +5,19 @@ import { test, vi } from 'vitest'
 import fc from 'fast-check'
 import { Random } from '#demo/random.ts'
 import { alwaysAsync } from '../support/seed.ts'
+import { tiedWordPipeline, wordPipeline } from '../support/word-pipeline.ts'
 import { World } from '../support/world.ts'
 import type { Step } from './schedule.ts'
 import { environmentFailureSchedules, schedules, truthfulCache } from './schedule.ts'
 
 /** Longer than any pause of the engine: everything that can go on has gone on by then. */
 const amplyMs = 60_000
+
+/** What the engine can tell of equal versions: all of it, or nothing. */
+const pipelines = fc.constantFrom(wordPipeline, tiedWordPipeline).map((rules) => ({
+  rules,
+  [fc.toStringMethod]: () => (rules === wordPipeline ? 'words' : 'tied words'),
+}))
 
 const options = fc.record({
   workers: fc.integer({ min: 1, max: 3 }),
@@ -53,69 +60,89 @@ function assertAllEnded({ engine, source }: World): void {
 
 test('a graceful shutdown leaves what the deliveries require, whatever happened before', async () => {
   await alwaysAsync(
-    fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, early) => {
-      await run(dice, async (random) => {
-        const world = new World(chosen)
-        await play(world, steps, random)
-        if (!early) fixEverything(world)
-        const stop = world.beginStop()
-        await world.advance(7000)
-        fixEverything(world)
-        await world.advance(amplyMs)
-        assert.ok(stop.done, 'the graceful shutdown has not ended')
-        assertAllEnded(world)
-        assert.equal(world.source.nacked.length, 0)
-        assert.deepEqual(world.tableBreaches, [])
-        assert.deepEqual([...world.cache.claims], [], 'claims that were not released')
-        assert.equal(world.clock.timers, 0)
-      })
-    }),
+    fc.asyncProperty(
+      options,
+      pipelines,
+      schedules,
+      fc.nat(),
+      fc.boolean(),
+      async (chosen, around, steps, dice, early) => {
+        await run(dice, async (random) => {
+          const world = new World(chosen, around)
+          await play(world, steps, random)
+          if (!early) fixEverything(world)
+          const stop = world.beginStop()
+          await world.advance(7000)
+          fixEverything(world)
+          await world.advance(amplyMs)
+          assert.ok(stop.done, 'the graceful shutdown has not ended')
+          assertAllEnded(world)
+          assert.equal(world.source.nacked.length, 0)
+          assert.deepEqual(world.tableBreaches, [])
+          assert.deepEqual([...world.cache.claims], [], 'claims that were not released')
+          assert.equal(world.clock.timers, 0)
+        })
+      },
+    ),
     300,
   )
 })
 
 test('a forced shutdown, at any moment, nacks exactly what remains', async () => {
   await alwaysAsync(
-    fc.asyncProperty(options, schedules, fc.nat(), fc.boolean(), async (chosen, steps, dice, isGraceful) => {
-      await run(dice, async (random) => {
-        const world = new World(chosen)
-        await play(world, steps, random)
-        const stop = isGraceful ? world.beginStop() : undefined
-        await world.advance(random.below(3000))
-        const { outstanding } = world.engine
-        assert.equal(world.engine.abort(), outstanding)
-        world.source.publish('a 9 late', 'nonsense')
-        const stopped = stop ?? world.beginStop()
-        await world.advance(0)
-        assert.ok(stopped.done, 'stop() has not ended')
-        fixEverything(world)
-        await world.advance(amplyMs)
-        assertAllEnded(world)
-        assert.equal(world.clock.timers, 0)
-      })
-    }),
+    fc.asyncProperty(
+      options,
+      pipelines,
+      schedules,
+      fc.nat(),
+      fc.boolean(),
+      async (chosen, around, steps, dice, isGraceful) => {
+        await run(dice, async (random) => {
+          const world = new World(chosen, around)
+          await play(world, steps, random)
+          const stop = isGraceful ? world.beginStop() : undefined
+          await world.advance(random.below(3000))
+          const { outstanding } = world.engine
+          assert.equal(world.engine.abort(), outstanding)
+          world.source.publish('a 9 late', 'nonsense')
+          const stopped = stop ?? world.beginStop()
+          await world.advance(0)
+          assert.ok(stopped.done, 'stop() has not ended')
+          fixEverything(world)
+          await world.advance(amplyMs)
+          assertAllEnded(world)
+          assert.equal(world.clock.timers, 0)
+        })
+      },
+    ),
     300,
   )
 })
 
 test('a failure that no row caused dead-letters no row', async () => {
   await alwaysAsync(
-    fc.asyncProperty(options, environmentFailureSchedules, fc.nat(), async (chosen, steps, dice) => {
-      await run(dice, async (random) => {
-        const world = new World(chosen)
-        await play(world, steps, random)
-        await world.advance(amplyMs)
-        fixEverything(world)
-        await world.advance(amplyMs)
-        assert.equal(world.engine.outstanding, 0, 'something waits that nothing keeps waiting')
-        assert.equal(world.clock.timers, 0)
-        await world.stop()
-        assert.deepEqual(
-          world.deadLetters.stored.filter(({ reason }) => reason !== 'malformed'),
-          [],
-        )
-        assert.deepEqual(world.tableBreaches, [])
-      })
-    }),
+    fc.asyncProperty(
+      options,
+      pipelines,
+      environmentFailureSchedules,
+      fc.nat(),
+      async (chosen, around, steps, dice) => {
+        await run(dice, async (random) => {
+          const world = new World(chosen, around)
+          await play(world, steps, random)
+          await world.advance(amplyMs)
+          fixEverything(world)
+          await world.advance(amplyMs)
+          assert.equal(world.engine.outstanding, 0, 'something waits that nothing keeps waiting')
+          assert.equal(world.clock.timers, 0)
+          await world.stop()
+          assert.deepEqual(
+            world.deadLetters.stored.filter(({ reason }) => reason !== 'malformed'),
+            [],
+          )
+          assert.deepEqual(world.tableBreaches, [])
+        })
+      },
+    ),
   )
 })

@@ -2,17 +2,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import { compareVersions } from '#pipeline/newest.ts'
+import type { Merge } from '#core/merge.ts'
 import type { Batch, BatchResult } from '#ingest/batch.ts'
 import type { Arrival, Entry } from '#ingest/entry.ts'
 import { arrivalsOf, fold, join, newEntry } from '#ingest/entry.ts'
 import { Lane } from '#ingest/lane.ts'
 import { arrivalOf } from '../support/arrivals.ts'
-import { wordPipeline } from '../support/word-pipeline.ts'
+import { tiedWordPipeline, wordPipeline } from '../support/word-pipeline.ts'
 import { alwaysAsync, always } from '../support/seed.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
-const { merge } = wordPipeline
+/** Of tied words the engine cannot tell which of one version is newer. */
+const merges = fc.constantFrom(wordPipeline.merge, tiedWordPipeline.merge)
 
 /** Often of one version, and of contents that UTF-8 and UTF-16 order differently. */
 const words = (key: fc.Arbitrary<string>) =>
@@ -30,8 +31,9 @@ const numbered = (texts: readonly string[], first = 0): Arrival[] =>
     return { record, delivery: { ...delivery, messageId: String(first + i) } }
   })
 
-function assertNewestWins(entry: Entry): void {
-  for (const { record } of entry.losers) assert.ok(compareVersions(record, entry.winner.record) <= 0)
+function assertNewestWins(entry: Entry, merge: Merge): void {
+  for (const { record } of entry.losers) assert.ok((merge.compare(record, entry.winner.record) ?? 1) <= 0)
+  for (const { record } of entry.tied) assert.equal(merge.compare(record, entry.winner.record), undefined)
 }
 
 test('folded and joined in any groups, every arrival of a key is in its entry once, and the newest wins', () => {
@@ -40,7 +42,7 @@ test('folded and joined in any groups, every arrival of a key is in its entry on
     maxLength: 6,
   })
   always(
-    fc.property(groups, (texts) => {
+    fc.property(merges, groups, (merge, texts) => {
       const arrivals = texts.map((group, i) => numbered(group, i * 100))
       const entries = arrivals.map(([first, ...others]) => {
         const entry = newEntry(first as Arrival, 0, 0)
@@ -50,7 +52,7 @@ test('folded and joined in any groups, every arrival of a key is in its entry on
       const [whole, ...rest] = entries as [Entry, ...Entry[]]
       for (const entry of rest) join(whole, entry, merge)
       assert.deepEqual(sorted(arrivalsOf(whole)), sorted(arrivals.flat()))
-      assertNewestWins(whole)
+      assertNewestWins(whole, merge)
     }),
     500,
   )
@@ -76,7 +78,7 @@ const allDone: BatchResult = { refused: [], parked: [], parkedAtMs: 0, locked: [
 
 test('a lane passes each arrival to the writer once, unless the writer returns it', async () => {
   await alwaysAsync(
-    fc.asyncProperty(lanes, fc.array(step, { maxLength: 40 }), async (bounds, steps) => {
+    fc.asyncProperty(lanes, merges, fc.array(step, { maxLength: 40 }), async (bounds, merge, steps) => {
       const clock = new VirtualClock()
       const settled: Arrival[] = []
       let writing: { batch: Batch; done: (result: BatchResult) => void } | undefined
@@ -88,9 +90,9 @@ test('a lane passes each arrival to the writer once, unless the writer returns i
           indexes.includes(i) && (back !== 'parked' || batch?.mayPark(entry, i))
         settled.push(...entries.filter((entry, i) => !isLeft(entry, i)).flatMap(arrivalsOf))
         const left = entries.filter(isLeft)
-        // Of what was refused for good only the losers come back.
+        // Of what was refused for good all but the winners come back.
         if (back === 'readmitted') settled.push(...left.map(({ winner }) => winner))
-        const result = back === 'readmitted' ? left.flatMap(({ losers }) => losers) : left
+        const result = back === 'readmitted' ? left.flatMap(({ losers, tied }) => [...losers, ...tied]) : left
         done({ ...allDone, parkedAtMs: clock.now(), [back]: result })
         return clock.settle()
       }
@@ -99,7 +101,7 @@ test('a lane passes each arrival to the writer once, unless the writer returns i
         assert.equal(writing, undefined, 'a lane writes one batch at a time')
         const keys = entries.map(({ winner }) => winner.record.key)
         assert.equal(new Set(keys).size, keys.length, 'a batch has a key once')
-        entries.forEach(assertNewestWins)
+        for (const entry of entries) assertNewestWins(entry, merge)
         const { promise, resolve } = Promise.withResolvers<BatchResult>()
         writing = { batch, done: resolve }
         return promise

@@ -4,6 +4,7 @@ import { Rejection, isRejection } from '#core/rejection.ts'
 import type { NewestPipeline } from '#pipeline/make-pipeline.ts'
 import { makePipeline } from '#pipeline/make-pipeline.ts'
 import type { Newest } from '#pipeline/newest.ts'
+import { compareVersions } from '#pipeline/newest.ts'
 import { nameOf } from './journal.ts'
 
 export interface Word {
@@ -55,6 +56,19 @@ const merge: Newest<Word> = {
  * a semicolon. A semicolon alone is no record.
  */
 export const wordPipeline: NewestPipeline<Word> = { ...words, merge }
+
+/**
+ * The same, but for what the engine knows: of equal versions with different content only the table can tell which stays, as of
+ * tables with other columns than key and version.
+ */
+export const tiedWordPipeline: NewestPipeline<Word> = {
+  ...wordPipeline,
+  merge: {
+    ...merge,
+    compare: (a, b) =>
+      a.version === b.version && a.content !== b.content ? undefined : compareVersions(a, b),
+  },
+}
 
 function keyOfWords(text: string): RecordKey | Rejection {
   const decoded = decodeWords(text)

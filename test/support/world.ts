@@ -4,6 +4,7 @@ import type { Fields } from '#core/logger.ts'
 import { noLogger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
+import type { Rules } from '#core/pipeline.ts'
 import type { Sink } from '#core/sink.ts'
 import type { DueDeadLetter } from '#ingest/dead-letter-queue.ts'
 import type { EngineOptions } from '#ingest/engine.ts'
@@ -29,6 +30,7 @@ export interface Surroundings {
   readonly sinkOf: (table: SimulatedTable) => Sink
   /** Listens beside the tally. */
   readonly observer: Observer
+  readonly rules: Rules
 }
 
 /** A whole engine on simulated ports, in virtual time, started. */
@@ -48,7 +50,12 @@ export class World {
 
   constructor(
     options: Partial<EngineOptions> = {},
-    { clock = new VirtualClock(), sinkOf = (table) => table, observer = {} }: Partial<Surroundings> = {},
+    {
+      clock = new VirtualClock(),
+      sinkOf = (table) => table,
+      observer = {},
+      rules = wordPipeline,
+    }: Partial<Surroundings> = {},
   ) {
     this.clock = clock
     this.source = new SimulatedSource(clock, this.journal)
@@ -64,7 +71,7 @@ export class World {
         ...options,
       },
       {
-        rules: wordPipeline,
+        rules,
         source: this.source,
         sink: sinkOf(this.table),
         sinkName: wordPipeline.sink.name,
