@@ -12,6 +12,6 @@ export type Option =
   | `limits.${'maxMessageBytes' | 'maxClockSkew'}`
   | `postgres.${'url' | 'host' | 'port' | 'user' | 'password' | 'database' | 'sslMode' | 'poolSize' | 'statementTimeout'}`
   | `redis.${'url' | 'enabled' | 'address' | 'password' | 'database' | 'tls' | 'ttl' | 'claims'}`
-  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval'}`
+  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval' | 'deleteHorizon'}`
   | `log.${'level' | 'output'}`
   | `http.${'host' | 'port'}`

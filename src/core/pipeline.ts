@@ -1,5 +1,7 @@
 import type { Delivery } from './delivery.ts'
 import type { CacheRecord } from './cache.ts'
+import type { ColumnType } from './column-type.ts'
+import { columnType } from './column-type.ts'
 import type { Enricher } from './enricher.ts'
 import type { Merge } from './merge.ts'
 import type { Rejection } from './rejection.ts'
@@ -51,11 +53,16 @@ export interface RecordInspector {
   /** As in a sentence: `HTTP on 1.1.1.7:443`. */
   readonly subject: (key: RecordKey) => string
   /** The record that a row was written from, as the cache knows it; undefined where no message makes such a row. */
-  readonly recordOf: (row: StoredRow) => CacheRecord | undefined
+  readonly recordOf: (row: StoredRow) => StoredRecord | undefined
   /** Where versions are times: the word before one, as in `seen 2026-11-21 10:00:00 UTC`, and Unix ms. */
   readonly versionTime?: { readonly word: string; readonly msOf: (version: bigint) => number }
   /** What the content is called: `response`. */
   readonly content: string
+}
+
+export interface StoredRecord extends CacheRecord {
+  /** The table may spell the content in another way than the message did: it is for people, and cannot be compared. */
+  readonly isRespelled?: boolean
 }
 
 /** One record's key: the text that the engine knows, and the values of the table's key columns, in order. */
@@ -65,8 +72,8 @@ export interface RecordKey {
 }
 
 /**
- * A row as it was read from the table, in its columns' order: addresses without prefix length, times in Unix seconds,
- * bigint as text.
+ * A row as it was read from the table, in its columns' order: smaller integers and what came in Unix seconds as numbers,
+ * all else as text, addresses without the length of their prefix and times as RFC 3339 has them, in UTC.
  */
 export type StoredRow = readonly (string | number | null)[]
 
@@ -85,14 +92,28 @@ export interface DecodeLimits {
 
 /** A PostgreSQL table that keeps one row a key. Identifiers come from code, never from input. */
 export interface PostgresTable<R = unknown, Name extends string = string> {
+  /** With or without a schema, as `table-name.ts` reads it. */
   readonly name: string
   readonly columns: readonly Column<R, Name>[]
   /** The primary key's columns, in index order. */
   readonly key: readonly NoInfer<Name>[]
-  /** An integer and a text, compared in this order; a greater one wins. Text is compared as UTF-8 bytes. */
-  readonly version: readonly [NoInfer<Name>, NoInfer<Name>]
+  /**
+   * Integers and times, compared in this order; a greater one wins. The last may be a text, compared as UTF-8 bytes.
+   * Between rows of one version the database decides by all other columns.
+   */
+  readonly version: readonly NoInfer<Name>[]
+  /** Absent: no message says that a row is gone. */
+  readonly deletes?: Deletes<R, NoInfer<Name>>
   /** Set when a user's module is loaded, not by a definition. */
   readonly origin?: TableOrigin
+}
+
+/** Of a table whose messages may say that a row is gone. Such a message needs no more than the key and the version. */
+export interface Deletes<R = unknown, Name extends string = string> {
+  /** Whether the row of the message says so. Between equal versions it wins. */
+  when(row: R): boolean
+  /** The column that marks a row as gone, by what the message has in it. Absent: the row is deleted. */
+  readonly column?: Name
 }
 
 /** The module whose pipeline has the table, for advice on how to create it. */
@@ -105,7 +126,8 @@ export interface TableOrigin {
 
 export interface Column<R = unknown, Name extends string = string> {
   readonly name: Name
-  readonly type: 'inet' | 'integer' | 'bigint' | 'text' | 'timestamptz'
+  /** As in SQL: `numeric(12,2)`, `text[]`, `sales.mood`. */
+  readonly type: string
   /** How the value travels. `unix-seconds`: an integer that becomes a timestamptz. */
   readonly from?: 'unix-seconds'
   /** The value of a row. */
@@ -113,6 +135,18 @@ export interface Column<R = unknown, Name extends string = string> {
 }
 
 export type Scalar = string | number | bigint | null
+
+/** The type that a definition gives a column. */
+export function typeOf({ name, type }: Pick<Column<never>, 'name' | 'type'>): ColumnType {
+  const known = columnType(type)
+  if (!known) throw new Error(`column ${name}: ${type} is no type`)
+  return known
+}
+
+/** Columns of neither the key nor the version. */
+export function restOf<R>({ columns, key, version }: PostgresTable<R>): readonly Column<R>[] {
+  return columns.filter(({ name }) => !key.includes(name) && !version.includes(name))
+}
 
 /** @throws Error where the table has none of that name: a definition is checked before */
 export function columnNamed<R>({ name: table, columns }: PostgresTable<R>, name: string): Column<R> {

@@ -4,18 +4,19 @@ import type { LockWait } from '#core/sink.ts'
 import type { Connections } from './connection-pool.ts'
 import type { LockWaits } from './lock-wait.ts'
 import { limitedWait, orLockedTable } from './lock-wait.ts'
-import { identifier } from './identifier.ts'
+import { tableIdentifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
-import { driftAdvice } from './table-advice.ts'
+import { additionAdvice, driftAdvice } from './table-advice.ts'
 import { problemOf, unfitnessOf } from './table-fitness.ts'
 import type { TableShape } from './table-shape.ts'
 import { parseShape, shapeSql } from './table-shape.ts'
+import { statementName } from './upsert.ts'
 
 /** How rows get into a table, and how they are found there. All take the same parameters. */
 export interface TableStatements {
-  /** Of the prepared statement. */
+  /** What the name of the prepared statement begins with. */
   readonly name: string
   /** An INSERT without RETURNING that writes where the condition holds. */
   readonly insert: (condition: string) => string
@@ -69,6 +70,7 @@ export class ExaminedTable {
   readonly #statements: TableStatements
   readonly #waits: LockWaits
   readonly #writeText: string
+  readonly #name: string
   readonly #lookText: string
   readonly #examineText: string
   #examined: Examined | undefined
@@ -86,6 +88,7 @@ placed AS (
 ${statements.insert(`(SELECT shape FROM found) = ${expected} AND ${limitedWait(wait)}`)}
 RETURNING 1)
 SELECT (SELECT count(*)::integer FROM placed) AS placed, (SELECT nullif(shape, ${expected}) FROM found) AS shape`
+    this.#name = statementName(statements.name, this.#writeText)
     this.#lookText = `SELECT look.*, current_setting('${keptSetting}')::integer AS kept,
   nullif(${shape}, ${expected}) AS shape
 FROM (${statements.look}) AS look`
@@ -111,15 +114,67 @@ FROM (${statements.look}) AS look`
   }
 
   async #write(values: readonly unknown[], count: number, wait: string): Promise<number> {
+    return this.again(async () => {
+      const { placed, shape } = await this.#attempt(values, count, wait, this.#examined)
+      return this.#isKnown(shape) ? placed : undefined
+    })
+  }
+
+  /**
+   * Runs `attempt` again as long as the table is altered under it.
+   *
+   * @param attempt gives undefined where it has met another table than the one that was examined, and has written nothing
+   * @throws WriteFailure
+   */
+  async again<T>(attempt: () => Promise<T | undefined>): Promise<T> {
     for (let examinations = 0; examinations < maxExaminations; examinations += 1) {
       const examined = this.#examined
-      const { placed, shape } = await this.#attempt(values, count, wait, examined).catch((error: unknown) =>
-        this.#explain(error, examined),
-      )
-      if (shape === null) return placed
-      this.#examined = this.#examine(shape)
+      const result = await attempt().catch((error: unknown) => this.#explain(error, examined))
+      if (result !== undefined) return result
     }
     throw new WriteFailure('conflict', `${this.#where}: it keeps being altered`)
+  }
+
+  /**
+   * Writes as {@link ExaminedTable.write} does, within a transaction of the caller's.
+   *
+   * @returns undefined where the table is not the one that was examined: the transaction is to be rolled back
+   * @throws WriteFailure; whatever the connection throws
+   */
+  async writeWithin(
+    client: pg.PoolClient,
+    values: readonly unknown[],
+    count: number,
+    wait: LockWait,
+  ): Promise<number | undefined> {
+    const examined = this.#examined
+    const limit = this.#waits[wait]
+    const { placed, shape } =
+      examined && needsLook(examined.shape)
+        ? await this.#writeAndLook(client, values, count, limit, examined)
+        : await this.#writeOn(client, values, limit, examined)
+    return this.#isKnown(shape) ? placed : undefined
+  }
+
+  /**
+   * Whether a statement has met the table that was examined. Another one is examined.
+   *
+   * @throws WriteFailure where it is not fit
+   */
+  #isKnown(shape: string | null): boolean {
+    if (shape === null) return true
+    this.#examined = this.#examine(shape)
+    return false
+  }
+
+  async #writeOn(
+    client: pg.ClientBase,
+    values: readonly unknown[],
+    wait: string,
+    examined: Examined | undefined,
+  ): Promise<Answer> {
+    const { rows } = await runOn<Answer>(client, this.#statement(values, wait, examined))
+    return rows[0] as Answer
   }
 
   get #where(): string {
@@ -132,9 +187,9 @@ FROM (${statements.look}) AS look`
     wait: string,
     examined: Examined | undefined,
   ): Promise<Answer> {
-    return examined && needsLook(examined.shape)
-      ? this.#writeAndLook(values, count, wait, examined)
-      : this.#writeAtOnce(values, wait, examined)
+    if (!examined || !needsLook(examined.shape)) return this.#writeAtOnce(values, wait, examined)
+    const write = (client: pg.PoolClient) => this.#writeAndLook(client, values, count, wait, examined)
+    return runTransaction(this.#pool, write, this.#where, this.#needed.name)
   }
 
   async #writeAtOnce(
@@ -150,7 +205,7 @@ FROM (${statements.look}) AS look`
 
   #statement(values: readonly unknown[], wait: string, examined: Examined | undefined): pg.QueryConfig {
     const all = [...values, examined?.text ?? '', wait]
-    return { name: this.#statements.name, text: this.#writeText, values: all }
+    return { name: this.#name, text: this.#writeText, values: all }
   }
 
   /**
@@ -165,44 +220,42 @@ FROM (${statements.look}) AS look`
       await client.query(this.#statements.countingInsert, [...values])
       return true
     }
-    const { rows } = await runOn<Answer>(client, this.#statement(values, this.#waits.usual, examined))
-    return rows[0]?.shape === null
+    const { shape } = await this.#writeOn(client, values, this.#waits.usual, examined)
+    return shape === null
   }
 
   /**
    * The locks of the rows and of the table are kept until the end: what was looked at is what is committed.
    */
-  #writeAndLook(
+  async #writeAndLook(
+    client: pg.PoolClient,
     values: readonly unknown[],
     count: number,
     wait: string,
     examined: Examined,
   ): Promise<Answer> {
-    const write = async (client: pg.PoolClient): Promise<Answer> => {
-      await client.query(
-        `SET LOCAL lock_timeout = '${wait}'; SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
-      )
-      const { rowCount } = await client.query(this.#statements.countingInsert, [...values])
-      const placed = rowCount ?? 0
-      // Those that are deferred would fire at the commit, after the look.
-      await client.query('SET CONSTRAINTS ALL IMMEDIATE')
-      const { rows } = await client.query<Look>(this.#lookText, [...values, examined.text])
-      const { shape, kept, missing, lost } = rows[0] as Look
-      if (shape !== null) {
-        await client.query('ROLLBACK TO SAVEPOINT before_write')
-        return { placed: 0, shape }
-      }
-      // A row that is neither placed nor left alone was discarded, unless it is there all the same.
-      const absent = placed + kept < count ? lost : missing
-      if (absent > 0) throw this.#discarded(examined.shape)
-      return { placed, shape: null }
+    await client.query(
+      `SET LOCAL lock_timeout = '${wait}'; SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
+    )
+    const { rowCount } = await client.query(this.#statements.countingInsert, [...values])
+    const placed = rowCount ?? 0
+    // Those that are deferred would fire at the commit, after the look.
+    await client.query('SET CONSTRAINTS ALL IMMEDIATE')
+    const { rows } = await client.query<Look>(this.#lookText, [...values, examined.text])
+    const { shape, kept, missing, lost } = rows[0] as Look
+    if (shape !== null) {
+      await client.query('ROLLBACK TO SAVEPOINT before_write')
+      return { placed: 0, shape }
     }
-    return runTransaction(this.#pool, write, this.#where, this.#needed.name)
+    // A row that is neither placed nor left alone was discarded, unless it is there all the same.
+    const absent = placed + kept < count ? lost : missing
+    if (absent > 0) throw this.#discarded(examined.shape)
+    return { placed, shape: null }
   }
 
   #discarded({ triggers, rules }: TableShape): WriteFailure {
     const by = [...triggers.map((name) => `trigger ${name}`), ...rules.map(({ name }) => `rule ${name}`)]
-    const table = identifier(this.#needed.name)
+    const table = tableIdentifier(this.#needed.name)
     const fixes = [
       ...triggers.map((trigger) => `ALTER TABLE ${table} DISABLE TRIGGER ${trigger};`),
       ...rules.map((rule) => `DROP RULE ${rule.name} ON ${table};`),
@@ -221,8 +274,12 @@ FROM (${statements.look}) AS look`
     throw new WriteFailure('schema-drift', message, undefined, { fixes })
   }
 
-  /** Errors that the table's shape may be the reason for say little of it: it is looked at, and tried again if it is new. */
-  async #explain(error: unknown, examined: Examined | undefined): Promise<Answer> {
+  /**
+   * Errors that the table's shape may be the reason for say little of it: it is looked at, and tried again if it is new.
+   *
+   * @throws WriteFailure where it is not
+   */
+  async #explain(error: unknown, examined: Examined | undefined): Promise<undefined> {
     if (!(error instanceof WriteFailure) || !shapeErrors.test(error.code ?? '')) throw error
     const explained = this.#advised(error)
     const statement = { text: this.#examineText }
@@ -232,8 +289,22 @@ FROM (${statements.look}) AS look`
       },
     )
     const shape = rows[0]?.shape ?? null
+    const lacking = shape === null ? undefined : this.#lacking(parseShape(shape), error)
+    if (lacking) throw lacking
     if (shape === null || shape === examined?.text) throw explained
-    return { placed: 0, shape }
+    this.#examined = this.#examine(shape)
+    return undefined
+  }
+
+  /** Where columns are missing, with the statement that adds them. */
+  #lacking(
+    { columns }: TableShape,
+    { class: failureClass, message, code }: WriteFailure,
+  ): WriteFailure | undefined {
+    if (failureClass !== 'schema-drift') return undefined
+    const missing = Object.keys(this.#needed.columns).filter((column) => !Object.hasOwn(columns, column))
+    if (missing.length === 0) return undefined
+    return new WriteFailure(failureClass, message, code, { fixes: [additionAdvice(this.#needed, missing)] })
   }
 
   /** With advice for a module's table: what the server's errors give is about the project's own. */

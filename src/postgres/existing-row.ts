@@ -1,5 +1,7 @@
 import pg from 'pg'
 import type { Column, PostgresTable } from '#core/pipeline.ts'
+import { typeOf } from '#core/pipeline.ts'
+import { quotedTable } from './identifier.ts'
 
 /**
  * Reads one row as the upsert takes it, and keeps it as it is until the end of the transaction: a row that is deleted
@@ -7,20 +9,28 @@ import type { Column, PostgresTable } from '#core/pipeline.ts'
  */
 export function existingRowSql({ name, columns }: PostgresTable): string {
   const times = columns.filter(({ from }) => from === 'unix-seconds')
-  const integers = columns.filter(({ type }) => type === 'integer')
+  const integers = columns.flatMap((column) => {
+    const bounds = boundsOf[typeOf(column).name]
+    return bounds && !typeOf(column).isArray ? [{ ...column, bounds }] : []
+  })
   const writable = [
     ...times.map((column) => `isfinite(${pg.escapeIdentifier(column.name)})`),
-    // A bigint may hold what others wrote, and what no array of integers takes.
+    // A wider column may hold what others wrote, and what no array of integers takes.
     ...integers.map(
-      (column) => `(${pg.escapeIdentifier(column.name)} BETWEEN -2147483648 AND 2147483647) IS NOT FALSE`,
+      ({ name: one, bounds }) => `(${pg.escapeIdentifier(one)} BETWEEN ${bounds}) IS NOT FALSE`,
     ),
   ]
   return [
     `SELECT ${columns.map(readable).join(', ')}`,
-    `FROM ${pg.escapeIdentifier(name)}`,
+    `FROM ${quotedTable(name)}`,
     ...(writable.length > 0 ? [`WHERE ${writable.join(' AND ')}`] : []),
     'LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED',
   ].join('\n')
+}
+
+const boundsOf: Readonly<Record<string, string>> = {
+  smallint: '-32768 AND 32767',
+  integer: '-2147483648 AND 2147483647',
 }
 
 /** As text, whole: an address with its prefix length. Rounded up, a time would be newer than it is. */

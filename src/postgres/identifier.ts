@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { tableName } from '#core/table-name.ts'
 
 /**
  * A name as it is written in statements that are shown to people: in quotes only where it needs them. (The server's
@@ -6,6 +7,28 @@ import pg from 'pg'
  */
 export function identifier(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : pg.escapeIdentifier(name)
+}
+
+/** A table's name as it is written in statements that are shown, its schema before it. */
+export function tableIdentifier(name: string): string {
+  return partsOf(name).map(identifier).join('.')
+}
+
+/** A table's name in statements that are run. */
+export function quotedTable(name: string): string {
+  return partsOf(name)
+    .map((part) => pg.escapeIdentifier(part))
+    .join('.')
+}
+
+/** The name without its schema, as the server's errors have it. */
+export function bareName(name: string): string {
+  return tableName(name)?.table ?? name
+}
+
+function partsOf(name: string): readonly string[] {
+  const { schema, table } = tableName(name) ?? { table: name }
+  return schema === undefined ? [table] : [schema, table]
 }
 
 /**

@@ -1,8 +1,8 @@
-import pg from 'pg'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/sink.ts'
 import type { Connections } from './connection-pool.ts'
 import { rollingBackOf } from './transaction.ts'
+import { quotedTable } from './identifier.ts'
 
 /**
  * For how long a statement waits for a row that another transaction holds. Writers of our own hold rows for 5 to 50 ms,
@@ -46,7 +46,7 @@ export async function orLockedTable(failure: unknown, pool: Connections, table: 
   if (!(failure instanceof WriteFailure) || !mayHaveWaited.has(failure.code ?? '')) return failure
   try {
     const { rows } = await rollingBackOf(pool, (client) =>
-      client.query<{ mode: string; pid: number | null }>(text, [pg.escapeIdentifier(table), modes]),
+      client.query<{ mode: string; pid: number | null }>(text, [quotedTable(table), modes]),
     )
     const [lock] = rows
     if (lock?.mode === undefined) return failure

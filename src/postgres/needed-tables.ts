@@ -1,4 +1,6 @@
+import { typeText } from '#core/column-type.ts'
 import type { PostgresTable, TableOrigin } from '#core/pipeline.ts'
+import { typeOf } from '#core/pipeline.ts'
 
 /** A table that is written or read, with what that needs of it. */
 export interface NeededTable {
@@ -8,6 +10,8 @@ export interface NeededTable {
   /** Columns that identify a row: `ON CONFLICT` names them. */
   readonly key: readonly string[]
   readonly rights: readonly string[]
+  /** Rows of it are deleted. */
+  readonly deletes?: boolean
   /** A pipeline's: others than our migrations may have made it. */
   readonly isSink?: boolean
   /** Of a user's module. */
@@ -43,6 +47,13 @@ export const cacheEpochs: NeededTable = {
   rights: ['SELECT'],
 }
 
+export const keyGuards: NeededTable = {
+  name: 'key_guards',
+  columns: { pipeline: 'text', key: 'text', deleted_version: 'bigint[]', deleted_at: 'timestamptz' },
+  key: ['pipeline', 'key'],
+  rights: [...writing, 'DELETE'],
+}
+
 /**
  * The tables that a pipeline's ingester needs, its own first.
  *
@@ -52,10 +63,19 @@ export function neededTables(
   table: PostgresTable,
   withCache: boolean,
 ): readonly [NeededTable, NeededTable, ...NeededTable[]] {
-  return [neededSink(table), deadLetters, ...(withCache ? [cacheEpochs] : [])]
+  return [
+    neededSink(table),
+    deadLetters,
+    ...(withCache ? [cacheEpochs] : []),
+    ...(table.deletes ? [keyGuards] : []),
+  ]
 }
 
-export function neededSink({ name, key, columns, origin }: PostgresTable): NeededTable {
-  const types = Object.fromEntries(columns.map((column) => [column.name, column.type]))
-  return { name, columns: types, key, rights: writing, isSink: true, origin }
+export function neededSink({ name, key, columns, deletes, origin }: PostgresTable): NeededTable {
+  const types = Object.fromEntries(columns.map((column) => [column.name, typeText(typeOf(column))]))
+  const more =
+    deletes && deletes.column === undefined
+      ? { rights: [...writing, 'DELETE'], deletes: true }
+      : { rights: writing }
+  return { name, columns: types, key, ...more, isSink: true, origin }
 }

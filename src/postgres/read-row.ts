@@ -1,8 +1,9 @@
 import pg from 'pg'
 import { UnreachableError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
-import type { PostgresTable, StoredRow } from '#core/pipeline.ts'
-import { columnNamed } from '#core/pipeline.ts'
+import type { Column, PostgresTable, StoredRow } from '#core/pipeline.ts'
+import { columnNamed, typeOf } from '#core/pipeline.ts'
+import { bareType } from './column-sql.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withConnection } from './pool.ts'
 import type { Queryable } from './queryable.ts'
@@ -41,7 +42,7 @@ export async function readRow(
   key: readonly (string | number)[],
 ): Promise<StoredRow | undefined> {
   const conditions = table.key.map(
-    (name, i) => `${pg.escapeIdentifier(name)} = $${i + 1}::${columnNamed(table, name).type}`,
+    (name, i) => `${pg.escapeIdentifier(name)} = ${keyParameter(columnNamed(table, name), i)}`,
   )
   const { rows } = await connection.query<(string | number | null)[]>({
     text: `${selectRows(table)} WHERE ${conditions.join(' AND ')}`,
@@ -49,4 +50,11 @@ export async function readRow(
     rowMode: 'array',
   })
   return rows[0]
+}
+
+function keyParameter(column: Column, index: number): string {
+  const parameter = `$${index + 1}`
+  return column.from === 'unix-seconds'
+    ? `to_timestamp(${parameter}::bigint)`
+    : `${parameter}::${bareType(typeOf(column))}`
 }

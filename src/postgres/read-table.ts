@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { Column, PostgresTable, StoredRow } from '#core/pipeline.ts'
+import { typeOf } from '#core/pipeline.ts'
 import type { PostgresOptions } from './pool.ts'
 import { withTransaction } from './transaction.ts'
+import { quotedTable } from './identifier.ts'
 
 /** All rows of a table. */
 export function readTable(options: PostgresOptions, table: PostgresTable): Promise<StoredRow[]> {
@@ -27,24 +29,27 @@ function rowsOf(options: PostgresOptions, text: string): Promise<StoredRow[]> {
 
 /** Reads rows as {@link StoredRow} has them; to be asked with `rowMode: 'array'`. */
 export function selectRows({ name, columns }: PostgresTable): string {
-  return `SELECT ${columns.map(readable).join(', ')} FROM ${pg.escapeIdentifier(name)}`
+  return `SELECT ${columns.map(readable).join(', ')} FROM ${quotedTable(name)}`
 }
 
 /** How many rows a table has. */
 export function countRows(options: PostgresOptions, table: string): Promise<number> {
   return withTransaction(options, async (client) => {
-    const { rows } = await client.query(
-      `SELECT count(*)::integer AS count FROM ${pg.escapeIdentifier(table)}`,
-    )
+    const { rows } = await client.query(`SELECT count(*)::integer AS count FROM ${quotedTable(table)}`)
     return rows[0].count
   })
 }
 
-function readable({ name, type }: Column): string {
-  const column = pg.escapeIdentifier(name)
-  if (type === 'inet') return `host(${column})`
-  if (type === 'timestamptz') return `extract(epoch FROM ${column})::float8`
+function readable(column: Column): string {
+  const name = pg.escapeIdentifier(column.name)
+  if (column.from === 'unix-seconds') return `extract(epoch FROM ${name})::float8`
+  const { name: type, isArray } = typeOf(column)
+  if (isArray) return `${name}::text`
+  // A network keeps its prefix.
+  if (type === 'inet')
+    return `CASE masklen(${name}) WHEN CASE family(${name}) WHEN 4 THEN 32 ELSE 128 END THEN host(${name}) ELSE ${name}::text END`
+  if (type === 'timestamptz') return `to_char(${name} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
   // The table's own may be a bigint, which would be read as a text.
-  if (type === 'integer') return `${column}::float8`
-  return column
+  if (type === 'integer' || type === 'smallint') return `${name}::float8`
+  return `${name}::text`
 }

@@ -93,7 +93,7 @@ export function namesIn(error: ServerError, where: string): string {
   // Who raises an error writes these fields, too.
   if (isRaised(error)) return ''
   const names = [
-    ['table', where.endsWith(` ${error.table}`) ? undefined : error.table],
+    ['table', /[ .]([^ .]+)$/.exec(where)?.[1] === error.table ? undefined : error.table],
     ['column', error.column],
     ['constraint', error.constraint],
   ].flatMap(([kind, name]) => (name === undefined ? [] : `${kind} ${plainLine(name, maxNameLength)}`))

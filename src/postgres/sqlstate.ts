@@ -6,6 +6,7 @@ import { plainLine } from '#core/plain.ts'
 import { isCertificateRefused } from '#core/certificate-problem.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
+import { bareName, identifier } from './identifier.ts'
 import { isRefusedByPooler } from './pooler-refusal.ts'
 import { isOfStatement, isRaised, namesIn, textOf } from './server-error.ts'
 
@@ -61,7 +62,7 @@ export function asWriteFailure(error: unknown, where: string, table?: string): W
   const fromServer = error instanceof pg.DatabaseError
   const what = fromServer ? textOf(error) : plainLine(messageOf(error), maxMessageLength)
   const names = fromServer ? namesIn(error, where) : ''
-  const fix = fixes[failureClass]
+  const fix = isMissingPartition(error) ? partitionAdvice(error) : fixes[failureClass]
   const explained = fix ? { fixes: [fix] } : {}
   const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}`
   if (!fromServer) return new WriteFailure(failureClass, message, code, { ...explained, cause: error })
@@ -77,8 +78,19 @@ export function asWriteFailure(error: unknown, where: string, table?: string): W
 function isOwnFault({ code, where, table, constraint }: pg.DatabaseError, target?: string): boolean {
   if (where !== undefined && where !== '') return false
   if (code?.startsWith('22')) return true
-  if (target === undefined || table !== target) return false
+  if (target === undefined || table !== bareName(target)) return false
   return code === '23502' || (code === '23514' && constraint !== undefined)
+}
+
+/** The server says it as of a check without a name. It is nobody's fault but the table's: no row is to be dead-lettered for it. */
+function isMissingPartition(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && error.code === '23514' && error.routine === 'ExecFindPartition'
+}
+
+function partitionAdvice({ schema, table = '' }: pg.DatabaseError): Advice {
+  const of = schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`
+  const one = schema === undefined ? '' : `${identifier(schema)}.`
+  return advice`as its owner, create the partition, or one for all others: ${`CREATE TABLE ${one}${identifier(`${table}_default`)} PARTITION OF ${of} DEFAULT;`}`
 }
 
 /** Prepared statements belong to a connection: one whose statement is stale is dropped. */
@@ -107,6 +119,7 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (error instanceof pg.DatabaseError) {
+    if (isMissingPartition(error)) return { failureClass: 'schema-drift', code }
     const known = code === undefined ? undefined : classes.find(([prefix]) => code.startsWith(prefix))
     const failureClass = known?.[1] ?? 'unknown'
     return { failureClass: mayBeOneRows(error, failureClass) ? 'bad-row' : failureClass, code }

@@ -1,9 +1,8 @@
-import pg from 'pg'
 import { ConfigurationError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { checkEncoding } from './encoding.ts'
-import { identifier } from './identifier.ts'
+import { quotedTable, tableIdentifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { Queryable } from './queryable.ts'
 import { cacheEpochs, deadLetters, neededTables } from './needed-tables.ts'
@@ -95,10 +94,10 @@ export async function tableFaults(
             ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0) AS columns,
             ARRAY(SELECT wanted FROM unnest($2::text[]) AS wanted
                   WHERE NOT coalesce(has_table_privilege(to_regclass($1)::oid, wanted), false)) AS refused`,
-    [pg.escapeIdentifier(name), rights],
+    [quotedTable(name), rights],
   )
   const { role, there, columns: found, refused } = rows[0]
-  const grant = `GRANT ${rights.join(', ')} ON ${identifier(name)} TO ${role}`
+  const grant = `GRANT ${rights.join(', ')} ON ${tableIdentifier(name)} TO ${role}`
   const missing = Object.keys(columns).filter((column) => !found.includes(column))
   const fault = (kind: TableFault['kind'], what: string, lacks: readonly string[]): TableFault[] =>
     kind === 'absent' || lacks.length > 0 ? [{ kind, what, missing: lacks, grant }] : []

@@ -4,6 +4,7 @@ import { advice, command } from '#core/advice.ts'
 import { shellWord } from '#core/fix.ts'
 import type { TableOrigin } from '#core/pipeline.ts'
 import type { NeededTable } from './needed-tables.ts'
+import { quotedTable } from './identifier.ts'
 
 /** The command that applies the migrations which create a table: the project's own or, with these, those of a module. */
 export function migrateUp(origin: TableOrigin | undefined): string {
@@ -53,10 +54,10 @@ function migrationAdvice(what: string, { origin, isSink }: NeededTable, statemen
 export function leastTable({ name, columns, key }: NeededTable): string {
   const all = Object.entries(columns).map(([column, type]) => `${pg.escapeIdentifier(column)} ${type}`)
   const primaryKey = `PRIMARY KEY (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`
-  return `CREATE TABLE ${pg.escapeIdentifier(name)} (${[...all, primaryKey].join(', ')});`
+  return `CREATE TABLE ${quotedTable(name)} (${[...all, primaryKey].join(', ')});`
 }
 
 function additionOf({ name, columns }: NeededTable, missing: readonly string[]): string {
   const added = missing.map((column) => `ADD COLUMN ${pg.escapeIdentifier(column)} ${columns[column]}`)
-  return `ALTER TABLE ${pg.escapeIdentifier(name)} ${added.join(', ')};`
+  return `ALTER TABLE ${quotedTable(name)} ${added.join(', ')};`
 }

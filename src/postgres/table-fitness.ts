@@ -1,8 +1,10 @@
 import type { Advice, Problem } from '#core/advice.ts'
+import { isIdentifying } from '#core/column-type.ts'
 import { advice } from '#core/advice.ts'
+import { typeOf } from '#core/pipeline.ts'
 import pg from 'pg'
 import { encodingAdvice, encodingFault, isEncodingFit } from './encoding.ts'
-import { identifier } from './identifier.ts'
+import { bareName, identifier, tableIdentifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import type { ColumnShape, TableShape } from './table-shape.ts'
 
@@ -48,16 +50,16 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
   const { kind, persistence, unfitPartitions } = shape
   if (kind !== 'r' && kind !== 'p') {
     // Renamed, it makes room for the table, which the next report has the statement for.
-    const fix = [`ALTER TABLE ${identifier(name)} RENAME TO ${identifier(`${name}_before`)}`]
+    const fix = [`ALTER TABLE ${tableIdentifier(name)} RENAME TO ${identifier(`${bareName(name)}_before`)}`]
     return [{ about: 'table', what: `it is ${otherKinds[kind] ?? 'not a regular table'}`, fix }]
   }
   if (persistence === 't') {
     const what = 'it is a temporary table that hides the real one'
-    return [{ about: 'table', what, fix: [`DROP TABLE pg_temp.${identifier(name)}`] }]
+    return [{ about: 'table', what, fix: [`DROP TABLE pg_temp.${identifier(bareName(name))}`] }]
   }
   if (persistence !== 'p') {
     const what = 'it is unlogged: a crash empties it, with all that was acked so far'
-    return [{ about: 'table', what, fix: [`ALTER TABLE ${identifier(name)} SET LOGGED`] }]
+    return [{ about: 'table', what, fix: [`ALTER TABLE ${tableIdentifier(name)} SET LOGGED`] }]
   }
   return unfitPartitions.map((partition) => ({
     about: 'table',
@@ -67,7 +69,25 @@ function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
 }
 
 function columnsUnfitness(needed: NeededTable, shape: TableShape): Unfitness[] {
-  return [...neededColumnsUnfitness(needed, shape), ...mandatoryUnfitness(needed, shape)]
+  return [
+    ...neededColumnsUnfitness(needed, shape),
+    ...keyTypesUnfitness(needed, shape),
+    ...mandatoryUnfitness(needed, shape),
+  ]
+}
+
+/**
+ * Two spellings of one value would be two keys to the engine, and one to the table. (`citext` takes `A` and `a` for the same,
+ * `interval` 24 hours and a day.)
+ */
+function keyTypesUnfitness({ columns, key }: NeededTable, shape: TableShape): Unfitness[] {
+  return key.flatMap((column) => {
+    const type = columns[column] ?? ''
+    const found = shape.columns[column]
+    if (!found || found.isText || isIdentifying(typeOf({ name: column, type }))) return []
+    const what = `${column} is part of the key, and ${found.type} may have several spellings of one value`
+    return [{ about: 'columns', what, fix: [], advice: advice`use a key of other types, such as text` }]
+  })
 }
 
 /** A trigger may fill them; and where a needed column is missing, it may be one of these under another name. */
@@ -80,7 +100,7 @@ function mandatoryUnfitness(
   return mandatory.map((column) => ({
     about: 'columns',
     what: `${column} is NOT NULL, and nothing writes it`,
-    fix: [`ALTER TABLE ${identifier(name)} ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`],
+    fix: [`ALTER TABLE ${tableIdentifier(name)} ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`],
   }))
 }
 
@@ -92,14 +112,22 @@ function neededColumnsUnfitness(
     const found = shape.columns[column]
     if (!found) return []
     const about = 'columns'
-    const alter = `ALTER TABLE ${identifier(name)} ${alterationOf(column, found, wanted)}`
+    const alter = `ALTER TABLE ${tableIdentifier(name)} ${alterationOf(column, found, wanted)}`
     if (found.generated)
       return [{ about, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
-    const isWider = isSink && wanted === 'integer' && found.type === 'bigint'
+    const isWider = isSink && (widerThan[wanted] ?? []).includes(found.type)
     return found.fits || isWider
       ? []
       : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
   })
+}
+
+/** Types that take and order every value of another. */
+const widerThan: Readonly<Record<string, readonly string[]>> = {
+  smallint: ['integer', 'bigint'],
+  integer: ['bigint'],
+  text: ['character varying'],
+  'character varying': ['text'],
 }
 
 /** Seconds since 1970 and times without a zone, which are taken for UTC, become points in time. */
@@ -129,7 +157,7 @@ function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): U
       {
         about,
         what: `${columns} is not unique: nothing can be written`,
-        fix: [`ALTER TABLE ${identifier(name)} ${unique}`],
+        fix: [`ALTER TABLE ${tableIdentifier(name)} ${unique}`],
       },
     ]
   }
@@ -137,7 +165,11 @@ function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): U
   if (deferrable) {
     const what = `${columns} is unique only at the commit (DEFERRABLE): nothing can be written`
     return [
-      { about, what, fix: [`ALTER TABLE ${identifier(name)} DROP CONSTRAINT ${deferrable.name}, ${unique}`] },
+      {
+        about,
+        what,
+        fix: [`ALTER TABLE ${tableIdentifier(name)} DROP CONSTRAINT ${deferrable.name}, ${unique}`],
+      },
     ]
   }
   if (keys.every(({ deterministic }) => deterministic)) return []
@@ -147,7 +179,7 @@ function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): U
       about,
       what,
       fix: [],
-      advice: advice`recreate the key of ${identifier(name)} with text columns COLLATE "C"`,
+      advice: advice`recreate the key of ${tableIdentifier(name)} with text columns COLLATE "C"`,
     },
   ]
 }
@@ -158,7 +190,7 @@ function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness
     .map((rule) => ({
       about: 'triggers',
       what: `the rule ${rule.name} rewrites what is written: nothing can be written`,
-      fix: [`DROP RULE ${rule.name} ON ${identifier(name)}`],
+      fix: [`DROP RULE ${rule.name} ON ${tableIdentifier(name)}`],
     }))
 }
 

@@ -1,7 +1,10 @@
 import pg from 'pg'
+import { typeOf } from '#core/pipeline.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { arrayLiteral } from './array-literal.ts'
+import { bareType } from './column-sql.ts'
 import type { Queryable } from './queryable.ts'
+import { quotedTable } from './identifier.ts'
 
 /**
  * The part of a table's catalog entries that decides whether a write is kept: how each column stores its values, what
@@ -23,18 +26,20 @@ export interface TableShape {
   readonly mandatory: readonly string[]
   /** Unique indexes that `ON CONFLICT` takes for the key, all of them. */
   readonly keys: readonly KeyShape[]
-  /** Enabled ones that fire on INSERT or UPDATE, also of partitions. */
+  /** Enabled ones that fire on INSERT or UPDATE, or on a DELETE of ours, also of partitions. */
   readonly triggers: readonly string[]
-  /** On INSERT or UPDATE. */
+  /** On the same. */
   readonly rules: readonly RuleShape[]
 }
 
 export interface ColumnShape {
   readonly type: string
-  /** Whether it is exactly of the type that is needed. */
+  /** Whether it is exactly of the type that is needed, modifiers and all. */
   readonly fits: boolean
   /** `s`, `v`: generated from other columns, stored or virtual; `a`: GENERATED ALWAYS AS IDENTITY; else empty. */
   readonly generated: string
+  /** An enum, or a domain over texts of any length: two of its values are the same exactly where their texts are. */
+  readonly isText: boolean
 }
 
 export interface KeyShape {
@@ -56,9 +61,11 @@ export interface RuleShape {
  * The shape of a table as JSON text, as a scalar subquery; NULL where it does not exist. As text two shapes are the same
  * if and only if they are equal, so a statement can say for itself whether the table is the one that was examined.
  */
-export function shapeSql({ name, columns, key }: NeededTable): string {
+export function shapeSql({ name, columns, key, deletes = false }: NeededTable): string {
   const names = pg.escapeLiteral(arrayLiteral(Object.keys(columns)))
-  const types = pg.escapeLiteral(arrayLiteral(Object.values(columns)))
+  const wanted = Object.entries(columns).map(([column, type]) => typeOf({ name: column, type }))
+  const types = pg.escapeLiteral(arrayLiteral(wanted.map(bareType)))
+  const modifiers = pg.escapeLiteral(arrayLiteral(wanted.map((type) => type.modifiers.join(','))))
   const sortedKey = pg.escapeLiteral(arrayLiteral([...key].sort()))
   return `(
   SELECT json_build_object(
@@ -73,10 +80,15 @@ export function shapeSql({ name, columns, key }: NeededTable): string {
     'columns', coalesce((
       SELECT json_object_agg(a.attname, json_build_object(
                'type', format_type(a.atttypid, a.atttypmod),
-               'fits', a.atttypid = w.type AND a.atttypmod = -1,
+               'fits', a.atttypid = to_regtype(w.type)
+                       AND CASE WHEN a.atttypmod = -1 THEN w.modifiers = '' ELSE w.modifiers =
+                         coalesce(substring(format_type(a.atttypid, a.atttypmod) FROM '[(]([-0-9,]+)[)]'), '') END,
+               'isText', y.typtype = 'e' OR y.typtype = 'd' AND y.typtypmod = -1 AND y.typbasetype IN ('text'::regtype, 'varchar'::regtype),
                'generated', CASE a.attidentity WHEN 'a' THEN 'a' ELSE a.attgenerated END) ORDER BY a.attnum)
       FROM pg_attribute AS a
-      JOIN unnest(${names}::text[], ${types}::regtype[]) AS w(name, type) ON w.name = a.attname
+      JOIN unnest(${names}::text[], ${types}::text[], ${modifiers}::text[]) AS w(name, type, modifiers)
+        ON w.name = a.attname
+      JOIN pg_type AS y ON y.oid = a.atttypid
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '{}'::json),
     'mandatory', ARRAY(
       SELECT a.attname::text FROM pg_attribute AS a
@@ -96,17 +108,17 @@ export function shapeSql({ name, columns, key }: NeededTable): string {
       ORDER BY x.indexrelid),
     'triggers', ARRAY(
       SELECT DISTINCT quote_ident(t.tgname) FROM pg_trigger AS t
-      WHERE t.tgrelid = ANY (tree.oids) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 20 <> 0
+      WHERE t.tgrelid = ANY (tree.oids) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & ${deletes ? 28 : 20} <> 0
       ORDER BY 1),
     'rules', ARRAY(
       SELECT json_build_object('name', quote_ident(r.rulename), 'discards',
                                r.ev_type = '3' AND pg_get_ruledef(r.oid) LIKE '%DO INSTEAD NOTHING;')
-      FROM pg_rewrite AS r WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3') ORDER BY r.oid)
+      FROM pg_rewrite AS r WHERE r.ev_class = c.oid AND r.ev_type IN (${deletes ? `'2', '3', '4'` : `'2', '3'`}) ORDER BY r.oid)
   )::text
   FROM pg_class AS c,
        LATERAL (SELECT CASE WHEN c.relkind = 'p' THEN ARRAY(SELECT relid::oid FROM pg_partition_tree(c.oid))
                             ELSE ARRAY[c.oid] END AS oids) AS tree
-  WHERE c.oid = to_regclass(${pg.escapeLiteral(pg.escapeIdentifier(name))}))`
+  WHERE c.oid = to_regclass(${pg.escapeLiteral(quotedTable(name))}))`
 }
 
 /**

@@ -10,6 +10,7 @@ import { ExaminedTable, keptSetting } from './examined-table.ts'
 import { lockWaits, orLockedTable } from './lock-wait.ts'
 import { lockedRowsSql } from './locked-rows.ts'
 import { neededSink } from './needed-tables.ts'
+import { orRefusedValue } from './refused-value.ts'
 import { runOn } from './session.ts'
 import { existingRowSql } from './existing-row.ts'
 import { runAndRollBack } from './statement.ts'
@@ -26,7 +27,7 @@ export class TableWriter<R = unknown> implements Sink<R> {
     this.#pool = pool
     this.#table = table
     const statements: TableStatements = {
-      name: statementName('upsert', upsertSql(table)),
+      name: 'upsert',
       insert: (condition) => upsertSql(table, { condition }),
       countingInsert: upsertSql(table, { countKeptIn: keptSetting }),
       look: lookSql(table),
@@ -37,10 +38,32 @@ export class TableWriter<R = unknown> implements Sink<R> {
   }
 
   async write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<Stored> {
-    const parameters = this.#table.columns.map((column) =>
-      arrayLiteral(records.map(({ row }) => column.of(row))),
-    )
-    return { written: await this.#examined.write(parameters, records.length, wait) }
+    try {
+      return { written: await this.#examined.write(this.#parameters(records), records.length, wait) }
+    } catch (failure) {
+      throw await this.blamed(failure, records)
+    }
+  }
+
+  /** What a failed write shows: of a record alone, which of its values is to blame. */
+  async blamed(failure: unknown, records: readonly KeyedRecord<R>[]): Promise<unknown> {
+    const [record, ...others] = records
+    if (!record || others.length > 0) return failure
+    return orRefusedValue(failure, this.#pool, this.#table, record.row)
+  }
+
+  /** As {@link ExaminedTable.writeWithin}. */
+  writeWithin(
+    client: pg.PoolClient,
+    records: readonly KeyedRecord<R>[],
+    wait: LockWait,
+  ): Promise<number | undefined> {
+    return this.#examined.writeWithin(client, this.#parameters(records), records.length, wait)
+  }
+
+  /** As {@link ExaminedTable.again}. */
+  again<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+    return this.#examined.again(attempt)
   }
 
   async locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {
@@ -74,6 +97,10 @@ export class TableWriter<R = unknown> implements Sink<R> {
       return rows.length > 0 && (await this.#examined.rehearse(client, this.#parametersOf(rows)))
     }
     return runAndRollBack(this.#pool, rewrite, `table ${name}`, name)
+  }
+
+  #parameters(records: readonly KeyedRecord<R>[]): string[] {
+    return this.#table.columns.map((column) => arrayLiteral(records.map(({ row }) => column.of(row))))
   }
 
   /** Of rows in the order of the table's columns. */

@@ -185,7 +185,10 @@ async function epochFinding(
   try {
     const epoch = await rollingBack(client, () => readEpoch(client, table, pipeline))
     if (epoch !== null) return ok(epochKnown, epoch)
-    return skipped(epochKnown, `${table.name} has none, see above: the cache is not used`)
+    return skipped(
+      epochKnown,
+      `${table.name} has none while it is unlogged, a view, or without a partition: the cache is not used`,
+    )
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === undefined) throw error

@@ -4,7 +4,7 @@ import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { secret, setting, shell, sql } from '#core/fix.ts'
 import { encodingFault, encodingWarning, isEncodingFit } from '../encoding.ts'
-import { identifier } from '../identifier.ts'
+import { tableIdentifier } from '../identifier.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { ServerFacts, SettingFacts } from './server-facts.ts'
 
@@ -183,7 +183,9 @@ function roleFinding(
       isSuperuser ? role : superuser,
       ...(hasIngesterRole ? [] : ['CREATE ROLE ingester LOGIN;']),
       ...(schema === null ? [] : [`GRANT USAGE ON SCHEMA ${schema} TO ingester;`]),
-      ...tables.map((table) => `GRANT ${table.rights.join(', ')} ON ${identifier(table.name)} TO ingester;`),
+      ...tables.map(
+        (table) => `GRANT ${table.rights.join(', ')} ON ${tableIdentifier(table.name)} TO ingester;`,
+      ),
       '\\password ingester',
     ),
     setting({ 'postgres.user': 'ingester' }),

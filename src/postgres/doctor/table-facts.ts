@@ -1,6 +1,6 @@
-import pg from 'pg'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
+import { quotedTable } from '../identifier.ts'
 
 /** What the catalog has about an existing table, besides its shape: what makes it slow, or hard to use. */
 export interface TableFacts {
@@ -71,7 +71,7 @@ export async function tableFacts(
   connection: Queryable,
   { name }: NeededTable,
 ): Promise<TableFacts | undefined> {
-  const table = pg.escapeIdentifier(name)
+  const table = quotedTable(name)
   const [facts] = (await connection.query(tableText, [table])).rows
   if (!facts) return undefined
   return {

@@ -2,9 +2,9 @@ import pg from 'pg'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
-import { asOwner, ingester, setting, sql } from '#core/fix.ts'
+import { asOwner, ingester, sql } from '#core/fix.ts'
 import type { TableOrigin } from '#core/pipeline.ts'
-import { identifier } from '../identifier.ts'
+import { tableIdentifier } from '../identifier.ts'
 import { creationOf } from '../migrations.ts'
 import type { NeededTable } from '../needed-tables.ts'
 import type { Queryable } from '../queryable.ts'
@@ -64,7 +64,7 @@ export async function tableFindings(
   }
   const unfit = Object.groupBy(unfitnessOf(needed, shape), ({ about }) => about)
   return [
-    unfitFinding(there, unfit.table) ?? kindFinding(there, shape, options),
+    unfitFinding(there, unfit.table) ?? kindFinding(there, shape),
     columnsFinding(needed, facts, unfit.columns ?? [], options),
     unfitFinding(`key of ${needed.name}`, unfit.key) ?? keyFinding(needed, facts),
     unfitFinding(`triggers on ${needed.name}`, unfit.triggers) ?? triggersFinding(needed, shape),
@@ -128,15 +128,8 @@ function unfitFinding(finding: string, unfit: readonly Unfitness[] = []): Findin
   return first ? failed(finding, detail, first, ...others) : undefined
 }
 
-function kindFinding(
-  finding: string,
-  { kind }: TableShape,
-  { withCache, isSink }: TableCheckOptions,
-): Finding {
-  if (kind === 'r') return ok(finding, 'a regular table')
-  if (!isSink || !withCache) return ok(finding, 'partitioned')
-  const detail = 'it is partitioned, and has no epoch: the cache is never used'
-  return warning(finding, detail, setting({ 'redis.enabled': 'false' }))
+function kindFinding(finding: string, { kind }: TableShape): Finding {
+  return ok(finding, kind === 'r' ? 'a regular table' : 'partitioned')
 }
 
 function columnsFinding(
@@ -166,7 +159,7 @@ function columnsFinding(
 }
 
 function columnFault(table: string, column: string, what: string, alteration: string): Unfitness {
-  const fix = `ALTER TABLE ${identifier(table)} ${alteration.replace('?', () => pg.escapeIdentifier(column))}`
+  const fix = `ALTER TABLE ${tableIdentifier(table)} ${alteration.replace('?', () => pg.escapeIdentifier(column))}`
   return { about: 'columns', what, fix: [fix] }
 }
 
@@ -176,8 +169,8 @@ function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape)
   if (triggers.length === 0 && rules.length === 0) return ok(finding, 'none that fires on what is written')
   const detail = `${[...triggers, ...rules.map((rule) => rule.name)].join(', ')}: rows are looked for after each write, which costs three more round trips; discarded rows are not acked`
   const fixes = [
-    ...triggers.map((trigger) => `ALTER TABLE ${identifier(name)} DISABLE TRIGGER ${trigger};`),
-    ...rules.map((rule) => `DROP RULE ${rule.name} ON ${identifier(name)};`),
+    ...triggers.map((trigger) => `ALTER TABLE ${tableIdentifier(name)} DISABLE TRIGGER ${trigger};`),
+    ...rules.map((rule) => `DROP RULE ${rule.name} ON ${tableIdentifier(name)};`),
   ]
   return warning(finding, detail, sql(`${owner}, if they are not needed`, ...fixes))
 }
@@ -204,7 +197,7 @@ function indexesFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
   const drops = needless.map((index) =>
     index.constraint === null
       ? `DROP INDEX ${index.name};`
-      : `ALTER TABLE ${identifier(name)} DROP CONSTRAINT ${index.constraint};`,
+      : `ALTER TABLE ${tableIdentifier(name)} DROP CONSTRAINT ${index.constraint};`,
   )
   const names = needless.map((index) => `${index.name} (${index.columns.join(', ')})`).join(', ')
   return warning(finding, `${names}: on columns that change, which slows updates down`, sql(owner, ...drops))
@@ -215,7 +208,7 @@ function fillfactorFinding({ name }: NeededTable, { kind, fillfactor }: TableFac
   // A partitioned table has none of its own.
   if (fillfactor <= mostFillfactor || kind !== 'r') return ok(finding, String(fillfactor))
   const detail = `${fillfactor} leaves no room beside a row for its next version`
-  return warning(finding, detail, sql(owner, `ALTER TABLE ${identifier(name)} SET (fillfactor = 70);`))
+  return warning(finding, detail, sql(owner, `ALTER TABLE ${tableIdentifier(name)} SET (fillfactor = 70);`))
 }
 
 async function rightsFinding(connection: Queryable, needed: NeededTable): Promise<Finding> {
