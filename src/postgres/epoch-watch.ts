@@ -136,7 +136,7 @@ export class EpochWatch implements Disposable {
       const epoch = await rollingBackOf(pool, (client) => readEpoch(client, table, pipeline))
       if (epoch === null) {
         this.#failed(
-          `${table.name} does not exist or is not a regular (logged, unpartitioned) table, so it has no epoch`,
+          `${table.name} does not exist or is not a regular, logged table, so it has no epoch`,
           'cache bypassed',
         )
         return undefined

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { describe, test } from 'vitest'
 import { noLogger } from '#core/logger.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
@@ -151,11 +151,52 @@ test('a database created from another: another epoch, though its tables are the 
   assert.notEqual(after, before)
 })
 
+describe('of a partitioned table', () => {
+  const open = async () => {
+    const database = await freshDatabase(server)
+    await database.query(`CREATE TABLE parts (LIKE scan_results) PARTITION BY LIST (port);
+      CREATE TABLE parts_80 PARTITION OF parts FOR VALUES IN (80);
+      CREATE TABLE parts_others PARTITION OF parts DEFAULT PARTITION BY LIST (port);
+      CREATE TABLE parts_rest PARTITION OF parts_others DEFAULT`)
+    return database
+  }
+
+  test('another one where any partition loses its rows, comes or goes', async () => {
+    await using database = await open()
+    const seen = new Set([await epochAt(database.options, 'parts')])
+    assert.deepEqual(
+      [...seen].map((epoch) => typeof epoch),
+      ['string'],
+    )
+    assert.ok(seen.has(await epochAt(database.options, 'parts')), 'it is the same as long as nothing happens')
+    const changes = [
+      'TRUNCATE parts_rest',
+      'TRUNCATE parts',
+      'CREATE TABLE parts_81 PARTITION OF parts FOR VALUES IN (81)',
+      'ALTER TABLE parts DETACH PARTITION parts_80',
+      'DROP TABLE parts_81',
+    ]
+    for (const [i, change] of changes.entries()) {
+      await database.query(change)
+      seen.add(await epochAt(database.options, 'parts'))
+      assert.equal(seen.size, i + 2, change)
+    }
+    assert.ok(!seen.has(null))
+  })
+
+  test('null where a crash empties a partition, or where there is none', async () => {
+    await using database = await open()
+    await database.query('ALTER TABLE parts_rest SET UNLOGGED')
+    assert.equal(await epochAt(database.options, 'parts'), null)
+    await database.query('DROP TABLE parts_80, parts_others')
+    assert.equal(await epochAt(database.options, 'parts'), null)
+  })
+})
+
 test('null without a table that has its own file', async () => {
   await using database = await freshDatabase(server)
   await database.query('CREATE VIEW seen AS SELECT * FROM scan_results')
   await database.query('CREATE TABLE parts (LIKE scan_results) PARTITION BY LIST (port)')
-  await database.query('CREATE TABLE parts_80 PARTITION OF parts FOR VALUES IN (80)')
   for (const table of ['seen', 'parts', 'missing']) {
     assert.equal(await epochAt(database.options, table), null, table)
   }
