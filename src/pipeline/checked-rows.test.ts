@@ -74,23 +74,58 @@ test('what a decoder changes in its message is not changed in the delivery', () 
 })
 
 test('a value that its column does not promise is a rejection, which names the column', () => {
-  const wrong: readonly [change: object, detail: RegExp][] = [
-    [{ amount: [11, 12] }, /^the column amount is \[11,12\], not a whole number$/],
-    [{ amount: 1.5 }, /amount is 1\.5, not a whole number/],
-    [{ amount: Number.NaN }, /amount is NaN/],
-    [{ amount: undefined }, /amount is undefined/],
-    [{ note: new Date(0) }, /note is "1970-.*, not a text/],
-    [{ note: 5 }, /note is 5, not a text/],
-    [{ note: 'a\0b' }, /note contains a NUL character/],
-    [{ key: '\ud800x' }, /key contains a lone surrogate/],
-    [{ key: null }, /key is null, and part of the key/],
+  const wrong: readonly [change: object, reason: string, detail: RegExp][] = [
+    [{ amount: [11, 12] }, 'bad-value', /^the column amount is \[11,12\], not a/],
+    [{ amount: undefined }, 'decoder-error', /amount is undefined/],
+    [{ note: new Date(0) }, 'bad-value', /note is the Date 1970-.*, not a string/],
+    [{ note: 5 }, 'bad-value', /note is 5, not a/],
+    [{ amount: 1.5 }, 'bad-value', /amount is 1\.5, not a whole number/],
+    [{ amount: Number.NaN }, 'bad-value', /amount is NaN/],
+    [{ amount: 2 ** 31 }, 'bad-value', /amount is 2147483648, out of range/],
+    [{ note: 'a\0b' }, 'bad-value', /note contains a NUL character/],
+    [{ key: '\ud800x' }, 'bad-value', /key contains a lone surrogate/],
+    [{ key: null }, 'bad-value', /key is null, and part of the key/],
+    [{ version: null }, 'bad-value', /version is null, and part of the version/],
+    [{ content: null }, 'bad-value', /content is null, and part of the version/],
   ]
-  for (const [change, detail] of wrong) {
+  for (const [change, reason, detail] of wrong) {
     const rejected = decode({ ...right, ...change })
     assert.ok(isRejection(rejected), String(detail))
-    assert.equal(rejected.reason, 'decoder-error')
-    assert.match(rejected.detail, detail)
+    assert.deepEqual(
+      [rejected.reason, rejected.detail.match(detail) !== null],
+      [reason, true],
+      rejected.detail,
+    )
   }
+})
+
+test('the mark of a row that is gone is null in all others, and in no such row', () => {
+  const marked = (gone: boolean, goneAt: string | null) =>
+    definePipeline({
+      name: 'things',
+      topic: 'things',
+      subscription: 'things-sub',
+      decode: () => ({ gone, goneAt }),
+      table: {
+        name: 'things',
+        columns: [
+          { name: 'key', type: 'text', of: () => 'a' },
+          { name: 'version', type: 'bigint', of: () => 1 },
+          { name: 'gone_at', type: 'timestamptz', of: (row) => row.goneAt },
+        ],
+        key: ['key'],
+        version: ['version'],
+        delete: { when: (row) => row.gone, mode: { column: 'gone_at' } },
+      },
+    }).decode(delivery('{}'), limits)
+  const at = '2026-01-01T00:00:00Z'
+  assert.deepEqual((marked(true, at) as CheckedRow).values, ['a', 1, at])
+  assert.ok(!isRejection(marked(false, null)))
+  assert.match((marked(true, null) as Rejection).detail, /gone_at is null, and marks a row that is gone/)
+  assert.match(
+    (marked(false, at) as Rejection).detail,
+    /gone_at marks rows that are gone: of all others it must be null/,
+  )
 })
 
 test('of several rows each is checked; a hole is a row that is none', () => {

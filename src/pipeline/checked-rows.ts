@@ -1,20 +1,28 @@
-import { decoderError } from '#core/dead-letter.ts'
+import { badValue, decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import type { Column, DecodeLimits, Decoded, PostgresTable, Scalar } from '#core/pipeline.ts'
+import type { DecodeLimits, Decoded, PostgresTable, Scalar } from '#core/pipeline.ts'
+import { typeOf } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
-import { canonicalIp } from './ip.ts'
+import type { ColumnDefinition, TableDefinition } from './make-pipeline.ts'
 import { MessageView } from './message-view.ts'
-import { preview } from './rejection.ts'
+import { codecOf } from './values/column-codec.ts'
+import { secondsCodec } from './values/unix-seconds.ts'
+import { ValueFault, outOfRange, shown } from './values/value-codec.ts'
+import { guardRankReader, latestVersionMicros } from './version-rank.ts'
 
 /** The reason of rejections whose own was not declared: each would be one more series of a metric. */
 export const undeclared = 'undeclared-reason'
 
 /** The values of a row, read once when it was decoded: what comes later runs no code of the module. */
 export class CheckedRow {
+  /** As they travel to the database, one a column. */
   readonly values: readonly Scalar[]
+  /** The message says that there is no such row any more: of its values only those of key, version and mark count. */
+  readonly isGone: boolean
 
-  constructor(values: readonly Scalar[]) {
+  constructor(values: readonly Scalar[], isGone: boolean) {
     this.values = values
+    this.isGone = isGone
   }
 }
 
@@ -29,12 +37,13 @@ interface Checked {
  */
 export function checkedRows<R>(
   decode: (delivery: Delivery, limits: DecodeLimits) => Decoded<R>,
-  table: PostgresTable<R>,
+  table: TableDefinition<R>,
   rejections: readonly string[],
 ): Checked {
   const declared = new Set(rejections)
+  const read = rowReader(table)
   const checked = (row: R | Rejection): CheckedRow | Rejection => {
-    if (!isRejection(row)) return checkedRow(row, table)
+    if (!isRejection(row)) return read(row)
     return declared.has(row.reason) ? row : new Rejection(undeclared, `${row.reason}: ${row.detail}`)
   }
   return {
@@ -49,10 +58,7 @@ export function checkedRows<R>(
       if (Array.isArray(decoded)) return Array.from(decoded as (R | Rejection)[], checked)
       return checked(decoded as R | Rejection)
     },
-    table: {
-      ...table,
-      columns: table.columns.map((column, at) => ({ ...column, of: ({ values }) => values[at] as Scalar })),
-    },
+    table: tableOfChecked(table),
   }
 }
 
@@ -60,34 +66,85 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-function checkedRow<R>(row: R, { columns, key }: PostgresTable<R>): CheckedRow | Rejection {
-  const values: Scalar[] = []
-  for (const column of columns) {
-    const value = column.of(row)
-    const fault =
-      faultOf(value, column) ??
-      (value === null && key.includes(column.name) ? 'is null, and part of the key' : undefined)
-    if (fault !== undefined) return new Rejection(decoderError, `the column ${column.name} ${fault}`)
-    // One address has one spelling, since it may be part of a key.
-    values.push(column.type === 'inet' ? (canonicalIp(String(value)) ?? value) : value)
+function tableOfChecked<R>({ delete: deletes, ...table }: TableDefinition<R>): PostgresTable<CheckedRow> {
+  const mark = deletes?.mode !== undefined && deletes.mode !== 'hard' ? { column: deletes.mode.column } : {}
+  return {
+    ...table,
+    columns: table.columns.map((column, at) => ({ ...column, of: ({ values }) => values[at] as Scalar })),
+    ...(deletes ? { deletes: { when: ({ isGone }) => isGone, ...mark } } : {}),
   }
-  return new CheckedRow(values)
 }
 
-function faultOf(value: unknown, { type, from }: Column<never>): string | undefined {
-  if (value === null) return undefined
-  const isText = type === 'text' || type === 'inet' || (type === 'timestamptz' && from === undefined)
-  const isRight = isText
-    ? typeof value === 'string'
-    : typeof value === 'bigint' || Number.isSafeInteger(value)
-  if (!isRight) return `is ${shown(value)}, not ${isText ? 'a text' : 'a whole number'}`
-  if (typeof value !== 'string') return undefined
-  if (value.includes('\0')) return 'contains a NUL character'
-  return value.isWellFormed() ? undefined : 'contains a lone surrogate, which is not valid Unicode'
+/** Reads the values of a row and checks them, each by the rules of its column's type. */
+function rowReader<R>(table: TableDefinition<R>): (row: R) => CheckedRow | Rejection {
+  const { delete: deletes } = table
+  const columns = table.columns.map((column) => columnReader(column, table))
+  return (row) => {
+    const isGone = deletes?.when(row) ?? false
+    if (typeof isGone !== 'boolean')
+      return new Rejection(decoderError, `table.delete.when gave ${String(isGone)}, not true or false`)
+    const values: Scalar[] = []
+    for (const { name, isNeeded, isMark, of, encode } of columns) {
+      const given = isGone && !isNeeded ? null : of(row)
+      const value = isGone && !isNeeded ? null : encode(given)
+      if (value instanceof ValueFault) return rejectionOf(value, name, given)
+      if (isMark && isGone !== (value !== null)) return rejectionOf(markFault(isGone), name, given)
+      values.push(value)
+    }
+    return new CheckedRow(values, isGone)
+  }
 }
 
-function shown(value: unknown): string {
-  return typeof value === 'function' || typeof value === 'symbol' || typeof value === 'number'
-    ? String(value)
-    : preview(value)
+function rejectionOf({ kind, what }: ValueFault, name: string, given: unknown): Rejection {
+  const value = shown(given)
+  const detail = what.includes(value) ? what : `${what}: ${value}`
+  const reason = kind === 'wrong-kind' && isInNoMessage(given) ? decoderError : badValue
+  return new Rejection(reason, `the column ${name} ${detail}`)
+}
+
+function markFault(isGone: boolean): ValueFault {
+  const what = isGone
+    ? 'is null, and marks a row that is gone'
+    : 'marks rows that are gone: of all others it must be null'
+  return new ValueFault('bad-value', what)
+}
+
+/** The module made it up: a message is not to blame. */
+function isInNoMessage(value: unknown): boolean {
+  return value === undefined || typeof value === 'function' || typeof value === 'symbol'
+}
+
+interface ColumnReader<R> {
+  readonly name: string
+  /** Also of a row that is gone. */
+  readonly isNeeded: boolean
+  /** Not NULL exactly where the row is gone. */
+  readonly isMark: boolean
+  readonly of: (row: R) => unknown
+  readonly encode: (value: unknown) => Scalar | ValueFault
+}
+
+function columnReader<R>(column: ColumnDefinition<R>, table: TableDefinition<R>): ColumnReader<R> {
+  const { name } = column
+  const codec = column.from === 'unix-seconds' ? secondsCodec : codecOf(typeOf(column))
+  const mode = table.delete?.mode
+  const isMark = typeof mode === 'object' && mode.column === name
+  const part = table.key.includes(name) ? 'key' : table.version.includes(name) ? 'version' : undefined
+  const isTime = part === 'version' && typeOf(column).name === 'timestamptz'
+  const rankOf = isTime ? guardRankReader<Scalar>({ ...column, of: (value) => value }) : undefined
+  const encodePart = (given: unknown): Scalar | ValueFault => {
+    const value = codec.encode(given)
+    if (value === null) return new ValueFault('bad-value', `is null, and part of the ${part}`)
+    if (value instanceof ValueFault) return value
+    if (rankOf && rankOf(value) > latestVersionMicros) return outOfRange(given, 'a version')
+    // One value has one spelling, since it tells rows from each other.
+    return part === 'key' && typeof value === 'string' ? codec.keyText(value) : value
+  }
+  return {
+    name,
+    isNeeded: part !== undefined || isMark,
+    isMark,
+    of: (row) => column.of(row),
+    encode: part === undefined ? codec.encode : encodePart,
+  }
 }

@@ -1,3 +1,4 @@
+import { badValue } from '#core/dead-letter.ts'
 import type { CheckedRow } from './checked-rows.ts'
 import { checkedRows, undeclared } from './checked-rows.ts'
 import { checkDefinition } from './definition-schema.ts'
@@ -15,6 +16,6 @@ export function definePipeline<R, const Name extends string>(
 ): NewestPipeline<CheckedRow> {
   checkDefinition(definition)
   const { decode, table, rejections = [], ...rest } = definition
-  const declared = [...rejections, undeclared]
+  const declared = [...rejections, undeclared, badValue]
   return makePipeline({ ...rest, rejections: declared, ...checkedRows(decode, table, rejections) })
 }

@@ -18,14 +18,48 @@ export interface NewestPipeline<R = unknown> extends Pipeline<R> {
   readonly merge: Newest<R>
 }
 
+/** What `of` of a column may give: docs/PIPELINES.md says which type takes what. */
+export type ColumnValue = string | number | bigint | boolean | object | null
+
+export interface ColumnDefinition<R, Name extends string = string> {
+  readonly name: Name
+  /** As in SQL: `numeric(12,2)`, `text[]`, `sales.mood`. */
+  readonly type: string
+  /** Whole seconds since 1970 become a timestamptz. */
+  readonly from?: 'unix-seconds'
+  /** The value of a row. */
+  of(row: R): ColumnValue
+}
+
+/** A table as it is written down. */
+export interface TableDefinition<R, Name extends string = string> {
+  /** With or without its schema: `sales.orders`. */
+  readonly name: string
+  readonly columns: readonly ColumnDefinition<R, Name>[]
+  /** The columns of the primary key, or of a unique index. */
+  readonly key: readonly NoInfer<Name>[]
+  /**
+   * Which of two rows is newer: integers and times, compared in this order. The last may be a text, compared as UTF-8 bytes.
+   * Between equal versions the database decides by all other columns, so that every order of arrival ends in the same row.
+   */
+  readonly version: readonly NoInfer<Name>[]
+  /** Where messages may say that a row is gone. */
+  readonly delete?: {
+    /** Whether a row says so: then no more is read of it than key, version and mark. */
+    when(row: R): boolean
+    /** `hard`, the default, deletes the row; with a column it stays, and has there what the message gives. */
+    readonly mode?: 'hard' | { readonly column: NoInfer<Name> }
+  }
+}
+
 /** A pipeline as it is written down. */
-export interface PipelineDefinition<R, Name extends string> {
+export interface PipelineDefinition<R, Name extends string, Table = TableDefinition<R, Name>> {
   /** Lower-case letters, digits and hyphens: the label of metrics and logs, and where its dead letters belong. */
   readonly name: string
   /** Ids in the configured project; with an emulator both are created. */
   readonly topic: string
   readonly subscription: string
-  readonly table: PostgresTable<R, Name>
+  readonly table: Table
   /**
    * Makes rows of a message: one, several (an array, which may be empty), or a {@link Rejection}. It should not throw: a
    * message for which it does becomes a dead letter with the reason `decoder-error`.
@@ -46,7 +80,7 @@ export interface PipelineDefinition<R, Name extends string> {
 
 /** The pipeline of a definition that is right: `define-pipeline.ts` checks it first. */
 export function makePipeline<R, const Name extends string>(
-  definition: PipelineDefinition<R, Name>,
+  definition: PipelineDefinition<R, Name, PostgresTable<R, Name>>,
 ): NewestPipeline<R> {
   const { name, topic, subscription, table, decode, rejections = [], format = 1, migrations } = definition
   const merge = newest(table)

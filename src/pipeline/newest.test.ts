@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import { compareUtf8, compareVersions } from './newest.ts'
+import { compareUtf8, compareVersions, newest } from './newest.ts'
 
 const record = (version: bigint, content: string): KeyedRecord => ({
   key: 'k',
@@ -94,4 +94,70 @@ test('the order is total: antisymmetric, transitive, and 0 for the same record o
     }),
     1000,
   )
+})
+
+interface Reading {
+  readonly at: string
+  readonly revision: number
+  readonly value: string | null
+  readonly gone?: boolean
+}
+
+const readings = newest<Reading>({
+  name: 'readings',
+  columns: [
+    { name: 'key', type: 'text', of: () => 'k' },
+    { name: 'revision', type: 'integer', of: ({ revision }) => revision },
+    { name: 'at', type: 'timestamptz', of: ({ at }) => at },
+    { name: 'value', type: 'numeric', of: ({ value }) => value },
+  ],
+  key: ['key'],
+  version: ['revision', 'at'],
+  deletes: { when: ({ gone }) => gone ?? false },
+})
+const reading = (revision: number, micros: number, value: string | null, gone = false) =>
+  readings.recordOf(
+    { revision, at: `2026-01-01T00:00:00.00000${micros}Z`, value, gone },
+    { publishTimeMs: 5 },
+  )
+
+test('several columns, compared in order, negative numbers and microseconds included', () => {
+  const ascending = [
+    reading(-2, 9, '1'),
+    reading(-1, 1, '1'),
+    reading(-1, 2, '1'),
+    reading(0, 0, '1'),
+    reading(7, 0, '1'),
+  ]
+  for (const [i, older] of ascending.entries()) {
+    assert.equal(readings.compare(older, older), 0)
+    for (const newer of ascending.slice(i + 1)) {
+      assert.ok((readings.compare(older, newer) ?? 0) < 0)
+      assert.ok((readings.compare(newer, older) ?? 0) > 0)
+    }
+  }
+  // The cache knows no negative versions; what it takes for one has different contents.
+  assert.deepEqual(
+    ascending.map(({ version }) => version),
+    [0n, 0n, 0n, 0n, 7n],
+  )
+  assert.equal(new Set(ascending.slice(0, 4).map(({ content }) => content)).size, 4)
+})
+
+test('of one version only the same record is known; NULL is no text; a deletion is newer than a row', () => {
+  assert.equal(readings.compare(reading(1, 1, '1'), reading(1, 1, '1.0')), undefined)
+  assert.equal(readings.compare(reading(1, 1, null), reading(1, 1, '')), undefined)
+  assert.notEqual(reading(1, 1, null).content, reading(1, 1, '').content)
+  assert.ok((readings.compare(reading(1, 1, '1', true), reading(1, 1, '1')) ?? 0) > 0)
+  assert.ok((readings.compare(reading(1, 1, '1'), reading(1, 1, '1', true)) ?? 0) < 0)
+  assert.equal(
+    readings.compare(reading(1, 1, '1', true), reading(1, 1, '2', true)),
+    0,
+    'whatever else it has',
+  )
+})
+
+test('what a guard has to know: whether it is a deletion, the version as numbers, when it was published', () => {
+  const ranks = [-1n, 1_767_225_600_000_003n]
+  assert.deepEqual(reading(-1, 3, null, true).guard, { isGone: true, ranks, publishTimeMs: 5 })
 })

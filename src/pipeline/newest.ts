@@ -1,61 +1,91 @@
-import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { ColumnType } from '#core/column-type.ts'
+import { isCollated } from '#core/column-type.ts'
+import type { Delivery } from '#core/delivery.ts'
+import type { Guard, KeyedRecord } from '#core/keyed-record.ts'
 import type { Merge } from '#core/merge.ts'
-import type { Column, PostgresTable, Scalar } from '#core/pipeline.ts'
-import { columnNamed } from '#core/pipeline.ts'
+import type { Column, Deletes, PostgresTable, Scalar } from '#core/pipeline.ts'
+import { columnNamed, restOf, typeOf } from '#core/pipeline.ts'
+import { guardRankReader, rankReader } from './version-rank.ts'
 
 /** What a row takes beside its texts, roughly: addresses and numbers. */
 const overheadBytes = 48
-/** Of a bigint. */
-const maxVersion = 2n ** 63n - 1n
 
-/** Where a row comes from does not matter. */
 export interface Newest<R = unknown> extends Merge<R> {
-  recordOf(row: R): KeyedRecord<R>
+  /** @param delivery of its message, where rows may be gone: else it does not matter where a row comes from */
+  recordOf(row: R, delivery?: Pick<Delivery, 'publishTimeMs'>): KeyedRecord<R>
   /** The key of a row that has these values in the key's columns, in their order. */
   keyOf(values: readonly Scalar[]): string
 }
 
-/** Of each key the row with the greatest version stays; between equal ones the greater content. */
+/**
+ * Of each key the row with the greatest version stays. Between equal versions the text at their end decides, where they have
+ * one, then all other columns, in an order that only the database knows.
+ */
 export function newest<R>(table: PostgresTable<R>): Newest<R> {
   const keyColumns = table.key.map((name) => columnNamed(table, name))
-  const [version, content] = table.version.map((name) => columnNamed(table, name)) as [Column<R>, Column<R>]
-  const texts = table.columns.filter(({ type }) => type === 'text')
+  const versions = table.version.map((name) => columnNamed(table, name))
+  const last = versions.at(-1)
+  const text = last && isCollated(typeOf(last)) ? last : undefined
+  const ranked = versions.filter((column) => column !== text)
+  const ranks = ranked.map(rankReader)
+  const guardRanks = ranked.map(guardRankReader)
+  const rest = restOf(table)
+  const { deletes } = table
+  const sized = table.columns.filter((column) => column.from === undefined && !isSmall(typeOf(column)))
   const keyOf = keyReader(keyColumns)
+  const [firstRank] = ranks as [(row: R) => bigint]
+  const isPlain = ranks.length === 1 && text !== undefined && rest.length === 0
+  const contentOf = isPlain ? (row: R) => textOf(row, text) : contentReader(table, firstRank)
   return {
-    recordOf: (row) => ({
-      key: keyOf(row),
-      version: versionOf(row, version),
-      content: textOf(row, content),
-      row,
-      bytes: bytesOf(row, texts),
-    }),
+    recordOf: (row, delivery) => {
+      const rank = firstRank(row)
+      const record = {
+        key: keyOf(row),
+        version: rank < 0n ? 0n : rank,
+        content: contentOf(row),
+        row,
+        bytes: bytesOf(row, sized),
+      }
+      return deletes ? { ...record, guard: guardOf(row, deletes, guardRanks, delivery) } : record
+    },
     keyOf: keyReader(
       keyColumns.map((column, at) => ({
         ...column,
         of: (values: readonly Scalar[]) => values[at] as Scalar,
       })),
     ),
-    compare: compareVersions,
+    compare: isPlain ? compareVersions : comparator(ranks, text, rest.length > 0),
   }
 }
 
-/** @throws TypeError where the row breaks what its column promises: the decoder is wrong */
-function versionOf<R>(row: R, column: Column<R>): bigint {
-  const value = column.of(row)
-  const version =
-    typeof value === 'bigint' ? value : Number.isSafeInteger(value) ? BigInt(value as number) : -1n
-  if (version < 0n || version > maxVersion)
-    throw new TypeError(`${column.name} is ${value}: a version must be a whole number from 0 to 2^63 - 1`)
-  return version
+const smallTypes: ReadonlySet<string> = new Set(
+  'smallint,integer,bigint,real,double precision,boolean,uuid,inet,cidr,date,time,timestamp,timestamptz'.split(
+    ',',
+  ),
+)
+
+/** Whether its values count as {@link overheadBytes}. */
+function isSmall({ name, isArray }: ColumnType): boolean {
+  return !isArray && smallTypes.has(name)
 }
 
+/** @throws TypeError where the row breaks what its column promises: the decoder is wrong */
 function textOf<R>(row: R, column: Column<R>): string {
   const value = column.of(row)
   if (typeof value !== 'string') throw new TypeError(`${column.name} is ${value}, which is no text`)
   return value
 }
 
-/** The order of rows of one key: by version, then by content. */
+function guardOf<R>(
+  row: R,
+  deletes: Deletes<R>,
+  ranks: readonly ((row: R) => bigint)[],
+  { publishTimeMs = Infinity }: Partial<Pick<Delivery, 'publishTimeMs'>> = {},
+): Guard {
+  return { isGone: deletes.when(row), ranks: ranks.map((rankOf) => rankOf(row)), publishTimeMs }
+}
+
+/** The order of rows of one key whose version is a number and a text, and which have nothing else. */
 export function compareVersions(a: KeyedRecord, b: KeyedRecord): number {
   if (a.version !== b.version) return a.version < b.version ? -1 : 1
   return compareUtf8(a.content, b.content)
@@ -64,6 +94,49 @@ export function compareVersions(a: KeyedRecord, b: KeyedRecord): number {
 /** Orders text as PostgreSQL does under COLLATE "C": by UTF-8 bytes. `<` would compare UTF-16 code units. */
 export function compareUtf8(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** The order of all others, as far as it is the same here and in the database. */
+function comparator<R>(
+  ranks: readonly ((row: R) => bigint)[],
+  text: Column<R> | undefined,
+  hasRest: boolean,
+): Merge<R>['compare'] {
+  return (a, b) => {
+    if (a.version !== b.version) return a.version < b.version ? -1 : 1
+    if (a.content === b.content) return 0
+    for (const rankOf of ranks) {
+      const [one, other] = [rankOf(a.row), rankOf(b.row)]
+      if (one !== other) return one < other ? -1 : 1
+    }
+    const [isGone, wasGone] = [a.guard?.isGone ?? false, b.guard?.isGone ?? false]
+    // Of two deletions that differ in their marks the table knows which stays.
+    if (isGone || wasGone) return isGone && wasGone ? undefined : Number(isGone) - Number(wasGone)
+    const order = text ? compareUtf8(textOf(a.row, text), textOf(b.row, text)) : 0
+    return order === 0 && hasRest ? undefined : order
+  }
+}
+
+/**
+ * All that tells rows of one key and first version from each other, as one text, for the cache and to know a record again.
+ * No value has a NUL.
+ */
+function contentReader<R>(table: PostgresTable<R>, firstRank: (row: R) => bigint): (row: R) => string {
+  const { key, version, deletes } = table
+  const columns = table.columns.filter(({ name }) => !key.includes(name) && name !== version[0])
+  const ofDeletion = columns.filter(({ name }) => version.includes(name) || name === deletes?.column)
+  return (row) => {
+    const rank = firstRank(row)
+    // The version of the record is 0 for all of these.
+    const parts = rank < 0n ? [String(rank)] : []
+    const isGone = deletes?.when(row) ?? false
+    if (isGone) parts.push('gone')
+    for (const column of isGone ? ofDeletion : columns) {
+      const value = column.of(row)
+      parts.push(value === null ? '' : `=${value}`)
+    }
+    return parts.join('\0')
+  }
 }
 
 /** The values of the key's columns as one text, never the same for two keys. */
@@ -94,8 +167,11 @@ function withoutSpaces(value: Scalar): Scalar {
   return typeof value === 'string' ? value.replaceAll(' ', '\0') : value
 }
 
-function bytesOf<R>(row: R, texts: readonly Column<R>[]): number {
+function bytesOf<R>(row: R, columns: readonly Column<R>[]): number {
   let bytes = overheadBytes
-  for (const column of texts) bytes += Buffer.byteLength((column.of(row) ?? '') as string)
+  for (const column of columns) {
+    const value = column.of(row)
+    if (typeof value === 'string') bytes += Buffer.byteLength(value)
+  }
   return bytes
 }

@@ -1,9 +1,21 @@
 import type { Delivery } from '#core/delivery.ts'
-import type { Column, Pipeline, PostgresTable, RecordInspector, RecordKey, Scalar } from '#core/pipeline.ts'
-import { columnNamed } from '#core/pipeline.ts'
+import type {
+  Column,
+  Pipeline,
+  PostgresTable,
+  RecordInspector,
+  RecordKey,
+  Scalar,
+  StoredRow,
+} from '#core/pipeline.ts'
+import { columnNamed, typeOf } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
-import { canonicalIp } from './ip.ts'
+import { badValue } from '#core/dead-letter.ts'
 import type { Newest } from './newest.ts'
+import { codecOf } from './values/column-codec.ts'
+import { secondsCodec } from './values/unix-seconds.ts'
+import { ValueFault } from './values/value-codec.ts'
+import { unixMicros } from './version-rank.ts'
 
 interface Inspected<R> extends Pick<Pipeline<R>, 'name' | 'decode'> {
   readonly table: PostgresTable<R>
@@ -16,7 +28,10 @@ const noLimits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
 /** How records of a table are named where a pipeline does not say: by words `column=value`. */
 export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>): RecordInspector {
   const key = table.key.map((one) => columnNamed(table, one))
-  const [version, content] = table.version.map((one) => columnNamed(table, one)) as [Column<R>, Column<R>]
+  const version = columnNamed(table, table.version[0] ?? '')
+  const others = table.columns.filter((column) => !key.includes(column) && column !== version)
+  const [only, ...more] = others
+  const text = only && more.length === 0 && only.name === table.version[1] ? only : undefined
   const keyOfValues = (values: readonly (string | number)[]): RecordKey => ({
     key: merge.keyOf(values),
     values,
@@ -47,35 +62,62 @@ export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>):
     mentions: ({ values }, text) => values.every((value) => hasWord(text, String(value))),
     subject: ({ values }) => `${name} ${key.map((column, at) => `${column.name}=${values[at]}`).join(' ')}`,
     recordOf: (row) => {
-      const at = (column: Column<R>) => row[table.columns.indexOf(column)]
-      const [number, text] = [at(version), at(content)]
-      const isWhole = version.from === 'unix-seconds' ? Number.isFinite(number) : /^\d+$/.test(String(number))
-      if (!isWhole || typeof text !== 'string') return undefined
-      const values = key.map((column) => at(column) as string | number)
-      const seconds = typeof number === 'number' ? Math.floor(number) : (number as string)
-      return { key: merge.keyOf(values), version: BigInt(seconds), content: text }
+      const valueOf = (column: Column<R>) => row[table.columns.indexOf(column)] ?? null
+      const rank = storedRank(valueOf(version), version)
+      if (rank === undefined || (text && valueOf(text) === null)) return undefined
+      const values = Object.fromEntries(others.map((column) => [column.name, valueOf(column)]))
+      return {
+        key: merge.keyOf(key.map((column) => valueOf(column) as string | number)),
+        version: rank < 0n ? 0n : rank,
+        ...(text
+          ? { content: String(valueOf(text)) }
+          : { content: JSON.stringify(values), isRespelled: true }),
+      }
     },
-    ...(version.from === 'unix-seconds'
-      ? { versionTime: { word: version.name, msOf: (seconds: bigint) => Number(seconds) * 1000 } }
-      : {}),
-    content: content.name,
+    ...(isTime(version) ? { versionTime: { word: version.name, msOf: msReader(version) } } : {}),
+    content: text?.name ?? 'with',
   }
 }
 
-const exampleOf = ({ type }: Column) => (type === 'inet' ? '1.1.1.7' : type === 'text' ? 'a' : '1')
+/** The place of a stored version in the order; undefined where no message could have it. */
+function storedRank(value: StoredRow[number], { from, ...column }: Column): bigint | undefined {
+  if (value === null) return undefined
+  if (from === 'unix-seconds') return Number.isFinite(value) ? BigInt(Math.floor(Number(value))) : undefined
+  if (isTime(column)) return unixMicros(String(value))
+  return BigInt(value)
+}
+
+const isTime = (column: Pick<Column, 'name' | 'type'>) => typeOf(column).name === 'timestamptz'
+
+const msReader = ({ from }: Column) =>
+  from === 'unix-seconds'
+    ? (seconds: bigint) => Number(seconds) * 1000
+    : (micros: bigint) => Number(micros / 1000n)
+
+const examples: Readonly<Record<string, string>> = {
+  inet: '1.1.1.7',
+  text: 'a',
+  'character varying': 'a',
+  uuid: '01234567-89ab-4cde-8f01-23456789abcd',
+  date: '2026-01-31',
+  timestamptz: '2026-01-31T12:00:00Z',
+  timestamp: '2026-01-31T12:00:00',
+  boolean: 'true',
+  bytea: '\\x00ff',
+  cidr: '10.0.0.0/8',
+}
+
+const exampleOf = (column: Column) => examples[typeOf(column).name] ?? '1'
 
 /** The value that a word of the command line gives a column of the key. */
-function valueIn(words: readonly string[], { name, type }: Column): string | number | Rejection {
+function valueIn(words: readonly string[], column: Column): string | number | Rejection {
+  const { name } = column
   const word = words.find((one) => one.startsWith(`${name}=`))
   if (word === undefined) return new Rejection('missing-field', `${name} is missing`)
-  const text = word.slice(name.length + 1)
-  if (type === 'text' || type === 'timestamptz') return text
-  if (type === 'inet')
-    return canonicalIp(text) ?? new Rejection('bad-ip', `${name} is not an IP address: ${text}`)
-  if (!/^(?:0|-?[1-9]\d*)$/.test(text))
-    return new Rejection('wrong-type', `${name} must be a whole number, not ${text}`)
-  // Beyond what a number holds exactly, PostgreSQL reads the digits.
-  return Number.isSafeInteger(Number(text)) ? Number(text) : text
+  const codec = column.from === 'unix-seconds' ? secondsCodec : codecOf(typeOf(column))
+  const value = codec.encode(word.slice(name.length + 1))
+  if (value instanceof ValueFault) return new Rejection(badValue, `${name} ${value.what}`)
+  return value === null ? '' : codec.keyText(value)
 }
 
 function hasWord(text: string, word: Scalar): boolean {
