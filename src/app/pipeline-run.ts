@@ -8,9 +8,12 @@ import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
+import type { Sink } from '#core/sink.ts'
 import { Engine } from '#ingest/engine.ts'
 import type { Connections } from '#postgres/connection-pool.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { GuardSweep } from '#postgres/guard-sweep.ts'
+import { GuardedTableWriter } from '#postgres/guarded-table-writer.ts'
 import { neededTables } from '#postgres/needed-tables.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
@@ -83,6 +86,8 @@ export class PipelineRun implements AsyncDisposable {
   readonly #observer: Observer
   readonly #cache: OpenCache
   readonly #tableWatch: TableWatch
+  /** Undefined where no message deletes. */
+  readonly #guardSweep: GuardSweep | undefined
   readonly #backoff = exponentialBackoff(lookAgain)
   readonly #stopping = new AbortController()
   readonly #current: Current
@@ -109,6 +114,16 @@ export class PipelineRun implements AsyncDisposable {
       clock: systemClock,
       explain: shared.explain,
     })
+    const { deleteHorizonMs: horizonMs } = shared.config.engine
+    this.#guardSweep = pipeline.sink.deletes
+      ? new GuardSweep({
+          pool: connections,
+          pipeline: pipeline.name,
+          horizonMs,
+          logger,
+          clock: systemClock,
+        })
+      : undefined
   }
 
   /**
@@ -189,6 +204,7 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#guardSweep?.[Symbol.dispose]()
     this.#tableWatch[Symbol.dispose]()
     await this.#cache[Symbol.asyncDispose]()
   }
@@ -217,7 +233,7 @@ export class PipelineRun implements AsyncDisposable {
         source,
         explain: this.#shared.explain,
         cache: this.#cache.cache,
-        sink: new TableWriter(connections, pipeline.sink),
+        sink: this.#sink(),
         sinkName: pipeline.sink.name,
         deadLetters: new DeadLetterTable(connections, {
           pipeline: pipeline.name,
@@ -228,6 +244,15 @@ export class PipelineRun implements AsyncDisposable {
     )
     this.#current.engine = engine
     return { source, engine }
+  }
+
+  #sink(): Sink {
+    const { pipeline, connections } = this.#own
+    const { sink: table, name } = pipeline
+    const { deleteHorizonMs: horizonMs } = this.#shared.config.engine
+    return table.deletes
+      ? new GuardedTableWriter(connections, table, { pipeline: name, horizonMs })
+      : new TableWriter(connections, table)
   }
 
   #sourceLost(reason: string): void {

@@ -103,6 +103,7 @@ export const parts = {
       'INGESTER_MAX_BATCH_SIZE',
       'INGESTER_MAX_BATCH_BYTES',
       'INGESTER_FLUSH_INTERVAL',
+      'INGESTER_DELETE_HORIZON',
     ],
     (values) => ({
       workers: values.INGESTER_WORKER_COUNT,
@@ -111,6 +112,7 @@ export const parts = {
       maxBatchRecords: values.INGESTER_MAX_BATCH_SIZE,
       maxBatchBytes: values.INGESTER_MAX_BATCH_BYTES,
       flushIntervalMs: values.INGESTER_FLUSH_INTERVAL,
+      deleteHorizonMs: values.INGESTER_DELETE_HORIZON,
     }),
   ),
   startupTimeoutMs: part(['INGESTER_STARTUP_TIMEOUT'], (values) => values.INGESTER_STARTUP_TIMEOUT),

@@ -171,6 +171,14 @@ const engine = {
     default: 100,
     desc: 'Maximum time a record waits for its batch to fill; 0: write as soon as a worker is free.',
   }),
+  INGESTER_DELETE_HORIZON: duration(
+    '24h',
+    '8760h',
+  )({
+    // What Pub/Sub keeps by default, and a day.
+    default: 8 * 86_400_000,
+    desc: 'How long a deletion is remembered, by pipelines whose messages delete: the retention of the subscription and a day.',
+  }),
 }
 
 const startAndStop = {

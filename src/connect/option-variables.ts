@@ -37,6 +37,7 @@ export const variables = {
   'engine.maxBatchRecords': 'INGESTER_MAX_BATCH_SIZE',
   'engine.maxBatchBytes': 'INGESTER_MAX_BATCH_BYTES',
   'engine.flushInterval': 'INGESTER_FLUSH_INTERVAL',
+  'engine.deleteHorizon': 'INGESTER_DELETE_HORIZON',
   'log.level': 'INGESTER_LOG_LEVEL',
   'log.output': 'INGESTER_LOG_OUTPUT',
   'http.host': 'INGESTER_HTTP_HOST',

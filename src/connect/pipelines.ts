@@ -60,6 +60,9 @@ export async function loadPipelines(references: readonly string[]): Promise<read
 /** What two pipelines cannot both have. */
 function shared(one: Pipeline, other: Pipeline): string | undefined {
   if (one.name === other.name) return `name, ${one.name}`
+  // What one of them has deleted the other would bring back.
+  if (one.sink.name === other.sink.name && (one.sink.deletes || other.sink.deletes))
+    return `table, ${one.sink.name}, from which messages delete`
   const { subscriptionId } = one.source
   return subscriptionId === other.source.subscriptionId ? `subscription, ${subscriptionId}` : undefined
 }

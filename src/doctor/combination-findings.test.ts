@@ -7,6 +7,7 @@ import { configOf } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import {
   combinationFindings,
+  deleteHorizonFinding,
   postgresTlsFinding,
   redisTlsFinding,
   redisTtlFinding,
@@ -81,6 +82,13 @@ test('plaintext, or encryption without verification, to another machine', () => 
     const { postgres } = configWith({ INGESTER_POSTGRES_HOST: other, INGESTER_POSTGRES_SSL_MODE: 'disable' })
     assert.equal(postgresTlsFinding(postgres).status, 'warning')
   }
+})
+
+test('a deletion that is forgotten before its messages', () => {
+  const week = 7 * 86_400_000
+  warns(({ engine }) => [deleteHorizonFinding(engine, week)], { INGESTER_DELETE_HORIZON: '191h' })
+  assert.equal(deleteHorizonFinding(configWith().engine, week).status, 'ok', 'the default is that and a day')
+  assert.equal(deleteHorizonFinding(configWith().engine, undefined).status, 'skipped')
 })
 
 test('a watermark that expires before its message', () => {

@@ -89,3 +89,21 @@ export function redisTtlFinding({ ttlMs }: Config['redis'], retentionMs: number 
   const detail = `${writeDuration(ttlMs)}, while ${kept}: the cache does not recognize older duplicates`
   return warning(name, detail, setting({ 'redis.ttl': `${Math.ceil(retentionMs / 3_600_000)}h` }))
 }
+
+const dayMs = 86_400_000
+
+/** A deletion that is forgotten before its last older message has come: that message is ignored, whatever it says. */
+export function deleteHorizonFinding(
+  { deleteHorizonMs }: Config['engine'],
+  retentionMs: number | undefined,
+): Finding {
+  const name = 'delete horizon'
+  const horizon = writeDuration(deleteHorizonMs)
+  if (retentionMs === undefined)
+    return skipped(name, `${horizon}; how long the subscription keeps messages is not known`)
+  const kept = `the subscription keeps messages for ${writeDuration(retentionMs)}`
+  if (deleteHorizonMs >= retentionMs + dayMs) return ok(name, `${horizon}; ${kept}`)
+  const detail = `${horizon}, while ${kept}: messages that are as old may be ignored`
+  const hours = Math.ceil((retentionMs + dayMs) / 3_600_000)
+  return warning(name, detail, setting({ 'engine.deleteHorizon': `${hours}h` }))
+}

@@ -12,6 +12,7 @@ import { checkRedis } from '#redis/doctor/checks.ts'
 import { adminFinding } from './admin-finding.ts'
 import {
   combinationFindings,
+  deleteHorizonFinding,
   postgresTlsFinding,
   redisTlsFinding,
   redisTtlFinding,
@@ -103,7 +104,7 @@ async function serviceFindings(config: Config, pipelines: readonly Pipeline[]): 
 const contentOf = ({ name, status, detail }: Finding) => [name, status, detail.replace(/\d+ ms$/, '')].join()
 
 /** What each pipeline has of its own; its tables and migrations are named already. */
-const ownNames = /^(?:topic|subscription|epoch|redis ttl)\b/
+const ownNames = /^(?:topic|subscription|epoch|redis ttl|delete horizon)\b/
 
 /** Of several pipelines each finding that is not about all of them has the pipeline in its name. */
 function named(pipelines: readonly Pipeline[], found: readonly (readonly Finding[])[]): Finding[] {
@@ -148,6 +149,7 @@ async function pipelineFindings(config: Config, pipeline: Pipeline, count: numbe
     postgresTlsFinding(postgres),
     ...ofPostgres,
     ...(redis.enabled ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),
+    ...(pipeline.sink.deletes ? [deleteHorizonFinding(engine, retentionMs)] : []),
     ...ofRedis,
     ...findings,
   ]

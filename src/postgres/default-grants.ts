@@ -4,6 +4,6 @@ import { withConnection } from './pool.ts'
 
 /** Tables that this role makes from now on can be read and written by that one. */
 export async function grantByDefault(owner: PostgresOptions, role: string): Promise<void> {
-  const text = `ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE ON TABLES TO ${pg.escapeIdentifier(role)}`
+  const text = `ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${pg.escapeIdentifier(role)}`
   await withConnection(owner, (client) => client.query(text))
 }

@@ -15,6 +15,7 @@ const names = [
   '000001_create_scan_results_table',
   '000002_create_dead_letters_table',
   '000003_create_cache_epochs_table',
+  '000004_create_key_guards_table',
 ]
 /** The tables after this many of them. */
 const tablesAfter = [
@@ -22,6 +23,7 @@ const tablesAfter = [
   ['scan_results'],
   ['dead_letters', 'scan_results'],
   ['cache_epochs', 'dead_letters', 'scan_results'],
+  ['cache_epochs', 'dead_letters', 'key_guards', 'scan_results'],
 ]
 
 async function tables({ query }: TestDatabase): Promise<string[]> {

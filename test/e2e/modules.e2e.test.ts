@@ -213,7 +213,7 @@ test('a module that leaves a timer keeps no command from its end', async () => {
   expect(code, stderr).toBe(3)
 })
 
-test('two pipelines of one name, or on one subscription, are refused', async () => {
+test('two pipelines of one name, on one subscription, or of one table from which messages delete, are refused', async () => {
   const [first, name, subscription] = ['first.ts', 'name.ts', 'subscription.ts'].map((one) => `./${one}`)
   await writeFile(join(folder, 'first.ts'), right())
   await writeFile(join(folder, 'name.ts'), right().replace('orders-sub', 'other-sub'))
@@ -230,6 +230,17 @@ test('two pipelines of one name, or on one subscription, are refused', async () 
   expect(ofSubscription.code).toBe(2)
   expect(ofSubscription.stderr).toContain(
     'ingester: ./first.ts and ./subscription.ts have the same subscription, orders-sub: each pipeline needs its own',
+  )
+  await writeFile(
+    join(folder, 'deleting.ts'),
+    right()
+      .replace("name: 'orders',\n  topic", "name: 'others',\n  topic")
+      .replace('orders-sub', 'other-sub')
+      .replace("version: ['revision', 'status'],", "version: ['revision'], delete: { when: () => true },"),
+  )
+  const ofTable = await run(first ?? '', './deleting.ts')
+  expect(ofTable.stderr).toContain(
+    'ingester: ./first.ts and ./deleting.ts have the same table, orders, from which messages delete: each pipeline needs its own',
   )
 })
 
