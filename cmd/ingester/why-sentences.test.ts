@@ -52,6 +52,19 @@ test('all of it, for a stored record', () => {
   ])
 })
 
+test('a deletion: when, of which version, and that the watermark is that of it', () => {
+  const deletion = { ...version, deletedAt: '2026-11-21T10:00:01.000Z' }
+  const given = { verdict: 'deleted', deletion, watermark: { state: 'same', ...version } } as const
+  assert.match(said(given)[0] ?? '', /: deleted$/)
+  assert.equal(line('row', given), 'not stored')
+  assert.equal(
+    line('deletion', given),
+    '2026-11-21 10:00:01 UTC (2 s ago), seen 2026-11-21 10:00:00 UTC (3 s ago); older messages count as stale',
+  )
+  assert.equal(line('watermark', given), 'matches the deletion')
+  assert.equal(line('deletion', { deletion: null }), undefined)
+})
+
 describe('the verdict comes first', () => {
   const one = { ...none, count: 1, letters: [deadLetter] }
   const cases: readonly (readonly [Partial<RecordStatus>, RegExp])[] = [

@@ -2,6 +2,7 @@ import { commandLine } from '#connect/explain.ts'
 import type {
   Answer,
   ClaimFound,
+  DeletionFound,
   RowFound,
   VersionFound,
   WatermarkFound,
@@ -14,11 +15,12 @@ type AnswerForUser = Answer & { readonly envFile?: string | undefined }
 
 /** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
 export function sentences(answer: AnswerForUser): string[] {
-  const { row, watermark, claim } = answer.status
+  const { row, deletion, watermark, claim } = answer.status
   return [
     `${plain(answer.subject, 'one line')}: ${verdict(answer)}`,
     '',
     `  row           ${row ? rowSentence(row, answer) : 'not stored'}`,
+    ...(deletion ? [`  deletion      ${deletionSentence(deletion, answer)}`] : []),
     `  watermark     ${watermarkSentence(watermark, answer)}`,
     `  claim         ${claim ? claimSentence(claim, answer) : noClaim(watermark)}`,
     ...deadLetterLines(answer).map((line, i) => `  ${(i === 0 ? 'dead letters' : '').padEnd(12)}  ${line}`),
@@ -38,6 +40,8 @@ function verdict(answer: AnswerForUser): string {
       return `${row ? 'stored, and a newer version' : 'not stored yet, but it'} is being written${also}`
     case 'cache-ahead':
       return `${row ? 'stored, but not in its newest version' : 'not stored'}, and the cache treats its messages as stale; ${bump(answer)} invalidates the cached watermarks${also}`
+    case 'deleted':
+      return `deleted${also}`
     case 'dead-lettered':
       return `not stored: ${deadLetters.count === 1 ? 'its message is a dead letter' : `${deadLetters.count} messages of it are dead letters`}`
     case 'unknown':
@@ -51,14 +55,24 @@ function rowSentence({ record }: RowFound, answer: Answer): string {
   return `stored: ${plain(answer.subject, 'one line')}, ${versionWords(record, answer)}, ${content}`
 }
 
+function deletionSentence(deletion: DeletionFound, answer: Answer): string {
+  const at = Date.parse(deletion.deletedAt)
+  const when = `${utc(at)} UTC (${age(answer.nowMs - at)})`
+  return `${when}, ${versionWords(deletion, answer)}; older messages count as stale`
+}
+
 function watermarkSentence(watermark: WatermarkFound, answer: AnswerForUser): string {
   const version = versionWords(watermark as VersionFound, answer)
-  const { row } = answer.status
+  const { row, deletion } = answer.status
   switch (watermark.state) {
     case 'same':
-      return 'matches the row'
+      return row ? 'matches the row' : 'matches the deletion'
     case 'newer': {
-      const what = row ? 'a newer version than the row' : 'a version, but there is no row'
+      const what = row
+        ? 'a newer version than the row'
+        : deletion
+          ? 'a newer version than the deletion, but there is no row'
+          : 'a version, but there is no row'
       return `the cache has ${what}: ${version}. Rows were probably deleted or restored; messages up to that version count as stale until you run ${bump(answer)}`
     }
     case 'older':

@@ -5,6 +5,7 @@ import type { RecordKey } from '#core/pipeline.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { json, limits, nested } from '../../test/support/scan-message.ts'
+import { itemPipeline } from '../../test/support/item-pipeline.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { deadLettersOf } from './search-by-key.ts'
 import { keyNamed } from '#connect/pipelines.ts'
@@ -73,6 +74,41 @@ describe('the verdict', () => {
   ]
   for (const [i, [verdict, given]] of cases.entries())
     test(`${i}: ${verdict}`, () => assert.equal(found(given).verdict, verdict))
+})
+
+describe('of a pipeline whose messages delete', () => {
+  const pipeline = itemPipeline
+  const of = (given: Given) => found({ pipeline, key: keyNamed(pipeline, ['id=a']), ...given })
+  const second = 1_767_225_600_000_000n
+  const mark = (version: bigint) => ({ ...nothing, watermark: { version, isOf: () => false } })
+  const deletion = { ranks: [second, 7n], deletedAt: new Date(nowMs) }
+  const stored = ['a', '2026-01-01T00:00:00.000000Z', 3, '1.50', '{x}', '{"a": 1}', null]
+
+  test('a deletion stands for the row: the watermark is compared with it', () => {
+    const { verdict, deletion: said, watermark: known } = of({ deletion, cache: mark(second) })
+    assert.deepEqual([verdict, known.state], ['deleted', 'same'])
+    assert.deepEqual(said, {
+      version: String(second),
+      time: '2026-01-01T00:00:00.000Z',
+      deletedAt: new Date(nowMs).toISOString(),
+    })
+    assert.equal(of({ deletion, cache: mark(second + 1n) }).verdict, 'cache-ahead')
+    assert.equal(of({ cache: mark(second) }).verdict, 'cache-ahead', 'nobody knows of a deletion')
+  })
+
+  test('a row that is newer than the deletion is what counts', () => {
+    const whole = of({ row: stored, deletion: { ...deletion, ranks: [1n] }, cache: mark(second) })
+    assert.deepEqual([whole.verdict, whole.watermark.state, whole.deletion?.version], ['stored', 'same', '1'])
+    assert.equal(
+      whole.row?.record?.content,
+      '{"revision":3,"price":"1.50","tags":"{x}","more":"{\\"a\\": 1}","gone_at":null}',
+    )
+  })
+
+  test('without one there is none, which is said', () => {
+    assert.equal(of({ row: stored }).deletion, null)
+    assert.ok(!('deletion' in found({})), 'but not of a pipeline that never deletes')
+  })
 })
 
 test('the answer is JSON, with the parts of the key by name', () => {

@@ -1,4 +1,5 @@
-import type { RecordKey, RecordInspector, Pipeline, StoredRow } from '#core/pipeline.ts'
+import type { RecordKey, RecordInspector, Pipeline, StoredRecord, StoredRow } from '#core/pipeline.ts'
+import type { Deletion } from '#postgres/read-guard.ts'
 import type { CacheInspection } from '#redis/cache-inspection.ts'
 import type { DeadLettersOfKey } from './search-by-key.ts'
 
@@ -9,6 +10,8 @@ export interface RecordStatus {
   readonly key: Readonly<Record<string, string | number>>
   readonly verdict: Verdict
   readonly row: RowFound | null
+  /** The newest deletion that is remembered, also of a key that has a newer row. Absent: no message of the pipeline deletes. */
+  readonly deletion?: DeletionFound | null
   readonly watermark: WatermarkFound
   readonly claim: ClaimFound | null
   readonly deadLetters: DeadLettersOfKey
@@ -18,15 +21,20 @@ export interface RecordStatus {
  * - `stored`: its row is there, and nothing newer is known
  * - `being-written`: a batch has claimed a version that is newer than the row, or the first one
  * - `cache-ahead`: the cache calls messages stale that the table does not have
+ * - `deleted`: there is no row, since a message said so
  * - `dead-lettered`: there is no row, but dead letters
  * - `unknown`: none of all that
  */
-export type Verdict = 'stored' | 'being-written' | 'cache-ahead' | 'dead-lettered' | 'unknown'
+export type Verdict = 'stored' | 'being-written' | 'cache-ahead' | 'deleted' | 'dead-lettered' | 'unknown'
 
 /** `time`: what the version is the time of; null where versions are no times. */
 export interface VersionFound {
   readonly version: string
   readonly time: string | null
+}
+
+export interface DeletionFound extends VersionFound {
+  readonly deletedAt: string
 }
 
 export interface RowFound extends Versioned {
@@ -69,8 +77,6 @@ export interface Answer {
   readonly nowMs: number
 }
 
-type RowRecord = NonNullable<ReturnType<RecordInspector['recordOf']>>
-
 /** What the cache said; `why`: it could not be asked. */
 export type CacheLook = CacheInspection | { readonly off: true } | { readonly why: string }
 
@@ -81,27 +87,31 @@ interface Evidence {
   readonly nowMs: number
   readonly cache: CacheLook
   readonly row: StoredRow | undefined
+  readonly deletion?: Deletion | undefined
   readonly deadLetters: DeadLettersOfKey
 }
 
 /** What the evidence means. Pure. */
-export function answer({ pipeline, key, nowMs, cache, row, deadLetters }: Evidence): Answer {
+export function answer({ pipeline, key, nowMs, cache, row, deletion, deadLetters }: Evidence): Answer {
   const { sink, inspector } = pipeline
   const record = row && inspector.recordOf(row)
-  const watermark = watermarkFound(cache, row !== undefined, record, inspector)
+  const gone = deletion && deletionRecord(key, deletion, sink)
+  const watermark = watermarkFound(cache, row !== undefined, record ?? (row ? undefined : gone), inspector)
   const claim = 'claim' in cache && cache.claim ? cache.claim : undefined
   const ahead = watermark.state === 'newer'
-  const writing = claim !== undefined && (record ? claim.version > record.version : row === undefined)
+  const known = record ?? (row ? undefined : gone)
+  const writing = claim !== undefined && (known ? claim.version > known.version : row === undefined)
   const status: RecordStatus = {
     pipeline: pipeline.name,
     key: Object.fromEntries(sink.key.map((name, i) => [name, key.values[i] ?? ''])),
-    verdict: verdictOf(ahead, writing, row !== undefined, deadLetters.count),
+    verdict: verdictOf({ ahead, writing, stored: row !== undefined, gone: gone !== undefined, deadLetters }),
     row: row
       ? {
           values: Object.fromEntries(sink.columns.map(({ name }, i) => [name, row[i] ?? null])),
           record: record ? { ...versionFound(record.version, inspector), content: record.content } : null,
         }
       : null,
+    ...(sink.deletes ? { deletion: deletionFound(deletion, gone, inspector) } : {}),
     watermark,
     claim: claim
       ? {
@@ -115,17 +125,46 @@ export function answer({ pipeline, key, nowMs, cache, row, deadLetters }: Eviden
   return { status, subject: inspector.subject(key), inspector, nowMs }
 }
 
-function verdictOf(ahead: boolean, writing: boolean, stored: boolean, deadLetters: number): Verdict {
+/** What was deleted, as the cache knows it. */
+function deletionRecord(
+  { key }: RecordKey,
+  { ranks: [first = 0n] }: Deletion,
+  { columns, version }: Pipeline['sink'],
+): StoredRecord {
+  const inSeconds = columns.find(({ name }) => name === version[0])?.from === 'unix-seconds'
+  const rank = inSeconds ? first / 1_000_000n : first
+  return { key, version: rank < 0n ? 0n : rank, content: '', isRespelled: true }
+}
+
+function deletionFound(
+  deletion: Deletion | undefined,
+  gone: StoredRecord | undefined,
+  inspector: RecordInspector,
+): DeletionFound | null {
+  if (!deletion || !gone) return null
+  return { ...versionFound(gone.version, inspector), deletedAt: deletion.deletedAt.toISOString() }
+}
+
+interface Signs {
+  readonly ahead: boolean
+  readonly writing: boolean
+  readonly stored: boolean
+  readonly gone: boolean
+  readonly deadLetters: DeadLettersOfKey
+}
+
+function verdictOf({ ahead, writing, stored, gone, deadLetters }: Signs): Verdict {
   if (ahead) return 'cache-ahead'
   if (writing) return 'being-written'
   if (stored) return 'stored'
-  return deadLetters > 0 ? 'dead-lettered' : 'unknown'
+  if (gone) return 'deleted'
+  return deadLetters.count > 0 ? 'dead-lettered' : 'unknown'
 }
 
 function watermarkFound(
   cache: CacheLook,
   stored: boolean,
-  record: RowRecord | undefined,
+  record: StoredRecord | undefined,
   inspector: RecordInspector,
 ): WatermarkFound {
   if ('off' in cache) return { state: 'off' }
@@ -142,7 +181,8 @@ function watermarkFound(
   if (watermark.version !== record.version) {
     return { state: watermark.version > record.version ? 'newer' : 'older', ...found }
   }
-  return { state: watermark.isOf(record) ? 'same' : 'other', ...found }
+  const isSame = record.isRespelled === true || watermark.isOf(record)
+  return { state: isSame ? 'same' : 'other', ...found }
 }
 
 function versionFound(version: bigint, { versionTime }: Pick<RecordInspector, 'versionTime'>): VersionFound {

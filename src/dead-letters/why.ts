@@ -6,6 +6,7 @@ import { explain } from '#connect/explain.ts'
 import type { RecordKey, Pipeline } from '#core/pipeline.ts'
 import { readDeadLetters } from '#postgres/dead-letters.ts'
 import { readEpoch } from '#postgres/epoch.ts'
+import { readDeletion } from '#postgres/read-guard.ts'
 import type { Read } from '#postgres/read-row.ts'
 import { readRow, withReader } from '#postgres/read-row.ts'
 import { isConnectionFailure } from '#postgres/sqlstate.ts'
@@ -34,11 +35,14 @@ export async function why(config: WhyConfig, words: readonly string[], wanted?: 
       // The cache before the row: a watermark's version was committed before, so the row must have it.
       const nowMs = Date.now()
       const cache = await lookInCache(read, config.redis, pipeline, key)
-      const row = await read((connection) => readRow(connection, pipeline.sink, key.values))
+      const { row, deletion } = await read(async (connection) => ({
+        row: await readRow(connection, pipeline.sink, key.values),
+        deletion: pipeline.sink.deletes && (await readDeletion(connection, pipeline.name, key.values)),
+      }))
       const deadLetters = await read((connection) =>
         deadLettersOf(key, pipeline, config.limits, readDeadLetters(connection, pipeline.name)),
       )
-      return answer({ pipeline, key, nowMs, cache, row, deadLetters })
+      return answer({ pipeline, key, nowMs, cache, row, deletion, deadLetters })
     }),
   )
 }
@@ -57,7 +61,7 @@ async function lookInCache(
     if (isConnectionFailure(error)) throw error
     return { why: `the epoch of ${pipeline.sink.name} cannot be read: ${explain(error)}` }
   }
-  if (epoch === null) return { why: `${pipeline.sink.name} is not a regular (logged, unpartitioned) table` }
+  if (epoch === null) return { why: `${pipeline.sink.name} is not a regular, logged table` }
   try {
     return await inspectKey(redis, pipeline, epoch, key)
   } catch (error) {
