@@ -69,7 +69,7 @@ cover-html: $(STAMP) redis pgbouncer-if-possible ## measure line and branch cove
 	echo 'Open coverage/index.html' >&2
 
 .PHONY: model
-model: $(STAMP) ## check every state of the cache's protocol, in a few minutes (ARGS="--json", "--write" for docs/RELIABILITY.md)
+model: $(STAMP) ## check every state of the cache's protocol and of deletes, in a few minutes (ARGS="--only=deletes --json", "--write" for docs/RELIABILITY.md)
 	@exec $(NODE) test/model/main.ts $(ARGS)
 
 .PHONY: simulate
@@ -83,6 +83,10 @@ mutate: $(STAMP) redis pgbouncer-if-possible ## run mutation tests: known bugs i
 .PHONY: bench
 bench: $(STAMP) redis ## measure against a baseline, in about 70 minutes (BENCH=new-keys,latency RUNS=1; ARGS=--help)
 	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/main.ts $(ARGS)
+
+.PHONY: bench-guards
+bench-guards: $(STAMP) ## measure what deletions cost a pipeline, in two minutes (ARGS="--runs 1 --json"; ARGS=--help)
+	@exec $(NODE) bench/guards.ts $(ARGS)
 
 .PHONY: profile
 profile: $(STAMP) redis ## profile the ingester's CPU time under load (BENCH=updates; ARGS=--json)

@@ -1,57 +1,81 @@
-// Looks at all states of the cache's protocol within larger limits than the tests have: `make model`.
+// Looks at all states of the models within larger limits than the tests have: `make model`.
 //
-//   node_modules/.bin/node test/model/main.ts [--json] [--write]
+//   node_modules/.bin/node test/model/main.ts [--only cache|deletes] [--json] [--write]
 //
 // Prints its tables, or all that it found as JSON; with --write the tables go into docs/RELIABILITY.md. Exits with 4
 // where something that must hold does not, or a design that loses is not seen to lose: then nothing is written.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Result, Run } from './runs.ts'
+import * as deletes from './deletes/runs.ts'
+import type { Report } from './report.ts'
+import { explored, holding, losing } from './report.ts'
 import { carryOut, harmlessRuns, longHarmlessRuns, longRuns, losingRuns, quickRuns } from './runs.ts'
-import { asJson, between, factsOf, holdingTable, losingTable, traceText } from './table.ts'
+import { asJson, between } from './table.ts'
 
 const checkFailed = 4
+
+const reports = {
+  cache: {
+    marker: 'model',
+    sections: [
+      holding('The protocol:', carryOut, [...quickRuns, ...longRuns]),
+      losing('Designs that lose data, with the fewest steps that it takes:', carryOut, losingRuns, 5),
+      holding('Mutations with no effect on safety:', carryOut, [...harmlessRuns, ...longHarmlessRuns]),
+    ],
+  },
+  deletes: {
+    marker: 'model of deletes',
+    sections: [
+      holding('Designs that hold:', deletes.carryOut, [...deletes.holdingRuns, ...deletes.longRuns]),
+      losing(
+        'Designs that lose, with the fewest steps that it takes:',
+        deletes.carryOut,
+        deletes.losingRuns,
+        1,
+      ),
+    ],
+  },
+} as const satisfies Record<string, Report>
 
 const options = parseOptions()
 const page = resolve(import.meta.dirname, '../../docs/RELIABILITY.md')
 
-function look(run: Run): Run & Result {
-  const line = carryOut(run)
-  const { states, seconds, bytes, violation } = line.found
-  const speed = `${Math.round(states / seconds / 1000)}k states/s, ${Math.ceil(bytes / 2 ** 20)} MiB`
-  console.error([...factsOf(line), `${seconds.toFixed(1)} s`, speed, violation?.what ?? 'holds'].join(' | '))
-  return line
-}
+const found = options.reports.map((report) => ({ ...report, ...explored(report) }))
+if (found.some(({ isAsExpected }) => !isAsExpected)) process.exitCode = checkFailed
 
-const holding = [...quickRuns, ...longRuns].map(look)
-const harmless = [...harmlessRuns, ...longHarmlessRuns].map(look)
-const losing = losingRuns.map(look)
-
-if ([...holding, ...harmless].some(({ found }) => !found.complete)) process.exitCode = checkFailed
-if (losing.some(({ found }) => !found.violation)) process.exitCode = checkFailed
-
-const text = [
-  'The protocol:',
-  holdingTable(holding),
-  'Designs that lose data, with the fewest steps that it takes:',
-  losingTable(losing),
-  'Mutations with no effect on safety:',
-  holdingTable(harmless),
-  ...losing.slice(0, 5).map(traceText),
-].join('\n\n')
 console.log(
-  options.json ? JSON.stringify([...holding, ...harmless, ...losing].map(asJson), undefined, 2) : text,
+  options.json
+    ? JSON.stringify(
+        found.flatMap(({ lines }) => lines.map(asJson)),
+        undefined,
+        2,
+      )
+    : found.map(({ text }) => text).join('\n\n'),
 )
 if (options.write && process.exitCode === undefined) {
-  writeFileSync(page, between('model', readFileSync(page, 'utf8'), text))
+  const document = readFileSync(page, 'utf8')
+  writeFileSync(
+    page,
+    found.reduce((text, { marker, text: tables }) => between(marker, text, tables), document),
+  )
 }
 
 function parseOptions() {
   try {
-    return parseArgs({ options: { json: { type: 'boolean' }, write: { type: 'boolean' } } }).values
+    const { only, ...rest } = parseArgs({
+      options: { only: { type: 'string' }, json: { type: 'boolean' }, write: { type: 'boolean' } },
+    }).values
+    return { ...rest, reports: only === undefined ? Object.values(reports) : [reportNamed(only)] }
   } catch (error) {
     console.error((error as Error).message)
     process.exit(2)
   }
+}
+
+function reportNamed(name: string): Report {
+  const names = Object.keys(reports)
+  if (!Object.hasOwn(reports, name))
+    throw new Error(`--only ${name}: no such model; there are: ${names.join(', ')}`)
+  return reports[name as keyof typeof reports]
 }

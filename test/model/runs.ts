@@ -1,11 +1,11 @@
 import type { Design } from './designs.ts'
 import { flawed, harmless, rollback, withClaims, withoutCache, withoutClaims } from './designs.ts'
-import type { Exploration } from './explore.ts'
 import { explore } from './explore.ts'
 import type { Demand } from './protocol.ts'
 import { protocolModel } from './protocol.ts'
 import type { Scenario } from './scenario.ts'
-import { scenario, storyOf } from './scenario.ts'
+import { messagesText, scenario, storyOf, worldText } from './scenario.ts'
+import type { Line } from './table.ts'
 
 /** A design in a scenario. */
 export interface Run {
@@ -14,17 +14,19 @@ export interface Run {
   readonly demand: Demand
 }
 
-export interface Result {
-  readonly found: Exploration
-}
-
 /** A design that loses, and how many steps it takes at least. */
 export interface LosingRun extends Run {
   readonly steps: number
 }
 
-export function carryOut<R extends Run>(run: R, maxStates?: number): R & Result {
-  return { ...run, found: explore(protocolModel(storyOf(run.scenario), run.design, run.demand), maxStates) }
+export function carryOut({ design, scenario, demand }: Run): Line {
+  return {
+    design: design.name,
+    messages: messagesText(scenario),
+    world: worldText(scenario),
+    scenario,
+    found: explore(protocolModel(storyOf(scenario), design, demand)),
+  }
 }
 
 const promised = (design: Design, messages: string, changes: Partial<Scenario> = {}): Run => ({

@@ -101,6 +101,30 @@ export function recordName(story: Story, record: number): string {
   return record === 0 ? 'none' : nameOf(story, story.records.indexOf(record))
 }
 
+/** As a table has it. */
+export function messagesText({ messages }: Scenario): string {
+  return messages.map((message) => message.replaceAll(' ', '').replace('!', ' (poison)')).join(', ')
+}
+
+/** What may happen, as a table has it: how it differs from all that can fail. */
+export function worldText(given: Scenario): string {
+  const all = scenario(given.messages)
+  const isLess = !given.crashes || !given.cacheFails || !given.databaseFails
+  const causes = [
+    given.crashes && 'crashes',
+    given.databaseFails && 'PostgreSQL fails',
+    given.cacheFails && 'Redis fails',
+  ].filter((cause) => cause !== false)
+  const words = [
+    isLess ? causes.join(', ') || 'rejections only' : 'everything',
+    !isLess && `${given.late} late`,
+    given.failover && 'failover',
+    given.truncate && 'TRUNCATE',
+    given.redelivers !== all.redelivers && 'no redelivery of what is acked',
+  ]
+  return words.filter((word) => word !== false).join(', ')
+}
+
 function recordOf(text: string): KeyedRecord {
   const [version = '0', content = ''] = text.replace('!', '').split(' ')
   return { key: 'k', version: BigInt(version), content, row: undefined, bytes: 1 }

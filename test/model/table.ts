@@ -1,9 +1,14 @@
-import type { TraceStep } from './explore.ts'
-import type { Result, Run } from './runs.ts'
-import type { Scenario } from './scenario.ts'
-import { scenario } from './scenario.ts'
+import type { Exploration, TraceStep } from './explore.ts'
 
-type Line = Run & Result
+/** A line of a table: a design in a scenario, and what was found. */
+export interface Line {
+  readonly design: string
+  readonly messages: string
+  /** What may happen. */
+  readonly world: string
+  readonly scenario: unknown
+  readonly found: Exploration
+}
 
 /** Markdown: what was looked at, and that it holds. */
 export function holdingTable(lines: readonly Line[]): string {
@@ -19,10 +24,10 @@ export function losingTable(lines: readonly Line[]): string {
   return table(
     ['design', 'messages', 'what may happen', 'found', 'steps', 'states visited'],
     '|---|---|---|---|--:|--:|',
-    lines.map(({ design, scenario, found }) => [
-      design.name,
-      messagesOf(scenario),
-      worldOf(scenario),
+    lines.map(({ design, messages, world, found }) => [
+      design,
+      messages,
+      world,
       found.violation?.what ?? 'nothing',
       `${found.violation?.trace.length ?? '–'}`,
       thousands(found.states),
@@ -31,29 +36,18 @@ export function losingTable(lines: readonly Line[]): string {
 }
 
 /** Markdown: a shortest way to a violation. */
-export function traceText({ design, scenario, found }: Line): string {
+export function traceText({ design, messages, world, found }: Line): string {
   const steps = found.violation?.trace ?? []
   const width = Math.max(...steps.map(({ what }) => what.length))
-  const tell = ({ what, after }: TraceStep, i: number) => `${i + 1}  ${what.padEnd(width)}  | ${after}`
-  return [
-    `${design.name}; messages ${messagesOf(scenario)}; ${worldOf(scenario)}:`,
-    '',
-    '```',
-    ...steps.map(tell),
-    '```',
-  ].join('\n')
+  const digits = `${steps.length}`.length
+  const tell = ({ what, after }: TraceStep, i: number) =>
+    `${`${i + 1}`.padStart(digits)}  ${what.padEnd(width)}  | ${after}`
+  return [`${design}; messages ${messages}; ${world}:`, '', '```', ...steps.map(tell), '```'].join('\n')
 }
 
 /** What must be the same in every run: a table that says otherwise is of another model. */
-export function factsOf({ design, scenario, found }: Line): string[] {
-  return [
-    design.name,
-    messagesOf(scenario),
-    worldOf(scenario),
-    thousands(found.states),
-    thousands(found.transitions),
-    `${found.depth}`,
-  ]
+export function factsOf({ design, messages, world, found }: Line): string[] {
+  return [design, messages, world, thousands(found.states), thousands(found.transitions), `${found.depth}`]
 }
 
 export function rowOf(cells: readonly string[]): string {
@@ -62,7 +56,7 @@ export function rowOf(cells: readonly string[]): string {
 
 /** For machines. */
 export function asJson({ design, scenario, found }: Line): unknown {
-  return { design: design.name, scenario, ...found, violation: found.violation ?? null }
+  return { design, scenario, ...found, violation: found.violation ?? null }
 }
 
 /** Puts text between a document's markers. */
@@ -77,29 +71,6 @@ export function between(marker: string, document: string, text: string): string 
 function verdictOf({ found }: Line): string {
   if (found.violation) return found.violation.what
   return found.complete ? 'holds' : 'not finished'
-}
-
-function messagesOf({ messages }: Scenario): string {
-  return messages.map((message) => message.replaceAll(' ', '').replace('!', ' (poison)')).join(', ')
-}
-
-/** How it differs from all that can fail. */
-function worldOf(given: Scenario): string {
-  const all = scenario(given.messages)
-  const isLess = !given.crashes || !given.cacheFails || !given.databaseFails
-  const causes = [
-    given.crashes && 'crashes',
-    given.databaseFails && 'PostgreSQL fails',
-    given.cacheFails && 'Redis fails',
-  ].filter((cause) => cause !== false)
-  const words = [
-    isLess ? causes.join(', ') || 'rejections only' : 'everything',
-    !isLess && `${given.late} late`,
-    given.failover && 'failover',
-    given.truncate && 'TRUNCATE',
-    given.redelivers !== all.redelivers && 'no redelivery of what is acked',
-  ]
-  return words.filter((word) => word !== false).join(', ')
 }
 
 function table(heads: readonly string[], rule: string, rows: readonly (readonly string[])[]): string {
