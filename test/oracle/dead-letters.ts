@@ -4,12 +4,13 @@ import { isNewer } from './order.ts'
 
 /**
  * In the end dead letters are exactly the messages of which a record cannot be stored, each with the reason of one of
- * these. A refused row needs none where a row of its key is newer: it is not missed.
+ * these. A refused row needs none where a row or a remembered deletion of its key is newer: it is not missed.
  */
 export function deadLetterBreaches(
   accepted: Iterable<AcceptedMessage>,
   deadLetters: readonly StoredDeadLetter[],
   rows: ReadonlyMap<string, RowVersion>,
+  deletions: ReadonlyMap<string, RowVersion> = new Map(),
 ): string[] {
   const byId = new Map(deadLetters.map((deadLetter) => [deadLetter.id, deadLetter]))
   const breaches: string[] = []
@@ -26,7 +27,8 @@ export function deadLetterBreaches(
     }
     if (deadLetter && data !== deadLetter.data)
       breaches.push(`the dead letter of ${id} has ${deadLetter.data}, not ${data}`)
-    const isMissed = (meaning: Meaning) => reasonDue(meaning) !== undefined && !isSuperseded(meaning, rows)
+    const isMissed = (meaning: Meaning) =>
+      reasonDue(meaning) !== undefined && !isSuperseded(meaning, [rows, deletions])
     if (!deadLetter && meanings.some(isMissed)) {
       breaches.push(`message ${id} (${due.join(' and ')}) has no dead letter`)
     }
@@ -41,8 +43,10 @@ function reasonDue(meaning: Meaning): string | undefined {
   return meaning.refused ? refusedByDatabase : undefined
 }
 
-function isSuperseded(meaning: Meaning, rows: ReadonlyMap<string, RowVersion>): boolean {
+function isSuperseded(meaning: Meaning, known: readonly ReadonlyMap<string, RowVersion>[]): boolean {
   if ('invalid' in meaning) return false
-  const row = rows.get(meaning.row.key)
-  return row !== undefined && isNewer(row, meaning.row)
+  return known.some((versions) => {
+    const version = versions.get(meaning.row.key)
+    return version !== undefined && isNewer(version, meaning.row)
+  })
 }

@@ -8,6 +8,8 @@ import { tableBreaches } from './table.ts'
 export interface Ending {
   readonly accepted: readonly AcceptedMessage[]
   readonly rows: ReadonlyMap<string, RowVersion>
+  /** Those that are remembered. Absent: nothing is deleted. */
+  readonly deletions?: ReadonlyMap<string, RowVersion>
   readonly deadLetters: readonly StoredDeadLetter[]
   readonly ackedIds: ReadonlySet<string>
   /** How long it was given to settle, for people. */
@@ -15,7 +17,8 @@ export interface Ending {
 }
 
 /** In the end everything is acked, the table is right, and the dead letters are. */
-export function endingBreaches({ accepted, rows, deadLetters, ackedIds, settlingMs }: Ending): Breach[] {
+export function endingBreaches(ending: Ending): Breach[] {
+  const { accepted, rows, deletions, deadLetters, ackedIds, settlingMs } = ending
   const unacked = accepted.filter(({ id }) => !ackedIds.has(id))
   const late = unacked.map(
     ({ id, meanings }) =>
@@ -25,7 +28,7 @@ export function endingBreaches({ accepted, rows, deadLetters, ackedIds, settling
   return [
     ...of('settling', late),
     ...of('table', tableBreaches(accepted, rows)),
-    ...of('dead letters', deadLetterBreaches(accepted, deadLetters, rows)),
+    ...of('dead letters', deadLetterBreaches(accepted, deadLetters, rows, deletions)),
   ]
 }
 

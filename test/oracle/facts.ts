@@ -1,12 +1,16 @@
 /** One version of one key's row, as its publisher means it: never as the ingester reads it. */
 export interface RowVersion {
   readonly key: string
+  /** Of a version of several columns all of them, as one number that has their order. */
   readonly version: bigint
   readonly content: string
+  /** A deletion: from this version on there is no such row. It has no content. */
+  readonly gone?: boolean
 }
 
 /**
- * What a record of a message is. `row`: it must become a row, or be superseded by a newer one of its key. `refused`: such a row
+ * What a record of a message is. `row`: it must become a row, or be superseded by a newer one of its key; or
+ * its key must have no row, if it is a deletion. `refused`: such a row
  * would be, but the database refuses it. `invalid`: no row can be made of it, for this reason.
  */
 export type Meaning = { readonly row: RowVersion; readonly refused?: boolean } | { readonly invalid: string }
@@ -30,6 +34,6 @@ export interface StoredDeadLetter {
 /** The reason of a dead letter whose row the database rejected. */
 export const refusedByDatabase = 'refused-by-database'
 
-export function describeRow({ key, version, content }: RowVersion): string {
-  return `${key} ${version} ${content}`
+export function describeRow({ key, version, content, gone = false }: RowVersion): string {
+  return `${key} ${version} ${gone ? 'gone' : content}`
 }

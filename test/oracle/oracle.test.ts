@@ -16,10 +16,15 @@ const row = (key: string, version: number, content = 'x'): RowVersion => ({
   version: BigInt(version),
   content,
 })
+const gone = (key: string, version: number): RowVersion => ({ ...row(key, version, ''), gone: true })
 const rowsOf = (...rows: readonly RowVersion[]) => new Map(rows.map((one) => [one.key, one]))
 const valid = (id: string, ...rest: Parameters<typeof row>): AcceptedMessage => ({
   id,
   meanings: [{ row: row(...rest) }],
+})
+const deletion = (id: string, key: string, version: number): AcceptedMessage => ({
+  id,
+  meanings: [{ row: gone(key, version) }],
 })
 const refused = (id: string, ...rest: Parameters<typeof row>): AcceptedMessage => ({
   id,
@@ -33,6 +38,24 @@ test('newer: the version, then the content as UTF-8 bytes', () => {
   assert.ok(isNewer(row('a', 1, 'ab'), row('a', 1, 'a')))
   assert.ok(!isNewer(row('a', 1, 'a'), row('a', 1, 'ab')))
   assert.ok(!isNewer(row('a', 1), row('a', 1)))
+})
+
+test('newer: between equal versions a deletion', () => {
+  assert.ok(isNewer(gone('a', 1), row('a', 1, 'z')))
+  assert.ok(!isNewer(row('a', 1, 'z'), gone('a', 1)))
+  assert.ok(!isNewer(gone('a', 1), gone('a', 1)))
+  assert.ok(isNewer(row('a', 2), gone('a', 1)))
+  assert.ok(!isNewer(gone('a', 1), row('a', 2)))
+})
+
+test('a table: no row of a key whose newest record is a deletion, and one where a row is newer', () => {
+  const accepted = [valid('1', 'a', 1), deletion('2', 'a', 1), deletion('3', 'b', 1), valid('4', 'b', 2)]
+  assert.deepEqual(tableBreaches(accepted, rowsOf(row('b', 2))), [])
+  assert.match(tableBreaches(accepted, rowsOf(row('a', 1), row('b', 2)))[0] ?? '', /deleted by a 1 gone/)
+  assert.match(tableBreaches(accepted, rowsOf())[0] ?? '', /lacks b 2/)
+  const overRefused = [deletion('1', 'a', 1), refused('2', 'a', 2)]
+  assert.deepEqual(tableBreaches(overRefused, rowsOf()), [])
+  assert.equal(tableBreaches(overRefused, rowsOf(row('a', 2))).length, 1)
 })
 
 test('a table: missing, old and unpublished rows; rejected rows are not missing', () => {
@@ -56,6 +79,19 @@ test('an ack: its row, a newer one or its dead letter must exist', () => {
   assert.match(breach(undefined, false, invalid) ?? '', /without a dead letter/)
 })
 
+test('an ack of a deletion, and of a row that was deleted: the deletion must be remembered, or a row be newer', () => {
+  const breach = (message: AcceptedMessage, known: { row?: RowVersion; deletion?: RowVersion }) =>
+    ackBreach(message, { rowOf: () => known.row, deletionOf: () => known.deletion, hasDeadLetter: false })
+  const [removes, places] = [deletion('1', 'a', 2), valid('2', 'a', 2)]
+  assert.equal(breach(removes, { deletion: gone('a', 2) }), undefined)
+  assert.equal(breach(removes, { row: row('a', 3) }), undefined)
+  assert.match(breach(removes, {}) ?? '', /without a fact/, 'that there is no row is not enough')
+  assert.match(breach(removes, { row: row('a', 2) }) ?? '', /without a fact/)
+  assert.match(breach(removes, { deletion: gone('a', 1) }) ?? '', /the deletion a 1 gone is remembered/)
+  assert.equal(breach(places, { deletion: gone('a', 2) }), undefined)
+  assert.match(breach(places, { row: row('a', 1), deletion: gone('a', 1) }) ?? '', /without a fact/)
+})
+
 test('an ack of several records: each of them must have its own fact', () => {
   const meanings = [...valid('1', 'a', 2).meanings, ...valid('1', 'b', 1).meanings, ...invalid.meanings]
   const breach = (rows: ReadonlyMap<string, RowVersion>, hasDeadLetter: boolean) =>
@@ -76,6 +112,13 @@ test('the table and the dead letters of messages of several records', () => {
     assert.deepEqual(deadLetterBreaches([several], [{ id: '1', reason }], rowsOf()), [])
   assert.equal(deadLetterBreaches([several], [{ id: '1', reason: 'bad-ip' }], rowsOf()).length, 1)
   assert.equal(deadLetterBreaches([several], [], rowsOf(row('b', 2))).length, 1, 'one is invalid')
+})
+
+test('dead letters: none is missed of a refused row that a deletion makes up for', () => {
+  const missing = (remembered: RowVersion) =>
+    deadLetterBreaches([refused('1', 'a', 2)], [], rowsOf(), rowsOf(remembered)).length
+  assert.equal(missing(gone('a', 2)), 0)
+  assert.equal(missing(gone('a', 1)), 1)
 })
 
 test('dead letters: each with its reason, none missing, none extra, unless a newer row makes up for it', () => {
@@ -111,6 +154,32 @@ test('watermarks above their rows, versions that decrease', () => {
   assert.match(history.placed(row('a', 1)) ?? '', /fell/)
   history.forget()
   assert.equal(history.placed(row('a', 1)), undefined)
+})
+
+test('rows that come back or vanish, watermarks above their deletions, deletions that are forgotten', () => {
+  const history = new RowHistory()
+  assert.equal(history.placed(row('a', 1)), undefined)
+  assert.match(history.removed(row('a', 1)) ?? '', /no deletion is remembered/)
+  assert.equal(history.placed(gone('a', 2)), undefined)
+  assert.equal(history.removed(row('a', 1)), undefined)
+  assert.match(history.removed(row('a', 3)) ?? '', /a 2 gone is older/)
+  assert.match(history.placed(row('a', 2)) ?? '', /came back after a 2 gone/)
+  assert.equal(history.placed(row('a', 4)), undefined)
+  assert.equal(history.placed(gone('a', 3)), undefined, 'a late one may be remembered beside a newer row')
+  assert.match(history.placed(gone('a', 2)) ?? '', /the deletion a 3 gone fell/)
+  assert.match(history.placed(row('a', 3)) ?? '', /fell/)
+  history.forget([gone('a', 3)])
+  assert.match(history.placed(row('a', 3)) ?? '', /came back/)
+  assert.equal(history.placed(row('a', 4)), undefined)
+
+  const breaches = (watermark: RowVersion) =>
+    watermarkBreaches(
+      [watermark],
+      () => undefined,
+      () => gone('a', 2),
+    )
+  assert.deepEqual([...breaches(gone('a', 2)), ...breaches(row('a', 2))], [])
+  assert.equal(breaches(gone('a', 3)).length, 1)
 })
 
 test('counts that do not add up, of one replica and of all', () => {

@@ -1,15 +1,16 @@
 /** What the oracle holds the program to, and in which file it asks for it. */
 export const promises = {
   /** table.ts */
-  table: 'the table has the newest valid record of each key that was accepted, ties by content',
+  table:
+    'the table has the newest valid record of each key that was accepted, ties by content, or no row if that is a deletion',
   /** acks.ts */
-  acks: 'what is acked is there: its row, a newer one, or its dead letter',
+  acks: 'what is acked is there: its row or deletion, a newer one, or its dead letter',
   /** dead-letters.ts */
   'dead letters': 'dead letters are exactly the messages that cannot be stored, each with the right reason',
   /** watermarks.ts */
-  watermarks: 'no watermark is above its row',
+  watermarks: 'no watermark is above its row and its remembered deletion',
   /** table.ts */
-  versions: "a row's version never falls",
+  versions: "a row's version never falls, and what is deleted stays deleted",
   /** bounds.ts */
   bounds: 'no more is held or under way than was allowed',
   /** counts.ts */

@@ -2,15 +2,18 @@ import { Random } from '#demo/random.ts'
 import { points } from '../simulated/servers/host.ts'
 import type { Plan, PlannedEvent } from './plan.ts'
 import { refusals } from '../simulated/servers/redis-endpoint.ts'
-import type { Disorder } from '../simulated/servers/postgres.ts'
+import type { Disorder } from '../simulated/servers/postgres-errors.ts'
+import { refused } from '../simulated/servers/postgres-errors.ts'
 import type { PlannedMessage, PlannedRecord } from './workload.ts'
-import { refused, workloads } from './workload.ts'
+import { workloads } from './workloads.ts'
 import type { Weather } from '../simulated/servers/wire.ts'
 
 /** Where doubles no longer tell numbers apart, and where digits are added. */
 const scale: Record<Plan['workload'], readonly string[]> = {
   words: ['1', '2', '3', '9', '10', '11', '9007199254740992', '9007199254740993', '9223372036854775807'],
   scans: ['0', '1', '2', '9', '10', '11', '1700000000', '1700000001'],
+  // A time and a revision, which decides where the times are the same. One is before 1970.
+  items: ['1 0', '1 1', '2 0', '1 -1', '2 9', '2 10', '-1 0', '1700000000 0'],
 }
 /** Two that are ordered one way as UTF-8 and the other way as UTF-16, and some that are hard on quoting. */
 const contents = ['x', 'y', 'é', '\u{FF5E}', '\u{1F600}', '"\\', 'NULL', '{,}']
@@ -21,7 +24,7 @@ const contents = ['x', 'y', 'é', '\u{FF5E}', '\u{1F600}', '"\\', 'NULL', '{,}']
  */
 export function drawPlan(seed: number): Plan {
   const random = new Random(seed)
-  const workload = random.below(5) === 0 ? 'scans' : 'words'
+  const workload = random.below(3) === 0 ? 'items' : random.below(5) === 0 ? 'scans' : 'words'
   const replicas = random.pick([1, 1, 2, 2, 2, 3, 3, 4])
   const lengthMs = random.pick([500, 3000, 10_000, 30_000])
   const published = messages(random, workload, lengthMs)
@@ -71,7 +74,7 @@ function weather(random: Random): Weather {
 }
 
 function messages(random: Random, workload: Plan['workload'], lengthMs: number): PlannedEvent[] {
-  const { keys, invalid, several } = workloads[workload]
+  const { keys, invalid, several, pipeline } = workloads[workload]
   const mostKeys = 1 + random.below(keys)
   const versions = scale[workload]
   const mostVersions = 1 + random.below(versions.length)
@@ -81,9 +84,11 @@ function messages(random: Random, workload: Plan['workload'], lengthMs: number):
   const oddKey = random.below(3) === 0 ? random.below(mostKeys) : undefined
   const one = (): PlannedRecord => {
     const key = random.below(mostKeys)
+    const version = versions[random.below(mostVersions)] ?? '1'
+    if (pipeline.sink.deletes && random.below(5) === 0) return { key, version, content: '', gone: true }
     const isPoison = random.next() < poison && (oddKey === undefined || oddKey === key)
     const content = isPoison ? (oddKey === undefined ? constraint : unknown) : random.pick(contents)
-    const record = { key, version: versions[random.below(mostVersions)] ?? '1', content }
+    const record = { key, version, content }
     return random.next() < invalids ? { ...record, invalid: random.pick(invalid) } : record
   }
   const mostRecords = several ? random.pick([1, 1, 2, 5]) : 1

@@ -1,6 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { isRejection } from '#core/rejection.ts'
+import { restOf } from '#core/pipeline.ts'
 import { isSeveral } from '#ingest/several.ts'
 import { Keyspace, watermarkValue } from '#redis/encoding.ts'
 import { ackBreach } from '../oracle/acks.ts'
@@ -8,6 +9,7 @@ import type { Counts } from '../oracle/counts.ts'
 import { countBreaches, sumOf } from '../oracle/counts.ts'
 import { endingBreaches } from '../oracle/ending.ts'
 import type { AcceptedMessage, RowVersion } from '../oracle/facts.ts'
+import { isNewer } from '../oracle/order.ts'
 import { RowHistory } from '../oracle/table.ts'
 import { watermarkBreaches } from '../oracle/watermarks.ts'
 import type { Ack } from '../simulated/servers/broker.ts'
@@ -24,6 +26,7 @@ export const noticedWithinMs = 10_000
 interface Loss {
   readonly noticedMs: number
   readonly rows: ReadonlyMap<string, RowVersion>
+  readonly deletions: ReadonlyMap<string, RowVersion>
   readonly deadLetterIds: ReadonlySet<string>
 }
 
@@ -36,6 +39,8 @@ export class Judge {
   readonly #history = new RowHistory()
   readonly #losses: Loss[] = []
   #placed = 0
+  /** Of each key, as it was placed last. */
+  readonly #standing = new Map<string, RowVersion>()
   readonly #records: { readonly record: KeyedRecord; readonly row: RowVersion }[] = []
   /** By watermark and mark, in the epoch that it is now. */
   #meant: { readonly epoch: string; readonly rows: Map<string, Map<string, RowVersion>> } | undefined
@@ -62,20 +67,44 @@ export class Judge {
     this.#meant = undefined
   }
 
-  placed(row: RowVersion): void {
+  placed(version: RowVersion): void {
     this.#placed += 1
-    const breach = this.#history.placed(row)
+    this.#countPlaced(version)
+    const breach = this.#history.placed(version)
+    if (breach !== undefined) this.#story.breach('versions', breach)
+  }
+
+  #countPlaced(version: RowVersion): void {
+    if (version.gone) return this.#story.count('deletion: entered')
+    if (this.#isTie(version, this.#standing.get(version.key))) this.#story.count('tie: won')
+    this.#standing.set(version.key, version)
+  }
+
+  /** Where only the table can tell which of the two stays. */
+  #isTie(one: RowVersion, other: RowVersion | undefined): boolean {
+    const hasRest = restOf(this.#workload.pipeline.sink).length > 0
+    return hasRest && other?.version === one.version && other.content !== one.content
+  }
+
+  removed(row: RowVersion): void {
+    this.#story.count('deletion: removed a row')
+    const breach = this.#history.removed(row)
     if (breach !== undefined) this.#story.breach('versions', breach)
   }
 
   /** To be called before tables lose rows. Who is connected meanwhile may notice only when the epoch is too old. */
   losing(atMs: number, cutsOff: boolean): void {
-    this.#history.forget()
     this.#losses.push({
       noticedMs: cutsOff ? atMs : atMs + noticedWithinMs,
       rows: new Map(this.#postgres.rows),
+      deletions: this.#postgres.deletions,
       deadLetterIds: this.#postgres.deadLetterIds,
     })
+  }
+
+  /** To be called when that has happened. */
+  lost(): void {
+    this.#history.forget(this.#postgres.deletions.values())
   }
 
   /**
@@ -87,17 +116,31 @@ export class Judge {
     if (!message)
       return this.#story.breach('acks', `message ${messageId}, which was never published, was acked`)
     const excuses = this.#losses.filter(({ noticedMs }) => deliveredAtMs <= noticedMs)
+    for (const meaning of message.meanings) if ('row' in meaning) this.#countAcked(meaning.row)
     // Each record by itself: some may have been committed before a loss, and others after it.
     for (const meaning of message.meanings) {
-      const breachIn = ({ rows, deadLetterIds }: Pick<Loss, 'rows' | 'deadLetterIds'>) =>
+      const breachIn = ({ rows, deletions, deadLetterIds }: Omit<Loss, 'noticedMs'>) =>
         ackBreach(
           { ...message, meanings: [meaning] },
-          { rowOf: (key) => rows.get(key), hasDeadLetter: deadLetterIds.has(messageId) },
+          {
+            rowOf: (key) => rows.get(key),
+            deletionOf: (key) => deletions.get(key),
+            hasDeadLetter: deadLetterIds.has(messageId),
+          },
         )
       const breach = breachIn(this.#postgres)
       if (breach === undefined || excuses.some((loss) => breachIn(loss) === undefined)) continue
       this.#story.breach('acks', `${breach} (by ${from})`)
     }
+  }
+
+  #countAcked(version: RowVersion): void {
+    if (version.gone) return
+    const [row, deletion] = [this.#postgres.rows.get(version.key), this.#postgres.deletionOf(version.key)]
+    if (this.#isTie(version, row)) this.#story.count('tie: lost')
+    if (!deletion || !isNewer(deletion, version)) return
+    this.#story.count('deletion: won over a row')
+    if (deletion.version === version.version) this.#story.count('deletion: won over a row of its version')
   }
 
   /** Those of a table that is gone say nothing about this one. Foreign data is no watermark. */
@@ -108,7 +151,7 @@ export class Judge {
       if (!marks || mark === undefined || !isMark(mark)) continue
       const row = marks.get(mark)
       if (!row) this.#story.breach('watermarks', `${name} has ${mark}, which no published message has`)
-      for (const breach of row ? watermarkBreaches([row], (key) => this.#postgres.rows.get(key)) : []) {
+      for (const breach of row ? this.#watermarkBreaches(row) : []) {
         this.#story.breach('watermarks', breach)
       }
     }
@@ -126,10 +169,11 @@ export class Judge {
 
   /** What must hold when the faults have stopped and `settlingMs` have passed. */
   checkEnding(ackedIds: ReadonlySet<string>, settlingMs: number): void {
-    const { rows, deadLetters } = this.#postgres
+    const { rows, deletions, deadLetters } = this.#postgres
     const found = endingBreaches({
       accepted: [...this.accepted.values()],
       rows,
+      deletions,
       deadLetters: [...deadLetters.values()].map(({ messageId, reason, data }) => ({
         id: messageId,
         reason,
@@ -139,6 +183,15 @@ export class Judge {
       settlingMs,
     })
     for (const { promise, seen } of found) this.#story.breach(promise, seen)
+  }
+
+  #watermarkBreaches(row: RowVersion): string[] {
+    const postgres = this.#postgres
+    return watermarkBreaches(
+      [row],
+      (key) => postgres.rows.get(key),
+      (key) => postgres.deletionOf(key),
+    )
   }
 
   #rowsMeant(): ReadonlyMap<string, ReadonlyMap<string, RowVersion>> {

@@ -1,7 +1,8 @@
 import type { Point } from '../simulated/servers/host.ts'
 import type { Refusal } from '../simulated/servers/redis-endpoint.ts'
-import type { Disorder } from '../simulated/servers/postgres.ts'
-import type { PlannedMessage, workloads } from './workload.ts'
+import type { Disorder } from '../simulated/servers/postgres-errors.ts'
+import type { PlannedMessage } from './workload.ts'
+import type { workloads } from './workloads.ts'
 import type { Weather } from '../simulated/servers/wire.ts'
 
 /** Something that happens at a time, ms from the start. */

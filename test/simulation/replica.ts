@@ -3,10 +3,10 @@ import { noneSettled } from '#core/delivery.ts'
 import { noCache } from '#core/cache.ts'
 import type { Fields, Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import { Engine } from '#ingest/engine.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { EpochWatch } from '#postgres/epoch-watch.ts'
-import { TableWriter } from '#postgres/table-writer.ts'
 import { PubsubSource } from '#pubsub/source.ts'
 import { RedisCache } from '#redis/cache.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -20,9 +20,10 @@ import { SimulatedPostgresPool } from '../simulated/servers/postgres-pool.ts'
 import type { SimulatedBroker } from '../simulated/servers/broker.ts'
 import { SimulatedSubscriber } from '../simulated/servers/subscriber.ts'
 import type { Story } from '../simulated/servers/story.ts'
-import { workloads } from './workload.ts'
+import { workloads } from './workloads.ts'
 import { TappedSource } from './tapped-source.ts'
 import { TappedWriter } from './tapped-writer.ts'
+import { writerOf } from './writer-of.ts'
 
 export interface Environment {
   readonly plan: Plan
@@ -70,7 +71,7 @@ export class Replica implements Watched {
   /** @param ended called once, when the process is gone */
   constructor(name: string, environment: Environment, ended: () => void) {
     const { plan, story, postgres, redis, broker } = environment
-    const { pipeline } = workloads[plan.workload]
+    const { pipeline }: { pipeline: Pipeline } = workloads[plan.workload]
     this.name = name
     this.#environment = environment
     this.#ended = ended
@@ -113,7 +114,7 @@ export class Replica implements Watched {
         source: this.#source,
         rules: pipeline,
         sinkName: pipeline.sink.name,
-        sink: new TappedWriter(new TableWriter(this.#pool as never, pipeline.sink), this, plan, story),
+        sink: new TappedWriter(writerOf(pipeline, this.#pool), this, plan, story),
         cache: this.#cache ?? noCache,
         deadLetters: new DeadLetterTable(this.#pool as never, {
           pipeline: pipeline.name,
@@ -234,6 +235,7 @@ export class Replica implements Watched {
     this.#watch[Symbol.dispose]()
     broker.subscribers.delete(this.#subscriber)
     postgres.pools.delete(this.#pool)
+    this.#pool.vanish()
     if (this.#connection) redis.connections.delete(this.#connection)
     this.#ended()
   }

@@ -59,8 +59,8 @@ export class StoreFaults {
       case 'postgres rows locked':
         return this.during(
           event.forMs,
-          () => event.keys.forEach((key) => postgres.server.held.add(this.#nameOf(key))),
-          () => event.keys.forEach((key) => postgres.server.held.delete(this.#nameOf(key))),
+          () => event.keys.forEach((key) => postgres.server.locks.holdForApplication(this.#nameOf(key))),
+          () => postgres.server.locks.releaseForApplication(event.keys.map((key) => this.#nameOf(key))),
         )
       case 'postgres loses parents':
         return this.during(

@@ -4,7 +4,7 @@ import { statementBreaches, statementCountBreaches } from '../oracle/bounds.ts'
 import type { Watched } from '../simulated/servers/host.ts'
 import type { Plan } from './plan.ts'
 import type { Story } from '../simulated/servers/story.ts'
-import { workloads } from './workload.ts'
+import { workloads } from './workloads.ts'
 
 /** The real writer, watched: how much it is asked at a time. */
 export class TappedWriter implements Sink {

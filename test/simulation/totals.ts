@@ -45,6 +45,11 @@ const everyKind: readonly string[] = [
   'graceful shutdown',
   'forced shutdown',
   'published: several records',
+  'published: a deletion',
+  named('deletion', ['entered', 'removed a row', 'won over a row', 'won over a row of its version']),
+  named('tie', ['won', 'lost']),
+  'postgres: a guard is locked',
+  'postgres: lost a connection in a transaction',
   // Records that are merged by version have no identity under which they could be duplicates.
   named(
     'settled',
@@ -96,6 +101,8 @@ export interface Report {
   readonly messages: number
   readonly deliveries: number
   readonly settled: Readonly<Record<string, number>>
+  /** What became of deletions, and of records that only the table can order. */
+  readonly decided: Readonly<Record<string, number>>
   readonly faults: Readonly<Record<string, number>>
   readonly longestSettlingSeconds: number
   readonly seconds: number
@@ -123,6 +130,10 @@ export function reportOf(totals: Totals, firstSeed: number, seconds: number): Re
       (kind) => kind.startsWith('settled: '),
       (kind) => kind.replace('settled: ', ''),
     ),
+    decided: picked(
+      (kind) => /^(published: a deletion|deletion: |tie: )/.test(kind),
+      (kind) => kind,
+    ),
     faults: picked(
       (kind) => isFault.test(kind),
       (kind) => kind.replace('event: ', ''),
@@ -137,7 +148,8 @@ const number = (value: number) => value.toLocaleString('en-US')
 
 /** The report's rows: what, and how much. */
 export function rowsOf(report: Report): [string, string][] {
-  const faults = Object.entries(report.faults).map(([kind, count]): [string, string] => [kind, number(count)])
+  const each = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts).map(([kind, count]): [string, string] => [kind, number(count)])
   const settled = Object.entries(report.settled).map(([kind, count]) => `${number(count)} ${kind}`)
   return [
     ['schedules', number(report.schedules)],
@@ -147,7 +159,8 @@ export function rowsOf(report: Report): [string, string][] {
     ['settled', settled.join(', ')],
     ['longest settling after the last fault', `${report.longestSettlingSeconds} s of virtual time`],
     ['took', `${number(report.seconds)} s, ${number(report.schedulesPerMinute)} schedules a minute`],
-    ...faults,
+    ...each(report.decided),
+    ...each(report.faults),
   ]
 }
 

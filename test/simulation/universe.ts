@@ -13,7 +13,8 @@ import { Story } from '../simulated/servers/story.ts'
 import { WatchedRedis } from './watched-redis.ts'
 import { Wire, calm } from '../simulated/servers/wire.ts'
 import type { PlannedMessage, PlannedRecord, Workload } from './workload.ts'
-import { refused, workloads } from './workload.ts'
+import { refused } from '../simulated/servers/postgres-errors.ts'
+import { workloads } from './workloads.ts'
 
 /** After the last fault everything must be settled within this virtual time. */
 const settlingMs = 120_000
@@ -58,7 +59,10 @@ export class Universe {
     const wire = (name: 'redis' | 'postgres' | 'broker', salt: number) =>
       new Wire(name, plan.weather[name], this.clock, random(salt), this.story)
     const { sink } = this.#workload.pipeline
-    const postgres = new SimulatedPostgres(sink, { placed: (row) => this.#judge.placed(row) })
+    const postgres = new SimulatedPostgres(sink, {
+      placed: (version) => this.#judge.placed(version),
+      removed: (row) => this.#judge.removed(row),
+    })
     this.#judge = new Judge(this.#workload, postgres, this.story)
     const redis = new WatchedRedis(this.clock, this.story, this.#judge)
     this.#postgres = new PostgresEndpoint(postgres, wire('postgres', 1), this.story)
@@ -149,7 +153,7 @@ export class Universe {
     }
     this.#postgres.server.disorder = undefined
     this.#postgres.server.parentsLost = false
-    this.#postgres.server.held.clear()
+    this.#postgres.server.locks.releaseForApplication()
     this.#redis.refusal = undefined
     this.broker.wire.weather = calm
     this.broker.comeBack()
@@ -272,6 +276,7 @@ export class Universe {
     this.#judge.published(id, message)
     this.broker.publish(text)
     if (message.length > 1) this.story.count('published: several records')
+    if (message.some(({ gone }) => gone)) this.story.count('published: a deletion')
     if (message[0]?.content !== 'neighbour') this.story.tell('publisher', () => `message ${id}: ${text}`)
   }
 
@@ -316,9 +321,10 @@ export class Universe {
     const cutsOff = event.do === 'postgres fails over'
     this.#judge.losing(this.clock.now(), cutsOff)
     if (cutsOff) {
-      server.failOver(() => wire.chance(0.5))
+      server.failOver((count) => wire.below(count))
       this.#postgres.cutAll()
     } else server.truncate()
+    this.#judge.lost()
     this.clock.after(replayAtMs(event) - this.clock.now(), () => {
       this.story.tell('world', () => 'everything is delivered again')
       this.broker.seekToStart()

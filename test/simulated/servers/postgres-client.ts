@@ -1,12 +1,18 @@
 import { EventEmitter } from 'node:events'
-import type { Host } from './host.ts'
+import pg from 'pg'
+import type { Host, Point } from './host.ts'
 import { never } from './host.ts'
 import type { PostgresEndpoint } from './postgres-endpoint.ts'
-import type { Result, Statement } from './postgres.ts'
-import { databaseError } from './postgres.ts'
+import { databaseError } from './postgres-errors.ts'
+import type { Session } from './postgres-session.ts'
+import { endsTransaction } from './postgres-session.ts'
+import type { Result, Statement } from './postgres-statements.ts'
+import { kindOf } from './postgres-statements.ts'
 
 /** As the ingester's own: the server's limit, and what the client waits beyond it. */
 const queryTimeoutMs = 12_000
+/** As `idle_in_transaction_session_timeout` of the ingester's transactions. */
+const idleInTransactionMs = 60_000
 
 /** Whose connection it is. */
 interface Lender {
@@ -16,22 +22,54 @@ interface Lender {
   noticeLoss(client: SimulatedPostgresClient): void
 }
 
+/** Where a process may be killed on the way of a statement. */
+interface Points {
+  readonly sent?: Point
+  readonly executed?: Point
+  readonly failed?: Point
+  readonly answered?: Point
+}
+
+const pointsOf: Readonly<Record<string, Points>> = {
+  upsert: {
+    sent: 'write sent',
+    executed: 'write executed',
+    failed: 'write failed',
+    answered: 'write answered',
+  },
+  guard: { executed: 'guards locked' },
+  commit: { sent: 'commit sent', executed: 'commit executed', answered: 'commit answered' },
+  store: { executed: 'dead letters executed', failed: 'dead letters executed' },
+}
+
 /** One connection. A query that the client has given up keeps it busy until the server has answered. */
 export class SimulatedPostgresClient extends EventEmitter {
   lost = false
   readonly #pool: Lender
+  readonly #session: Session
   #busy: Promise<unknown> = Promise.resolve()
-  /** In a transaction that will be rolled back; the product has no others here. */
-  #isInTransaction = false
+  /** Requests that have not been executed, and may be. */
+  #underWay = 0
+  #isGone = false
   #abandon: (error: Error) => void = () => {}
 
   constructor(pool: Lender) {
     super()
     this.#pool = pool
+    const { wire, server } = pool.postgres
+    this.#session = server.open({
+      after: (ms, fn) => wire.after(ms, fn),
+      fault: (statement) => this.#throwFault(statement),
+      terminated: () => this.#break(),
+    })
   }
 
-  async query(asked: Statement | string, values: readonly unknown[] = []): Promise<Result> {
-    const statement = typeof asked === 'string' ? { text: asked, values } : asked
+  async query(
+    asked: (Omit<Statement, 'values'> & Partial<Statement>) | string,
+    values: readonly unknown[] = [],
+  ): Promise<Result> {
+    const statement =
+      typeof asked === 'string' ? { text: asked, values } : { ...asked, values: asked.values ?? [] }
     const { host } = this.#pool
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     if (this.lost) throw new Error('Client has encountered a connection error and is not queryable')
@@ -57,69 +95,92 @@ export class SimulatedPostgresClient extends EventEmitter {
     this.lost = true
     this.#abandon(new Error('Connection terminated unexpectedly'))
     this.#pool.noticeLoss(this)
+    this.vanish()
+  }
+
+  /**
+   * The process has closed it, or is dead. The server learns that when it has read what was sent before, and does not wait
+   * for that for ever.
+   */
+  vanish(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    const { wire, story } = this.#pool.postgres
+    const end = () => this.#session.end()
+    if (this.#session.isInTransaction) story.count('postgres: lost a connection in a transaction')
+    if (!this.#session.isInTransaction) {
+      if (this.#underWay === 0) end()
+    } else if (this.#underWay > 0) wire.after(idleInTransactionMs, end)
+    else wire.after(wire.latencyMs(), () => this.#pool.postgres.receive(end))
   }
 
   /** Resolves when the server has answered. */
   #send(statement: Statement): Promise<Result> {
     const { host, postgres } = this.#pool
-    const { wire, story, server } = postgres
-    const isWrite = statement.name?.startsWith('upsert_') === true
-    if (isWrite) host.at('write sent')
+    const { wire } = postgres
+    const points = pointsOf[statement.text.endsWith('COMMIT') ? 'commit' : (kindOf(statement) ?? '')] ?? {}
+    this.#at(points.sent)
     if (!host.alive) return never()
-    const fate = wire.fate(() => `${statement.name ?? 'a query'} of ${host.name}`)
+    const fate = wire.fate(() => `${nameOf(statement)} of ${host.name}`)
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     const travelMs = fate === 'late' ? wire.lateMs(queryTimeoutMs) : wire.latencyMs()
-    const work = (): void => {
-      const waitMs = server.lockWaitMs(statement)
-      if (waitMs === undefined) execute(false)
-      else wire.after(waitMs, () => execute(server.lockWaitMs(statement) !== undefined))
-    }
-    const execute = (isLocked: boolean): void => {
-      const outcome = isLocked ? this.#lockTimeout(statement) : this.#execute(statement)
-      const executed = outcome instanceof Error ? 'write failed' : 'write executed'
-      if (statement.name) host.at(isWrite ? executed : 'dead letters executed')
-      if (fate === 'late') story.count('postgres: landed after its caller had given up')
+    const executed = (outcome: Result | Error): void => {
+      this.#underWay -= 1
+      this.#tell(statement, outcome)
+      this.#at(outcome instanceof Error ? points.failed : points.executed)
+      if (fate === 'late') postgres.story.count('postgres: landed after its caller had given up')
+      if (this.#isGone) this.#session.end()
       if (fate === 'late' || !host.alive || this.lost) return
       if (fate === 'reply lost') return this.#break()
       wire.after(wire.latencyMs(), () => {
         if (!host.alive || this.lost) return
         if (outcome instanceof Error) reject(outcome)
         else resolve(outcome)
-        if (isWrite) host.at('write answered')
+        this.#at(points.answered)
       })
     }
-    if (fate === 'request lost') wire.after(travelMs, () => this.#break())
-    else wire.after(travelMs, () => postgres.receive(work))
+    const lose = () => {
+      this.#underWay -= 1
+      this.#break()
+    }
+    this.#underWay += 1
+    if (fate === 'request lost') wire.after(travelMs, lose)
+    else wire.after(travelMs, () => postgres.receive(() => this.#session.run(statement, executed)))
     return promise
   }
 
-  #lockTimeout({ name }: Statement): Error {
-    const { host, postgres } = this.#pool
-    postgres.story.count('postgres: a row is locked')
-    postgres.story.tell('postgres', () => `${host.name} ${name}: waited for a row in vain`)
-    return databaseError('55P03')
+  #at(point: Point | undefined): void {
+    if (point !== undefined) this.#pool.host.at(point)
   }
 
-  #execute(statement: Statement): Result | Error {
+  /** @throws pg.DatabaseError */
+  #throwFault(statement: Statement): void {
+    const { wire, server, conflicts, timeouts, strays } = this.#pool.postgres
+    const isCommit = statement.text.endsWith('COMMIT')
+    if (statement.name && wire.chance(conflicts)) throw databaseError('40P01')
+    if (statement.name && wire.chance(timeouts)) throw databaseError('57014')
+    if ((statement.name || isCommit) && wire.chance(strays)) throw server.errorOf('infrastructure')
+  }
+
+  #tell(statement: Statement, outcome: Result | Error): void {
     const { host, postgres } = this.#pool
-    const { wire, story, server } = postgres
-    try {
-      if (statement.text.startsWith('BEGIN')) this.#isInTransaction = true
-      if (/(ROLLBACK|COMMIT)$/.test(statement.text)) this.#isInTransaction = false
-      if (statement.name && wire.chance(postgres.conflicts)) throw databaseError('40P01')
-      if (statement.name && wire.chance(postgres.timeouts)) throw databaseError('57014')
-      if (statement.name && wire.chance(postgres.strays)) throw server.errorOf('infrastructure')
-      const result = server.execute(statement, this.#isInTransaction)
-      if (statement.name)
-        story.tell('postgres', () => `${host.name} ${statement.name}: ${result.rowCount} rows`)
-      return result
-    } catch (error) {
-      story.tell('postgres', () => `${host.name} ${statement.name ?? 'a query'}: ${(error as Error).message}`)
-      return error as Error
-    }
+    const name = nameOf(statement)
+    if (outcome instanceof pg.DatabaseError && outcome.code === '55P03') {
+      const what = kindOf(statement) === 'guard' ? 'guard' : 'row'
+      postgres.story.count(`postgres: a ${what} is locked`)
+      postgres.story.tell('postgres', () => `${host.name} ${name}: waited for a lock in vain`)
+    } else if (outcome instanceof Error)
+      postgres.story.tell('postgres', () => `${host.name} ${name}: ${outcome.message}`)
+    else if (statement.name || endsTransaction(statement))
+      postgres.story.tell('postgres', () => `${host.name} ${name}: ${outcome.rowCount} rows`)
   }
 
   #break(): void {
     if (this.#pool.host.alive) this.lose()
   }
+}
+
+function nameOf(statement: Statement): string {
+  if (statement.name) return statement.name
+  return endsTransaction(statement) ? (statement.text.endsWith('COMMIT') ? 'COMMIT' : 'ROLLBACK') : 'a query'
 }

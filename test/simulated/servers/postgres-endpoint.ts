@@ -19,5 +19,6 @@ export class PostgresEndpoint extends Endpoint {
 
   override cutAll(): void {
     for (const pool of this.pools) pool.cut()
+    this.server.endSessions()
   }
 }

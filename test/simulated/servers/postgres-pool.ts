@@ -61,6 +61,11 @@ export class SimulatedPostgresPool extends EventEmitter {
     for (const client of this.#clients) client.lose()
   }
 
+  /** The process is dead: it is told of nothing more. */
+  vanish(): void {
+    for (const client of this.#clients) client.vanish()
+  }
+
   /** @throws Error where it is not lent out: it was released twice */
   reclaim(client: SimulatedPostgresClient, destroy: boolean): void {
     if (this.#idle.includes(client) || !this.#clients.has(client)) {
@@ -81,6 +86,7 @@ export class SimulatedPostgresPool extends EventEmitter {
 
   #remove(client: SimulatedPostgresClient): void {
     this.#clients.delete(client)
+    client.vanish()
     if (this.host.alive) this.emit('remove', client)
   }
 
