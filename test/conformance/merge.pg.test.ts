@@ -1,8 +1,13 @@
 import fc from 'fast-check'
+import type { CheckedRow } from '#pipeline/checked-rows.ts'
+import { GuardedTableWriter } from '#postgres/guarded-table-writer.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { SimulatedTable } from '../simulated/ports/table.ts'
 import type { Increment } from '../support/counted-once.ts'
 import { Log, Sums, byIdentity } from '../support/counted-once.ts'
+import { anyItem, expectedItems, storedItems } from '../support/item-oracle.ts'
+import type { Item } from '../support/item-pipeline.ts'
+import { createItems, itemPipeline, itemRecord } from '../support/item-pipeline.ts'
 import { Journal } from '../support/journal.ts'
 import { freshDatabase, startTestServer } from '../support/postgres.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -44,6 +49,41 @@ mergeConformance(
       }
     },
     expected: words,
+  },
+  15,
+)
+
+const itemOf = new WeakMap<CheckedRow, Item>()
+
+mergeConformance(
+  'newest, with deletions and ties, a table of PostgreSQL',
+  {
+    merge: itemPipeline.merge,
+    rows: fc.array(anyItem, { maxLength: 4 }).map((items) =>
+      items.map((one) => {
+        const { row } = itemRecord(one)
+        itemOf.set(row, one)
+        return row
+      }),
+    ),
+    open: async () => {
+      const database = await freshDatabase(server)
+      await database.query(createItems)
+      return {
+        sink: new GuardedTableWriter(database.pool({}), itemPipeline.sink, {
+          pipeline: 'items',
+          // The messages are from 1970.
+          horizonMs: 100 * 365 * 86_400_000,
+        }),
+        state: () => storedItems(database),
+        [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+      }
+    },
+    expected: (messages) =>
+      expectedItems(
+        server,
+        messages.flat().map((row) => itemOf.get(row) as Item),
+      ),
   },
   15,
 )

@@ -265,8 +265,8 @@ export const engineMutations: readonly Mutation[] = [
     edits: [
       {
         file: entry,
-        before: '  if (merge.compare(arrival.record, entry.winner.record) > 0) {\n',
-        after: '  if (merge.compare(arrival.record, entry.winner.record) < 0) {\n',
+        before: '  } else if (order > 0) {\n',
+        after: '  } else if (order < 0) {\n',
       },
     ],
     suites: ['simulation', 'conservation'],

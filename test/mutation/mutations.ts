@@ -1,3 +1,4 @@
+import { deleteMutations } from './delete-mutations.ts'
 import { edgeMutations } from './edge-mutations.ts'
 import { engineMutations } from './engine-mutations.ts'
 import type { Mutation } from './mutation.ts'
@@ -7,6 +8,7 @@ import { cacheMutations, tableMutations } from './store-mutations.ts'
 export const mutations: readonly Mutation[] = [
   ...engineMutations,
   ...tableMutations,
+  ...deleteMutations,
   ...cacheMutations,
   ...edgeMutations,
 ]

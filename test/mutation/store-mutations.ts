@@ -48,9 +48,9 @@ export const tableMutations: readonly Mutation[] = [
     wouldDo: 'the same, without a real table that would notice',
     edits: [
       {
-        file: 'test/simulated/servers/postgres.ts',
-        before: '      return !standing || guardLets(row, standing)\n',
-        after: '      return true\n',
+        file: 'test/simulated/servers/postgres-statements.ts',
+        before: '    return !standing || isPlaced(row, standing)\n',
+        after: '    return true\n',
       },
     ],
     suites: ['simulation'],
@@ -60,8 +60,8 @@ export const tableMutations: readonly Mutation[] = [
     wouldDo: 'table and engine disagree on which of two records of one version is newer',
     edits: [
       {
-        file: upsert,
-        before: `  return column.type === 'text' ? ' COLLATE "C"' : ''\n`,
+        file: 'src/postgres/column-sql.ts',
+        before: `  return isCollated(typeOf(column)) ? ' COLLATE "C"' : ''\n`,
         after: `  return ''\n`,
       },
     ],
@@ -82,7 +82,9 @@ export const tableMutations: readonly Mutation[] = [
   {
     name: 'batch not sorted',
     wouldDo: 'writers deadlock, and a batch takes seconds instead of milliseconds',
-    edits: [{ file: upsert, before: `    \`ORDER BY \${ordered(table, 'r.', table.key)}\`,\n`, after: '' }],
+    edits: [
+      { file: upsert, before: `    \`ORDER BY \${orderedSelection(table, table.key)}\`,\n`, after: '' },
+    ],
     suites: ['concurrent writers, real PostgreSQL'],
   },
   {
@@ -91,7 +93,7 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: examinedTable,
-        before: '      if (absent > 0) throw this.#discarded(examined.shape)\n',
+        before: '    if (absent > 0) throw this.#discarded(examined.shape)\n',
         after: '',
       },
     ],

@@ -19,6 +19,12 @@ const testFiles = {
   epochs: { file: 'test/properties/epochs.test.ts' },
   leases: { file: 'test/properties/leases.test.ts' },
   'same table, real PostgreSQL': { file: 'test/properties/same-table.pg.test.ts' },
+  'deletes, real PostgreSQL': { file: 'test/properties/deletes.pg.test.ts' },
+  'column values, real PostgreSQL': { file: 'src/pipeline/values/column-codec.pg.test.ts' },
+  'merge and sink, real PostgreSQL': {
+    file: 'test/conformance/merge.pg.test.ts',
+    only: 'with deletions and ties',
+  },
   'discarded rows, real PostgreSQL': { file: 'test/properties/discarded-rows.pg.test.ts' },
   'one order, real stores': { file: 'test/conformance/order.redis.test.ts' },
   'concurrent writers, real PostgreSQL': {
