@@ -56,7 +56,7 @@ test('with a bug in the guard, demo --for reports it and exits with 4', async (t
   await using copy = await copyOfProject()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
   const source = await readFile(file, 'utf8')
-  const broken = source.replace(")}) > (${ordered(table, 't.'", ")}) <> (${ordered(table, 't.'")
+  const broken = source.replace('((${given}) > (${standing}))', '((${given}) <> (${standing}))')
   assert.notEqual(broken, source, 'the guard is no longer where the bug is planted')
   await writeFile(file, broken)
 

@@ -167,7 +167,10 @@ test('a Node.js that is too old is told which version is needed, in syntax that 
 
 describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
   const place = join(folder, 'mine')
-  const pipelines = ['./orders.ts', './readings.ts', './prices.mjs'].flatMap((path) => ['--pipeline', path])
+  const pipelines = ['./orders.ts', './readings.ts', './stock.ts', './prices.mjs'].flatMap((path) => [
+    '--pipeline',
+    path,
+  ])
   const inPlace = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     const PATH = `${join(folder, 'bin')}:${process.env['PATH']}`
     return startProgram(command, args, { cwd: place, env: { PATH, XDG_RUNTIME_DIR: place, ...env } })
@@ -185,7 +188,9 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
       expect(await runToEnd(inPlace(['stack', 'status', '--write', ...args]))).toMatchObject({ code: 0 })
     const migrated = await runToEnd(inPlace(['migrate', 'up', '--env-file', 'owner.env', ...pipelines]))
     expect(migrated.stdout).toBe(
-      ['orders', 'latest_readings', 'prices'].map((table) => `applied  000001_create_${table}\n`).join(''),
+      ['orders', 'latest_readings', 'stock', 'prices']
+        .map((table) => `applied  000001_create_${table}\n`)
+        .join(''),
     )
     await using ingester = inPlace(['run', '--env-file', '.env', ...pipelines], { INGESTER_HTTP_PORT: '0' })
     const [, url = ''] = await ingester.said(/admin +(http:\S+)\/metrics/)
@@ -204,7 +209,7 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
         .sort()
     }
     const sum = (lines: readonly string[]) => lines.reduce((all, line) => all + Number(line.split(' ')[2]), 0)
-    const lines = await until(settled, (found) => sum(found) === 8)
+    const lines = await until(settled, (found) => sum(found) === 11)
     // Whether the older one of two meets the newer one in a batch or after it is a matter of time.
     expect(lines.map((line) => line.replace(/stale|coalesced/, 'older')).sort()).toEqual([
       'orders dead_lettered 1',
@@ -215,6 +220,9 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
       'readings dead_lettered 1',
       'readings ignored 1',
       'readings older 1',
+      'stock dead_lettered 1',
+      'stock older 1',
+      'stock written 1',
     ])
     const why = async (pipeline: string, ...words: readonly string[]) =>
       JSON.parse(
@@ -231,6 +239,12 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
     expect(await why('./readings.ts', 'device=roof', 'sensor=humidity')).toMatchObject({
       row: { values: { value: '40' } },
     })
+    expect(await why('./stock.ts', 'article=0B5E7C1A-4d5e-4f60-8a71-92b3c4d5e6f7')).toMatchObject({
+      verdict: 'deleted',
+      row: null,
+      deletion: { version: '1767225600000002', time: '2026-01-01T00:00:00.000Z' },
+      watermark: { state: 'same' },
+    })
     expect(await why('./prices.mjs', 'article=pen')).toMatchObject({
       row: { values: { article: 'pen', revision: 2, price: '1.20' } },
     })
@@ -240,6 +254,7 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
       'orders: "id" must be a whole number, not "eight"',
       'prices: "article" and "price" (texts) and "revision" (a whole number) are needed',
       'readings: record 2 of 3: not a sensor and a number: {"sensor":"wind"}',
+      'stock: the column price is "12345678901.20", out of range for numeric(12,2)',
     ])
     const status = await runToEnd(
       inPlace(['migrate', 'status', '--env-file', 'owner.env', '--json', ...pipelines]),
@@ -249,8 +264,10 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
         {},
         {},
         {},
+        {},
         { pipeline: 'orders', pending: false },
         { pipeline: 'readings', pending: false },
+        { pipeline: 'stock', pending: false },
         { pipeline: 'prices', pending: false },
       ],
     })
@@ -278,7 +295,7 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
     const compiler = join(projectDir, 'node_modules/typescript/bin/tsc')
     const check = (...files: readonly string[]) =>
       runToEnd(startProgram(process.execPath, [compiler, ...options, ...files], { cwd: place }))
-    expect(await check('orders.ts', 'readings.ts')).toMatchObject({ code: 0, stdout: '' })
+    expect(await check('orders.ts', 'readings.ts', 'stock.ts')).toMatchObject({ code: 0, stdout: '' })
     const orders = await readFile(join(place, 'orders.ts'), 'utf8')
     await writeFile(
       join(place, 'wrong.ts'),
