@@ -17,8 +17,7 @@ const ignoringLate = (table: SimulatedTable): Sink => ({
 test('they are acked as ignored, are no fact for the cache, and those that they have replaced get their turn', async () => {
   const world = new World({}, { sinkOf: ignoringLate })
   const { justify } = world.source
-  world.source.justify = (delivery) =>
-    delivery.data.toString().endsWith('late') || justify(delivery)
+  world.source.justify = (delivery) => delivery.data.toString().endsWith('late') || justify(delivery)
   await world.publish('a 1 x', 'a 2 late', 'b 1 x')
   assert.deepEqual(world.table.contents, ['a 1 x', 'b 1 x'])
   assert.deepEqual(world.tally.ended, { written: 2, ignored: 1 })
