@@ -260,7 +260,8 @@ test('Pub/Sub unavailable: exit 3 after the timeout', async () => {
   const { code, stderr } = await runAsProgram(['run'], {
     ...system.env,
     PUBSUB_EMULATOR_HOST: nowhere,
-    INGESTER_STARTUP_TIMEOUT: '1s',
+    // PostgreSQL is reached within it, too.
+    INGESTER_STARTUP_TIMEOUT: '3s',
   })
   assert.equal(code, 3, stderr)
   assert.match(stderr, /waiting for the Pub\/Sub emulator at 127.0.0.1:1/)
