@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -134,6 +135,19 @@ const setUpRoles = async (
   await rm(input)
 }
 
+/** While no program runs whose supervisor would remove the folder, as when files are copied: at a forced exit this process does. */
+function removedAtExit(folder: string): Disposable {
+  const remove = () => {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+    } catch {
+      // A program is still writing to it: its supervisor removes it.
+    }
+  }
+  process.once('exit', remove)
+  return { [Symbol.dispose]: () => void process.off('exit', remove) }
+}
+
 /**
  * Makes a new cluster with one database in a temporary folder, owned by the user that will run it.
  * Only those two roles can log in.
@@ -143,6 +157,7 @@ const setUpRoles = async (
 export const preparePostgres = async (roles: Roles, signal?: AbortSignal): Promise<PostgresFiles> => {
   const account = await serverAccount()
   const folder = await temporaryFolder('postgres', await parentFolder(account))
+  using _ = removedAtExit(folder)
   try {
     const native = await usableNative(folder, account, signal)
     const files = {
