@@ -95,7 +95,7 @@ interface Waiting {
 /** Three sessions of the server beside the model's two replicas and its sweep. */
 class Sessions {
   readonly state: State = noState()
-  /** What was sent, for whoever reads of a difference. */
+  /** What was sent, for the message of a failed comparison. */
   readonly story: string[] = []
   readonly waiting = new Map<number, Waiting>()
   readonly #clients: readonly pg.Client[]
