@@ -128,8 +128,8 @@ export interface Column<R = unknown, Name extends string = string> {
   readonly name: Name
   /** As in SQL: `numeric(12,2)`, `text[]`, `sales.mood`. */
   readonly type: string
-  /** How the value travels. `unix-seconds`: an integer that becomes a timestamptz. */
-  readonly from?: 'unix-seconds'
+  /** How the value travels. A time since 1970 is an integer that becomes a timestamptz; a key column's is no such integer. */
+  readonly from?: 'unix-seconds' | 'unix-micros'
   /** The value of a row. */
   of(row: R): Scalar
 }

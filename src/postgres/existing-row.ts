@@ -8,13 +8,17 @@ import { quotedTable } from './identifier.ts'
  * meanwhile would be inserted again. Rows locked by other transactions are skipped, not waited for.
  */
 export function existingRowSql({ name, columns }: PostgresTable): string {
-  const times = columns.filter(({ from }) => from === 'unix-seconds')
+  const times = columns.filter(({ from }) => from !== undefined)
   const integers = columns.flatMap((column) => {
     const bounds = boundsOf[typeOf(column).name]
     return bounds && !typeOf(column).isArray ? [{ ...column, bounds }] : []
   })
   const writable = [
-    ...times.map((column) => `isfinite(${pg.escapeIdentifier(column.name)})`),
+    // Microseconds of later years are no bigint.
+    ...times.map(
+      (column) =>
+        `${pg.escapeIdentifier(column.name)} BETWEEN '-infinity' AND '294247-01-01Z' AND isfinite(${pg.escapeIdentifier(column.name)})`,
+    ),
     // A wider column may hold what others wrote, and what no array of integers takes.
     ...integers.map(
       ({ name: one, bounds }) => `(${pg.escapeIdentifier(one)} BETWEEN ${bounds}) IS NOT FALSE`,
@@ -36,5 +40,6 @@ const boundsOf: Readonly<Record<string, string>> = {
 /** As text, whole: an address with its prefix length. Rounded up, a time would be newer than it is. */
 function readable({ name, from }: Column): string {
   const column = pg.escapeIdentifier(name)
-  return from === 'unix-seconds' ? `floor(extract(epoch FROM ${column}))::bigint::text` : `${column}::text`
+  if (from === undefined) return `${column}::text`
+  return `floor(extract(epoch FROM ${column})${from === 'unix-micros' ? ' * 1000000' : ''})::bigint::text`
 }

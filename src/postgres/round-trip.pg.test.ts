@@ -8,6 +8,7 @@ import { freshDatabase, scanRecord, startTestServer } from '../../test/support/p
 import { alwaysAsync } from '../../test/support/seed.ts'
 import { nastyText } from '../../test/support/text.ts'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.ts'
+import { parameter, selected } from './column-sql.ts'
 import { readTable } from './read-table.ts'
 import { TableWriter } from './table-writer.ts'
 
@@ -41,6 +42,32 @@ test('any integer of 64 bits comes back identical', async () => {
       values.map((value) => (value === null ? null : String(value))),
     ),
   )
+  await alwaysAsync(property, 50)
+})
+
+// The year 1, before which no time is taken.
+const earliestMicros = -62_135_596_800_000_000n
+// Of the year 287167. Of later ones EXTRACT rounds.
+const latestMicros = 9_000_000_000_000_000_000n
+
+test("any time in microseconds is stored to the microsecond, whatever the session's time zone", async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  await database.query('CREATE TABLE times (n integer, at timestamptz)')
+  const at = { name: 'at', type: 'timestamptz', from: 'unix-micros', of: () => null } as const
+  const times = fc.array(fc.bigInt(earliestMicros, latestMicros), { maxLength: 40 })
+  const property = fc.asyncProperty(times, async (values) => {
+    const all = [earliestMicros, -1n, 0n, latestMicros, ...values]
+    await database.query('TRUNCATE times')
+    await database.query(
+      `INSERT INTO times SELECT n, ${selected(at)} FROM unnest(${parameter(at, 0)}) WITH ORDINALITY AS r(at, n)`,
+      [arrayLiteral(all)],
+    )
+    const text = 'SELECT (extract(epoch FROM at) * 1000000)::bigint::text AS value FROM times ORDER BY n'
+    assert.deepEqual(
+      (await database.query(text)).map((row) => row['value']),
+      all.map(String),
+    )
+  })
   await alwaysAsync(property, 50)
 })
 
