@@ -4,6 +4,7 @@ import { reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import type { Explain } from '#core/advice.ts'
 import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
+import { ignoreRulesOf } from '#core/ignored.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
@@ -138,6 +139,7 @@ export class PipelineRun implements AsyncDisposable {
     const counted = metrics.observe({
       name: pipeline.name,
       deadLetterReasons: [...new Set([...pipeline.rejections, decoderError, refusedByDatabase])],
+      ignoreRules: ignoreRulesOf(pipeline),
       outstanding: () => current.engine?.outstanding ?? 0,
       oldestOutstandingSeconds: () => current.engine?.oldestOutstandingSeconds ?? 0,
       lockedRecords: () => current.engine?.lockedRecords ?? 0,

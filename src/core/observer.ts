@@ -14,6 +14,8 @@ export type AckIdCall = (typeof ackIdCalls)[number]
 export interface Observer {
   received?(deliveries: readonly Delivery[]): void
   settled?(settlement: Settlement, count: number): void
+  /** `count` records are not stored because of this rule: one that the pipeline declares, or one of the engine's own. */
+  ignored?(rule: string, count: number): void
   /** The cache gave this verdict on `count` records. */
   cacheVerdicts?(verdict: Verdict, count: number): void
   /** The cache was bypassed for `count` records, at begin or confirm. */
@@ -40,6 +42,7 @@ export function observers(...all: readonly Observer[]): Observer {
   return {
     received: (deliveries) => all.forEach((one) => one.received?.(deliveries)),
     settled: (settlement, count) => all.forEach((one) => one.settled?.(settlement, count)),
+    ignored: (rule, count) => all.forEach((one) => one.ignored?.(rule, count)),
     cacheVerdicts: (verdict, count) => all.forEach((one) => one.cacheVerdicts?.(verdict, count)),
     cacheBypassed: (cause, count) => all.forEach((one) => one.cacheBypassed?.(cause, count)),
     batchSealed: (records) => all.forEach((one) => one.batchSealed?.(records)),

@@ -3,6 +3,7 @@ import type { CacheRecord } from './cache.ts'
 import type { ColumnType } from './column-type.ts'
 import { columnType } from './column-type.ts'
 import type { Enricher } from './enricher.ts'
+import type { Ignored } from './ignored.ts'
 import type { Merge } from './merge.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -15,6 +16,8 @@ export interface Rules<R = unknown, D = R> {
   readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded<D>
   /** Absent: a decoded row is what is stored. */
   readonly enricher?: Enricher<D, R>
+  /** Those by which `decode` and the enricher ignore records: few and fixed, since each is the value of a metric's label. */
+  readonly ignoreRules?: readonly string[]
   readonly merge: Merge<R>
 }
 
@@ -35,10 +38,13 @@ export interface Pipeline<R = unknown> extends Rules<R> {
 }
 
 /**
- * What a message is: one row, any number of them (none: there is nothing to store), or none since it is invalid. Each
- * of several rows is stored for itself; all that are rejected become one dead letter of the message.
+ * What a message is: one row, any number of them (none: there is nothing to store), or none since it is invalid or is
+ * ignored by a rule. Each of several rows is stored for itself; all that are rejected become one dead letter of the message.
  */
-export type Decoded<R = unknown> = R | readonly (R | Rejection)[] | Rejection
+export type Decoded<R = unknown> = DecodedRow<R> | readonly DecodedRow<R>[]
+
+/** What one record of a message is. */
+export type DecodedRow<R = unknown> = R | Rejection | Ignored
 
 /** How users name one record, and how it is shown to them: for commands, not for the engine. Pure; nothing here throws. */
 export interface RecordInspector {

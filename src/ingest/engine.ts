@@ -80,6 +80,7 @@ export class Engine {
       rules: ports.rules,
       limits: options.limits,
       ledger: this.#ledger,
+      observer: ports.observer,
       clock: ports.clock,
       laneOf: (hash) => this.#laneOf(hash),
       deadLetter: batchPorts.deadLetter,

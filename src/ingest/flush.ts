@@ -1,4 +1,5 @@
 import type { Cache, Verdict } from '#core/cache.ts'
+import { engineRules } from '#core/ignored.ts'
 import type { Observer, Step } from '#core/observer.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait, Sink, Stored } from '#core/sink.ts'
@@ -93,7 +94,7 @@ export async function flush(
 
   settleCommitted(taken, stored, ledger)
   readmitTied(taken, readmit)
-  if (ignored.length > 0) settleIgnored(ignored, ledger, readmit)
+  if (ignored.length > 0) settleIgnored(ignored, ports, readmit)
   step('settle')
   return { entries: taken, placed: stored.written, refused }
 }
@@ -165,8 +166,15 @@ function readmitTied(entries: readonly Entry[], readmit: FlushedBatch['readmit']
 }
 
 /** Those that they have replaced are of other messages, which may have come in time. */
-function settleIgnored(entries: readonly Entry[], ledger: Ledger, readmit: FlushedBatch['readmit']): void {
-  ledger.settle(entries.map(winnerOf), 'ignored')
+function settleIgnored(
+  entries: readonly Entry[],
+  { ledger, observer }: FlushPorts,
+  readmit: FlushedBatch['readmit'],
+): void {
+  // A forced shutdown may have nacked some meanwhile.
+  const winners = entries.map(winnerOf).filter((winner) => ledger.isOpen(winner))
+  if (winners.length > 0) observer.ignored?.(engineRules.expired, winners.length)
+  ledger.settle(winners, 'ignored')
   for (const { losers, tied } of entries) readmit([...losers, ...tied])
 }
 

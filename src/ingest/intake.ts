@@ -2,12 +2,16 @@ import { decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Enriched, Enricher, Question } from '#core/enricher.ts'
+import type { Ignored } from '#core/ignored.ts'
+import { isIgnored } from '#core/ignored.ts'
+import type { Observer } from '#core/observer.ts'
 import type { DecodeLimits, Rules } from '#core/pipeline.ts'
 import type { Rejection } from '#core/rejection.ts'
 import { isRejection } from '#core/rejection.ts'
 import type { Clock } from '#runtime/clock.ts'
 import type { DueDeadLetter } from './dead-letter-queue.ts'
 import type { Arrival } from './entry.ts'
+import { Ignoring } from './ignoring.ts'
 import type { Lane } from './lane.ts'
 import type { Ledger } from './ledger.ts'
 import { hashOfKey } from './line.ts'
@@ -18,6 +22,7 @@ export interface IntakePorts {
   readonly rules: Rules
   readonly limits: DecodeLimits
   readonly ledger: Ledger
+  readonly observer: Observer
   readonly clock: Clock
   readonly laneOf: (hashOfKey: number) => Lane
   readonly deadLetter: (deadLetter: DueDeadLetter) => void
@@ -29,12 +34,22 @@ interface Incoming extends Question {
   readonly index: number
 }
 
-/** What happens to deliveries before they stand in a lane: decode, split, enrich, or dead-letter. */
+/** What deliveries that came together bring. */
+interface Taken {
+  readonly nowMs: number
+  readonly touched: Set<Lane>
+  readonly questions: Incoming[]
+  readonly ignoring: Ignoring
+}
+
+/** What happens to deliveries before they stand in a lane: decode, split, enrich, ignore, or dead-letter. */
 export class Intake {
   readonly #ports: IntakePorts
+  readonly #declared: ReadonlySet<string>
 
   constructor(ports: IntakePorts) {
     this.#ports = ports
+    this.#declared = new Set(ports.rules.ignoreRules)
   }
 
   /** Takes in what the ledger has received. */
@@ -44,11 +59,13 @@ export class Intake {
     const nowMs = clock.now()
     const touched = new Set<Lane>()
     const questions: Incoming[] = []
+    const taken: Taken = { nowMs, touched, questions, ignoring: this.#newIgnoring() }
     for (const delivery of deliveries) {
       try {
         const decoded = rules.decode(delivery, limits)
-        if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, questions, touched, nowMs)
+        if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, taken)
         else if (isRejection(decoded)) deadLetter(deadLetterOf(delivery, decoded))
+        else if (isIgnored(decoded)) ignore(taken.ignoring, delivery, decoded)
         else if (rules.enricher) questions.push({ row: decoded, delivery, index: 0 })
         else touched.add(this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, nowMs))
       } catch (error) {
@@ -56,6 +73,7 @@ export class Intake {
         deadLetter({ delivery, reason: decoderError, detail: messageOf(error) })
       }
     }
+    taken.ignoring.end()
     for (const lane of touched) lane.poke()
     if (rules.enricher && questions.length > 0) this.#enrich(rules.enricher, questions)
   }
@@ -64,20 +82,21 @@ export class Intake {
   #receiveSeveral(
     delivery: Delivery,
     several: Several<unknown>,
-    questions: Incoming[],
-    touched: Set<Lane>,
-    nowMs: number,
+    { nowMs, touched, questions, ignoring }: Taken,
   ): void {
     const { rules, ledger, deadLetter } = this.#ports
     const rows: Incoming[] = []
     several.forEach((row, index) => {
-      if (!isRejection(row)) rows.push({ row, delivery, index })
+      if (!isRejection(row) && !isIgnored(row)) rows.push({ row, delivery, index })
     })
     const arrivals = rules.enricher ? [] : rows.map((one) => this.#arrivalOf(one, one.row))
     const rejection = rejectionAmong(several)
     const deadLetters = rejection ? [deadLetterOf(delivery, rejection)] : []
     const parts = [...(rules.enricher ? rows : arrivals), ...deadLetters]
-    if (parts.length === 0) return ledger.settle([{ delivery }], 'ignored')
+    if (several.length === 0) ignoring.countEmpty()
+    for (const row of several) if (isIgnored(row)) ignoring.count(row.rule)
+    // Beside other records what is ignored decides nothing of the delivery.
+    if (parts.length === 0) return ignoring.settle({ delivery })
     if (parts.length > 1) ledger.split(delivery, parts)
     if (rules.enricher) for (const row of rows) questions.push(row)
     for (const arrival of arrivals) touched.add(this.#add(arrival, nowMs))
@@ -94,7 +113,7 @@ export class Intake {
 
   #answered(question: Incoming, enriched: Enriched): void {
     const { ledger, deadLetter } = this.#ports
-    if ('ignore' in enriched) return ledger.settle([question], 'ignored')
+    if ('ignore' in enriched) return this.#ignoreAnswered(question, enriched.ignore)
     if ('reject' in enriched)
       return deadLetter({ ...deadLetterOf(question.delivery, enriched.reject), settles: question })
     try {
@@ -111,6 +130,17 @@ export class Intake {
     }
   }
 
+  #ignoreAnswered(question: Incoming, rule: string): void {
+    const ignoring = this.#newIgnoring()
+    ignoring.count(rule)
+    ignoring.settle(question)
+    ignoring.end()
+  }
+
+  #newIgnoring(): Ignoring {
+    return new Ignoring({ ...this.#ports, declared: this.#declared })
+  }
+
   #arrivalOf({ delivery, index }: Incoming, row: unknown): Arrival {
     return { record: this.#ports.rules.merge.recordOf(row, delivery, index), delivery }
   }
@@ -122,6 +152,11 @@ export class Intake {
     lane.add(arrival, hash, nowMs)
     return lane
   }
+}
+
+function ignore(ignoring: Ignoring, delivery: Delivery, { rule }: Ignored): void {
+  ignoring.count(rule)
+  ignoring.settle({ delivery })
 }
 
 function deadLetterOf(delivery: Delivery, { reason, detail }: Rejection): DueDeadLetter {

@@ -1,8 +1,8 @@
-import type { Decoded } from '#core/pipeline.ts'
+import type { Decoded, DecodedRow } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 
 /** What a message became that is not exactly one row. */
-export type Several<R> = readonly (R | Rejection)[]
+export type Several<R> = readonly DecodedRow<R>[]
 
 export function isSeveral<R>(decoded: Decoded<R>): decoded is Several<R> {
   return Array.isArray(decoded)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { Delivery } from '#core/delivery.ts'
+import { Ignored, isIgnored } from '#core/ignored.ts'
 import { isRejection } from '#core/rejection.ts'
 import { delivery } from '../../test/support/scan-message.ts'
 import { CheckedRow } from './checked-rows.ts'
@@ -149,4 +150,15 @@ test('a reason that is not declared counts as one; what is no text becomes some'
   assert.deepEqual([(declared as Rejection).reason, (declared as Rejection).detail], ['declared', 'as it is'])
   const other = decode(new Rejection('made up', new Error('boom') as never)) as Rejection
   assert.deepEqual([other.reason, other.detail], ['undeclared-reason', 'made up: Error: boom'])
+})
+
+test('what is ignored stays so, alone and among rows; also by the class of another copy of the package', () => {
+  assert.deepEqual(decode(new Ignored('test-order')), new Ignored('test-order'))
+  const [first, second] = decode([new Ignored('test-order'), right]) as readonly unknown[]
+  assert.ok(isIgnored(first) && first.rule === 'test-order')
+  assert.ok(second instanceof CheckedRow)
+  const foreign = { rule: 'test-order', [Symbol.for('pubsub-postgres-ingester.ignored')]: true }
+  assert.equal(decode(foreign), foreign)
+  assert.equal(new Ignored(7 as never).rule, '7')
+  assert.ok(isRejection(decode({ rule: 'test-order' })), 'a row that looks like it is none')
 })

@@ -1,6 +1,7 @@
 import { badValue, decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
-import type { DecodeLimits, Decoded, PostgresTable, Scalar } from '#core/pipeline.ts'
+import { isIgnored } from '#core/ignored.ts'
+import type { DecodeLimits, Decoded, DecodedRow, PostgresTable, Scalar } from '#core/pipeline.ts'
 import { typeOf } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import type { ColumnDefinition, TableDefinition } from './make-pipeline.ts'
@@ -42,7 +43,9 @@ export function checkedRows<R>(
 ): Checked {
   const declared = new Set(rejections)
   const read = rowReader(table)
-  const checked = (row: R | Rejection): CheckedRow | Rejection => {
+  const checked = (row: DecodedRow<R>): DecodedRow<CheckedRow> => {
+    // Its rule is checked where it is counted.
+    if (isIgnored(row)) return row
     if (!isRejection(row)) return read(row)
     return declared.has(row.reason) ? row : new Rejection(undeclared, `${row.reason}: ${row.detail}`)
   }
@@ -55,8 +58,8 @@ export function checkedRows<R>(
         return new Rejection(decoderError, 'decode gave a promise: it must not be async')
       }
       // Holes become undefined, which is no row.
-      if (Array.isArray(decoded)) return Array.from(decoded as (R | Rejection)[], checked)
-      return checked(decoded as R | Rejection)
+      if (Array.isArray(decoded)) return Array.from(decoded as DecodedRow<R>[], checked)
+      return checked(decoded as DecodedRow<R>)
     },
     table: tableOfChecked(table),
   }

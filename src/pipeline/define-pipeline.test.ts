@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
 import type { Decoded } from '#core/pipeline.ts'
+import { Ignored } from '#core/ignored.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
+import { delivery } from '../../test/support/scan-message.ts'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
 import { definePipeline } from './define-pipeline.ts'
@@ -98,4 +100,37 @@ test('the compiler finds a key, a version or a value that names no column of the
   // @ts-expect-error a complaint has no price
   const priceOf = ({ price }: Complaint) => price as number
   assert.equal(priceOf(row), undefined)
+})
+
+test('a decoder may ignore: the compiler still knows the row, and the rules are the pipeline’s own', () => {
+  const pipeline = definePipeline({
+    ...parts,
+    decode: ({ messageId }): Complaint | Ignored => (messageId === '' ? new Ignored('test-order') : row),
+    ignoreRules: ['test-order'],
+    table: {
+      name: 'complaints',
+      columns: [
+        ...columns.map((one) => ({ ...one })),
+        // @ts-expect-error a complaint has no price
+        { name: 'price', type: 'bigint', of: ({ price }) => price as number },
+      ],
+      key: ['shop'],
+      version: ['at'],
+    },
+  })
+  assert.deepEqual(pipeline.ignoreRules, ['test-order'])
+})
+
+test('what is ignored names no record; a message with one record beside it names that', () => {
+  const giving = (given: Decoded<Complaint>) =>
+    makePipeline({
+      ...parts,
+      decode: () => given,
+      table: { name: 'complaints', columns, key: ['shop', 'customer'], version: ['at'] },
+    }).inspector.keyFromMessage(delivery('{}'))
+  const skipped = new Ignored('test-order')
+  assert.ok(isRejection(giving(skipped)))
+  assert.ok(isRejection(giving([skipped])))
+  assert.ok(isRejection(giving([skipped, row, row])))
+  assert.deepEqual(giving([skipped, row]), { key: 's c', values: ['s', 'c'] })
 })

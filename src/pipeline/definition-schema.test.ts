@@ -28,9 +28,11 @@ const right = {
 }
 
 /** The faults where the table has these members instead. */
-function faultsOf(table: object): readonly string[] {
+const faultsOf = (table: object) => faultsWith({ table: { ...right.table, ...table } })
+
+function faultsWith(members: object): readonly string[] {
   try {
-    checkDefinition({ ...right, table: { ...right.table, ...table } })
+    checkDefinition({ ...right, ...members })
     return []
   } catch (error) {
     assert.ok(error instanceof DefinitionError)
@@ -111,4 +113,19 @@ test('all faults at once', () => {
     faultsOf({ key: ['x'], version: ['note'], delete: { when: of, mode: { column: 'y' } } }).length,
     4,
   )
+})
+
+test('reasons of rejections and rules by which messages are ignored are words', () => {
+  const words = ['test-order', 'a1']
+  assert.deepEqual(faultsWith({ rejections: words, ignoreRules: words }), [])
+  for (const member of ['rejections', 'ignoreRules']) {
+    assert.match(
+      faultsWith({ [member]: ['fine', 'Test order'] }).join(),
+      new RegExp(`^${member}\\[1\\] must be a word of lower-case letters, .*, not "Test order"$`),
+    )
+    assert.match(
+      faultsWith({ [member]: 'word' }).join(),
+      new RegExp(`^${member} must be an array of words, not`),
+    )
+  }
 })

@@ -168,6 +168,12 @@ const faultIf = (isWrong: boolean, path: Fault['path'], message: string): Fault[
 
 const inspectorMembers = ['example', 'keyOf', 'keyFromMessage', 'mentions', 'subject', 'recordOf', 'content']
 
+const words = z
+  .array(text(/^[a-z][a-z0-9-]*$/, 'a word of lower-case letters, digits and hyphens'), {
+    error: expected('an array of words'),
+  })
+  .optional()
+
 const definition = z.strictObject(
   {
     // The table of its migrations has it in its name, of which PostgreSQL keeps 63 bytes.
@@ -179,11 +185,8 @@ const definition = z.strictObject(
     subscription: resourceId,
     table,
     decode: fn('a function from a message to rows'),
-    rejections: z
-      .array(text(/^[a-z][a-z0-9-]*$/, 'a word of lower-case letters, digits and hyphens'), {
-        error: expected('an array of words'),
-      })
-      .optional(),
+    rejections: words,
+    ignoreRules: words,
     format: z
       .int({ error: expected('a whole number') })
       .min(1, { error: 'must be at least 1' })

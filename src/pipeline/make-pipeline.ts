@@ -61,12 +61,14 @@ export interface PipelineDefinition<R, Name extends string, Table = TableDefinit
   readonly subscription: string
   readonly table: Table
   /**
-   * Makes rows of a message: one, several (an array, which may be empty), or a {@link Rejection}. It should not throw: a
-   * message for which it does becomes a dead letter with the reason `decoder-error`.
+   * Makes rows of a message: one, several (an array, which may be empty), a {@link Rejection}, or an {@link Ignored}. It
+   * should not throw: a message for which it does becomes a dead letter with the reason `decoder-error`.
    */
   readonly decode: (delivery: Delivery, limits: DecodeLimits) => Decoded<R>
   /** The reasons that `decode` may give: few and fixed, since each is the value of a metric's label. */
   readonly rejections?: readonly string[]
+  /** The rules by which `decode` ignores messages or records: few and fixed likewise. */
+  readonly ignoreRules?: readonly string[]
   /**
    * To be raised when the key or the version of a record changes its meaning: what Redis knows of older formats is then
    * ignored.
@@ -82,7 +84,17 @@ export interface PipelineDefinition<R, Name extends string, Table = TableDefinit
 export function makePipeline<R, const Name extends string>(
   definition: PipelineDefinition<R, Name, PostgresTable<R, Name>>,
 ): NewestPipeline<R> {
-  const { name, topic, subscription, table, decode, rejections = [], format = 1, migrations } = definition
+  const {
+    name,
+    topic,
+    subscription,
+    table,
+    decode,
+    rejections = [],
+    ignoreRules,
+    format = 1,
+    migrations,
+  } = definition
   const merge = newest(table)
   return {
     [mark]: true,
@@ -91,6 +103,7 @@ export function makePipeline<R, const Name extends string>(
     source: { kind: 'pubsub', topicId: topic, subscriptionId: subscription },
     decode,
     rejections,
+    ...(ignoreRules === undefined ? {} : { ignoreRules }),
     merge,
     sink: table,
     inspector: definition.inspector ?? tableInspector({ name, table, decode, merge }),

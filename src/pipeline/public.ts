@@ -9,6 +9,7 @@ export type {
   StoredRecord,
   StoredRow,
 } from '#core/pipeline.ts'
+export { Ignored } from '#core/ignored.ts'
 export { Rejection } from '#core/rejection.ts'
 export { definePipeline } from './define-pipeline.ts'
 export type { JsonObject } from './json-message.ts'

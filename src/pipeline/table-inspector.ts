@@ -1,6 +1,7 @@
 import type { Delivery } from '#core/delivery.ts'
 import type {
   Column,
+  DecodedRow,
   Pipeline,
   PostgresTable,
   RecordInspector,
@@ -9,6 +10,7 @@ import type {
   StoredRow,
 } from '#core/pipeline.ts'
 import { columnNamed, typeOf } from '#core/pipeline.ts'
+import { isIgnored } from '#core/ignored.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import { badValue } from '#core/dead-letter.ts'
 import type { Newest } from './newest.ts'
@@ -39,7 +41,8 @@ export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>):
   const rowsIn = (delivery: Delivery): readonly (R | Rejection)[] => {
     try {
       const decoded = decode(delivery, noLimits)
-      return Array.isArray(decoded) ? decoded : [decoded as R | Rejection]
+      const rows = Array.isArray(decoded) ? (decoded as readonly DecodedRow<R>[]) : [decoded as DecodedRow<R>]
+      return rows.filter((row): row is R | Rejection => !isIgnored(row))
     } catch {
       // The module's own code: why it fails stands in the dead letter.
       return []

@@ -41,6 +41,7 @@ const counted = (text: string, metric: string, label: string) =>
 const types = {
   ingester_messages_received_total: 'counter',
   ingester_messages_settled_total: 'counter',
+  ingester_records_ignored_total: 'counter',
   ingester_messages_outstanding: 'gauge',
   ingester_batch_records: 'histogram',
   ingester_flush_seconds: 'histogram',
@@ -84,6 +85,7 @@ describe('the metrics', () => {
         ['written', 'coalesced', 'stale', 'duplicate', 'ignored', 'dead_lettered', 'nacked'],
       ],
       ingester_dead_letters_total: ['reason', ['bad-ip', 'not-json']],
+      ingester_records_ignored_total: ['rule', ['test-order', 'empty']],
       ingester_cache_verdicts_total: ['verdict', verdicts],
       ingester_cache_bypassed_total: ['cause', bypassCauses],
       ingester_write_failures_total: ['class', failureClasses],
@@ -138,6 +140,8 @@ describe('the metrics', () => {
     observer.deadLettered?.('bad-ip', 2)
     observer.deadLettered?.('not-json', 1)
     observer.deadLettered?.('bad-ip', 1)
+    observer.ignored?.('test-order', 4)
+    observer.ignored?.('test-order', 1)
     observer.writeFailed?.('conflict')
     observer.cacheVerdicts?.('stale', 7)
     observer.cacheVerdicts?.('busy', 1)
@@ -155,6 +159,7 @@ describe('the metrics', () => {
     )
     assert.equal(one('ingester_publish_to_commit_seconds_sum'), 3)
     assert.deepEqual(valuesOf(text, 'ingester_dead_letters_total', 'reason'), { 'bad-ip': 3, 'not-json': 1 })
+    assert.deepEqual(counted(text, 'ingester_records_ignored_total', 'rule'), { 'test-order': 5 })
     assert.deepEqual(counted(text, 'ingester_write_failures_total', 'class'), { conflict: 1 })
     assert.deepEqual(counted(text, 'ingester_cache_verdicts_total', 'verdict'), { stale: 9, busy: 1 })
     assert.deepEqual(counted(text, 'ingester_cache_bypassed_total', 'cause'), { timeout: 900 })

@@ -17,6 +17,8 @@ export interface MeasuredPipeline {
   readonly name: string
   /** All reasons that a dead letter may have. */
   readonly deadLetterReasons: readonly string[]
+  /** All rules by which a record may be ignored. */
+  readonly ignoreRules: Iterable<string>
   /** Read when the metrics are. */
   readonly outstanding: () => number
   readonly oldestOutstandingSeconds: () => number
@@ -61,6 +63,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'ingester_messages_settled_total',
     help: 'Deliveries settled, by the fact that settled them',
     labelNames: ['reason', 'pipeline'],
+    registers,
+  })
+  const ignored = new Counter({
+    name: 'ingester_records_ignored_total',
+    help: 'Records that are not stored because a rule says so, by rule',
+    labelNames: ['rule', 'pipeline'],
     registers,
   })
   const outstanding: Gauge<'pipeline'> = new Gauge({
@@ -193,6 +201,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     const pipeline = measured.name
     // A series that begins with its first event hides it from `increase()`.
     for (const reason of settlements) settled.inc({ reason: labelOf(reason), pipeline }, 0)
+    for (const rule of measured.ignoreRules) ignored.inc({ rule, pipeline }, 0)
     for (const reason of measured.deadLetterReasons) deadLetters.inc({ reason, pipeline }, 0)
     for (const verdict of verdicts) cacheVerdicts.inc({ verdict, pipeline }, 0)
     for (const cause of bypassCauses) cacheBypassed.inc({ cause, pipeline }, 0)
@@ -204,6 +213,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     return {
       received: (deliveries) => received.inc({ pipeline }, deliveries.length),
       settled: (settlement, count) => settled.inc({ reason: labelOf(settlement), pipeline }, count),
+      ignored: (rule, count) => ignored.inc({ rule, pipeline }, count),
       cacheVerdicts: (verdict, count) => cacheVerdicts.inc({ verdict, pipeline }, count),
       cacheBypassed: (cause, count) => cacheBypassed.inc({ cause, pipeline }, count),
       batchSealed: (records) => batchRecords.observe({ pipeline }, records),

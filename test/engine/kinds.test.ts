@@ -113,7 +113,7 @@ class Service implements Enricher<string, string> {
 function enriching(service: Service): Rules {
   const decode = ({ data }: Delivery) => data.toString().split(';')
   const recordOf = (text: string) => ({ ...recordOfWords(text), row: text })
-  return { decode, enricher: service, merge: { ...wordPipeline.merge, recordOf } }
+  return { decode, enricher: service, ignoreRules: ['offline'], merge: { ...wordPipeline.merge, recordOf } }
 }
 
 test('enrichment: what has its answer is written; the others wait for theirs, and the message with them', async () => {
@@ -130,10 +130,12 @@ test('enrichment: what has its answer is written; the others wait for theirs, an
   assert.deepEqual(world.tally.ended, {})
   service.answer('b', { row: 'b 1 online' })
   service.answer('d', { ignore: 'offline' })
+  service.answer('d', { ignore: 'offline' })
   service.answer('e', { reject: new Rejection('unknown-object', 'there is no e') })
   await world.clock.settle()
   assert.deepEqual([...table.rows.values()], ['b 1 online'])
   assert.deepEqual(world.tally.ended, { ignored: 1, 'dead-lettered': 1 })
+  assert.deepEqual(world.tally.ignoredByRule, { offline: 1 }, 'a second answer is none')
   assert.deepEqual(world.tally.deadLetterReasons, { 'unknown-object': 1 })
   service.answer('c', { row: 'no word' })
   service.answer('a', { row: 'a 1 online' })

@@ -58,6 +58,7 @@ export class Replica implements Watched {
   readonly #environment: Environment
   readonly #settled: Record<Settlement, number> = noneSettled()
   #received = 0
+  #ignoredRecords = 0
   #diesAt: Point | undefined
   #cancelLimit: () => void = () => {}
   readonly #ended: () => void
@@ -282,7 +283,13 @@ export class Replica implements Watched {
       settled: (settlement, count) => {
         this.#settled[settlement] += count
         story.count(`settled: ${settlement}`, count)
+        if (this.#settled.ignored > this.#ignoredRecords)
+          this.#environment.story.breach('settlements', `${this.name} ignored what no rule was counted for`)
         story.tell(this.name, () => `settles ${count} as ${settlement}`)
+      },
+      ignored: (rule, count) => {
+        this.#ignoredRecords += count
+        story.count(`ignored: ${rule}`, count)
       },
       cacheVerdicts: (verdict, count) => story.count(`verdict: ${verdict}`, count),
       cacheBypassed: (cause, count) => story.count(`bypass: ${cause}`, count),

@@ -55,6 +55,7 @@ const everyKind: readonly string[] = [
     'settled',
     settlements.filter((name) => name !== 'duplicate'),
   ),
+  'ignored: empty',
   named('verdict', verdicts),
   named('redis', fates),
   named('postgres', fates),

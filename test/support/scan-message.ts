@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Delivery } from '#core/delivery.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
+import { isIgnored } from '#core/ignored.ts'
 import type { DecodeLimits, Scalar } from '#core/pipeline.ts'
 import type { Rejection } from '#core/rejection.ts'
 import { isRejection } from '#core/rejection.ts'
@@ -48,7 +49,7 @@ export function delivery(data: string | Uint8Array, more: Partial<Delivery> = {}
 
 export function decode(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord<Scan> | Rejection {
   const decoded = scans.decode(delivery(data, more), limits)
-  if (isSeveral(decoded)) assert.fail('a scan is one record')
+  if (isSeveral(decoded) || isIgnored(decoded)) assert.fail('a scan is one record')
   return isRejection(decoded) ? decoded : scans.merge.recordOf(decoded)
 }
 

@@ -10,6 +10,8 @@ export class Tally implements Observer {
   receivedCount = 0
   readonly settledCount: Record<Settlement, number> = noneSettled()
   readonly deadLetterReasons: Record<string, number> = {}
+  /** Records by the rule that ignored them. */
+  readonly ignoredByRule: Record<string, number> = {}
   readonly failures: FailureClass[] = []
   readonly steps: Step[] = []
   /** Sizes of the batches, in order. */
@@ -24,6 +26,16 @@ export class Tally implements Observer {
 
   settled(settlement: Settlement, count: number): void {
     this.settledCount[settlement] += count
+  }
+
+  ignored(rule: string, count: number): void {
+    this.ignoredByRule[rule] = (this.ignoredByRule[rule] ?? 0) + count
+  }
+
+  /** But for those that the sink ignored. */
+  get ignoredOnArrival(): Record<string, number> {
+    const { expired: _, ...others } = this.ignoredByRule
+    return others
   }
 
   batchSealed(records: number): void {
@@ -60,5 +72,10 @@ export class Tally implements Observer {
     const { 'dead-lettered': deadLettered, ...settled } = this.settledCount
     const counts = { received: this.receivedCount, ...settled, deadLettered, outstanding }
     assert.deepEqual(countBreaches('the engine', counts), [])
+    const ignored = Object.values(this.ignoredByRule).reduce((sum, count) => sum + count, 0)
+    assert.ok(
+      ignored >= settled.ignored,
+      'each delivery that ends as ignored has a record that a rule ignored',
+    )
   }
 }

@@ -1,5 +1,6 @@
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { Decoded, RecordKey } from '#core/pipeline.ts'
+import { Ignored, isIgnored } from '#core/ignored.ts'
+import type { Decoded, DecodedRow, RecordKey } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import type { NewestPipeline } from '#pipeline/make-pipeline.ts'
 import { makePipeline } from '#pipeline/make-pipeline.ts'
@@ -20,6 +21,7 @@ const words = makePipeline({
   subscription: 'words',
   decode: ({ data }): Decoded<Word> => decodeText(data.toString()),
   rejections: ['malformed'],
+  ignoreRules: ['skip'],
   table: {
     name: 'words',
     columns: [
@@ -53,7 +55,7 @@ const merge: Newest<Word> = {
 
 /**
  * The smallest pipeline there is: a message is `key version content`, three words; or several of these, each followed by
- * a semicolon. A semicolon alone is no record.
+ * a semicolon. A semicolon alone is no record. `skip` is a record that a rule ignores, `skip so` one by an undeclared rule.
  */
 export const wordPipeline: NewestPipeline<Word> = { ...words, merge }
 
@@ -72,6 +74,7 @@ export const tiedWordPipeline: NewestPipeline<Word> = {
 
 function keyOfWords(text: string): RecordKey | Rejection {
   const decoded = decodeWords(text)
+  if (isIgnored(decoded)) return new Rejection('no-record', 'it is ignored')
   return isRejection(decoded) ? decoded : { key: decoded.key, values: [decoded.key] }
 }
 
@@ -80,7 +83,8 @@ function decodeText(text: string): Decoded<Word> {
   return text.endsWith(';') ? text.slice(0, -1).split(';').map(decodeWords) : decodeWords(text)
 }
 
-function decodeWords(text: string): Word | Rejection {
+function decodeWords(text: string): DecodedRow<Word> {
+  if (/^skip( so)?$/.test(text)) return new Ignored(text)
   const [, key, digits, content] = /^(\S+) (\d+) (\S+)$/.exec(text) ?? []
   if (key === undefined || digits === undefined || content === undefined) {
     return new Rejection('malformed', 'not three words')
@@ -91,6 +95,6 @@ function decodeWords(text: string): Word | Rejection {
 /** The record of a message of one. */
 export function recordOfWords(text: string): KeyedRecord<Word> {
   const word = decodeWords(text)
-  if (isRejection(word)) throw new Error(`${text}: ${word.detail}`)
+  if (isIgnored(word) || isRejection(word)) throw new Error(`${text} is no record`)
   return wordPipeline.merge.recordOf(word)
 }

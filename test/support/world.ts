@@ -152,13 +152,33 @@ export class World {
   check(): void {
     assert.deepEqual(this.journal.breaches, [])
     this.tally.assertBalanced(this.engine.outstanding)
+    // What arrives after a forced shutdown is nacked unread.
+    if (this.source.nacked.length === 0)
+      assert.deepEqual(this.tally.ignoredOnArrival, this.#toBeIgnored(), 'ignored, by rule')
+  }
+
+  /** By what was delivered: each record once a delivery. */
+  #toBeIgnored(): Record<string, number> {
+    const counts: Record<string, number> = {}
+    for (const delivery of this.source.delivered) {
+      const records = textOf(delivery).split(';')
+      const rules = textOf(delivery) === ';' ? ['empty'] : records.filter(isSkipped)
+      for (const rule of rules) {
+        const counted = rule === 'skip so' ? 'undeclared' : rule
+        counts[counted] = (counts[counted] ?? 0) + 1
+      }
+    }
+    return counts
   }
 }
 
-/** Those of a message, as the pipeline of words has them. */
+const isSkipped = (record: string) => record.startsWith('skip')
+
+/** Those of a message that are to be stored, as the pipeline of words has them. */
 function recordsIn(text: string): string[] {
   if (text === ';') return []
-  return text.endsWith(';') ? text.slice(0, -1).split(';') : [text]
+  const records = text.endsWith(';') ? text.slice(0, -1).split(';') : [text]
+  return records.filter((record) => !isSkipped(record))
 }
 
 /** What a text says, read here and not by the pipeline. */
