@@ -4,6 +4,8 @@
  */
 export interface Delivery {
   readonly messageId: string
+  /** Full name of the subscription that it came from. Absent: its source has none. */
+  readonly subscription?: string | undefined
   /** When the broker took the message: Unix time in ms. The same for every delivery of a message. */
   readonly publishTimeMs: number
   /** Empty where there is none. */

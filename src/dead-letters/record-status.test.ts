@@ -190,6 +190,17 @@ describe('dead letters of a key', () => {
     assert.deepEqual(await matches(json({ timestamp: -1, port: 444 })), [])
   })
 
+  test('are decoded as they came, from their own subscription', async () => {
+    const from = new Set<string | undefined>()
+    const decode: typeof scans.decode = (delivery, within) => {
+      from.add(delivery.subscription)
+      return scans.decode(delivery, within)
+    }
+    const letter = deadLetter(json({}), { subscription: 'projects/other/subscriptions/s' })
+    await deadLettersOf(key, { ...scans, decode }, limits, pagesOf([letter]))
+    assert.deepEqual([...from], ['projects/other/subscriptions/s'])
+  })
+
   test('those that would be accepted today are marked as such', async () => {
     assert.deepEqual(await matches(json({})), [['key', true]])
   })

@@ -101,9 +101,11 @@ function textOf({ data, orderingKey, attributes }: DeadLetterDetail): string {
 
 /** The message as it came, as far as a decoder looks. */
 function deliveryOf(stored: DeadLetterDetail): Delivery {
-  const { messageId, publishTime, orderingKey, attributes, data, deliveryAttempt, dataBytes } = stored
+  const { messageId, subscription, publishTime, orderingKey, attributes, data, deliveryAttempt, dataBytes } =
+    stored
   return {
     messageId,
+    subscription,
     publishTimeMs: publishTime.getTime(),
     orderingKey,
     attributes,

@@ -54,7 +54,7 @@ test('a right row is read once, with its nulls; an address has one spelling', ()
 })
 
 test('what a decoder changes in its message is not changed in the delivery', () => {
-  const arrived = delivery('{"right":1}')
+  const arrived = delivery('{"right":1}', { subscription: 'projects/p/subscriptions/s' })
   const before = { ...arrived, data: Buffer.from(arrived.data) }
   const { decode: spoil } = decodingBy((message) => {
     assert.equal(message.data.toString(), '{"right":1}')
@@ -63,8 +63,8 @@ test('what a decoder changes in its message is not changed in the delivery', () 
       [arrived.messageId, arrived.publishTimeMs, arrived.attributes, arrived.orderingKey, arrived.bytes],
     )
     assert.deepEqual(
-      [message.deliveryAttempt, message.receivedAtMs],
-      [arrived.deliveryAttempt, arrived.receivedAtMs],
+      [message.deliveryAttempt, message.receivedAtMs, message.subscription],
+      [arrived.deliveryAttempt, arrived.receivedAtMs, 'projects/p/subscriptions/s'],
     )
     message.data.fill(0x20)
     Object.assign(message, { receipt: 'mine', lease: undefined })

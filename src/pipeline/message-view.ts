@@ -16,6 +16,10 @@ export class MessageView implements Delivery {
     return this.#delivery.messageId
   }
 
+  get subscription(): string | undefined {
+    return this.#delivery.subscription
+  }
+
   get publishTimeMs(): number {
     return this.#delivery.publishTimeMs
   }

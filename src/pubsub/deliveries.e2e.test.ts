@@ -20,6 +20,7 @@ describe('deliveries of an emulator', { concurrent: true }, () => {
     assert.deepEqual(full.data, bytes)
     assert.deepEqual(full.attributes, { kind: 'a', ключ: 'é' })
     assert.equal(full.orderingKey, 'k-1')
+    assert.deepEqual([full.subscription, empty.subscription], [rig.subscription, rig.subscription])
     assert.equal(full.deliveryAttempt, 1)
     assert.ok(full.messageId !== '' && full.messageId !== empty.messageId)
     assert.ok(full.ackId !== '' && full.ackId !== empty.ackId)

@@ -41,11 +41,14 @@ const response = fc.record(
   { requiredKeys: [] },
 )
 
+const reception = { subscription: 'projects/p/subscriptions/s', atMs: 7 }
+
 const textBetween = (bytes: Buffer, from: number, to: number) => bytes.toString('latin1', from, to)
 
 /** All that there is to a delivery, worked out. */
 function seen(delivery: PulledDelivery) {
   const { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs } = delivery
+  const { subscription } = delivery
   const attributes = Object.entries(delivery.attributes).sort(([a], [b]) => (a < b ? -1 : 1))
   const data = delivery.data.toString('latin1')
   const copied = Buffer.alloc(delivery.ackIdBytes)
@@ -53,7 +56,17 @@ function seen(delivery: PulledDelivery) {
   assert.equal(copied.toString(), ackId)
   assert.equal(readDataOf(delivery, data.length, textBetween), data)
   assert.equal(readDataOf(delivery, data.length - 1, textBetween), undefined)
-  return { ackId, messageId, orderingKey, publishTimeMs, deliveryAttempt, receivedAtMs, attributes, data }
+  return {
+    ackId,
+    messageId,
+    subscription,
+    orderingKey,
+    publishTimeMs,
+    deliveryAttempt,
+    receivedAtMs,
+    attributes,
+    data,
+  }
 }
 
 test('of a field that comes twice the last one counts', () => {
@@ -62,7 +75,7 @@ test('of a field that comes twice the last one counts', () => {
   const data = (text: string) => field((1 << 3) | 2, Buffer.from(text))
   const message = field((2 << 3) | 2, Buffer.concat([data('a'), data('bc')]))
   const bytes = field((1 << 3) | 2, Buffer.concat([ackId('first'), message, ackId('the last')]))
-  const [delivery = assert.fail()] = readPullResponse(bytes, 0).deliveries
+  const [delivery = assert.fail()] = readPullResponse(bytes, reception).deliveries
   assert.deepEqual([delivery.ackId, delivery.data.toString()], ['the last', 'bc'])
   const copied = Buffer.alloc(delivery.ackIdBytes + 1)
   delivery.copyAckId(copied, 1)
@@ -81,6 +94,7 @@ function generated(bytes: Buffer): ReturnType<typeof seen>[] {
       Math.floor((message?.publishTime?.nanos ?? 0) / 1e6),
     deliveryAttempt: deliveryAttempt ?? 0,
     receivedAtMs: 7,
+    subscription: 'projects/p/subscriptions/s',
     attributes: Object.entries(message?.attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
     data: Buffer.from((message?.data as Uint8Array | undefined) ?? []).toString('latin1'),
   }))
@@ -90,7 +104,7 @@ test('the codec agrees with the generated code', () =>
   always(
     fc.property(response, (sent) => {
       const bytes = pullResponse(sent)
-      const { deliveries } = readPullResponse(bytes, 7)
+      const { deliveries } = readPullResponse(bytes, reception)
       assert.deepEqual(deliveries.map(seen), generated(bytes))
       for (const delivery of deliveries) delivery.separate()
       assert.deepEqual(deliveries.map(seen), generated(bytes), 'also without the response')
@@ -108,7 +122,7 @@ test('bytes that are not a response are rejected, or decoded completely', () => 
       bytes[at % bytes.length] = to
       let deliveries: PulledDelivery[]
       try {
-        deliveries = readPullResponse(bytes, 7).deliveries
+        deliveries = readPullResponse(bytes, reception).deliveries
       } catch (error) {
         assert.ok(error instanceof RangeError, String(error))
         refused += 1
@@ -129,15 +143,19 @@ test('truncated bytes are rejected', () => {
   ]) {
     const whole = pullResponse({ receivedMessages: [{ ackId: 'ack', message }] })
     for (let length = 1; length < whole.length; length++) {
-      assert.throws(() => readPullResponse(whole.subarray(0, length), 7), RangeError, `${length} bytes`)
+      assert.throws(
+        () => readPullResponse(whole.subarray(0, length), reception),
+        RangeError,
+        `${length} bytes`,
+      )
     }
   }
 })
 
 test('a field that extends beyond its parent is rejected', () => {
   const ackId = [10, 3, 0x61, 0x63, 0x6b]
-  assert.equal(readPullResponse(Buffer.from([10, 5, ...ackId]), 7).deliveries[0]?.ackId, 'ack')
-  assert.throws(() => readPullResponse(Buffer.from([10, 4, ...ackId]), 7), RangeError)
+  assert.equal(readPullResponse(Buffer.from([10, 5, ...ackId]), reception).deliveries[0]?.ackId, 'ack')
+  assert.throws(() => readPullResponse(Buffer.from([10, 4, ...ackId]), reception), RangeError)
 })
 
 test('fields of later versions are skipped, whatever their type', () => {
@@ -168,7 +186,7 @@ test('fields of later versions are skipped, whatever their type', () => {
     around(
       Buffer.concat([Buffer.from([10, 0x80 | (received.length & 0x7f), received.length >> 7]), received]),
     ),
-    7,
+    reception,
   )
   assert.deepEqual([delivery?.ackId, delivery?.messageId, String(delivery?.data)], ['ack', 'id', 'data'])
   assert.equal(others.length, 0)
@@ -176,7 +194,7 @@ test('fields of later versions are skipped, whatever their type', () => {
 
 test('a delivery counts what its data may use, as received and as decoded, and its attributes', () => {
   const bytesOf = (message: protos.google.pubsub.v1.IPubsubMessage) =>
-    readPullResponse(pullResponse({ receivedMessages: [{ message }] }), 7).deliveries[0]?.bytes ?? 0
+    readPullResponse(pullResponse({ receivedMessages: [{ message }] }), reception).deliveries[0]?.bytes ?? 0
   const empty = bytesOf({})
   assert.equal(bytesOf({ data: Buffer.alloc(1000) }), empty + 3 * 1000)
   assert.ok(bytesOf({ attributes: { a: 'x'.repeat(1000), b: 'x'.repeat(1000) } }) >= empty + 2000)
@@ -197,7 +215,7 @@ test('confirmations: ids that the service rejects, and ids to be sent again', ()
         temporaryFailedAckIds: ['extended before long'],
       },
     }),
-    7,
+    reception,
   )
   assert.deepEqual(deliveries, [])
   assert.deepEqual(confirmations, {
@@ -206,5 +224,5 @@ test('confirmations: ids that the service rejects, and ids to be sent again', ()
     rejectedExtensions: ['ended'],
   })
   const good = pullResponse({ acknowledgeConfirmation: { ackIds: ['done'] } })
-  assert.equal(readPullResponse(good, 7).confirmations, undefined)
+  assert.equal(readPullResponse(good, reception).confirmations, undefined)
 })

@@ -1,4 +1,4 @@
-import type { PulledDelivery, Received } from './pulled-delivery.ts'
+import type { PulledDelivery, Received, Reception } from './pulled-delivery.ts'
 import { DeliveryInResponse } from './pulled-delivery.ts'
 import { WireReader } from './wire-reader.ts'
 
@@ -30,11 +30,11 @@ export interface PullResponse {
  *
  * @throws RangeError where the bytes are no such response
  */
-export function readPullResponse(response: Buffer, receivedAtMs: number): PullResponse {
+export function readPullResponse(response: Buffer, reception: Reception): PullResponse {
   const deliveries: PulledDelivery[] = []
   let failures: { [List in keyof Confirmations]: string[] } | undefined
   const reader = new WireReader(response)
-  const arrived: Received = { bytes: response, atMs: receivedAtMs }
+  const arrived: Received = { bytes: response, reception }
   while (reader.at < response.length) {
     const tag = reader.varint()
     if (tag === receivedMessage) deliveries.push(new DeliveryInResponse(reader, arrived))

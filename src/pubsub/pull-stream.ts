@@ -127,10 +127,10 @@ export class PullStream {
 
   /** What cannot be read is not of this protocol, and neither is what would follow it. */
   #received(response: Buffer): void {
-    const { clock, received, confirmed } = this.#options
+    const { clock, subscription, received, confirmed } = this.#options
     let read: PullResponse
     try {
-      read = readPullResponse(response, clock.now())
+      read = readPullResponse(response, { subscription, atMs: clock.now() })
     } catch (error) {
       this.#call.cancel()
       return this.#end(error as RangeError)

@@ -48,13 +48,20 @@ export interface LeasedResponse {
   held: number
 }
 
-/** The bytes of a response, and when they came: the same for all of its deliveries. */
-export interface Received {
-  readonly bytes: Buffer
+/** Where a response came from, and when. */
+export interface Reception {
+  /** Full name. */
+  readonly subscription: string
   readonly atMs: number
 }
 
-/** Of 130 bytes; a field for each part of the message, and for the time of receipt, would make it 190. */
+/** What all deliveries of a response have in common. */
+export interface Received {
+  readonly bytes: Buffer
+  readonly reception: Reception
+}
+
+/** Of 130 bytes; a field for each part of the message, and for what the response knows, would make it 190. */
 export class DeliveryInResponse implements PulledDelivery {
   receipt: Delivery['receipt'] = undefined
   lease: PulledDelivery['lease'] = undefined
@@ -91,9 +98,9 @@ export class DeliveryInResponse implements PulledDelivery {
   }
 
   separate(): void {
-    const { bytes, atMs } = this.#response
+    const { bytes, reception } = this.#response
     const offset = this.#at
-    this.#response = { bytes: Buffer.from(bytes.subarray(offset, this.#end)), atMs }
+    this.#response = { bytes: Buffer.from(bytes.subarray(offset, this.#end)), reception }
     this.#at = 0
     this.#end -= offset
     this.#ackIdAt -= offset
@@ -102,8 +109,12 @@ export class DeliveryInResponse implements PulledDelivery {
     this.#dataEnd -= offset
   }
 
+  get subscription(): string {
+    return this.#response.reception.subscription
+  }
+
   get receivedAtMs(): number {
-    return this.#response.atMs
+    return this.#response.reception.atMs
   }
 
   get publishTimeMs(): number {
