@@ -44,7 +44,7 @@ export interface RunningService {
  */
 export async function serve({ config, warnings }: LoadedConfig, options: ServeOptions): Promise<number> {
   const began = performance.now()
-  const pipelines = await loadPipelines(config.pipelines)
+  const pipelines = await loadPipelines(config.pipelines, config.pubsub.projectId)
   const log = openServiceLog(config)
   const { logger } = log
   for (const warning of warnings) logger.warn({}, faultText(warning))

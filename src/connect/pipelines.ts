@@ -7,6 +7,7 @@ import { ConfigurationError } from '#core/command-error.ts'
 import type { Pipeline, RecordKey, TableOrigin } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
 import { pipelines } from '#pipeline/registry.ts'
+import { subscriptionName } from '#pubsub/resource-names.ts'
 
 /** Those that need no file of the user's. */
 export const builtInPipelines: readonly Pipeline[] = pipelines
@@ -39,14 +40,18 @@ function originOf(module: string, { migrations }: Pipeline): TableOrigin {
 /**
  * Several, in the order that they were named.
  *
+ * @param projectId the configured one, which ids are of: without it, of two spellings of one subscription nobody can tell
  * @throws ConfigurationError, also where two of them have one name or one subscription
  */
-export async function loadPipelines(references: readonly string[]): Promise<readonly Pipeline[]> {
+export async function loadPipelines(
+  references: readonly string[],
+  projectId?: string,
+): Promise<readonly Pipeline[]> {
   const loaded: Pipeline[] = []
   for (const reference of references) {
     const pipeline = await loadPipeline(reference)
     for (const [at, other] of loaded.entries()) {
-      const what = shared(other, pipeline)
+      const what = shared(other, pipeline, projectId)
       if (what !== undefined)
         throw new ConfigurationError(
           `${references[at]} and ${reference} have the same ${what}: each pipeline needs its own`,
@@ -58,13 +63,17 @@ export async function loadPipelines(references: readonly string[]): Promise<read
 }
 
 /** What two pipelines cannot both have. */
-function shared(one: Pipeline, other: Pipeline): string | undefined {
+function shared(one: Pipeline, other: Pipeline, projectId = ''): string | undefined {
   if (one.name === other.name) return `name, ${one.name}`
   // What one of them has deleted the other would bring back.
   if (one.sink.name === other.sink.name && (one.sink.deletes || other.sink.deletes))
     return `table, ${one.sink.name}, from which messages delete`
+  const [name, othersName] = [one, other].map(({ source }) =>
+    subscriptionName(projectId, source.subscriptionId),
+  )
+  if (name !== othersName) return undefined
   const { subscriptionId } = one.source
-  return subscriptionId === other.source.subscriptionId ? `subscription, ${subscriptionId}` : undefined
+  return `subscription, ${subscriptionId === other.source.subscriptionId ? subscriptionId : name}`
 }
 
 /**

@@ -83,7 +83,7 @@ export interface RecordKey {
  */
 export type StoredRow = readonly (string | number | null)[]
 
-/** Names used where the configuration gives none. */
+/** Names used where the configuration gives none: ids in the configured project, or full names. */
 export interface PubsubSourceDefaults {
   readonly kind: 'pubsub'
   readonly topicId: string

@@ -5,6 +5,7 @@ import type { Startup } from '#connect/startup.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
+import { subscriptionName, topicName } from '#pubsub/resource-names.ts'
 import { attachedTopic } from '#pubsub/subscription-topic.ts'
 import type { RedriveUser } from './redrive-batch.ts'
 import { isNonRetryable } from './redrive-batch.ts'
@@ -18,7 +19,7 @@ export interface RedriveSelection extends Selection {
   readonly anySubscription?: boolean | undefined
 }
 
-/** Where dead letters are published: the topic of their pipeline's subscription. */
+/** Where dead letters are published: the topic of their pipeline's subscription. Both by ids or by full names. */
 export interface Target {
   readonly pipeline: string
   readonly subscriptionId: string
@@ -55,7 +56,7 @@ export function originOf(
   { subscriptionId }: Target,
   { anySubscription }: RedriveSelection,
 ): { readonly subscription: string | undefined } {
-  const own = `projects/${pubsub.projectId}/subscriptions/${subscriptionId}`
+  const own = subscriptionName(pubsub.projectId, subscriptionId)
   return { subscription: anySubscription === true ? undefined : own }
 }
 
@@ -74,7 +75,7 @@ export async function reachTopic(
     isNonRetryable,
   )
   const { topicId, topicIsSet, subscriptionId } = target
-  if (topicIsSet && topic !== `projects/${pubsub.projectId}/topics/${topicId}`)
+  if (topicIsSet && topic !== topicName(pubsub.projectId, topicId))
     user.report(
       `INGESTER_TOPICID says ${topicId}, but the subscription ${subscriptionId} is attached to ${topic}`,
     )

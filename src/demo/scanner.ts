@@ -3,6 +3,7 @@ import { messageOf } from '#core/error-message.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { ensureTopic } from '#pubsub/admin.ts'
 import { publish } from '#pubsub/publisher.ts'
+import { topicName } from '#pubsub/resource-names.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
 import type { GeneratedMessage, Mixture } from './scan-generator.ts'
 import { ScanGenerator } from './scan-generator.ts'
@@ -39,7 +40,7 @@ export async function runScanner(options: ScannerOptions): Promise<number> {
   await using _ = { [Symbol.asyncDispose]: () => clients.close() }
   const topic = clients.isEmulator
     ? await taken(ensureTopic(clients, options.topicId))
-    : `projects/${options.projectId}/topics/${options.topicId}`
+    : topicName(options.projectId, options.topicId)
 
   const generator = new ScanGenerator(seed, options, () => Math.floor(systemClock.unixMs() / 1000))
   const start = systemClock.now()

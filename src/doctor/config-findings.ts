@@ -50,7 +50,7 @@ export async function readConfig(options: CommandLine): Promise<ConfigReading> {
     warnings.map((one) => unknownFinding(one, origins))
   try {
     const { config, warnings } = configOf(environment, { ...circumstances, pipelines: pipelineNames })
-    const pipelines = await loadPipelines(config.pipelines)
+    const pipelines = await loadPipelines(config.pipelines, config.pubsub.projectId)
     const from = envFile === undefined ? 'from the environment' : `from the environment and ${envFile}`
     return {
       findings: [ok(name, `configuration is valid, ${from}`), ...unknown(warnings)],

@@ -129,3 +129,32 @@ test('reasons of rejections and rules by which messages are ignored are words', 
     )
   }
 })
+
+test('topic and subscription are ids or full names, each of its own kind', () => {
+  const rights = [
+    { topic: 'a.b' },
+    { topic: 'projects/42/topics/a.b' },
+    { topic: 'projects/example.com:p/topics/t-1' },
+  ]
+  for (const members of [...rights, { subscription: 'projects/p/subscriptions/s-1' }])
+    assert.deepEqual(faultsWith(members), [])
+  const wrong = [
+    { topic: 'projects/p/subscriptions/abc' },
+    { topic: 'projects/p/topics/' },
+    { topic: 'projects//topics/abc' },
+    { topic: 'projects/p/topics/googly' },
+    { topic: '/projects/p/topics/abc' },
+    { topic: 'projects/p/topics/abc/d' },
+    { topic: 'projects/p q/topics/abc' },
+    { topic: "projects/p'/topics/abc" },
+    { subscription: 'projects/p/topics/abc' },
+    { subscription: 'p/abc' },
+  ]
+  for (const members of wrong) {
+    const [collection] = Object.keys(members)
+    assert.match(
+      faultsWith(members).join(),
+      new RegExp(`^${collection} must be an id of .*, or projects/<project>/${collection}s/<id>, not "`),
+    )
+  }
+})

@@ -27,10 +27,14 @@ const tableRule = 'a name, with or without its schema, of at most 63 bytes each'
 const columnRule = 'a name of 1 to 63 bytes'
 const typeRule = 'a type as SQL has it: text, numeric(12,2), text[], sales.mood'
 
-const resourceId = text(
-  /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/,
-  'an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, but not with goog',
-)
+/** Of a project its id, with or without a domain, or its number. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
+const resource = (collection: 'topics' | 'subscriptions') =>
+  text(
+    new RegExp(
+      `^(?:projects/[A-Za-z0-9][\\w.:-]{0,99}/${collection}/)?(?!goog)[A-Za-z][A-Za-z0-9\\-_.~+%]{2,254}$`,
+    ),
+    `an id of 3 to 255 letters, digits and -_.~+% that begins with a letter, but not with goog, or projects/<project>/${collection}/<id>`,
+  )
 
 const column = z.strictObject(
   {
@@ -181,8 +185,8 @@ const definition = z.strictObject(
       /^[a-z][a-z0-9-]{0,49}$/,
       'at most 50 lower-case letters, digits and hyphens, beginning with a letter',
     ),
-    topic: resourceId,
-    subscription: resourceId,
+    topic: resource('topics'),
+    subscription: resource('subscriptions'),
     table,
     decode: fn('a function from a message to rows'),
     rejections: words,

@@ -56,7 +56,10 @@ export interface TableDefinition<R, Name extends string = string> {
 export interface PipelineDefinition<R, Name extends string, Table = TableDefinition<R, Name>> {
   /** Lower-case letters, digits and hyphens: the label of metrics and logs, and where its dead letters belong. */
   readonly name: string
-  /** Ids in the configured project; with an emulator both are created. */
+  /**
+   * Ids in the configured project, or full names: `projects/P/topics/T`, `projects/P/subscriptions/S`. With an emulator both
+   * are created.
+   */
   readonly topic: string
   readonly subscription: string
   readonly table: Table

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, test } from 'vitest'
 import { startEmulator } from '../../test/support/pubsub.ts'
-import { ensureSubscription, ensureTopic } from './admin.ts'
+import { deleteBoth, ensureSubscription, ensureTopic } from './admin.ts'
 import { connectPubsub } from './client.ts'
 
 const emulator = await startEmulator()
@@ -31,6 +31,21 @@ describe('topics and subscriptions of an emulator', () => {
     const [found] = await clients.subscriber.getSubscription({ subscription })
     assert.equal(found.topic, `projects/test-project/topics/${wanted.topicId}`)
     assert.equal(found.ackDeadlineSeconds, 30)
+  })
+
+  test('by their full names they are created in their own projects', async () => {
+    await using connection = await connect()
+    const { clients } = connection
+    const { topicId, subscriptionId } = names()
+    const full = {
+      topicId: `projects/mill/topics/${topicId}`,
+      subscriptionId: `projects/bakery/subscriptions/${subscriptionId}`,
+    }
+    const { name, settings } = await ensureSubscription(clients, full, 10)
+    assert.deepEqual([name, settings?.topic], [full.subscriptionId, full.topicId])
+    await deleteBoth(clients, full)
+    await assert.rejects(clients.subscriber.getSubscription({ subscription: name }), /NOT_FOUND/)
+    await assert.rejects(clients.publisher.getTopic({ topic: full.topicId }), /NOT_FOUND/)
   })
 
   test('replicas that start together agree', async () => {

@@ -10,7 +10,7 @@ const names = { topicId: 'scans', subscriptionId: 'scans-sub' }
 const fullName = 'projects/shop/subscriptions/scans-sub'
 
 /** Google's service as one call sees it; creating anything there fails the test. */
-function service(code?: number) {
+function service(code?: number, wanted = names) {
   const asked: unknown[] = []
   const getSubscription = async (request: unknown) => {
     asked.push(request)
@@ -18,7 +18,7 @@ function service(code?: number) {
     return [{ topic: 'projects/elsewhere/topics/t' }]
   }
   const clients = { projectId: 'shop', isEmulator: false, subscriber: { getSubscription }, publisher: {} }
-  return { asked, ensure: () => ensureSubscription(clients as unknown as PubsubClients, names, 10) }
+  return { asked, ensure: () => ensureSubscription(clients as unknown as PubsubClients, wanted, 10) }
 }
 
 test('an existing subscription is used, and nothing is created', async () => {
@@ -36,6 +36,27 @@ test('a missing subscription: the error has the command that creates it', async 
     )
     return true
   })
+})
+
+test('of another project: it is looked for there, and the command is right there', async () => {
+  const elsewhere = { topicId: 'projects/mill/topics/scans', subscriptionId: 'projects/mill/subscriptions/s' }
+  const { asked, ensure } = service(grpcStatus.notFound, elsewhere)
+  const lineOf = async (ensuring: Promise<unknown>) => {
+    const error = await ensuring.catch((reason: unknown) => reason)
+    assert.ok(error instanceof ConfigurationError)
+    const [, line] = /^ {2}(gcloud .*)$/m.exec(explain(error)) ?? []
+    return [error.message.split('\n')[0], line]
+  }
+  assert.deepEqual(await lineOf(ensure()), [
+    'there is no subscription s in project mill',
+    'gcloud pubsub subscriptions create s --topic=scans --project=mill',
+  ])
+  assert.deepEqual(asked, [{ subscription: elsewhere.subscriptionId }])
+  const ownTopic = service(grpcStatus.notFound, { ...elsewhere, topicId: 'scans' })
+  assert.deepEqual(await lineOf(ownTopic.ensure()), [
+    'there is no subscription s in project mill',
+    'gcloud pubsub subscriptions create s --topic=projects/shop/topics/scans --project=mill',
+  ])
 })
 
 test('without permission to look at the subscription, it is assumed to exist', async () => {

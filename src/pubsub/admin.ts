@@ -3,7 +3,9 @@ import { ConfigurationError } from '#core/command-error.ts'
 import { advice, option } from '#core/advice.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus, noRetry, statusOf } from './client.ts'
+import { nameWithin, partsOf, subscriptionName, topicName } from './resource-names.ts'
 
+/** Ids in the configured project, or full names. */
 export interface SubscriptionNames {
   readonly topicId: string
   readonly subscriptionId: string
@@ -29,7 +31,7 @@ export async function ensureSubscription(
   ackDeadlineSeconds: number,
 ): Promise<FoundSubscription> {
   const { projectId, subscriber } = clients
-  const name = `projects/${projectId}/subscriptions/${names.subscriptionId}`
+  const name = subscriptionName(projectId, names.subscriptionId)
   const read = async () => (await subscriber.getSubscription({ subscription: name }, noRetry))[0]
   try {
     return { name, settings: await read() }
@@ -57,17 +59,14 @@ export async function deleteBoth(
   { projectId, publisher, subscriber }: PubsubClients,
   { topicId, subscriptionId }: SubscriptionNames,
 ): Promise<void> {
-  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
+  const subscription = subscriptionName(projectId, subscriptionId)
   await unless(grpcStatus.notFound, subscriber.deleteSubscription({ subscription }, noRetry))
-  await unless(
-    grpcStatus.notFound,
-    publisher.deleteTopic({ topic: `projects/${projectId}/topics/${topicId}` }, noRetry),
-  )
+  await unless(grpcStatus.notFound, publisher.deleteTopic({ topic: topicName(projectId, topicId) }, noRetry))
 }
 
 /** Creates a topic unless it exists; returns its full name. For emulators. */
 export async function ensureTopic({ projectId, publisher }: PubsubClients, topicId: string): Promise<string> {
-  const topic = `projects/${projectId}/topics/${topicId}`
+  const topic = topicName(projectId, topicId)
   await unless(grpcStatus.alreadyExists, publisher.createTopic({ name: topic }, noRetry))
   return topic
 }
@@ -81,9 +80,16 @@ async function unless(status: number, request: Promise<unknown>): Promise<void> 
   }
 }
 
-/** Creates a subscription on Google's service. The topic: its id, or its full name where it is of another project. */
-export function creationLine(projectId: string, topic: string, subscriptionId: string): string {
-  return `gcloud pubsub subscriptions create ${subscriptionId} --topic=${topic} --project=${projectId}`
+/** Creates a subscription on Google's service; both by their full names. */
+export function creationLine(subscription: string, topic: string): string {
+  const { projectId, id } = partsOf(subscription)
+  return `gcloud pubsub subscriptions create ${id} --topic=${nameWithin(projectId, topic)} --project=${projectId}`
+}
+
+/** Creates a topic on Google's service, by its full name. */
+export function topicCreationLine(topic: string): string {
+  const { projectId, id } = partsOf(topic)
+  return `gcloud pubsub topics create ${id} --project=${projectId}`
 }
 
 const creation = (line: string) =>
@@ -94,7 +100,9 @@ export function missingSubscription(
   projectId: string,
   { topicId, subscriptionId }: SubscriptionNames,
 ): ConfigurationError {
-  return new ConfigurationError(`there is no subscription ${subscriptionId} in project ${projectId}`, {
-    fixes: [creation(creationLine(projectId, topicId, subscriptionId))],
+  const name = subscriptionName(projectId, subscriptionId)
+  const { projectId: project, id } = partsOf(name)
+  return new ConfigurationError(`there is no subscription ${id} in project ${project}`, {
+    fixes: [creation(creationLine(name, topicName(projectId, topicId)))],
   })
 }

@@ -7,6 +7,7 @@ import type { SubscriptionNames } from './admin.ts'
 import { missingSubscription } from './admin.ts'
 import type { PubsubClients } from './client.ts'
 import { grpcStatus, noRetry, statusOf } from './client.ts'
+import { partsOf, subscriptionName, topicName } from './resource-names.ts'
 
 export type Subscription = protos.google.pubsub.v1.ISubscription
 
@@ -28,9 +29,8 @@ export function differingTopic(
   { topic }: Subscription,
   { projectId, topicId, topicIsSet }: ConfiguredTopic,
 ): { readonly topic: string; readonly fix: string } | undefined {
-  if (!topic || topic === deletedTopic || topic === `projects/${projectId}/topics/${topicId}`)
-    return undefined
-  const [, ownProject, id = ''] = /^projects\/([^/]+)\/topics\/(.+)$/.exec(topic) ?? []
+  if (!topic || topic === deletedTopic || topic === topicName(projectId, topicId)) return undefined
+  const { projectId: ownProject, id } = partsOf(topic)
   const fix = ownProject === projectId ? id : ''
   return fix === '' && !topicIsSet ? undefined : { topic, fix }
 }
@@ -55,7 +55,7 @@ const replacement = advice`name the subscription that replaces it with ${option(
 export async function attachedTopic(clients: PubsubClients, names: SubscriptionNames): Promise<string> {
   const { projectId, subscriber } = clients
   const { subscriptionId } = names
-  const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`
+  const subscription = subscriptionName(projectId, subscriptionId)
   let found: Subscription
   try {
     ;[found] = await subscriber.getSubscription({ subscription }, noRetry)

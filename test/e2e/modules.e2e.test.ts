@@ -231,6 +231,24 @@ test('two pipelines of one name, on one subscription, or of one table from which
   expect(ofSubscription.stderr).toContain(
     'ingester: ./first.ts and ./subscription.ts have the same subscription, orders-sub: each pipeline needs its own',
   )
+  const full = 'projects/test-project/subscriptions/orders-sub'
+  const spelled = (name: string, subscription: string) =>
+    writeFile(
+      join(folder, name),
+      right()
+        .replace("name: 'orders',\n  topic", "name: 'others',\n  topic")
+        .replace('orders-sub', subscription),
+    )
+  await spelled('spelled.ts', full)
+  const ofBothSpellings = await run(first ?? '', './spelled.ts')
+  expect(ofBothSpellings.code).toBe(2)
+  expect(ofBothSpellings.stderr).toContain(
+    `ingester: ./first.ts and ./spelled.ts have the same subscription, ${full}: each pipeline needs its own`,
+  )
+  await spelled('elsewhere.ts', 'projects/other-project/subscriptions/orders-sub')
+  const ofTwoProjects = await run(first ?? '', './elsewhere.ts')
+  // It is another one; what is missing then is PostgreSQL.
+  expect(ofTwoProjects.code, ofTwoProjects.stderr).toBe(3)
   await writeFile(
     join(folder, 'deleting.ts'),
     right()

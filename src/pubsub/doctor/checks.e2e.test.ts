@@ -16,6 +16,7 @@ import { TcpProxy } from '../../../test/support/tcp-proxy.ts'
 import { ensureSubscription, ensureTopic } from '../admin.ts'
 import { connectPubsub } from '../client.ts'
 import { checkPubsub } from './checks.ts'
+import { subscriptionName, topicName } from '../resource-names.ts'
 import type { SubscriptionPlace } from './subscription-findings.ts'
 import { subscriptionFindings } from './subscription-findings.ts'
 
@@ -33,12 +34,22 @@ const freshPlace = (): SubscriptionPlace => ({
   ackDeadlineMs: 30_000,
 })
 
-const subscriptionOf = ({ projectId, subscriptionId }: SubscriptionPlace) =>
-  `projects/${projectId}/subscriptions/${subscriptionId}`
-const topicOf = ({ projectId, topicId }: SubscriptionPlace) => `projects/${projectId}/topics/${topicId}`
+/** Both of another project than the configured one. */
+function foreignPlace(): SubscriptionPlace {
+  const { topicId, subscriptionId, ...place } = freshPlace()
+  return {
+    ...place,
+    topicId: `projects/mill/topics/${topicId}`,
+    topicIsSet: false,
+    subscriptionId: `projects/mill/subscriptions/${subscriptionId}`,
+  }
+}
 
-async function readyPlace(): Promise<SubscriptionPlace> {
-  const place = freshPlace()
+const subscriptionOf = ({ projectId, subscriptionId }: SubscriptionPlace) =>
+  subscriptionName(projectId, subscriptionId)
+const topicOf = ({ projectId, topicId }: SubscriptionPlace) => topicName(projectId, topicId)
+
+async function readyPlace(place = freshPlace()): Promise<SubscriptionPlace> {
   await ensureSubscription(clients, place, 10)
   return place
 }
@@ -79,41 +90,44 @@ test('missing, on an emulator: run creates them, the doctor does not', async () 
   assert.equal((await finding(place, 'subscription')).status, 'ok')
 })
 
-describe('on an emulator: found, and green after the fix', () => {
-  async function fixed(place: SubscriptionPlace, name: string, status: Finding['status'], detail: RegExp) {
-    const found = await finding(place, name)
-    assert.equal(found.status, status)
-    assert.match(found.detail, detail)
-    const { code, stdout, stderr } = await pasteShell(printed(found))
-    assert.equal(code, 0, stderr)
-    assert.doesNotMatch(stdout, /"error"/)
-    const { findings } = await checkPubsub(place)
-    assert.deepEqual(
-      findings.filter((one) => one.status !== 'ok'),
-      [],
-    )
-  }
+const places = { 'of the configured project': freshPlace, 'of another project': foreignPlace }
+for (const [where, newPlace] of Object.entries(places)) {
+  describe(`on an emulator: found, and green after the fix: ${where}`, () => {
+    async function fixed(place: SubscriptionPlace, name: string, status: Finding['status'], detail: RegExp) {
+      const found = await finding(place, name)
+      assert.equal(found.status, status)
+      assert.match(found.detail, detail)
+      const { code, stdout, stderr } = await pasteShell(printed(found))
+      assert.equal(code, 0, stderr)
+      assert.doesNotMatch(stdout, /"error"/)
+      const { findings } = await checkPubsub(place)
+      assert.deepEqual(
+        findings.filter((one) => one.status !== 'ok'),
+        [],
+      )
+    }
 
-  test('a dead-letter policy without a retry policy', async () => {
-    const place = freshPlace()
-    const topic = await ensureTopic(clients, place.topicId)
-    const deadLetterPolicy = { deadLetterTopic: topic, maxDeliveryAttempts: 5 }
-    await clients.subscriber.createSubscription({ name: subscriptionOf(place), topic, deadLetterPolicy })
-    await fixed(place, 'subscription dead letters', 'warning', /after 5 attempts to t-.*without a retry/)
-  })
+    test('a dead-letter policy without a retry policy', async () => {
+      const place = newPlace()
+      const topic = await ensureTopic(clients, place.topicId)
+      const deadLetterPolicy = { deadLetterTopic: topic, maxDeliveryAttempts: 5 }
+      await clients.subscriber.createSubscription({ name: subscriptionOf(place), topic, deadLetterPolicy })
+      await fixed(place, 'subscription dead letters', 'warning', /after 5 attempts to t-.*without a retry/)
+    })
 
-  test('detached', async () => {
-    const place = await readyPlace()
-    await clients.publisher.detachSubscription({ subscription: subscriptionOf(place) })
-    await fixed(place, 'subscription delivery', 'failed', /detached/)
-  })
+    test('detached', async () => {
+      const place = await readyPlace(newPlace())
+      await clients.publisher.detachSubscription({ subscription: subscriptionOf(place) })
+      await fixed(place, 'subscription delivery', 'failed', /detached/)
+    })
 
-  test('its topic was deleted', async () => {
-    const place = await readyPlace()
-    await clients.publisher.deleteTopic({ topic: topicOf(place) })
-    await fixed(place, 'subscription topic', 'failed', /its topic was deleted/)
+    test('its topic was deleted', async () => {
+      const place = await readyPlace(newPlace())
+      await clients.publisher.deleteTopic({ topic: topicOf(place) })
+      await fixed(place, 'subscription topic', 'failed', /its topic was deleted/)
+    })
   })
-})
+}
 
 test('of another topic than configured: the variable is corrected', async () => {
   const place = await readyPlace()
@@ -223,6 +237,39 @@ test('push and export: it cannot be pulled from', () => {
         'export INGESTER_SUBSCRIPTIONID=s-ingester',
     )
   }
+})
+
+test('of another project: the lines for gcloud name that one', () => {
+  const place = atGoogle({
+    ...freshPlace(),
+    topicId: 'projects/mill/topics/t',
+    subscriptionId: 'projects/mill/subscriptions/s',
+  })
+  const topic = 'projects/mill/topics/t'
+  const lines = (name: string, settings: object) =>
+    printed(named(subscriptionFindings({ topic, ...settings }, place), name)).split('\n')
+  assert.deepEqual(lines('subscription delivery', { pushConfig: { pushEndpoint: 'https://example.com' } }), [
+    'gcloud pubsub subscriptions modify-push-config s --push-endpoint= --project=mill',
+  ])
+  assert.deepEqual(lines('subscription delivery', { bigqueryConfig: { table: 'a.b.c' } }), [
+    'gcloud pubsub subscriptions create s-ingester --topic=projects/mill/topics/t --project=test-project',
+    'export INGESTER_SUBSCRIPTIONID=s-ingester',
+  ])
+  assert.deepEqual(lines('subscription delivery', { detached: true }), [
+    'gcloud pubsub subscriptions delete s --project=mill',
+    'gcloud pubsub subscriptions create s --topic=t --project=mill',
+  ])
+  assert.deepEqual(lines('subscription topic', { topic: '_deleted-topic_' }), [
+    'gcloud pubsub subscriptions delete s --project=mill',
+    'gcloud pubsub topics create t --project=mill',
+    'gcloud pubsub subscriptions create s --topic=t --project=mill',
+  ])
+  assert.deepEqual(
+    lines('subscription dead letters', {
+      deadLetterPolicy: { deadLetterTopic: 'd', maxDeliveryAttempts: 5 },
+    }),
+    ['gcloud pubsub subscriptions update s --min-retry-delay=10s --max-retry-delay=600s --project=mill'],
+  )
 })
 
 test('filter, ordering and exactly-once delivery are noted', () => {

@@ -9,9 +9,10 @@ import type { Fix } from '#core/fix.ts'
 import { ingester, remark, setting, shell, shellWord } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { programName } from '#runtime/program-name.ts'
-import { creationLine } from '../admin.ts'
+import { creationLine, topicCreationLine } from '../admin.ts'
 import type { PubsubClients } from '../client.ts'
 import { connectPubsub, grpcStatus, statusOf } from '../client.ts'
+import { nameWithin, partsOf, subscriptionName, topicName } from '../resource-names.ts'
 import type { Subscription } from '../subscription-topic.ts'
 import { deletedTopic } from '../subscription-topic.ts'
 import type { SubscriptionPlace } from './subscription-findings.ts'
@@ -59,15 +60,15 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
   const startMs = performance.now()
   const subscription = await answered(
     clients.subscriber.getSubscription(
-      { subscription: `projects/${projectId}/subscriptions/${subscriptionId}` },
+      { subscription: subscriptionName(projectId, subscriptionId) },
       callOptions,
     ),
   )
   if (isFailure(subscription.error))
     return unreached(await unreachedFinding(subscription.error, place), 'Pub/Sub was not reached')
   const found: Subscription | undefined = subscription.value
-  const topicName = topicNameOf(found, place)
-  const topic = await answered(clients.publisher.getTopic({ topic: topicName }, callOptions))
+  const name = topicNameOf(found, place)
+  const topic = await answered(clients.publisher.getTopic({ topic: name }, callOptions))
   if (isFailure(topic.error))
     return unreached(await unreachedFinding(topic.error, place), 'Pub/Sub was not reached')
   const where = place.emulatorHost ? `the emulator at ${place.emulatorHost}` : 'Google Cloud'
@@ -78,7 +79,7 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
   return {
     findings: [
       reached,
-      topicFinding(topic.error, topicName, place),
+      topicFinding(topic.error, name, place),
       subscriptionFinding(subscription.error, place, topic.error),
       ...(found
         ? subscriptionFindings(found, place)
@@ -91,7 +92,7 @@ async function askFor(clients: PubsubClients, place: SubscriptionPlace): Promise
 /** The topic that the subscription is attached to; the configured one where it has none. */
 function topicNameOf(found: Subscription | undefined, { projectId, topicId }: SubscriptionPlace): string {
   const own = found?.topic
-  return own && own !== deletedTopic ? own : `projects/${projectId}/topics/${topicId}`
+  return own && own !== deletedTopic ? own : topicName(projectId, topicId)
 }
 
 interface Answer<T> {
@@ -172,17 +173,17 @@ function topicFinding(
   { projectId, emulatorHost }: SubscriptionPlace,
 ): Finding {
   const name = 'topic'
-  const own = `projects/${projectId}/topics/`
-  const id = topic.startsWith(own) ? topic.slice(own.length) : topic
-  if (error === undefined) return ok(name, id)
+  const shown = nameWithin(projectId, topic)
+  if (error === undefined) return ok(name, shown)
   if (statusOf(error) === grpcStatus.permissionDenied) {
     return skipped(name, 'no permission to read it (a subscriber needs none)')
   }
   if (emulatorHost !== undefined) {
-    return warning(name, `${id} is not there yet: run creates it`, ingester('run'))
+    return warning(name, `${shown} is not there yet: run creates it`, ingester('run'))
   }
-  const command = `gcloud pubsub topics create ${id} --project=${projectId}`
-  return failed(name, `there is no topic ${id} in project ${projectId}`, shell(command))
+  const parts = partsOf(topic)
+  const detail = `there is no topic ${parts.id} in project ${parts.projectId}`
+  return failed(name, detail, shell(topicCreationLine(topic)))
 }
 
 function subscriptionFinding(
@@ -202,7 +203,9 @@ function subscriptionFinding(
     const detail = `${subscriptionId} is not there yet: run creates it; what is published before is not kept`
     return warning(name, detail, ingester('run'))
   }
-  const detail = `there is no subscription ${subscriptionId} in project ${projectId}`
+  const full = subscriptionName(projectId, subscriptionId)
+  const parts = partsOf(full)
+  const detail = `there is no subscription ${parts.id} in project ${parts.projectId}`
   const first = topicError && statusOf(topicError) === grpcStatus.notFound ? '; the topic comes first' : ''
-  return failed(name, `${detail}${first}`, shell(creationLine(projectId, topicId, subscriptionId)))
+  return failed(name, `${detail}${first}`, shell(creationLine(full, topicName(projectId, topicId))))
 }

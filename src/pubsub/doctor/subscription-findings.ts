@@ -2,7 +2,8 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { setting, shell } from '#core/fix.ts'
-import { creationLine } from '../admin.ts'
+import { creationLine, topicCreationLine } from '../admin.ts'
+import { nameWithin, partsOf, subscriptionName, topicName } from '../resource-names.ts'
 import type { ConfiguredTopic, Subscription } from '../subscription-topic.ts'
 import { deletedTopic, detachment, differingTopic } from '../subscription-topic.ts'
 
@@ -47,17 +48,17 @@ function topicFinding(subscription: Subscription, place: SubscriptionPlace): Fin
   }
   const { projectId, topicId } = place
   const other = differingTopic(subscription, place)
-  if (other === undefined) return ok(name, topicOf(subscription, projectId) ?? 'not readable')
+  const standing = standingTopic(subscription)
+  const shown = standing === undefined ? 'not readable' : nameWithin(projectId, standing)
+  if (other === undefined) return ok(name, shown)
   const expected = `the ${place.topicIsSet ? 'configured one' : "pipeline's own"} is ${topicId}`
-  const detail = `it is ${topicOf(subscription, projectId)}, while ${expected}: redrive publishes to the subscription's`
+  const detail = `it is ${shown}, while ${expected}: redrive publishes to the subscription's`
   return warning(name, detail, setting({ 'pubsub.topicId': other.fix }))
 }
 
-/** As gcloud takes it: the id of one of this project, else the full name; undefined where it is not readable or is gone. */
-function topicOf({ topic }: Subscription, projectId: string): string | undefined {
-  if (!topic || topic === deletedTopic) return undefined
-  const own = `projects/${projectId}/topics/`
-  return topic.startsWith(own) ? topic.slice(own.length) : topic
+/** Its full name; undefined where it is not readable or is gone. */
+function standingTopic({ topic }: Subscription): string | undefined {
+  return topic && topic !== deletedTopic ? topic : undefined
 }
 
 function deliveryFinding(subscription: Subscription, place: SubscriptionPlace): Finding {
@@ -66,19 +67,21 @@ function deliveryFinding(subscription: Subscription, place: SubscriptionPlace): 
     const detail = `${detachment(subscription)}; renew it`
     return failed(name, detail, renewal(subscription, place))
   }
-  const { projectId, subscriptionId } = place
+  const { projectId, id } = partsOf(subscriptionName(place.projectId, place.subscriptionId))
   if (subscription.pushConfig?.pushEndpoint) {
-    const command = `gcloud pubsub subscriptions modify-push-config ${subscriptionId} --push-endpoint= --project=${projectId}`
+    const command = `gcloud pubsub subscriptions modify-push-config ${id} --push-endpoint= --project=${projectId}`
     const detail = `it pushes to ${subscription.pushConfig.pushEndpoint}: it must be pulled from`
     return failed(name, detail, shell(command))
   }
   const sink = exportOf(subscription)
   if (sink === undefined) return ok(name, 'pull')
-  const own = `${subscriptionId}-ingester`
+  // The option names one of the configured project.
+  const own = `${id}-ingester`
+  const topic = standingTopic(subscription) ?? topicName(place.projectId, place.topicId)
   return failed(
     name,
     `it writes to ${sink}, and cannot be pulled from: the ingester needs one of its own`,
-    shell(creationLine(projectId, topicOf(subscription, projectId) ?? place.topicId, own)),
+    shell(creationLine(subscriptionName(place.projectId, own), topic)),
     setting({ 'pubsub.subscriptionId': own }),
   )
 }
@@ -121,12 +124,13 @@ function deadLetterFinding(
   return warning(name, detail, retryPolicyFix(place))
 }
 
-function retryPolicyFix({ projectId, subscriptionId, emulatorHost }: SubscriptionPlace): Fix {
+function retryPolicyFix({ projectId: configured, subscriptionId, emulatorHost }: SubscriptionPlace): Fix {
+  const name = subscriptionName(configured, subscriptionId)
   if (emulatorHost === undefined) {
+    const { projectId, id } = partsOf(name)
     const delays = '--min-retry-delay=10s --max-retry-delay=600s'
-    return shell(`gcloud pubsub subscriptions update ${subscriptionId} ${delays} --project=${projectId}`)
+    return shell(`gcloud pubsub subscriptions update ${id} ${delays} --project=${projectId}`)
   }
-  const name = `projects/${projectId}/subscriptions/${subscriptionId}`
   const retryPolicy = { minimumBackoff: '10s', maximumBackoff: '600s' }
   const body = JSON.stringify({ subscription: { name, retryPolicy }, updateMask: 'retryPolicy' })
   return shell(curl('PATCH', emulatorHost, name, body))
@@ -141,21 +145,22 @@ function retentionFinding(subscription: Subscription): Finding {
 /** It cannot be attached to a topic again. */
 function renewal(
   subscription: Subscription,
-  { projectId, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
+  { projectId: configured, topicId, subscriptionId, emulatorHost }: SubscriptionPlace,
 ): Fix {
-  const standing = topicOf(subscription, projectId)
+  const standing = standingTopic(subscription)
+  const topic = standing ?? topicName(configured, topicId)
+  const name = subscriptionName(configured, subscriptionId)
   if (emulatorHost === undefined) {
+    const { projectId, id } = partsOf(name)
     return shell(
-      `gcloud pubsub subscriptions delete ${subscriptionId} --project=${projectId}`,
-      ...(standing === undefined ? [`gcloud pubsub topics create ${topicId} --project=${projectId}`] : []),
-      creationLine(projectId, standing ?? topicId, subscriptionId),
+      `gcloud pubsub subscriptions delete ${id} --project=${projectId}`,
+      ...(standing === undefined ? [topicCreationLine(topic)] : []),
+      creationLine(name, topic),
     )
   }
-  const topic = standing === undefined ? `projects/${projectId}/topics/${topicId}` : subscription.topic
-  const name = `projects/${projectId}/subscriptions/${subscriptionId}`
   return shell(
     curl('DELETE', emulatorHost, name),
-    ...(standing === undefined ? [curl('PUT', emulatorHost, topic as string)] : []),
+    ...(standing === undefined ? [curl('PUT', emulatorHost, topic)] : []),
     curl('PUT', emulatorHost, name, JSON.stringify({ topic })),
   )
 }
