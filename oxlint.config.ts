@@ -20,7 +20,7 @@ const foundation = ['core', 'runtime']
 const src: Record<string, Module> = {
   core: { may: [], npm: [] },
   runtime: { may: [], npm: ['cockatiel'] },
-  config: { may: [], npm: ['envalid'] },
+  config: { may: ['core'], npm: ['envalid'] },
   pipeline: { may: ['core'], npm: ['zod'] },
   ingest: { may: foundation, npm: [] },
   pubsub: { may: foundation, npm: ['@google-cloud/pubsub'] },

@@ -1,7 +1,7 @@
+import { similarName } from '#core/similar.ts'
 import type { Environment } from './environment.ts'
 import type { Place, UnknownVariable } from './fault.ts'
 import { secretFiles } from './secrets.ts'
-import { similarName } from './similar.ts'
 import { spec } from './spec.ts'
 
 const known: readonly string[] = [...Object.keys(spec), ...secretFiles, 'NODE_EXTRA_CA_CERTS']
