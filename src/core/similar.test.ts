@@ -22,3 +22,15 @@ for (const [name, meant] of [
 ] as const) {
   test(`${name} is ${meant ?? 'none of them'}`, () => assert.equal(similarName(name, known), meant))
 }
+
+for (const [name, meant] of [
+  ['pth', 'path'],
+  ['unti', 'unit'],
+  ['is', 'in'],
+  ['<<', undefined],
+  ['a', undefined],
+] as const) {
+  test(`of short names, ${name} is ${meant ?? 'none of them'}`, () => {
+    assert.equal(similarName(name, ['path', 'unit', 'in', 'skip']), meant)
+  })
+}

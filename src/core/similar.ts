@@ -1,10 +1,13 @@
-/** The name that was probably meant: equal except for case, separators and up to two typos. */
+/**
+ * The name that was probably meant: equal except for case, separators and up to two typos. Half of a short name must
+ * be right.
+ */
 export function similarName(name: string, known: readonly string[]): string | undefined {
   const written = normalized(name)
   const nearest = known
     .map((one) => ({ one, distance: editDistance(written, normalized(one)) }))
     .reduce((best, other) => (other.distance < best.distance ? other : best))
-  return nearest.distance <= maxDistance ? nearest.one : undefined
+  return nearest.distance <= Math.min(maxDistance, written.length / 2) ? nearest.one : undefined
 }
 
 const maxDistance = 2
