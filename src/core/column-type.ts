@@ -12,30 +12,37 @@ export interface ColumnType {
 }
 
 /** Other names of PostgreSQL's own types. https://www.postgresql.org/docs/18/datatype.html */
-const aliases: Readonly<Record<string, string>> = {
-  bool: 'boolean',
-  char: 'character',
-  decimal: 'numeric',
-  float4: 'real',
-  float8: 'double precision',
-  int: 'integer',
-  int2: 'smallint',
-  int4: 'integer',
-  int8: 'bigint',
-  'timestamp without time zone': 'timestamp',
-  'timestamp with time zone': 'timestamptz',
-  'time without time zone': 'time',
-  'time with time zone': 'timetz',
-  varbit: 'bit varying',
-  varchar: 'character varying',
-}
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['bool', 'boolean'],
+  ['char', 'character'],
+  ['decimal', 'numeric'],
+  ['float4', 'real'],
+  ['float8', 'double precision'],
+  ['int', 'integer'],
+  ['int2', 'smallint'],
+  ['int4', 'integer'],
+  ['int8', 'bigint'],
+  ['timestamp without time zone', 'timestamp'],
+  ['timestamp with time zone', 'timestamptz'],
+  ['time without time zone', 'time'],
+  ['time with time zone', 'timetz'],
+  ['varbit', 'bit varying'],
+  ['varchar', 'character varying'],
+])
 
-/** Those of several words. */
-const phrases: ReadonlySet<string> = new Set(['double precision', 'character varying', 'bit varying'])
+/** Those of several words. An interval may keep some of its fields only. */
+const phrases =
+  /^(?:double precision|character varying|bit varying|interval (?:year|month|day|hour|minute|second|year to month|day to (?:hour|minute|second)|hour to (?:minute|second)|minute to second))$/
 
 /** A name, or one with its schema; each part as a plain word or in quotes. */
 const names =
   /^(?:[\p{L}_][\p{L}\p{N}_$]*|"(?:[^"\0]|"")+")(?:\.(?:[\p{L}_][\p{L}\p{N}_$]*|"(?:[^"\0]|"")+"))?$/u
+
+/** The name, what stands in brackets, and what follows these: `timestamp`, `3`, `with time zone`. */
+const parts = /^(?<before>(?:[^"(]|"[^"]*")+)(?:\((?<modifiers>[^()"]*)\)(?<after>[^("]*))?$/
+
+/** Extensions have some in words, as in `geometry(Point,4326)`: they restrict values, and change none. */
+const inWords = /^\s*\p{L}[\p{L}\p{N}_]*(?:\s*,\s*-?\d+)*\s*$/u
 
 const known = new Map<string, ColumnType | undefined>()
 
@@ -47,13 +54,24 @@ export function columnType(text: string): ColumnType | undefined {
 
 function parsed(text: string): ColumnType | undefined {
   const element = text.trim().replace(/(?:\s*\[\d*\])+$/, '')
-  const [found = '', digits] = /\s*\(\s*(-?\d+(?:\s*,\s*-?\d+)?)\s*\)/.exec(element) ?? []
-  const words = element.replace(found, '').trim()
+  const { before = '', modifiers: given, after = '' } = parts.exec(element)?.groups ?? {}
+  const words = `${before.trim()} ${after.trim()}`.trim()
   const plain = words.toLowerCase().replace(/\s+/g, ' ')
-  const name = words.includes('"') ? words : (aliases[plain] ?? plain)
-  if (!names.test(name) && !phrases.has(name)) return undefined
-  const modifiers = digits === undefined ? [] : digits.split(',').map(Number)
-  return { name, modifiers: implied(name, modifiers), isArray: element !== text.trim() }
+  const name = words.includes('"') ? words : (aliases.get(plain) ?? plain)
+  if (!names.test(name) && !phrases.test(name)) return undefined
+  const modifiers = modifiersOf(name, given)
+  return modifiers && { name, modifiers: implied(name, modifiers), isArray: element !== text.trim() }
+}
+
+function modifiersOf(name: string, given: string | undefined): readonly number[] | undefined {
+  if (given === undefined) return []
+  if (/^\s*-?\d+(?:\s*,\s*-?\d+)?\s*$/.test(given)) return given.split(',').map(Number)
+  return inWords.test(given) && !isOwn(name) ? [] : undefined
+}
+
+/** Whether it is one of those that are named here, none of which has modifiers in words. */
+function isOwn(name: string): boolean {
+  return identifying.has(name) || others.has(name) || phrases.test(name) || name === 'bit'
 }
 
 /** What SQL means where less is said: `numeric(5)` is `numeric(5,0)`, `char` is `char(1)`. */

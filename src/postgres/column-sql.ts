@@ -6,11 +6,14 @@ import type { Column, PostgresTable } from '#core/pipeline.ts'
 import { columnNamed, typeOf } from '#core/pipeline.ts'
 
 /** In SQL these mean a length of 1, to which a cast cuts without a word. */
-const withoutLength: Readonly<Record<string, string>> = { character: 'bpchar', bit: '"bit"' }
+const withoutLength: ReadonlyMap<string, string> = new Map([
+  ['character', 'bpchar'],
+  ['bit', '"bit"'],
+])
 
 /** A type without its modifiers: a cast to these would cut or round where an assignment refuses. */
 export function bareType({ name, isArray }: ColumnType): string {
-  return `${withoutLength[name] ?? name}${isArray ? '[]' : ''}`
+  return `${withoutLength.get(name) ?? name}${isArray ? '[]' : ''}`
 }
 
 /** The parameter of a column's values: `$3::numeric[]`. `unnest` flattens arrays of arrays, so these travel as texts. */

@@ -115,7 +115,7 @@ function neededColumnsUnfitness(
     const alter = `ALTER TABLE ${tableIdentifier(name)} ${alterationOf(column, found, wanted)}`
     if (found.generated)
       return [{ about, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
-    const isWider = isSink && (widerThan[wanted] ?? []).includes(found.type)
+    const isWider = isSink && widerThan.get(wanted)?.includes(found.type)
     return found.fits || isWider
       ? []
       : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
@@ -123,12 +123,12 @@ function neededColumnsUnfitness(
 }
 
 /** Types that take and order every value of another. */
-const widerThan: Readonly<Record<string, readonly string[]>> = {
-  smallint: ['integer', 'bigint'],
-  integer: ['bigint'],
-  text: ['character varying'],
-  'character varying': ['text'],
-}
+const widerThan: ReadonlyMap<string, readonly string[]> = new Map([
+  ['smallint', ['integer', 'bigint']],
+  ['integer', ['bigint']],
+  ['text', ['character varying']],
+  ['character varying', ['text']],
+])
 
 /** Seconds since 1970 and times without a zone, which are taken for UTC, become points in time. */
 function alterationOf(column: string, { type, generated }: ColumnShape, wanted: string): string {
