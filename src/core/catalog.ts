@@ -15,7 +15,10 @@ export interface CatalogColumn {
   readonly isNullable: boolean
   /** The database fills it where a row does not say: a default, or a sequence. */
   readonly hasDefault: boolean
-  /** Who computes it: nobody, the table (`GENERATED ALWAYS AS (…)`), or a sequence that belongs to it. */
+  /**
+   * Who computes it where a row must not say: nobody, the table (`GENERATED ALWAYS AS (…)`), or a sequence (`GENERATED ALWAYS
+   * AS IDENTITY`; that of `BY DEFAULT` is a default).
+   */
   readonly generated: 'never' | 'expression' | 'identity'
 }
 
