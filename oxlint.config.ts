@@ -21,7 +21,7 @@ const src: Record<string, Module> = {
   core: { may: [], npm: [] },
   runtime: { may: [], npm: ['cockatiel'] },
   config: { may: ['core'], npm: ['envalid'] },
-  pipeline: { may: ['core'], npm: ['zod'] },
+  pipeline: { may: ['core'], npm: ['yaml', 'zod'] },
   ingest: { may: foundation, npm: [] },
   pubsub: { may: foundation, npm: ['@google-cloud/pubsub'] },
   redis: { may: foundation, npm: ['ioredis'] },

@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { columnSource } from './column-schema.ts'
+import { condition, where } from './condition-schema.ts'
+import { expected, objectOf, word } from './schema-words.ts'
+import { arrayPath, column, columns, name, resource, table } from './value-schemas.ts'
+
+const deletes = objectOf(
+  {
+    // Lazy, so that its JSON schema is a reference.
+    when: z
+      .lazy(() => condition)
+      .describe(
+        'Holds for messages that mean that there is no row. They need only the columns of key and version.',
+      ),
+    mode: z
+      .union(
+        [
+          z.literal('hard'),
+          objectOf({
+            column: column.describe('The column that marks a row as gone. It is null in all others.'),
+          }),
+        ],
+        { error: expected('hard, or { column: deleted_at }') },
+      )
+      .optional()
+      .meta({ default: 'hard' })
+      .describe(
+        'hard: the row is deleted. { column: deleted_at }: it stays, and that column gets its value.',
+      ),
+  },
+  'an object such as { when: { path: op, equals: D } }',
+)
+
+/** Each member of a mapping file. The descriptions are shown by editors, and stand in docs/MAPPING.md. */
+export const mappingMembers = {
+  $schema: z
+    .string({ error: expected('where the JSON schema is') })
+    .optional()
+    .describe('Where editors find the schema of a JSON file. The ingester does not read it.'),
+  name: name.describe(
+    'The name in metrics and logs: 1 to 50 lower-case letters, digits and hyphens, beginning with a letter.',
+  ),
+  subscription: resource('subscriptions').describe(
+    'Where messages come from: an id in the configured project, or projects/P/subscriptions/S.',
+  ),
+  topic: resource('topics')
+    .optional()
+    .describe(
+      'What the subscription belongs to: an id in the configured project, or projects/P/topics/T. Default: the name.',
+    ),
+  table: table.describe(
+    'The table that is written to, with or without its schema: sales.orders. A part that has a dot stands in double quotes.',
+  ),
+  mode: word(['newest'], ['append', 'sum'])
+    .optional()
+    .meta({ default: 'newest' })
+    .describe('Which rows the table has: newest, of each key the one with the greatest version.'),
+  format: word(['json'], ['avro', 'protobuf'])
+    .optional()
+    .meta({ default: 'json' })
+    .describe('What messages are written in: json.'),
+  envelope: word(['none'], ['cloudevents', 'debezium'])
+    .optional()
+    .meta({ default: 'none' })
+    .describe('What is around the data of each message: none.'),
+  key: columns.describe(
+    'The column or columns that tell rows apart: the primary key, or those of a unique index.',
+  ),
+  version: columns.describe(
+    'The column or columns that say which of two rows with one key is newer, compared in order.',
+  ),
+  others: word(['field', 'skip'])
+    .optional()
+    .meta({ default: 'field' })
+    .describe(
+      "What happens to columns that are not named in columns. field: each takes the message's field of its own name, but for those that the database fills (generated, identity, with a default). skip: they are left alone.",
+    ),
+  split: arrayPath
+    .optional()
+    .describe(
+      'The path of an array, each element of which becomes a record. Paths begin at the element then: $element is all of it, and $message.a.b begins at the message.',
+    ),
+  where: where
+    .optional()
+    .describe(
+      'A condition, or a list of conditions. Records for which they all hold are stored, others are counted as ignored.',
+    ),
+  delete: deletes.optional().describe('Which messages delete their row, and how.'),
+  columns: z
+    .record(z.string(), columnSource, { error: expected('an object with a member for each column') })
+    .optional()
+    .describe(
+      'By the name of a column, where its value comes from: a path, a list of paths of which the first that is there counts, or an object.',
+    ),
+}
+
+export const mappingFile = objectOf(
+  mappingMembers,
+  'an object with name, subscription, table, key and version',
+)
+
+export type MappingFile = z.infer<typeof mappingFile>

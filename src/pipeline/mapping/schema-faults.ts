@@ -1,0 +1,76 @@
+import type { z } from 'zod'
+import { similarName } from '#core/similar.ts'
+import type { MemberPath } from './mapping-error.ts'
+import { memberText } from './mapping-error.ts'
+
+export interface MemberFault {
+  readonly path: MemberPath
+  readonly what: string
+  readonly fix?: string | undefined
+}
+
+type Issue = z.core.$ZodIssue
+
+/** What a schema found, with a fix where there is an obvious one. */
+export function schemaFaults(error: z.ZodError | undefined): MemberFault[] {
+  const faults = (error?.issues ?? []).flatMap((issue) => faultsOf(issue, []))
+  // A member with a typo in its name is unknown; that it is missing as well would be one fault told twice.
+  const meant = new Set(
+    faults.flatMap(({ path, meant }) => (meant ? [memberText([...path.slice(0, -1), meant])] : [])),
+  )
+  return faults.filter(({ path, what }) => !(what.startsWith('is missing') && meant.has(memberText(path))))
+}
+
+function faultsOf(
+  issue: Issue,
+  above: MemberPath,
+): (MemberFault & { readonly meant?: string | undefined })[] {
+  const path = [...above, ...(issue.path as MemberPath)]
+  const { message: what } = issue
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      // The message names the members that are known.
+      const known = what.split(' ')
+      return issue.keys.map((key) => unknownMember([...path, key], key, known))
+    }
+    case 'invalid_value':
+      return [{ path, what, fix: fixOfWord(issue.input, issue.values.map(String)) }]
+    case 'invalid_union': {
+      const fitting = issue.errors.filter((branch) => !branch.some(isOfOtherType))
+      const [only, another] = fitting
+      if (only === undefined || another !== undefined) return [{ path, what }]
+      return only.flatMap((one) => faultsOf(one, path))
+    }
+    case 'custom':
+      return [{ path, what, fix: (issue.params as { readonly fix?: string } | undefined)?.fix }]
+    default:
+      return [{ path, what }]
+  }
+}
+
+/** Of the branches of a union, those count whose type the value has. */
+const isOfOtherType = ({ path, code }: Issue) =>
+  path.length === 0 && (code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_union')
+
+function unknownMember(path: MemberPath, key: string, known: readonly string[]) {
+  const meant = similarName(key, known)
+  const fix = meant === undefined ? `known here: ${known.join(', ')}` : didYouMean(meant)
+  return { path, what: 'is unknown', fix, meant }
+}
+
+const didYouMean = (word: string) => `did you mean ${word}?`
+
+function fixOfWord(input: unknown, words: readonly string[]): string | undefined {
+  if (typeof input !== 'string') return undefined
+  const synonym = synonyms.find(([pattern, word]) => pattern.test(input) && words.includes(word))
+  const similar = synonym?.[1] ?? similarName(input, words)
+  return similar === undefined ? undefined : didYouMean(similar)
+}
+
+const synonyms: readonly (readonly [RegExp, string])[] = [
+  [/^sec(?:ond)?s?$/i, 's'],
+  [/^(?:milli(?:second)?s?|msecs?)$/i, 'ms'],
+  [/^(?:micro(?:second)?s?|usecs?|[\u00b5\u03bc]s)$/i, 'us'],
+  [/^(?:nano(?:second)?s?|nsecs?)$/i, 'ns'],
+  [/^(?:base-?16|hexadecimal)$/i, 'hex'],
+]
