@@ -123,8 +123,9 @@ demo-picture: $(STAMP) redis ## render docs/demo.svg, README's picture, from the
 	@$(NODE) tools/demo-picture.ts
 
 .PHONY: docs
-docs: $(STAMP) ## generate docs/CONFIGURATION.md's tables and .env.demo's comments from src/config/spec.ts
+docs: $(STAMP) ## generate the tables of docs/CONFIGURATION.md and docs/MAPPING.md, docs/pipeline.schema.json and .env.demo's comments
 	@$(NODE) tools/configuration.ts
+	@$(NODE) tools/pipeline-schema.ts
 
 .PHONY: lock
 lock: ## update package-lock.json from package.json, for every platform

@@ -1,16 +1,15 @@
 // The documentation of the variables, generated from the specification that reads them: the tables of
 // docs/CONFIGURATION.md, whose prose is written by hand, and the comments and defaults of .env.demo.
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { crossChecks } from '#config/cross-checks.ts'
 import { conflictText } from '#config/fault-text.ts'
 import { secretFiles } from '#config/secrets.ts'
 import { dependentDefaults, groups, spec } from '#config/spec.ts'
 import type { InWords } from '#config/validators.ts'
+import type { Documents } from './made-parts.ts'
+import { withParts, writeDocuments } from './made-parts.ts'
 
-/** Made files, from the project's folder, each with what makes its text of what it was. */
-export const documents: Readonly<Record<string, (text: string) => string>> = {
-  'docs/CONFIGURATION.md': renderedDocument,
+export const documents: Documents = {
+  'docs/CONFIGURATION.md': (text) => withParts('docs/CONFIGURATION.md', text, parts),
   '.env.demo': renderedExample,
 }
 
@@ -48,17 +47,6 @@ const parts: Readonly<Record<string, string>> = {
   'cross-checks': crossChecks.map((check) => `- ${conflictText(check)}.`).join('\n'),
 }
 
-/** Replaces what stands between `<!-- made: part -->` and `<!-- end -->`. */
-function renderedDocument(text: string): string {
-  const missing = new Set(Object.keys(parts))
-  const rendered = text.replace(/(<!-- made: ([\w-]+) -->\n).*?(<!-- end -->)/gs, (_, open, part, close) => {
-    if (!missing.delete(part)) throw new Error(`docs/CONFIGURATION.md: ${part} is unknown, or there twice`)
-    return `${open}\n${parts[part]}\n\n${close}`
-  })
-  if (missing.size === 0) return rendered
-  throw new Error(`docs/CONFIGURATION.md has no <!-- made: --> for ${[...missing].join(', ')}`)
-}
-
 /** Replaces the comment above each variable, and the default of each that is commented out. */
 function renderedExample(text: string): string {
   return text.replace(/(?:^# .*\n)*^(#?)([A-Z_]+)=(.*)$/gm, (_, isDefault, name, value) => {
@@ -76,9 +64,4 @@ function commentOf(name: Name): string {
   return `# ${desc}${bounds}${byHand}${file}`
 }
 
-if (import.meta.main) {
-  for (const [file, render] of Object.entries(documents)) {
-    const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
-    writeFileSync(path, render(readFileSync(path, 'utf8')))
-  }
-}
+if (import.meta.main) writeDocuments(documents)

@@ -6,7 +6,8 @@ import { configOf } from '#config/config.ts'
 import { parseEnvFile } from '#config/env-file.ts'
 import { secretFiles } from '#config/secrets.ts'
 import { spec } from '#config/spec.ts'
-import { documents } from '../../tools/configuration.ts'
+import { documents as ofConfiguration } from '../../tools/configuration.ts'
+import { documents as ofMappings } from '../../tools/pipeline-schema.ts'
 import { projectDir } from '../support/program.ts'
 
 const read = (file: string) => readFileSync(join(projectDir, file), 'utf8')
@@ -31,7 +32,7 @@ test('no document names a variable that has no effect', () => {
   }
 })
 
-for (const [file, render] of Object.entries(documents)) {
+for (const [file, render] of Object.entries({ ...ofConfiguration, ...ofMappings })) {
   test(`${file} matches the specification; if it does not: make docs`, () => {
     const text = read(file)
     assert.equal(text, render(text), '`make docs` brings it up to date')

@@ -85,7 +85,7 @@ test('it contains what users need: JavaScript with types and source maps, migrat
     ...migrations.sort().map((name) => `dist/db/migrations/${name}`),
     'dist/package.json',
     'dist/src/redis/protocol.lua',
-    ...[...pages.map((name) => `docs/${name}`), 'docs/demo.svg'].sort(),
+    ...[...pages.map((name) => `docs/${name}`), 'docs/demo.svg', 'docs/pipeline.schema.json'].sort(),
     'package.json',
   ])
   expect(files.filter((file) => /(^|\/)(test|bench|tools)\/|\.test\./.test(file))).toEqual([])
