@@ -71,6 +71,6 @@ function elementText(value: unknown, encodeElement: Encode): string | ValueFault
 }
 
 /** `[1][0] is …`; a further index is added on each way up. */
-function placed({ kind, what }: ValueFault, index: number): ValueFault {
+export function placed({ kind, what }: ValueFault, index: number): ValueFault {
   return new ValueFault(kind, `[${index}]${what.startsWith('[') ? '' : ' '}${what}`)
 }

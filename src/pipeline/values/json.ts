@@ -26,6 +26,11 @@ export const encodeJsonb: Encode = (value) => {
   return escapeFault(text) ?? scanFault(text, typeof value === 'string' ? numberFault : undefined) ?? text
 }
 
+/** What is wrong with JSON text that is known to be valid: its characters, its depth, its numbers. */
+export function jsonTextFault(text: string, type: 'json' | 'jsonb'): ValueFault | undefined {
+  return escapeFault(text) ?? scanFault(text, type === 'jsonb' ? numberFault : undefined)
+}
+
 function jsonText(value: unknown): string | ValueFault {
   return typeof value === 'string' ? checkedText(value) : stringified(value)
 }

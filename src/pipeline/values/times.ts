@@ -19,6 +19,7 @@ const maxDateYear = 5_874_897
 const maxTimestampYear = 294_276
 const maxPrecision = 6
 const secondsOfDay = 86_400
+const microsOfDay = 86_400_000_000n
 
 export const encodeDate: Encode = (value) => {
   if (typeof value !== 'string') return wrongKind(value, 'a string')
@@ -84,6 +85,18 @@ export function microsOfTimestamptz(encoded: string): bigint {
   const { day, second, fraction } = moment
   const micros = Number(fraction.slice(0, maxPrecision).padEnd(maxPrecision, '0'))
   return (BigInt(day) * BigInt(secondsOfDay) + BigInt(second)) * 1_000_000n + BigInt(micros)
+}
+
+/**
+ * What a clock in UTC shows, as an encoded timestamp. Undefined where the year is out of range, or before 1.
+ *
+ * @param micros since 1970
+ */
+export function timestampText(micros: bigint, precision = maxPrecision): string | undefined {
+  const ofDay = ((micros % microsOfDay) + microsOfDay) % microsOfDay
+  const day = dayOfUnixEpoch + Number((micros - ofDay) / microsOfDay)
+  const second = Number(ofDay / 1_000_000n)
+  return momentText({ day, second, fraction: String(ofDay % 1_000_000n).padStart(6, '0') }, precision)
 }
 
 /** A moment, in UTC where it has an offset. */
