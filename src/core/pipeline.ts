@@ -1,5 +1,6 @@
 import type { Delivery } from './delivery.ts'
 import type { CacheRecord } from './cache.ts'
+import type { CatalogTable } from './catalog.ts'
 import type { ColumnType } from './column-type.ts'
 import { columnType } from './column-type.ts'
 import type { Enricher } from './enricher.ts'
@@ -35,7 +36,27 @@ export interface Pipeline<R = unknown> extends Rules<R> {
   readonly inspector: RecordInspector
   /** The folder of the SQL files that make its tables, where they are not the project's own. */
   readonly migrations?: URL
+  /**
+   * Where the types of its columns come from the database: the same pipeline for a table that was altered. Undefined where
+   * that changes nothing for it, or where a column is gone.
+   *
+   * @throws ConfigurationError with all that the table contradicts
+   */
+  readonly rebind?: (catalog: CatalogTable) => Pipeline<R> | undefined
 }
+
+/** A pipeline whose columns' types stand in the database: it becomes one when its table has been looked at. */
+export interface UnboundPipeline extends Pick<Pipeline, 'name' | 'source'> {
+  readonly table: Pick<PostgresTable, 'name' | 'key' | 'version'> & { readonly deletes: boolean }
+  /**
+   * @param catalog undefined: there is no such table
+   * @throws ConfigurationError with all that the table contradicts
+   */
+  bind(catalog: CatalogTable | undefined): Pipeline
+}
+
+/** A pipeline that was named, as far as its file tells. */
+export type LoadedPipeline = Pipeline | UnboundPipeline
 
 /**
  * What a message is: one row, any number of them (none: there is nothing to store), or none since it is invalid or is

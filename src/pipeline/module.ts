@@ -85,11 +85,6 @@ async function undisturbed<T>(load: () => T | Promise<T>): Promise<T> {
 }
 
 function checkFile(path: string, file: string): void {
-  if (/\.(?:ya?ml|json)$/i.test(path))
-    throw fault(
-      `${path}: mapping files are not known to this version`,
-      advice`write a module: docs/PIPELINES.md`,
-    )
   const found = existsSync(file) && statSync(file)
   if (!found) throw fault(`${path}: there is no such file in ${process.cwd()}`, advice`check the path`)
   if (!found.isFile()) throw fault(`${path} is not a file`, advice`name the module's own file`)

@@ -175,10 +175,6 @@ export const faultyMembers: readonly (readonly [text: string, fault: string])[] 
     '6:42: columns.a[1].optional: cannot be combined with default; remove one of them',
   ],
   [
-    'columns: { a: { path: b, unit: s, timezone: UTC } }',
-    '6:35: columns.a.timezone: cannot be combined with unit: a number since 1970 has no time zone; remove one of them',
-  ],
-  [
     'columns: { a: { path: b, unit: s, encoding: hex } }',
     '6:35: columns.a.encoding: cannot be combined with unit: one is of times, the other of bytes; remove one of them',
   ],

@@ -7,7 +7,6 @@ import { flag, path, timezone } from './value-schemas.ts'
 const alone = ['path', 'default', 'optional', 'unit', 'timezone', 'encoding']
 const onlyOne: readonly Exclusion[] = [
   ['default', 'optional'],
-  ['unit', 'timezone', 'a number since 1970 has no time zone'],
   ['unit', 'encoding', 'one is of times, the other of bytes'],
   ['timezone', 'encoding', 'one is of times, the other of bytes'],
 ]
@@ -75,7 +74,7 @@ function sourceFaults(given: z.infer<z.ZodObject<typeof sourceMembers>>): Refusa
 
 function timeFaults(given: { readonly path?: string | undefined }): Refusal[] {
   if (given.path !== '$publishTime') return []
-  const reads = (['unit', 'timezone', 'encoding'] as const).filter((name) => Object.hasOwn(given, name))
+  const reads = (['unit', 'encoding'] as const).filter((name) => Object.hasOwn(given, name))
   return reads.map((name) => ({
     path: [name],
     what: 'means nothing for $publishTime, which is a time',

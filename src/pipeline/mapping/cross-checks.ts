@@ -19,7 +19,6 @@ interface Draft {
   readonly deleted: readonly NamedColumn[]
   /** Undefined: something is wrong with it. */
   readonly columns: ReadonlyMap<string, FileColumnSource | undefined>
-  readonly skipsOthers: boolean
   readonly rules: readonly (readonly [MemberPath, FileRule])[]
   readonly when: FileCondition | undefined
 }
@@ -67,7 +66,6 @@ function draftOf(given: Readonly<Record<string, unknown>>): Draft {
         columnSource.safeParse(source).data,
       ]),
     ),
-    skipsOthers: given['others'] === 'skip',
     rules: Array.isArray(where)
       ? where.map((rule, at) => [['where', at], rule] as const)
       : [[['where'], where] as const],
@@ -109,9 +107,8 @@ function roleFaults({ key, version, deleted }: Draft): MemberFault[] {
   return [...both(version, key, 'key'), ...both(deleted, key, 'key'), ...both(deleted, version, 'version')]
 }
 
-function columnFaults({ key, version, deleted, columns, skipsOthers }: Draft): MemberFault[] {
+function columnFaults({ key, version, deleted, columns }: Draft): MemberFault[] {
   const needed = [...key, ...version, ...deleted]
-  const unnamed = needed.filter(({ name }) => skipsOthers && !columns.has(name))
   return [
     ...[...columns.keys()].flatMap((name): MemberFault[] => {
       const what = columnNameFault(name)
@@ -124,11 +121,6 @@ function columnFaults({ key, version, deleted, columns, skipsOthers }: Draft): M
         what: `is refused: ${String(path[0])} needs this column`,
         fix: 'write its path',
       })),
-    ...unnamed.map(({ name, path }) => ({
-      path,
-      what: `names ${preview(name)}, which others: skip leaves alone`,
-      fix: 'name it in columns, with its path',
-    })),
   ]
 }
 

@@ -64,8 +64,12 @@ export interface FieldPath {
 
 export const metadataNames = ['publishTime', 'messageId', 'orderingKey', 'subscription', 'data'] as const
 
-export type MetadataPath =
-  | { readonly from: (typeof metadataNames)[number] }
+/** To what comes with the message; `data` is all of its content. */
+export type MetadataPath = TextPath | { readonly from: 'data' }
+
+/** To a text that comes with the message. */
+export type TextPath =
+  | { readonly from: Exclude<(typeof metadataNames)[number], 'data'> }
   | { readonly from: 'attributes'; readonly name: string }
 
 /** A value that the file itself has, as JSON: its numbers keep their digits. */

@@ -12,6 +12,8 @@ import { schemaFaults } from './schema-faults.ts'
 import { nearest, placesIn, plainValue } from './source-tree.ts'
 
 export interface ParsedMapping {
+  /** As faults name it. */
+  readonly fileName: string
   readonly mapping: Mapping
   /** Where a member is, or the nearest one above it that exists. */
   readonly placeOf: (path: MemberPath) => Place
@@ -22,8 +24,8 @@ export interface ParsedMapping {
  * @throws MappingError with everything that is wrong with the file
  * @throws ConfigurationError where there is no file to read
  */
-export function readMapping(path: string): Mapping {
-  return parseMapping(mappingText(path), path).mapping
+export function readMapping(path: string): ParsedMapping {
+  return parseMapping(mappingText(path), path)
 }
 
 /**
@@ -47,7 +49,7 @@ function parse(text: string, fileName: string): ParsedMapping {
   const found = [...schemaFaults(error), ...crossFaults(given)].filter(({ path }) => !isFaulty(path))
   const faults = [...source.faults.map(atOffset), ...found.map(atMember)]
   if (faults.length > 0 || data === undefined) throw new MappingError(fileName, faults)
-  return { mapping: buildMapping(data, root), placeOf }
+  return { fileName, mapping: buildMapping(data, root), placeOf }
 
   function atOffset({ offset, ...fault }: SourceFault): MappingFault {
     return faultAt(place(offset), fault)

@@ -304,7 +304,7 @@ describe('a file', () => {
   const faultsOfFile = (path: string) => messageOf(() => readMapping(path)).replaceAll(path, 'f')
 
   test('is read, with a byte order mark', () => {
-    assert.equal(readMapping(file('a.yaml', `\u{feff}${least}`)).table, 'sales.orders')
+    assert.equal(readMapping(file('a.yaml', `\u{feff}${least}`)).mapping.table, 'sales.orders')
   })
 
   test('that is not UTF-8', () => {
@@ -330,7 +330,7 @@ describe('a file', () => {
 
   test('of 1 MiB is read, a larger one is not', () => {
     const comment = (bytes: number) => `${least}#${'x'.repeat(bytes - least.length - 1)}`
-    assert.equal(readMapping(file('e.yaml', comment(1024 * 1024))).name, 'orders')
+    assert.equal(readMapping(file('e.yaml', comment(1024 * 1024))).mapping.name, 'orders')
     refused(file('f.yaml', comment(1024 * 1024 + 1)), /f\.yaml has more than 1 MiB, far more than a mapping$/)
   })
 

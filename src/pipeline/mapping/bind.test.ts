@@ -1,0 +1,258 @@
+// What a table contradicts is told all at once, each at its place in the file.
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import type { CatalogColumn, CatalogTable } from '#core/catalog.ts'
+import { unboundPipeline } from './mapped-pipeline.ts'
+import { MappingError } from './mapping-error.ts'
+import { parseMapping } from './read-mapping.ts'
+
+const column = (name: string, type: string, more: Partial<CatalogColumn> = {}): CatalogColumn => ({
+  name,
+  type,
+  isNullable: true,
+  hasDefault: false,
+  generated: 'never',
+  ...more,
+})
+const needed = { isNullable: false }
+
+const catalog: CatalogTable = {
+  kind: 'r',
+  columns: [
+    column('id', 'bigint', needed),
+    column('tags', 'text[]', needed),
+    column('revision', 'integer', needed),
+    column('changed', 'timestamp', needed),
+    column('updated_at', 'timestamptz', needed),
+    column('note', 'text'),
+    column('total', 'numeric(6,2)', needed),
+    column('gone_at', 'timestamptz'),
+    column('body', 'jsonb'),
+    column('number', 'bigint', { ...needed, generated: 'identity', hasDefault: true }),
+    column('doubled', 'numeric', { generated: 'expression' }),
+    column('created_at', 'timestamptz', { ...needed, hasDefault: true }),
+  ],
+  keys: [{ columns: ['id'], isPrimary: true }],
+}
+
+/** Lines 1 to 3 are the same in all files. */
+const file = (text: string) =>
+  unboundPipeline(
+    parseMapping(`name: things\nsubscription: things-sub\ntable: things\n${text}\n`, 'things.yaml'),
+  )
+
+function faults(text: string, table: CatalogTable | undefined = catalog): string[] {
+  try {
+    file(text).bind(table)
+    return []
+  } catch (error) {
+    assert.ok(error instanceof MappingError)
+    return error.message.split('\n').map((line) => line.replace('things.yaml:', ''))
+  }
+}
+
+const plain = 'key: id\nversion: revision\nothers: skip\n'
+const named = (text: string) => `${plain}columns:\n  ${text}`
+
+describe('what a table contradicts', () => {
+  test('nothing, where it fits', () => assert.deepEqual(faults(plain), []))
+
+  test('there is none', () => {
+    assert.deepEqual(faults(plain, undefined).length, 0, 'the default of the parameter')
+    const unbound = file(plain)
+    assert.throws(
+      () => unbound.bind(undefined),
+      /^MappingError: .*|things\.yaml:3:1: table: there is no table things; check its name/,
+    )
+  })
+
+  test.each([
+    [
+      'an unknown column',
+      named('nots: x'),
+      '8:3: columns.nots: the table has no column "nots"; did you mean note?',
+    ],
+    [
+      'an unknown key',
+      'key: ident\nversion: revision\nothers: skip',
+      '4:1: key[0]: the table has no column "ident"; ',
+    ],
+    [
+      'an unknown version',
+      'key: id\nversion: [revision, revised]\nothers: skip',
+      '5:21: version[1]: the table has no column "revised"; ',
+    ],
+    [
+      'an array as key',
+      'key: [id, tags]\nversion: revision\nothers: skip',
+      '4:11: key[1]: tags is text[], and an array cannot be part of a key; ',
+    ],
+    [
+      'a version that is a timestamp',
+      'key: id\nversion: changed\nothers: skip',
+      '5:1: version[0]: changed is timestamp, and a version must be smallint, integer, bigint or timestamptz; ALTER TABLE',
+    ],
+    [
+      'a version that is a text',
+      'key: id\nversion: note\nothers: skip',
+      '5:1: version[0]: note is text, and a version must be',
+    ],
+    [
+      'an identity that is written',
+      named('number: n'),
+      '8:3: columns.number: the database numbers number itself (GENERATED ALWAYS AS IDENTITY); take it out',
+    ],
+    [
+      'a generated column that is written',
+      named('doubled: n'),
+      '8:3: columns.doubled: the database computes doubled from other columns; take it out',
+    ],
+    [
+      'an identity as key',
+      'key: number\nversion: revision\nothers: skip',
+      '4:1: key: the database numbers number itself',
+    ],
+    [
+      'optional and NOT NULL',
+      named('total: { path: total, optional: true }'),
+      '8:25: columns.total.optional: total is NOT NULL in the table; give it a default instead',
+    ],
+    [
+      'optional and part of the key',
+      named('id: { path: id, optional: true }'),
+      '8:19: columns.id.optional: id is part of the key, and never NULL; leave it out',
+    ],
+    [
+      'a default of the wrong type',
+      named('total: { path: total, default: abc }'),
+      '8:25: columns.total.default: is "abc", not a number in decimal notation; total is numeric(6,2)',
+    ],
+    [
+      'a default out of range',
+      named('total: { path: total, default: 123456.789 }'),
+      '8:25: columns.total.default: is "123456.789", out of range for numeric(6,2)',
+    ],
+    [
+      'a default of null',
+      named('total: { path: total, default: null }'),
+      '8:25: columns.total.default: is null; total is NOT NULL',
+    ],
+    [
+      'a constant of the wrong type',
+      named('total: { value: [1] }'),
+      '8:12: columns.total.value: is an array, not a number',
+    ],
+    [
+      'a unit of no time',
+      named('total: { path: total, unit: ms }'),
+      '8:25: columns.total.unit: is for times, and total is numeric(6,2); leave it out',
+    ],
+    [
+      'a unit of a clock',
+      named('changed: { path: changed, unit: ms }'),
+      '8:29: columns.changed.unit: counts to a moment, and changed is timestamp, which shows a clock; say whose with timezone: UTC',
+    ],
+    [
+      'a zone of no time',
+      named('note: { path: note, timezone: UTC }'),
+      '8:23: columns.note.timezone: is for times, and note is text',
+    ],
+    [
+      'a zone that changes nothing',
+      named('updated_at: { path: at, unit: s, timezone: UTC }'),
+      '8:36: columns.updated_at.timezone: changes nothing',
+    ],
+    [
+      'an encoding of a number',
+      named('total: { path: total, encoding: hex }'),
+      '8:25: columns.total.encoding: is for bytea and texts, and total is numeric(6,2)',
+    ],
+    [
+      'a time into a number',
+      named('total: $publishTime'),
+      '8:3: columns.total.path: $publishTime does not fit total, which is numeric(6,2)',
+    ],
+    [
+      'the message into a number',
+      named('total: $data'),
+      '8:3: columns.total.path: $data does not fit total, which is numeric(6,2); it fits bytea, jsonb, json and text',
+    ],
+    [
+      'a fault in one of several paths',
+      named('note: [a, { path: b, unit: s }]'),
+      '8:24: columns.note[1].unit: is for times',
+    ],
+    [
+      'a mark that is NOT NULL',
+      `${plain}delete: { when: { path: op, equals: D }, mode: { column: created_at } }`,
+      '7:50: delete.mode.column: created_at is NOT NULL, but marks rows that are gone: in all others it must be NULL; ALTER TABLE',
+    ],
+    [
+      'a text that decides where messages delete',
+      'key: id\nversion: [revision, note]\nothers: skip\ndelete: { when: { path: op, equals: D } }',
+      '5:21: version[1]: note is text, and a version must be smallint, integer, bigint or timestamptz: where messages delete, no text decides; leave it out',
+    ],
+  ])('%s', (_what, text, expected) => {
+    const found = faults(text)
+    assert.equal(found.length, 1, found.join('\n'))
+    assert.ok(found[0]?.startsWith(expected), `${found[0]}\nis not\n${expected}`)
+  })
+
+  test('all of it at once, in the order of the file', () => {
+    const found = faults(
+      `key: [id, tags]\nversion: note\nothers: skip\ncolumns:\n  total: { path: total, unit: ms, default: x }\n  nothing: x`,
+    )
+    assert.deepEqual(
+      found.map((line) => line.split(' ')[1]),
+      ['key[1]:', 'version[0]:', 'columns.total.unit:', 'columns.total.default:', 'columns.nothing:'],
+    )
+  })
+
+  test('a text may end a version where nothing deletes, and a constant may be a document', () => {
+    assert.deepEqual(
+      faults('key: id\nversion: [revision, note]\nothers: skip\ncolumns: { body: { value: { a: [1.50] } } }'),
+      [],
+    )
+  })
+})
+
+describe('a table that was altered', () => {
+  const bound = file(`${plain}columns: { total: total, note: { path: note, optional: true } }`).bind(catalog)
+  const altered = (change: Partial<CatalogColumn>, name = 'total') => ({
+    ...catalog,
+    columns: catalog.columns.map((one) => (one.name === name ? { ...one, ...change } : one)),
+  })
+  const typesOf = (pipeline: typeof bound | undefined) =>
+    pipeline?.sink.columns.map(({ name, type }) => `${name} ${type}`)
+
+  test('is the same to it where its own columns are', () => {
+    assert.equal(bound.rebind?.(catalog), undefined)
+    assert.equal(bound.rebind?.(altered({ type: 'bytea' }, 'body')), undefined)
+    const columns = [...catalog.columns, column('added', 'text')]
+    assert.equal(bound.rebind?.({ ...catalog, columns }), undefined)
+  })
+
+  test('is bound anew where a type or NOT NULL is another', () => {
+    const wider = bound.rebind?.(altered({ type: 'numeric(12,4)' }))
+    assert.deepEqual(typesOf(wider), ['id bigint', 'revision integer', 'note text', 'total numeric(12,4)'])
+    assert.equal(wider?.rebind?.(altered({ type: 'numeric(12,4)' })), undefined)
+    assert.deepEqual(typesOf(wider?.rebind?.(catalog)), typesOf(bound))
+    assert.ok(bound.rebind?.(altered({ isNullable: true })))
+  })
+
+  test('contradicts the file as at the start, and is left to the writes where a column is gone', () => {
+    assert.throws(
+      () => bound.rebind?.(altered({ isNullable: false }, 'note')),
+      /columns\.note\.optional: note is NOT NULL/,
+    )
+    const columns = catalog.columns.filter(({ name }) => name !== 'note')
+    assert.equal(bound.rebind?.({ ...catalog, columns }), undefined)
+  })
+
+  test('with others: field takes no column that is added later, before the next start', () => {
+    const lean = { ...catalog, columns: catalog.columns.slice(0, 3) }
+    const taking = file('key: id\nversion: revision').bind(lean)
+    assert.deepEqual(typesOf(taking), ['id bigint', 'tags text[]', 'revision integer'])
+    assert.equal(taking.rebind?.({ ...lean, columns: [...lean.columns, column('added', 'text')] }), undefined)
+  })
+})

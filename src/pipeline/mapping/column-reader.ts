@@ -1,0 +1,175 @@
+import { isUtf8 } from 'node:buffer'
+import type { Scalar } from '#core/pipeline.ts'
+import { Rejection } from '#core/rejection.ts'
+import { readerOf, travelsAsMicros } from '../conversion/reader-of.ts'
+import type { ReadValue } from '../conversion/json-value.ts'
+import { valueKinds } from '../json/syntax.ts'
+import { codecOf } from '../values/column-codec.ts'
+import { ValueFault } from '../values/value-codec.ts'
+import { constantReader } from './constant.ts'
+import type { Path, TextPath, ValuePath } from './mapping.ts'
+import type { Message, Place, Places } from './message.ts'
+import { isMetadata, metadataText } from './metadata.ts'
+import { pathText } from './path.ts'
+import type { PlannedColumn } from './planned-column.ts'
+import { readOptions } from './read-options.ts'
+
+/** The value of a column for the record that was scanned last. */
+export type ReadColumn = (message: Message) => Scalar | Rejection
+
+/** As a path gives it: `undefined` where there is nothing, a fault where it is not what the column takes. */
+type ReadPath = (message: Message) => Scalar | ValueFault | undefined
+
+/** Compiled once. In two steps, since places are known only once all are asked for. */
+export function columnReader(column: PlannedColumn, places: Places): () => ReadColumn {
+  const { source } = column
+  const read = (path?: ValuePath) =>
+    withKeyText(column, readerOf(column.type, readOptions(column, path), column.part === 'key'))
+  if (source.kind === 'value') {
+    const value = constantReader(source.value, read()) as Scalar
+    return () => () => value
+  }
+  const { paths, missing } = source
+  const makers = paths.map((one) => pathReader(column, one, read(one), places))
+  const instead = typeof missing === 'object' ? (constantReader(missing, read()) as Scalar) : undefined
+  return () => {
+    const [first, ...others] = makers.map((make) => make()) as [ReadPath, ...ReadPath[]]
+    const readFirst = others.length === 0 ? first : firstOf([first, ...others])
+    return (message) => {
+      const value = readFirst(message)
+      // Most values are texts and numbers.
+      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return value
+      if (value instanceof ValueFault) return rejectionOf(value, column)
+      if (instead !== undefined) return instead
+      if (value === undefined) return missing === 'null' ? null : missingField(column)
+      return nullFault(column) ?? null
+    }
+  }
+}
+
+/** The first that has a value; where none has, what the last says. */
+function firstOf(readers: readonly ReadPath[]): ReadPath {
+  return (message) => {
+    let last: ReturnType<ReadPath>
+    for (const read of readers) {
+      last = read(message)
+      const isThere = last !== undefined && last !== null && !(last instanceof BlockedPath)
+      if (isThere) return last
+    }
+    return last
+  }
+}
+
+/** One value of a key has one text. */
+function withKeyText({ type, part }: PlannedColumn, read: ReadValue): ReadValue {
+  if (part !== 'key') return read
+  const { keyText } = codecOf(type)
+  return (kind, bytes, start, end) => {
+    const value = read(kind, bytes, start, end)
+    return typeof value === 'string' ? keyText(value) : value
+  }
+}
+
+function pathReader(
+  column: PlannedColumn,
+  { path }: ValuePath,
+  read: ReadValue,
+  places: Places,
+): () => ReadPath {
+  if (path.from === 'data') return dataReader(column, read, places)
+  if (isMetadata(path)) return () => metadataReader(column, path, read)
+  const find = places.add(path)
+  return () => fieldReader(find(), path, read)
+}
+
+function fieldReader({ scanner, at }: Place, path: Path, read: ReadValue): ReadPath {
+  const { kinds, starts, ends } = scanner
+  return ({ bytes }) => {
+    const kind = kinds[at] as number
+    if (kind === valueKinds.missing) return undefined
+    if (kind === valueKinds.blocked) return new BlockedPath(path)
+    return read(kind, bytes, starts[at] as number, ends[at] as number)
+  }
+}
+
+/** Something on the way to the value is no object, or no array. */
+class BlockedPath extends ValueFault {
+  constructor(path: Path) {
+    super(
+      'wrong-kind',
+      `cannot be read: something on the way to ${pathText(path)} is neither an object nor null`,
+    )
+  }
+}
+
+function metadataReader({ type, part }: PlannedColumn, path: TextPath, read: ReadValue): ReadPath {
+  if (path.from === 'publishTime' && travelsAsMicros(type) && part !== 'key') {
+    const step = 10 ** (6 - (type.modifiers[0] ?? 6))
+    return ({ delivery }) => Math.floor((delivery.publishTimeMs * 1000) / step) * step
+  }
+  return ({ delivery }) => {
+    const text = metadataText(path, delivery)
+    if (text === undefined) return undefined
+    return readText(read, text)
+  }
+}
+
+/** All of the message: as bytes, as a document, or as a text. */
+function dataReader({ type }: PlannedColumn, read: ReadValue, places: Places): () => ReadPath {
+  if (type.name === 'bytea')
+    return () =>
+      ({ bytes, from, to }) =>
+        `\\x${bytes.toString('hex', from, to)}`
+  if (type.name !== 'json' && type.name !== 'jsonb')
+    return () =>
+      ({ bytes, from, to }) =>
+        readAll(read, bytes.subarray(from, to))
+  const path: Path = { from: 'message', segments: [] }
+  const find = places.add(path)
+  return () => fieldReader(find(), path, read)
+}
+
+function readAll(read: ReadValue, data: Buffer): ReturnType<ReadPath> {
+  return isUtf8(data)
+    ? readText(read, data.toString('utf8'))
+    : new ValueFault('bad-value', 'is not valid UTF-8')
+}
+
+/** A text that does not stand in JSON. */
+function readText(read: ReadValue, text: string): ReturnType<ReadPath> {
+  const bytes = Buffer.from(JSON.stringify(text))
+  // Without its quotes.
+  return read(valueKinds.text, bytes, 1, bytes.length - 1)
+}
+
+function missingField({ name, source }: PlannedColumn): Rejection {
+  const paths = source.kind === 'paths' ? source.paths.map(({ path }) => pathText(path)) : []
+  const needed = paths.length === 1 && paths[0] === name ? '' : `, which the column ${name} needs`
+  const which =
+    paths.length === 1
+      ? `"${paths[0]}" is missing`
+      : `none of ${paths.map((one) => `"${one}"`).join(', ')} is there`
+  return new Rejection('missing-field', `${which}${needed}`)
+}
+
+function nullFault(column: PlannedColumn): Rejection | undefined {
+  const { part, isNullable, isMark } = column
+  if (part === undefined && isNullable && !isMark) return undefined
+  const why =
+    part === undefined
+      ? isMark
+        ? 'marks a row that is gone'
+        : 'NOT NULL in the table'
+      : `part of the ${part}`
+  return rejectionOf(new ValueFault('bad-value', `is null, and ${why}`), column)
+}
+
+function rejectionOf({ kind, what }: ValueFault, { name, source }: PlannedColumn): Rejection {
+  const [only, ...others] = source.kind === 'paths' ? source.paths : []
+  const path = only && others.length === 0 ? pathText(only.path) : name
+  const from = path === name ? '' : ` (from ${path})`
+  return new Rejection(
+    kind === 'wrong-kind' ? 'wrong-type' : 'bad-value',
+    `the column ${name}${from} ${what}`,
+  )
+}

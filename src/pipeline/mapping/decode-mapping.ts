@@ -1,0 +1,173 @@
+import { badValue, tooLarge } from '#core/dead-letter.ts'
+import type { Delivery } from '#core/delivery.ts'
+import { readDataOf } from '#core/delivery.ts'
+import { Ignored } from '#core/ignored.ts'
+import type { DecodeLimits, Decoded, Scalar } from '#core/pipeline.ts'
+import { Rejection, isRejection } from '#core/rejection.ts'
+import { preview } from '#core/preview.ts'
+import { CheckedRow } from '../checked-rows.ts'
+import { unstorableAttribute } from '../json-message.ts'
+import { elementsOf } from '../json/values.ts'
+import { faultText } from '../json/scan-fault.ts'
+import type { JsonScanner } from '../json/scanner.ts'
+import { valueKinds } from '../json/syntax.ts'
+import { columnReader } from './column-reader.ts'
+import type { ReadColumn } from './column-reader.ts'
+import { conditionTest } from './condition.ts'
+import { badEncoding, contentEncoding, decompressed } from './content.ts'
+import type { FieldPath, Mapping } from './mapping.ts'
+import type { Message } from './message.ts'
+import { Places } from './message.ts'
+import { pathText } from './path.ts'
+import type { PlannedColumn } from './planned-column.ts'
+
+/** Why a message of a mapping cannot be stored. */
+export const mappingReasons = [
+  'no-data',
+  tooLarge,
+  'bad-attribute',
+  badEncoding,
+  'not-utf8',
+  'too-deep',
+  'not-json',
+  'not-an-object',
+  'duplicate-key',
+  'missing-field',
+  'wrong-type',
+  badValue,
+] as const
+
+type DecodedRow = CheckedRow | Rejection | Ignored
+
+/** The decoder of a mapping, compiled: on its way a message meets closures over typed arrays, and nothing that interprets. */
+export function mappingDecoder(
+  mapping: Mapping,
+  columns: readonly PlannedColumn[],
+): (delivery: Delivery, limits: DecodeLimits) => Decoded<CheckedRow> {
+  const places = new Places(mapping.split !== undefined)
+  const findSplit = mapping.split && places.add({ ...mapping.split, from: 'message' })
+  const makeRecord = recordReader(mapping, columns, places)
+  const { message: ofMessage, element: ofElement } = places.scanners
+  const readRecord = makeRecord()
+  const split = mapping.split && findSplit ? { path: mapping.split, ...findSplit() } : undefined
+  const message: Message = { bytes: Buffer.alloc(0), from: 0, to: 0, delivery: noDelivery }
+
+  const records = (path: FieldPath, scanner: JsonScanner, at: number): DecodedRow[] | Rejection => {
+    const kind = scanner.kinds[at]
+    if (kind !== valueKinds.array) return notAnArray(path, kind)
+    const rows: DecodedRow[] = []
+    elementsOf(
+      message.bytes,
+      scanner.starts[at] as number,
+      scanner.ends[at] as number,
+      (elementKind, start, end) => {
+        const quotes = elementKind === valueKinds.plainText || elementKind === valueKinds.text ? 1 : 0
+        const fault = ofElement.scan(message.bytes, start - quotes, end + quotes)
+        rows.push(
+          fault
+            ? new Rejection(fault.kind, faultText(fault, message.bytes, start, end))
+            : readRecord(message),
+        )
+      },
+    )
+    return rows
+  }
+
+  const read = (bytes: Buffer, from: number, to: number): Decoded<CheckedRow> => {
+    message.bytes = bytes
+    message.from = from
+    message.to = to
+    if (places.areFields) {
+      if (from === to) return new Rejection('no-data', 'the message has no data')
+      const fault = ofMessage.scan(bytes, from, to)
+      if (fault) return new Rejection(fault.kind, faultText(fault, bytes, from, to))
+      if (ofMessage.kinds[0] !== valueKinds.object)
+        return new Rejection(
+          'not-an-object',
+          `the message is not a JSON object: ${preview(bytes.toString('utf8', from, Math.min(to, from + 64)))}`,
+        )
+    }
+    return split ? records(split.path, split.scanner, split.at) : readRecord(message)
+  }
+
+  return (delivery, { maxMessageBytes }) => {
+    const { attributes } = delivery
+    const unstorable = unstorableAttribute(attributes)
+    if (unstorable !== undefined)
+      return new Rejection(
+        'bad-attribute',
+        `the attribute ${preview(unstorable)} contains a NUL character or a lone surrogate`,
+      )
+    message.delivery = delivery
+    const encoding = attributes[contentEncoding]
+    if (encoding === undefined || encoding === 'identity')
+      return readDataOf(delivery, maxMessageBytes, read) ?? overLimit(delivery.data.length, maxMessageBytes)
+    if (delivery.data.length > maxMessageBytes) return overLimit(delivery.data.length, maxMessageBytes)
+    const content = decompressed(delivery.data, encoding, maxMessageBytes)
+    return isRejection(content) ? content : read(content, 0, content.length)
+  }
+}
+
+function overLimit(bytes: number, limit: number): Rejection {
+  return new Rejection(tooLarge, `the message has ${bytes} bytes; the limit is ${limit}`)
+}
+
+function notAnArray(path: FieldPath, kind: number | undefined): Rejection {
+  // It is named from the message, where it always begins.
+  const name = `"${pathText({ ...path, from: 'element' })}"`
+  return kind === valueKinds.missing
+    ? new Rejection('missing-field', `${name}, the array of records, is missing`)
+    : new Rejection('wrong-type', `${name}, the array of records, is no array`)
+}
+
+/** Before the first message. */
+const noDelivery: Delivery = {
+  messageId: '',
+  publishTimeMs: 0,
+  orderingKey: '',
+  attributes: {},
+  data: Buffer.alloc(0),
+  deliveryAttempt: 0,
+  bytes: 0,
+  receivedAtMs: 0,
+}
+
+/** Reads the record that was scanned last: whether it is wanted, whether it is gone, and its values. */
+function recordReader(
+  mapping: Mapping,
+  columns: readonly PlannedColumn[],
+  places: Places,
+): () => (message: Message) => DecodedRow {
+  const ruleMakers = mapping.where.map(({ name, condition }) => ({
+    ignored: new Ignored(name),
+    make: conditionTest(condition, places),
+  }))
+  const makeIsGone = mapping.delete && conditionTest(mapping.delete.when, places)
+  const columnMakers = columns.map((column) => columnReader(column, places))
+  return () => {
+    const rules = ruleMakers.map(({ ignored, make }) => ({ ignored, holds: make() }))
+    const isGone = makeIsGone?.()
+    const readers = columnMakers.map((make) => make())
+    const readersOfGone = readers.map((read, at) => (isNeeded(columns[at]) ? read : readNull))
+    const readersOfRow = readers.map((read, at) => (columns[at]?.isMark ? readNull : read))
+    return (message) => {
+      for (const { ignored, holds } of rules) if (!holds(message)) return ignored
+      const isDeletion = isGone?.(message) ?? false
+      return rowOf(message, isDeletion ? readersOfGone : readersOfRow, isDeletion)
+    }
+  }
+}
+
+const readNull: ReadColumn = () => null
+
+const isNeeded = (column: PlannedColumn | undefined) => column?.part !== undefined || column?.isMark === true
+
+function rowOf(message: Message, readers: readonly ReadColumn[], isGone: boolean): CheckedRow | Rejection {
+  const values: Scalar[] = []
+  for (const read of readers) {
+    const value = read(message)
+    if (typeof value === 'object' && value !== null) return value
+    values.push(value)
+  }
+  return new CheckedRow(values, isGone)
+}

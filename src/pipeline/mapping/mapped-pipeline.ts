@@ -1,0 +1,116 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { CatalogTable } from '#core/catalog.ts'
+import type { Pipeline, PostgresTable, Scalar, UnboundPipeline } from '#core/pipeline.ts'
+import type { CheckedRow } from '../checked-rows.ts'
+import { travelsAsMicros } from '../conversion/reader-of.ts'
+import { makePipeline } from '../make-pipeline.ts'
+import { planColumns } from './column-plan.ts'
+import { mappingDecoder, mappingReasons } from './decode-mapping.ts'
+import type { Mapping } from './mapping.ts'
+import { MappingError, memberText } from './mapping-error.ts'
+import type { PlannedColumn } from './planned-column.ts'
+import type { ParsedMapping } from './read-mapping.ts'
+import { readMapping } from './read-mapping.ts'
+import type { MemberFault } from './schema-faults.ts'
+
+/**
+ * The pipeline of a mapping file.
+ *
+ * @throws MappingError with all that the file shows to be wrong; `bind` throws one with all that its table contradicts
+ */
+export function mappedPipeline(path: string): UnboundPipeline {
+  return unboundPipeline(readMapping(path))
+}
+
+export function unboundPipeline(file: ParsedMapping): UnboundPipeline {
+  const { name, topic, subscription, table, key, version, delete: deletes } = file.mapping
+  return {
+    name,
+    source: { kind: 'pubsub', topicId: topic, subscriptionId: subscription },
+    table: { name: table, key, version, deletes: deletes !== undefined },
+    bind: (catalog) => bound(file, catalog),
+  }
+}
+
+function bound(file: ParsedMapping, catalog: CatalogTable | undefined): Pipeline {
+  if (!catalog) throw errorOf(file, [absentTable(file.mapping)])
+  return withRebind(file, planned(file, catalog), new Set(catalog.columns.map(({ name }) => name)))
+}
+
+/** @param known the columns that the table had at first: one that is added later may be written from the next start on */
+function withRebind(
+  file: ParsedMapping,
+  columns: readonly PlannedColumn[],
+  known: ReadonlySet<string>,
+): Pipeline {
+  return {
+    ...pipelineOf(file, columns),
+    rebind: (catalog) => {
+      const left = catalog.columns.filter(({ name }) => known.has(name))
+      if (columns.some(({ name }) => left.every((one) => one.name !== name))) return undefined
+      const others = planned(file, { ...catalog, columns: left })
+      return isDeepStrictEqual(others, columns) ? undefined : withRebind(file, others, known)
+    },
+  }
+}
+
+/** @throws MappingError */
+function planned(file: ParsedMapping, catalog: CatalogTable): readonly PlannedColumn[] {
+  const { columns, faults } = planColumns(file.mapping, catalog)
+  if (faults.length > 0) throw errorOf(file, faults)
+  return columns
+}
+
+function absentTable({ table }: Mapping): MemberFault {
+  const fix = 'check its name and schema, that it is in this database, and that this role may use the schema'
+  return { path: ['table'], what: `there is no table ${table}`, fix }
+}
+
+function errorOf({ fileName, placeOf }: ParsedMapping, faults: readonly MemberFault[]): MappingError {
+  return new MappingError(
+    fileName,
+    faults.map(({ path, what, fix }) => ({
+      ...placeOf(path),
+      member: memberText(path),
+      what,
+      ...(fix === undefined ? {} : { fix }),
+    })),
+  )
+}
+
+/** @param columns without any fault */
+function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly PlannedColumn[]): Pipeline {
+  const { name, topic, subscription, where } = mapping
+  return makePipeline<CheckedRow, string>({
+    name,
+    topic,
+    subscription,
+    table: { ...tableOf(mapping, columns), origin: { module: fileName } },
+    decode: mappingDecoder(mapping, columns),
+    rejections: mappingReasons,
+    ignoreRules: where.map((rule) => rule.name),
+  })
+}
+
+function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresTable<CheckedRow> {
+  const { table, key, version, delete: deletes } = mapping
+  return {
+    name: table,
+    columns: columns.map(({ name, type, typeName, part }, at) => ({
+      name,
+      type: typeName,
+      ...(travelsAsMicros(type) && part !== 'key' ? { from: 'unix-micros' as const } : {}),
+      of: ({ values }) => values[at] as Scalar,
+    })),
+    key,
+    version,
+    ...(deletes
+      ? {
+          deletes: {
+            when: ({ isGone }: CheckedRow) => isGone,
+            ...(deletes.column === undefined ? {} : { column: deletes.column }),
+          },
+        }
+      : {}),
+  }
+}
