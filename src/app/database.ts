@@ -1,15 +1,23 @@
 import type { Config } from '#config/config.ts'
 import { problemText } from '#connect/explain.ts'
 import { connectionHint, postgresPlace } from '#connect/postgres.ts'
+import { bindTo } from '#connect/bind.ts'
 import type { Startup } from '#connect/startup.ts'
 import type { Logger } from '#core/logger.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import type { LoadedPipeline, Pipeline } from '#core/pipeline.ts'
 import { createPool } from '#postgres/pool.ts'
 import { reportPooler } from '#postgres/pooler.ts'
+import type { Queryable } from '#postgres/queryable.ts'
 import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { rollingBackOf } from '#postgres/transaction.ts'
 import type { Metrics } from '#telemetry/metrics.ts'
+
+export interface OpenDatabase {
+  readonly pool: ReturnType<typeof createPool>
+  /** With the types of their columns. */
+  readonly pipelines: readonly Pipeline[]
+}
 
 /**
  * Waits for PostgreSQL and checks the tables that the pipelines need.
@@ -19,25 +27,31 @@ import type { Metrics } from '#telemetry/metrics.ts'
 export async function openDatabase(
   startup: Startup,
   { postgres, redis, engine }: Config,
-  pipelines: readonly Pipeline[],
+  loaded: readonly LoadedPipeline[],
   metrics: Pick<Metrics, 'connectionSilent'>,
   logger: Logger,
-): Promise<ReturnType<typeof createPool>> {
+): Promise<OpenDatabase> {
   await using opening = new AsyncDisposableStack()
   const onSilence = () => metrics.connectionSilent()
   const pool = opening.adopt(
     createPool({ ...postgres, poolSize: engine.poolSize, explain: problemText, onSilence }, logger),
     (opened) => opened.end(),
   )
-  const tables = pipelines.map(({ sink }) => sink)
-  const warning = await startup.reach(
+  const { pipelines, warning } = await startup.reach(
     postgresPlace(postgres),
     (error) => connectionHint(postgres, error),
-    () => rollingBackOf(pool, (client) => checkTables(client, tables, redis.enabled)),
+    () => rollingBackOf(pool, (client) => bindAndCheck(client, loaded, redis.enabled)),
     isRefusedForGood,
   )
   if (warning !== undefined) logger.warn({}, warning)
   await reportPooler(pool, postgres, logger)
   opening.move()
-  return pool
+  return { pool, pipelines }
+}
+
+async function bindAndCheck(connection: Queryable, loaded: readonly LoadedPipeline[], withCache: boolean) {
+  const pipelines: Pipeline[] = []
+  for (const pipeline of loaded) pipelines.push(await bindTo(connection, pipeline))
+  const tables = pipelines.map(({ sink }) => sink)
+  return { pipelines, warning: await checkTables(connection, tables, withCache) }
 }

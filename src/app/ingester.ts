@@ -9,7 +9,7 @@ import { advice } from '#core/advice.ts'
 import type { Logger } from '#core/logger.ts'
 import { withFields } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import type { LoadedPipeline, Pipeline } from '#core/pipeline.ts'
 import { version } from '#runtime/version.ts'
 import type { AdminServer } from '#telemetry/admin-server.ts'
 import { startAdminServer } from '#telemetry/admin-server.ts'
@@ -56,12 +56,12 @@ const abortLimitMs = 2000
  * Starts the service: waits for PostgreSQL and Pub/Sub, looks at the tables, and begins to consume. All pipelines start,
  * or none: what is wrong with one is wrong with the configuration. Later each is by itself.
  *
- * @param pipelines at least one
+ * @param loaded at least one
  * @throws ConfigurationError, UnreachableError
  */
 export async function startIngester(
   config: Config,
-  pipelines: readonly Pipeline[],
+  loaded: readonly LoadedPipeline[],
   logger: Logger,
   options: {
     readonly observer?: Observer
@@ -75,9 +75,9 @@ export async function startIngester(
   const startup = new Startup(config.startupTimeoutMs, logger, options.signal)
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics({ version, logLinesDropped: options.logLinesDropped ?? (() => 0) })
-  const pool = starting.adopt(await openDatabase(startup, config, pipelines, metrics, logger), (opened) =>
-    opened.end(),
-  )
+  const database = await openDatabase(startup, config, loaded, metrics, logger)
+  const pool = starting.adopt(database.pool, (opened) => opened.end())
+  const { pipelines } = database
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const redis = starting.adopt(openRedis(config.redis), (opened) => opened?.close())
   const { observer, explain = problemText } = options

@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import type { Config } from '#config/config.ts'
+import { isUnbound } from '#connect/bind.ts'
 import { chosenPipeline, loadPipelines } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { ConfigurationError } from '#core/command-error.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import type { LoadedPipeline } from '#core/pipeline.ts'
 import type { LastMigration } from '#postgres/last-migration.ts'
 import { lastMigration } from '#postgres/last-migration.ts'
 import type { MigrationStatus } from '#postgres/migrations.ts'
@@ -93,6 +94,9 @@ async function setNamed({ pipelines }: DatabaseConfig, wanted: string | undefine
   throw new ConfigurationError(`the pipeline ${pipeline.name} has no migrations of its own`)
 }
 
-function setOf({ name, migrations }: Pipeline): MigrationSet | undefined {
+/** Those of a module: a mapping file has none. */
+function setOf(pipeline: LoadedPipeline): MigrationSet | undefined {
+  if (isUnbound(pipeline)) return undefined
+  const { name, migrations } = pipeline
   return migrations && { pipeline: name, dir: fileURLToPath(migrations), table: migrationsTableOf(name) }
 }

@@ -27,6 +27,7 @@ import type { Metrics } from '#telemetry/metrics.ts'
 import type { PipelineReadiness } from '#telemetry/readiness.ts'
 import type { OpenCache } from './cache.ts'
 import { openCache } from './cache.ts'
+import { CatalogWatch } from './catalog-watch.ts'
 import { engineReasons } from './readiness.ts'
 
 /** What the pipelines of a process have in common. */
@@ -73,6 +74,8 @@ interface Opened {
 
 /** The official emulator sends about 2,000 messages a second on each stream. */
 const streams = 4
+/** Before messages are returned because their table was altered: most are settled sooner. */
+const settleWithinMs = 2000
 const lookAgain = { initialMs: 1000, maxMs: 30_000 }
 
 /**
@@ -86,13 +89,16 @@ export class PipelineRun implements AsyncDisposable {
   readonly #own: Own
   readonly #observer: Observer
   readonly #cache: OpenCache
-  readonly #tableWatch: TableWatch
+  readonly #catalogWatch: CatalogWatch
   /** Undefined where no message deletes. */
   readonly #guardSweep: GuardSweep | undefined
   readonly #backoff = exponentialBackoff(lookAgain)
   readonly #stopping = new AbortController()
   readonly #current: Current
   #subscription: string
+  /** For its table as it is. */
+  #pipeline: Pipeline
+  #tableWatch: TableWatch
   #running: Running
   #lost: string | undefined
   #recovering: Promise<void> | undefined
@@ -107,13 +113,15 @@ export class PipelineRun implements AsyncDisposable {
     this.#cache = cache
     this.#subscription = subscription
     this.#current = current
+    this.#pipeline = pipeline
     this.#running = this.#assemble()
-    this.#tableWatch = new TableWatch({
+    this.#tableWatch = this.#watchTables()
+    this.#catalogWatch = new CatalogWatch({
       pool: connections,
-      tables: neededTables(pipeline.sink, shared.config.redis.enabled),
+      pipeline,
       logger,
       clock: systemClock,
-      explain: shared.explain,
+      onAltered: (altered) => this.#rebind(altered),
     })
     const { deleteHorizonMs: horizonMs } = shared.config.engine
     this.#guardSweep = pipeline.sink.deletes
@@ -207,13 +215,15 @@ export class PipelineRun implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#guardSweep?.[Symbol.dispose]()
+    this.#catalogWatch[Symbol.dispose]()
     this.#tableWatch[Symbol.dispose]()
     await this.#cache[Symbol.asyncDispose]()
   }
 
   #assemble(): Running {
     const { config, clients } = this.#shared
-    const { pipeline, logger, bounds, connections } = this.#own
+    const { logger, bounds, connections } = this.#own
+    const pipeline = this.#pipeline
     const subscription = this.#subscription
     const { maxMessageBytes } = config.limits
     const common = { observer: this.#observer, logger, clock: systemClock }
@@ -249,12 +259,42 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   #sink(): Sink {
-    const { pipeline, connections } = this.#own
-    const { sink: table, name } = pipeline
+    const { connections } = this.#own
+    const { sink: table, name } = this.#pipeline
     const { deleteHorizonMs: horizonMs } = this.#shared.config.engine
     return table.deletes
       ? new GuardedTableWriter(connections, table, { pipeline: name, horizonMs })
       : new TableWriter(connections, table)
+  }
+
+  #watchTables(): TableWatch {
+    const { config, explain } = this.#shared
+    const { connections: pool, logger } = this.#own
+    const tables = neededTables(this.#pipeline.sink, config.redis.enabled)
+    return new TableWatch({ pool, tables, logger, clock: systemClock, explain })
+  }
+
+  /** The table was altered: what is in flight was read for another one, and is read again. */
+  async #rebind(altered: Pipeline): Promise<void> {
+    if (this.#lost !== undefined || this.#stopping.signal.aborted) return
+    this.#own.logger.info({}, 'the table was altered: messages are read for its columns as they are now')
+    this.#recovering = this.#replace(altered).finally(() => (this.#recovering = undefined))
+    await this.#recovering
+  }
+
+  async #replace(altered: Pipeline): Promise<void> {
+    const { signal } = this.#stopping
+    const stopped = this.engine.stop()
+    // What no longer fits the table is not settled by waiting.
+    await Promise.race([stopped, sleep(systemClock, settleWithinMs, signal)])
+    this.engine.abort()
+    await stopped
+    if (signal.aborted) return
+    this.#tableWatch[Symbol.dispose]()
+    this.#pipeline = altered
+    this.#tableWatch = this.#watchTables()
+    this.#running = this.#assemble()
+    this.start()
   }
 
   #sourceLost(reason: string): void {
@@ -269,14 +309,14 @@ export class PipelineRun implements AsyncDisposable {
   async #recover(): Promise<void> {
     const { signal } = this.#stopping
     const { config, clients } = this.#shared
-    const { pipeline, logger } = this.#own
+    const { logger } = this.#own
     await this.engine.stop()
     while (!signal.aborted) {
       await sleep(systemClock, this.#backoff.next(), signal)
       if (signal.aborted) return
       try {
         const startup = new Startup(0, logger, signal)
-        this.#subscription = await reachSubscription(startup, config, clients, pipeline, logger)
+        this.#subscription = await reachSubscription(startup, config, clients, this.#pipeline, logger)
         if (signal.aborted) return
       } catch (error) {
         logger.debug({ error: explain(error) }, 'the subscription is still away')

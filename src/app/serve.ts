@@ -7,7 +7,7 @@ import type { Explain } from '#core/advice.ts'
 import { explain, problemText } from '#connect/explain.ts'
 import { loadPipelines } from '#connect/pipelines.ts'
 import { isLoopback } from '#core/loopback.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import type { LoadedPipeline } from '#core/pipeline.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
 import { startIngester } from './ingester.ts'
@@ -99,7 +99,7 @@ function logStart({ config, ingester, startSeconds }: RunningService, logger: Lo
 /** Undefined if stopped during startup: nothing was received, so nothing is left to settle. */
 async function startUnlessStopped(
   config: Config,
-  pipelines: readonly Pipeline[],
+  pipelines: readonly LoadedPipeline[],
   { logger, linesDropped }: ServiceLog,
   { stop, envFile }: ServeOptions,
 ): Promise<Ingester | undefined> {

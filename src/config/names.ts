@@ -56,6 +56,11 @@ export function isPipelinePath(text: string): boolean {
   return /[/\\]|\.(?:[cm]?[jt]s|ya?ml|json)$/i.test(text)
 }
 
+/** Whether that file is a mapping. */
+export function isMappingPath(text: string): boolean {
+  return /\.(?:ya?ml|json)$/i.test(text)
+}
+
 /** A topic or a subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
 export function isResourceId(text: string): boolean {
   return /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/.test(text)

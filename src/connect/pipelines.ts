@@ -1,36 +1,55 @@
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { faultText } from '#config/fault-text.ts'
-import { isPipelinePath } from '#config/names.ts'
+import { isMappingPath, isPipelinePath } from '#config/names.ts'
 import type { NamesPipelines } from '#config/unknown-pipeline.ts'
 import { pipelineOption, unknownPipeline } from '#config/unknown-pipeline.ts'
 import { ConfigurationError } from '#core/command-error.ts'
-import type { Pipeline, RecordKey, TableOrigin } from '#core/pipeline.ts'
+import type { LoadedPipeline, Pipeline, RecordKey, TableOrigin, UnboundPipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
+import { tableName } from '#core/table-name.ts'
 import { pipelines } from '#pipeline/registry.ts'
 import { subscriptionName } from '#pubsub/resource-names.ts'
+import { isUnbound } from './bind.ts'
 
 /** Those that need no file of the user's. */
 export const builtInPipelines: readonly Pipeline[] = pipelines
 export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name)
 
+/** @throws Error where there is none of that name */
+export function builtInPipeline(name: string): Pipeline {
+  const found = pipelines.find((one) => one.name === name)
+  if (!found) throw new Error(`there is no built-in pipeline ${name}`)
+  return found
+}
+
 /**
- * The pipeline of that name, or of the module at that path.
+ * The pipeline of that name, or of the mapping file or the module at that path.
  *
  * @param namedBy where the reference stands, for the error
  * @throws ConfigurationError
  */
-export async function loadPipeline(reference: string, namedBy?: NamesPipelines): Promise<Pipeline> {
+export async function loadPipeline(reference: string, namedBy?: NamesPipelines): Promise<LoadedPipeline> {
   const builtIn = pipelines.find(({ name }) => name === reference)
   if (builtIn) return builtIn
   if (!isPipelinePath(reference))
     throw new ConfigurationError(faultText(unknownPipeline(reference, pipelineNames, namedBy)))
-  const { loadModule } = await import('#pipeline/module.ts')
-  const pipeline = await loadModule(reference)
+  const pipeline = await loadFile(reference)
   if (pipelineNames.includes(pipeline.name))
     throw new ConfigurationError(
       `${reference}: the name ${pipeline.name} is taken by a built-in pipeline; give it another`,
     )
-  return { ...pipeline, sink: { ...pipeline.sink, origin: originOf(reference, pipeline) } }
+  return pipeline
+}
+
+async function loadFile(path: string): Promise<LoadedPipeline> {
+  if (isMappingPath(path)) {
+    const { mappedPipeline } = await import('#pipeline/mapping/mapped-pipeline.ts')
+    return mappedPipeline(path)
+  }
+  const { loadModule } = await import('#pipeline/module.ts')
+  const pipeline = await loadModule(path)
+  return { ...pipeline, sink: { ...pipeline.sink, origin: originOf(path, pipeline) } }
 }
 
 function originOf(module: string, { migrations }: Pipeline): TableOrigin {
@@ -46,35 +65,51 @@ function originOf(module: string, { migrations }: Pipeline): TableOrigin {
 export async function loadPipelines(
   references: readonly string[],
   projectId?: string,
-): Promise<readonly Pipeline[]> {
-  const loaded: Pipeline[] = []
+): Promise<readonly LoadedPipeline[]> {
+  const loaded: LoadedPipeline[] = []
   for (const reference of references) {
     const pipeline = await loadPipeline(reference)
     for (const [at, other] of loaded.entries()) {
-      const what = shared(other, pipeline, projectId)
-      if (what !== undefined)
-        throw new ConfigurationError(
-          `${references[at]} and ${reference} have the same ${what}: each pipeline needs its own`,
-        )
+      const what = conflict(other, pipeline, projectId)
+      if (what !== undefined) throw new ConfigurationError(`${references[at]} and ${reference} ${what}`)
     }
     loaded.push(pipeline)
   }
   return loaded
 }
 
-/** What two pipelines cannot both have. */
-function shared(one: Pipeline, other: Pipeline, projectId = ''): string | undefined {
-  if (one.name === other.name) return `name, ${one.name}`
+/** Why two pipelines cannot run in one process, as in a sentence after their names. */
+function conflict(one: LoadedPipeline, other: LoadedPipeline, projectId = ''): string | undefined {
+  if (one.name === other.name) return `have the same name, ${one.name}: each pipeline needs its own`
+  const subscription = commonSubscription(one, other, projectId)
+  if (subscription !== undefined)
+    return `have the same subscription, ${subscription}: each pipeline needs its own`
+  const [table, otherTable] = [tableOf(one), tableOf(other)]
+  if (!isDeepStrictEqual(tableName(table.name), tableName(otherTable.name))) return undefined
   // What one of them has deleted the other would bring back.
-  if (one.sink.name === other.sink.name && (one.sink.deletes || other.sink.deletes))
-    return `table, ${one.sink.name}, from which messages delete`
-  const [name, othersName] = [one, other].map(({ source }) =>
-    subscriptionName(projectId, source.subscriptionId),
-  )
-  if (name !== othersName) return undefined
-  const { subscriptionId } = one.source
-  return `subscription, ${subscriptionId === other.source.subscriptionId ? subscriptionId : name}`
+  if (table.deletes || otherTable.deletes)
+    return `have the same table, ${table.name}, from which messages delete: only one pipeline may write to it`
+  const isSame = isDeepStrictEqual(orderOf(table), orderOf(otherTable))
+  return isSame ? undefined : `have the same table, ${table.name}, with other columns for its key or version`
 }
+
+/** As both have it, else its full name. */
+function commonSubscription(
+  one: LoadedPipeline,
+  other: LoadedPipeline,
+  projectId: string,
+): string | undefined {
+  const [id, otherId] = [one.source.subscriptionId, other.source.subscriptionId]
+  const name = subscriptionName(projectId, id)
+  if (name !== subscriptionName(projectId, otherId)) return undefined
+  return id === otherId ? id : name
+}
+
+const tableOf = (pipeline: LoadedPipeline): UnboundPipeline['table'] =>
+  isUnbound(pipeline) ? pipeline.table : { ...pipeline.sink, deletes: pipeline.sink.deletes !== undefined }
+
+/** What says which of two rows is newer. */
+const orderOf = ({ key, version }: UnboundPipeline['table']) => [new Set(key), version]
 
 /**
  * The one that a command is about: by its name or its path, or the one that is configured.
@@ -84,11 +119,11 @@ function shared(one: Pipeline, other: Pipeline, projectId = ''): string | undefi
 export async function chosenPipeline(
   configured: readonly string[],
   wanted: string | undefined,
-): Promise<Pipeline> {
+): Promise<LoadedPipeline> {
   if (wanted === undefined) return await loadPipeline(onlyOf(configured))
   if (isPipelinePath(wanted) || pipelineNames.includes(wanted))
     return await loadPipeline(wanted, pipelineOption)
-  // A module that is configured is found by its name, too.
+  // A file that is configured is found by its name, too.
   const named = (await loadPipelines(configured)).find(({ name }) => name === wanted)
   return named ?? (await loadPipeline(wanted, pipelineOption))
 }

@@ -38,7 +38,7 @@ export async function reachSubscription(
   startup: Startup,
   { pubsub, consumer }: Pick<Config, 'pubsub' | 'consumer'>,
   clients: PubsubClients,
-  { source }: Pipeline,
+  { source }: Pick<Pipeline, 'source'>,
   logger: Logger,
 ): Promise<string> {
   const names = {

@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts'
+import { bindOver } from '#connect/bind.ts'
 import { chosenPipeline, keyNamed } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { addressOf } from '#core/address.ts'
@@ -27,7 +28,7 @@ type WhyConfig = Pick<Config, 'pipelines' | 'postgres' | 'redis' | 'limits'>
  *         answers the rest
  */
 export async function why(config: WhyConfig, words: readonly string[], wanted?: string): Promise<Answer> {
-  const pipeline = await chosenPipeline(config.pipelines, wanted)
+  const pipeline = await bindOver(config.postgres, await chosenPipeline(config.pipelines, wanted))
   const key = keyNamed(pipeline, words)
   return withConnectionErrors(config.postgres, () =>
     withReader(config.postgres, async (read) => {

@@ -2,7 +2,7 @@ import type { Config } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { explain } from '#connect/explain.ts'
-import { loadPipeline } from '#connect/pipelines.ts'
+import { builtInPipeline } from '#connect/pipelines.ts'
 import { Oracle } from './oracle.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Pipeline } from '#core/pipeline.ts'
@@ -107,7 +107,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
   await using _ = await findable(stack, options)
   await using _broker = cleanUpTopic(stack, config, report)
 
-  const pipeline = await loadPipeline('scans')
+  const pipeline = builtInPipeline('scans')
   // Above the stack, so that the ingesters are always stopped before the stores they need.
   await using fleet = await fleetUnlessStopped(config, pipeline, options, logger)
   if (!fleet) return undefined

@@ -19,7 +19,7 @@ import type { Finding } from '#core/finding.ts'
 import { failed, ok, warning } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { remark, secret, setting, shell, shellWord } from '#core/fix.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import type { LoadedPipeline } from '#core/pipeline.ts'
 import type { ConfigOrigins } from './render-fixes.ts'
 
 const name = 'configuration'
@@ -28,7 +28,7 @@ export interface ConfigReading {
   readonly findings: readonly Finding[]
   readonly origins: ConfigOrigins
   /** Undefined where it is wrong. */
-  readonly usable: { readonly config: Config; readonly pipelines: readonly Pipeline[] } | undefined
+  readonly usable: { readonly config: Config; readonly pipelines: readonly LoadedPipeline[] } | undefined
 }
 
 /** The configuration, or all that is wrong with it; and the names that are set and do nothing. */
@@ -60,7 +60,7 @@ export async function readConfig(options: CommandLine): Promise<ConfigReading> {
   } catch (error) {
     const findings =
       error instanceof ConfigurationError
-        ? [failed('pipeline', explain(error), remark('correct the module, or name another pipeline'))]
+        ? [failed('pipeline', explain(error), remark('correct the file, or name another pipeline'))]
         : faultsOf(error).map((fault) => finding(fault, sources, origins))
     const warnings = error instanceof ConfigFault ? error.warnings : []
     return { findings: [...findings, ...unknown(warnings)], origins, usable: undefined }

@@ -1,11 +1,12 @@
 import type { CommandLine, Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
 import { failed, ok, skippedAll } from '#core/finding.ts'
+import { sketchOver } from '#connect/bind.ts'
 import { variables } from '#connect/option-variables.ts'
 import { explain } from '#connect/explain.ts'
 import type { Fix } from '#core/fix.ts'
-import { ingester, shell } from '#core/fix.ts'
-import type { Pipeline } from '#core/pipeline.ts'
+import { ingester, remark, shell } from '#core/fix.ts'
+import type { LoadedPipeline } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor/checks.ts'
 import { checkPubsub } from '#pubsub/doctor/checks.ts'
 import { checkRedis } from '#redis/doctor/checks.ts'
@@ -90,7 +91,7 @@ export function programFindings(node: string): Finding[] {
 
 const redisOff = ok('redis', 'off (INGESTER_REDIS_ENABLED=false): PostgreSQL does all the work')
 
-async function serviceFindings(config: Config, pipelines: readonly Pipeline[]): Promise<Finding[]> {
+async function serviceFindings(config: Config, pipelines: readonly LoadedPipeline[]): Promise<Finding[]> {
   const [ofAdmin, ...ofPipelines] = await Promise.all([
     adminFinding(config.http),
     ...pipelines.map((pipeline) => pipelineFindings(config, pipeline, pipelines.length)),
@@ -107,7 +108,7 @@ const contentOf = ({ name, status, detail }: Finding) => [name, status, detail.r
 const ownNames = /^(?:topic|subscription|epoch|redis ttl|delete horizon)\b/
 
 /** Of several pipelines each finding that is not about all of them has the pipeline in its name. */
-function named(pipelines: readonly Pipeline[], found: readonly (readonly Finding[])[]): Finding[] {
+function named(pipelines: readonly LoadedPipeline[], found: readonly (readonly Finding[])[]): Finding[] {
   const isShared = (one: Finding) =>
     !ownNames.test(one.name) &&
     found.flat().every((other) => other.name !== one.name || contentOf(other) === contentOf(one))
@@ -118,8 +119,9 @@ function named(pipelines: readonly Pipeline[], found: readonly (readonly Finding
   )
 }
 
-async function pipelineFindings(config: Config, pipeline: Pipeline, count: number): Promise<Finding[]> {
+async function pipelineFindings(config: Config, loaded: LoadedPipeline, count: number): Promise<Finding[]> {
   const { postgres, pubsub, redis, engine } = config
+  const { pipeline, contradiction } = await sketchOver({ ...postgres, ...sketchTimeouts }, loaded)
   const place = {
     ...pubsub,
     ackDeadlineMs: config.consumer.ackDeadlineMs,
@@ -146,6 +148,7 @@ async function pipelineFindings(config: Config, pipeline: Pipeline, count: numbe
     ? { findings: ofPubsub, retentionMs: undefined }
     : ofPubsub
   return [
+    ...(contradiction === undefined ? [] : [mappingFinding(pipeline.name, contradiction)]),
     postgresTlsFinding(postgres),
     ...ofPostgres,
     ...(redis.enabled ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),
@@ -154,6 +157,14 @@ async function pipelineFindings(config: Config, pipeline: Pipeline, count: numbe
     ...findings,
   ]
 }
+
+/** Its place stands in the detail. */
+function mappingFinding(name: string, contradiction: unknown): Finding {
+  return failed(`mapping ${name}`, explain(contradiction), remark('correct the file, or the table'))
+}
+
+/** Before all others: within the time of one check. */
+const sketchTimeouts = { connectTimeoutMs: 1500, statementTimeoutMs: 1000, clientTimeoutMarginMs: 500 }
 
 /** What `checks` finds; a failure where it takes too long or throws. */
 export async function within<T>(
