@@ -67,6 +67,7 @@ const latencies = [100, 1000, 10_000].flatMap((rate) =>
 )
 
 const memoryRate = 5000
+const mappingFile = 'bench/scans.pipeline.yaml'
 
 export const benches: readonly Bench[] = [
   {
@@ -134,6 +135,23 @@ export const benches: readonly Bench[] = [
     configurations: [
       ingester('1 KB', workload('new keys', 200_000, { warmUp: 50_000, responseBytes: 1024 })),
       ingester('64 KB', workload('new keys', 5000, { warmUp: 1000, responseBytes: 65_536 })),
+    ],
+  },
+  {
+    name: 'mapping',
+    title: 'A mapping file',
+    shows:
+      'Updates of a million rows by the built-in pipeline and by a mapping file that says the same; and larger messages by the mapping file.',
+    measure: 'throughput',
+    configurations: [
+      ingester('built in', updates),
+      ingester('mapping file', updates, { pipeline: mappingFile }),
+      ingester('mapping file, 1 KB', workload('new keys', 200_000, { warmUp: 50_000, responseBytes: 1024 }), {
+        pipeline: mappingFile,
+      }),
+      ingester('mapping file, 64 KB', workload('new keys', 5000, { warmUp: 1000, responseBytes: 65_536 }), {
+        pipeline: mappingFile,
+      }),
     ],
   },
   {

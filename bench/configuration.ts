@@ -11,6 +11,8 @@ export interface Configuration {
   readonly name: string
   readonly system: SystemName
   readonly workload: Workload
+  /** Of the ingester: the path of another pipeline than `scans`, which reads the same messages into the same table. */
+  readonly pipeline?: string
   readonly broker: 'emulator' | 'stub'
   /** Of the stub broker: the messages are not all encoded beforehand. */
   readonly asItGoes?: boolean

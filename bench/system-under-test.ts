@@ -70,7 +70,7 @@ export function startSystem(
   const start = () =>
     isBaseline
       ? startProgram(process.execPath, ['bench/baseline.ts'], { env })
-      : startIngesterProgram(['run'], { env })
+      : startIngesterProgram(['run', ...pipelineOf(configuration)], { env })
   const programs = Array.from({ length: configuration.processes }, start)
   let stopping = false
   const endedEarly = Promise.race(
@@ -95,6 +95,10 @@ export function startSystem(
       await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()))
     },
   }
+}
+
+function pipelineOf({ pipeline }: Configuration): string[] {
+  return pipeline === undefined ? [] : ['--pipeline', pipeline]
 }
 
 async function offeredBy(programs: readonly Program[]): Promise<number> {

@@ -45,6 +45,15 @@ export function targetsOf(results: Results): Target[] {
         newKeys && baseline && newKeys / baseline,
       ),
     ],
+    [
+      ['mapping'],
+      most(
+        'updates by a mapping file: ingester CPU ÷ that of the built-in pipeline',
+        1.15,
+        2,
+        quotient(figure('mapping', 'mapping file', 'ownCpu'), figure('mapping', 'built in', 'ownCpu')),
+      ),
+    ],
     [['stale'], most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'ownCpu'))],
     [['stale'], most('all stale: rows changed, in any run', 0, 0, greatest(touched))],
     [
@@ -90,6 +99,10 @@ function most(what: string, limit: number, digits: number, found: number | undef
 function least(what: string, limit: number, digits: number, found: number | undefined): Target {
   const holds = found === undefined ? undefined : found >= limit
   return { what, limit: `≥ ${limit.toLocaleString('en')}`, found: written(found, digits), holds }
+}
+
+function quotient(figure: number | undefined, of: number | undefined): number | undefined {
+  return figure === undefined || !of ? undefined : figure / of
 }
 
 function written(found: number | undefined, digits: number): string | undefined {
