@@ -51,6 +51,10 @@ const folders: Record<string, Module> = {
   'src/app': { may: [...adapters, 'ingest', 'telemetry', 'emulator'], npm: [] },
   'src/doctor': { may: adapters, npm: [] },
   'src/dead-letters': { may: adapters, npm: [] },
+  'src/authoring': {
+    may: [...foundation, 'config', 'connect', 'pipeline', 'pubsub', 'postgres'],
+    npm: [],
+  },
   'src/dev-stack': { may: [...foundation, 'config', 'connect', 'pubsub', 'postgres', 'stack'], npm: [] },
   'src/demo': {
     may: [...foundation, 'config', 'connect', 'pubsub', 'postgres', 'stack', 'dev-stack', 'app'],
@@ -59,7 +63,18 @@ const folders: Record<string, Module> = {
   // What the command lines of both programs have in common.
   'cmd/argv': { may: ['app', 'config'], npm: ['commander'] },
   'cmd/ingester': {
-    may: [...foundation, 'config', 'connect', 'app', 'doctor', 'dead-letters', 'dev-stack', 'demo', 'argv'],
+    may: [
+      ...foundation,
+      'config',
+      'connect',
+      'app',
+      'doctor',
+      'dead-letters',
+      'authoring',
+      'dev-stack',
+      'demo',
+      'argv',
+    ],
     npm: ['commander', 'cli-table3', '@clack/prompts'],
   },
   'cmd/scanner': { may: ['demo', 'argv', 'config'], npm: ['commander'] },

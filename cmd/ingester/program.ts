@@ -7,6 +7,7 @@ import { deadLettersCommand } from './command/dead-letters.ts'
 import { demoCommand } from './command/demo.ts'
 import { doctorCommand } from './command/doctor.ts'
 import { emulatorCommand } from './command/emulator.ts'
+import { initCommand } from './command/init.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
 import { stackCommand } from './command/stack.ts'
@@ -17,6 +18,8 @@ export function ingesterProgram(): Command {
   const program = new Command('ingester')
     .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
     .version(version)
+    // Otherwise `init --version updated_at` would be this one's version.
+    .enablePositionalOptions()
     .showSuggestionAfterError()
     .showHelpAfterError(`see ${programName} --help`)
     // `help` works, too, but needs no line beside --help: all of it is to fit a screen of 24.
@@ -24,15 +27,15 @@ export function ingesterProgram(): Command {
     .addHelpText(
       'before',
       `Examples:
-  ${programName} demo                         run everything on this machine; Ctrl-C stops it
-  ${programName} migrate up --env-file .env   create or update the tables
-  ${programName} run --env-file .env          run the ingester
+  ${programName} demo                  run everything on this machine; Ctrl-C stops it
+  ${programName} run --env-file .env   run the ingester
 `,
     )
 
   // A command imports what it runs when it runs: the others, and --help, do not wait for it.
   for (const command of [
     runCommand(),
+    initCommand(),
     doctorCommand(),
     demoCommand(),
     migrateCommand(),

@@ -14,6 +14,8 @@ const prompt = 'ready> '
 export interface OnTerminal {
   /** Pressed when the program asks. */
   readonly key?: string | undefined
+  /** Pressed one after the other, each when what was written so far matches. */
+  readonly keys?: readonly (readonly [seen: RegExp, pressed: string])[]
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
 }
@@ -21,17 +23,23 @@ export interface OnTerminal {
 /** Runs a line to its end on a terminal of 100 columns: its exit code, and everything that it wrote there. */
 export async function onTerminal(
   line: string,
-  { key, cwd = projectDir, env }: OnTerminal = {},
+  { key, keys = [], cwd = projectDir, env }: OnTerminal = {},
 ): Promise<{ code: number; seen: string }> {
   const child = spawn('script', ['-qec', `stty cols 100 rows 30; ${line}`, '/dev/null'], {
     cwd,
     env: { ...minimalEnvironment(), TERM: 'xterm', ...env },
   })
   let seen = ''
+  const left = [...keys]
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const hadAsked = seen.includes('?')
     seen += text
     if (key !== undefined && !hadAsked && seen.includes('?')) child.stdin.write(key)
+    const [next] = left
+    if (next?.[0].test(seen)) {
+      left.shift()
+      child.stdin.write(next[1])
+    }
   })
   const [code] = await once(child, 'close')
   return { code: code as number, seen }

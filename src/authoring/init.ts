@@ -1,0 +1,188 @@
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import type { Config } from '#config/config.ts'
+import { postgresPlace, withConnectionErrors } from '#connect/postgres.ts'
+import { advice } from '#core/advice.ts'
+import type { CatalogTable } from '#core/catalog.ts'
+import { ConfigurationError } from '#core/command-error.ts'
+import { messageOf } from '#core/error-message.ts'
+import { shownPath } from '#core/shown-path.ts'
+import { tableName } from '#core/table-name.ts'
+import { readCatalog, tablesLike } from '#postgres/read-catalog.ts'
+import { withReader } from '#postgres/read-row.ts'
+import type { Choice, JudgedKey } from './choose-key.ts'
+import { chooseKey } from './choose-key.ts'
+import { likelyVersion, noVersion, versionCandidates, wantedVersion } from './choose-version.ts'
+import { judgedKeys } from './judge-keys.ts'
+import type { Named } from './mapping-text.ts'
+import { mappingText } from './mapping-text.ts'
+import { defaultFile, guessedSubscription, guessedTopic, pipelineName, resourceFault } from './names.ts'
+import type { PlannedColumn } from './plan-columns.ts'
+import { planColumns, shortType } from './plan-columns.ts'
+
+export interface InitOptions {
+  readonly table: string
+  readonly subscription?: string | undefined
+  readonly topic?: string | undefined
+  readonly key?: readonly string[] | undefined
+  readonly version?: readonly string[] | undefined
+  /** `-`: nothing is written. */
+  readonly out?: string | undefined
+  /** A file that exists is overwritten. */
+  readonly force?: boolean | undefined
+}
+
+/** A person who can be asked. Undefined: they have cancelled. */
+export interface Asker {
+  readonly subscription: (guess: string) => Promise<string | undefined>
+  readonly topic: (guess: string) => Promise<string | undefined>
+  readonly version: (
+    candidates: readonly { readonly name: string; readonly type: string }[],
+  ) => Promise<string | undefined>
+}
+
+/** A mapping file, and why it is as it is. */
+export interface InitialMapping {
+  /** Null: it was not written. */
+  readonly file: string | null
+  /** What it should be called. */
+  readonly suggestedFile: string
+  readonly text: string
+  readonly key: readonly string[]
+  readonly version: readonly string[]
+  readonly reasons: { readonly key: string; readonly version: string }
+  readonly columns: readonly PlannedColumn[]
+}
+
+/**
+ * Writes a mapping file for a table as it is in the database.
+ *
+ * @returns undefined where the person who was asked has cancelled; then nothing is written
+ * @throws ConfigurationError where it cannot know enough, or the file exists; UnreachableError where PostgreSQL is away
+ */
+export async function initMapping(
+  config: Pick<Config, 'postgres'>,
+  options: InitOptions,
+  asker?: Asker,
+): Promise<InitialMapping | undefined> {
+  const { table, out, force = false } = options
+  checkOptions(options)
+  const suggestedFile = defaultFile(table)
+  const file = out === '-' ? null : (out ?? suggestedFile)
+  if (file !== null && !force) refuseExisting(file)
+  const { catalog, keys } = await readTable(config.postgres, table)
+  const key = chooseKey(table, catalog, keys, options.key)
+  const version = await chooseVersion(catalog, key.columns, options, asker)
+  const name = pipelineName(table)
+  const subscription =
+    version && (await named(options.subscription, guessedSubscription(name), asker?.subscription))
+  const topic = subscription && (await named(options.topic, guessedTopic(name), asker?.topic))
+  if (!topic) return undefined
+  const columns = planColumns(catalog, { key: key.columns, version: version.columns })
+  const text = mappingText({ name, table, subscription, topic, key, version, columns })
+  if (file !== null) await write(file, text, force)
+  return {
+    file,
+    suggestedFile,
+    text,
+    key: key.columns,
+    version: version.columns,
+    reasons: { key: key.reason, version: version.reason },
+    columns,
+  }
+}
+
+function checkOptions({ table, subscription, topic }: InitOptions): void {
+  if (!tableName(table))
+    throw new ConfigurationError(
+      `--table must be a name, with or without its schema, as in sales.orders, not "${table}"`,
+      { fixes: [advice`a part that has a dot stands in double quotes`] },
+    )
+  for (const [kind, text] of Object.entries({ subscription, topic })) {
+    const fault = text === undefined ? undefined : resourceFault(kind as 'topic' | 'subscription', text)
+    if (fault !== undefined) throw new ConfigurationError(`--${kind} ${fault}`)
+  }
+}
+
+function refuseExisting(file: string): void {
+  if (existsSync(file)) throw existing(file)
+}
+
+function existing(file: string): ConfigurationError {
+  return new ConfigurationError(`${shownPath(file)} exists already`, {
+    fixes: [advice`overwrite it with --force, or name another file with --out`],
+  })
+}
+
+function readTable(
+  postgres: Config['postgres'],
+  table: string,
+): Promise<{ readonly catalog: CatalogTable; readonly keys: readonly JudgedKey[] }> {
+  return withConnectionErrors(postgres, () =>
+    withReader(postgres, (read) =>
+      read(async (connection) => {
+        const catalog = await readCatalog(connection, table)
+        if (!catalog)
+          throw absent(`${table} at ${postgresPlace(postgres)}`, await tablesLike(connection, table))
+        const kind = otherKinds[catalog.kind]
+        if (kind !== undefined)
+          throw new ConfigurationError(`${table} is ${kind}, and rows are written to tables only`)
+        return { catalog, keys: await judgedKeys(connection, table, catalog) }
+      }),
+    ),
+  )
+}
+
+const otherKinds: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+}
+
+function absent(what: string, similar: readonly string[]): ConfigurationError {
+  const fix =
+    similar.length > 0
+      ? advice`did you mean ${similar.join(' or ')}?`
+      : advice`create it first, or check --table, INGESTER_POSTGRES_DB, and that the role has USAGE on its schema`
+  return new ConfigurationError(`there is no table ${what}`, { fixes: [fix] })
+}
+
+async function chooseVersion(
+  catalog: CatalogTable,
+  key: readonly string[],
+  { table, version }: InitOptions,
+  asker: Asker | undefined,
+): Promise<Choice | undefined> {
+  if (version) return wantedVersion(table, catalog, key, version)
+  const candidates = versionCandidates(catalog, key)
+  const likely = likelyVersion(candidates)
+  if (likely) return likely
+  if (!asker || candidates.length === 0) throw noVersion(table, catalog, key)
+  const chosen = await asker.version(candidates.map((one) => ({ name: one.name, type: shortType(one) })))
+  if (chosen === undefined) return undefined
+  const others = candidates.map(({ name }) => name).filter((name) => name !== chosen)
+  return { columns: [chosen], reason: 'as chosen', others }
+}
+
+async function named(
+  given: string | undefined,
+  guess: string,
+  ask: ((guess: string) => Promise<string | undefined>) | undefined,
+): Promise<Named | undefined> {
+  if (given !== undefined) return { text: given, isGuess: false }
+  if (!ask) return { text: guess, isGuess: true }
+  const text = await ask(guess)
+  return text === undefined ? undefined : { text, isGuess: false }
+}
+
+async function write(file: string, text: string, force: boolean): Promise<void> {
+  try {
+    await writeFile(file, text, { flag: force ? 'w' : 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw existing(file)
+    throw new ConfigurationError(`${shownPath(file)} cannot be written: ${messageOf(error)}`, {
+      fixes: [advice`name another file with --out, or print it with --out -`],
+      cause: error,
+    })
+  }
+}
