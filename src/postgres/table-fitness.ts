@@ -12,6 +12,8 @@ import type { ColumnShape, TableShape } from './table-shape.ts'
 export interface Unfitness {
   /** The part of the doctor's report that it belongs to. */
   readonly about: 'encoding' | 'table' | 'columns' | 'key' | 'triggers'
+  /** Where it is about one. */
+  readonly column?: string
   /** As in a sentence after the table's name. */
   readonly what: string
   /** SQL statements for the table's owner, without semicolons; empty where SQL alone does not help. */
@@ -86,7 +88,9 @@ function keyTypesUnfitness({ columns, key }: NeededTable, shape: TableShape): Un
     const found = shape.columns[column]
     if (!found || found.isText || isIdentifying(typeOf({ name: column, type }))) return []
     const what = `${column} is part of the key, and ${found.type} may have several spellings of one value`
-    return [{ about: 'columns', what, fix: [], advice: advice`use a key of other types, such as text` }]
+    return [
+      { about: 'columns', column, what, fix: [], advice: advice`use a key of other types, such as text` },
+    ]
   })
 }
 
@@ -99,6 +103,7 @@ function mandatoryUnfitness(
   if (triggers.length > 0 || isAnyMissing) return []
   return mandatory.map((column) => ({
     about: 'columns',
+    column,
     what: `${column} is NOT NULL, and nothing writes it`,
     fix: [`ALTER TABLE ${tableIdentifier(name)} ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`],
   }))
@@ -114,11 +119,11 @@ function neededColumnsUnfitness(
     const about = 'columns'
     const alter = `ALTER TABLE ${tableIdentifier(name)} ${alterationOf(column, found, wanted)}`
     if (found.generated)
-      return [{ about, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
+      return [{ about, column, what: `${column} is generated, so it cannot be written`, fix: [alter] }]
     const isWider = isSink && widerThan.get(wanted)?.includes(found.type)
     return found.fits || isWider
       ? []
-      : [{ about, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
+      : [{ about, column, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
   })
 }
 
