@@ -99,10 +99,13 @@ export const noRetry = { timeout: 10_000, retry: null }
 /** gRPC status codes by what they mean to us. */
 export const grpcStatus = {
   invalidArgument: 3,
+  deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
   permissionDenied: 7,
+  resourceExhausted: 8,
   failedPrecondition: 9,
+  unimplemented: 12,
   internal: 13,
   unauthenticated: 16,
 } as const

@@ -115,7 +115,6 @@ function isFailure(error: Error | undefined): error is Error {
   return error !== undefined && !answers.includes(statusOf(error))
 }
 
-const deadlineExceeded = 4
 const unauthenticated = 16
 
 async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlace): Promise<Finding> {
@@ -131,7 +130,7 @@ async function unreachedFinding(error: Error, { emulatorHost }: SubscriptionPlac
     const look = 'check that its name resolves here and that it runs; otherwise fix'
     return failed(reachable, silent, remark(look, 'pubsub.emulatorHost'))
   }
-  const isSilent = statusOf(error) === deadlineExceeded
+  const isSilent = statusOf(error) === grpcStatus.deadlineExceeded
   if (!isSilent && !(await listens(host, port))) return failed(reachable, silent, emulatorAt(host, port))
   const other = `what listens at ${emulatorHost} is not a Pub/Sub emulator: ${why}`
   const next = await nextFree(host, port)
