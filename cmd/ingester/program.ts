@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { version } from '#runtime/version.ts'
 import { programName } from '#runtime/program-name.ts'
 import { cacheCommand } from './command/cache.ts'
+import { checkCommand } from './command/check.ts'
 import { completionCommand } from './command/completion.ts'
 import { deadLettersCommand } from './command/dead-letters.ts'
 import { demoCommand } from './command/demo.ts'
@@ -16,7 +17,6 @@ import { whyCommand } from './command/why.ts'
 /** The command line: what it accepts, and what each command does. It throws where commander would end the process. */
 export function ingesterProgram(): Command {
   const program = new Command('ingester')
-    .description('Keeps the newest record of each key from Google Pub/Sub in PostgreSQL.')
     .version(version)
     // Otherwise `init --version updated_at` would be this one's version.
     .enablePositionalOptions()
@@ -36,6 +36,7 @@ export function ingesterProgram(): Command {
   for (const command of [
     runCommand(),
     initCommand(),
+    checkCommand(),
     doctorCommand(),
     demoCommand(),
     migrateCommand(),

@@ -95,6 +95,16 @@ export const loadStoresConfig = (options: CommandLine = {}) =>
 export const loadRedriveConfig = (options: CommandLine = {}) =>
   loadParts(options, ['pipelines', 'postgres', 'pubsub', 'startupTimeoutMs'])
 
+/** For the check of a definition. */
+export const loadCheckConfig = (options: CommandLine = {}) =>
+  loadParts(options, ['postgres', 'pubsub', 'consumer', 'redis'])
+
+/** For a command that decodes messages; `more` is what it needs to know the types, or to pull them. */
+export const loadTrialConfig = <P extends 'postgres' | 'pubsub' | 'startupTimeoutMs'>(
+  options: CommandLine,
+  more: readonly P[],
+) => loadParts(options, ['limits', ...more])
+
 function loadParts<P extends PartName>(
   options: CommandLine,
   wanted: readonly P[],

@@ -89,14 +89,19 @@ export interface HidingSchema {
   readonly usable: boolean
 }
 
-export async function hiddenIn(connection: Queryable, table: string): Promise<HidingSchema | undefined> {
+/** @param schema in which it is meant to be; without one, any */
+export async function hiddenIn(
+  connection: Queryable,
+  table: string,
+  schema?: string,
+): Promise<HidingSchema | undefined> {
   const { rows } = await connection.query(
     `SELECT quote_ident(n.nspname) AS schema, quote_ident(current_user) AS role,
             has_schema_privilege(n.oid, 'USAGE') AS usable
      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE c.relname = $1 AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+     WHERE c.relname = $1 AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname = coalesce($2, n.nspname)
      ORDER BY n.nspname = 'public' DESC, 1 LIMIT 1`,
-    [table],
+    [table, schema],
   )
   return rows[0]
 }

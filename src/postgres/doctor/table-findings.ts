@@ -164,7 +164,7 @@ function columnFault(table: string, column: string, what: string, alteration: st
 }
 
 /** Each batch is written in a transaction that checks its rows: slower, but as safe. */
-function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape): Finding {
+export function triggersFinding({ name }: NeededTable, { triggers, rules }: TableShape): Finding {
   const finding = `triggers on ${name}`
   if (triggers.length === 0 && rules.length === 0) return ok(finding, 'none that fires on what is written')
   const detail = `${[...triggers, ...rules.map((rule) => rule.name)].join(', ')}: rows are looked for after each write, which costs three more round trips; discarded rows are not acked`

@@ -1,0 +1,250 @@
+import type { Config } from '#config/config.ts'
+import { postgresPlace, withConnectionErrors } from '#connect/postgres.ts'
+import { isUnbound } from '#connect/bind.ts'
+import { adviceText } from '#connect/explain.ts'
+import type { CatalogTable } from '#core/catalog.ts'
+import type { PostgresTable } from '#core/pipeline.ts'
+import { planColumns } from '#pipeline/mapping/column-plan.ts'
+import type { PlannedColumn } from '#pipeline/mapping/planned-column.ts'
+import type { MemberFault } from '#pipeline/mapping/schema-faults.ts'
+import { triggersFinding } from '#postgres/doctor/table-findings.ts'
+import { encodingWarning } from '#postgres/encoding.ts'
+import { identifier, tableIdentifier } from '#postgres/identifier.ts'
+import type { NeededTable } from '#postgres/needed-tables.ts'
+import { neededTables } from '#postgres/needed-tables.ts'
+import type { Queryable } from '#postgres/queryable.ts'
+import { readCatalog } from '#postgres/read-catalog.ts'
+import { withReader } from '#postgres/read-row.ts'
+import { tableFaults } from '#postgres/start-check.ts'
+import { additionAdvice, creationAdvice } from '#postgres/table-advice.ts'
+import type { Unfitness } from '#postgres/table-fitness.ts'
+import { unfitnessOf } from '#postgres/table-fitness.ts'
+import type { TableShape } from '#postgres/table-shape.ts'
+import { readShape } from '#postgres/table-shape.ts'
+import { absenceFault } from './absent-table.ts'
+import { checkEpoch } from './check-epoch.ts'
+import type { Findings } from './check-subscription.ts'
+import type { Definition } from './definition.ts'
+import { fixLine } from './fix-line.ts'
+
+/** What the database says about a definition. */
+export interface TableFindings extends Findings {
+  /** Undefined where there is no such table. */
+  readonly catalog?: CatalogTable
+  /** Of a mapping, those that are written. */
+  readonly columns: readonly PlannedColumn[]
+}
+
+export interface TableCheckOptions {
+  readonly postgres: Config['postgres']
+  /** Whether the cache's epoch will be read. */
+  readonly withCache: boolean
+  readonly envFile?: string | undefined
+}
+
+/**
+ * Everything that would keep the definition's rows from being stored in its table, and the engine's own tables; it only reads.
+ *
+ * @throws UnreachableError; ConfigurationError where the server refuses the connection
+ */
+export function checkTable(definition: Definition, options: TableCheckOptions): Promise<TableFindings> {
+  const { postgres, withCache } = options
+  return withConnectionErrors(postgres, () =>
+    withReader(postgres, async (read) => {
+      const found = await read((connection) => lookAt(connection, definition, options))
+      if (!withCache || !found.catalog) return found
+      const epoch = await checkEpoch(read, found)
+      return {
+        ...found,
+        faults: [...found.faults, ...epoch.faults],
+        warnings: [...found.warnings, ...epoch.warnings],
+      }
+    }),
+  )
+}
+
+interface Looked extends TableFindings {
+  readonly sink: PostgresTable
+  readonly pipeline: string
+}
+
+async function lookAt(
+  connection: Queryable,
+  definition: Definition,
+  { postgres, withCache, envFile }: TableCheckOptions,
+): Promise<Looked> {
+  const { pipeline, parsed } = definition
+  const { name } = isUnbound(pipeline) ? pipeline.table : pipeline.sink
+  const catalog = await readCatalog(connection, name)
+  const plan = parsed && catalog ? planColumns(parsed.mapping, catalog) : { columns: [], faults: [] }
+  const sink = isUnbound(pipeline) ? sketchOf(pipeline.table, plan.columns) : pipeline.sink
+  const [needed, ...others] = neededTables(sink, withCache)
+  const ofSink = catalog
+    ? await sinkFindings(connection, { definition, needed, catalog, planFaults: plan.faults, envFile })
+    : { faults: [await absenceFault(connection, needed, postgresPlace(postgres), envFile)], warnings: [] }
+  const ofOthers: MemberFault[] = []
+  for (const one of others) ofOthers.push(...(await ownTableFaults(connection, one, envFile)))
+  return {
+    pipeline: pipeline.name,
+    sink,
+    ...(catalog ? { catalog } : {}),
+    columns: plan.columns,
+    faults: distinct([...plan.faults, ...ofSink.faults, ...ofOthers]),
+    warnings: ofSink.warnings,
+  }
+}
+
+/** What statements need to know of a table whose mapping may have faults yet. */
+function sketchOf(
+  {
+    name,
+    key,
+    version,
+    deletes,
+  }: { readonly deletes: boolean } & Pick<PostgresTable, 'name' | 'key' | 'version'>,
+  planned: readonly PlannedColumn[],
+): PostgresTable {
+  const columns = planned.map((column) => ({ name: column.name, type: column.typeName, of: () => null }))
+  const isPlanned = (one: string) => columns.some((column) => column.name === one)
+  const mark = planned.find(({ isMark }) => isMark)
+  return {
+    name,
+    columns,
+    key: key.filter(isPlanned),
+    version: version.filter(isPlanned),
+    ...(deletes ? { deletes: { when: () => false, ...(mark ? { column: mark.name } : {}) } } : {}),
+  }
+}
+
+interface SinkCircumstances {
+  readonly definition: Definition
+  readonly needed: NeededTable
+  readonly catalog: CatalogTable
+  readonly planFaults: readonly MemberFault[]
+  readonly envFile: string | undefined
+}
+
+async function sinkFindings(connection: Queryable, given: SinkCircumstances): Promise<Findings> {
+  const { definition, needed, catalog, envFile } = given
+  const shape = await readShape(connection, needed)
+  const faults: MemberFault[] = (await tableFaults(connection, needed)).flatMap((fault): MemberFault[] => {
+    if (fault.kind === 'rights') return [rightsFault(fault, ['table'])]
+    const fix = adviceText(additionAdvice(needed, fault.missing), envFile)
+    return fault.missing.map((column) => ({
+      path: ['columns', column],
+      what: `the table has no column ${column}`,
+      fix,
+    }))
+  })
+  if (!shape) return { faults, warnings: [] }
+  const unfit = unfitnessOf(needed, shape).filter((one) => !isTold(one, shape, given.planFaults))
+  return {
+    faults: [...faults, ...unfit.map((one) => unfitFault(one, shape, given))],
+    warnings: [
+      ...versionWarnings(definition, catalog),
+      ...triggerWarnings(needed, shape),
+      ...encodingWarnings(shape),
+    ],
+  }
+}
+
+/** What is wrong with the file itself has consequences that are no faults of their own. */
+function isTold(
+  { about, column }: Unfitness,
+  { mandatory }: TableShape,
+  planFaults: readonly MemberFault[],
+): boolean {
+  const isAbout = (member: string) => planFaults.some(({ path }) => path[0] === member)
+  if (about === 'key') return isAbout('key')
+  if (column === undefined) return false
+  if (mandatory.includes(column)) return isAbout('columns')
+  return planFaults.some(({ path, what }) => path.includes(column) || what.startsWith(`${column} `))
+}
+
+function unfitFault(
+  unfit: Unfitness,
+  { mandatory }: TableShape,
+  { needed, definition, envFile }: SinkCircumstances,
+): MemberFault {
+  const { about, column, what } = unfit
+  const fix = unfitFix(unfit, envFile)
+  const isUnwritten = definition.parsed !== undefined && column !== undefined && mandatory.includes(column)
+  return { path: pathOf(), what, fix: isUnwritten ? `give it a source, or ${fix}` : fix }
+
+  function pathOf(): MemberFault['path'] {
+    if (about === 'encoding') return []
+    if (about === 'key') return ['key']
+    if (column === undefined) return about === 'columns' ? ['columns'] : ['table']
+    const at = needed.key.indexOf(column)
+    return at >= 0 && definition.parsed ? ['key', at] : ['columns', column]
+  }
+}
+
+function unfitFix({ fix, advice }: Unfitness, envFile: string | undefined): string {
+  const statements = fix.map((one) => `${one};`).join(' ')
+  return [
+    ...(statements === '' ? [] : [`as its owner: ${statements}`]),
+    ...(advice ? [adviceText(advice, envFile)] : []),
+  ].join('; or ')
+}
+
+function rightsFault(
+  { what, missing, grant }: { readonly what: string; readonly missing: readonly string[]; grant: string },
+  path: MemberFault['path'],
+): MemberFault {
+  return { path, what: `${what}: ${missing.join(', ')}`, fix: `as its owner: ${grant};` }
+}
+
+/** Of a table of the engine's own. */
+async function ownTableFaults(
+  connection: Queryable,
+  needed: NeededTable,
+  envFile: string | undefined,
+): Promise<MemberFault[]> {
+  const path: MemberFault['path'] = []
+  const faults = (await tableFaults(connection, needed)).map((fault): MemberFault => {
+    if (fault.kind === 'rights') return rightsFault(fault, path)
+    const advice = fault.kind === 'absent' ? creationAdvice(needed) : additionAdvice(needed, fault.missing)
+    return { path, what: `${fault.what}, which the engine needs`, fix: adviceText(advice, envFile) }
+  })
+  const shape = await readShape(connection, needed)
+  const unfit = shape ? unfitnessOf(needed, shape) : []
+  return [
+    ...faults,
+    ...unfit.map((one) => ({
+      path,
+      what: one.about === 'encoding' ? one.what : `table ${needed.name}: ${one.what}`,
+      fix: unfitFix(one, envFile),
+    })),
+  ]
+}
+
+/** Rows may be there that have none. */
+function versionWarnings({ pipeline }: Definition, { columns }: CatalogTable): MemberFault[] {
+  const { name: table, version } = isUnbound(pipeline) ? pipeline.table : pipeline.sink
+  return version.flatMap((name, at) => {
+    if (columns.find((one) => one.name === name)?.isNullable !== true) return []
+    const alter = `ALTER TABLE ${tableIdentifier(table)} ALTER COLUMN ${identifier(name)} SET NOT NULL;`
+    const what = `${name} may be NULL in the table: a row that has NULL there counts as older than every message`
+    return [{ path: ['version', at], what, fix: `as its owner: ${alter}` }]
+  })
+}
+
+function triggerWarnings(needed: NeededTable, shape: TableShape): MemberFault[] {
+  if (shape.rules.some(({ discards }) => !discards)) return []
+  const { status, detail, fixes } = triggersFinding(needed, shape)
+  const fix = fixLine(fixes)
+  return status === 'warning'
+    ? [{ path: ['table'], what: `triggers or rules: ${detail}`, ...(fix === undefined ? {} : { fix }) }]
+    : []
+}
+
+function encodingWarnings({ encoding }: TableShape): MemberFault[] {
+  const what = encodingWarning(encoding)
+  return what === undefined ? [] : [{ path: [], what }]
+}
+
+/** That of the database is said of each table. */
+function distinct(faults: readonly MemberFault[]): MemberFault[] {
+  return [...new Map(faults.map((one) => [JSON.stringify([one.path, one.what]), one])).values()]
+}
