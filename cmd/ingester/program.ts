@@ -12,6 +12,7 @@ import { initCommand } from './command/init.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
 import { stackCommand } from './command/stack.ts'
+import { tryCommand } from './command/try.ts'
 import { whyCommand } from './command/why.ts'
 
 /** The command line: what it accepts, and what each command does. It throws where commander would end the process. */
@@ -37,6 +38,7 @@ export function ingesterProgram(): Command {
     runCommand(),
     initCommand(),
     checkCommand(),
+    tryCommand(),
     doctorCommand(),
     demoCommand(),
     migrateCommand(),

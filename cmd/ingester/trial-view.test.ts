@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { stripVTControlCharacters } from 'node:util'
+import { test } from 'vitest'
+import { TrialCounts, trialView } from './trial-view.ts'
+
+const nothing = { message: 1, rows: [], deleted: [], ignored: [], rejected: [] }
+const linesOf = (...given: Parameters<typeof trialView>) =>
+  stripVTControlCharacters(trialView(...given)).split('\n')
+
+test('values are cut at the edge of the terminal, and nothing where there is none', () => {
+  const rows = [{ id: 1, body: 'x'.repeat(200) }]
+  const cut = linesOf({ ...nothing, rows }, 60)
+  assert.ok(cut.every(({ length }) => length <= 60))
+  assert.match(cut.at(-1) ?? '', /^ {2}body {2}= x+…$/)
+  assert.equal(linesOf({ ...nothing, rows }, undefined).at(-1), `  body  = ${'x'.repeat(200)}`)
+})
+
+test('a value is not taken for another, and controls no terminal', () => {
+  const rows = [
+    {
+      a: null,
+      b: 'NULL',
+      c: '',
+      d: ' x\u{202e}',
+      e: true,
+      f: 'true',
+      g: 1,
+      h: '1',
+      'i\u{1b}[2J': '\u{1b}[2J\n',
+    },
+  ]
+  assert.deepEqual(linesOf({ ...nothing, rows }, undefined).slice(1), [
+    '  a           = NULL',
+    '  b           = "NULL"',
+    '  c           = ""',
+    '  d           = " x\\u202e"',
+    '  e           = true',
+    '  f           = "true"',
+    '  g           = 1',
+    '  h           = 1',
+    '  i\\u001b[2J  = "\\u001b[2J\\n"',
+  ])
+})
+
+test('several records of one message', () => {
+  const several = {
+    message: 12,
+    rows: [{ id: 1 }, { id: 2 }],
+    deleted: [{ id: 3 }],
+    ignored: ['where'],
+    rejected: [{ reason: 'bad-value', detail: 'the column\nid' }],
+  }
+  assert.deepEqual(linesOf(several, 80), [
+    'message 12: 2 rows, 1 deleted, 1 ignored, 1 rejected',
+    '  row 1',
+    '  id  = 1',
+    '  row 2',
+    '  id  = 2',
+    '  deletion 1',
+    '  id  = 3',
+    '  ignored by the rule where',
+    '  rejected: bad-value: the column\\nid',
+  ])
+})
+
+test('the summary', () => {
+  const counts = new TrialCounts()
+  assert.equal(counts.summary(), '0 messages')
+  counts.add({ ...nothing, rows: [{ id: 1 }] })
+  assert.equal(counts.summary(), '1 message: 1 row')
+  counts.add({ ...nothing, rows: [{ id: 1 }, { id: 2 }], rejected: [{ reason: 'r', detail: 'd' }] })
+  counts.add({ line: 2, why: 'is not JSON' })
+  assert.equal(counts.summary(), '2 messages: 3 rows, 1 rejected; left out 1 line that is no message')
+  counts.add({ line: 3, why: 'is not JSON' })
+  assert.match(counts.summary(), /; left out 2 lines that are no messages$/)
+  assert.equal(counts.rejected, 1)
+})
