@@ -19,6 +19,7 @@ import { mappingText } from './mapping-text.ts'
 import { defaultFile, guessedSubscription, guessedTopic, pipelineName, resourceFault } from './names.ts'
 import type { PlannedColumn } from './plan-columns.ts'
 import { planColumns, shortType } from './plan-columns.ts'
+import { schemaPath } from './schema-path.ts'
 
 export interface InitOptions {
   readonly table: string
@@ -79,7 +80,8 @@ export async function initMapping(
   const topic = subscription && (await named(options.topic, guessedTopic(name), asker?.topic))
   if (!topic) return undefined
   const columns = planColumns(catalog, { key: key.columns, version: version.columns })
-  const text = mappingText({ name, table, subscription, topic, key, version, columns })
+  const schema = schemaPath(file ?? suggestedFile)
+  const text = mappingText({ schema, name, table, subscription, topic, key, version, columns })
   if (file !== null) await write(file, text, force)
   return {
     file,

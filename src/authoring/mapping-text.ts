@@ -4,11 +4,10 @@ import type { Choice } from './choose-key.ts'
 import type { FieldSource, PlannedColumn } from './plan-columns.ts'
 import { yamlList, yamlText } from './yaml-text.ts'
 
-/** Where editors get the description of these files from. */
-const schemaAddress = 'https://unpkg.com/pubsub-postgres-ingester/docs/pipeline.schema.json'
-
 /** What a mapping file says. */
 export interface MappingPlan {
+  /** Where editors find the schema of these files, from the file's folder. */
+  readonly schema: string | undefined
   readonly name: string
   readonly table: string
   readonly subscription: Named
@@ -26,11 +25,10 @@ export interface Named {
 
 /** The file, with comments for the person who edits it next. */
 export function mappingText(plan: MappingPlan): string {
-  const { name, table, subscription, topic, key, version, columns } = plan
+  const { schema, name, table, subscription, topic, key, version, columns } = plan
   const guess = (what: string) => comment(`A guess from the table's name: put your ${what} here.`)
   return [
-    `# yaml-language-server: $schema=${schemaAddress}`,
-    '',
+    ...(schema === undefined ? [] : [`# yaml-language-server: $schema=${schema}`, '']),
     ...comment('The label of metrics and logs, and the name of its dead letters: do not change it later.'),
     `name: ${yamlText(name)}`,
     '',

@@ -1,0 +1,14 @@
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { projectDir } from '#runtime/project.ts'
+
+const schemaFile = join(projectDir, 'docs/pipeline.schema.json')
+
+/**
+ * The path of the JSON schema of mapping files, from the folder of one. Undefined where the program is in npx's cache, which is
+ * not there for long.
+ */
+export function schemaPath(file: string, schema = schemaFile): string | undefined {
+  if (schema.includes(`${sep}_npx${sep}`)) return undefined
+  const path = relative(dirname(resolve(file)), schema).replaceAll(sep, '/')
+  return path.startsWith('.') ? path : `./${path}`
+}
