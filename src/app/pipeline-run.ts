@@ -1,64 +1,24 @@
-import type { Config } from '#config/config.ts'
 import { explain } from '#connect/explain.ts'
 import { reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
-import type { Explain } from '#core/advice.ts'
 import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
 import { ignoreRulesOf } from '#core/ignored.ts'
-import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
-import type { Sink } from '#core/sink.ts'
-import { Engine } from '#ingest/engine.ts'
-import type { Connections } from '#postgres/connection-pool.ts'
-import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import type { Engine } from '#ingest/engine.ts'
 import { GuardSweep } from '#postgres/guard-sweep.ts'
-import { GuardedTableWriter } from '#postgres/guarded-table-writer.ts'
 import { neededTables } from '#postgres/needed-tables.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
-import { TableWriter } from '#postgres/table-writer.ts'
-import type { PubsubClients } from '#pubsub/client.ts'
-import { PubsubSource } from '#pubsub/source.ts'
-import type { ScriptRunner } from '#redis/script-runner.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
-import type { Metrics } from '#telemetry/metrics.ts'
 import type { PipelineReadiness } from '#telemetry/readiness.ts'
 import type { OpenCache } from './cache.ts'
 import { openCache } from './cache.ts'
 import { CatalogWatch } from './catalog-watch.ts'
 import { engineReasons } from './readiness.ts'
-
-/** What the pipelines of a process have in common. */
-export interface Shared {
-  readonly config: Config
-  readonly metrics: Metrics
-  readonly clients: PubsubClients
-  /** Undefined where there is no cache. */
-  readonly redis: ScriptRunner | undefined
-  /** Listens to what each pipeline tells, beside the metrics. */
-  readonly observer: Observer | undefined
-  readonly explain: Explain
-}
-
-/** What is the pipeline's own. */
-export interface Own {
-  readonly pipeline: Pipeline
-  readonly logger: Logger
-  /** Its part of the pool. */
-  readonly connections: Connections
-  /** Of {@link Config}'s bounds for the process. */
-  readonly bounds: { readonly maxOutstandingMessages: number; readonly maxOutstandingBytes: number }
-  /** Called when it has lost its source; returns whether to look for it again. */
-  readonly onLost: (reason: string) => boolean
-}
-
-/** A source and the engine behind it, of which a pipeline has one at a time. */
-interface Running {
-  readonly source: PubsubSource
-  readonly engine: Engine
-}
+import type { Own, Running, Shared } from './running.ts'
+import { assemble } from './running.ts'
 
 /** For the gauges. */
 interface Current {
@@ -72,8 +32,6 @@ interface Opened {
   readonly current: Current
 }
 
-/** The official emulator sends about 2,000 messages a second on each stream. */
-const streams = 4
 /** Before messages are returned because their table was altered: most are settled sooner. */
 const settleWithinMs = 2000
 const lookAgain = { initialMs: 1000, maxMs: 30_000 }
@@ -221,50 +179,15 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   #assemble(): Running {
-    const { config, clients } = this.#shared
-    const { logger, bounds, connections } = this.#own
-    const pipeline = this.#pipeline
-    const subscription = this.#subscription
-    const { maxMessageBytes } = config.limits
-    const common = { observer: this.#observer, logger, clock: systemClock }
-    const source = new PubsubSource({
-      ...common,
-      ...config.consumer,
-      ...bounds,
-      clients,
-      subscription,
-      streams,
-      onFatal: (error) =>
-        this.#sourceLost(`Pub/Sub: ${explain(error)}; check that ${subscription} exists and may be consumed`),
+    const running = assemble(this.#shared, this.#own, {
+      pipeline: this.#pipeline,
+      subscription: this.#subscription,
+      observer: this.#observer,
+      cache: this.#cache.cache,
+      onFatal: (reason) => this.#sourceLost(reason),
     })
-    const engine = new Engine(
-      { ...config.engine, limits: config.limits },
-      {
-        ...common,
-        rules: pipeline,
-        source,
-        explain: this.#shared.explain,
-        cache: this.#cache.cache,
-        sink: this.#sink(),
-        sinkName: pipeline.sink.name,
-        deadLetters: new DeadLetterTable(connections, {
-          pipeline: pipeline.name,
-          subscription,
-          maxMessageBytes,
-        }),
-      },
-    )
-    this.#current.engine = engine
-    return { source, engine }
-  }
-
-  #sink(): Sink {
-    const { connections } = this.#own
-    const { sink: table, name } = this.#pipeline
-    const { deleteHorizonMs: horizonMs } = this.#shared.config.engine
-    return table.deletes
-      ? new GuardedTableWriter(connections, table, { pipeline: name, horizonMs })
-      : new TableWriter(connections, table)
+    this.#current.engine = running.engine
+    return running
   }
 
   #watchTables(): TableWatch {
