@@ -129,18 +129,38 @@ async function withoutStandby(
     // This alone is no transaction that waits.
     await database.query(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`)
     await database.query('SELECT pg_reload_conf()')
-    await until(async () => {
-      const [row] = await database.query('SHOW synchronous_standby_names')
-      return row?.['synchronous_standby_names'] === names
-    })
   }
   await set('missing')
   try {
+    await untilCommitsWait(database)
     await body(database)
   } finally {
     await set('')
     await change('RESET ALL')
   }
+}
+
+/** Not the setting of a session counts, but whether the checkpointer has read it; that shows in a commit only. */
+async function untilCommitsWait(database: TestDatabase): Promise<void> {
+  const pool = database.pool({ poolSize: 1 })
+  await until(async () => {
+    const commit = pool.query(
+      `SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, '', '')`,
+    )
+    const pids = await untilWaiting(database, commit)
+    await cancel(database, pids)
+    await commit
+    return pids.length > 0
+  })
+}
+
+/** Those that wait for the standby as soon as any does; none where `work` is over without. */
+async function untilWaiting(database: TestDatabase, work: Promise<unknown>): Promise<number[]> {
+  let isOver = false
+  work.catch(() => {}).finally(() => (isOver = true))
+  let pids: number[] = []
+  await until(async () => isOver || (pids = await waiting(database)).length > 0)
+  return pids
 }
 
 const waiting = async ({ query }: TestDatabase): Promise<number[]> => {
@@ -150,14 +170,14 @@ const waiting = async ({ query }: TestDatabase): Promise<number[]> => {
   return rows.map(({ pid }) => pid)
 }
 
+const cancel = ({ query }: TestDatabase, pids: readonly number[]) =>
+  query('SELECT pg_cancel_backend(pid) FROM unnest($1::integer[]) AS pid', [pids])
+
 /** Waits until `work` waits for the standby, and cancels that. */
 async function cancelWait(database: TestDatabase, work: Promise<unknown>): Promise<void> {
-  let isOver = false
-  work.catch(() => {}).finally(() => (isOver = true))
-  let pids: number[] = []
-  await until(async () => isOver || (pids = await waiting(database)).length > 0)
-  assert.equal(isOver, false, 'it did not wait for the standby')
-  await database.query('SELECT pg_cancel_backend(pid) FROM unnest($1::integer[]) AS pid', [pids])
+  const pids = await untilWaiting(database, work)
+  assert.notDeepEqual(pids, [], 'it did not wait for the standby')
+  await cancel(database, pids)
 }
 
 const unreplicated = { class: 'infrastructure', message: /not known to be on a standby/ }
