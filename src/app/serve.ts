@@ -10,7 +10,6 @@ import { isLoopback } from '#core/loopback.ts'
 import type { LoadedPipeline } from '#core/pipeline.ts'
 import { exitCode } from './exit-code.ts'
 import type { Ingester } from './ingester.ts'
-import { startIngester } from './ingester.ts'
 import { psqlLine } from './psql-line.ts'
 import type { ServiceLog } from './service-log.ts'
 import { openServiceLog } from './service-log.ts'
@@ -104,6 +103,8 @@ async function startUnlessStopped(
   { stop, envFile }: ServeOptions,
 ): Promise<Ingester | undefined> {
   const explained: Explain = (problem) => problemText(problem, envFile)
+  // Not before the configuration and the modules are known to be right: this loads most of the program.
+  const { startIngester } = await import('./ingester.ts')
   try {
     return await startIngester(config, pipelines, logger, {
       signal: stop,
