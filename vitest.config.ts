@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { CoverageReporter } from './tools/coverage-reporter.ts'
 import { TestReporter } from './tools/test-reporter.ts'
+import { TestSequencer } from './tools/test-sequencer.ts'
 
 // A file's suffix says what must be up for it (CONTRIBUTING.md, "Tests"); without one it needs nothing.
 const needsServers = '**/*.{pg,redis,e2e}.test.ts'
@@ -21,6 +22,7 @@ export default defineConfig({
     ),
     reporters: ['default', new CoverageReporter(), new TestReporter()],
     allowOnly: false,
+    sequence: { sequencer: TestSequencer },
     maxConcurrency: 8,
     coverage: {
       provider: 'v8',
