@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { bytesOfBase64 } from '../base64.ts'
+import { isBase64 } from '../base64.ts'
 import { valueKinds } from '../json/syntax.ts'
 import { textOf } from '../json/values.ts'
 import type { BinaryEncoding } from '../mapping/mapping.ts'
@@ -45,8 +45,10 @@ function bytesReader(
 /** Undefined where it is written in another way. */
 function bytesOf(text: string, encoding: BinaryEncoding): Buffer | undefined {
   switch (encoding) {
-    case 'base64':
-      return bytesOfBase64(text)
+    case 'base64': {
+      const bytes = Buffer.from(text, 'base64')
+      return isBase64(text, bytes.length) ? bytes : undefined
+    }
     case 'base64url': {
       const unpadded = text.replace(/={1,2}$/, '')
       const bytes = Buffer.from(unpadded, 'base64url')

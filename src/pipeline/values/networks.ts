@@ -13,6 +13,8 @@ interface Network {
 
 /** An address alone is the same as one with the whole length for its prefix. */
 export const encodeInet: Encode = (value) => {
+  // Most are, and Node's parser takes one spelling of each.
+  if (typeof value === 'string' && isIPv4(value)) return value
   const network = networkOf(value)
   if (network === undefined) return notAnAddress(value, 'an IP address, or one with a prefix length')
   const { address, prefix, bits } = network
