@@ -56,7 +56,7 @@ const columns = types.map((type, at) => ({
 const required = { isNullable: false, hasDefault: false, generated: 'never' as const }
 
 const options = (type: string) =>
-  /^timestamp/.test(type) && !type.endsWith(']')
+  type.startsWith('timestamp') && !type.endsWith(']')
     ? ['', ', timezone: Europe/Berlin', ', unit: s, timezone: UTC']
     : ['']
 
