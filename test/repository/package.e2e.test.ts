@@ -61,7 +61,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
 const outcome = (args: readonly string[], env?: Readonly<Record<string, string>>) =>
   runToEnd(start(args, env))
 
-test('it contains what users need: JavaScript with types and source maps, migrations, pages and license', async () => {
+test('it contains what users need: JavaScript with types and source maps, migrations, pages, examples and license', async () => {
   const entries = await readdir(installed, { recursive: true, withFileTypes: true })
   const files = entries
     .filter((entry) => entry.isFile())
@@ -71,6 +71,7 @@ test('it contains what users need: JavaScript with types and source maps, migrat
   const ofCompiled = compiled.flatMap((file) => [file, `${file}.map`, file.replace(/\.js$/, '.d.ts')])
   const others = files.filter((file) => !ofCompiled.includes(file)).sort()
   const migrations = await readdir(join(projectDir, 'db/migrations'))
+  const examples = await readdir(join(projectDir, 'examples'), { recursive: true, withFileTypes: true })
   const pages = (await readdir(join(projectDir, 'docs'))).filter((name) => name.endsWith('.md'))
   expect(others).toEqual([
     'CHANGELOG.md',
@@ -86,6 +87,10 @@ test('it contains what users need: JavaScript with types and source maps, migrat
     'dist/package.json',
     'dist/src/redis/protocol.lua',
     ...[...pages.map((name) => `docs/${name}`), 'docs/demo.svg', 'docs/pipeline.schema.json'].sort(),
+    ...examples
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name).slice(projectDir.length))
+      .sort(),
     'package.json',
   ])
   expect(files.filter((file) => /(^|\/)(test|bench|tools)\/|\.test\./.test(file))).toEqual([])
