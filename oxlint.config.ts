@@ -166,8 +166,8 @@ export default defineConfig({
     ...modules,
     ...emulatorModules,
     { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
-    { files: ['bin/**', 'cmd/**', 'tools/**'], rules: { 'no-console': 'off' } },
-    { files: ['bin/**', 'tools/**'], rules: { 'no-restricted-properties': 'off' } },
+    { files: ['bin/**', 'cmd/**', 'tools/**', 'examples/**'], rules: { 'no-console': 'off' } },
+    { files: ['bin/**', 'tools/**', 'examples/**'], rules: { 'no-restricted-properties': 'off' } },
     {
       files: tests,
       rules: { 'no-restricted-imports': 'off', 'no-restricted-properties': 'off', 'no-console': 'off' },

@@ -49,7 +49,9 @@ test('each example gives the rows and the dead letters that stand beside it, in 
   // As the page says, in the order of the file. It changes nothing: all of them have been there before.
   for (const { name, input, isEnvelope } of examples) {
     const args = [...(isEnvelope ? ['--envelope'] : []), name, input]
-    const published = await runToEnd(startProgram('examples/publish.sh', args, { env }))
+    const published = await runToEnd(
+      startProgram(process.execPath, ['examples/publish.mjs', ...args], { env }),
+    )
     assert.deepEqual([published.code, published.stderr], [0, ''])
   }
   await settled(system)

@@ -21,7 +21,7 @@ export interface MappingCase {
 export interface ExampleCase extends MappingCase {
   /** As `try --input` takes it. */
   readonly input: string
-  /** Whether its lines are messages as Pub/Sub's API has them, not only their data. */
+  /** Whether its lines are objects with all that a message has, not only its data. */
   readonly isEnvelope: boolean
 }
 
@@ -37,7 +37,7 @@ async function exampleCase(name: string): Promise<ExampleCase> {
   const read = (file: string) => readFile(join(folder, file), 'utf8')
   const file = (await readdir(folder)).find((one) => one.includes('.pipeline.'))
   const lines = linesOf(await read('messages.jsonl'))
-  const isEnvelope = lines.every((line) => line.startsWith('{"data": "'))
+  const isEnvelope = lines.every((line) => /^\{"(?:data|json)": /.test(line))
   return {
     name,
     path: join('examples', name, file ?? `${name}.pipeline.yaml`),
@@ -52,9 +52,14 @@ async function exampleCase(name: string): Promise<ExampleCase> {
 }
 
 /** The lines of a text that are not empty. */
-export const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
 function messageOf(line: string): OutgoingMessage {
-  const { data, ...others } = JSON.parse(line) as Omit<OutgoingMessage, 'data'> & { readonly data: string }
-  return { data: Buffer.from(data, 'base64'), ...others }
+  const { data, json, ...others } = JSON.parse(line) as EnvelopeLine
+  return {
+    data: data === undefined ? Buffer.from(JSON.stringify(json)) : Buffer.from(data, 'base64'),
+    ...others,
+  }
 }
+
+type EnvelopeLine = Omit<OutgoingMessage, 'data'> & { readonly data?: string; readonly json?: unknown }
