@@ -6,6 +6,8 @@ import { configOf } from '#config/config.ts'
 import { parseEnvFile } from '#config/env-file.ts'
 import { secretFiles } from '#config/secrets.ts'
 import { spec } from '#config/spec.ts'
+import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
+import { mappingReasons } from '#pipeline/mapping/decode-mapping.ts'
 import { documents as ofConfiguration } from '../../tools/configuration.ts'
 import { documents as ofMappings } from '../../tools/pipeline-schema.ts'
 import { projectDir } from '../support/program.ts'
@@ -68,6 +70,12 @@ function warningsIn(source: string): string[] {
   })
 }
 
+test('docs/MAPPING.md lists each reason that a dead letter of a mapping may have', () => {
+  const [, table = ''] = /<!-- reasons -->\n(.*?)\n\n/s.exec(read('docs/MAPPING.md')) ?? []
+  const listed = [...table.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, reason]) => reason)
+  assert.deepEqual(listed, [...mappingReasons, refusedByDatabase, decoderError])
+})
+
 test('docs/CONFIGURATION.md lists what the doctor finds dangerous together', () => {
   const files = readdirSync(join(projectDir, 'src'), { recursive: true, encoding: 'utf8' })
   const warned = files
@@ -125,7 +133,7 @@ test('every promise in docs/SPEC.md names existing tests', () => {
 })
 
 test('every link in a document leads to an existing file and heading', () => {
-  const all = ['', 'docs', 'src/emulator'].flatMap((folder) =>
+  const all = ['', 'docs', 'examples', 'src/emulator'].flatMap((folder) =>
     readdirSync(join(projectDir, folder)).map((file) => join(folder, file)),
   )
   for (const file of all.filter((one) => one.endsWith('.md'))) {

@@ -8,8 +8,10 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { documented, writeDocumented } from '../support/documented-pipelines.ts'
+import { documentedSteps } from '../support/documented-steps.ts'
 import type { Program } from '../support/program.ts'
 import { projectDir, runToEnd, startProgram } from '../support/program.ts'
+import { runTutorial } from '../support/run-tutorial.ts'
 import { until } from '../support/system.ts'
 
 interface Manifest {
@@ -45,7 +47,8 @@ beforeAll(async () => {
   // The version of Node.js that runs this is on PATH as `node`.
   await link(process.execPath, join(folder, 'bin/node'))
 })
-afterAll(() => rm(folder, { recursive: true }))
+// A process that has been stopped may still write to its compile cache.
+afterAll(() => rm(folder, { recursive: true, maxRetries: 5 }))
 
 async function link(to: string, from: string): Promise<void> {
   await mkdir(dirname(from), { recursive: true })
@@ -168,6 +171,32 @@ test('a Node.js that is too old is told which version is needed, in syntax that 
   const told = await outcome(['--help'], { NODE_OPTIONS: `--require=${old}` })
   expect([told.code, told.stdout]).toEqual([2, ''])
   expect(told.stderr).toMatch(/^ingester: needs Node\.js 24 or newer; this is v\S+ \(\/.*\)\n$/)
+})
+
+test('the tutorial of docs/MAPPING.md, from an empty folder, shows what the page says', async () => {
+  const cwd = join(folder, 'tutorial')
+  await mkdir(cwd)
+  const PATH = `${join(folder, 'bin')}:${process.env['PATH']}`
+  const env = { PATH, XDG_RUNTIME_DIR: cwd, INGESTER_HTTP_PORT: '0' }
+  const steps = await documentedSteps('MAPPING.md')
+  const { printed, rows } = await runTutorial(
+    steps,
+    { cwd, command, env },
+    (name, found) => name !== 'rows' || found.length === 2,
+  )
+  expect(rows.get('rows')).toEqual([
+    { id: '7', status: 'delivered', carrier: 'Velo', weight_kg: '1.250' },
+    { id: '8', status: 'sent', carrier: null, weight_kg: null },
+  ])
+  const tried = printed.get('first') ?? ''
+  expect(tried.match(/^message \d: .*/gm)).toEqual(
+    ['1 rejected', '1 rejected', '1 row', '1 row', '1 rejected'].map(
+      (one, at) => `message ${at + 1}: ${one}`,
+    ),
+  )
+  expect(printed.get('check')).toMatch(/^weight_kg +numeric\(8,3\) +weight\.kg, else NULL *$/m)
+  expect(printed.get('look')).toMatch(/^shipments id=7: stored$/m)
+  expect(printed.get('look')).toContain('the column id is "nine", not a whole number in decimal digits')
 })
 
 describe('the modules of docs/PIPELINES.md, from an empty folder', () => {

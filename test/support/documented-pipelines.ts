@@ -1,12 +1,11 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { projectDir } from './program.ts'
+import { documentedSteps } from './documented-steps.ts'
 
 /** What docs/PIPELINES.md has between its fences, by the comment before each: `file: orders.ts`, `publish: orders`. */
 export async function documented(): Promise<ReadonlyMap<string, string>> {
-  const page = await readFile(join(projectDir, 'docs/PIPELINES.md'), 'utf8')
-  const blocks = page.matchAll(/^<!-- (\w+: \S+) -->\n```\w+\n(.*?)^```$/gms)
-  return new Map([...blocks].map(([, name = '', text = '']) => [name, text]))
+  const steps = await documentedSteps('PIPELINES.md')
+  return new Map(steps.map(({ kind, name, text }) => [`${kind}: ${name}`, text]))
 }
 
 /** Writes the files of the page into a folder, as its reader does. */
