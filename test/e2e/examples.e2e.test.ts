@@ -1,43 +1,79 @@
-// The mapping files of examples/, in one process: messages in random order, some of them several times, and the tables that come of them.
+// The mapping files of examples/ and docs/COMING-FROM.md, in one process: messages in random order, some of them several times,
+// and the tables that come of them.
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type pg from 'pg'
-import { test } from 'vitest'
+import { afterAll, test } from 'vitest'
 import { publish } from '#pubsub/publisher.ts'
 import { Random } from '#demo/random.ts'
 import type { MappingCase } from '../support/mapping-case.ts'
-import { exampleCases } from '../support/mapping-case.ts'
+import { comingFromCases } from '../support/coming-from.ts'
+import { runInProcess } from '../support/in-process.ts'
+import { exampleCases, linesOf } from '../support/mapping-case.ts'
 import { runToEnd, startIngesterProgram, startProgram } from '../support/program.ts'
 import { showSeed } from '../support/seed.ts'
 import type { TestSystem } from '../support/system.ts'
 import { metric, projectId, startSystem, until } from '../support/system.ts'
 
+const folder = await mkdtemp(join(tmpdir(), 'examples-'))
+afterAll(() => rm(folder, { recursive: true }))
 const examples = await exampleCases()
+const all: readonly MappingCase[] = [...examples, ...(await comingFromCases(folder))]
 /** The rules by which each of them ignores some of its messages. */
-const ignored = { payments: ['live', 'final', 'external'], readings: ['empty'] }
+const ignored = { payments: ['live', 'final', 'external'], readings: ['empty'], 'rc-orders': ['live'] }
 
-test('each example gives the rows and the dead letters that stand beside it, in whatever order its messages come', async (t) => {
+test('check finds no fault in a mapping, and try rejects the same messages as the ingester does', async () => {
+  await using system = await startSystem()
+  for (const { table } of all) await system.sql.query(table)
+  for (const { path } of all) {
+    const checked = await runInProcess(['check', path], system.env)
+    assert.equal(checked.code, 0, `${path}: ${checked.stdout}${checked.stderr}`)
+  }
+  for (const { path, input, isEnvelope, deadLetters } of examples) {
+    const args = ['try', path, '--input', input, '--json', ...(isEnvelope ? ['--envelope'] : [])]
+    const { code, stdout, stderr } = await runInProcess(args, system.env)
+    assert.equal(code, 4, stderr)
+    const tried = linesOf(stdout).map(
+      (line) => JSON.parse(line) as { rejected: readonly { reason: string }[] },
+    )
+    const reasons = tried.flatMap(({ rejected }) => rejected.slice(0, 1).map(({ reason }) => reason))
+    assert.deepEqual(reasons.sort(), deadLetters.map(reasonOf).filter(isFoundByTry).sort(), path)
+  }
+})
+
+const reasonOf = (line: string) => line.slice(0, line.indexOf(':'))
+/** Not what only the database knows, nor what is no line of JSON. */
+const isFoundByTry = (reason: string) => reason !== 'refused-by-database' && reason !== 'not-json'
+
+test('each mapping gives the rows and the dead letters that stand beside it, in whatever order its messages come', async (t) => {
   const random = new Random(showSeed(t))
   await using system = await startSystem()
   const { writer } = system.postgres
   await system.sql.query(
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${writer.user}`,
   )
-  for (const { table } of examples) await system.sql.query(table)
+  for (const { table } of all) await system.sql.query(table)
   const env = {
     ...system.env,
     INGESTER_POSTGRES_USER: writer.user,
     INGESTER_POSTGRES_PASSWORD: writer.password,
     INGESTER_WORKER_COUNT: '1',
-    INGESTER_POSTGRES_POOL_SIZE: String(2 * examples.length),
+    INGESTER_POSTGRES_POOL_SIZE: String(2 * all.length),
   }
-  const named = examples.flatMap(({ path }) => ['--pipeline', path])
+  const named = all.flatMap(({ path }) => ['--pipeline', path])
   await using run = startIngesterProgram(['run', ...named], { env })
-  for (const { name } of examples) await run.said(new RegExp(`subscriptions/${name}-sub`))
+  await until(
+    async () =>
+      all.filter(({ name }) => !`${run.stdout()}${run.stderr()}`.includes(`subscriptions/${name}-sub`)),
+    (missing) => missing.length === 0,
+  )
   await publishShuffled(system, random)
   await settled(system)
-  for (const example of examples) {
-    assert.equal(await csv(system.sql, example.query), example.rows, `the rows of ${example.name}`)
-    assertDeadLetters(await deadLetters(system.sql, example.name), example)
+  for (const one of all) {
+    assert.equal(await csv(system.sql, one.query), one.rows, `the rows of ${one.name}`)
+    assertDeadLetters(await deadLetters(system.sql, one.name), one)
   }
   const [, url = ''] = await run.said(/"admin":"([^"]+)"/)
   for (const [pipeline, rules] of Object.entries(ignored))
@@ -62,7 +98,7 @@ test('each example gives the rows and the dead letters that stand beside it, in 
 })
 
 async function publishShuffled({ clients }: TestSystem, random: Random): Promise<void> {
-  const once = examples.flatMap(({ name, messages }) => messages.map((message) => ({ name, message })))
+  const once = all.flatMap(({ name, messages }) => messages.map((message) => ({ name, message })))
   const again = Array.from({ length: Math.ceil(once.length / 5) }, () => random.pick(once))
   for (const { name, message } of shuffled([...once, ...again], random))
     await publish(clients, `projects/${projectId}/topics/${name}`, [message])
@@ -77,7 +113,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 
 async function settled(system: TestSystem): Promise<void> {
   await until(
-    async () => examples.map(({ name }) => unsettled(system, name)),
+    async () => all.map(({ name }) => unsettled(system, name)),
     (left) => left.every((one) => one === 0),
   )
 }

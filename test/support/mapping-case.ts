@@ -52,7 +52,7 @@ async function exampleCase(name: string): Promise<ExampleCase> {
 }
 
 /** The lines of a text that are not empty. */
-const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+export const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
 function messageOf(line: string): OutgoingMessage {
   const { data, json, ...others } = JSON.parse(line) as EnvelopeLine
