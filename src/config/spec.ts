@@ -29,7 +29,7 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 const ingest = {
   INGESTER_PIPELINE: text({
     default: 'scans',
-    desc: 'What to ingest: the name of a pipeline, or the path of a module.',
+    desc: 'What to ingest: the name of a pipeline, or the path of a mapping file or a module.',
   }),
   INGESTER_PIPELINES: texts({
     default: undefined,
