@@ -15,7 +15,7 @@ export interface TutorialOutputs {
 
 /**
  * Does what a tutorial says, one step after the other: writes its files, runs its commands in a shell, and its SQL as the owner of
- * the tables. What it has started is stopped in the end.
+ * the tables; and compares what it shows of their output. What it has started is stopped in the end.
  *
  * @param command what stands for `npx ingester`
  * @param isLast whether a query has the rows that it has in the end: what was published arrives a little later
@@ -33,12 +33,17 @@ export async function runTutorial(
   resources.defer(async () => void (await runToEnd(shell('npx ingester stack down'))))
   for (const { kind, name, text } of steps) {
     if (kind === 'file') await writeFile(join(cwd, name), text)
+    else if (kind === 'output') assertPrinted(printed.get(name) ?? '', text)
     else if (kind === 'background') await resources.use(shell(`exec ${text}`)).said(/admin +http/)
     else if (kind === 'sql') {
       const { stdout } = await runToEnd(shell('npx ingester stack status --service-file'))
       const client = await connectByServiceFile(stdout.trim())
       const query = async () => (await client.query<pg.QueryResultRow>(text)).rows
-      rows.set(name, await until(query, (found) => isLast(name, found)).finally(() => client.end()))
+      try {
+        rows.set(name, await until(query, (found) => isLast(name, found)))
+      } finally {
+        await client.end()
+      }
     } else {
       const { code, stdout, stderr } = await runToEnd(shell(text))
       assert.equal(code, kind === 'rejecting' ? 4 : 0, `${name}: ${stdout}${stderr}`)
@@ -46,4 +51,10 @@ export async function runTutorial(
     }
   }
   return { printed, rows }
+}
+
+/** Blanks at the ends of lines do not show. */
+function assertPrinted(printed: string, shown: string): void {
+  const text = printed.replaceAll(/ +$/gm, '')
+  assert.ok(text.includes(shown.trimEnd()), `${text}\nhas no\n${shown}`)
 }
