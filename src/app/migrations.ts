@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Config } from '#config/config.ts'
-import { isUnbound } from '#connect/bind.ts'
+import { isUnbound } from '#core/pipeline.ts'
 import { chosenPipeline, loadPipelines } from '#connect/pipelines.ts'
 import { withConnectionErrors } from '#connect/postgres.ts'
 import { ConfigurationError } from '#core/command-error.ts'

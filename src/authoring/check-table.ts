@@ -1,6 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { postgresPlace, withConnectionErrors } from '#connect/postgres.ts'
-import { isUnbound } from '#connect/bind.ts'
+import { isUnbound } from '#core/pipeline.ts'
 import { adviceText } from '#connect/explain.ts'
 import type { CatalogTable } from '#core/catalog.ts'
 import type { PostgresTable } from '#core/pipeline.ts'

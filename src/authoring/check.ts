@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { isUnbound } from '#connect/bind.ts'
+import { isUnbound } from '#core/pipeline.ts'
 import { MappingError } from '#pipeline/mapping/mapping-error.ts'
 import { pathText } from '#pipeline/mapping/path.ts'
 import { checkSubscription } from './check-subscription.ts'

@@ -4,11 +4,8 @@ import type { LoadedPipeline, Pipeline, UnboundPipeline } from '#core/pipeline.t
 import type { Queryable } from '#postgres/queryable.ts'
 import { withConnection } from '#postgres/pool.ts'
 import { readCatalog } from '#postgres/read-catalog.ts'
+import { isUnbound } from '#core/pipeline.ts'
 import { withConnectionErrors } from './postgres.ts'
-
-export function isUnbound(pipeline: LoadedPipeline): pipeline is UnboundPipeline {
-  return 'bind' in pipeline
-}
 
 /**
  * The pipeline, for the table that is there.

@@ -10,7 +10,7 @@ import { isRejection } from '#core/rejection.ts'
 import { tableName } from '#core/table-name.ts'
 import { pipelines } from '#pipeline/registry.ts'
 import { subscriptionName } from '#pubsub/resource-names.ts'
-import { isUnbound } from './bind.ts'
+import { isUnbound } from '#core/pipeline.ts'
 
 /** Those that need no file of the user's. */
 export const builtInPipelines: readonly Pipeline[] = pipelines

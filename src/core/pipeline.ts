@@ -58,6 +58,10 @@ export interface UnboundPipeline extends Pick<Pipeline, 'name' | 'source'> {
 /** A pipeline that was named, as far as its file tells. */
 export type LoadedPipeline = Pipeline | UnboundPipeline
 
+export function isUnbound(pipeline: LoadedPipeline): pipeline is UnboundPipeline {
+  return 'bind' in pipeline
+}
+
 /**
  * What a message is: one row, any number of them (none: there is nothing to store), or none since it is invalid or is
  * ignored by a rule. Each of several rows is stored for itself; all that are rejected become one dead letter of the message.

@@ -258,7 +258,7 @@ test('two pipelines of one name, on one subscription, or of one table from which
   )
   const ofTable = await run(first ?? '', './deleting.ts')
   expect(ofTable.stderr).toContain(
-    'ingester: ./first.ts and ./deleting.ts have the same table, orders, from which messages delete: each pipeline needs its own',
+    'ingester: ./first.ts and ./deleting.ts have the same table, orders, from which messages delete: only one pipeline may write to it',
   )
 })
 

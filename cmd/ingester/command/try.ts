@@ -5,7 +5,6 @@ import { whole } from '#argv/argument.ts'
 import { plain } from '#core/plain.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
-import { TrialCounts, trialView } from '../trial-view.ts'
 
 interface Options {
   readonly input?: string
@@ -49,6 +48,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const conflict = conflictIn(options)
   if (conflict !== undefined) command.error(`error: ${conflict}`)
   const { openTrial } = await import('#authoring/trial.ts')
+  const { TrialCounts, trialView } = await import('../trial-view.ts')
   const { envFile } = options
   const trial = await openTrial(file, { envFile })
   const counts = new TrialCounts()
