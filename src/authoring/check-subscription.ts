@@ -1,5 +1,7 @@
 import type { Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
+import type { Fix } from '#core/fix.ts'
+import { shellWord } from '#core/fix.ts'
 import type { MemberFault } from '#pipeline/mapping/schema-faults.ts'
 import { checkPubsub } from '#pubsub/doctor/checks.ts'
 import type { Definition } from './definition.ts'
@@ -14,7 +16,7 @@ export interface Findings {
 /** What is wrong with the definition's subscription and topic, as `run` would meet them. Never rejects. */
 export async function checkSubscription(
   { pubsub, consumer }: Pick<Config, 'pubsub' | 'consumer'>,
-  { pipeline, parsed }: Definition,
+  { file, pipeline, parsed }: Definition,
   envFile?: string,
 ): Promise<Findings> {
   const { source } = pipeline
@@ -30,13 +32,25 @@ export async function checkSubscription(
     const isOtherTopic = finding.name === 'subscription topic' && finding.status === 'warning'
     const path = [isOtherTopic || finding.name === 'topic' ? 'topic' : 'subscription']
     const fix =
-      isOtherTopic && pubsub.topicId === undefined ? topicFix(finding) : fixLine(finding.fixes, envFile)
+      isOtherTopic && pubsub.topicId === undefined
+        ? topicFix(finding)
+        : fixLine(
+            finding.fixes.map((one) => ofFile(one, file)),
+            envFile,
+          )
     return { path, what: finding.detail, ...(fix === undefined ? {} : { fix }) }
   }
   return {
     faults: findings.filter(({ status }) => status === 'failed').map(faultOf),
     warnings: [...overriding(pubsub), ...findings.filter(isWorthTelling).map(faultOf)],
   }
+}
+
+/** `run` without a pipeline runs the one that is configured. */
+function ofFile(fix: Fix, file: string): Fix {
+  return fix.kind === 'ingester' && fix.command === 'run'
+    ? { ...fix, command: `run --pipeline ${shellWord(file)}` }
+    : fix
 }
 
 /** Where the subscription may not be looked at, nothing of it was. */

@@ -19,10 +19,9 @@ export interface Defaults {
   readonly publishTimeMs: number
 }
 
-/** The line is the data, and must be JSON. */
-export function messageOfData({ number, bytes }: Line, defaults: Defaults): Delivery | BadLine {
-  const { why } = parsed(bytes)
-  return why === undefined ? deliveryOf(bytes, String(number), defaults) : { why }
+/** The line is the data, whatever it is: what the pipeline says of it is what is asked. */
+export function messageOfData({ number, bytes }: Line, defaults: Defaults): Delivery {
+  return deliveryOf(bytes, String(number), defaults)
 }
 
 /** The line says what else the message has: {@link envelopeMembers}. */

@@ -2,7 +2,7 @@ import type { Column, PostgresTable, Scalar } from '#core/pipeline.ts'
 import { typeOf } from '#core/pipeline.ts'
 import { timestampText } from '#pipeline/values/times.ts'
 
-/** Values by the names of their columns, in the table's order. */
+/** Values by the names of their columns. */
 export type StoredValues = Readonly<Record<string, string | number | boolean | null>>
 
 /** What a row puts into the table. Integers that a number cannot hold are texts of their digits. */

@@ -74,6 +74,8 @@ export class ConnectionPool extends pg.Pool {
       logger,
       explain,
     })
+    // Each pipeline of the process listens for its own sake.
+    this.setMaxListeners(0)
     this.on('connect', () => {
       this.#openCount += 1
       this.#slots.opened()

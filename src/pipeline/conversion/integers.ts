@@ -25,9 +25,13 @@ export function integerReader(type: keyof typeof maxOf): ReadValue {
       case valueKinds.number: {
         const whole = wholeNumberAt(bytes, start, end)
         if (whole !== undefined && whole <= max && whole >= -max) return whole
+        const shown = shownValue(kind, bytes, start, end)
         const digits = wholeDigits(bytes.toString('latin1', start, end))
-        if (digits !== undefined) return encode(digits)
-        return new ValueFault('bad-value', `is ${shownValue(kind, bytes, start, end)}, not a whole number`)
+        if (digits === undefined) return new ValueFault('bad-value', `is ${shown}, not a whole number`)
+        const value = encode(digits)
+        return value instanceof ValueFault
+          ? new ValueFault('bad-value', `is ${shown}, out of range for ${type}`)
+          : value
       }
       case valueKinds.plainText:
       case valueKinds.text:

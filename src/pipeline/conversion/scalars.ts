@@ -3,7 +3,7 @@
 import { valueKinds } from '../json/syntax.ts'
 import { textOf } from '../json/values.ts'
 import type { Encode } from '../values/value-codec.ts'
-import { ValueFault, badValue } from '../values/value-codec.ts'
+import { ValueFault } from '../values/value-codec.ts'
 import type { ReadValue } from './json-value.ts'
 import { shownValue } from './shown-value.ts'
 
@@ -70,7 +70,12 @@ export function booleanReader(encode: Encode): ReadValue {
         return 'false'
       case valueKinds.number: {
         const text = bytes.toString('latin1', start, end)
-        return text === '1' ? 'true' : text === '0' ? 'false' : badValue(Number(text), 'true, false, 1 or 0')
+        if (text === '1') return 'true'
+        if (text === '0') return 'false'
+        return new ValueFault(
+          'bad-value',
+          `is ${shownValue(kind, bytes, start, end)}, not true, false, 1 or 0`,
+        )
       }
       case valueKinds.plainText:
       case valueKinds.text:

@@ -36,7 +36,8 @@ function plannedColumn(mapping: Mapping, column: CatalogColumn): PlannedColumn |
   const isMark = mapping.delete?.column === name
   const isNeeded = part !== undefined || isMark
   const named = mapping.columns.get(name)
-  const isTaken = mapping.takesOthers && generated === 'never' && !hasDefault
+  // No mapping may name `__proto__`.
+  const isTaken = mapping.takesOthers && generated === 'never' && !hasDefault && name !== '__proto__'
   const source = named ?? (isNeeded || isTaken ? ownField(name) : undefined)
   const type = columnType(column.type)
   if (source === undefined || source.kind === 'skip' || generated !== 'never' || !type) return []
