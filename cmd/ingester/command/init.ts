@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import type { Asker, InitialMapping } from '#authoring/init.ts'
-import { commandLine } from '#connect/explain.ts'
 import { shellWord } from '#core/fix.ts'
 import { plain } from '#core/plain.ts'
 import { argument } from '#argv/argument.ts'
@@ -61,7 +60,7 @@ async function run({ envFile, json, ...options }: Options, command: Command): Pr
   const { file, key, version, reasons, columns } = done
   if (json) console.log(JSON.stringify({ file, key, version, reasons, columns }))
   else if (file === null) process.stdout.write(done.text)
-  console.error(plain(summary(done, envFile), 'lines'))
+  console.error(plain(await summary(done, envFile), 'lines'))
 }
 
 async function terminalAsker(): Promise<Asker> {
@@ -82,7 +81,11 @@ async function terminalAsker(): Promise<Asker> {
 }
 
 /** What was picked, and what to do next. */
-function summary({ file, suggestedFile, key, version, reasons }: InitialMapping, envFile?: string): string {
+async function summary(
+  { file, suggestedFile, key, version, reasons }: InitialMapping,
+  envFile?: string,
+): Promise<string> {
+  const { commandLine } = await import('#connect/explain.ts')
   const word = shellWord(file ?? suggestedFile)
   return [
     file === null ? `to continue, save it as ${word}` : `wrote ${word}`,
