@@ -64,11 +64,8 @@ test('each mapping gives the rows and the dead letters that stand beside it, in 
   }
   const named = all.flatMap(({ path }) => ['--pipeline', path])
   await using run = startIngesterProgram(['run', ...named], { env })
-  await until(
-    async () =>
-      all.filter(({ name }) => !`${run.stdout()}${run.stderr()}`.includes(`subscriptions/${name}-sub`)),
-    (missing) => missing.length === 0,
-  )
+  const consuming = all.map(({ name }) => `(?=[^]*subscriptions/${name}-sub)`)
+  await run.said(new RegExp(`^${consuming.join('')}`))
   await publishShuffled(system, random)
   await settled(system)
   for (const one of all) {
