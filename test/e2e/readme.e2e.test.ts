@@ -37,6 +37,10 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^make test\b/, left('it is what runs this test')],
   [/docker/, inDocker],
   [/^(npm install |npx ingester )/, left('of the package, which is installed by a test of its own')],
+  [
+    /^bin\/ingester (init|check|try|run --pipeline) /,
+    left('a test runs them as the tutorial of docs/MAPPING.md'),
+  ],
   [/^make bench\b/, left('measures for minutes, on a quiet machine; a small run is a test of its own')],
   [/^bin\/ingester run --env-file \.env\.demo$/, left('takes the place of a container')],
   [/ --help$/, command(/^Examples:/)],

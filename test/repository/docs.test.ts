@@ -8,6 +8,7 @@ import { secretFiles } from '#config/secrets.ts'
 import { spec } from '#config/spec.ts'
 import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
 import { mappingReasons } from '#pipeline/mapping/decode-mapping.ts'
+import { parseMapping } from '#pipeline/mapping/read-mapping.ts'
 import { documents as ofConfiguration } from '../../tools/configuration.ts'
 import { documents as ofMappings } from '../../tools/pipeline-schema.ts'
 import { projectDir } from '../support/program.ts'
@@ -69,6 +70,11 @@ function warningsIn(source: string): string[] {
     return [...literal, own ?? 'table ${name}']
   })
 }
+
+test('the mapping file in README.md is right', () => {
+  const [, text = ''] = /^```yaml\n(.*?)^```$/ms.exec(read('README.md')) ?? []
+  assert.equal(parseMapping(text, 'README.yaml').mapping.name, 'orders')
+})
 
 test('docs/MAPPING.md lists each reason that a dead letter of a mapping may have', () => {
   const [, table = ''] = /<!-- reasons -->\n(.*?)\n\n/s.exec(read('docs/MAPPING.md')) ?? []
