@@ -13,8 +13,11 @@ export interface CatalogWatchOptions {
   readonly pipeline: Pipeline
   readonly logger: Logger
   readonly clock: Clock
-  /** Called with the pipeline for the table as it is now; no further look before it has resolved. */
-  readonly onAltered: (pipeline: Pipeline) => Promise<void>
+  /**
+   * Called with the pipeline for the table as it is now; no further look before it has resolved. False: it was not taken, and is
+   * offered again.
+   */
+  readonly onAltered: (pipeline: Pipeline) => Promise<boolean>
 }
 
 /**
@@ -46,10 +49,7 @@ export class CatalogWatch implements Disposable {
 
   async #look(): Promise<void> {
     const altered = await this.#altered()
-    if (altered && !this.#disposed) {
-      this.#pipeline = altered
-      await this.#options.onAltered(altered)
-    }
+    if (altered && !this.#disposed && (await this.#options.onAltered(altered))) this.#pipeline = altered
     this.#lookLater()
   }
 

@@ -1,13 +1,16 @@
 import type { Config } from '#config/config.ts'
 import { problemText } from '#connect/explain.ts'
+import { tableConflict } from '#connect/pipelines.ts'
 import { connectionHint, postgresPlace } from '#connect/postgres.ts'
 import { bindTo } from '#connect/bind.ts'
 import type { Startup } from '#connect/startup.ts'
 import type { Logger } from '#core/logger.ts'
+import { ConfigurationError } from '#core/command-error.ts'
 import type { LoadedPipeline, Pipeline } from '#core/pipeline.ts'
 import { createPool } from '#postgres/pool.ts'
 import { reportPooler } from '#postgres/pooler.ts'
 import type { Queryable } from '#postgres/queryable.ts'
+import { tableOids } from '#postgres/read-catalog.ts'
 import { isRefusedForGood } from '#postgres/sqlstate.ts'
 import { checkTables } from '#postgres/start-check.ts'
 import { rollingBackOf } from '#postgres/transaction.ts'
@@ -52,6 +55,21 @@ export async function openDatabase(
 async function bindAndCheck(connection: Queryable, loaded: readonly LoadedPipeline[], withCache: boolean) {
   const pipelines: Pipeline[] = []
   for (const pipeline of loaded) pipelines.push(await bindTo(connection, pipeline))
+  await refuseConflicts(connection, pipelines)
   const tables = pipelines.map(({ sink }) => sink)
   return { pipelines, warning: await checkTables(connection, tables, withCache) }
+}
+
+/** A table may have two names, with its schema and without: only the database knows that. */
+async function refuseConflicts(connection: Queryable, pipelines: readonly Pipeline[]): Promise<void> {
+  const oids = await tableOids(
+    connection,
+    pipelines.map(({ sink }) => sink.name),
+  )
+  for (const [at, pipeline] of pipelines.entries())
+    for (const [before, other] of pipelines.slice(0, at).entries()) {
+      const isSameTable = oids[at] !== null && oids[at] === oids[before]
+      const what = isSameTable ? tableConflict(other, pipeline) : undefined
+      if (what !== undefined) throw new ConfigurationError(`${other.name} and ${pipeline.name} ${what}`)
+    }
 }

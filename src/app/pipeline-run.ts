@@ -198,11 +198,13 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   /** The table was altered: what is in flight was read for another one, and is read again. */
-  async #rebind(altered: Pipeline): Promise<void> {
-    if (this.#lost !== undefined || this.#stopping.signal.aborted) return
+  async #rebind(altered: Pipeline): Promise<boolean> {
+    // One that looks for its subscription has nothing to replace yet.
+    if (this.#lost !== undefined || this.#stopping.signal.aborted) return false
     this.#own.logger.info({}, 'the table was altered: messages are read for its columns as they are now')
     this.#recovering = this.#replace(altered).finally(() => (this.#recovering = undefined))
     await this.#recovering
+    return true
   }
 
   async #replace(altered: Pipeline): Promise<void> {

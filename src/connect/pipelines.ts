@@ -84,8 +84,13 @@ function conflict(one: LoadedPipeline, other: LoadedPipeline, projectId = ''): s
   const subscription = commonSubscription(one, other, projectId)
   if (subscription !== undefined)
     return `have the same subscription, ${subscription}: each pipeline needs its own`
+  const isSameTable = isDeepStrictEqual(tableName(tableOf(one).name), tableName(tableOf(other).name))
+  return isSameTable ? tableConflict(one, other) : undefined
+}
+
+/** The same of two pipelines that have one table. */
+export function tableConflict(one: LoadedPipeline, other: LoadedPipeline): string | undefined {
   const [table, otherTable] = [tableOf(one), tableOf(other)]
-  if (!isDeepStrictEqual(tableName(table.name), tableName(otherTable.name))) return undefined
   // What one of them has deleted the other would bring back.
   if (table.deletes || otherTable.deletes)
     return `have the same table, ${table.name}, from which messages delete: only one pipeline may write to it`

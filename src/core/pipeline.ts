@@ -79,6 +79,8 @@ export interface RecordInspector {
   readonly keyOf: (words: readonly string[]) => RecordKey | Rejection
   /** The key of a message, also where `decode` rejects that for something else than its key. */
   readonly keyFromMessage: (delivery: Delivery) => RecordKey | Rejection
+  /** Where a message may have several records: the keys of all that have one. Asked instead, where it is there. */
+  readonly keysFromMessage?: (delivery: Delivery) => readonly RecordKey[] | Rejection
   /** Whether a text mentions this key. A guess, for messages that cannot be decoded. */
   readonly mentions: (key: RecordKey, text: string) => boolean
   /** As in a sentence: `HTTP on 1.1.1.7:443`. */

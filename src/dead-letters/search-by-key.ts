@@ -1,5 +1,5 @@
 import type { Delivery } from '#core/delivery.ts'
-import type { DecodeLimits, RecordKey, Pipeline } from '#core/pipeline.ts'
+import type { DecodeLimits, RecordInspector, RecordKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { isWhole } from '#postgres/dead-letters.ts'
@@ -68,9 +68,16 @@ function matchOf(
   key: RecordKey,
   { inspector }: Pipeline,
 ): DeadLetterOfKey['match'] | undefined {
-  const meant = isWhole(stored) ? inspector.keyFromMessage(deliveryOf(stored)) : undefined
-  if (meant && !isRejection(meant)) return meant.key === key.key ? 'key' : undefined
+  const meant = isWhole(stored) ? keysIn(deliveryOf(stored), inspector) : undefined
+  if (meant) return meant.some((one) => one.key === key.key) ? 'key' : undefined
   return inspector.mentions(key, textOf(stored)) ? 'text' : undefined
+}
+
+/** Undefined where the message cannot be read. */
+function keysIn(delivery: Delivery, inspector: RecordInspector): readonly RecordKey[] | undefined {
+  const keys = inspector.keysFromMessage?.(delivery) ?? inspector.keyFromMessage(delivery)
+  if (isRejection(keys)) return undefined
+  return 'key' in keys ? [keys] : keys
 }
 
 function deadLetterOf(

@@ -50,7 +50,9 @@ export function resolveSelection(
       const isOther = status !== filter.status
       user.warn(
         id,
-        isOther ? `it is ${status}; --status ${status} selects it` : 'the other options leave it out',
+        isOther
+          ? `it is ${status}; --status ${status} selects it`
+          : 'its pipeline, its subscription or another option leaves it out',
       )
     }
     return selected

@@ -1,6 +1,6 @@
 import type { CommandLine, Config } from '#config/config.ts'
 import type { Finding } from '#core/finding.ts'
-import { failed, ok, skippedAll } from '#core/finding.ts'
+import { failed, ok, skipped, skippedAll } from '#core/finding.ts'
 import { sketchOver } from '#connect/bind.ts'
 import { variables } from '#connect/option-variables.ts'
 import { explain } from '#connect/explain.ts'
@@ -8,6 +8,7 @@ import type { Fix } from '#core/fix.ts'
 import { ingester, remark, shell } from '#core/fix.ts'
 import type { LoadedPipeline } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor/checks.ts'
+import { tableNames } from '#postgres/doctor/table-findings.ts'
 import { checkPubsub } from '#pubsub/doctor/checks.ts'
 import { checkRedis } from '#redis/doctor/checks.ts'
 import { adminFinding } from './admin-finding.ts'
@@ -150,7 +151,7 @@ async function pipelineFindings(config: Config, loaded: LoadedPipeline, count: n
   return [
     ...(contradiction === undefined ? [] : [mappingFinding(pipeline.name, contradiction)]),
     postgresTlsFinding(postgres),
-    ...ofPostgres,
+    ...(contradiction === undefined ? ofPostgres : withoutTable(ofPostgres, pipeline.sink.name)),
     ...(redis.enabled ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),
     ...(pipeline.sink.deletes ? [deleteHorizonFinding(engine, retentionMs)] : []),
     ...ofRedis,
@@ -161,6 +162,12 @@ async function pipelineFindings(config: Config, loaded: LoadedPipeline, count: n
 /** Its place stands in the detail. */
 function mappingFinding(name: string, contradiction: unknown): Finding {
   return failed(`mapping ${name}`, explain(contradiction), remark('correct the file, or the table'))
+}
+
+/** What the table needs is not known before it and the file agree. */
+function withoutTable(findings: readonly Finding[], table: string): Finding[] {
+  const names = new Set(tableNames(table, true))
+  return findings.map((one) => (names.has(one.name) ? skipped(one.name, 'see mapping') : one))
 }
 
 /** Before all others: within the time of one check. */

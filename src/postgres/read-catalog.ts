@@ -1,5 +1,6 @@
 import type { CatalogTable } from '#core/catalog.ts'
 import { tableName } from '#core/table-name.ts'
+import { quotedTable } from './identifier.ts'
 import type { Queryable } from './queryable.ts'
 
 /** A table, view or the like of that name, which the role may look up; that which the search path finds, without a schema. */
@@ -48,6 +49,18 @@ export async function readCatalog(connection: Queryable, table: string): Promise
   const { schema = null, table: name } = tableName(table) ?? { table }
   const { rows } = await connection.query<{ catalog: string }>(catalogSql, [schema, name])
   return rows[0] && (JSON.parse(rows[0].catalog) as CatalogTable)
+}
+
+/** What tells tables from each other, whatever names they are called by; null where there is none. */
+export async function tableOids(
+  connection: Queryable,
+  tables: readonly string[],
+): Promise<readonly (string | null)[]> {
+  const { rows } = await connection.query<{ oid: string | null }>(
+    'SELECT to_regclass(name)::oid::text AS oid FROM unnest($1::text[]) WITH ORDINALITY AS t(name, n) ORDER BY n',
+    [tables.map(quotedTable)],
+  )
+  return rows.map(({ oid }) => oid)
 }
 
 /** Tables of that name in any schema, in upper or lower case: what was probably meant where there is none. */

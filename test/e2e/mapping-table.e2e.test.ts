@@ -120,6 +120,14 @@ describe('two mappings in one process', () => {
     )
     expect(deleting.stderr).toContain('have the same table, shop.orders, from which messages delete')
     assert.deepEqual([reversed.code, deleting.code], [2, 2])
+    // Without its schema it is the same table where that is searched.
+    await system.sql.query(
+      `ALTER ROLE ${system.env['INGESTER_POSTGRES_USER']} SET search_path = public, shop`,
+    )
+    const bare = 'subscription: other-sub\ntable: orders\nkey: revision\nversion: id\n'
+    expect((await named('other', bare)).stderr).toContain(
+      'orders and other have the same table, shop.orders, with other columns for its key or version',
+    )
 
     await write('more', '')
     await writeFile(

@@ -178,6 +178,11 @@ describe('what a table contradicts', () => {
       '8:3: columns.total.path: $data does not fit total, which is numeric(6,2); it fits bytea, jsonb, json and text',
     ],
     [
+      'a text of the message into an array',
+      named('tags: $attributes.tags'),
+      '8:3: columns.tags.path: $attributes does not fit tags, which is text[]; it is one text',
+    ],
+    [
       'a fault in one of several paths',
       named('note: [a, { path: b, unit: s }]'),
       '8:24: columns.note[1].unit: is for times',

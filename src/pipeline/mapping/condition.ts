@@ -60,7 +60,7 @@ function isThere(kind: number | undefined): boolean {
 function equalityTest(path: Path, values: readonly Constant[], places: Places): () => Test {
   if (path.from === 'data') return () => () => false
   if (isMetadata(path)) {
-    const texts = new Set(values.map(asText))
+    const texts = new Set(values.flatMap(asText))
     return () => (message) => hasText(texts, path, message.delivery)
   }
   const find = places.add(path)
@@ -76,9 +76,10 @@ function hasText(texts: ReadonlySet<string>, path: TextPath, delivery: Delivery)
   return text !== undefined && texts.has(text)
 }
 
-/** What comes with a message is text: a number is the one that it is written with. */
-function asText({ json }: Constant): string {
-  return json.startsWith('"') ? (JSON.parse(json) as string) : json
+/** What comes with a message is text, so a number is the one that it is written with; and null is none. */
+function asText({ json }: Constant): string[] {
+  if (json === 'null') return []
+  return [json.startsWith('"') ? (JSON.parse(json) as string) : json]
 }
 
 function valueTest({ json }: Constant, { scanner, at }: Place): Test {

@@ -274,6 +274,14 @@ where:
     assert.deepEqual(outcome(of, { ...message, ...change }), expected),
   )
 
+  test('finds null in the message only, and not in what comes with it', () => {
+    const null_ = pipeline(`others: skip
+where: { any: [{ path: $attributes.kind, equals: null }, { path: kind, equals: null }] }`)
+    const other = { id: 7, revision: 1 }
+    assert.equal(outcome(null_, other, { attributes: { kind: 'null' } }), 'ignored: where')
+    assert.deepEqual(outcome(null_, { ...other, kind: null }), row)
+  })
+
   test('looks at attributes, and at numbers by their value', () => {
     assert.equal(outcome(of, message, { attributes: { test: '' } }), 'ignored: not-a-test')
     assert.deepEqual(outcome(of, '{"id": 7, "revision": 1, "type": "\\u006frder", "amount": 25e-1}'), row)

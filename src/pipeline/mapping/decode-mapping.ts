@@ -37,6 +37,9 @@ export const mappingReasons = [
   badValue,
 ] as const
 
+/** Those that are about a record, and not about the message that it is in. */
+export const recordReasons: ReadonlySet<string> = new Set(['missing-field', 'wrong-type', badValue])
+
 type DecodedRow = CheckedRow | Rejection | Ignored
 
 /** The decoder of a mapping, compiled: on its way a message meets closures over typed arrays, and nothing that interprets. */

@@ -5,6 +5,7 @@ import type { CheckedRow } from '../checked-rows.ts'
 import { travelsAsMicros } from '../conversion/reader-of.ts'
 import { makePipeline } from '../make-pipeline.ts'
 import { planColumns } from './column-plan.ts'
+import { keyFinder } from './find-keys.ts'
 import { mappingDecoder, mappingReasons } from './decode-mapping.ts'
 import type { Mapping } from './mapping.ts'
 import { MappingError, memberText } from './mapping-error.ts'
@@ -81,7 +82,7 @@ function errorOf({ fileName, placeOf }: ParsedMapping, faults: readonly MemberFa
 /** @param columns without any fault */
 function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly PlannedColumn[]): Pipeline {
   const { name, topic, subscription, where } = mapping
-  return makePipeline<CheckedRow, string>({
+  const pipeline = makePipeline<CheckedRow, string>({
     name,
     topic,
     subscription,
@@ -90,6 +91,8 @@ function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly Plan
     rejections: mappingReasons,
     ignoreRules: where.map((rule) => rule.name),
   })
+  const keysFromMessage = keyFinder(mapping, columns, pipeline.merge.keyOf)
+  return { ...pipeline, inspector: { ...pipeline.inspector, keysFromMessage } }
 }
 
 function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresTable<CheckedRow> {

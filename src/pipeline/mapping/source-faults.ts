@@ -6,6 +6,7 @@ import { readerOf } from '../conversion/reader-of.ts'
 import { constantReader } from './constant.ts'
 import { readOptions } from './read-options.ts'
 import type { MemberPath } from './mapping-error.ts'
+import { isFieldPath } from './path.ts'
 import type { PlannedColumn } from './planned-column.ts'
 import type { MemberFault } from './schema-faults.ts'
 import type { Constant, Path, ValuePath } from './mapping.ts'
@@ -81,6 +82,12 @@ function pathFaults(column: PlannedColumn, given: ValuePath, member: MemberPath)
 const texts: ReadonlySet<string> = new Set(['text', 'character varying', 'character', 'bpchar'])
 const documents: ReadonlySet<string> = new Set(['json', 'jsonb'])
 
+const fixOfMetadata = {
+  data: 'it fits bytea, jsonb, json and text',
+  publishTime: 'it fits timestamptz and text',
+  text: 'it is one text',
+} as const
+
 function metadataFaults(
   name: string,
   type: ColumnType,
@@ -89,13 +96,15 @@ function metadataFaults(
   member: MemberPath,
 ): MemberFault[] {
   const isTime = type.name === 'timestamptz' || (type.name === 'timestamp' && timezone !== undefined)
+  if (isFieldPath(path)) return []
   const fits = (): boolean => {
-    if (path.from === 'publishTime') return !type.isArray && (isTime || texts.has(type.name))
+    if (type.isArray) return false
+    if (path.from === 'publishTime') return isTime || texts.has(type.name)
     if (path.from !== 'data') return true
-    return !type.isArray && (type.name === 'bytea' || texts.has(type.name) || documents.has(type.name))
+    return type.name === 'bytea' || texts.has(type.name) || documents.has(type.name)
   }
   if (fits()) return []
-  const fix = path.from === 'data' ? 'it fits bytea, jsonb, json and text' : 'it fits timestamptz and text'
+  const fix = fixOfMetadata[path.from === 'data' || path.from === 'publishTime' ? path.from : 'text']
   return [
     {
       path: [...member, 'path'],
