@@ -79,7 +79,7 @@ export function assemble(
       onFatal(`Pub/Sub: ${explain(error)}; check that ${subscription} exists and may be consumed`),
   })
   const engine = new Engine(
-    { ...config.engine, limits: config.limits },
+    { ...config.engine, limits: config.limits, maxGrownBytes: bounds.maxOutstandingBytes },
     {
       ...common,
       rules: pipeline,

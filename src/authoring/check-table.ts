@@ -142,6 +142,7 @@ async function sinkFindings(connection: Queryable, given: SinkCircumstances): Pr
     faults: [...faults, ...unfit.map((one) => unfitFault(one, shape, given))],
     warnings: [
       ...versionWarnings(definition, catalog),
+      ...unnamedWarnings(definition, catalog),
       ...triggerWarnings(needed, shape),
       ...encodingWarnings(shape),
     ],
@@ -226,8 +227,23 @@ function versionWarnings({ pipeline }: Definition, { columns }: CatalogTable): M
     if (columns.find((one) => one.name === name)?.isNullable !== true) return []
     const alter = `ALTER TABLE ${tableIdentifier(table)} ALTER COLUMN ${identifier(name)} SET NOT NULL;`
     const what = `${name} may be NULL in the table: a row that has NULL there counts as older than every message`
-    return [{ path: ['version', at], what, fix: `as its owner: ${alter}` }]
+    return [{ path: version.length > 1 ? ['version', at] : ['version'], what, fix: `as its owner: ${alter}` }]
   })
+}
+
+/** A column that was added to the table, perhaps: then messages do not have it. */
+function unnamedWarnings({ pipeline, parsed }: Definition, { columns }: CatalogTable): MemberFault[] {
+  if (!parsed || !isUnbound(pipeline)) return []
+  const { takesOthers, columns: named, key, version, delete: deletes } = parsed.mapping
+  const known = new Set([...named.keys(), ...key, ...version, deletes?.column])
+  return columns
+    .filter(({ name }) => takesOthers && !known.has(name))
+    .filter(({ isNullable, hasDefault, generated }) => isNullable && !hasDefault && generated === 'never')
+    .map(({ name }) => ({
+      path: ['columns'],
+      what: `${name} is not named, and may be NULL: a message without this field is rejected all the same`,
+      fix: `name it with optional: true, or leave it alone with skip: true`,
+    }))
 }
 
 function triggerWarnings(needed: NeededTable, shape: TableShape): MemberFault[] {

@@ -149,10 +149,12 @@ export interface Deletes<R = unknown, Name extends string = string> {
   readonly column?: Name
 }
 
-/** The module whose pipeline has the table, for advice on how to create it. */
+/** The file whose pipeline has the table, for advice on how to create it. */
 export interface TableOrigin {
   /** Its path, as `--pipeline` takes it. */
   readonly module: string
+  /** It is a mapping file, and takes the columns' types from the table. */
+  readonly isMapping?: boolean
   /** The folder of its migrations. Undefined: it has none, and the table is created by other means. */
   readonly migrations?: string
 }

@@ -14,6 +14,7 @@ import { writeBatch } from './batch.ts'
 import { DeadLetterQueue } from './dead-letter-queue.ts'
 import type { Entry } from './entry.ts'
 import { arrivalsOf } from './entry.ts'
+import { Growth } from './growth.ts'
 import { Intake } from './intake.ts'
 import { Lane } from './lane.ts'
 import { Ledger } from './ledger.ts'
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly maxBatchBytes: number
   readonly flushIntervalMs: number
   readonly limits: DecodeLimits
+  /** What messages may take beyond what their source counts for them; see {@link Growth}. Absent: any number. */
+  readonly maxGrownBytes?: number
 }
 
 export interface EnginePorts {
@@ -62,7 +65,8 @@ export class Engine {
 
   constructor(options: EngineOptions, ports: EnginePorts) {
     this.#ports = ports
-    this.#ledger = new Ledger(ports.source, ports.observer)
+    const growth = new Growth(options.maxGrownBytes)
+    this.#ledger = new Ledger(ports.source, ports.observer, growth)
     const tableGate = this.#newGate(ports.sinkName)
     const deadLettersGate = this.#newGate('dead letters')
     this.#gates = [tableGate, deadLettersGate]
@@ -80,6 +84,7 @@ export class Engine {
       rules: ports.rules,
       limits: options.limits,
       ledger: this.#ledger,
+      growth,
       observer: ports.observer,
       clock: ports.clock,
       laneOf: (hash) => this.#laneOf(hash),

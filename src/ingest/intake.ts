@@ -1,6 +1,7 @@
 import { decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { Enriched, Enricher, Question } from '#core/enricher.ts'
 import type { Ignored } from '#core/ignored.ts'
 import { isIgnored } from '#core/ignored.ts'
@@ -13,6 +14,7 @@ import type { DueDeadLetter } from './dead-letter-queue.ts'
 import type { Arrival } from './entry.ts'
 import { Ignoring } from './ignoring.ts'
 import type { Lane } from './lane.ts'
+import type { Growth } from './growth.ts'
 import type { Ledger } from './ledger.ts'
 import { hashOfKey } from './line.ts'
 import type { Several } from './several.ts'
@@ -22,6 +24,7 @@ export interface IntakePorts {
   readonly rules: Rules
   readonly limits: DecodeLimits
   readonly ledger: Ledger
+  readonly growth: Growth
   readonly observer: Observer
   readonly clock: Clock
   readonly laneOf: (hashOfKey: number) => Lane
@@ -47,27 +50,37 @@ export class Intake {
   readonly #ports: IntakePorts
   readonly #declared: ReadonlySet<string>
 
+  /** Received, and not yet decoded: what is decoded already takes all the room there is. */
+  #waiting: Delivery[] = []
+
   constructor(ports: IntakePorts) {
     this.#ports = ports
+    // Not in the midst of what settles: that may be a lane.
+    ports.ledger.onRoom = () => queueMicrotask(() => this.#goOn())
     this.#declared = new Set(ports.rules.ignoreRules)
   }
 
   /** Takes in what the ledger has received. */
   receive(deliveries: readonly Delivery[]): void {
-    const { rules, limits, deadLetter, clock } = this.#ports
+    const { rules, limits, deadLetter, clock, growth } = this.#ports
     // They came together, so the clock is read once.
     const nowMs = clock.now()
     const touched = new Set<Lane>()
     const questions: Incoming[] = []
     const taken: Taken = { nowMs, touched, questions, ignoring: this.#newIgnoring() }
     for (const delivery of deliveries) {
+      // In the order in which they came.
+      if (growth.isFull || this.#waiting.length > 0) {
+        this.#waiting.push(delivery)
+        continue
+      }
       try {
         const decoded = rules.decode(delivery, limits)
         if (isSeveral(decoded)) this.#receiveSeveral(delivery, decoded, taken)
         else if (isRejection(decoded)) deadLetter(deadLetterOf(delivery, decoded))
         else if (isIgnored(decoded)) ignore(taken.ignoring, delivery, decoded)
         else if (rules.enricher) questions.push({ row: decoded, delivery, index: 0 })
-        else touched.add(this.#add({ record: rules.merge.recordOf(decoded, delivery, 0), delivery }, nowMs))
+        else touched.add(this.#addOne(rules.merge.recordOf(decoded, delivery, 0), delivery, nowMs))
       } catch (error) {
         // Before anything of it was taken in: it would fail in the same way each time, and hold nothing up meanwhile.
         deadLetter({ delivery, reason: decoderError, detail: messageOf(error) })
@@ -78,18 +91,36 @@ export class Intake {
     if (rules.enricher && questions.length > 0) this.#enrich(rules.enricher, questions)
   }
 
+  #goOn(): void {
+    const { ledger } = this.#ports
+    const waiting = this.#waiting
+    this.#waiting = []
+    // After a forced shutdown they belong to someone else.
+    this.receive(waiting.filter((delivery) => ledger.isOpen({ delivery })))
+  }
+
+  /** A message that is one record. */
+  #addOne(record: KeyedRecord, delivery: Delivery, nowMs: number): Lane {
+    this.#ports.growth.one(delivery, record)
+    return this.#add({ record, delivery }, nowMs)
+  }
+
   /** The message's rows, each on its own way, and one dead letter for all that were rejected. */
   #receiveSeveral(
     delivery: Delivery,
     several: Several<unknown>,
     { nowMs, touched, questions, ignoring }: Taken,
   ): void {
-    const { rules, ledger, deadLetter } = this.#ports
+    const { rules, ledger, deadLetter, growth } = this.#ports
     const rows: Incoming[] = []
     several.forEach((row, index) => {
       if (!isRejection(row) && !isIgnored(row)) rows.push({ row, delivery, index })
     })
     const arrivals = rules.enricher ? [] : rows.map((one) => this.#arrivalOf(one, one.row))
+    growth.several(
+      delivery,
+      arrivals.map(({ record }) => record),
+    )
     const rejection = rejectionAmong(several)
     const deadLetters = rejection ? [deadLetterOf(delivery, rejection)] : []
     const parts = [...(rules.enricher ? rows : arrivals), ...deadLetters]

@@ -3,6 +3,7 @@ import { strongest } from '#core/delivery.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Source } from '#core/source.ts'
 import { sizedList } from '#runtime/sized-list.ts'
+import { Growth } from './growth.ts'
 
 /** What is settled by itself: all of a delivery, or one of the parts that its message was split into. */
 export interface Part {
@@ -32,11 +33,16 @@ export class Ledger {
   #size = 0
   /** Of the open ones. Most messages are one record: they have no place here. */
   readonly #splits = new Map<Delivery, Split>()
+  readonly #growth: Growth
   #idle: PromiseWithResolvers<void> | undefined
+  /** Called after a settlement that made room in the growth. */
+  onRoom: (() => void) | undefined
+  #hasRoom = false
 
-  constructor(source: Source, observer: Observer) {
+  constructor(source: Source, observer: Observer, growth = new Growth()) {
     this.#source = source
     this.#observer = observer
+    this.#growth = growth
   }
 
   get size(): number {
@@ -141,6 +147,7 @@ export class Ledger {
     const { receipt } = delivery
     if (receipt?.keeper !== this) return false
     delivery.receipt = undefined
+    if (this.#growth.end(delivery)) this.#hasRoom = true
     receipt.open -= 1
     this.#size -= 1
     if (receipt.open === 0) this.#receipts.delete(receipt)
@@ -161,6 +168,9 @@ export class Ledger {
     else this.#source.ack(deliveries)
     this.#observer.settled?.(settlement, deliveries.length)
     if (this.#size === 0) this.#idle?.resolve()
+    if (!this.#hasRoom) return
+    this.#hasRoom = false
+    this.onRoom?.()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Advice, Problem } from '#core/advice.ts'
 import { isIdentifying } from '#core/column-type.ts'
-import { advice } from '#core/advice.ts'
+import { advice, command } from '#core/advice.ts'
+import { shellWord } from '#core/fix.ts'
 import { typeOf } from '#core/pipeline.ts'
 import pg from 'pg'
 import { encodingAdvice, encodingFault, isEncodingFit } from './encoding.ts'
@@ -96,7 +97,7 @@ function keyTypesUnfitness({ columns, key }: NeededTable, shape: TableShape): Un
 
 /** A trigger may fill them; and where a needed column is missing, it may be one of these under another name. */
 function mandatoryUnfitness(
-  { name, columns }: NeededTable,
+  { name, columns, origin }: NeededTable,
   { mandatory, triggers, columns: found }: TableShape,
 ): Unfitness[] {
   const isAnyMissing = Object.keys(columns).some((column) => !Object.hasOwn(found, column))
@@ -106,13 +107,21 @@ function mandatoryUnfitness(
     column,
     what: `${column} is NOT NULL, and nothing writes it`,
     fix: [`ALTER TABLE ${tableIdentifier(name)} ALTER COLUMN ${pg.escapeIdentifier(column)} DROP NOT NULL`],
+    ...(origin?.isMapping ? { advice: advice`or give it a path in ${origin.module}` } : {}),
   }))
 }
 
 function neededColumnsUnfitness(
-  { name, columns, isSink = false }: NeededTable,
+  { name, columns, origin, isSink = false }: NeededTable,
   shape: TableShape,
 ): Unfitness[] {
+  const change = (alter: string): Pick<Unfitness, 'fix' | 'advice'> =>
+    origin?.isMapping
+      ? {
+          fix: [],
+          advice: advice`its type is read anew within seconds; where this stays, ${command(`check ${shellWord(origin.module)}`)} says why`,
+        }
+      : { fix: [alter] }
   return Object.entries(columns).flatMap(([column, wanted]): Unfitness[] => {
     const found = shape.columns[column]
     if (!found) return []
@@ -123,7 +132,7 @@ function neededColumnsUnfitness(
     const isWider = isSink && widerThan.get(wanted)?.includes(found.type)
     return found.fits || isWider
       ? []
-      : [{ about, column, what: `${column} is ${found.type}, not ${wanted}`, fix: [alter] }]
+      : [{ about, column, what: `${column} is ${found.type}, not ${wanted}`, ...change(alter) }]
   })
 }
 

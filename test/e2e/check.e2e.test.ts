@@ -201,7 +201,7 @@ describe('the table', () => {
     const tagged =
       'name: tagged\nsubscription: orders-sub\ntopic: orders\ntable: tagged\nkey: tags\nversion: at\n'
     const { faults } = await found(tagged)
-    assert.deepEqual(faults, ['5:1 key[0]: tags is text[], and an array cannot be part of a key'])
+    assert.deepEqual(faults, ['5:1 key: tags is text[], and an array cannot be part of a key'])
     const misspelled = await found(
       mapping
         .replace('columns:', 'others: skip\ncolumns:\n  order_id: id\n  updated_at: at')
@@ -269,13 +269,25 @@ describe('the table', () => {
       warnings.map(({ line, member }) => [line, member]),
       [
         [3, 'table'],
-        [5, 'version[0]'],
+        [5, 'version'],
       ],
     )
     assert.match(warnings[0]?.what ?? '', /^triggers or rules: t: rows are looked for after each write/)
     assert.match(warnings[1]?.what ?? '', /NULL there counts as older/)
     await database.query((warnings[1]?.fix ?? '').replace(/^as its owner: /, ''))
     assert.deepEqual((await checked(mapping)).warnings.length, 1)
+  })
+
+  test('a warning: a column that messages must have, although it may be NULL', async () => {
+    await database.query('ALTER TABLE orders ADD COLUMN added text')
+    const { ok, warnings } = await checked(mapping)
+    assert.equal(ok, true)
+    assert.match(
+      warnings.map(({ line, member, what }) => `${line} ${member}: ${what}`).join('\n'),
+      /^6 columns: added is not named, and may be NULL: a message without this field is rejected all the same$/,
+    )
+    assert.deepEqual((await checked(`${mapping}others: skip\n`)).warnings, [])
+    assert.deepEqual((await checked(`${mapping}  added: { path: added, optional: true }\n`)).warnings, [])
   })
 
   test('a partitioned table without a partition: the cache stays off', async () => {

@@ -67,7 +67,8 @@ function microsOfText(text: string, timezone: Timezone | undefined): Micros | Va
   const encoded = encodeMoment(text)
   if (typeof encoded === 'string') return narrowed(unixMicros(encoded), text)
   const local = encodeLocal(text)
-  if (typeof local !== 'string') return encoded
+  if (typeof local !== 'string')
+    return timezone ? badValue(text, 'a date and time, as RFC 3339 has it') : encoded
   if (!timezone)
     return new ValueFault(
       'bad-value',

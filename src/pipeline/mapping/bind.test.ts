@@ -75,7 +75,7 @@ describe('what a table contradicts', () => {
     [
       'an unknown key',
       'key: ident\nversion: revision\nothers: skip',
-      '4:1: key[0]: the table has no column "ident"; ',
+      '4:1: key: the table has no column "ident"; ',
     ],
     [
       'an unknown version',
@@ -90,12 +90,12 @@ describe('what a table contradicts', () => {
     [
       'a version that is a timestamp',
       'key: id\nversion: changed\nothers: skip',
-      '5:1: version[0]: changed is timestamp, and a version must be smallint, integer, bigint or timestamptz; ALTER TABLE',
+      '5:1: version: changed is timestamp, and a version must be smallint, integer, bigint or timestamptz; ALTER TABLE',
     ],
     [
       'a version that is a text',
       'key: id\nversion: note\nothers: skip',
-      '5:1: version[0]: note is text, and a version must be',
+      '5:1: version: note is text, and a version must be',
     ],
     [
       'an identity that is written',
@@ -209,7 +209,7 @@ describe('what a table contradicts', () => {
     )
     assert.deepEqual(
       found.map((line) => line.split(' ')[1]),
-      ['key[1]:', 'version[0]:', 'columns.total.unit:', 'columns.total.default:', 'columns.nothing:'],
+      ['key[1]:', 'version:', 'columns.total.unit:', 'columns.total.default:', 'columns.nothing:'],
     )
   })
 

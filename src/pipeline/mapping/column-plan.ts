@@ -54,6 +54,11 @@ function ownField(name: string): ColumnSource {
   }
 }
 
+/** One column alone may be written without a list. */
+function partPath(part: 'key' | 'version', names: readonly string[], at: number): MemberPath {
+  return names.length > 1 ? [part, at] : [part]
+}
+
 function unknownColumns(
   { key, version, columns, delete: deletes }: Mapping,
   catalog: CatalogTable,
@@ -66,8 +71,8 @@ function unknownColumns(
     return [{ path: member, what: `the table has no column ${preview(name)}`, fix }]
   }
   return [
-    ...key.flatMap((name, at) => fault(['key', at], name)),
-    ...version.flatMap((name, at) => fault(['version', at], name)),
+    ...key.flatMap((name, at) => fault(partPath('key', key, at), name)),
+    ...version.flatMap((name, at) => fault(partPath('version', version, at), name)),
     ...[...columns.keys()].flatMap((name) => fault(['columns', name], name)),
     ...(deletes?.column === undefined ? [] : fault(['delete', 'mode', 'column'], deletes.column)),
   ]
@@ -99,7 +104,9 @@ function keyFaults({ key }: Mapping, columns: readonly PlannedColumn[]): MemberF
     if (!column || !column.type.isArray) return []
     // Whether an enum, a domain or another type can be part of a key is the database's to say.
     const what = `${name} is ${column.typeName}, and an array cannot be part of a key`
-    return isIdentifying(column.type) ? [] : [{ path: ['key', at], what, fix: 'take a key of other columns' }]
+    return isIdentifying(column.type)
+      ? []
+      : [{ path: partPath('key', key, at), what, fix: 'take a key of other columns' }]
   })
 }
 
@@ -118,12 +125,12 @@ function versionFaults(
     if (isLast && isText)
       return [
         {
-          path: ['version', at],
+          path: partPath('version', version, at),
           what: `${what}: where messages delete, no text decides`,
           fix: 'leave it out',
         },
       ]
-    return [{ path: ['version', at], what, fix: fixOfVersion(column.type, name) }]
+    return [{ path: partPath('version', version, at), what, fix: fixOfVersion(column.type, name) }]
   })
 }
 

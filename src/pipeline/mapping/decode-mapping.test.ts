@@ -221,6 +221,16 @@ columns: { name: $message.customer.name, noted: { path: note, optional: true } }
     assert.deepEqual(found[999], { id: 999, revision: 1, name: 'Ada', noted: null })
   })
 
+  test('is refused of more records than memory is for', () => {
+    const items = Array.from({ length: 10_001 }, (_, id) => ({ id, revision: 1 }))
+    rejected(
+      of,
+      { customer: { name: 'Ada' }, items },
+      /^too-many-records: "items" has more than 10000 elements/,
+    )
+    assert.equal(outcomes(of, { customer: { name: 'Ada' }, items: items.slice(1) }).length, 10_000)
+  })
+
   test('rejects an element, and keeps its neighbors', () => {
     const items = [{ id: 1, revision: 1 }, { id: 'x', revision: 1 }, 'three', null, { id: 5, revision: 1 }]
     const found = outcomes(of, { customer: { name: 'Ada' }, items })

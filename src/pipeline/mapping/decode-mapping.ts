@@ -35,7 +35,11 @@ export const mappingReasons = [
   'missing-field',
   'wrong-type',
   badValue,
+  'too-many-records',
 ] as const
+
+/** Of one message: each takes some hundred bytes, whatever it took in the message. */
+export const maxRecords = 10_000
 
 /** Those that are about a record, and not about the message that it is in. */
 export const recordReasons: ReadonlySet<string> = new Set(['missing-field', 'wrong-type', badValue])
@@ -58,21 +62,16 @@ export function mappingDecoder(
   const records = (path: FieldPath, scanner: JsonScanner, at: number): DecodedRow[] | Rejection => {
     const kind = scanner.kinds[at]
     if (kind !== valueKinds.array) return notAnArray(path, kind)
+    const [from, to] = [scanner.starts[at] as number, scanner.ends[at] as number]
+    if (!hasFewElements(message.bytes, from, to)) return tooManyRecords(path)
     const rows: DecodedRow[] = []
-    elementsOf(
-      message.bytes,
-      scanner.starts[at] as number,
-      scanner.ends[at] as number,
-      (elementKind, start, end) => {
-        const quotes = elementKind === valueKinds.plainText || elementKind === valueKinds.text ? 1 : 0
-        const fault = ofElement.scan(message.bytes, start - quotes, end + quotes)
-        rows.push(
-          fault
-            ? new Rejection(fault.kind, faultText(fault, message.bytes, start, end))
-            : readRecord(message),
-        )
-      },
-    )
+    elementsOf(message.bytes, from, to, (elementKind, start, end) => {
+      const quotes = elementKind === valueKinds.plainText || elementKind === valueKinds.text ? 1 : 0
+      const fault = ofElement.scan(message.bytes, start - quotes, end + quotes)
+      rows.push(
+        fault ? new Rejection(fault.kind, faultText(fault, message.bytes, start, end)) : readRecord(message),
+      )
+    })
     return rows
   }
 
@@ -113,6 +112,19 @@ export function mappingDecoder(
 
 function overLimit(bytes: number, limit: number): Rejection {
   return new Rejection(tooLarge, `the message has ${bytes} bytes; the limit is ${limit}`)
+}
+
+function hasFewElements(bytes: Buffer, from: number, to: number): boolean {
+  // An element and its comma take two bytes at least.
+  if (to - from <= 2 * maxRecords) return true
+  let count = 0
+  elementsOf(bytes, from, to, () => (count += 1))
+  return count <= maxRecords
+}
+
+function tooManyRecords(path: FieldPath): Rejection {
+  const name = `"${pathText({ ...path, from: 'element' })}"`
+  return new Rejection('too-many-records', `${name} has more than ${maxRecords} elements, which is the limit`)
 }
 
 function notAnArray(path: FieldPath, kind: number | undefined): Rejection {

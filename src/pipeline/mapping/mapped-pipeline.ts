@@ -86,7 +86,7 @@ function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly Plan
     name,
     topic,
     subscription,
-    table: { ...tableOf(mapping, columns), origin: { module: fileName } },
+    table: { ...tableOf(mapping, columns), origin: { module: fileName, isMapping: true } },
     decode: mappingDecoder(mapping, columns),
     rejections: mappingReasons,
     ignoreRules: where.map((rule) => rule.name),
