@@ -47,16 +47,17 @@ export function columnReader(column: PlannedColumn, places: Places): () => ReadC
   }
 }
 
-/** The first that has a value; where none has, what the last says. */
+/** The first that has a value. Where none has, null says more than a path that leads nowhere, and that more than nothing. */
 function firstOf(readers: readonly ReadPath[]): ReadPath {
   return (message) => {
-    let last: ReturnType<ReadPath>
+    let instead: ReturnType<ReadPath>
     for (const read of readers) {
-      last = read(message)
-      const isThere = last !== undefined && last !== null && !(last instanceof BlockedPath)
-      if (isThere) return last
+      const value = read(message)
+      if (value === null) instead = null
+      else if (value instanceof BlockedPath) instead = instead === undefined ? value : instead
+      else if (value !== undefined) return value
     }
-    return last
+    return instead
   }
 }
 

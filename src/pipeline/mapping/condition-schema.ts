@@ -98,5 +98,19 @@ function conditionFaults(given: FileCondition): Refusal[] {
   const kind = kinds.find((one) => given[one] !== undefined)
   if (kind === undefined) return [{ what: `is no condition: it needs one of ${kinds.join(', ')}` }]
   const lacksPath = given.path === undefined && ofPath.some((one) => one === kind)
-  return lacksPath ? [{ path: ['path'], what: `is missing: ${kind} looks at a field` }] : []
+  if (lacksPath) return [{ path: ['path'], what: `is missing: ${kind} looks at a field` }]
+  return pointlessFaults(given, kind)
 }
+
+/** A condition that holds always, or never, would let every message through, or none. */
+function pointlessFaults({ path: given }: FileCondition, kind: string): Refusal[] {
+  if (given === '$data' && kind !== 'exists')
+    return [
+      { path: ['path'], what: 'is all of the message, which equals nothing', fix: 'name a field of it' },
+    ]
+  if (given !== undefined && alwaysThere.has(given) && kind === 'exists')
+    return [{ path: ['path'], what: `is ${given}, which every message has`, fix: 'remove the condition' }]
+  return []
+}
+
+const alwaysThere: ReadonlySet<string> = new Set(['$publishTime', '$messageId', '$subscription'])

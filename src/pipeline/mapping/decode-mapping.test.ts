@@ -355,6 +355,13 @@ columns: { name: [new.name, old_name, { path: n, default: nobody }] }`)
     assert.deepEqual(outcome(of, { id: 7, revision: 1, ...more }), { id: 7, revision: 1, name }),
   )
 
+  test('null anywhere is null, and a path that leads nowhere is told where nothing else is there', () => {
+    const strict = pipeline('others: skip\ncolumns: { name: [a, b.c] }')
+    for (const more of [{ a: null }, { b: { c: null } }, { a: null, b: 5 }, { b: { c: null }, a: null }])
+      assert.deepEqual(outcome(strict, { id: 7, revision: 1, ...more }), { id: 7, revision: 1, name: null })
+    rejected(strict, { id: 7, revision: 1, b: 5 }, /^wrong-type: .*b\.c/)
+  })
+
   test('says all that it looked for', () => {
     const strict = pipeline('others: skip\ncolumns: { name: [a, b.c] }')
     rejected(

@@ -91,7 +91,7 @@ function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly Plan
     rejections: mappingReasons,
     ignoreRules: where.map((rule) => rule.name),
   })
-  const keysFromMessage = keyFinder(mapping, columns, pipeline.merge.keyOf)
+  const keysFromMessage = keyFinder(mapping, columns, (values) => pipeline.merge.keyOf(values))
   return { ...pipeline, inspector: { ...pipeline.inspector, keysFromMessage } }
 }
 

@@ -244,6 +244,14 @@ describe('a member that is wrong by itself', () => {
       '6:26: columns.a.timezone: must be UTC, an offset such as +02:00, or an IANA name, not "Mars"; for example Europe/Berlin',
     ],
     [
+      'where: { path: $data, equals: x }',
+      '6:10: where.path: is all of the message, which equals nothing; name a field of it',
+    ],
+    [
+      'where: { path: $messageId, exists: false }',
+      '6:10: where.path: is $messageId, which every message has; remove the condition',
+    ],
+    [
       'columns: { a: { path: $publishTime, unit: s } }',
       '6:37: columns.a.unit: means nothing for $publishTime, which is a time; remove it',
     ],
