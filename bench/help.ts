@@ -7,7 +7,6 @@ Examples:
   make bench                                  all, five times: about 70 minutes
   make bench BENCH=new-keys,latency RUNS=1    some of them, once
   make bench ARGS=--write                     all, and into docs/BENCHMARKS.md
-  make bench ARGS="--from .tmp/bench/results.json"    the tables again
 BENCH:
 ${listOf(benches)}
 ARGS:

@@ -45,15 +45,7 @@ export function targetsOf(results: Results): Target[] {
         newKeys && baseline && newKeys / baseline,
       ),
     ],
-    [
-      ['mapping'],
-      most(
-        'updates by a mapping file: ingester CPU ÷ that of the built-in pipeline',
-        1.15,
-        2,
-        quotient(figure('mapping', 'mapping file', 'ownCpu'), figure('mapping', 'built in', 'ownCpu')),
-      ),
-    ],
+    ...mappingTargets(),
     [['stale'], most('all stale: CPU-seconds per million', 4.5, 1, figure('stale', 'ingester', 'ownCpu'))],
     [['stale'], most('all stale: rows changed, in any run', 0, 0, greatest(touched))],
     [
@@ -76,6 +68,15 @@ export function targetsOf(results: Results): Target[] {
     [['start'], most('start to first ack: seconds', 1.5, 2, figure('start', 'ingester', 'firstAckSeconds'))],
   ]
   return targets.map(([from, target]) => withFailures(target, from, results))
+
+  /** None where it was not measured, as in results that are older than it. */
+  function mappingTargets(): (readonly [readonly string[], Target])[] {
+    const cpu = (configuration: string) => figure('mapping', configuration, 'ownCpu')
+    const [mapped, builtIn] = [cpu('mapping file'), cpu('built in')]
+    if (mapped === undefined || !builtIn) return []
+    const what = 'updates by a mapping file: ingester CPU ÷ that of the built-in pipeline'
+    return [[['mapping'], most(what, 1.15, 2, mapped / builtIn)]]
+  }
 
   function memoryTarget(what: string, limit: number, isMeant: (responseBytes: number) => boolean) {
     const { names, peaks } = peaksOf(results, isMeant)
@@ -101,10 +102,6 @@ function least(what: string, limit: number, digits: number, found: number | unde
   return { what, limit: `≥ ${limit.toLocaleString('en')}`, found: written(found, digits), holds }
 }
 
-function quotient(figure: number | undefined, of: number | undefined): number | undefined {
-  return figure === undefined || !of ? undefined : figure / of
-}
-
 function written(found: number | undefined, digits: number): string | undefined {
   return found === undefined ? undefined : writeNumber(found, digits)
 }
@@ -127,7 +124,7 @@ function peaksOf(results: Results, isMeant: (responseBytes: number) => boolean) 
     .filter(({ measure }) => measure === 'throughput' || measure === 'memory')
     .flatMap(({ name, configurations }) =>
       configurations
-        .filter((one) => isIngester(one) && isMeant(one.workload.responseBytes))
+        .filter((one) => isIngester(one) && one.pipeline === undefined && isMeant(one.workload.responseBytes))
         .map((one) => ({ name, configuration: configurationNamed(results, name, one.name) })),
     )
   const peaks = meant.map(({ configuration }) => valuesOf(configuration, 'peakMegabytes'))

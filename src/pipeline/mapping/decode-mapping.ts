@@ -39,7 +39,7 @@ export const mappingReasons = [
 ] as const
 
 /** Of one message: each takes some hundred bytes, whatever it took in the message. */
-export const maxRecords = 10_000
+const maxRecords = 10_000
 
 /** Those that are about a record, and not about the message that it is in. */
 export const recordReasons: ReadonlySet<string> = new Set(['missing-field', 'wrong-type', badValue])
