@@ -7,7 +7,7 @@ const dayOfUnixEpoch = dayOf({ year: 1970, month: 1, day: 1 })
 const daysOfMonths = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const
 
 /** Most messages are of the day of the one before. */
-let lastDate = 0
+let lastDate = Number.NaN
 let lastDay = 0
 
 /**

@@ -71,6 +71,13 @@ describe('RFC 3339', () => {
     assert.equal(read('1969-12-31T23:59:59.9999999Z'), -1)
   })
 
+  test('no date is known before the first one was read', async () => {
+    // Not the module that has read others.
+    const fresh = (await import(`./rfc3339.ts?${'fresh'}`)) as { microsOfRfc3339: typeof microsOfRfc3339 }
+    const zero = Buffer.from('0000-00-00 00:00:00Z')
+    assert.equal(fresh.microsOfRfc3339(zero, 0, zero.length), undefined)
+  })
+
   test('a time before 1970 or with an offset is read from bytes, too: the slow way is for the rest', () => {
     for (const text of ['1900-02-28T23:59:59-15:59', '2024-02-29 00:00:00z', '2254-12-31T23:59:59.999999Z'])
       assert.notEqual(microsOfRfc3339(Buffer.from(text), 0, text.length), undefined, text)
