@@ -73,7 +73,8 @@ describe('RFC 3339', () => {
 
   test('no date is known before the first one was read', async () => {
     // Not the module that has read others.
-    const fresh = (await import(`./rfc3339.ts?${'fresh'}`)) as { microsOfRfc3339: typeof microsOfRfc3339 }
+    const { href } = new URL('./rfc3339.ts?fresh', import.meta.url)
+    const fresh = (await import(href)) as { microsOfRfc3339: typeof microsOfRfc3339 }
     const zero = Buffer.from('0000-00-00 00:00:00Z')
     assert.equal(fresh.microsOfRfc3339(zero, 0, zero.length), undefined)
   })
