@@ -10,6 +10,8 @@ export interface Timezone {
 export function timezoneNamed(name: string): Timezone | undefined {
   const [, sign, hours, minutes] = /^([+-])(\d\d):(\d\d)$/.exec(name) ?? []
   if (sign !== undefined) return fixedOffset(sign, Number(hours), Number(minutes))
+  // JavaScript takes offsets in other spellings, too.
+  if (!/^[A-Za-z]/.test(name)) return undefined
   if (name === 'UTC') return { offsetOfLocal: () => 0, offsetAt: () => 0 }
   try {
     return zoneOf(new Intl.DateTimeFormat('en-US', { ...fields, timeZone: name }))

@@ -4,7 +4,7 @@ import { maxNameBytes, tableName } from '#core/table-name.ts'
 import { isFieldPath, parsePath } from './path.ts'
 import { expected, refuseBy, text } from './schema-words.ts'
 import type { Refusal } from './schema-words.ts'
-import { timezoneFault } from './timezone.ts'
+import { timezoneFault } from './timezone-fault.ts'
 
 const nameRule = 'at most 50 lower-case letters, digits and hyphens, beginning with a letter'
 
