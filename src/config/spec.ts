@@ -80,7 +80,7 @@ const pubsub = {
   }),
   INGESTER_MAX_OUTSTANDING_BYTES: bytes({
     default: 100 * 2 ** 20,
-    desc: 'Maximum memory for unsettled messages in one process, shared in the same way, counting 3 bytes for each byte of data.',
+    desc: 'Maximum memory for unsettled messages in one process, shared in the same way, counting 3 bytes for each byte of data; and again for what they take beyond that once they are decoded.',
   }),
 }
 
