@@ -59,7 +59,8 @@ export class PipelineRun implements AsyncDisposable {
   #tableWatch: TableWatch
   #running: Running
   #lost: string | undefined
-  #recovering: Promise<void> | undefined
+  /** One engine takes the place of another in turn: never are there two. */
+  #changes: Promise<void> = Promise.resolve()
 
   private constructor(shared: Shared, own: Own, { observer, cache, subscription, current }: Opened) {
     const { pipeline, connections, logger } = own
@@ -161,7 +162,7 @@ export class PipelineRun implements AsyncDisposable {
   /** Graceful: resolves when everything in flight is settled and its acks are sent. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#recovering
+    await this.#changes
     await this.engine.stop()
   }
 
@@ -179,12 +180,15 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   #assemble(): Running {
-    const running = assemble(this.#shared, this.#own, {
+    const running: Running = assemble(this.#shared, this.#own, {
       pipeline: this.#pipeline,
       subscription: this.#subscription,
       observer: this.#observer,
       cache: this.#cache.cache,
-      onFatal: (reason) => this.#sourceLost(reason),
+      // A source that was replaced may still fail while it closes.
+      onFatal: (reason) => {
+        if (this.#current.engine === running.engine) this.#sourceLost(reason)
+      },
     })
     this.#current.engine = running.engine
     return running
@@ -202,8 +206,7 @@ export class PipelineRun implements AsyncDisposable {
     // One that looks for its subscription has nothing to replace yet.
     if (this.#lost !== undefined || this.#stopping.signal.aborted) return false
     this.#own.logger.info({}, 'the table was altered: messages are read for its columns as they are now')
-    this.#recovering = this.#replace(altered).finally(() => (this.#recovering = undefined))
-    await this.#recovering
+    await this.#inTurn(() => this.#replace(altered))
     return true
   }
 
@@ -212,14 +215,22 @@ export class PipelineRun implements AsyncDisposable {
     const stopped = this.engine.stop()
     // What no longer fits the table is not settled by waiting.
     await Promise.race([stopped, sleep(systemClock, settleWithinMs, signal)])
-    this.engine.abort()
+    // A shutdown has a limit of its own.
+    if (!signal.aborted) this.engine.abort()
     await stopped
     if (signal.aborted) return
     this.#tableWatch[Symbol.dispose]()
     this.#pipeline = altered
     this.#tableWatch = this.#watchTables()
+    // Lost meanwhile: it is looked for next, and then there is an engine.
+    if (this.#lost !== undefined) return
     this.#running = this.#assemble()
     this.start()
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    this.#changes = this.#changes.then(change)
+    return this.#changes
   }
 
   #sourceLost(reason: string): void {
@@ -227,7 +238,7 @@ export class PipelineRun implements AsyncDisposable {
     this.#lost = reason
     this.#own.logger.error({}, reason)
     if (!this.#own.onLost(reason)) return
-    this.#recovering = this.#recover().finally(() => (this.#recovering = undefined))
+    void this.#inTurn(() => this.#recover())
   }
 
   /** Settles what is in flight, then looks for the subscription until it is there, or the process stops. */
