@@ -12,6 +12,8 @@ export interface CatalogColumn {
   readonly name: string
   /** As `column-type.ts` reads it: `numeric(12,2)`, `timestamptz`, `text[]`, `sales.mood`. */
   readonly type: string
+  /** Of a domain: the type that it restricts, in the same form. */
+  readonly domainOf?: string
   readonly isNullable: boolean
   /** The database fills it where a row does not say: a default, or a sequence. */
   readonly hasDefault: boolean

@@ -146,6 +146,23 @@ test('a type that it reads is that of its column, for every type there is', asyn
   assert.equal((await writer.write([record])).written, 0)
 })
 
+test('a domain is known by the type that it restricts in the end, with its modifiers', async () => {
+  await using database = await freshDatabase()
+  await database.query(`CREATE DOMAIN price AS numeric(12,2); CREATE DOMAIN net_price AS price CHECK (VALUE > 0);
+    CREATE DOMAIN words AS text[]; CREATE TABLE domains (id integer, a price, b net_price, c words, d price[])`)
+  const { columns } = await catalogOf(database, 'domains')
+  assert.deepEqual(
+    columns.map(({ type, domainOf }) => [type, domainOf]),
+    [
+      ['integer', undefined],
+      ['price', 'numeric(12,2)'],
+      ['net_price', 'numeric(12,2)'],
+      ['words', 'text[]'],
+      ['price[]', undefined],
+    ],
+  )
+})
+
 test('what the database fills by itself, and what it takes NULL for', async () => {
   await using database = await freshDatabase()
   await database.query(`

@@ -17,12 +17,19 @@ const catalogSql = `
 SELECT json_build_object(
   'kind', c.relkind,
   'columns', ARRAY(
-    SELECT json_build_object(
+    SELECT json_strip_nulls(json_build_object(
              'name', a.attname,
              'type', format_type(a.atttypid, a.atttypmod),
+             'domainOf', CASE y.typtype WHEN 'd' THEN (
+               WITH RECURSIVE restricted AS (
+                 SELECT y.typbasetype AS oid, y.typtypmod AS typmod
+                 UNION ALL SELECT t.typbasetype, t.typtypmod FROM restricted AS r JOIN pg_type AS t ON t.oid = r.oid
+                 WHERE t.typtype = 'd')
+               SELECT format_type(r.oid, r.typmod) FROM restricted AS r JOIN pg_type AS t ON t.oid = r.oid
+               WHERE t.typtype <> 'd') END,
              'isNullable', NOT (a.attnotnull OR y.typnotnull),
              'hasDefault', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
-             'generated', CASE WHEN a.attgenerated <> '' THEN 'expression' WHEN a.attidentity = 'a' THEN 'identity' ELSE 'never' END)
+             'generated', CASE WHEN a.attgenerated <> '' THEN 'expression' WHEN a.attidentity = 'a' THEN 'identity' ELSE 'never' END))
     FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum),

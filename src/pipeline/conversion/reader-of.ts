@@ -27,19 +27,19 @@ const strings: Readonly<Record<string, string>> = {
 
 /**
  * How values of JSON get into a column of this type: docs/MAPPING.md has the rules. A timestamptz travels as microseconds
- * since 1970 (see {@link travelsAsMicros}), unless it is part of a key.
+ * since 1970 (see {@link travelsAsMicros}), unless all values are to be texts.
  */
-export function readerOf(type: ColumnType, options: ReadOptions, isKey = false): ReadValue {
+export function readerOf(type: ColumnType, options: ReadOptions, isText: boolean): ReadValue {
   const { name, isArray, modifiers } = type
   if (isArray) {
     const element = { ...type, isArray: false }
     return arrayReader(textFormReader(element, options), name !== 'json' && name !== 'jsonb')
   }
-  if (isKey || !travelsAsMicros(type)) return textFormReader(type, options)
+  if (isText || !travelsAsMicros(type)) return textFormReader(type, options)
   return timestamptzReader({ ...options, ...precisionOf(modifiers) })
 }
 
-/** Whether its values outside of keys travel as integers that become times. */
+/** Whether its values may travel as integers that become times. */
 export function travelsAsMicros({ name, isArray }: ColumnType): boolean {
   return name === 'timestamptz' && !isArray
 }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import type { CatalogColumn, CatalogTable } from '#core/catalog.ts'
+import { isRejection } from '#core/rejection.ts'
+import { delivery, limits } from '../../../test/support/scan-message.ts'
 import { unboundPipeline } from './mapped-pipeline.ts'
 import { MappingError } from './mapping-error.ts'
 import { parseMapping } from './read-mapping.ts'
@@ -218,6 +220,27 @@ describe('what a table contradicts', () => {
       faults('key: id\nversion: [revision, note]\nothers: skip\ncolumns: { body: { value: { a: [1.50] } } }'),
       [],
     )
+  })
+})
+
+describe('a domain', () => {
+  const bound = (domainOf: string, type = 'sales.domain') => ({
+    ...catalog,
+    columns: [...catalog.columns.slice(0, 3), column('value', type, { domainOf })],
+  })
+  const valueOf = (domainOf: string, json: string, options = '') => {
+    const { decode, sink } = file(`${named(`value: { path: value${options} }`)}`).bind(bound(domainOf))
+    const row = decode(delivery(`{"id": 1, "revision": 1, "value": ${json}}`), limits)
+    return isRejection(row) ? row.reason : sink.columns.at(-1)?.of(row)
+  }
+
+  test('takes what the type takes that it restricts, and its options', () => {
+    assert.equal(valueOf('jsonb', '{"a": 1.50}'), '{"a": 1.50}')
+    assert.equal(valueOf('numeric(5,2)', '1.005'), 'bad-value')
+    assert.equal(valueOf('numeric(5,2)', '1.50'), '1.50')
+    assert.equal(valueOf('bytea', '"AP8="'), '\\x00ff')
+    assert.equal(valueOf('timestamptz', '"now"'), 'bad-value')
+    assert.equal(valueOf('timestamptz', '1767225600', ', unit: s'), '2026-01-01T00:00:00Z')
   })
 })
 

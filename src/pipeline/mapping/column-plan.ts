@@ -41,7 +41,8 @@ function plannedColumn(mapping: Mapping, column: CatalogColumn): PlannedColumn |
   const source = named ?? (isNeeded || isTaken ? ownField(name) : undefined)
   const type = columnType(column.type)
   if (source === undefined || source.kind === 'skip' || generated !== 'never' || !type) return []
-  const base = { name, type, typeName: column.type, isNullable, isMark, source }
+  const readAs = columnType(column.domainOf ?? '') ?? type
+  const base = { name, type, readAs, typeName: column.type, isNullable, isMark, source }
   return part === undefined ? base : { ...base, part }
 }
 

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Scalar } from '#core/pipeline.ts'
 import { Rejection } from '#core/rejection.ts'
-import { readerOf, travelsAsMicros } from '../conversion/reader-of.ts'
 import type { ReadValue } from '../conversion/json-value.ts'
 import { valueKinds } from '../json/syntax.ts'
 import { codecOf } from '../values/column-codec.ts'
@@ -12,7 +11,7 @@ import type { Message, Place, Places } from './message.ts'
 import { isMetadata, metadataText } from './metadata.ts'
 import { pathText } from './path.ts'
 import type { PlannedColumn } from './planned-column.ts'
-import { readOptions } from './read-options.ts'
+import { takesMicros, valueReader } from './value-reader.ts'
 
 /** The value of a column for the record that was scanned last. */
 export type ReadColumn = (message: Message) => Scalar | Rejection
@@ -23,8 +22,7 @@ type ReadPath = (message: Message) => Scalar | ValueFault | undefined
 /** Compiled once. In two steps, since places are known only once all are asked for. */
 export function columnReader(column: PlannedColumn, places: Places): () => ReadColumn {
   const { source } = column
-  const read = (path?: ValuePath) =>
-    withKeyText(column, readerOf(column.type, readOptions(column, path), column.part === 'key'))
+  const read = (path?: ValuePath) => withKeyText(column, valueReader(column, path))
   if (source.kind === 'value') {
     const value = constantReader(source.value, read()) as Scalar
     return () => () => value
@@ -103,9 +101,9 @@ class BlockedPath extends ValueFault {
   }
 }
 
-function metadataReader({ type, part }: PlannedColumn, path: TextPath, read: ReadValue): ReadPath {
-  if (path.from === 'publishTime' && travelsAsMicros(type) && part !== 'key') {
-    const step = 10 ** (6 - (type.modifiers[0] ?? 6))
+function metadataReader(column: PlannedColumn, path: TextPath, read: ReadValue): ReadPath {
+  if (path.from === 'publishTime' && takesMicros(column)) {
+    const step = 10 ** (6 - (column.type.modifiers[0] ?? 6))
     return ({ delivery }) => Math.floor((delivery.publishTimeMs * 1000) / step) * step
   }
   return ({ delivery }) => {
@@ -116,7 +114,7 @@ function metadataReader({ type, part }: PlannedColumn, path: TextPath, read: Rea
 }
 
 /** All of the message: as bytes, as a document, or as a text. */
-function dataReader({ type }: PlannedColumn, read: ReadValue, places: Places): () => ReadPath {
+function dataReader({ readAs: type }: PlannedColumn, read: ReadValue, places: Places): () => ReadPath {
   if (type.name === 'bytea')
     return () =>
       ({ bytes, from, to }) =>

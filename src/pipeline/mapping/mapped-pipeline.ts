@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { CatalogTable } from '#core/catalog.ts'
 import type { Pipeline, PostgresTable, Scalar, UnboundPipeline } from '#core/pipeline.ts'
 import type { CheckedRow } from '../checked-rows.ts'
-import { travelsAsMicros } from '../conversion/reader-of.ts'
 import { makePipeline } from '../make-pipeline.ts'
 import { planColumns } from './column-plan.ts'
 import { keyFinder } from './find-keys.ts'
@@ -13,6 +12,7 @@ import type { PlannedColumn } from './planned-column.ts'
 import type { ParsedMapping } from './read-mapping.ts'
 import { readMapping } from './read-mapping.ts'
 import type { MemberFault } from './schema-faults.ts'
+import { takesMicros } from './value-reader.ts'
 
 /**
  * The pipeline of a mapping file.
@@ -99,10 +99,10 @@ function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresT
   const { table, key, version, delete: deletes } = mapping
   return {
     name: table,
-    columns: columns.map(({ name, type, typeName, part }, at) => ({
-      name,
-      type: typeName,
-      ...(travelsAsMicros(type) && part !== 'key' ? { from: 'unix-micros' as const } : {}),
+    columns: columns.map((column, at) => ({
+      name: column.name,
+      type: column.typeName,
+      ...(takesMicros(column) ? { from: 'unix-micros' as const } : {}),
       of: ({ values }) => values[at] as Scalar,
     })),
     key,

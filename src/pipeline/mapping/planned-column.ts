@@ -5,6 +5,8 @@ import type { ColumnSource } from './mapping.ts'
 export interface PlannedColumn {
   readonly name: string
   readonly type: ColumnType
+  /** What its values are read as: of a domain the type that it restricts. */
+  readonly readAs: ColumnType
   /** As in SQL. */
   readonly typeName: string
   readonly isNullable: boolean

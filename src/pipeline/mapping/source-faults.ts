@@ -2,9 +2,8 @@
 
 import type { ColumnType } from '#core/column-type.ts'
 import { ValueFault } from '../values/value-codec.ts'
-import { readerOf } from '../conversion/reader-of.ts'
 import { constantReader } from './constant.ts'
-import { readOptions } from './read-options.ts'
+import { valueReader } from './value-reader.ts'
 import type { MemberPath } from './mapping-error.ts'
 import { isFieldPath } from './path.ts'
 import type { PlannedColumn } from './planned-column.ts'
@@ -39,7 +38,7 @@ export function sourceFaults(column: PlannedColumn, isNamed: boolean): MemberFau
 }
 
 function pathFaults(column: PlannedColumn, given: ValuePath, member: MemberPath): MemberFault[] {
-  const { name, type, typeName } = column
+  const { name, readAs: type, typeName } = column
   const isTime = type.name === 'timestamptz' || type.name === 'timestamp'
   const isBinary = type.name === 'bytea' || texts.has(type.name)
   const fault = (option: string, what: string, fix: string): MemberFault => ({
@@ -118,8 +117,8 @@ const metadataText = ({ from }: Path) => `$${from}`
 
 /** A constant is read as a value of a message would be. */
 function constantFaults(column: PlannedColumn, constant: Constant, member: MemberPath): MemberFault[] {
-  const { name, type, isNullable, part } = column
-  const value = constantReader(constant, readerOf(type, readOptions(column), part === 'key'))
+  const { name, isNullable, part } = column
+  const value = constantReader(constant, valueReader(column))
   if (value instanceof ValueFault)
     return [{ path: member, what: value.what, fix: `${name} is ${column.typeName}` }]
   if (value !== null || (isNullable && part === undefined)) return []
