@@ -229,7 +229,7 @@ describe('a domain', () => {
     columns: [...catalog.columns.slice(0, 3), column('value', type, { domainOf })],
   })
   const valueOf = (domainOf: string, json: string, options = '') => {
-    const { decode, sink } = file(`${named(`value: { path: value${options} }`)}`).bind(bound(domainOf))
+    const { decode, sink } = file(named(`value: { path: value${options} }`)).bind(bound(domainOf))
     const row = decode(delivery(`{"id": 1, "revision": 1, "value": ${json}}`), limits)
     return isRejection(row) ? row.reason : sink.columns.at(-1)?.of(row)
   }
