@@ -85,7 +85,7 @@ export class TrialCounts {
     const left =
       this.#badLines === 0
         ? ''
-        : `; left out ${counted(this.#badLines, 'line')} that ${this.#badLines === 1 ? 'is no message' : 'are no messages'}`
+        : `; left out ${counted(this.#badLines, 'line')} that ${this.#badLines === 1 ? 'is not a message' : 'are not messages'}`
     const all = counted(this.#messages, 'message')
     return `${this.#messages === 0 ? all : `${all}: ${countsText(this.#counts)}`}${left}`
   }

@@ -21,8 +21,8 @@ export interface CatalogWatchOptions {
 }
 
 /**
- * Looks whether the table of a mapping was altered so that its columns take other values than before: another type, or NULL. Of a
- * column that is gone, or of a type that cannot be written, the writes themselves tell.
+ * Looks whether the table of a mapping was altered so that its columns take other values than before: another type, or NULL. A
+ * table that contradicts the file now is logged once; of what that means for writing, and of a column that is gone, the writes tell.
  */
 export class CatalogWatch implements Disposable {
   readonly #options: CatalogWatchOptions

@@ -1,6 +1,6 @@
 import { adviceText } from '#connect/explain.ts'
 import { tableName } from '#core/table-name.ts'
-import type { MemberFault } from '#pipeline/mapping/schema-faults.ts'
+import type { MemberFault } from '#pipeline/mapping/mapping-error.ts'
 import { hiddenIn } from '#postgres/doctor/table-facts.ts'
 import { bareName } from '#postgres/identifier.ts'
 import type { NeededTable } from '#postgres/needed-tables.ts'

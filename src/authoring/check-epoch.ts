@@ -1,6 +1,6 @@
 import { messageOf } from '#core/error-message.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
-import type { MemberFault } from '#pipeline/mapping/schema-faults.ts'
+import type { MemberFault } from '#pipeline/mapping/mapping-error.ts'
 import { serverFacts } from '#postgres/doctor/server-facts.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import type { Read } from '#postgres/read-row.ts'

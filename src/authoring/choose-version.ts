@@ -6,7 +6,7 @@ import { hasRank } from '#pipeline/version-rank.ts'
 import { identifier, tableIdentifier } from '#postgres/identifier.ts'
 import type { Choice } from './choose-key.ts'
 import { memberPath } from './member-path.ts'
-import { shortType } from './plan-columns.ts'
+import { shortType } from './initial-columns.ts'
 import { versionRank, versionReasons } from './version-names.ts'
 
 /** Columns whose values have an order: times and integers, outside of the key. */

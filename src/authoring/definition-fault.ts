@@ -1,6 +1,5 @@
-import type { MemberPath } from '#pipeline/mapping/mapping-error.ts'
+import type { MemberFault, MemberPath } from '#pipeline/mapping/mapping-error.ts'
 import { memberText } from '#pipeline/mapping/mapping-error.ts'
-import type { MemberFault } from '#pipeline/mapping/schema-faults.ts'
 import type { Definition } from './definition.ts'
 
 /** Something about a definition that is wrong, or that its author should know. */

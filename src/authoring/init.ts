@@ -14,11 +14,11 @@ import type { Choice, JudgedKey } from './choose-key.ts'
 import { chooseKey } from './choose-key.ts'
 import { likelyVersion, noVersion, versionCandidates, wantedVersion } from './choose-version.ts'
 import { judgedKeys } from './judge-keys.ts'
-import type { Named } from './mapping-text.ts'
-import { mappingText } from './mapping-text.ts'
+import type { Named } from './render-mapping.ts'
+import { renderMapping } from './render-mapping.ts'
 import { defaultFile, guessedSubscription, guessedTopic, pipelineName, resourceFault } from './names.ts'
-import type { PlannedColumn } from './plan-columns.ts'
-import { planColumns, shortType } from './plan-columns.ts'
+import type { InitialColumn } from './initial-columns.ts'
+import { initialColumns, shortType } from './initial-columns.ts'
 import { schemaPath } from './schema-path.ts'
 
 export interface InitOptions {
@@ -52,7 +52,7 @@ export interface InitialMapping {
   readonly key: readonly string[]
   readonly version: readonly string[]
   readonly reasons: { readonly key: string; readonly version: string }
-  readonly columns: readonly PlannedColumn[]
+  readonly columns: readonly InitialColumn[]
 }
 
 /**
@@ -79,9 +79,9 @@ export async function initMapping(
     version && (await named(options.subscription, guessedSubscription(name), asker?.subscription))
   const topic = subscription && (await named(options.topic, guessedTopic(name), asker?.topic))
   if (!topic) return undefined
-  const columns = planColumns(catalog, { key: key.columns, version: version.columns })
+  const columns = initialColumns(catalog, { key: key.columns, version: version.columns })
   const schema = schemaPath(file ?? suggestedFile)
-  const text = mappingText({ schema, name, table, subscription, topic, key, version, columns })
+  const text = renderMapping({ schema, name, table, subscription, topic, key, version, columns })
   if (file !== null) await write(file, text, force)
   return {
     file,

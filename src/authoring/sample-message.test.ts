@@ -27,7 +27,7 @@ test('a line is the data, byte by byte', () => {
   )
 })
 
-test("a line that is no JSON is a message all the same: what it becomes is the pipeline's to say", () => {
+test("a line that is not JSON is a message all the same: what it becomes is the pipeline's to say", () => {
   for (const bytes of [Buffer.from('{"a":'), Buffer.from([0x22, 0xff, 0x22])])
     assert.deepEqual(messageOfData({ number: 3, bytes }, defaults).data, bytes)
 })
@@ -59,12 +59,12 @@ test('an envelope that is none', () => {
     ['[1]', /^is not an object with data or json: \[1\]$/],
     ['{"data":"a","json":1}', /^has both data and json/],
     ['{"data":"%%"}', /^has data that is not base64: "%%"$/],
-    ['{"data":7}', /^has a data that is no string: 7$/],
-    ['{"orderingKey":7}', /^has a orderingKey that is no string: 7$/],
-    ['{"attributes":{"a":1}}', /^has attributes that are no object of strings/],
-    ['{"attributes":["a"]}', /^has attributes that are no object of strings/],
-    ['{"publishTime":"yesterday"}', /^has a publishTime that is no time as RFC 3339 has it: "yesterday"$/],
-    ['{"publishTime":"2026-13-01T00:00:00Z"}', /^has a publishTime that is no time/],
+    ['{"data":7}', /^has a data that is not a string: 7$/],
+    ['{"orderingKey":7}', /^has a orderingKey that is not a string: 7$/],
+    ['{"attributes":{"a":1}}', /^has attributes that are not an object of strings/],
+    ['{"attributes":["a"]}', /^has attributes that are not an object of strings/],
+    ['{"publishTime":"yesterday"}', /^has a publishTime that is not a time as RFC 3339 has it: "yesterday"$/],
+    ['{"publishTime":"2026-13-01T00:00:00Z"}', /^has a publishTime that is not a time/],
     ['{"messageID":"1"}', /^has an unknown member "messageID"; did you mean messageId\?$/],
     ['{"order":"1"}', /^has an unknown member "order"; it may have data, json, /],
     ['{"json":1,"json":2}', /^cannot be read: /],

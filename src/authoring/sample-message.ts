@@ -8,7 +8,7 @@ import { valueKinds } from '#pipeline/json/syntax.ts'
 import { sourceOf } from '#pipeline/json/values.ts'
 import type { Line } from './message-lines.ts'
 
-/** A line that is no message, and why. */
+/** A line that is not a message, and why. */
 export interface BadLine {
   readonly why: string
 }
@@ -79,12 +79,12 @@ function faultOf(given: Readonly<Record<string, unknown>>): string | undefined {
   const notText = ['data', 'messageId', 'publishTime', 'orderingKey'].find(
     (name) => given[name] !== undefined && typeof given[name] !== 'string',
   )
-  if (notText !== undefined) return `has a ${notText} that is no string: ${preview(given[notText])}`
+  if (notText !== undefined) return `has a ${notText} that is not a string: ${preview(given[notText])}`
   if (typeof data === 'string' && !isBase64(data)) return `has data that is not base64: ${preview(data)}`
   if (attributes !== undefined && !isTexts(attributes))
-    return `has attributes that are no object of strings: ${preview(attributes)}`
+    return `has attributes that are not an object of strings: ${preview(attributes)}`
   if (typeof publishTime === 'string' && !isTime(publishTime))
-    return `has a publishTime that is no time as RFC 3339 has it: ${preview(publishTime)}`
+    return `has a publishTime that is not a time as RFC 3339 has it: ${preview(publishTime)}`
   return undefined
 }
 

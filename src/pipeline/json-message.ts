@@ -2,10 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { tooLarge } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { ascii, preview } from '#core/preview.ts'
+import { maxDepth } from './json/syntax.ts'
 import { reject } from './rejection.ts'
-
-/** Far more than any pipeline's format needs, far less than what any parser or printer chokes on. */
-const maxDepth = 64
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

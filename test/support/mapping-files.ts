@@ -186,8 +186,8 @@ export const faultyMembers: readonly (readonly [text: string, fault: string])[] 
   ['where: a', '6:1: where: must be a condition, or a list of conditions, not "a"'],
   ['where: []', '6:1: where: has no condition'],
   ['where: [5]', '6:9: where[0]: must be a condition, such as { path: type, equals: order }, not 5'],
-  ['where: {}', '6:1: where: is no condition: it needs one of equals, in, exists, not, all, any'],
-  ['where: { path: a }', '6:1: where: is no condition: it needs one of equals'],
+  ['where: {}', '6:1: where: is not a condition: it needs one of equals, in, exists, not, all, any'],
+  ['where: { path: a }', '6:1: where: is not a condition: it needs one of equals'],
   ['where: { equals: a }', '6:1: where.path: is missing: equals looks at a field'],
   [
     'where: { path: a, equals: [b] }',

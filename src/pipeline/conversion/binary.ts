@@ -2,11 +2,14 @@ import { isUtf8 } from 'node:buffer'
 import { isBase64 } from '../base64.ts'
 import { valueKinds } from '../json/syntax.ts'
 import { textOf } from '../json/values.ts'
-import type { BinaryEncoding } from '../mapping/mapping.ts'
 import type { Encode } from '../values/value-codec.ts'
 import { ValueFault } from '../values/value-codec.ts'
 import type { ReadValue } from './json-value.ts'
 import { shownValue } from './shown-value.ts'
+
+/** How bytes may be written in a string. */
+export const binaryEncodings = ['base64', 'base64url', 'hex'] as const
+export type BinaryEncoding = (typeof binaryEncodings)[number]
 
 /** Bytes that are written in a string, for a bytea. */
 export function byteaReader(encoding: BinaryEncoding): ReadValue {

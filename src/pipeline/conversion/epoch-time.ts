@@ -1,5 +1,8 @@
-import type { TimeUnit } from '../mapping/mapping.ts'
 import { parseDecimal } from '../values/decimal.ts'
+
+/** What a number of a time may count, since 1970. */
+export const timeUnits = ['s', 'ms', 'us', 'ns'] as const
+export type TimeUnit = (typeof timeUnits)[number]
 
 /** How many digits of a count of the unit are whole microseconds, before its point; of seconds six behind it. */
 const shiftOf: Readonly<Record<TimeUnit, number>> = { s: 6, ms: 3, us: 0, ns: -3 }

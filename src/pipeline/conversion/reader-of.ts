@@ -1,7 +1,7 @@
 import type { ColumnType } from '#core/column-type.ts'
-import type { BinaryEncoding } from '../mapping/mapping.ts'
 import { codecOf } from '../values/column-codec.ts'
 import { arrayReader } from './arrays.ts'
+import type { BinaryEncoding } from './binary.ts'
 import { byteaReader, encodedTextReader } from './binary.ts'
 import { documentReader } from './documents.ts'
 import { integerReader } from './integers.ts'

@@ -62,7 +62,7 @@ describe('RFC 3339', () => {
         const micros = read(text)
         const encoded = encode(text)
         if (micros === undefined) return
-        assert.ok(typeof encoded === 'string', `${text} is no time`)
+        assert.ok(typeof encoded === 'string', `${text} is not a time`)
         assert.equal(BigInt(micros), unixMicros(encoded))
       }),
       3000,

@@ -119,7 +119,7 @@ describe('a name that is there twice', () => {
     ])
     assert.deepEqual(found('{"id":1,"ID":2,"i\\u0064 ":3}', 'id'), ['number 1'])
   })
-  test('of a text that is no JSON is not what is wrong with it', () => {
+  test('of a text that is not JSON is not what is wrong with it', () => {
     assert.deepEqual(found('{"id":1,"id":2', 'id'), { kind: 'not-json', at: 14 })
   })
   test('is forgotten with the next text', () => {

@@ -143,7 +143,7 @@ export function pastScalar(bytes: Buffer, kind: ValueKind, at: number, to: numbe
   return at + word.length
 }
 
-/** The kind of a value that is no text, object or array, by its first byte. */
+/** The kind of a value that is not a string, object or array, by its first byte. */
 export function scalarKind(first: number): ValueKind {
   if (first === 0x6e) return valueKinds.null
   if (first === 0x74) return valueKinds.true

@@ -14,7 +14,7 @@ export class WantedValue {
   readonly byName = new Map<string, WantedValue>()
   /** By their indexes, ascending. */
   readonly elements: { readonly index: number; readonly value: WantedValue }[] = []
-  /** Places that are out of reach in what is no object, and in what is no array. */
+  /** Places that are out of reach in what is not an object, and in what is not an array. */
   inMembers: readonly number[] = []
   inElements: readonly number[] = []
   /** The member that came first in the last message, and the one that came after this one: producers keep their order. */

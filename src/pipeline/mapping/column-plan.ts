@@ -6,9 +6,8 @@ import { similarName } from '#core/similar.ts'
 import { hasRank } from '../version-rank.ts'
 import { sourceFaults } from './source-faults.ts'
 import type { ColumnSource, Mapping } from './mapping.ts'
-import type { MemberPath } from './mapping-error.ts'
+import type { MemberFault, MemberPath } from './mapping-error.ts'
 import type { PlannedColumn } from './planned-column.ts'
-import type { MemberFault } from './schema-faults.ts'
 
 /** The columns that a mapping writes, in the table's order, and all that the table contradicts. */
 export function planColumns(
@@ -154,7 +153,7 @@ function markFaults({ delete: deletes }: Mapping, columns: readonly PlannedColum
   ]
 }
 
-/** Types whose names cannot be read here. None is known; a column that has one is refused where it is named. */
+/** A column whose type's name cannot be read here is refused where it is named. */
 function typeFaults(mapping: Mapping, catalog: CatalogTable): MemberFault[] {
   return catalog.columns
     .filter(({ name, type }) => mapping.columns.has(name) && columnType(type) === undefined)

@@ -91,7 +91,7 @@ function fieldReader({ scanner, at }: Place, path: Path, read: ReadValue): ReadP
   }
 }
 
-/** Something on the way to the value is no object, or no array. */
+/** Something on the way to the value is not an object, or no array. */
 class BlockedPath extends ValueFault {
   constructor(path: Path) {
     super(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { binaryEncodings, timeUnits } from './mapping.ts'
+import { binaryEncodings } from '../conversion/binary.ts'
+import { timeUnits } from '../conversion/epoch-time.ts'
 import type { Exclusion, Refusal } from './schema-words.ts'
 import { excluding, expected, objectOf, refuseBy, withExclusions, word } from './schema-words.ts'
 import { flag, path, timezone } from './value-schemas.ts'

@@ -96,7 +96,7 @@ export const where = z.union(
 
 function conditionFaults(given: FileCondition): Refusal[] {
   const kind = kinds.find((one) => given[one] !== undefined)
-  if (kind === undefined) return [{ what: `is no condition: it needs one of ${kinds.join(', ')}` }]
+  if (kind === undefined) return [{ what: `is not a condition: it needs one of ${kinds.join(', ')}` }]
   const lacksPath = given.path === undefined && ofPath.some((one) => one === kind)
   if (lacksPath) return [{ path: ['path'], what: `is missing: ${kind} looks at a field` }]
   return pointlessFaults(given, kind)

@@ -8,7 +8,7 @@ import type { Constant } from './mapping.ts'
 export function constantReader({ json }: Constant, read: ReadValue): Scalar | ValueFault {
   const bytes = Buffer.from(json)
   const whole = new JsonScanner([[]])
-  if (whole.scan(bytes, 0, bytes.length)) return new ValueFault('bad-value', 'is no JSON')
+  if (whole.scan(bytes, 0, bytes.length)) return new ValueFault('bad-value', 'is not JSON')
   const [kind = 0, start = 0, end = 0] = [whole.kinds[0], whole.starts[0], whole.ends[0]]
   return read(kind, bytes, start, end)
 }

@@ -3,10 +3,9 @@ import { preview } from '#core/preview.ts'
 import type { FileColumnSource } from './column-schema.ts'
 import { columnSource } from './column-schema.ts'
 import type { FileCondition, FileRule } from './condition-schema.ts'
-import type { MemberPath } from './mapping-error.ts'
+import type { MemberFault, MemberPath } from './mapping-error.ts'
 import { mappingMembers } from './mapping-schema.ts'
 import { needsSplit, parsePath, pathText } from './path.ts'
-import type { MemberFault } from './schema-faults.ts'
 import { columnNameFault, resource } from './value-schemas.ts'
 
 type Members = typeof mappingMembers
@@ -75,7 +74,7 @@ function draftOf(given: Readonly<Record<string, unknown>>): Draft {
 
 function topicFaults({ given: { name, topic } }: Draft): MemberFault[] {
   const isWrong = topic === undefined && mappingMembers.name.safeParse(name).success && !isTopic(name)
-  const what = `is missing: without it the topic is ${preview(name)}, which is no id of a topic`
+  const what = `is missing: without it the topic is ${preview(name)}, which is not an id of a topic`
   return isWrong ? [{ path: ['topic'], what }] : []
 }
 

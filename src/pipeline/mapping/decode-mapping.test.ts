@@ -194,7 +194,7 @@ columns:
     assert.deepEqual(without, { ...row, name: '', noted: 'none' })
   })
 
-  test('of a message that is no JSON, where no field is read', () => {
+  test('of a message that is not JSON, where no field is read', () => {
     const text = `name: raw\nsubscription: raw-sub\ntable: raw\nkey: id\nversion: revision
 columns: { id: $messageId, revision: { value: 1 }, data: $data }`
     const columns = [column('id', 'text'), column('revision', 'integer'), column('data', 'bytea')]
@@ -243,7 +243,7 @@ columns: { name: $message.customer.name, noted: { path: note, optional: true } }
   test('of an empty array is nothing; of no array a rejection', () => {
     assert.deepEqual(outcomes(of, { customer: { name: 'Ada' }, items: [] }), [])
     rejected(of, {}, /^missing-field: "items", the array of records, is missing/)
-    rejected(of, { items: {} }, /^wrong-type: "items", the array of records, is no array/)
+    rejected(of, { items: {} }, /^wrong-type: "items", the array of records, is not an array/)
     rejected(of, { items: null }, /^wrong-type: /)
   })
 

@@ -46,7 +46,7 @@ export const recordReasons: ReadonlySet<string> = new Set(['missing-field', 'wro
 
 type DecodedRow = CheckedRow | Rejection | Ignored
 
-/** The decoder of a mapping, compiled: on its way a message meets closures over typed arrays, and nothing that interprets. */
+/** The decoder of a mapping, compiled once: for each message run closures over typed arrays, and no name is looked up. */
 export function mappingDecoder(
   mapping: Mapping,
   columns: readonly PlannedColumn[],
@@ -57,7 +57,7 @@ export function mappingDecoder(
   const { message: ofMessage, element: ofElement } = places.scanners
   const readRecord = makeRecord()
   const split = mapping.split && findSplit ? { path: mapping.split, ...findSplit() } : undefined
-  const message: Message = { bytes: Buffer.alloc(0), from: 0, to: 0, delivery: noDelivery }
+  const message: Message = { bytes: noBytes, from: 0, to: 0, delivery: noDelivery }
 
   const records = (path: FieldPath, scanner: JsonScanner, at: number): DecodedRow[] | Rejection => {
     const kind = scanner.kinds[at]
@@ -89,7 +89,10 @@ export function mappingDecoder(
           `the message is not a JSON object: ${preview(bytes.toString('utf8', from, Math.min(to, from + 64)))}`,
         )
     }
-    return split ? records(split.path, split.scanner, split.at) : readRecord(message)
+    const decoded = split ? records(split.path, split.scanner, split.at) : readRecord(message)
+    // It may be large, and the next one may be long in coming.
+    message.bytes = noBytes
+    return decoded
   }
 
   return (delivery, { maxMessageBytes }) => {
@@ -132,8 +135,10 @@ function notAnArray(path: FieldPath, kind: number | undefined): Rejection {
   const name = `"${pathText({ ...path, from: 'element' })}"`
   return kind === valueKinds.missing
     ? new Rejection('missing-field', `${name}, the array of records, is missing`)
-    : new Rejection('wrong-type', `${name}, the array of records, is no array`)
+    : new Rejection('wrong-type', `${name}, the array of records, is not an array`)
 }
+
+const noBytes = Buffer.alloc(0)
 
 /** Before the first message. */
 const noDelivery: Delivery = {
@@ -141,7 +146,7 @@ const noDelivery: Delivery = {
   publishTimeMs: 0,
   orderingKey: '',
   attributes: {},
-  data: Buffer.alloc(0),
+  data: noBytes,
   deliveryAttempt: 0,
   bytes: 0,
   receivedAtMs: 0,

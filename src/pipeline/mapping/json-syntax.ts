@@ -25,7 +25,7 @@ const states = {
 type State = keyof typeof states
 
 /**
- * Why a text is no JSON, and where: `JSON.parse` does not always say where, and YAML takes more than JSON. Keeps its own
+ * Why a text is not JSON, and where: `JSON.parse` does not always say where, and YAML takes more than JSON. Keeps its own
  * stack, so that nesting costs memory only.
  */
 export function jsonSyntaxFault(text: string): SyntaxFault | undefined {

@@ -7,11 +7,11 @@ import { planColumns } from './column-plan.ts'
 import { keyFinder } from './find-keys.ts'
 import { mappingDecoder, mappingReasons } from './decode-mapping.ts'
 import type { Mapping } from './mapping.ts'
-import { MappingError, memberText } from './mapping-error.ts'
+import { MappingError, faultAt } from './mapping-error.ts'
 import type { PlannedColumn } from './planned-column.ts'
 import type { ParsedMapping } from './read-mapping.ts'
 import { readMapping } from './read-mapping.ts'
-import type { MemberFault } from './schema-faults.ts'
+import type { MemberFault } from './mapping-error.ts'
 import { takesMicros } from './value-reader.ts'
 
 /**
@@ -70,12 +70,7 @@ function absentTable({ table }: Mapping): MemberFault {
 function errorOf({ fileName, placeOf }: ParsedMapping, faults: readonly MemberFault[]): MappingError {
   return new MappingError(
     fileName,
-    faults.map(({ path, what, fix }) => ({
-      ...placeOf(path),
-      member: memberText(path),
-      what,
-      ...(fix === undefined ? {} : { fix }),
-    })),
+    faults.map((fault) => faultAt(placeOf(fault.path), fault)),
   )
 }
 

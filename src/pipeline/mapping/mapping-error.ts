@@ -4,6 +4,13 @@ import { ascii } from '#core/preview.ts'
 /** Names of members and indexes of elements, from the outside in. */
 export type MemberPath = readonly (string | number)[]
 
+/** What is wrong with a member, before its place is known. */
+export interface MemberFault {
+  readonly path: MemberPath
+  readonly what: string
+  readonly fix?: string | undefined
+}
+
 /** Both count from 1. */
 export interface Place {
   readonly line: number
@@ -45,3 +52,7 @@ export function memberText(path: MemberPath): string {
 }
 
 const quoted = (name: string) => ascii(JSON.stringify(name))
+
+export function faultAt(place: Place, { path, what, fix }: MemberFault): MappingFault {
+  return { ...place, member: memberText(path), what, ...(fix === undefined ? {} : { fix }) }
+}

@@ -1,5 +1,8 @@
 // A mapping as it is understood: what its file says, with defaults filled in and paths taken apart.
 
+import type { BinaryEncoding } from '../conversion/binary.ts'
+import type { TimeUnit } from '../conversion/epoch-time.ts'
+
 /** From messages of a topic to rows of a table. */
 export interface Mapping {
   readonly name: string
@@ -46,12 +49,6 @@ export interface ValuePath {
   /** How bytes are written in a string. */
   readonly encoding?: BinaryEncoding
 }
-
-export const timeUnits = ['s', 'ms', 'us', 'ns'] as const
-export type TimeUnit = (typeof timeUnits)[number]
-
-export const binaryEncodings = ['base64', 'base64url', 'hex'] as const
-export type BinaryEncoding = (typeof binaryEncodings)[number]
 
 export type Path = FieldPath | MetadataPath
 

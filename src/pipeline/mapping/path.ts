@@ -65,14 +65,15 @@ function dollarPath(text: string): Path {
   const from = metadataNames.find((name) => name === word)
   if (from === undefined) throw unknownWord(text, word)
   if (text === prefix) return { from }
-  throw new NoPath(`is no path: ${prefix} has no members`, `write ${prefix}`)
+  throw new NoPath(`is not a path: ${prefix} has no members`, `write ${prefix}`)
 }
 
 function attributePath(text: string, start: number): MetadataPath {
   const wanted = 'write $attributes.NAME, or $attributes."a.b" for a name with dots, brackets or quotes'
-  if (text[start] !== '.') throw new NoPath('is no path: it names no attribute', wanted)
+  if (text[start] !== '.') throw new NoPath('is not a path: it names no attribute', wanted)
   const [name, end] = nameAt(text, start + 1)
-  if (end < text.length) throw new NoPath('is no path: an attribute is a text, which has no members', wanted)
+  if (end < text.length)
+    throw new NoPath('is not a path: an attribute is a text, which has no members', wanted)
   return { from: 'attributes', name }
 }
 
@@ -81,14 +82,14 @@ function unknownWord(text: string, word: string): NoPath {
     // As in JSONPath.
     const rest = text.slice(text.startsWith('$.') ? 2 : 1)
     return new NoPath(
-      'is no path: nothing stands after $',
+      'is not a path: nothing stands after $',
       rest === '' ? 'all of the message is $data' : `a path to a field begins with its name: ${rest}`,
     )
   }
   const known = [...metadataNames, 'attributes', 'message', 'element']
   const similar = similarName(word, known)
   return new NoPath(
-    `is no path: $${word} is unknown`,
+    `is not a path: $${word} is unknown`,
     similar === undefined
       ? `write one of ${known.map((name) => `$${name}`).join(', ')}; or a field's name that begins with $ in double quotes`
       : `did you mean $${similar}?`,
@@ -128,10 +129,10 @@ function checkedBareName(name: string): string {
   const trimmed = name.trim()
   if (trimmed !== '' && trimmed !== name)
     throw new NoPath(
-      `is no path: there are blanks around ${preview(trimmed)}`,
+      `is not a path: there are spaces around ${preview(trimmed)}`,
       'remove them, or put the name with its blanks in double quotes',
     )
-  throw new NoPath(`is no path: the name ${preview(name)} needs quotes`, inQuotes(name))
+  throw new NoPath(`is not a path: the name ${preview(name)} needs quotes`, inQuotes(name))
 }
 
 const isBare = (name: string) =>
@@ -143,30 +144,35 @@ function unquoted(text: string): string {
   try {
     return JSON.parse(text) as string
   } catch {
-    throw new NoPath(`is no path: ${preview(text)} is no JSON string`, 'escape as in JSON: \\" and \\\\')
+    throw new NoPath(
+      `is not a path: ${preview(text)} is not a JSON string`,
+      'escape as in JSON: \\" and \\\\',
+    )
   }
 }
 
 function noName(text: string, start: number): NoPath {
   const next = text[start]
-  if (text === '') return new NoPath('is no path: it is empty')
-  if (next === undefined) return new NoPath('is no path: nothing stands after its last dot', 'remove the dot')
-  if (next === '.') return new NoPath('is no path: a name is missing beside a dot', 'remove the dot')
-  if (next === '[') return new NoPath('is no path: an index stands after a dot', 'remove the dot: items[0]')
-  if (next === '"') return new NoPath('is no path: a double quote is not closed')
+  if (text === '') return new NoPath('is not a path: it is empty')
+  if (next === undefined)
+    return new NoPath('is not a path: nothing stands after its last dot', 'remove the dot')
+  if (next === '.') return new NoPath('is not a path: a name is missing beside a dot', 'remove the dot')
+  if (next === '[')
+    return new NoPath('is not a path: an index stands after a dot', 'remove the dot: items[0]')
+  if (next === '"') return new NoPath('is not a path: a double quote is not closed')
   return strayCharacter(text, start)
 }
 
 const strayCharacter = (text: string, at: number) =>
   new NoPath(
-    `is no path: ${preview(String.fromCodePoint(text.codePointAt(at) ?? 0))} cannot stand there`,
+    `is not a path: ${preview(String.fromCodePoint(text.codePointAt(at) ?? 0))} cannot stand there`,
     'put a name with dots, brackets, quotes or invisible characters in double quotes: customer."first.name"',
   )
 
 function indexFault(rest: string): NoPath {
   const [shown, inside = ''] = /^\[([^\]]*)\]?/.exec(rest) ?? [rest]
   const name = /^(["'])(.*)\1$/s.exec(inside)?.[2]
-  const what = `is no path: ${preview(shown)} is no index`
+  const what = `is not a path: ${preview(shown)} is not an index`
   if (name !== undefined) return new NoPath(what, `write a name after a dot: .${nameText(name)}`)
   if (/^\*?$/.test(inside))
     return new NoPath(what, 'to make a record of each element, name the array in split')

@@ -218,14 +218,14 @@ describe('a member that is wrong by itself', () => {
       '6:1: split: must be the path of an array in the message, not "$element.a"; for example items',
     ],
     ['split: $publishTime', '6:1: split: must be the path of an array in the message'],
-    ['split: a..b', '6:1: split: "a..b" is no path: a name is missing beside a dot; remove the dot'],
+    ['split: a..b', '6:1: split: "a..b" is not a path: a name is missing beside a dot; remove the dot'],
     [
       'columns: { a: b..c }',
-      '6:12: columns.a: "b..c" is no path: a name is missing beside a dot; remove the dot',
+      '6:12: columns.a: "b..c" is not a path: a name is missing beside a dot; remove the dot',
     ],
     [
       'columns: { a: [b, { path: $foo }] }',
-      '6:21: columns.a[1].path: "$foo" is no path: $foo is unknown; write one of',
+      '6:21: columns.a[1].path: "$foo" is not a path: $foo is unknown; write one of',
     ],
     [
       'columns: { a: "__proto__.b" }',
@@ -273,7 +273,7 @@ describe('a member that is wrong by itself', () => {
     ],
     ['columns: { "": b }', '6:12: columns."": is no column'],
     ['columns: { "a.b": 5 }', '6:12: columns."a.b": must be a path'],
-    ['where: { path: a.., exists: true }', '6:10: where.path: "a.." is no path'],
+    ['where: { path: a.., exists: true }', '6:10: where.path: "a.." is not a path'],
   ] as const) {
     test(text, () => {
       const [only, ...more] = faultsIn(withMembers(text))
@@ -325,7 +325,7 @@ columns:
   test('a topic without a name of its own needs a name that can be one', () => {
     const [only, ...more] = faultsIn(withMembers('name: ab'))
     assert.deepEqual(more, [])
-    assert.equal(only, '1:1: topic: is missing: without it the topic is "ab", which is no id of a topic')
+    assert.equal(only, '1:1: topic: is missing: without it the topic is "ab", which is not an id of a topic')
     expectFaults(`${withMembers('name: ab')}topic: abc\n`)
     assert.match(faultsIn(withMembers('name: google-x'))[0] ?? '', /topic: is missing/)
   })

@@ -1,13 +1,12 @@
 import { buildMapping } from './build-mapping.ts'
 import { crossFaults } from './cross-checks.ts'
 import type { Mapping } from './mapping.ts'
-import type { MappingFault, MemberPath, Place } from './mapping-error.ts'
-import { MappingError, memberText } from './mapping-error.ts'
+import type { MappingFault, MemberFault, MemberPath, Place } from './mapping-error.ts'
+import { MappingError, faultAt } from './mapping-error.ts'
 import { mappingFile } from './mapping-schema.ts'
-import { mappingText } from './mapping-text.ts'
+import { readMappingFile } from './mapping-file.ts'
 import type { SourceFault } from './read-source.ts'
 import { readSource } from './read-source.ts'
-import type { MemberFault } from './schema-faults.ts'
 import { schemaFaults } from './schema-faults.ts'
 import { nearest, placesIn, plainValue } from './source-tree.ts'
 
@@ -25,7 +24,7 @@ export interface ParsedMapping {
  * @throws ConfigurationError where there is no file to read
  */
 export function readMapping(path: string): ParsedMapping {
-  return parseMapping(mappingText(path), path)
+  return parseMapping(readMappingFile(path), path)
 }
 
 /**
@@ -63,8 +62,4 @@ function parse(text: string, fileName: string): ParsedMapping {
   function isFaulty(path: MemberPath): boolean {
     return nearest(root, path).node.kind === 'faulty'
   }
-}
-
-function faultAt(place: Place, { path, what, fix }: MemberFault): MappingFault {
-  return { ...place, member: memberText(path), what, ...(fix === undefined ? {} : { fix }) }
 }

@@ -209,9 +209,9 @@ function nameOf(key: ParsedNode | null): string | { readonly what: string; reado
   }
   if (isScalar(key) && !isEmpty(key)) {
     const text = key.source ?? ''
-    return { what: `has the name ${ascii(text)}, which is no text`, fix: `write ${preview(text)}` }
+    return { what: `has the name ${ascii(text)}, which is not a string`, fix: `write ${preview(text)}` }
   }
-  return { what: 'has a member whose name is no text' }
+  return { what: 'has a member whose name is not a string' }
 }
 
 /** Nothing is written there: a name without a value, or a comment only. */

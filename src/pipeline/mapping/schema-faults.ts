@@ -1,13 +1,7 @@
 import type { z } from 'zod'
 import { similarName } from '#core/similar.ts'
-import type { MemberPath } from './mapping-error.ts'
+import type { MemberFault, MemberPath } from './mapping-error.ts'
 import { memberText } from './mapping-error.ts'
-
-export interface MemberFault {
-  readonly path: MemberPath
-  readonly what: string
-  readonly fix?: string | undefined
-}
 
 type Issue = z.core.$ZodIssue
 

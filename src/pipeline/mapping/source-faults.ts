@@ -4,10 +4,9 @@ import type { ColumnType } from '#core/column-type.ts'
 import { ValueFault } from '../values/value-codec.ts'
 import { constantReader } from './constant.ts'
 import { valueReader } from './value-reader.ts'
-import type { MemberPath } from './mapping-error.ts'
+import type { MemberFault, MemberPath } from './mapping-error.ts'
 import { isFieldPath } from './path.ts'
 import type { PlannedColumn } from './planned-column.ts'
-import type { MemberFault } from './schema-faults.ts'
 import type { Constant, Path, ValuePath } from './mapping.ts'
 
 /** @param isNamed whether the file names it: else there is only the place of all columns */

@@ -58,9 +58,13 @@ describe('YAML that a mapping file may not have', () => {
     [
       'a name that is a number',
       'columns: { 5: a }',
-      '6:12: columns: has the name 5, which is no text; write "5"',
+      '6:12: columns: has the name 5, which is not a string; write "5"',
     ],
-    ['a name that is a list', 'columns: { [a]: b }', '6:12: columns: has a member whose name is no text'],
+    [
+      'a name that is a list',
+      'columns: { [a]: b }',
+      '6:12: columns: has a member whose name is not a string',
+    ],
     [
       '__proto__',
       'columns: { a: { value: { __proto__: 1 } } }',

@@ -6,7 +6,7 @@ import { timezoneNamed } from '../conversion/timezone.ts'
 const namesOfUtc = /^(?:z|utc|gmt)$/i
 
 /**
- * Why a text is no time zone: `UTC`, an offset of less than 16 hours, as PostgreSQL has them, or a name of the IANA's that
+ * Why a text is not a time zone: `UTC`, an offset of less than 16 hours, as PostgreSQL has them, or a name of the IANA's that
  * this Node.js knows.
  */
 export function timezoneFault(text: string): { readonly what: string; readonly fix?: string } | undefined {

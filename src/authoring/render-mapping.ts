@@ -1,7 +1,7 @@
 import { typeOf } from '#core/pipeline.ts'
 import { plain } from '#core/plain.ts'
 import type { Choice } from './choose-key.ts'
-import type { FieldSource, PlannedColumn } from './plan-columns.ts'
+import type { FieldSource, InitialColumn } from './initial-columns.ts'
 import { yamlList, yamlText } from './yaml-text.ts'
 
 /** What a mapping file says. */
@@ -14,7 +14,7 @@ export interface MappingPlan {
   readonly topic: Named
   readonly key: Choice
   readonly version: Choice
-  readonly columns: readonly PlannedColumn[]
+  readonly columns: readonly InitialColumn[]
 }
 
 /** A name that was given, or a guess. */
@@ -24,7 +24,7 @@ export interface Named {
 }
 
 /** The file, with comments for the person who edits it next. */
-export function mappingText(plan: MappingPlan): string {
+export function renderMapping(plan: MappingPlan): string {
   const { schema, name, table, subscription, topic, key, version, columns } = plan
   const guess = (what: string) => comment(`A guess from the table's name: put your ${what} here.`)
   return [
@@ -68,7 +68,7 @@ function orElse(others: readonly string[]): string {
 /** Beyond this, comments stand where they come. */
 const widestAligned = 56
 
-function columnLines(columns: readonly PlannedColumn[]): string[] {
+function columnLines(columns: readonly InitialColumn[]): string[] {
   const entries = columns.map((column) => ({ text: entryOf(column), note: noteOf(column) }))
   const widths = entries.flatMap(({ text = '' }) => (text.length <= widestAligned ? text.length : []))
   const width = Math.max(0, ...widths)
@@ -79,7 +79,7 @@ function columnLines(columns: readonly PlannedColumn[]): string[] {
 }
 
 /** Undefined where there is only a comment. */
-function entryOf({ name, source }: PlannedColumn): string | undefined {
+function entryOf({ name, source }: InitialColumn): string | undefined {
   if ('leftAlone' in source) return undefined
   return 'skip' in source ? `${yamlText(name)}: { skip: true }` : fieldEntry(name, source)
 }
@@ -93,7 +93,7 @@ function fieldEntry(name: string, { path, optional, timezone }: FieldSource): st
   return `${yamlText(name)}: ${members.length === 1 ? yamlText(path) : `{ ${members.join(', ')} }`}`
 }
 
-function noteOf(column: PlannedColumn): string {
+function noteOf(column: InitialColumn): string {
   const { name, type, isNullable, source } = column
   if ('leftAlone' in source) return `${name}: ${type}, left alone: ${source.leftAlone}`
   const typed = `${type}${isNullable ? '' : ' NOT NULL'}`
@@ -103,7 +103,7 @@ function noteOf(column: PlannedColumn): string {
 }
 
 /** What messages may have instead. */
-function hintOf(column: PlannedColumn, path: string): string {
+function hintOf(column: InitialColumn, path: string): string {
   const { name, isArray } = typeOf(column)
   if (isArray) return ''
   if (name === 'bytea') return '; base64 in messages, else add encoding: hex (or base64url)'

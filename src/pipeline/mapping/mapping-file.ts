@@ -13,9 +13,9 @@ const maxBytes = 1024 * 1024
  * The text of a mapping file.
  *
  * @throws ConfigurationError where there is no file that can be read
- * @throws MappingError where it is no text
+ * @throws MappingError where it is not a string
  */
-export function mappingText(path: string): string {
+export function readMappingFile(path: string): string {
   const bytes = bytesOf(path)
   // ASCII in UTF-16 has a NUL in every other byte, with and without a byte order mark.
   const isUtf16 = bytes.includes(0) || /^(?:fffe|feff)/.test(bytes.subarray(0, 2).toString('hex'))

@@ -4,7 +4,7 @@ import { typeOf } from '#core/pipeline.ts'
 import { memberPath } from './member-path.ts'
 
 /** What a mapping does with a column. */
-export interface PlannedColumn {
+export interface InitialColumn {
   readonly name: string
   /** For people. */
   readonly type: string
@@ -30,10 +30,10 @@ export function shortType(column: Pick<CatalogColumn, 'name' | 'type'>): string 
 }
 
 /** Each takes the field of its own name, if a message is to have it. */
-export function planColumns(
+export function initialColumns(
   { columns }: CatalogTable,
   needed: { readonly key: readonly string[]; readonly version: readonly string[] },
-): readonly PlannedColumn[] {
+): readonly InitialColumn[] {
   const always = new Set([...needed.key, ...needed.version])
   return columns.map((column) => {
     const { name, isNullable } = column
@@ -41,7 +41,7 @@ export function planColumns(
   })
 }
 
-function sourceOf(column: CatalogColumn, isNeeded: boolean): PlannedColumn['source'] {
+function sourceOf(column: CatalogColumn, isNeeded: boolean): InitialColumn['source'] {
   const { generated, hasDefault, isNullable } = column
   if (generated === 'identity') return { leftAlone: 'GENERATED ALWAYS AS IDENTITY' }
   if (generated === 'expression') return { leftAlone: 'generated from other columns' }
