@@ -10,7 +10,7 @@ const deletes = objectOf(
     when: z
       .lazy(() => condition)
       .describe(
-        'Holds for messages that mean that there is no row. They need only the columns of key and version.',
+        'Holds for messages that mean that there is no row. They need only the columns of key and version, and the fields that where looks at.',
       ),
     mode: z
       .union(
