@@ -22,8 +22,13 @@ const base64 = (text) => Buffer.from(text).toString('base64')
 
 function messageOf(line) {
   if (!isEnvelope) return { data: base64(line) }
-  const { json, ...message } = JSON.parse(line)
+  const { json, ...message } = JSON.parse(line, withDigits)
   return json === undefined ? message : { ...message, data: base64(JSON.stringify(json)) }
+}
+
+/** A number is published as it is written in the file. */
+function withDigits(_, value, { source }) {
+  return typeof value === 'number' ? JSON.rawJSON(source) : value
 }
 
 for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {

@@ -119,8 +119,8 @@ version: updated_at
 # A column that is added to the table later changes nothing until it is named below.
 others: skip
 
-# Each column, and the path of its field in the message: customer.id, items[0].sku, "a.name.with.dots"; also
-# $publishTime, $messageId, $attributes.NAME, $data.
+# Each column, and the path of its field in the message: customer.id, items[0].sku, '"a.name.with.dots"' with
+# both quotes; also $publishTime, $messageId, $attributes.NAME, $data.
 columns:
   # no: bigint, left alone: GENERATED ALWAYS AS IDENTITY
   order_id: order_id                                     # bigint NOT NULL

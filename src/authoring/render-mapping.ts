@@ -53,7 +53,7 @@ export function renderMapping(plan: MappingPlan): string {
     'others: skip',
     '',
     ...comment(
-      'Each column, and the path of its field in the message: customer.id, items[0].sku, "a.name.with.dots"; also $publishTime, $messageId, $attributes.NAME, $data.',
+      `Each column, and the path of its field in the message: customer.id, items[0].sku, '"a.name.with.dots"' with both quotes; also $publishTime, $messageId, $attributes.NAME, $data.`,
     ),
     'columns:',
     ...columnLines(columns),

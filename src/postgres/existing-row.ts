@@ -14,11 +14,11 @@ export function existingRowSql({ name, columns }: PostgresTable): string {
     return bounds && !typeOf(column).isArray ? [{ ...column, bounds }] : []
   })
   const writable = [
-    // Microseconds of later years are no bigint.
-    ...times.map(
-      (column) =>
-        `${pg.escapeIdentifier(column.name)} BETWEEN '-infinity' AND '294247-01-01Z' AND isfinite(${pg.escapeIdentifier(column.name)})`,
-    ),
+    // NULL is as writable as a time. Microseconds of later years are no bigint.
+    ...times.map(({ name: one }) => {
+      const column = pg.escapeIdentifier(one)
+      return `(isfinite(${column}) AND ${column} < '294247-01-01Z') IS NOT FALSE`
+    }),
     // A wider column may hold what others wrote, and what no array of integers takes.
     ...integers.map(
       ({ name: one, bounds }) => `(${pg.escapeIdentifier(one)} BETWEEN ${bounds}) IS NOT FALSE`,

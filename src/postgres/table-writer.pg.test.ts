@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import fc from 'fast-check'
-import { compareVersions } from '#pipeline/newest.ts'
+import type { PostgresTable } from '#core/pipeline.ts'
+import { compareVersions, newest } from '#pipeline/newest.ts'
 import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { freshDatabase, scanRecord, startTestServer } from '../../test/support/postgres.ts'
@@ -159,4 +160,33 @@ test('updates stay in their page, and out of the index', async () => {
      WHERE relid = 'scan_results'::regclass`,
   )
   assert.deepEqual(updates, [{ all: some.length, hot: some.length }])
+})
+
+test('a row that has no time is as good as any to be written again', async () => {
+  await using database = await freshDatabase(server, { migrated: false })
+  await database.query(
+    'CREATE TABLE times (id integer PRIMARY KEY, revision integer NOT NULL, at timestamptz)',
+  )
+  const table: PostgresTable<readonly number[]> = {
+    name: 'times',
+    columns: [
+      { name: 'id', type: 'integer', of: ([id = 0]) => id },
+      { name: 'revision', type: 'integer', of: ([, revision = 0]) => revision },
+      { name: 'at', type: 'timestamptz', from: 'unix-micros', of: ([, , at = null]) => at },
+    ],
+    key: ['id'],
+    version: ['revision'],
+  }
+  const writer = new TableWriter(database.pool(), table)
+  const record = newest(table).recordOf([1, 1])
+  assert.equal((await writer.write([record])).written, 1)
+  assert.equal(await writer.rewriteExistingRow(), true)
+  for (const at of ["'2026-01-01T00:00:00.123456Z'", "'0001-01-01Z'"]) {
+    await database.query(`UPDATE times SET at = ${at}`)
+    assert.equal(await writer.rewriteExistingRow(), true, at)
+  }
+  for (const at of ["'infinity'", "'294248-01-01Z'"]) {
+    await database.query(`UPDATE times SET at = ${at}`)
+    assert.equal(await writer.rewriteExistingRow(), false, at)
+  }
 })

@@ -173,6 +173,13 @@ test('a Node.js that is too old is told which version is needed, in syntax that 
   expect(told.stderr).toMatch(/^ingester: needs Node\.js 24 or newer; this is v\S+ \(\/.*\)\n$/)
 })
 
+test('the schema that editors find by the first line of a mapping file is there', async () => {
+  const { mappingSchemaFile = '' } = (await import(join(installed, 'dist/src/runtime/project.js'))) as {
+    readonly mappingSchemaFile?: string
+  }
+  expect(mappingSchemaFile).toBe(join(installed, 'docs/pipeline.schema.json'))
+})
+
 test('the tutorial of docs/MAPPING.md, from an empty folder, shows what the page says', async () => {
   const cwd = join(folder, 'tutorial')
   await mkdir(cwd)

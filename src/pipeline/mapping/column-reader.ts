@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import type { Scalar } from '#core/pipeline.ts'
+import { preview } from '#core/preview.ts'
 import { Rejection } from '#core/rejection.ts'
 import type { ReadValue } from '../conversion/json-value.ts'
+import { shownValue } from '../conversion/shown-value.ts'
 import { valueKinds } from '../json/syntax.ts'
 import { codecOf } from '../values/column-codec.ts'
 import { ValueFault } from '../values/value-codec.ts'
@@ -87,17 +89,31 @@ function fieldReader({ scanner, at }: Place, path: Path, read: ReadValue): ReadP
     const kind = kinds[at] as number
     if (kind === valueKinds.missing) return undefined
     if (kind === valueKinds.blocked) return new BlockedPath(path)
-    return read(kind, bytes, starts[at] as number, ends[at] as number)
+    const [start, end] = [starts[at] as number, ends[at] as number]
+    const value = read(kind, bytes, start, end)
+    return value instanceof ValueFault
+      ? new PathFault(value, path, shownValue(kind, bytes, start, end))
+      : value
   }
 }
 
-/** Something on the way to the value is not an object, or no array. */
-class BlockedPath extends ValueFault {
+/** What is wrong with the value at a path. */
+class PathFault extends ValueFault {
+  readonly path: Path
+
+  /** @param value as people see it; most faults begin with it */
+  constructor({ kind, what }: ValueFault, path: Path, value?: string) {
+    const isShown = value === undefined || /^an /.test(value) || /(?:^|\] )is /.test(what)
+    super(kind, isShown ? what : `${what}: ${value}`)
+    this.path = path
+  }
+}
+
+/** Something on the way to the value is not an object, or not an array. */
+class BlockedPath extends PathFault {
   constructor(path: Path) {
-    super(
-      'wrong-kind',
-      `cannot be read: something on the way to ${pathText(path)} is neither an object nor null`,
-    )
+    const what = `cannot be read: something on the way to ${pathText(path)} is neither an object nor null`
+    super(new ValueFault('wrong-kind', what), path)
   }
 }
 
@@ -109,7 +125,8 @@ function metadataReader(column: PlannedColumn, path: TextPath, read: ReadValue):
   return ({ delivery }) => {
     const text = metadataText(path, delivery)
     if (text === undefined) return undefined
-    return readText(read, text)
+    const value = readText(read, text)
+    return value instanceof ValueFault ? new PathFault(value, path, preview(text)) : value
   }
 }
 
@@ -163,9 +180,11 @@ function nullFault(column: PlannedColumn): Rejection | undefined {
   return rejectionOf(new ValueFault('bad-value', `is null, and ${why}`), column)
 }
 
-function rejectionOf({ kind, what }: ValueFault, { name, source }: PlannedColumn): Rejection {
-  const [only, ...others] = source.kind === 'paths' ? source.paths : []
-  const path = only && others.length === 0 ? pathText(only.path) : name
+function rejectionOf(fault: ValueFault, { name, source }: PlannedColumn): Rejection {
+  const { kind, what } = fault
+  const [only, ...others] = source.kind === 'paths' ? source.paths.map((one) => one.path) : []
+  const found = fault instanceof PathFault ? fault.path : others.length === 0 ? only : undefined
+  const path = found ? pathText(found) : name
   const from = path === name ? '' : ` (from ${path})`
   return new Rejection(
     kind === 'wrong-kind' ? 'wrong-type' : 'bad-value',

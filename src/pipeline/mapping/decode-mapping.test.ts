@@ -362,6 +362,21 @@ columns: { name: [new.name, old_name, { path: n, default: nobody }] }`)
     rejected(strict, { id: 7, revision: 1, b: 5 }, /^wrong-type: .*b\.c/)
   })
 
+  test('is named where its value is bad', () => {
+    const typed = pipeline(`columns: { total: [amount, cents], name: name, noted: noted, gone_at: gone_at }`)
+    const message = { id: 7, revision: 1, name: 'x', noted: 'y', gone_at: null }
+    rejected(
+      typed,
+      { ...message, cents: 'ten' },
+      /^bad-value: the column total \(from cents\) is "ten", not a number/,
+    )
+    rejected(
+      typed,
+      { ...message, amount: 1, noted: 'a\0b' },
+      /^bad-value: the column noted contains a NUL character: "a.u0000b"$/,
+    )
+  })
+
   test('says all that it looked for', () => {
     const strict = pipeline('others: skip\ncolumns: { name: [a, b.c] }')
     rejected(

@@ -70,7 +70,7 @@ describe('no path', () => {
     ['$', /nothing stands after \$/, 'all of the message is $data'],
     ['$.a.b', /nothing stands after \$/, 'a path to a field begins with its name: a.b'],
     ['$publishtime', /\$publishtime is unknown/, 'did you mean $publishTime?'],
-    ['$foo', /\$foo is unknown/, /one of \$publishTime, .*\$element; .* in double quotes/],
+    ['$foo', /\$foo is unknown/, /one of \$publishTime, .*\$element; .*'"\$foo"' with both quotes/],
     ['$publishTime.seconds', /\$publishTime has no members/, 'write $publishTime'],
     ['$attributes', /names no attribute/, /\$attributes\.NAME/],
     ['$attributes["a"]', /names no attribute/, /\$attributes\.NAME/],

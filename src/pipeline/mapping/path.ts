@@ -91,7 +91,7 @@ function unknownWord(text: string, word: string): NoPath {
   return new NoPath(
     `is not a path: $${word} is unknown`,
     similar === undefined
-      ? `write one of ${known.map((name) => `$${name}`).join(', ')}; or a field's name that begins with $ in double quotes`
+      ? `write one of ${known.map((name) => `$${name}`).join(', ')}; or, for a field of that name, '"$${word}"' with both quotes`
       : `did you mean $${similar}?`,
   )
 }
