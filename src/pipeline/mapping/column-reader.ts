@@ -103,7 +103,7 @@ class PathFault extends ValueFault {
 
   /** @param value as people see it; most faults begin with it */
   constructor({ kind, what }: ValueFault, path: Path, value?: string) {
-    const isShown = value === undefined || /^an /.test(value) || /(?:^|\] )is /.test(what)
+    const isShown = value === undefined || value.startsWith('an ') || /(?:^|\] )is /.test(what)
     super(kind, isShown ? what : `${what}: ${value}`)
     this.path = path
   }
