@@ -29,7 +29,7 @@ const traffic: Readonly<Record<string, Traffic>> = {
 2,,5.00,USD,web,2026-03-01 00:00:00.000
 `,
     deadLetters: [
-      'bad-value: the column total (from order.total) has more decimal places than numeric(12,2) keeps',
+      'bad-value: the column total (from order.total) has more decimal places than numeric(12,2) keeps: 1.999',
     ],
   },
   'kc-devices': {
