@@ -183,11 +183,14 @@ const readNull: ReadColumn = () => null
 const isNeeded = (column: PlannedColumn | undefined) => column?.part !== undefined || column?.isMark === true
 
 function rowOf(message: Message, readers: readonly ReadColumn[], isGone: boolean): CheckedRow | Rejection {
-  const values: Scalar[] = []
-  for (const read of readers) {
-    const value = read(message)
+  // Exactly as long: one that grows takes room for seventeen.
+  const values: Scalar[] = readers.map(noValue)
+  for (let at = 0; at < readers.length; at++) {
+    const value = (readers[at] as ReadColumn)(message)
     if (typeof value === 'object' && value !== null) return value
-    values.push(value)
+    values[at] = value
   }
   return new CheckedRow(values, isGone)
 }
+
+const noValue = () => null
