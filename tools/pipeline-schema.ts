@@ -23,9 +23,9 @@ interface Schema {
 const schema = { title: 'A mapping file of pubsub-postgres-ingester', ...mappingJsonSchema() } as Schema
 
 const parts: Readonly<Record<string, string>> = {
-  members: table('member', schema),
-  columns: table('member of a column', definition('column')),
-  conditions: table('member of a condition', definition('rule')),
+  members: table('property', schema),
+  columns: table('property of a column', definition('column')),
+  conditions: table('property of a condition', definition('rule')),
 }
 
 function table(heading: string, of: Schema): string {

@@ -20,35 +20,35 @@ const exclusions: readonly Exclusion[] = [
 /** How the value of a path is read. */
 const reading = {
   path: path.describe(
-    'Where the value is: names divided by dots, [0] for an element. $publishTime, $messageId, $orderingKey, $subscription, $data and $attributes.NAME are not in the message itself.',
+    'Path of the value: names separated by dots, [0] for an element. Those that begin with $ are about the whole message: $publishTime, $messageId, $orderingKey, $subscription, $data, $attributes.NAME.',
   ),
   unit: word(timeUnits)
     .optional()
-    .describe('Of a time that is a number since 1970, perhaps in a string: s, ms, us or ns.'),
+    .describe('Unit of a Unix time, given as a number or a string of digits: s, ms, us or ns.'),
   timezone: timezone
     .optional()
     .describe(
-      'Of times without an offset: UTC, an offset such as +02:00, or an IANA name such as Europe/Berlin.',
+      'Time zone of times without an offset: UTC, an offset such as +02:00, or an IANA name such as Europe/Berlin.',
     ),
   encoding: word(binaryEncodings)
     .optional()
     .describe(
-      'How a string has bytes: base64 (what a bytea takes without it), base64url or hex. A text column takes them as UTF-8.',
+      'Encoding of bytes in a string: base64 (the default for bytea), base64url or hex. For a text column the bytes must be UTF-8.',
     ),
 }
 
 /** What stands for a value that is missing. */
 const missing = {
-  default: z.unknown().optional().describe('Stands for a field that is missing or null.'),
+  default: z.unknown().optional().describe('Used if the field is missing or null.'),
   optional: flag
     .optional()
     .describe(
-      'true: a missing field is NULL. Without it and without a default the message is rejected (missing-field).',
+      'true: a missing field is NULL. Without it, and without a default, the message is rejected (missing-field).',
     ),
 }
 
 const constant = {
-  value: z.unknown().optional().describe('The same value for every row, without a path.'),
+  value: z.unknown().optional().describe('A constant for every row, instead of a path.'),
   skip: z
     .literal(true, { error: expected('true, or left out') })
     .optional()

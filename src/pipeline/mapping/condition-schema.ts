@@ -33,22 +33,28 @@ const conditions = z
   .min(1, { error: 'has no condition' })
 
 const members = {
-  path: path.optional().describe('The path whose value is looked at.'),
+  path: path.optional().describe('Path of the value to test.'),
   equals: scalar
     .optional()
-    .describe('Holds for this value: a text, a number, true, false or null. A missing field equals nothing.'),
+    .describe(
+      'Holds if the value equals this text, number, true, false or null. A missing field equals nothing.',
+    ),
   in: z
     .array(scalar, { error: expected('a list of values') })
     .min(1, { error: 'has no value' })
     .optional()
-    .describe('Holds for each of these values.'),
-  exists: flag.optional().describe('Whether the field is there. One that is null is there.'),
+    .describe('Holds if the value equals one of these.'),
+  exists: flag
+    .optional()
+    .describe(
+      'true: holds if the field is present. false: holds if it is missing. A null field counts as present.',
+    ),
   not: z
     .lazy(() => condition)
     .optional()
-    .describe('Holds where this condition does not.'),
-  all: conditions.optional().describe('Holds where each of these conditions does.'),
-  any: conditions.optional().describe('Holds where one of these conditions does.'),
+    .describe('Holds if this condition does not hold.'),
+  all: conditions.optional().describe('Holds if all of these conditions hold.'),
+  any: conditions.optional().describe('Holds if at least one of these conditions holds.'),
 }
 
 /** What the schema's types do not say: for the parser, and for a JSON schema. */
@@ -74,7 +80,7 @@ const namedCondition = withExclusions(
       name: name
         .optional()
         .describe(
-          'Under this name the records that do not fulfil it are counted. Default: where-1, where-2, …; of a condition that is no list: where.',
+          'Name under which records that do not match are counted. Default: where-1, where-2, …; for a single condition: where.',
         ),
       ...members,
     },

@@ -10,14 +10,14 @@ const deletes = objectOf(
     when: z
       .lazy(() => condition)
       .describe(
-        'Holds for messages that mean that there is no row. They need only the columns of key and version, and the fields that where looks at.',
+        'A condition that holds for messages that delete their row. They need only the columns of key and version, and the fields that where reads.',
       ),
     mode: z
       .union(
         [
           z.literal('hard'),
           objectOf({
-            column: column.describe('The column that marks a row as gone. It is null in all others.'),
+            column: column.describe('The column that marks a row as deleted. It is null in all other rows.'),
           }),
         ],
         { error: expected('hard, or { column: deleted_at }') },
@@ -25,7 +25,7 @@ const deletes = objectOf(
       .optional()
       .meta({ default: 'hard' })
       .describe(
-        'hard: the row is deleted. { column: deleted_at }: it stays, and that column gets its value.',
+        'hard: the row is deleted. { column: deleted_at }: the row stays, and the column gets its value.',
       ),
   },
   'an object such as { when: { path: op, equals: D } }',
@@ -36,61 +36,61 @@ export const mappingMembers = {
   $schema: z
     .string({ error: expected('where the JSON schema is') })
     .optional()
-    .describe('Where editors find the schema of a JSON file. The ingester does not read it.'),
+    .describe('The path of the JSON schema, for editors. The ingester does not read it.'),
   name: name.describe(
     'The name in metrics and logs: 1 to 50 lower-case letters, digits and hyphens, beginning with a letter.',
   ),
   subscription: resource('subscriptions').describe(
-    'Where messages come from: an id in the configured project, or projects/P/subscriptions/S.',
+    'The subscription that messages come from: an id in the configured project, or projects/P/subscriptions/S.',
   ),
   topic: resource('topics')
     .optional()
     .describe(
-      'What the subscription belongs to: an id in the configured project, or projects/P/topics/T. Default: the name.',
+      'The topic of the subscription: an id in the configured project, or projects/P/topics/T. Default: the name.',
     ),
   table: table.describe(
-    'The table that is written to, with or without its schema: sales.orders. A part that has a dot stands in double quotes.',
+    'The table to write to, with or without its schema: sales.orders. A part that contains a dot needs double quotes.',
   ),
   mode: word(['newest'], ['append', 'sum'])
     .optional()
     .meta({ default: 'newest' })
-    .describe('Which rows the table has: newest, of each key the one with the greatest version.'),
+    .describe('Which rows the table holds. newest: for each key, the row with the greatest version.'),
   format: word(['json'], ['avro', 'protobuf'])
     .optional()
     .meta({ default: 'json' })
-    .describe('What messages are written in: json.'),
+    .describe('Format of the messages: json.'),
   envelope: word(['none'], ['cloudevents', 'debezium'])
     .optional()
     .meta({ default: 'none' })
-    .describe('What is around the data of each message: none.'),
+    .describe('Envelope around the data of each message: none.'),
   key: columns.describe(
-    'The column or columns that tell rows apart: the primary key, or those of a unique index.',
+    'The column or columns that identify a row: the primary key, or those of a unique index.',
   ),
   version: columns.describe(
-    'The column or columns that say which of two rows with one key is newer, compared in order.',
+    'The column or columns that say which of two rows of a key is newer, compared in order.',
   ),
   others: word(['field', 'skip'])
     .optional()
     .meta({ default: 'field' })
     .describe(
-      "What happens to columns that are not named in columns. field: each takes the message's field of its own name, but for those that the database fills (generated, identity, with a default). skip: they are left alone.",
+      'What happens to columns that are not named in columns. field: each takes the message field of its own name, unless the database fills it (generated, identity, with a default). skip: they are left alone.',
     ),
   split: arrayPath
     .optional()
     .describe(
-      'The path of an array, each element of which becomes a record. Paths begin at the element then: $element is all of it, and $message.a.b begins at the message.',
+      'The path of an array; each of its elements becomes a record. Paths then begin at the element: $element is the whole element, and $message.a.b begins at the message.',
     ),
   where: where
     .optional()
     .describe(
-      'A condition, or a list of conditions. Records for which they all hold are stored, others are counted as ignored.',
+      'A condition, or a list of conditions. Records for which all of them hold are stored; others are counted as ignored.',
     ),
   delete: deletes.optional().describe('Which messages delete their row, and how.'),
   columns: z
     .record(z.string(), columnSource, { error: expected('an object with a member for each column') })
     .optional()
     .describe(
-      'By the name of a column, where its value comes from: a path, a list of paths of which the first that is there counts, or an object.',
+      'For each column, by its name, where its value comes from: a path, a list of paths of which the first that is present is used, or an object.',
     ),
 }
 
