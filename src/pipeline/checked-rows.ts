@@ -86,17 +86,20 @@ function rowReader<R>(table: TableDefinition<R>): (row: R) => CheckedRow | Rejec
     const isGone = deletes?.when(row) ?? false
     if (typeof isGone !== 'boolean')
       return new Rejection(decoderError, `table.delete.when gave ${String(isGone)}, not true or false`)
-    const values: Scalar[] = []
-    for (const { name, isNeeded, isMark, of, encode } of columns) {
+    // Exactly as long: an array that grows takes room for seventeen, and a row lives until it is written.
+    const values: Scalar[] = columns.map(noValue)
+    for (const [at, { name, isNeeded, isMark, of, encode }] of columns.entries()) {
       const given = isGone && !isNeeded ? null : of(row)
       const value = isGone && !isNeeded ? null : encode(given)
       if (value instanceof ValueFault) return rejectionOf(value, name, given)
       if (isMark && isGone !== (value !== null)) return rejectionOf(markFault(isGone), name, given)
-      values.push(value)
+      values[at] = value
     }
     return new CheckedRow(values, isGone)
   }
 }
+
+const noValue = () => null
 
 function rejectionOf({ kind, what }: ValueFault, name: string, given: unknown): Rejection {
   const value = shown(given)
