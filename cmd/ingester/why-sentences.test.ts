@@ -128,6 +128,15 @@ test('commands in sentences use the env file that was read', () => {
   assert.match(told, /bin\/ingester dead-letters show 12 --env-file \.env\.local$/m)
 })
 
+test('and the pipeline that was given', () => {
+  const deadLetters = { ...plain.deadLetters, count: 1, letters: [deadLetter] }
+  const given = { status: { ...plain, verdict: 'cache-ahead' as const, deadLetters } }
+  const answer = { ...given, subject: 's', inspector, nowMs, envFile: '.env', pipeline: 'my orders.yaml' }
+  const told = sentences(answer).join('\n')
+  assert.match(told, /bin\/ingester dead-letters show 12 --pipeline 'my orders\.yaml' --env-file \.env$/m)
+  assert.match(told, /`bin\/ingester cache bump --pipeline 'my orders\.yaml' --env-file \.env`/)
+})
+
 test('a claim, with its expiry; or that claims could not be read', () => {
   const claim = { ...version, claimedAt: '2026-11-21T09:59:57.000Z', endsInMs: 4000 }
   assert.equal(

@@ -7,11 +7,16 @@ import type {
   VersionFound,
   WatermarkFound,
 } from '#dead-letters/record-status.ts'
+import { pipelineOptionOf } from '#dead-letters/pipeline-argument.ts'
 import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
 
-/** An answer, and the env file that commands in its sentences are to read. */
-type AnswerForUser = Answer & { readonly envFile?: string | undefined }
+/** An answer, and what commands in its sentences are given on. */
+type AnswerForUser = Answer & {
+  readonly envFile?: string | undefined
+  /** Name or path that was given. */
+  readonly pipeline?: string | undefined
+}
 
 /** What was found, in sentences: the verdict first, then a line or more for each place that was looked at. */
 export function sentences(answer: AnswerForUser): string[] {
@@ -27,7 +32,8 @@ export function sentences(answer: AnswerForUser): string[] {
   ]
 }
 
-const bump = ({ envFile }: AnswerForUser) => `\`${commandLine('cache bump', envFile)}\``
+const bump = ({ envFile, pipeline }: AnswerForUser) =>
+  `\`${commandLine(`cache bump${pipelineOptionOf(pipeline)}`, envFile)}\``
 
 function verdict(answer: AnswerForUser): string {
   const { status } = answer
@@ -121,7 +127,10 @@ function deadLetterLines(answer: AnswerForUser): string[] {
     ]
   })
   const more = count - shown.length
-  const show = commandLine(`dead-letters show ${letters[0]?.id}`, answer.envFile)
+  const show = commandLine(
+    `dead-letters show ${letters[0]?.id}${pipelineOptionOf(answer.pipeline)}`,
+    answer.envFile,
+  )
   return [
     `${count}${where}, newest first; one in full: ${show}`,
     ...lines,

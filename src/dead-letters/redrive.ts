@@ -69,9 +69,9 @@ export async function redriveDeadLetters(
 
   for (const { id, cut, foreign } of selected) {
     if (cut) user.warn(id, cutNote)
-    else if (foreign) user.warn(id, foreignNote(wanted.subscription))
+    else if (foreign !== null) user.warn(id, foreignNote(foreign, wanted.subscription))
   }
-  const publishable = selected.filter(({ cut, foreign }) => !cut && !foreign)
+  const publishable = selected.filter(({ cut, foreign }) => !cut && foreign === null)
   const summary: RedriveSummary = {
     selected: selected.length,
     published: 0,
@@ -130,8 +130,8 @@ async function redriveAll(run: Run, deadLetters: readonly SelectedDeadLetter[]) 
 }
 
 /** The consumers of the subscription that it came from would not get it. */
-const foreignNote = (subscription: string | undefined) =>
-  `it came from another subscription than ${subscription}; set INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID to that one, or add --any-subscription to publish it for this one`
+const foreignNote = (foreign: string, subscription: string | undefined) =>
+  `it came from the subscription ${foreign}, not from ${subscription}; set INGESTER_PROJECTID and INGESTER_SUBSCRIPTIONID to that one, or add --any-subscription to publish it for this one`
 
 function* batchesOf(deadLetters: readonly SelectedDeadLetter[]): Generator<number[]> {
   let batch: number[] = []

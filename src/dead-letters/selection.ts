@@ -1,6 +1,7 @@
 import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { advice, command } from '#core/advice.ts'
+import { pipelineNames } from '#connect/pipelines.ts'
 import type { DeadLetterFilter, DeadLetterSummary, SelectedDeadLetter } from '#postgres/dead-letters.ts'
 import { readSummaries, selectDeadLetters } from '#postgres/dead-letters.ts'
 import type { DatabaseConfig } from './table.ts'
@@ -45,18 +46,24 @@ export function resolveSelection(
     if (unknown.size > 0) throw unknownIds([...unknown])
     const selected = await selectDeadLetters(client, filter, limit, subscription)
     const taken = new Set(selected.map(({ id }) => id))
-    for (const { id, status } of named) {
-      if (taken.has(id)) continue
-      const isOther = status !== filter.status
-      user.warn(
-        id,
-        isOther
-          ? `it is ${status}; --status ${status} selects it`
-          : 'its pipeline, its subscription or another option leaves it out',
-      )
-    }
+    for (const one of named) if (!taken.has(one.id)) user.warn(one.id, whyLeftOut(one, { limit, ...filter }))
     return selected
   })
+}
+
+function whyLeftOut(
+  { status, pipeline }: DeadLetterSummary,
+  { status: wanted, pipeline: ofPipeline, reasons, sinceMs, limit }: Selection,
+): string {
+  if (ofPipeline !== undefined && pipeline !== ofPipeline) {
+    const reference = pipelineNames.includes(pipeline) ? pipeline : `with the file of ${pipeline}`
+    return `it is of the pipeline ${pipeline}, and this command is for ${ofPipeline}; --pipeline ${reference} selects it`
+  }
+  if (status !== wanted) return `it is ${status}; --status ${status} selects it`
+  const given = Object.entries({ '--reason': reasons, '--since': sinceMs, '--limit': limit })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name)
+  return `${given.join(' or ') || 'another option'} leaves it out`
 }
 
 /** What a selection means at the moment. */
@@ -80,7 +87,7 @@ export async function previewSelection(
   const selected = await resolveSelection(config, selection, user)
   const first = selected.slice(0, show).map(({ id }) => id)
   const letters = await readDeadLetterTable(config, (client) => readSummaries(client, first))
-  const foreign = selected.filter((deadLetter) => deadLetter.foreign && !deadLetter.cut).length
+  const foreign = selected.filter((deadLetter) => deadLetter.foreign !== null && !deadLetter.cut).length
   return { selected: selected.length, cut: selected.filter(({ cut }) => cut).length, foreign, letters }
 }
 

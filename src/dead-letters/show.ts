@@ -1,8 +1,10 @@
+import type { Config } from '#config/config.ts'
 import type { Advice } from '#core/advice.ts'
 import { advice, command, option } from '#core/advice.ts'
 import { refusedByDatabase } from '#core/dead-letter.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { readDeadLetter } from '#postgres/dead-letters.ts'
+import { pipelineArgument, pipelineOptionOf } from './pipeline-argument.ts'
 import { unknownIds } from './selection.ts'
 import type { DatabaseConfig } from './table.ts'
 import { readDeadLetterTable } from './table.ts'
@@ -13,18 +15,32 @@ export interface ShownDeadLetter extends DeadLetterDetail {
   readonly next: readonly Advice[]
 }
 
-/** @throws ConfigurationError where there is none of that id; UnreachableError */
-export async function showDeadLetter(config: DatabaseConfig, id: number): Promise<ShownDeadLetter> {
+/**
+ * @param given name or path of a pipeline, which commands that it suggests are given, too
+ * @throws ConfigurationError where there is none of that id; UnreachableError
+ */
+export async function showDeadLetter(
+  config: DatabaseConfig & Pick<Config, 'pipelines'>,
+  id: number,
+  given?: string,
+): Promise<ShownDeadLetter> {
   const deadLetter = await readDeadLetterTable(config, (client) => readDeadLetter(client, id))
   if (!deadLetter) throw unknownIds([id])
-  return { ...deadLetter, next: nextFor(deadLetter) }
+  const options = {
+    list: pipelineOptionOf(given),
+    redrive: await pipelineArgument(deadLetter.pipeline, config.pipelines, given),
+  }
+  return { ...deadLetter, next: nextFor(deadLetter, options) }
 }
 
-function nextFor({ id, status, reason, cut }: DeadLetterDetail): Advice[] {
+function nextFor(
+  { id, status, reason, cut }: DeadLetterDetail,
+  options: { readonly list: string; readonly redrive: string },
+): Advice[] {
   if (status === 'redriven') {
     return [
       advice`It was published again, as a new message: nothing is left to do here. Had that one failed, too, it would be`,
-      advice`a dead letter of its own: ${command('dead-letters list')}`,
+      advice`a dead letter of its own: ${command(`dead-letters list${options.list}`)}`,
     ]
   }
   if (cut) {
@@ -37,7 +53,9 @@ function nextFor({ id, status, reason, cut }: DeadLetterDetail): Advice[] {
     reason === refusedByDatabase
       ? advice`PostgreSQL rejected its row. Fix what the detail names (a constraint, a trigger, a column), then:`
       : advice`The pipeline rejects this message: fix its publisher. Once the pipeline or its settings accept it:`
-  const again = command(`dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}`)
+  const again = command(
+    `dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}${options.redrive}`,
+  )
   const drop = advice`If it is not needed: ${command(`dead-letters discard --ids ${id}`)}`
   return [fix, advice`  ${again}`, ...(status === 'new' ? [drop] : [])]
 }

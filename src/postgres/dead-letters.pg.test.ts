@@ -250,7 +250,7 @@ test('selected: the first by publish time, then per ordering key by publish time
     id: 3,
     bytes: 'data'.length + '{}'.length + 'b'.length,
     cut: false,
-    foreign: false,
+    foreign: null,
   })
 })
 

@@ -168,8 +168,8 @@ export interface SelectedDeadLetter {
   /** About what its message takes in a request. */
   readonly bytes: number
   readonly cut: boolean
-  /** It came from another subscription than the one that was asked about. */
-  readonly foreign: boolean
+  /** The subscription that it came from, where that is another than the one that was asked about. */
+  readonly foreign: string | null
 }
 
 /**
@@ -184,9 +184,9 @@ export async function selectDeadLetters(
   limit?: number,
   subscription?: string,
 ): Promise<SelectedDeadLetter[]> {
-  const { rows } = await client.query<[number, number, boolean, boolean]>({
-    text: `SELECT id::float8, bytes, cut, is_foreign
-           FROM (SELECT id, ordering_key, publish_time, subscription <> coalesce($7, subscription) AS is_foreign,
+  const { rows } = await client.query<[number, number, boolean, string | null]>({
+    text: `SELECT id::float8, bytes, cut, other
+           FROM (SELECT id, ordering_key, publish_time, nullif(subscription, coalesce($7, subscription)) AS other,
                         octet_length(data) + octet_length(attributes::text) + octet_length(ordering_key) AS bytes,
                         reason = '${tooLarge}' AND octet_length(data) = ${keptOfTooLargeBytes} AS cut
                  FROM dead_letters ${where} ORDER BY publish_time, id LIMIT $6) AS selected

@@ -93,7 +93,7 @@ describe('what is offered', () => {
     ['ingester dead-letters list --limit=5 --status=n', 'new'],
     ['ingester dead-letters list --status --js', ''],
     ['ingester dead-letters show 12 --j', '--json'],
-    ['ingester dead-letters show 12 ', '--env-file --json --help'],
+    ['ingester dead-letters show 12 ', '--env-file --json --pipeline --help'],
     ['ingester dead-letters show --env-file 12 ', ''],
     ['ingester why 2001:db8::1 443 --j', '--json'],
     ['ingester why -- --j', ''],

@@ -1,7 +1,10 @@
 // Redriving: what is published, in which order, how often, and what happens when it is cut short.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { DeadLetterFixture } from '../support/dead-letters.ts'
 import {
   arrived,
@@ -452,12 +455,53 @@ describe('redrive', async () => {
     assert.deepEqual([code, stdout], [0, 'selected 2, published 1, skipped 1, failed 0\n'])
     assert.match(
       stderr,
-      /^dead letter 1: it came from another subscription than .*scan-sub; .*--any-subscription/m,
+      /^dead letter 1: it came from the subscription projects\/.*, not from .*scan-sub; .*--any-subscription/m,
     )
     assert.deepEqual(texts(), ['ours'])
     assert.deepEqual(await statuses(system), ['new', 'redriven'])
     assert.equal((await deadLetters(system, ['redrive', '--yes', '--any-subscription'])).code, 0)
     assert.deepEqual(texts(), ['ours', 'data 1'])
+  })
+
+  test('of a mapping: each command that is shown leads to the next, and without its file redrive says what to add', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'redrive-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const file = join(folder, 'my words.pipeline.yaml')
+    await writeFile(
+      file,
+      'name: inv\ntopic: scan-topic\nsubscription: scan-sub\ntable: t\nkey: k\nversion: v\n',
+    )
+    await storeDeadLetters(system, [{}])
+    await system.sql.query(`UPDATE dead_letters SET pipeline = 'inv'`)
+    const option = `--pipeline '${file}'`
+    const args = ['--pipeline', file]
+    const list = await deadLetters(system, ['list', ...args])
+    assert.ok(list.stderr.includes(`dead-letters show <id> ${option}`), list.stderr)
+    const show = await deadLetters(system, ['show', '1', ...args])
+    assert.ok(show.stdout.includes(`\n  bin/ingester dead-letters redrive --ids 1 ${option}\n`), show.stdout)
+    const unnamed = (await deadLetters(system, ['show', '1'])).stdout
+    assert.match(unnamed, /redrive --ids 1 --pipeline <file of inv>$/m)
+    const configured = (await deadLetters(system, ['show', '1'], { INGESTER_PIPELINE: file })).stdout
+    assert.match(configured, /redrive --ids 1$/m)
+    const several = { INGESTER_PIPELINES: `scans,${file}` }
+    assert.ok((await deadLetters(system, ['show', '1'], several)).stdout.includes(`--ids 1 ${option}\n`))
+
+    for (const how of ['--yes', '--dry-run']) {
+      const without = await deadLetters(system, ['redrive', '--ids', '1', how])
+      assert.equal(without.code, 4)
+      assert.match(
+        without.stderr,
+        /^dead letter 1: it is of the pipeline inv, and this command is for scans; --pipeline with the file of inv selects it$/m,
+      )
+    }
+    const done = await deadLetters(system, ['redrive', '--ids', '1', '--yes', ...args])
+    assert.deepEqual(
+      [done.code, done.stdout],
+      [0, 'selected 1, published 1, skipped 0, failed 0\n'],
+      done.stderr,
+    )
+    const other = await deadLetters(system, ['discard', '--ids', '1', '--dry-run', '--pipeline', 'scans'])
+    assert.match(other.stderr, /^dead letter 1: it is of the pipeline inv, and this command is for scans; /m)
   })
 
   test('the topic is deleted midway: exit 2 with the fix; what was published stays marked', async () => {

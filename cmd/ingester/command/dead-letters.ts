@@ -5,6 +5,7 @@ import { parseDuration, parseWhole } from '#config/values.ts'
 import { exitCode } from '#app/exit-code.ts'
 import { adviceText, commandLine } from '#connect/explain.ts'
 import { pipelineNameOf } from '#connect/pipelines.ts'
+import { pipelineOptionOf } from '#dead-letters/pipeline-argument.ts'
 import { argument } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
 import { stopSignals } from '../stop-signals.ts'
@@ -77,6 +78,7 @@ function showCommand(): Command {
   return common(new Command('show'))
     .description('show one in full, with what to do about it')
     .argument('<id>', 'id from `list`', argument(whole))
+    .option('--pipeline <name>', 'name, or path of the file, for the commands that it suggests')
     .addHelpText('before', `Examples:\n  ${programName} dead-letters show 12\n`)
     .action(show)
 }
@@ -122,7 +124,7 @@ function changing(name: string, description: string, choices: readonly string[])
 function filtered(name: string, description: string, choices: readonly string[]): Command {
   return common(new Command(name))
     .description(description)
-    .option('--pipeline <name>', 'only of this pipeline, or of the module at this path')
+    .option('--pipeline <name>', 'only of this pipeline: a name, or the path of a mapping file or a module')
     .option('--reason <reasons>', 'only with these reasons, separated by commas', listed(String))
     .addOption(new Option('--status <status>', 'only with this status').choices(choices).default('new'))
     .option('--since <duration>', 'only those seen within this time, for example 24h', argument(since))
@@ -159,14 +161,14 @@ async function list({ status, limit = shown, json, envFile, ...rest }: Filters):
   if (listing.total === 0) return console.error(`no ${wanted ? `${wanted} ` : ''}dead letters`)
   const { listingView } = await import('../dead-letter-view.ts')
   console.log(listingView(listing, process.stdout.columns))
-  const next = `show one: ${commandLine('dead-letters show <id>', envFile)}`
+  const next = `show one: ${commandLine(`dead-letters show <id>${pipelineOptionOf(rest.pipeline)}`, envFile)}`
   console.error(`\n${listing.letters.length} of ${listing.total}; more with --limit, ${next}`)
 }
 
-async function show(id: number, { envFile, json }: Filters): Promise<void> {
+async function show(id: number, { envFile, pipeline, json }: Filters): Promise<void> {
   const { showDeadLetter } = await import('#dead-letters/show.ts')
   const { loadDatabaseConfig } = await import('#config/config.ts')
-  const deadLetter = await showDeadLetter(loadDatabaseConfig({ envFile }), id)
+  const deadLetter = await showDeadLetter(loadDatabaseConfig({ envFile }), id, pipeline)
   const { dataAsText, deadLetterView } = await import('../dead-letter-view.ts')
   if (!json) return console.log(deadLetterView(deadLetter, envFile))
   const { encoding, text } = dataAsText(deadLetter)
@@ -205,6 +207,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
       )
     if (preview.cut > 0)
       output.say(`${preview.cut} would be skipped: their data was cut when they were stored`)
+    if (options.ids && preview.selected === 0) process.exitCode = exitCode.checkFailed
     return await printPreview(preview, options)
   }
   // What is published but not yet marked then is published again by the next redrive.
@@ -227,7 +230,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
     if (left > 0) console.log(`left unchanged: ${left}; run the same command again to continue`)
   }
   if (error) throw error
-  if (failed + left > 0) process.exitCode = exitCode.checkFailed
+  if (failed + left > 0 || (options.ids && selected === 0)) process.exitCode = exitCode.checkFailed
 }
 
 async function discard(options: Changes, command: Command): Promise<void> {

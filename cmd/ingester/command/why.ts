@@ -44,7 +44,7 @@ async function run(words: string[], { envFile, pipeline, json }: Options): Promi
   const { loadStoresConfig } = await import('#config/config.ts')
   const answer = await why(loadStoresConfig({ envFile }), words, pipeline)
   if (json) return console.log(JSON.stringify(answer.status))
-  const [verdict, ...rest] = sentences({ ...answer, envFile })
+  const [verdict, ...rest] = sentences({ ...answer, envFile, pipeline })
   console.log(styleText('bold', verdict ?? ''))
   for (const line of rest) console.log(line)
 }
