@@ -30,6 +30,18 @@ test('the help of every top-level command begins with examples', () => {
   }
 })
 
+test('an option that takes the path of a module says that it takes that of a mapping file; which brings no migrations', () => {
+  const options = [...everyCommand(ingesterProgram())].flatMap((command) => command.options)
+  const paths = options.filter(
+    ({ long, description }) => long === '--pipeline' && !/this module/.test(description),
+  )
+  assert.ok(paths.length >= 8)
+  assert.deepEqual(
+    paths.map(({ description }) => description).filter((text) => !/mapping file/.test(text)),
+    [],
+  )
+})
+
 test('a command or option that does not exist is answered with where the list is', () => {
   for (const argument of ['rn', '--wat']) {
     let said = ''

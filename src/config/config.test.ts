@@ -48,7 +48,7 @@ test('an unknown pipeline is reported together with all other faults', () => {
   assert.equal(faults.length, 6)
   assert.ok(
     faults.includes(
-      'INGESTER_PIPELINE: unknown pipeline "nope" (available: scans, words; or the path of a module: ./orders.ts)',
+      'INGESTER_PIPELINE: unknown pipeline "nope" (available: scans, words; or the path of a mapping file or a module: orders.pipeline.yaml, ./orders.ts)',
     ),
   )
   assert.deepEqual(faultsOf({ ...needed, INGESTER_PIPELINE: 'words' }, ['scans', 'words']), [])
@@ -65,7 +65,7 @@ test('what is wrong with --pipeline is reported under that name', () => {
     return assert.fail('nothing is wrong')
   }
   assert.deepEqual(faultsOfOption('scans', 'nope'), [
-    '--pipeline: unknown pipeline "nope" (available: scans, words; or the path of a module: ./orders.ts)',
+    '--pipeline: unknown pipeline "nope" (available: scans, words; or the path of a mapping file or a module: orders.pipeline.yaml, ./orders.ts)',
   ])
   assert.match(
     faultsOfOption('postgres://u:p@h/d').join(),

@@ -13,7 +13,7 @@ export function unknownPipeline(
   variable: NamesPipelines = 'INGESTER_PIPELINE',
 ): Malformed {
   const which = mayHoldSecret(name) ? 'pipeline, whose name is not repeated here' : `pipeline ${quoted(name)}`
-  const rule = `unknown ${which} (available: ${available.join(', ')}; or the path of a module: ./orders.ts)`
+  const rule = `unknown ${which} (available: ${available.join(', ')}; or the path of a mapping file or a module: orders.pipeline.yaml, ./orders.ts)`
   return { kind: 'malformed', variable, rule }
 }
 

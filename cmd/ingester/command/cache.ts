@@ -15,7 +15,7 @@ export function cacheCommand(): Command {
     .addCommand(
       new Command('bump')
         .description('Invalidate all watermarks of a pipeline by starting a new epoch.')
-        .option('--pipeline <name>', 'which pipeline, or the path of its module')
+        .option('--pipeline <name>', 'which pipeline, or the path of its mapping file or module')
         .option('--env-file <file>', 'env file; environment variables take precedence')
         .option('--json', 'print one JSON object')
         .addHelpText(

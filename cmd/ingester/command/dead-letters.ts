@@ -78,7 +78,10 @@ function showCommand(): Command {
   return common(new Command('show'))
     .description('show one in full, with what to do about it')
     .argument('<id>', 'id from `list`', argument(whole))
-    .option('--pipeline <name>', 'name, or path of the file, for the commands that it suggests')
+    .option(
+      '--pipeline <name>',
+      'for the commands that it suggests: a name, or the path of a mapping file or a module',
+    )
     .addHelpText('before', `Examples:\n  ${programName} dead-letters show 12\n`)
     .action(show)
 }
@@ -124,7 +127,7 @@ function changing(name: string, description: string, choices: readonly string[])
 function filtered(name: string, description: string, choices: readonly string[]): Command {
   return common(new Command(name))
     .description(description)
-    .option('--pipeline <name>', 'only of this pipeline: a name, or the path of a mapping file or a module')
+    .option('--pipeline <name>', 'only of this pipeline (its name, mapping file or module)')
     .option('--reason <reasons>', 'only with these reasons, separated by commas', listed(String))
     .addOption(new Option('--status <status>', 'only with this status').choices(choices).default('new'))
     .option('--since <duration>', 'only those seen within this time, for example 24h', argument(since))

@@ -16,7 +16,11 @@ export function doctorCommand(): Command {
     .summary('diagnose problems and suggest fixes')
     .description('Diagnose problems and suggest fixes. It changes nothing.')
     .option('--env-file <file>', 'env file; environment variables take precedence')
-    .option('--pipeline <name>', 'which pipeline, or the path of its module; repeatable', collected)
+    .option(
+      '--pipeline <name>',
+      'which pipeline, or the path of its mapping file or module; repeatable',
+      collected,
+    )
     .option('--json', 'print one JSON object: {checks: [{name, status, detail, fix?}], ok}')
     .addHelpText(
       'before',

@@ -9,14 +9,19 @@ export function runCommand(): Command {
   return new Command('run')
     .summary('run the ingester')
     .description('Run the ingester: consume until it is stopped.')
-    .option('--pipeline <name>', 'what to ingest: a name, or the path of a module; repeatable', collected)
+    .option(
+      '--pipeline <name>',
+      'what to ingest: a name, or the path of a mapping file or a module; repeatable',
+      collected,
+    )
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .addHelpText(
       'before',
       `Examples:
   ${programName} run --env-file .env
+  ${programName} run --pipeline orders.pipeline.yaml --env-file .env
   ${programName} run --env-file .env --pipeline scans --pipeline ./orders.ts
-  INGESTER_HTTP_PORT=0 ${programName} run --env-file .env.local    one more, on the stack of make dev
+  INGESTER_HTTP_PORT=0 ${programName} run --env-file .env.local    one more, on a running stack
 
 Ctrl-C or SIGTERM: drain in-flight messages, then exit 0. A second one nacks them and exits 5.
 `,

@@ -17,9 +17,9 @@ export function whyCommand(): Command {
     .description('Show where a record is: table, cache, in flight, dead letters.')
     .argument(
       '<key...>',
-      `the record's key, ${keyUsages.map(({ pipeline, words }) => `for ${pipeline} ${words}`).join(', ')}; of a module column=value`,
+      `the record's key, ${keyUsages.map(({ pipeline, words }) => `for ${pipeline} ${words}`).join(', ')}; of a mapping file or a module column=value`,
     )
-    .option('--pipeline <name>', 'which pipeline, or the path of its module')
+    .option('--pipeline <name>', 'which pipeline, or the path of its mapping file or module')
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
@@ -29,7 +29,7 @@ export function whyCommand(): Command {
       `Examples:
 ${keyUsages.map(({ pipeline, example }) => `  ${programName} why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
   ${programName} why ${keyUsages[0]?.example} --json | jq .verdict
-  ${programName} why --pipeline ./orders.ts order_id=7
+  ${programName} why --pipeline orders.pipeline.yaml order_id=7
 
 It only reads. It exits 0 whenever it has an answer, even if that is "not stored"; the verdict is one of
 stored, being-written, cache-ahead, dead-lettered, unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB
