@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { postgresPlace, withConnectionErrors } from '#connect/postgres.ts'
+import { databasePlace, withConnectionErrors } from '#connect/postgres.ts'
 import { isUnbound } from '#core/pipeline.ts'
 import { adviceText } from '#connect/explain.ts'
 import type { CatalogTable } from '#core/catalog.ts'
@@ -16,16 +16,16 @@ import type { Queryable } from '#postgres/queryable.ts'
 import { readCatalog } from '#postgres/read-catalog.ts'
 import { withReader } from '#postgres/read-row.ts'
 import { tableFaults } from '#postgres/start-check.ts'
-import { additionAdvice, creationAdvice } from '#postgres/table-advice.ts'
 import type { Unfitness } from '#postgres/table-fitness.ts'
 import { unfitnessOf } from '#postgres/table-fitness.ts'
 import type { TableShape } from '#postgres/table-shape.ts'
 import { readShape } from '#postgres/table-shape.ts'
-import { absenceFault } from './absent-table.ts'
+import { absenceFault, hiddenFault } from './absent-table.ts'
 import { checkEpoch } from './check-epoch.ts'
 import type { Findings } from './check-subscription.ts'
 import type { Definition } from './definition.ts'
 import { fixLine } from './fix-line.ts'
+import { missingFix } from './missing-fix.ts'
 
 /** What the database says about a definition. */
 export interface TableFindings extends Findings {
@@ -81,7 +81,16 @@ async function lookAt(
   const [needed, ...others] = neededTables(sink, withCache)
   const ofSink = catalog
     ? await sinkFindings(connection, { definition, needed, catalog, planFaults: plan.faults, envFile })
-    : { faults: [await absenceFault(connection, needed, postgresPlace(postgres), envFile)], warnings: [] }
+    : {
+        faults: [
+          await absenceFault(connection, needed, {
+            pipeline: pipeline.name,
+            place: databasePlace(postgres),
+            envFile,
+          }),
+        ],
+        warnings: [],
+      }
   const ofOthers: MemberFault[] = []
   for (const one of others) ofOthers.push(...(await ownTableFaults(connection, one, envFile)))
   return {
@@ -127,15 +136,21 @@ interface SinkCircumstances {
 async function sinkFindings(connection: Queryable, given: SinkCircumstances): Promise<Findings> {
   const { definition, needed, catalog, envFile } = given
   const shape = await readShape(connection, needed)
-  const faults: MemberFault[] = (await tableFaults(connection, needed)).flatMap((fault): MemberFault[] => {
-    if (fault.kind === 'rights') return [rightsFault(fault, ['table'])]
-    const fix = adviceText(additionAdvice(needed, fault.missing), envFile)
-    return fault.missing.map((column) => ({
-      path: ['columns', column],
-      what: `the table has no column ${column}`,
-      fix,
-    }))
-  })
+  const faults: MemberFault[] = []
+  for (const fault of await tableFaults(connection, needed)) {
+    if (fault.kind === 'rights') {
+      faults.push(rightsFault(fault, ['table']))
+      continue
+    }
+    const fix = await missingFix(connection, needed, fault, { pipeline: definition.pipeline.name, envFile })
+    faults.push(
+      ...fault.missing.map((column) => ({
+        path: ['columns', column],
+        what: `the table has no column ${column}`,
+        fix,
+      })),
+    )
+  }
   if (!shape) return { faults, warnings: [] }
   const unfit = unfitnessOf(needed, shape).filter((one) => !isTold(one, shape, given.planFaults))
   return {
@@ -203,11 +218,19 @@ async function ownTableFaults(
   envFile: string | undefined,
 ): Promise<MemberFault[]> {
   const path: MemberFault['path'] = []
-  const faults = (await tableFaults(connection, needed)).map((fault): MemberFault => {
-    if (fault.kind === 'rights') return rightsFault(fault, path)
-    const advice = fault.kind === 'absent' ? creationAdvice(needed) : additionAdvice(needed, fault.missing)
-    return { path, what: `${fault.what}, which the engine needs`, fix: adviceText(advice, envFile) }
-  })
+  const faults: MemberFault[] = []
+  for (const fault of await tableFaults(connection, needed)) {
+    if (fault.kind === 'rights') {
+      faults.push(rightsFault(fault, path))
+      continue
+    }
+    const hidden = fault.kind === 'absent' ? await hiddenFault(connection, needed.name) : undefined
+    if (hidden) faults.push({ path, ...hidden })
+    else {
+      const fix = await missingFix(connection, needed, fault, { envFile })
+      faults.push({ path, what: `${fault.what}, which the engine needs`, fix })
+    }
+  }
   const shape = await readShape(connection, needed)
   const unfit = shape ? unfitnessOf(needed, shape) : []
   return [

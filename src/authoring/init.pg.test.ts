@@ -344,9 +344,12 @@ test('tables that are none, or under another name', async () => {
   )
   assert.match(
     await refusal(database, { table: 'orders' }),
-    /^there is no table orders at PostgreSQL .*; did you mean sales\.orders\?$/,
+    /^table orders does not exist in the database \S+ at \S+; did you mean sales\.orders\?$/,
   )
-  assert.match(await refusal(database, { table: 'nothing' }), /; create it first, or check --table/)
+  assert.match(
+    await refusal(database, { table: 'nothing' }),
+    /; create it first, or check --table and INGESTER_POSTGRES_DB$/,
+  )
   assert.match(await refusal(database, { table: 'v' }), /^v is a view, and rows are written to tables only$/)
   assert.match(await refusal(database, { table: 'a.b.c' }), /^--table must be a name/)
   assert.match(
@@ -357,6 +360,23 @@ test('tables that are none, or under another name', async () => {
     await refusal(database, { table: 't', topic: 'projects/p/subscriptions/s' }),
     /^--topic must be/,
   )
+})
+
+test('a table in a schema that the role may not use: the grant, which suffices', async () => {
+  await using database =
+    await databaseWith(`DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'clerk';
+    CREATE SCHEMA IF NOT EXISTS "Sales"; CREATE TABLE "Sales"."Order" (id integer PRIMARY KEY, at timestamptz)`)
+  const { options } = database
+  const clerk = { ...database, options: { ...options, user: 'clerk', password: 'clerk' } }
+  const said = await refusal(clerk, { table: 'Sales.Order' })
+  const grant = 'GRANT USAGE ON SCHEMA "Sales" TO clerk;'
+  assert.equal(
+    said,
+    `clerk may not use the schema "Sales", in which Sales.Order is; as the schema's owner: ${grant}`,
+  )
+  await database.query(grant)
+  assert.deepEqual((await made(clerk, { table: 'Sales.Order' })).key, ['id'])
+  await database.query('DROP OWNED BY clerk; DROP ROLE clerk; DROP SCHEMA "Sales" CASCADE')
 })
 
 test('a partitioned table', async () => {

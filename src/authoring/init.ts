@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Config } from '#config/config.ts'
-import { postgresPlace, withConnectionErrors } from '#connect/postgres.ts'
-import { advice } from '#core/advice.ts'
+import { databasePlace, withConnectionErrors } from '#connect/postgres.ts'
+import { advice, option } from '#core/advice.ts'
 import type { CatalogTable } from '#core/catalog.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
 import { shownPath } from '#core/shown-path.ts'
 import { tableName } from '#core/table-name.ts'
 import { readCatalog, tablesLike } from '#postgres/read-catalog.ts'
+import type { Queryable } from '#postgres/queryable.ts'
 import { withReader } from '#postgres/read-row.ts'
+import { absenceText, hiddenFault } from './absent-table.ts'
 import type { Choice, JudgedKey } from './choose-key.ts'
 import { chooseKey } from './choose-key.ts'
 import { likelyVersion, noVersion, versionCandidates, wantedVersion } from './choose-version.ts'
@@ -124,8 +126,7 @@ function readTable(
     withReader(postgres, (read) =>
       read(async (connection) => {
         const catalog = await readCatalog(connection, table)
-        if (!catalog)
-          throw absent(`${table} at ${postgresPlace(postgres)}`, await tablesLike(connection, table))
+        if (!catalog) throw await absent(connection, table, databasePlace(postgres))
         const kind = otherKinds[catalog.kind]
         if (kind !== undefined)
           throw new ConfigurationError(`${table} is ${kind}, and rows are written to tables only`)
@@ -141,12 +142,15 @@ const otherKinds: Readonly<Record<string, string>> = {
   f: 'a foreign table',
 }
 
-function absent(what: string, similar: readonly string[]): ConfigurationError {
+async function absent(connection: Queryable, table: string, place: string): Promise<ConfigurationError> {
+  const hidden = await hiddenFault(connection, table)
+  if (hidden) return new ConfigurationError(hidden.what, { fixes: [advice`${hidden.fix}`] })
+  const similar = await tablesLike(connection, table)
   const fix =
     similar.length > 0
       ? advice`did you mean ${similar.join(' or ')}?`
-      : advice`create it first, or check --table, INGESTER_POSTGRES_DB, and that the role has USAGE on its schema`
-  return new ConfigurationError(`there is no table ${what}`, { fixes: [fix] })
+      : advice`create it first, or check --table and ${option('postgres.database')}`
+  return new ConfigurationError(absenceText(table, place), { fixes: [fix] })
 }
 
 async function chooseVersion(

@@ -15,6 +15,11 @@ export function postgresPlace({ host, port, database }: Postgres): string {
   return `PostgreSQL at ${addressOf(host, port)}/${database}`
 }
 
+/** The same, where a table is looked for. */
+export function databasePlace({ host, port, database }: Postgres): string {
+  return `database ${database} at ${addressOf(host, port)}`
+}
+
 /** What to look at where it does not let us in. */
 export function connectionHint({ host }: Postgres, error: unknown): Advice {
   const ofCertificate = certificateAdvice(error)

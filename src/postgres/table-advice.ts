@@ -15,13 +15,17 @@ export function migrateUp(origin: TableOrigin | undefined): string {
 export const chosen = (origin: TableOrigin | undefined) =>
   origin ? ` --pipeline ${shellWord(origin.module)}` : ''
 
-/** For a table that does not exist. */
-export const creationAdvice = (needed: NeededTable): Advice =>
-  migrationAdvice('create it', needed, leastTable(needed))
+/**
+ * For a table that does not exist.
+ *
+ * @param who runs the command, where this is not the role that is configured
+ */
+export const creationAdvice = (needed: NeededTable, who?: string): Advice =>
+  migrationAdvice('create it', needed, leastTable(needed), who)
 
 /** For a table that lacks columns. */
-export const additionAdvice = (needed: NeededTable, missing: readonly string[]): Advice =>
-  migrationAdvice('bring it up to date', needed, additionOf(needed, missing))
+export const additionAdvice = (needed: NeededTable, missing: readonly string[], who?: string): Advice =>
+  migrationAdvice('bring it up to date', needed, additionOf(needed, missing), who)
 
 /**
  * For a table of a user's module of which only the server's error shows that it does not fit. Undefined for the
@@ -42,12 +46,18 @@ export function driftAdvice(needed: NeededTable, code: string | undefined): Advi
 const undefinedTable = '42P01'
 
 /** Migrations do nothing about a table that they do not create, or that was dropped after they had. */
-function migrationAdvice(what: string, { origin, isSink }: NeededTable, statement: string): Advice {
+function migrationAdvice(
+  what: string,
+  { origin, isSink }: NeededTable,
+  statement: string,
+  who?: string,
+): Advice {
   if (origin && origin.migrations === undefined) return advice`${what}, as its owner: ${statement}`
   const up = command(migrateUp(origin))
+  const how = who === undefined ? what : `${what}, ${who}`
   return isSink
-    ? advice`${what}: ${up}; or, where that does not do it, as its owner: ${statement}`
-    : advice`${what}: ${up}`
+    ? advice`${how}: ${up}; or, where that does not do it, as its owner: ${statement}`
+    : advice`${how}: ${up}`
 }
 
 /** The least that a table needs. */

@@ -218,7 +218,7 @@ describe('the table', () => {
       [[3, 'table', 'did you mean sales.Parts?']],
     )
     const { faults: others } = await checked(mapping.replace('table: orders', 'table: nothing'))
-    assert.match(others[0]?.what ?? '', /^there is no table nothing at PostgreSQL at /)
+    assert.match(others[0]?.what ?? '', /^table nothing does not exist in the database \S+ at \S+:\d+$/)
     assert.match(others[0]?.fix ?? '', /check the name and INGESTER_POSTGRES_DB/)
   })
 
@@ -344,6 +344,22 @@ describe('the role and the engine', () => {
       ),
     )
     for (const { fix } of faults) assert.match(fix ?? '', /bin\/ingester migrate up/)
+    await database.query(`DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'clerk'`)
+    const ofClerk = (await checked(deleting, as('clerk'))).faults.map(({ fix }) => fix ?? '')
+    const owner = "^create it, as the tables' owner, whose variables are in owner.env: "
+    for (const [at, rights] of [
+      'SELECT, INSERT, UPDATE',
+      'SELECT',
+      'SELECT, INSERT, UPDATE, DELETE',
+    ].entries())
+      assert.match(
+        ofClerk[at] ?? '',
+        new RegExp(
+          `${owner}bin/ingester migrate up --env-file owner.env; then: GRANT ${rights} ON \\w+ TO clerk;$`,
+        ),
+      )
+    assert.match(ofClerk[3] ?? '', /^as its owner: GRANT SELECT, INSERT, UPDATE, DELETE ON orders TO clerk;$/)
+    await database.query('DROP ROLE clerk')
     const [only, ...others] = (await checked(mapping, { INGESTER_REDIS_ENABLED: 'false' })).faults
     assert.match(only?.what ?? '', /dead_letters/)
     assert.deepEqual(others, [], 'without a cache and deletions the others are not needed')
