@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Config } from '#config/config.ts'
+import { isMappingPath } from '#config/names.ts'
 import { databasePlace, withConnectionErrors } from '#connect/postgres.ts'
 import { advice, option } from '#core/advice.ts'
 import type { CatalogTable } from '#core/catalog.ts'
@@ -96,16 +97,27 @@ export async function initMapping(
   }
 }
 
-function checkOptions({ table, subscription, topic }: InitOptions): void {
+function checkOptions({ table, subscription, topic, out }: InitOptions): void {
   if (!tableName(table))
     throw new ConfigurationError(
       `--table must be a name, with or without its schema, as in sales.orders, not "${table}"`,
       { fixes: [advice`a part that has a dot stands in double quotes`] },
     )
+  if (out !== undefined && out !== '-' && !/\.ya?ml$/i.test(out)) throw otherEnding(out)
   for (const [kind, text] of Object.entries({ subscription, topic })) {
     const fault = text === undefined ? undefined : resourceFault(kind as 'topic' | 'subscription', text)
     if (fault !== undefined) throw new ConfigurationError(`--${kind} ${fault}`)
   }
+}
+
+/** The other commands know a mapping file by its name's ending. */
+function otherEnding(out: string): ConfigurationError {
+  const why = isMappingPath(out)
+    ? 'what is written has comments, which JSON cannot have'
+    : 'a mapping file is known by its ending'
+  return new ConfigurationError(`--out ${shownPath(out)}: ${why}`, {
+    fixes: [advice`name a file that ends in .yaml or .yml`],
+  })
 }
 
 function refuseExisting(file: string): void {

@@ -128,6 +128,18 @@ test('what cannot be known or found ends with 2 and what to do, and writes nothi
     assert.match(stderr, said)
   }
   assert.ok(!existsSync(out))
+  for (const [name, why] of [
+    ['never.txt', 'a mapping file is known by its ending'],
+    ['never.json', 'what is written has comments, which JSON cannot have'],
+  ] as const) {
+    const { code, stderr } = await init('--table', 'sales.orders', '--out', path(name))
+    assert.equal(code, 2)
+    assert.match(
+      stderr,
+      new RegExp(`--out \\S+${name}: ${why}; name a file that ends in \\.yaml or \\.yml$`, 'm'),
+    )
+    assert.ok(!existsSync(path(name)))
+  }
   const { code } = await init('--table', 'counts', '--version', 'price', '--out', out)
   assert.equal(code, 0)
 })
