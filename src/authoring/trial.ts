@@ -5,15 +5,18 @@ import { bindOver } from '#connect/bind.ts'
 import { isUnbound } from '#core/pipeline.ts'
 import { brokerName, pubsubHint, reachClients } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
-import { advice } from '#core/advice.ts'
+import type { Advice } from '#core/advice.ts'
+import { advice, command } from '#core/advice.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
+import { shellWord } from '#core/fix.ts'
 import { noLogger } from '#core/logger.ts'
 import type { DecodeLimits, Pipeline } from '#core/pipeline.ts'
 import { isPermanent } from '#pubsub/client.ts'
 import { pullSamples } from '#pubsub/pull-samples.ts'
-import { subscriptionName } from '#pubsub/resource-names.ts'
+import { creationLine } from '#pubsub/admin.ts'
+import { subscriptionName, topicName } from '#pubsub/resource-names.ts'
 import { readDefinition } from './definition.ts'
 import { linesOf } from './message-lines.ts'
 import type { Outcome } from './outcome.ts'
@@ -21,6 +24,8 @@ import { outcomeOf } from './outcome.ts'
 import { messageOfData, messageOfEnvelope } from './sample-message.ts'
 
 export interface Trial {
+  /** As it was named. */
+  readonly file: string
   readonly pipeline: Pipeline
   readonly limits: DecodeLimits
 }
@@ -32,9 +37,9 @@ export interface Trial {
  */
 export async function openTrial(file: string, options: CommandLine): Promise<Trial> {
   const { pipeline } = await readDefinition(file)
-  if (!isUnbound(pipeline)) return { pipeline, ...loadTrialConfig(options, []) }
+  if (!isUnbound(pipeline)) return { file, pipeline, ...loadTrialConfig(options, []) }
   const { limits, postgres } = loadTrialConfig(options, ['postgres'])
-  return { pipeline: await bindOver(postgres, pipeline), limits }
+  return { file, pipeline: await bindOver(postgres, pipeline), limits }
 }
 
 export interface InputOptions {
@@ -113,7 +118,7 @@ const waitMs = 5000
  * @throws ConfigurationError, UnreachableError
  */
 export async function tryPulled(
-  { pipeline, limits }: Trial,
+  { file, pipeline, limits }: Trial,
   options: CommandLine,
   { subscription: wanted, ...sampling }: PullOptions,
 ): Promise<readonly Outcome[]> {
@@ -123,11 +128,27 @@ export async function tryPulled(
   await using _ = { [Symbol.asyncDispose]: () => clients.close() }
   const id = wanted ?? pubsub.subscriptionId ?? pipeline.source.subscriptionId
   const subscription = subscriptionName(pubsub.projectId, id)
+  const topic = topicName(pubsub.projectId, pubsub.topicId ?? pipeline.source.topicId)
+  const isOwn = wanted === undefined || wanted === pipeline.source.subscriptionId
+  const absenceAdvice = isOwn
+    ? creationAdvice(subscription, topic, { file, hasEmulator: pubsub.emulatorHost !== undefined })
+    : advice`check --subscription: that of the pipeline is ${pipeline.source.subscriptionId}`
   const messages: readonly Delivery[] = await startup.reach(
     brokerName(pubsub),
     pubsubHint,
-    () => pullSamples(clients, { subscription, waitMs, ...sampling }),
+    () => pullSamples(clients, { subscription, waitMs, absenceAdvice, ...sampling }),
     isPermanent,
   )
   return messages.map((message, at) => outcomeOf(pipeline, message, at + 1, limits))
+}
+
+/** As the doctor has it. */
+function creationAdvice(
+  subscription: string,
+  topic: string,
+  { file, hasEmulator }: { readonly file: string; readonly hasEmulator: boolean },
+): Advice {
+  return hasEmulator
+    ? advice`at an emulator it is created by: ${command(`run --pipeline ${shellWord(file)}`)}`
+    : advice`create it: ${creationLine(subscription, topic)}`
 }

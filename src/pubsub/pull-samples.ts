@@ -1,4 +1,5 @@
 import type { protos } from '@google-cloud/pubsub'
+import type { Advice } from '#core/advice.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { messageOf } from '#core/error-message.ts'
@@ -18,6 +19,8 @@ export interface SamplingOptions {
   /** Ends it early; what was pulled is given back all the same. */
   readonly signal?: AbortSignal
   readonly warn: (message: string) => void
+  /** What to do where there is no such subscription. */
+  readonly absenceAdvice?: Advice
 }
 
 /**
@@ -31,7 +34,7 @@ export async function pullSamples(
   options: SamplingOptions,
 ): Promise<readonly Delivery[]> {
   const { subscription, warn } = options
-  const settings = await settingsOf(clients, subscription)
+  const settings = await settingsOf(clients, options)
   if (settings === undefined) {
     const why = `${subscription} cannot be looked at, which takes pubsub.subscriptions.get`
     warn(`${why}: if it has a dead-letter policy, each message that is pulled counts one attempt`)
@@ -48,7 +51,7 @@ export async function pullSamples(
 
 async function settingsOf(
   { subscriber }: PubsubClients,
-  subscription: string,
+  { subscription, absenceAdvice }: SamplingOptions,
 ): Promise<Subscription | undefined> {
   let settings: Subscription
   try {
@@ -56,7 +59,10 @@ async function settingsOf(
   } catch (error) {
     if (statusOf(error) === grpcStatus.permissionDenied) return undefined
     if (statusOf(error) !== grpcStatus.notFound) throw error
-    throw new ConfigurationError(`there is no subscription ${subscription}`, { cause: error })
+    throw new ConfigurationError(`there is no subscription ${subscription}`, {
+      fixes: absenceAdvice ? [absenceAdvice] : [],
+      cause: error,
+    })
   }
   if (settings.detached)
     throw new ConfigurationError(`${subscription} has no messages: it is detached from its topic`)

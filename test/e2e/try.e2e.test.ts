@@ -248,5 +248,13 @@ test('--pull shows messages of the subscription, which are delivered again at on
   assert.equal(receivedMessages?.length, 2)
   const missing = await tried([mapping, '--pull', '1', '--subscription', 'nothing'], pubsubEnv)
   assert.equal(missing.code, 2)
-  assert.match(missing.stderr, /there is no subscription projects\/test-project\/subscriptions\/nothing/)
+  const absent = 'there is no subscription projects/test-project/subscriptions/'
+  assert.equal(
+    missing.stderr,
+    `ingester: ${absent}nothing; check --subscription: that of the pipeline is orders-sub\n`,
+  )
+  const own = await tried([mapping, '--pull', '1'], pubsubEnv)
+  assert.equal(own.code, 2)
+  const run = `bin/ingester run --pipeline ${mapping}`
+  assert.equal(own.stderr, `ingester: ${absent}orders-sub; at an emulator it is created by: ${run}\n`)
 })
