@@ -9,10 +9,10 @@ const linesOf = (...given: Parameters<typeof trialView>) =>
 
 test('values are cut at the edge of the terminal, and nothing where there is none', () => {
   const rows = [{ id: 1, body: 'x'.repeat(200) }]
-  const cut = linesOf({ ...nothing, rows }, 60)
+  const cut = linesOf({ ...nothing, rows }, 'line', 60)
   assert.ok(cut.every(({ length }) => length <= 60))
   assert.match(cut.at(-1) ?? '', /^ {2}body {2}= x+…$/)
-  assert.equal(linesOf({ ...nothing, rows }, undefined).at(-1), `  body  = ${'x'.repeat(200)}`)
+  assert.equal(linesOf({ ...nothing, rows }, 'line').at(-1), `  body  = ${'x'.repeat(200)}`)
 })
 
 test('a value is not taken for another, and controls no terminal', () => {
@@ -29,7 +29,7 @@ test('a value is not taken for another, and controls no terminal', () => {
       'i\u{1b}[2J': '\u{1b}[2J\n',
     },
   ]
-  assert.deepEqual(linesOf({ ...nothing, rows }, undefined).slice(1), [
+  assert.deepEqual(linesOf({ ...nothing, rows }, 'line').slice(1), [
     '  a           = NULL',
     '  b           = "NULL"',
     '  c           = ""',
@@ -50,8 +50,8 @@ test('several records of one message', () => {
     ignored: ['where'],
     rejected: [{ reason: 'bad-value', detail: 'the column\nid' }],
   }
-  assert.deepEqual(linesOf(several, 80), [
-    'message 12: 2 rows, 1 deleted, 1 ignored, 1 rejected',
+  assert.deepEqual(linesOf(several, 'line', 80), [
+    'line 12: 2 rows, 1 deleted, 1 ignored, 1 rejected',
     '  row 1',
     '  id  = 1',
     '  row 2',
@@ -61,6 +61,10 @@ test('several records of one message', () => {
     '  ignored by the rule where',
     '  rejected: bad-value: the column\\nid',
   ])
+})
+
+test('messages that are pulled have no lines', () => {
+  assert.equal(linesOf(nothing, 'message')[0], 'message 1: nothing to store')
 })
 
 test('the summary', () => {

@@ -4,8 +4,11 @@ import type { Tried } from '#authoring/trial.ts'
 import { plain } from '#core/plain.ts'
 import { bold, table } from './table.ts'
 
-/** @param columns of the terminal, at whose edge values are cut */
-export function trialView(outcome: Outcome, columns: number | undefined): string {
+/**
+ * @param unit what is numbered: lines of an input, of which some may be blank, or messages
+ * @param columns of the terminal, at whose edge values are cut
+ */
+export function trialView(outcome: Outcome, unit: 'line' | 'message', columns?: number): string {
   const { message, rows, deleted, ignored, rejected } = outcome
   const room = columns && columns - indent.length
   const several = rows.length + deleted.length > 1
@@ -14,7 +17,7 @@ export function trialView(outcome: Outcome, columns: number | undefined): string
     ...rowView(values, room),
   ]
   return [
-    `${bold(`message ${message}:`)} ${verdictOf(outcome)}`,
+    `${bold(`${unit} ${message}:`)} ${verdictOf(outcome)}`,
     ...rows.flatMap(shown('row')),
     ...deleted.flatMap(shown('deletion')),
     ...ignored.map((rule) => `${indent}ignored by the rule ${plain(rule, 'one line')}`),

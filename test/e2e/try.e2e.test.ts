@@ -84,21 +84,21 @@ test('each message, its number and what becomes of it; bad lines are told of, an
   assert.equal(code, 4)
   assert.equal(
     stdout.replace(/(received_at +=) .*Z/, '$1 now'),
-    `message 1: 1 row
+    `line 1: 1 row
   order_id     = 7
   total        = 12.50
   note         = two\\nlines
   is_paid      = false
   received_at  = now
   updated_at   = 2026-01-31T11:00:00.25Z
-message 3: 1 deleted
+line 3: 1 deleted
   order_id    = 9007199254740993
   updated_at  = 2026-01-31T12:00:00Z
-message 4: 1 ignored
+line 4: 1 ignored
   ignored by the rule where
-message 5: 1 rejected
+line 5: 1 rejected
   rejected: not-json: the data is not JSON: Unexpected token 'h', "this is no JSON" is not valid JSON
-message 6: 1 rejected
+line 6: 1 rejected
   rejected: bad-value: the column total is "a lot", not a number in decimal notation
 `,
   )
@@ -221,9 +221,9 @@ export default definePipeline({
   assert.equal(code, 4, stderr)
   assert.match(
     stdout,
-    /^message 1: 2 rows\n {2}row 1\n {2}word {2}= a\n {2}at {4}= 1\n {2}row 2\n {2}word {2}= b\n/,
+    /^line 1: 2 rows\n {2}row 1\n {2}word {2}= a\n {2}at {4}= 1\n {2}row 2\n {2}word {2}= b\n/,
   )
-  assert.match(stdout, /message 2: 1 rejected\n {2}rejected: decoder-error: /)
+  assert.match(stdout, /line 2: 1 rejected\n {2}rejected: decoder-error: /)
   assert.equal(stderr, '2 messages: 2 rows, 1 rejected\n')
 })
 

@@ -196,10 +196,8 @@ test('the tutorial of docs/MAPPING.md, from an empty folder, shows what the page
     { id: '8', status: 'sent', carrier: null, weight_kg: null },
   ])
   const tried = printed.get('first') ?? ''
-  expect(tried.match(/^message \d: .*/gm)).toEqual(
-    ['1 rejected', '1 rejected', '1 row', '1 row', '1 rejected'].map(
-      (one, at) => `message ${at + 1}: ${one}`,
-    ),
+  expect(tried.match(/^line \d: .*/gm)).toEqual(
+    ['1 rejected', '1 rejected', '1 row', '1 row', '1 rejected'].map((one, at) => `line ${at + 1}: ${one}`),
   )
   expect(printed.get('look')).toContain('the column id is "nine", not a whole number in decimal digits')
 })

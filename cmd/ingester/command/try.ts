@@ -51,13 +51,14 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const { TrialCounts, trialView } = await import('../trial-view.ts')
   const { envFile } = options
   const trial = await openTrial(file, { envFile })
+  const unit = options.pull === undefined ? 'line' : 'message'
   const counts = new TrialCounts()
   for await (const tried of triedIn(trial, options)) {
     counts.add(tried)
     if ('why' in tried)
       console.error(plain(`${options.input ?? '-'}:${tried.line}: ${tried.why}`, 'one line'))
     else if (options.json) console.log(JSON.stringify(tried))
-    else console.log(trialView(tried, process.stdout.isTTY ? process.stdout.columns : undefined))
+    else console.log(trialView(tried, unit, process.stdout.isTTY ? process.stdout.columns : undefined))
   }
   console.error(counts.summary())
   process.exitCode = counts.rejected > 0 ? exitCode.checkFailed : exitCode.done
