@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts'
+import { advice, command } from '#core/advice.ts'
 import type { Finding } from '#core/finding.ts'
 import type { Fix } from '#core/fix.ts'
 import { shellWord } from '#core/fix.ts'
@@ -49,7 +50,7 @@ export async function checkSubscription(
 /** `run` without a pipeline runs the one that is configured. */
 function ofFile(fix: Fix, file: string): Fix {
   return fix.kind === 'ingester' && fix.command === 'run'
-    ? { ...fix, command: `run --pipeline ${shellWord(file)}` }
+    ? advice`it is created by: ${command(`run --pipeline ${shellWord(file)}`)}`
     : fix
 }
 

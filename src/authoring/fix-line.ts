@@ -1,3 +1,4 @@
+import { asOwners } from './missing-fix.ts'
 import { adviceText, commandLine } from '#connect/explain.ts'
 import { variables } from '#connect/option-variables.ts'
 import type { Fix } from '#core/fix.ts'
@@ -12,11 +13,13 @@ export function fixLine(fixes: readonly Fix[], envFile?: string): string | undef
 function textOf(fix: Fix, envFile: string | undefined): string {
   switch (fix.kind) {
     case 'shell':
-      return fix.lines.join(' && ')
+      return `run: ${fix.lines.join(' && ')}`
     case 'ingester':
-      return commandLine(fix.command, fix.as === 'owner' ? 'owner.env' : envFile)
+      return fix.as === 'owner'
+        ? `${asOwners}: ${commandLine(fix.command, 'owner.env')}`
+        : `run: ${commandLine(fix.command, envFile)}`
     case 'stack':
-      return commandLine('stack up')
+      return `run: ${commandLine('stack up')}`
     case 'remark':
       return [fix.text, fix.options.map((option) => variables[option]).join(' and ')].join(' ').trim()
     case 'advice':

@@ -42,7 +42,7 @@ test('its messages are consumed there, its dead letters go back there, and the d
   assert.equal(migrated.code, 0, migrated.stderr)
 
   const before = await toEnd('doctor')
-  expect(before.stdout).toContain(`${topic} is not there yet: run creates it`)
+  expect(before.stdout).toContain(`${topic} does not exist yet`)
   await using run = ingester('run')
   await run.said(new RegExp(subscription))
   const order = { id: 7, customer: 'Ada', status: 'paid', updated_at: 1_767_225_660 }

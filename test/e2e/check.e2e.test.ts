@@ -384,11 +384,14 @@ describe('the role and the engine', () => {
 
 describe('the subscription', () => {
   test('that is missing at an emulator is made by run: a warning', async () => {
-    const { faults, warnings } = await found(mapping.replace('orders-sub', 'other-sub\ntopic: other'))
+    const other = mapping.replace('orders-sub', 'other-sub\ntopic: other')
+    const { faults, warnings } = await found(other)
     assert.deepEqual(faults, [])
+    for (const { fix } of (await checked(other)).warnings)
+      assert.match(fix ?? '', /^it is created by: bin\/ingester run --pipeline \S+\.yaml$/)
     assert.deepEqual(warnings, [
-      '2:1 subscription: other-sub is not there yet: run creates it; what is published before is not kept',
-      '3:1 topic: other is not there yet: run creates it',
+      '2:1 subscription: other-sub does not exist yet; messages that are published before it does are not kept',
+      '3:1 topic: other does not exist yet',
     ])
   })
 

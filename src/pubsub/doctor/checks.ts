@@ -178,7 +178,7 @@ function topicFinding(
     return skipped(name, 'no permission to read it (a subscriber needs none)')
   }
   if (emulatorHost !== undefined) {
-    return warning(name, `${shown} is not there yet: run creates it`, ingester('run'))
+    return warning(name, `${shown} does not exist yet`, ingester('run'))
   }
   const parts = partsOf(topic)
   const detail = `there is no topic ${parts.id} in project ${parts.projectId}`
@@ -199,7 +199,7 @@ function subscriptionFinding(
     )
   }
   if (emulatorHost !== undefined) {
-    const detail = `${subscriptionId} is not there yet: run creates it; what is published before is not kept`
+    const detail = `${subscriptionId} does not exist yet; messages that are published before it does are not kept`
     return warning(name, detail, ingester('run'))
   }
   const full = subscriptionName(projectId, subscriptionId)
