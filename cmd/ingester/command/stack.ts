@@ -125,6 +125,7 @@ async function status({ serviceFile, write, owner, json }: StatusOptions, comman
     console.error(`connecting to ${whose(found)}${other ? `, not to ${whose(other)}` : ''}`)
     return console.log(found.serviceFile)
   }
+  if (write) return
   console.log(
     `${found.who === 'demo' ? 'of a running demo, ' : ''}running since ${found.since}, pid ${found.pid}`,
   )
