@@ -186,6 +186,17 @@ export const faultyMembers: readonly (readonly [text: string, fault: string])[] 
   ['where: a', '6:1: where: must be a condition, or a list of conditions, not "a"'],
   ['where: []', '6:1: where: has no condition'],
   ['where: [5]', '6:9: where[0]: must be a condition, such as { path: type, equals: order }, not 5'],
+  ...['empty', 'expired', 'undeclared'].map(
+    (name) =>
+      [
+        `where: { name: ${name}, path: a, exists: true }`,
+        `6:10: where.name: "${name}" is a rule of the ingester itself; give it another name`,
+      ] as const,
+  ),
+  [
+    'where: [{ name: empty, path: a, exists: true }]',
+    '6:11: where[0].name: "empty" is a rule of the ingester itself',
+  ],
   ['where: {}', '6:1: where: is not a condition: it needs one of equals, in, exists, not, all, any'],
   ['where: { path: a }', '6:1: where: is not a condition: it needs one of equals'],
   ['where: { equals: a }', '6:1: where.path: is missing: equals looks at a field'],

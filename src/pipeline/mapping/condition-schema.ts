@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { engineRules } from '#core/ignored.ts'
+import { preview } from '#core/preview.ts'
 import { name, path, flag, scalar } from './value-schemas.ts'
 import type { Exclusion, Refusal } from './schema-words.ts'
 import { excluding, expected, objectOf, refuseBy, withExclusions } from './schema-words.ts'
@@ -73,11 +75,24 @@ export const condition: z.ZodType<FileCondition> = withExclusions(objectOf(membe
   .superRefine(check)
   .meta({ id: 'condition', ...inJsonSchema })
 
+const engineNames: readonly string[] = Object.values(engineRules)
+
+/** What the engine counts has names in the same metric. */
+const ruleLabel = name
+  .superRefine(
+    refuseBy((given) =>
+      engineNames.includes(given)
+        ? [{ what: `${preview(given)} is a rule of the ingester itself`, fix: 'give it another name' }]
+        : [],
+    ),
+  )
+  .meta({ not: { enum: engineNames } })
+
 /** A condition that may have a name. */
 const namedCondition = withExclusions(
   objectOf(
     {
-      name: name
+      name: ruleLabel
         .optional()
         .describe(
           'Name under which records that do not match are counted. Default: where-1, where-2, …; for a single condition: where.',
