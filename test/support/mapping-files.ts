@@ -197,6 +197,8 @@ export const faultyMembers: readonly (readonly [text: string, fault: string])[] 
     'where: [{ name: empty, path: a, exists: true }]',
     '6:11: where[0].name: "empty" is a rule of the ingester itself',
   ],
+  ['delete: { when: { path: a, equal: D } }', '6:28: delete.when.equal: is unknown; did you mean equals?'],
+  ['columns: { a: { pth: b } }', '6:17: columns.a.pth: is unknown; did you mean path?'],
   ['where: {}', '6:1: where: is not a condition: it needs one of equals, in, exists, not, all, any'],
   ['where: { path: a }', '6:1: where: is not a condition: it needs one of equals'],
   ['where: { equals: a }', '6:1: where.path: is missing: equals looks at a field'],

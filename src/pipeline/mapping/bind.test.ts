@@ -112,7 +112,7 @@ describe('what a table contradicts', () => {
     [
       'an identity as key',
       'key: number\nversion: revision\nothers: skip',
-      '4:1: key: the database numbers number itself',
+      '4:1: key: the database numbers number itself (GENERATED ALWAYS AS IDENTITY); take another key, such as id, which is unique, too',
     ],
     [
       'optional and NOT NULL',

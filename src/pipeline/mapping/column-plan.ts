@@ -91,11 +91,24 @@ function computedColumns(
         : `the database computes ${name} from other columns`
     const part = key.includes(name) ? 'key' : version.includes(name) ? 'version' : undefined
     if (part !== undefined)
-      return [{ path: [part], what, fix: `take a ${part} of columns that the messages have` }]
+      return [
+        {
+          path: [part],
+          what,
+          fix: (part === 'key' && otherKey(catalog)) || `take a ${part} of columns that the messages have`,
+        },
+      ]
     const isNamed = (columns.get(name)?.kind ?? 'skip') !== 'skip'
     if (!isNamed && deletes?.column !== name) return []
     return [{ path: ['columns', name], what, fix: 'take it out' }]
   })
+}
+
+/** To take a unique index instead, of columns that are written. */
+function otherKey({ columns, keys }: CatalogTable): string | undefined {
+  const isWritten = (name: string) => columns.find((one) => one.name === name)?.generated === 'never'
+  const found = keys.find((key) => key.columns.every(isWritten))
+  return found && `take another key, such as ${found.columns.join(', ')}, which is unique, too`
 }
 
 function keyFaults({ key }: Mapping, columns: readonly PlannedColumn[]): MemberFault[] {

@@ -74,8 +74,8 @@ function draftOf(given: Readonly<Record<string, unknown>>): Draft {
 
 function topicFaults({ given: { name, topic } }: Draft): MemberFault[] {
   const isWrong = topic === undefined && mappingMembers.name.safeParse(name).success && !isTopic(name)
-  const what = `is missing: without it the topic is ${preview(name)}, which is not an id of a topic`
-  return isWrong ? [{ path: ['topic'], what }] : []
+  const what = `is missing: without it the topic is ${preview(name)}, and an id of a topic has 3 to 255 characters, and does not begin with goog`
+  return isWrong ? [{ path: ['topic'], what, fix: 'name the topic' }] : []
 }
 
 const isTopic = (name: unknown) => resource('topics').safeParse(name).success
@@ -101,7 +101,12 @@ function roleFaults({ key, version, deleted }: Draft): MemberFault[] {
     const taken = new Set(others.map(({ name }) => name))
     return ones
       .filter(({ name }) => taken.has(name))
-      .map(({ name, path }) => ({ path, what: `names ${preview(name)}, which is part of the ${role}` }))
+      .map(({ name, path }) => ({
+        path,
+        what: `names ${preview(name)}, which is part of the ${role}`,
+        // One of several can be left out.
+        fix: typeof path.at(-1) === 'number' && ones.length > 1 ? 'remove it' : 'name another column',
+      }))
   }
   return [...both(version, key, 'key'), ...both(deleted, key, 'key'), ...both(deleted, version, 'version')]
 }

@@ -287,17 +287,20 @@ describe('members that do not fit together', () => {
   test('the version is not part of the key', () => {
     expectFaults(
       withMembers('version: [order_id, b]'),
-      '5:11: version[0]: names "order_id", which is part of the key',
+      '5:11: version[0]: names "order_id", which is part of the key; remove it',
     )
   })
 
   test('the column that marks rows as gone is not part of key or version', () => {
     const deletes = (column: string) =>
       withMembers(`delete: { when: { path: a, exists: true }, mode: { column: ${column} } }`)
-    expectFaults(deletes('order_id'), '6:52: delete.mode.column: names "order_id", which is part of the key')
+    expectFaults(
+      deletes('order_id'),
+      '6:52: delete.mode.column: names "order_id", which is part of the key; name another column',
+    )
     expectFaults(
       deletes('updated_at'),
-      '6:52: delete.mode.column: names "updated_at", which is part of the version',
+      '6:52: delete.mode.column: names "updated_at", which is part of the version; name another column',
     )
     expectFaults(deletes('deleted_at'))
   })
@@ -325,7 +328,10 @@ columns:
   test('a topic without a name of its own needs a name that can be one', () => {
     const [only, ...more] = faultsIn(withMembers('name: ab'))
     assert.deepEqual(more, [])
-    assert.equal(only, '1:1: topic: is missing: without it the topic is "ab", which is not an id of a topic')
+    assert.equal(
+      only,
+      '1:1: topic: is missing: without it the topic is "ab", and an id of a topic has 3 to 255 characters, and does not begin with goog; name the topic',
+    )
     expectFaults(`${withMembers('name: ab')}topic: abc\n`)
     assert.match(faultsIn(withMembers('name: google-x'))[0] ?? '', /topic: is missing/)
   })
@@ -385,16 +391,16 @@ extra: 1
 `,
     '1:1: name: must be at most 50 lower-case letters, digits and hyphens, beginning with a letter, not "Orders"',
     '4:10: key[1]: names "a" twice; remove one of them',
-    '5:1: version: names "a", which is part of the key',
+    '5:1: version: names "a", which is part of the key; name another column',
     '7:25: columns.total.unit: must be s, ms, us or ns, not "sec"; did you mean s?',
     '7:48: columns.total.optional: cannot be combined with default; remove one of them',
     '8:3: columns.x: "$message.y" means something only with split; write y',
     '9:3: columns.y: is empty; write a value, or leave it out',
     '10:3: columns.z: is 0x1F, a number that JSON does not have; write 31, or "0x1F" for a text',
     '11:3: columns.__proto__: is refused as a name',
-    '12:52: delete.mode.column: names "a", which is part of the key',
-    '12:52: delete.mode.column: names "a", which is part of the version',
-    '13:1: mode: "sum" comes with a later version',
+    '12:52: delete.mode.column: names "a", which is part of the key; name another column',
+    '12:52: delete.mode.column: names "a", which is part of the version; name another column',
+    '13:1: mode: "sum" comes with a later version; remove the line, or use a module (docs/PIPELINES.md)',
     '14:1: extra: is unknown; known here: $schema, name, subscription, topic, table, mode, format, envelope, key, version, others, split, where, delete, columns',
   )
 })

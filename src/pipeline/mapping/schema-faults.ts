@@ -2,18 +2,29 @@ import type { z } from 'zod'
 import { similarName } from '#core/similar.ts'
 import type { MemberFault, MemberPath } from './mapping-error.ts'
 import { memberText } from './mapping-error.ts'
+import { ofLater } from './schema-words.ts'
+
+const useModule = 'remove the line, or use a module (docs/PIPELINES.md)'
 
 type Issue = z.core.$ZodIssue
 
 /** What a schema found, with a fix where there is an obvious one. */
 export function schemaFaults(error: z.ZodError | undefined): MemberFault[] {
   const faults = (error?.issues ?? []).flatMap((issue) => faultsOf(issue, []))
-  // A member with a typo in its name is unknown; that it is missing as well would be one fault told twice.
-  const meant = new Set(
-    faults.flatMap(({ path, meant }) => (meant ? [memberText([...path.slice(0, -1), meant])] : [])),
-  )
-  return faults.filter(({ path, what }) => !(what.startsWith('is missing') && meant.has(memberText(path))))
+  // A member with a typo in its name is unknown; that it is missing as well, or that its object lacks one, would be one
+  // fault told twice.
+  const typos = faults.flatMap(({ path, meant }) => (meant ? [{ above: path.slice(0, -1), meant }] : []))
+  const isTold = ({ path, what }: MemberFault) =>
+    typos.some(({ above, meant }) =>
+      what.startsWith('is missing')
+        ? memberText(path) === memberText([...above, meant])
+        : memberText(path) === memberText(above) && lackOf(what).includes(meant),
+    )
+  return faults.filter((fault) => !isTold(fault))
 }
+
+/** Members of which an object has none. */
+const lackOf = (what: string) => /needs one of (.*)$/.exec(what)?.[1]?.split(', ') ?? []
 
 function faultsOf(
   issue: Issue,
@@ -28,7 +39,13 @@ function faultsOf(
       return issue.keys.map((key) => unknownMember([...path, key], key, known))
     }
     case 'invalid_value':
-      return [{ path, what, fix: fixOfWord(issue.input, issue.values.map(String)) }]
+      return [
+        {
+          path,
+          what,
+          fix: what.endsWith(ofLater) ? useModule : fixOfWord(issue.input, issue.values.map(String)),
+        },
+      ]
     case 'invalid_union': {
       const fitting = issue.errors.filter((branch) => !branch.some(isOfOtherType))
       const [only, another] = fitting

@@ -24,6 +24,9 @@ export function refuseBy<Value>(faultsOf: (value: Value) => readonly Refusal[]) 
   }
 }
 
+/** Of a word that there is not yet; {@link schemaFaults} knows it by it. */
+export const ofLater = 'comes with a later version'
+
 /** One of some words, of which more will come. */
 export function word<const Words extends readonly [string, ...string[]]>(
   words: Words,
@@ -33,7 +36,7 @@ export function word<const Words extends readonly [string, ...string[]]>(
   return z.enum(words, {
     error: ({ input }) =>
       typeof input === 'string' && later.includes(input)
-        ? `${preview(input)} comes with a later version`
+        ? `${preview(input)} ${ofLater}`
         : expected(rule)({ input }),
   })
 }
