@@ -445,3 +445,15 @@ describe('dead letters that a trigger discards are not stored', () => {
     assert.match(explain(await failureOf(deadLetters.store([deadLetter('1')]))), /keep_out/)
   })
 })
+
+test('a dropped column and another type at once: the statement that adds the one goes with what is said of the other', async () => {
+  await using database = await freshDatabase(server)
+  const sink = { ...scans.sink, origin: { module: 'scans.yaml', isMapping: true } }
+  const [busy, idle] = [new TableWriter(database.pool(), sink), new TableWriter(database.pool(), sink)]
+  await busy.write([scanRecord(1, 10, 'a')])
+  await database.query('ALTER TABLE scan_results DROP COLUMN response, ALTER port TYPE numeric')
+  for (const writer of [busy, idle, busy, idle]) {
+    const said = explain(await failureOf(writer.write([scanRecord(2, 20, 'b')])))
+    assert.match(said, /as its owner: ALTER TABLE "scan_results" ADD COLUMN "response" text;/)
+  }
+})

@@ -9,7 +9,7 @@ import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
 import { additionAdvice, driftAdvice } from './table-advice.ts'
-import { problemOf, unfitnessOf } from './table-fitness.ts'
+import { missingColumns, problemOf, unfitnessOf } from './table-fitness.ts'
 import type { TableShape } from './table-shape.ts'
 import { parseShape, shapeSql } from './table-shape.ts'
 import { statementName } from './upsert.ts'
@@ -302,7 +302,7 @@ FROM (${statements.look}) AS look`
     { class: failureClass, message, code }: WriteFailure,
   ): WriteFailure | undefined {
     if (failureClass !== 'schema-drift') return undefined
-    const missing = Object.keys(this.#needed.columns).filter((column) => !Object.hasOwn(columns, column))
+    const missing = missingColumns(this.#needed, { columns })
     if (missing.length === 0) return undefined
     return new WriteFailure(failureClass, message, code, { fixes: [additionAdvice(this.#needed, missing)] })
   }

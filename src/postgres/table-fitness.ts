@@ -7,6 +7,7 @@ import pg from 'pg'
 import { encodingAdvice, encodingFault, isEncodingFit } from './encoding.ts'
 import { bareName, identifier, tableIdentifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
+import { additionAdvice } from './table-advice.ts'
 import type { ColumnShape, TableShape } from './table-shape.ts'
 
 /** Why what is written to a table would not stay as it was given. */
@@ -100,7 +101,7 @@ function mandatoryUnfitness(
   { name, columns, origin }: NeededTable,
   { mandatory, triggers, columns: found }: TableShape,
 ): Unfitness[] {
-  const isAnyMissing = Object.keys(columns).some((column) => !Object.hasOwn(found, column))
+  const isAnyMissing = missingColumns({ columns }, { columns: found }).length > 0
   if (triggers.length > 0 || isAnyMissing) return []
   return mandatory.map((column) => ({
     about: 'columns',
@@ -115,11 +116,15 @@ function neededColumnsUnfitness(
   { name, columns, origin, isSink = false }: NeededTable,
   shape: TableShape,
 ): Unfitness[] {
+  // Until they are there nothing is read anew: theirs is the one statement that helps.
+  const isAnyMissing = missingColumns({ columns }, shape).length > 0
   const change = (alter: string): Pick<Unfitness, 'fix' | 'advice'> =>
     origin?.isMapping
       ? {
           fix: [],
-          advice: advice`its type is read anew within seconds; where this stays, ${command(`check ${shellWord(origin.module)}`)} says why`,
+          advice: isAnyMissing
+            ? advice`then the type of what is left is read anew`
+            : advice`its type is read anew within seconds; where this stays, ${command(`check ${shellWord(origin.module)}`)} says why`,
         }
       : { fix: [alter] }
   return Object.entries(columns).flatMap(([column, wanted]): Unfitness[] => {
@@ -206,6 +211,28 @@ function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness
       what: `the rule ${rule.name} rewrites what is written: nothing can be written`,
       fix: [`DROP RULE ${rule.name} ON ${tableIdentifier(name)}`],
     }))
+}
+
+/** Those that are needed and not there. */
+export function missingColumns(
+  { columns }: Pick<NeededTable, 'columns'>,
+  { columns: found }: Pick<TableShape, 'columns'>,
+): string[] {
+  return Object.keys(columns).filter((column) => !Object.hasOwn(found, column))
+}
+
+/** What keeps rows from being written to a table that is there: columns that are missing before what is unfit. */
+export function problemOfShape(table: string, needed: NeededTable, shape: TableShape): Problem | undefined {
+  const missing = missingColumns(needed, shape)
+  const unfit = unfitnessOf(needed, shape)
+  if (missing.length === 0) return unfit.length === 0 ? undefined : problemOf(table, unfit)
+  const first: Unfitness = {
+    about: 'columns',
+    what: `it has no column ${missing.join(', ')}`,
+    fix: [],
+    advice: additionAdvice(needed, missing),
+  }
+  return problemOf(table, [first, ...unfit])
 }
 
 /** All of it in one line about the table, and what to do. */

@@ -5,7 +5,7 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Connections } from './connection-pool.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { creationAdvice } from './table-advice.ts'
-import { problemOf, unfitnessOf } from './table-fitness.ts'
+import { problemOfShape } from './table-fitness.ts'
 import { readShape } from './table-shape.ts'
 import type { Transactional } from './transaction.ts'
 import { rollingBackOf } from './transaction.ts'
@@ -72,8 +72,8 @@ async function unfitTables(client: Transactional, tables: readonly NeededTable[]
     const shape = await readShape(client, needed)
     const table = `table ${needed.name}`
     if (!shape) unfit.push({ message: `${table} does not exist`, fixes: [creationAdvice(needed)] })
-    const faults = shape ? unfitnessOf(needed, shape) : []
-    if (faults.length > 0) unfit.push(problemOf(table, faults))
+    const problem = shape && problemOfShape(table, needed, shape)
+    if (problem) unfit.push(problem)
   }
   return unfit
 }
