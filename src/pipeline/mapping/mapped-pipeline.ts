@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { CatalogTable } from '#core/catalog.ts'
-import type { Pipeline, PostgresTable, Scalar, UnboundPipeline } from '#core/pipeline.ts'
-import type { CheckedRow } from '../checked-rows.ts'
+import type { Pipeline, PostgresTable, UnboundPipeline } from '#core/pipeline.ts'
 import { makePipeline } from '../make-pipeline.ts'
 import { planColumns } from './column-plan.ts'
 import { keyFinder } from './find-keys.ts'
@@ -9,6 +8,8 @@ import { mappingDecoder, mappingReasons } from './decode-mapping.ts'
 import type { Mapping } from './mapping.ts'
 import { MappingError, faultAt } from './mapping-error.ts'
 import type { PlannedColumn } from './planned-column.ts'
+import type { MappedRow } from './mapped-row.ts'
+import { valueAt } from './mapped-row.ts'
 import type { ParsedMapping } from './read-mapping.ts'
 import { readMapping } from './read-mapping.ts'
 import type { MemberFault } from './mapping-error.ts'
@@ -77,7 +78,7 @@ function errorOf({ fileName, placeOf }: ParsedMapping, faults: readonly MemberFa
 /** @param columns without any fault */
 function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly PlannedColumn[]): Pipeline {
   const { name, topic, subscription, where } = mapping
-  const pipeline = makePipeline<CheckedRow, string>({
+  const pipeline = makePipeline<MappedRow, string>({
     name,
     topic,
     subscription,
@@ -90,7 +91,7 @@ function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly Plan
   return { ...pipeline, inspector: { ...pipeline.inspector, keysFromMessage } }
 }
 
-function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresTable<CheckedRow> {
+function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresTable<MappedRow> {
   const { table, key, version, delete: deletes } = mapping
   return {
     name: table,
@@ -98,14 +99,14 @@ function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresT
       name: column.name,
       type: column.typeName,
       ...(takesMicros(column) ? { from: 'unix-micros' as const } : {}),
-      of: ({ values }) => values[at] as Scalar,
+      of: valueAt(at),
     })),
     key,
     version,
     ...(deletes
       ? {
           deletes: {
-            when: ({ isGone }: CheckedRow) => isGone,
+            when: ({ isGone }: MappedRow) => isGone,
             ...(deletes.column === undefined ? {} : { column: deletes.column }),
           },
         }
