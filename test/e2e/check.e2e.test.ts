@@ -11,7 +11,7 @@ import type { CheckReport } from '#authoring/check.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { runInProcess } from '../support/in-process.ts'
 import type { TestDatabase } from '../support/postgres.ts'
-import { freshDatabase, startTestServer } from '../support/postgres.ts'
+import { freshDatabase, postgresEnvironment, startTestServer } from '../support/postgres.ts'
 import { runAsProgram } from '../support/program.ts'
 import { startEmulator } from '../support/pubsub.ts'
 
@@ -52,16 +52,10 @@ columns:
 
 /** Of the role that owns the tables, unless it is said which. */
 function environment(changes: Readonly<Record<string, string>> = {}) {
-  const { host, port, user, password, database: name } = database.options
   return {
     PUBSUB_EMULATOR_HOST: emulator.emulatorHost,
     INGESTER_PROJECTID: projectId,
-    INGESTER_POSTGRES_HOST: host,
-    INGESTER_POSTGRES_PORT: String(port),
-    INGESTER_POSTGRES_USER: user,
-    INGESTER_POSTGRES_PASSWORD: String(password),
-    INGESTER_POSTGRES_DB: name,
-    INGESTER_POSTGRES_SSL_MODE: 'disable',
+    ...postgresEnvironment(database.options),
     // Nothing listens there: the check does not need it.
     INGESTER_REDIS_ADDR: '127.0.0.1:1',
     ...changes,

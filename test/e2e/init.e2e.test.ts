@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, test } from 'vitest'
 import { parse } from 'yaml'
-import { freshDatabase, startTestServer } from '../support/postgres.ts'
+import { freshDatabase, postgresEnvironment, startTestServer } from '../support/postgres.ts'
 import { projectDir, runToEnd, startProgram } from '../support/program.ts'
 import { runInProcess } from '../support/in-process.ts'
 import { onTerminal } from '../support/terminal.ts'
@@ -22,15 +22,7 @@ await database.query(`
 const folder = mkdtempSync(join(tmpdir(), 'init-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const { host, port, user, password, database: name } = database.options
-const env = {
-  INGESTER_POSTGRES_HOST: host,
-  INGESTER_POSTGRES_PORT: String(port),
-  INGESTER_POSTGRES_USER: user,
-  INGESTER_POSTGRES_PASSWORD: String(password),
-  INGESTER_POSTGRES_DB: name,
-  INGESTER_POSTGRES_SSL_MODE: 'disable',
-}
+const env = postgresEnvironment(database.options)
 const envFile = join(folder, 'test.env')
 writeFileSync(
   envFile,

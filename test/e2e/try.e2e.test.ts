@@ -10,7 +10,7 @@ import { connectPubsub } from '#pubsub/client.ts'
 import { publish } from '#pubsub/publisher.ts'
 import { minimalEnvironment } from '../support/environment.ts'
 import { runInProcess } from '../support/in-process.ts'
-import { freshDatabase, startTestServer } from '../support/postgres.ts'
+import { freshDatabase, postgresEnvironment, startTestServer } from '../support/postgres.ts'
 import { projectDir } from '../support/program.ts'
 import { startEmulator } from '../support/pubsub.ts'
 
@@ -26,15 +26,7 @@ afterAll(() => emulator.stop())
 const folder = mkdtempSync(join(tmpdir(), 'try-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const { host, port, user, password, database: name } = database.options
-const env = {
-  INGESTER_POSTGRES_HOST: host,
-  INGESTER_POSTGRES_PORT: String(port),
-  INGESTER_POSTGRES_USER: user,
-  INGESTER_POSTGRES_PASSWORD: String(password),
-  INGESTER_POSTGRES_DB: name,
-  INGESTER_POSTGRES_SSL_MODE: 'disable',
-}
+const env = postgresEnvironment(database.options)
 const pubsubEnv = { PUBSUB_EMULATOR_HOST: emulator.emulatorHost, INGESTER_PROJECTID: 'test-project' }
 
 function write(file: string, text: string): string {

@@ -136,6 +136,18 @@ export async function freshDatabase(
   }
 }
 
+/** What tells a program of the project of the database that these options are for. */
+export function postgresEnvironment({ host, port, user, password, database }: PoolOptions) {
+  return {
+    INGESTER_POSTGRES_HOST: host,
+    INGESTER_POSTGRES_PORT: String(port),
+    INGESTER_POSTGRES_USER: user,
+    INGESTER_POSTGRES_PASSWORD: String(password),
+    INGESTER_POSTGRES_DB: database,
+    INGESTER_POSTGRES_SSL_MODE: 'disable',
+  }
+}
+
 /** For tests that hold a row until a writer waits for it. */
 export const patient: LockWaits = { usual: '20s', brief: '2ms' }
 
