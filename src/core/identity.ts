@@ -1,0 +1,82 @@
+import type { Delivery } from './delivery.ts'
+import { Rejection } from './rejection.ts'
+
+/**
+ * Attributes that give a message an identity other than its own. Whoever publishes a message a second time, without
+ * knowing whether it arrived the first time, gives both the same.
+ *
+ * - a request: `ingester-request`, 64 lower-case hexadecimal digits. It is the same request at any later time
+ * - a message: `ingester-message-id` and `ingester-publish-time` together, the id and the time (RFC 3339, UTC, with
+ *   milliseconds) of the message that this one repeats
+ */
+export const identityAttributes = {
+  request: 'ingester-request',
+  messageId: 'ingester-message-id',
+  publishTime: 'ingester-publish-time',
+} as const
+
+/** What makes two deliveries the same, wherever each row counts once: a message, or the request that it was made of. */
+export type Identity =
+  | { readonly kind: 'request'; readonly request: string }
+  | {
+      readonly kind: 'message'
+      readonly messageId: string
+      /** Unix ms. */
+      readonly publishTimeMs: number
+      /** It was given by attributes, which anyone who publishes can write. */
+      readonly isGiven: boolean
+    }
+
+/** The reason of messages whose identity cannot be read. */
+export const badIdentity = 'bad-identity'
+
+/** How far ahead of its message a given time may lie: clocks differ. */
+const maxAheadMs = 60_000
+
+type Identified = Pick<Delivery, 'messageId' | 'publishTimeMs' | 'attributes'>
+
+/** The identity of a delivery: the one that its attributes give, else the message's own. */
+export function identityOf({ messageId, publishTimeMs, attributes }: Identified): Identity | Rejection {
+  const request = attributes[identityAttributes.request]
+  const givenId = attributes[identityAttributes.messageId]
+  const givenTime = attributes[identityAttributes.publishTime]
+  if (request !== undefined) {
+    if (isRequest(request)) return { kind: 'request', request }
+    return faulty(identityAttributes.request, 'is not 64 lower-case hexadecimal digits')
+  }
+  if (givenId === undefined && givenTime === undefined)
+    return { kind: 'message', messageId, publishTimeMs, isGiven: false }
+  if (givenId === undefined || givenId === '' || givenId.length > maxIdLength)
+    return faulty(identityAttributes.messageId, `is not 1 to ${maxIdLength} characters`)
+  const timeMs = publishTimeFrom(givenTime)
+  if (timeMs === undefined)
+    return faulty(identityAttributes.publishTime, 'is not a time such as 2026-11-21T10:00:00.000Z')
+  if (timeMs > publishTimeMs + maxAheadMs)
+    return faulty(identityAttributes.publishTime, 'is later than the publish time of its message')
+  return { kind: 'message', messageId: givenId, publishTimeMs: timeMs, isGiven: true }
+}
+
+/** Pub/Sub's own ids have some twenty digits. */
+const maxIdLength = 128
+
+/** The attributes by which a message repeats this one. */
+export function repeatedBy(messageId: string, publishTimeMs: number): Readonly<Record<string, string>> {
+  return {
+    [identityAttributes.messageId]: messageId,
+    [identityAttributes.publishTime]: new Date(publishTimeMs).toISOString(),
+  }
+}
+
+function isRequest(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text)
+}
+
+function publishTimeFrom(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text)) return undefined
+  const timeMs = Date.parse(text)
+  return Number.isNaN(timeMs) ? undefined : timeMs
+}
+
+function faulty(attribute: string, what: string): Rejection {
+  return new Rejection(badIdentity, `attribute ${attribute} ${what}`)
+}
