@@ -1,17 +1,14 @@
 import type pg from 'pg'
-import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait } from '#core/sink.ts'
 import type { Connections } from './connection-pool.ts'
+import { TableExamination, discarded, needsLook } from './examination.ts'
 import type { LockWaits } from './lock-wait.ts'
 import { limitedWait, orLockedTable } from './lock-wait.ts'
 import { tableIdentifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
 import { runOn } from './session.ts'
 import { runStatement, runTransaction } from './statement.ts'
-import { additionAdvice, driftAdvice } from './table-advice.ts'
-import { missingColumns, problemOf, unfitnessOf } from './table-fitness.ts'
 import type { TableShape } from './table-shape.ts'
-import { parseShape, shapeSql } from './table-shape.ts'
 import { statementName } from './upsert.ts'
 
 /** How rows get into a table, and how they are found there. All take the same parameters. */
@@ -43,23 +40,8 @@ interface Look {
   readonly lost: number
 }
 
-/** A shape as a statement reported it. */
-interface Examined {
-  readonly text: string
-  readonly shape: TableShape
-}
-
-/** A table that is altered more often than this between two statements is left alone for a moment. */
-const maxExaminations = 5
-
-/** In place of an SQLSTATE: the server itself reports nothing. */
-const discardedCode = 'discarded'
-
 /**
- * A table that is written to only while it keeps what is written. It may be altered at any moment (SET UNLOGGED, another
- * column type, a trigger), so each statement checks which table it has met: it takes the table's lock first, then reads
- * its shape from the catalog, and writes nothing unless that is the shape that was examined before. With another shape the
- * table is examined again: it is fit, or nothing is written until it is.
+ * A table that is written to only while it keeps what is written, by what its examination says.
  *
  * Where triggers or rules may discard rows, the number of rows placed says nothing: a discarded row counts like one that
  * was not newer. Such a table is written in a transaction that looks for the rows before it commits.
@@ -69,18 +51,18 @@ export class ExaminedTable {
   readonly #needed: NeededTable
   readonly #statements: TableStatements
   readonly #waits: LockWaits
+  readonly #examination: TableExamination
   readonly #writeText: string
   readonly #name: string
   readonly #lookText: string
-  readonly #examineText: string
-  #examined: Examined | undefined
 
   constructor(pool: Connections, needed: NeededTable, statements: TableStatements, waits: LockWaits) {
     this.#pool = pool
     this.#waits = waits
     this.#needed = needed
     this.#statements = statements
-    const shape = shapeSql(needed)
+    this.#examination = new TableExamination(pool, needed)
+    const { sql: shape } = this.#examination
     const expected = `$${statements.parameters + 1}::text`
     const wait = `$${statements.parameters + 2}`
     this.#writeText = `WITH found AS MATERIALIZED (SELECT ${shape} AS shape),
@@ -92,7 +74,6 @@ SELECT (SELECT count(*)::integer FROM placed) AS placed, (SELECT nullif(shape, $
     this.#lookText = `SELECT look.*, current_setting('${keptSetting}')::integer AS kept,
   nullif(${shape}, ${expected}) AS shape
 FROM (${statements.look}) AS look`
-    this.#examineText = `SELECT ${shape} AS shape`
   }
 
   /**
@@ -115,24 +96,14 @@ FROM (${statements.look}) AS look`
 
   async #write(values: readonly unknown[], count: number, wait: string): Promise<number> {
     return this.again(async () => {
-      const { placed, shape } = await this.#attempt(values, count, wait, this.#examined)
-      return this.#isKnown(shape) ? placed : undefined
+      const { placed, shape } = await this.#attempt(values, count, wait)
+      return this.#examination.isKnown(shape) ? placed : undefined
     })
   }
 
-  /**
-   * Runs `attempt` again as long as the table is altered under it.
-   *
-   * @param attempt gives undefined where it has met another table than the one that was examined, and has written nothing
-   * @throws WriteFailure
-   */
-  async again<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-    for (let examinations = 0; examinations < maxExaminations; examinations += 1) {
-      const examined = this.#examined
-      const result = await attempt().catch((error: unknown) => this.#explain(error, examined))
-      if (result !== undefined) return result
-    }
-    throw new WriteFailure('conflict', `${this.#where}: it keeps being altered`)
+  /** As {@link TableExamination.again}. */
+  again<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+    return this.#examination.again(attempt)
   }
 
   /**
@@ -147,65 +118,36 @@ FROM (${statements.look}) AS look`
     count: number,
     wait: LockWait,
   ): Promise<number | undefined> {
-    const examined = this.#examined
     const limit = this.#waits[wait]
+    const { shape: examined } = this.#examination
     const { placed, shape } =
-      examined && needsLook(examined.shape)
+      examined && needsLook(examined)
         ? await this.#writeAndLook(client, values, count, limit, examined)
-        : await this.#writeOn(client, values, limit, examined)
-    return this.#isKnown(shape) ? placed : undefined
+        : await this.#writeOn(client, values, limit)
+    return this.#examination.isKnown(shape) ? placed : undefined
   }
 
-  /**
-   * Whether a statement has met the table that was examined. Another one is examined.
-   *
-   * @throws WriteFailure where it is not fit
-   */
-  #isKnown(shape: string | null): boolean {
-    if (shape === null) return true
-    this.#examined = this.#examine(shape)
-    return false
-  }
-
-  async #writeOn(
-    client: pg.ClientBase,
-    values: readonly unknown[],
-    wait: string,
-    examined: Examined | undefined,
-  ): Promise<Answer> {
-    const { rows } = await runOn<Answer>(client, this.#statement(values, wait, examined))
+  async #writeOn(client: pg.ClientBase, values: readonly unknown[], wait: string): Promise<Answer> {
+    const { rows } = await runOn<Answer>(client, this.#statement(values, wait))
     return rows[0] as Answer
   }
 
-  get #where(): string {
-    return `table ${this.#needed.name}`
-  }
-
-  #attempt(
-    values: readonly unknown[],
-    count: number,
-    wait: string,
-    examined: Examined | undefined,
-  ): Promise<Answer> {
-    if (!examined || !needsLook(examined.shape)) return this.#writeAtOnce(values, wait, examined)
+  #attempt(values: readonly unknown[], count: number, wait: string): Promise<Answer> {
+    const { shape: examined, where } = this.#examination
+    if (!examined || !needsLook(examined)) return this.#writeAtOnce(values, wait)
     const write = (client: pg.PoolClient) => this.#writeAndLook(client, values, count, wait, examined)
-    return runTransaction(this.#pool, write, this.#where, this.#needed.name)
+    return runTransaction(this.#pool, write, where, this.#needed.name)
   }
 
-  async #writeAtOnce(
-    values: readonly unknown[],
-    wait: string,
-    examined: Examined | undefined,
-  ): Promise<Answer> {
+  async #writeAtOnce(values: readonly unknown[], wait: string): Promise<Answer> {
     const { name } = this.#needed
-    const statement = this.#statement(values, wait, examined)
-    const { rows } = await runStatement<Answer>(this.#pool, statement, this.#where, name)
+    const { where } = this.#examination
+    const { rows } = await runStatement<Answer>(this.#pool, this.#statement(values, wait), where, name)
     return rows[0] as Answer
   }
 
-  #statement(values: readonly unknown[], wait: string, examined: Examined | undefined): pg.QueryConfig {
-    const all = [...values, examined?.text ?? '', wait]
-    return { name: this.#name, text: this.#writeText, values: all }
+  #statement(values: readonly unknown[], wait: string): pg.QueryConfig {
+    return { name: this.#name, text: this.#writeText, values: [...values, this.#examination.text, wait] }
   }
 
   /**
@@ -214,13 +156,13 @@ FROM (${statements.look}) AS look`
    * @returns false where the table has been altered since it was examined: nothing was tried
    */
   async rehearse(client: pg.ClientBase, values: readonly unknown[]): Promise<boolean> {
-    const examined = this.#examined
-    if (examined && needsLook(examined.shape)) {
+    const { shape: examined } = this.#examination
+    if (examined && needsLook(examined)) {
       await client.query(`SET LOCAL ${keptSetting} = '0'`)
       await client.query(this.#statements.countingInsert, [...values])
       return true
     }
-    const { shape } = await this.#writeOn(client, values, this.#waits.usual, examined)
+    const { shape } = await this.#writeOn(client, values, this.#waits.usual)
     return shape === null
   }
 
@@ -232,7 +174,7 @@ FROM (${statements.look}) AS look`
     values: readonly unknown[],
     count: number,
     wait: string,
-    examined: Examined,
+    examined: TableShape,
   ): Promise<Answer> {
     await client.query(
       `SET LOCAL lock_timeout = '${wait}'; SET LOCAL ${keptSetting} = '0'; SAVEPOINT before_write`,
@@ -241,7 +183,7 @@ FROM (${statements.look}) AS look`
     const placed = rowCount ?? 0
     // Those that are deferred would fire at the commit, after the look.
     await client.query('SET CONSTRAINTS ALL IMMEDIATE')
-    const { rows } = await client.query<Look>(this.#lookText, [...values, examined.text])
+    const { rows } = await client.query<Look>(this.#lookText, [...values, this.#examination.text])
     const { shape, kept, missing, lost } = rows[0] as Look
     if (shape !== null) {
       await client.query('ROLLBACK TO SAVEPOINT before_write')
@@ -249,79 +191,7 @@ FROM (${statements.look}) AS look`
     }
     // A row that is neither placed nor left alone was discarded, unless it is there all the same.
     const absent = placed + kept < count ? lost : missing
-    if (absent > 0) throw this.#discarded(examined.shape)
+    if (absent > 0) throw discarded(this.#examination.where, tableIdentifier(this.#needed.name), examined)
     return { placed, shape: null }
   }
-
-  #discarded({ triggers, rules }: TableShape): WriteFailure {
-    const by = [...triggers.map((name) => `trigger ${name}`), ...rules.map(({ name }) => `rule ${name}`)]
-    const table = tableIdentifier(this.#needed.name)
-    const fixes = [
-      ...triggers.map((trigger) => `ALTER TABLE ${table} DISABLE TRIGGER ${trigger};`),
-      ...rules.map((rule) => `DROP RULE ${rule.name} ON ${table};`),
-    ]
-    const what = `discarded or changed by a trigger or rule (${by.join(', ')}), so it is not in the table`
-    const fix = `change what it does or, as the owner: ${fixes.join(' ')}`
-    return new WriteFailure('bad-row', `${this.#where}: ${what}; ${fix}`, discardedCode)
-  }
-
-  /** @throws WriteFailure where it is not fit; the next write looks again */
-  #examine(text: string): Examined {
-    const shape = parseShape(text)
-    const unfit = unfitnessOf(this.#needed, shape)
-    if (unfit.length === 0) return { text, shape }
-    const { message, fixes } = problemOf(this.#where, unfit)
-    throw new WriteFailure('schema-drift', message, undefined, { fixes })
-  }
-
-  /**
-   * Errors that the table's shape may be the reason for say little of it: it is looked at, and tried again if it is new.
-   *
-   * @throws WriteFailure where it is not
-   */
-  async #explain(error: unknown, examined: Examined | undefined): Promise<undefined> {
-    if (!(error instanceof WriteFailure) || !shapeErrors.test(error.code ?? '')) throw error
-    const explained = this.#advised(error)
-    const statement = { text: this.#examineText }
-    const { rows } = await runStatement<Pick<Answer, 'shape'>>(this.#pool, statement, this.#where).catch(
-      () => {
-        throw explained
-      },
-    )
-    const shape = rows[0]?.shape ?? null
-    const lacking = shape === null ? undefined : this.#lacking(parseShape(shape), error)
-    if (lacking) throw lacking
-    if (shape === null || shape === examined?.text) throw explained
-    this.#examined = this.#examine(shape)
-    return undefined
-  }
-
-  /** Where columns are missing, with the statement that adds them. */
-  #lacking(
-    { columns }: TableShape,
-    { class: failureClass, message, code }: WriteFailure,
-  ): WriteFailure | undefined {
-    if (failureClass !== 'schema-drift') return undefined
-    const missing = missingColumns(this.#needed, { columns })
-    if (missing.length === 0) return undefined
-    return new WriteFailure(failureClass, message, code, { fixes: [additionAdvice(this.#needed, missing)] })
-  }
-
-  /** With advice for a module's table: what the server's errors give is about the project's own. */
-  #advised(failure: WriteFailure): WriteFailure {
-    const { class: failureClass, message, code, ownFault, cause } = failure
-    const fix = failureClass === 'schema-drift' ? driftAdvice(this.#needed, code) : undefined
-    return fix ? new WriteFailure(failureClass, message, code, { fixes: [fix], ownFault, cause }) : failure
-  }
-}
-
-/** Of its syntax and names, of what it does not support, of generated columns, of deferrable keys. */
-const shapeErrors = /^(42|0A|55000)/
-
-/**
- * Also where transactions are of another level than READ COMMITTED: a single statement would read the catalog as it was
- * before it got the table's lock.
- */
-function needsLook({ triggers, rules, isolation }: TableShape): boolean {
-  return triggers.length > 0 || rules.length > 0 || isolation !== 'read committed'
 }
