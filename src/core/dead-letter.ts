@@ -10,9 +10,16 @@ export const refusedByDatabase = 'refused-by-database'
 /** The reason of records that a store which takes them one by one refuses for their own sake. */
 export const refusedBySink = 'refused-by-sink'
 
-/** The reason of messages that a pipeline's own code fails on: by its contract it rejects them instead. */
-/** A value that its column cannot take. */
+/** The reason of records that count once, and whose messages are so old that nobody knows whether they have counted. */
+export const tooOld = 'too-old'
+
+/** The reason of records whose identity was used before, with other values. */
+export const identityReused = 'identity-reused'
+
+/** The reason of messages with a value that its column cannot take. */
 export const badValue = 'bad-value'
+
+/** The reason of messages that a pipeline's own code fails on: by its contract it rejects them instead. */
 export const decoderError = 'decoder-error'
 
 /** What has become of a stored dead letter: `redriven` was published again, `discarded` is kept for the record only. */

@@ -1,3 +1,5 @@
+import type { Identity } from './identity.ts'
+
 /**
  * A row as lanes, cache and sink know it: one version of one key.
  *
@@ -16,6 +18,18 @@ export interface KeyedRecord<R = unknown> {
   readonly bytes: number
   /** Of a pipeline whose messages may delete. */
   readonly guard?: Guard
+  /** Of a pipeline whose records count once each. */
+  readonly identity?: RecordIdentity
+}
+
+/** What makes two records the same, wherever each counts once. */
+export interface RecordIdentity {
+  /** Of the message, or of the request that it was made of. */
+  readonly of: Identity
+  /** The record's place in its message, from 0. */
+  readonly index: number
+  /** Of the message as it was delivered, in Unix ms. */
+  readonly publishTimeMs: number
 }
 
 /** What decides between a row and the deletions of its key. */

@@ -123,15 +123,27 @@ export interface DecodeLimits {
   readonly maxClockSkewMs: number
 }
 
-/** A PostgreSQL table that keeps one row a key. Identifiers come from code, never from input. */
+/**
+ * What becomes of a record in its table.
+ *
+ * - `newest`: of each key, the row with the greatest version stays
+ * - `append`: each record is a row of its own, once however often it is delivered
+ * - `sum`: each record adds to the row of its key, once however often it is delivered
+ */
+export const tableModes = ['newest', 'append', 'sum'] as const
+export type TableMode = (typeof tableModes)[number]
+
+/** A PostgreSQL table that records become rows of. Identifiers come from code, never from input. */
 export interface PostgresTable<R = unknown, Name extends string = string> {
+  /** Absent: `newest`. */
+  readonly mode?: TableMode
   /** With or without a schema, as `table-name.ts` reads it. */
   readonly name: string
   readonly columns: readonly Column<R, Name>[]
-  /** The primary key's columns, in index order. */
+  /** The primary key's columns, in index order. Empty of one that is appended to. */
   readonly key: readonly NoInfer<Name>[]
   /**
-   * Integers and times, compared in this order; a greater one wins. The last may be a text, compared as UTF-8 bytes.
+   * Empty of all but `newest`. Integers and times, compared in this order; a greater one wins. The last may be a text, compared as UTF-8 bytes.
    * Between rows of one version the database decides by all other columns.
    */
   readonly version: readonly NoInfer<Name>[]
@@ -178,7 +190,12 @@ export function typeOf({ name, type }: Pick<Column<never>, 'name' | 'type'>): Co
   return known
 }
 
-/** Columns of neither the key nor the version. */
+/** Whether each record of it has an effect of its own, and that once: there are no versions, and nothing is stale. */
+export function countsOnce({ mode = 'newest' }: Pick<PostgresTable, 'mode'>): boolean {
+  return mode !== 'newest'
+}
+
+/** Columns of neither the key nor the version. Of sums: what is added up. */
 export function restOf<R>({ columns, key, version }: PostgresTable<R>): readonly Column<R>[] {
   return columns.filter(({ name }) => !key.includes(name) && !version.includes(name))
 }

@@ -11,15 +11,22 @@ export type LockWait = 'usual' | 'brief'
 export interface Stored {
   /** How many are now in place. */
   readonly written: number
-  /** How many had had their effect before, known by their identity. */
-  readonly duplicate?: number
+  /** Records that had had their effect before, known by their identity, by their index. */
+  readonly duplicates?: readonly number[]
   /** Records that came too late for anyone to know whether they count, by their index: nothing was stored for them. */
   readonly ignored?: readonly number[]
   /**
    * Records that the store refused for their own sake, by their index, and neither stored nor will: of a store that takes
    * them one by one. One that takes all or nothing throws, and the engine finds the record to blame.
    */
-  readonly refused?: readonly { readonly at: number; readonly failure: WriteFailure }[]
+  readonly refused?: readonly RefusedRecord[]
+}
+
+export interface RefusedRecord {
+  readonly at: number
+  readonly failure: WriteFailure
+  /** Of its dead letter. Absent: `refused-by-sink`. */
+  readonly reason?: string
 }
 
 /** Puts records where they are kept. */
@@ -30,6 +37,14 @@ export interface Sink<R = unknown> {
    * @throws WriteFailure whatever went wrong; the records may or may not have been stored
    */
   write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<Stored>
+
+  /**
+   * Whether the store still takes a record that it has stored before: tried as if it were new, and rolled back. Absent:
+   * `write` does as well, since to write it again changes nothing.
+   *
+   * @throws WriteFailure where it does not
+   */
+  retake?(record: KeyedRecord<R>): Promise<void>
 
   /**
    * Those of the records whose rows another transaction holds at this moment, as far as that is visible: a row that is

@@ -1,4 +1,5 @@
 import type { Cache, Verdict } from '#core/cache.ts'
+import { refusedBySink } from '#core/dead-letter.ts'
 import { engineRules } from '#core/ignored.ts'
 import type { Observer, Step } from '#core/observer.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
@@ -34,9 +35,11 @@ export interface FlushedBatch {
   readonly readmit: (arrivals: readonly Arrival[]) => void
 }
 
-interface RefusedEntry {
+export interface RefusedEntry {
   readonly entry: Entry
   readonly failure: WriteFailure
+  /** Of its dead letter. */
+  readonly reason: string
 }
 
 /**
@@ -92,7 +95,7 @@ export async function flush(
   if (!isWhole) await begun.release([...refused.map(({ entry }) => entry), ...ignored].map(recordOf))
   step('confirm')
 
-  settleCommitted(taken, stored, ledger)
+  settleCommitted(taken, duplicatesAmong(due, stored), stored, ledger)
   readmitTied(taken, readmit)
   if (ignored.length > 0) settleIgnored(ignored, ports, readmit)
   step('settle')
@@ -108,14 +111,14 @@ interface Answered {
 /** What the sink took, what it refused, and what it ignored. */
 function byAnswer(due: readonly Entry[], { refused = [], ignored = [] }: Stored): Answered {
   if (refused.length === 0 && ignored.length === 0) return { taken: due, refused: [], ignored: [] }
-  const failures = new Map(refused.map(({ at, failure }) => [due[at], failure]))
+  const failures = new Map(refused.map((one) => [due[one.at], one]))
   const late = new Set(ignored.flatMap((at) => due[at] ?? []))
   return {
     taken: due.filter((entry) => !failures.has(entry) && !late.has(entry)),
     ignored: [...late],
     refused: due.flatMap((entry) => {
-      const failure = failures.get(entry)
-      return failure ? [{ entry, failure }] : []
+      const found = failures.get(entry)
+      return found ? [{ entry, failure: found.failure, reason: found.reason ?? refusedBySink }] : []
     }),
   }
 }
@@ -144,19 +147,26 @@ function settleStale(entries: readonly Entry[], ledger: Ledger): void {
   settleLosers(entries, ledger)
 }
 
-/** The sink says how many it placed, not which; the names differ in the counters only. */
+/** Those whose effect was there before. */
+function duplicatesAmong(due: readonly Entry[], { duplicates = [] }: Stored): ReadonlySet<Entry> {
+  return new Set(duplicates.flatMap((at) => due[at] ?? []))
+}
+
+/** Of versions the sink says how many rows it placed, not which; the names differ in the counters only. */
 function settleCommitted(
   entries: readonly Entry[],
-  { written, duplicate = 0 }: Stored,
+  duplicates: ReadonlySet<Entry>,
+  { written }: Stored,
   ledger: Ledger,
 ): void {
-  const winners = entries.map(winnerOf)
+  const others = duplicates.size > 0 ? entries.filter((entry) => !duplicates.has(entry)) : entries
+  const winners = others.map(winnerOf)
   if (written === winners.length) ledger.settle(winners, 'written')
   else {
     ledger.settle(winners.slice(0, written), 'written')
-    ledger.settle(winners.slice(written, written + duplicate), 'duplicate')
-    ledger.settle(winners.slice(written + duplicate), 'stale')
+    ledger.settle(winners.slice(written), 'stale')
   }
+  if (duplicates.size > 0) ledger.settle([...duplicates].map(winnerOf), 'duplicate')
   settleLosers(entries, ledger)
 }
 

@@ -1,4 +1,4 @@
-import { refusedByDatabase, refusedBySink } from '#core/dead-letter.ts'
+import { refusedByDatabase } from '#core/dead-letter.ts'
 import type { Merge } from '#core/merge.ts'
 import type { WriteFailure } from '#core/write-failure.ts'
 import type { Sink } from '#core/sink.ts'
@@ -7,6 +7,7 @@ import type { Attempt, Refused } from './bisect.ts'
 import { bisect, driftAfter, isRowsFault, refusedAgain } from './bisect.ts'
 import type { Arrival, Entry, Proof, Refusal } from './entry.ts'
 import type { DueDeadLetter } from './dead-letter-queue.ts'
+import type { RefusedEntry } from './flush.ts'
 import type { StoreGate } from './store-gate.ts'
 
 export interface IsolationPorts {
@@ -65,8 +66,9 @@ export async function isolate(
  *
  * @throws WriteFailure
  */
-async function writeAgain(neighbour: Entry, { sink }: IsolationPorts): Promise<void> {
-  await sink.write([neighbour.winner.record])
+async function writeAgain({ winner: { record } }: Entry, { sink }: IsolationPorts): Promise<void> {
+  if (sink.retake) await sink.retake(record)
+  else await sink.write([record])
 }
 
 /**
@@ -135,10 +137,10 @@ function isGuilty({ entry, failure, isProven }: Refused): boolean {
 
 /** What a store that answers for each record refuses: no neighbour is needed to know which it was. */
 export function deadLetterRefused(
-  refused: Pick<Refused, 'entry' | 'failure'>,
+  { reason, ...refused }: RefusedEntry,
   ports: Pick<IsolationPorts, 'merge' | 'deadLetter'>,
 ): readonly Arrival[] {
-  return deadLetter(refused, refusedBySink, ports)
+  return deadLetter(refused, reason, ports)
 }
 
 /**

@@ -86,8 +86,8 @@ export function mergeConformance<R, State>(
             let left = order.slice(from, from + size).map((at) => records[at] as KeyedRecord<R>)
             while (left.length > 0) {
               const { batch, tied } = folded(left)
-              const { written, duplicate = 0, refused = [] } = await opened.sink.write(batch)
-              assert.ok(written + duplicate + refused.length <= batch.length)
+              const { written, duplicates = [], refused = [] } = await opened.sink.write(batch)
+              assert.ok(written + duplicates.length + refused.length <= batch.length)
               // What is there already changes nothing.
               assert.equal((await opened.sink.write(batch)).written, 0)
               left = tied

@@ -5,17 +5,17 @@ import fc from 'fast-check'
 import type { DeadLetterStore } from '#core/dead-letter.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import { WriteFailure } from '#core/write-failure.ts'
-import type { Sink } from '#core/sink.ts'
 import type { RowVersion, StoredDeadLetter } from '../oracle/facts.ts'
 import { newestOf } from '../oracle/order.ts'
 import { deliveryOf } from '../support/arrivals.ts'
 import { alwaysAsync } from '../support/seed.ts'
 import type { Word } from '../support/word-pipeline.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
+import type { WholeSink } from '../support/whole-sink.ts'
 
 /** The table `words`, which refuses the content `bad`, the dead letters beside it, and its epoch. */
 export interface OpenTable extends AsyncDisposable {
-  readonly writer: Required<Sink<Word>>
+  readonly writer: WholeSink<Word>
   readonly deadLetters: DeadLetterStore
   /** In any order. */
   rows(): Promise<RowVersion[]>

@@ -10,6 +10,7 @@ import { emptyMetrics, measured } from '../support/measured.ts'
 import { alwaysAsync } from '../support/seed.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { World } from '../support/world.ts'
+import type { WholeSink } from '../support/whole-sink.ts'
 
 const mostPipelines = 3
 const faults = ['frozen', 'away', 'changed', 'no dead letters'] as const
@@ -50,7 +51,7 @@ function sharedPool(clock: VirtualClock, size: number) {
         slots.free(sharer)
       }
     }
-    return (table: Required<Sink>): Sink => ({
+    return (table: WholeSink): Sink => ({
       write: (records, wait) => onConnection(() => table.write(records, wait)),
       locked: (records) => onConnection(() => table.locked(records)),
       rewriteExistingRow: () => onConnection(() => table.rewriteExistingRow()),

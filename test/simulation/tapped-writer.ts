@@ -5,17 +5,18 @@ import type { Watched } from '../simulated/servers/host.ts'
 import type { Plan } from './plan.ts'
 import type { Story } from '../simulated/servers/story.ts'
 import { workloads } from './workloads.ts'
+import type { WholeSink } from '../support/whole-sink.ts'
 
 /** The real writer, watched: how much it is asked at a time. */
 export class TappedWriter implements Sink {
-  readonly #writer: Required<Sink>
+  readonly #writer: WholeSink
   readonly #replica: Watched
   readonly #plan: Plan
   readonly #story: Story
   readonly #underWay = new Set<string>()
   #statements = 0
 
-  constructor(writer: Required<Sink>, replica: Watched, plan: Plan, story: Story) {
+  constructor(writer: WholeSink, replica: Watched, plan: Plan, story: Story) {
     this.#writer = writer
     this.#replica = replica
     this.#plan = plan

@@ -55,7 +55,7 @@ export class Sums implements Sink<Increment> {
       throw new WriteFailure('bad-row', 'bigint out of range', '22003', { ownFault: true })
     for (const [key, value] of sums) this.values.set(key, value)
     for (const { key } of fresh) this.#applied.add(key)
-    return { written: fresh.length, duplicate: records.length - fresh.length }
+    return { written: fresh.length, duplicates: others(records, fresh) }
   }
 }
 
@@ -66,6 +66,11 @@ export class Log<R> implements Sink<R> {
   async write(records: readonly KeyedRecord<R>[]): Promise<Stored> {
     const fresh = records.filter(({ key }) => !this.rows.has(key))
     for (const { key, row } of fresh) this.rows.set(key, row)
-    return { written: fresh.length, duplicate: records.length - fresh.length }
+    return { written: fresh.length, duplicates: others(records, fresh) }
   }
+}
+
+/** The places of those that are not among `some`. */
+function others<R>(all: readonly KeyedRecord<R>[], some: readonly KeyedRecord<R>[]): number[] {
+  return [...all.keys()].filter((at) => !some.includes(all[at] as KeyedRecord<R>))
 }

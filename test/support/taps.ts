@@ -3,6 +3,7 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import type { LockWait, Sink, Stored } from '#core/sink.ts'
+import type { WholeSink } from './whole-sink.ts'
 
 /** What a process that vanished still waits for. */
 const never = () => new Promise<never>(() => {})
@@ -19,11 +20,11 @@ export class TappedWriter implements Sink {
   /** Writes that wait for the end of `block`. */
   waiting = 0
   vanished = false
-  readonly #writer: Required<Sink>
+  readonly #writer: WholeSink
   #gate: Promise<void> | undefined
   #fault: { -readonly [Name in keyof WriteFault]: WriteFault[Name] } = { class: 'unknown', times: 0 }
 
-  constructor(writer: Required<Sink>) {
+  constructor(writer: WholeSink) {
     this.#writer = writer
   }
 
