@@ -112,3 +112,10 @@ const collated: ReadonlySet<string> = new Set(['text', 'character varying', 'cha
 export function isCollated({ name, isArray }: ColumnType): boolean {
   return !isArray && collated.has(name)
 }
+
+const summable: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint', 'numeric'])
+
+/** Whether its values have exact sums, the same in any order. */
+export function isSummable({ name, isArray }: ColumnType): boolean {
+  return !isArray && summable.has(name)
+}

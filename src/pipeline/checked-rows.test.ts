@@ -8,6 +8,7 @@ import { delivery } from '../../test/support/scan-message.ts'
 import { CheckedRow } from './checked-rows.ts'
 import { definePipeline } from './define-pipeline.ts'
 import { Rejection } from '#core/rejection.ts'
+import { newestPipeline } from '../../test/support/newest-pipeline.ts'
 
 const limits = { maxMessageBytes: 1000, maxClockSkewMs: 0 }
 
@@ -45,7 +46,7 @@ test('a right row is read once, with its nulls; an address has one spelling', ()
   const row = decode({ ...right, address: '0:0:0:0:0:0:0:1' })
   assert.ok(row instanceof CheckedRow)
   assert.deepEqual(row.values, ['a', 1, 'x', null, null, '::1'])
-  const { merge, sink } = giving(right)
+  const { merge, sink } = newestPipeline(giving(right))
   assert.equal(merge.recordOf(row).key, 'a')
   assert.deepEqual(
     sink.columns.map((column) => column.of(row)),

@@ -1,10 +1,10 @@
 import { badValue, decoderError } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import { isIgnored } from '#core/ignored.ts'
-import type { DecodeLimits, Decoded, DecodedRow, PostgresTable, Scalar } from '#core/pipeline.ts'
+import type { DecodeLimits, Decoded, DecodedRow, PostgresTable, Scalar, TableMode } from '#core/pipeline.ts'
 import { typeOf } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
-import type { ColumnDefinition, TableDefinition } from './make-pipeline.ts'
+import type { ColumnDefinition, NewestTableDefinition, TableDefinition } from './make-pipeline.ts'
 import { MessageView } from './message-view.ts'
 import { codecOf } from './values/column-codec.ts'
 import { secondsCodec } from './values/unix-seconds.ts'
@@ -69,7 +69,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-function tableOfChecked<R>({ delete: deletes, ...table }: TableDefinition<R>): PostgresTable<CheckedRow> {
+function tableOfChecked<R>(definition: TableDefinition<R>): PostgresTable<CheckedRow> {
+  const { delete: deletes, ...table } = completed(definition)
   const mark = deletes?.mode !== undefined && deletes.mode !== 'hard' ? { column: deletes.mode.column } : {}
   return {
     ...table,
@@ -79,7 +80,8 @@ function tableOfChecked<R>({ delete: deletes, ...table }: TableDefinition<R>): P
 }
 
 /** Reads the values of a row and checks them, each by the rules of its column's type. */
-function rowReader<R>(table: TableDefinition<R>): (row: R) => CheckedRow | Rejection {
+function rowReader<R>(definition: TableDefinition<R>): (row: R) => CheckedRow | Rejection {
+  const table = completed(definition)
   const { delete: deletes } = table
   const columns = table.columns.map((column) => columnReader(column, table))
   return (row) => {
@@ -101,6 +103,23 @@ function rowReader<R>(table: TableDefinition<R>): (row: R) => CheckedRow | Rejec
 
 const noValue = () => null
 
+/** A table with all that one may have, where its mode gives it a meaning. */
+type CompletedTable<R> = Omit<NewestTableDefinition<R>, 'mode'> & { readonly mode: TableMode }
+
+function completed<R>(table: TableDefinition<R>): CompletedTable<R> {
+  return { key: [], version: [], ...table, mode: table.mode ?? 'newest' }
+}
+
+/** What a column is needed for, where it is never null. */
+function partOf<R>(
+  name: string,
+  { mode, key, version }: CompletedTable<R>,
+): 'key' | 'version' | 'sum' | undefined {
+  if (key.includes(name)) return 'key'
+  if (version.includes(name)) return 'version'
+  return mode === 'sum' ? 'sum' : undefined
+}
+
 function rejectionOf({ kind, what }: ValueFault, name: string, given: unknown): Rejection {
   const value = shown(given)
   const detail = what.includes(value) ? what : `${what}: ${value}`
@@ -120,6 +139,8 @@ function isInNoMessage(value: unknown): boolean {
   return value === undefined || typeof value === 'function' || typeof value === 'symbol'
 }
 
+const roles = { key: 'part of the key', version: 'part of the version', sum: 'is added up' } as const
+
 interface ColumnReader<R> {
   readonly name: string
   /** Also of a row that is gone. */
@@ -130,17 +151,17 @@ interface ColumnReader<R> {
   readonly encode: (value: unknown) => Scalar | ValueFault
 }
 
-function columnReader<R>(column: ColumnDefinition<R>, table: TableDefinition<R>): ColumnReader<R> {
+function columnReader<R>(column: ColumnDefinition<R>, table: CompletedTable<R>): ColumnReader<R> {
   const { name } = column
   const codec = column.from === 'unix-seconds' ? secondsCodec : codecOf(typeOf(column))
   const mode = table.delete?.mode
   const isMark = typeof mode === 'object' && mode.column === name
-  const part = table.key.includes(name) ? 'key' : table.version.includes(name) ? 'version' : undefined
+  const part = partOf(name, table)
   const isTime = part === 'version' && typeOf(column).name === 'timestamptz'
   const rankOf = isTime ? guardRankReader<Scalar>({ ...column, of: (value) => value }) : undefined
   const encodePart = (given: unknown): Scalar | ValueFault => {
     const value = codec.encode(given)
-    if (value === null) return new ValueFault('bad-value', `is null, and part of the ${part}`)
+    if (value === null) return new ValueFault('bad-value', `is null, and ${roles[part ?? 'key']}`)
     if (value instanceof ValueFault) return value
     if (rankOf && rankOf(value) > latestVersionMicros) return outOfRange(given, 'a version')
     // One value has one spelling, since it tells rows from each other.

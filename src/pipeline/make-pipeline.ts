@@ -1,6 +1,9 @@
 import type { Delivery } from '#core/delivery.ts'
+import { badIdentity, identityOf } from '#core/identity.ts'
 import type { DecodeLimits, Decoded, Pipeline, PostgresTable, RecordInspector } from '#core/pipeline.ts'
-import type { Newest } from './newest.ts'
+import { countsOnce } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
+import { identified } from './identified.ts'
 import { newest } from './newest.ts'
 import { tableInspector } from './table-inspector.ts'
 
@@ -12,10 +15,9 @@ export function isPipeline(value: unknown): value is Pipeline {
   return typeof value === 'object' && value !== null && mark in value
 }
 
-/** A pipeline that keeps the newest row of each key in a table. */
-export interface NewestPipeline<R = unknown> extends Pipeline<R> {
+/** A pipeline whose records become rows of a table. */
+export interface TablePipeline<R = unknown> extends Pipeline<R> {
   readonly [mark]: true
-  readonly merge: Newest<R>
 }
 
 /** What `of` of a column may give: docs/PIPELINES.md says which type takes what. */
@@ -32,10 +34,32 @@ export interface ColumnDefinition<R, Name extends string = string> {
 }
 
 /** A table as it is written down. */
-export interface TableDefinition<R, Name extends string = string> {
+export type TableDefinition<R, Name extends string = string> =
+  | NewestTableDefinition<R, Name>
+  | AppendTableDefinition<R, Name>
+  | SumTableDefinition<R, Name>
+
+interface AnyTableDefinition<R, Name extends string> {
   /** With or without its schema: `sales.orders`. */
   readonly name: string
   readonly columns: readonly ColumnDefinition<R, Name>[]
+}
+
+/** Each record is a row of its own, once however often its message is delivered. */
+export interface AppendTableDefinition<R, Name extends string = string> extends AnyTableDefinition<R, Name> {
+  readonly mode: 'append'
+}
+
+/** Each record is added to the row of its key, once however often its message is delivered. */
+export interface SumTableDefinition<R, Name extends string = string> extends AnyTableDefinition<R, Name> {
+  readonly mode: 'sum'
+  /** The columns of the primary key, or of a unique index. All others are sums: smallint, integer, bigint, numeric. */
+  readonly key: readonly NoInfer<Name>[]
+}
+
+/** Of each key the row with the greatest version stays. */
+export interface NewestTableDefinition<R, Name extends string = string> extends AnyTableDefinition<R, Name> {
+  readonly mode?: 'newest'
   /** The columns of the primary key, or of a unique index. */
   readonly key: readonly NoInfer<Name>[]
   /**
@@ -86,30 +110,37 @@ export interface PipelineDefinition<R, Name extends string, Table = TableDefinit
 /** The pipeline of a definition that is right: `define-pipeline.ts` checks it first. */
 export function makePipeline<R, const Name extends string>(
   definition: PipelineDefinition<R, Name, PostgresTable<R, Name>>,
-): NewestPipeline<R> {
+): TablePipeline<R> {
   const {
     name,
     topic,
     subscription,
     table,
-    decode,
     rejections = [],
     ignoreRules,
     format = 1,
     migrations,
   } = definition
-  const merge = newest(table)
+  const decode = countsOnce(table) ? identifiable(definition.decode) : definition.decode
   return {
     [mark]: true,
     name,
     format,
     source: { kind: 'pubsub', topicId: topic, subscriptionId: subscription },
     decode,
-    rejections,
+    rejections: countsOnce(table) ? [...rejections, badIdentity] : rejections,
     ...(ignoreRules === undefined ? {} : { ignoreRules }),
-    merge,
+    merge: countsOnce(table) ? identified(table) : newest(table),
     sink: table,
-    inspector: definition.inspector ?? tableInspector({ name, table, decode, merge }),
+    inspector: definition.inspector ?? tableInspector({ name, table, decode }),
     ...(migrations === undefined ? {} : { migrations }),
+  }
+}
+
+/** The decoder of a pipeline whose records count once: a message whose identity cannot be read has none. */
+function identifiable<R>(decode: Pipeline<R>['decode']): Pipeline<R>['decode'] {
+  return (delivery, limits) => {
+    const identity = identityOf(delivery)
+    return isRejection(identity) ? identity : decode(delivery, limits)
   }
 }

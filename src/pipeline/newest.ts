@@ -1,20 +1,16 @@
-import type { ColumnType } from '#core/column-type.ts'
 import { isCollated } from '#core/column-type.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { Guard, KeyedRecord } from '#core/keyed-record.ts'
 import type { Merge } from '#core/merge.ts'
-import type { Column, Deletes, PostgresTable, Scalar } from '#core/pipeline.ts'
+import type { Column, Deletes, PostgresTable } from '#core/pipeline.ts'
 import { columnNamed, restOf, typeOf } from '#core/pipeline.ts'
+import { keyReader } from './key-text.ts'
+import { rowSize } from './row-size.ts'
 import { guardRankReader, rankReader } from './version-rank.ts'
-
-/** What a row takes beside its texts, roughly: addresses and numbers. */
-const overheadBytes = 48
 
 export interface Newest<R = unknown> extends Merge<R> {
   /** @param delivery of its message, where rows may be gone: else it does not matter where a row comes from */
   recordOf(row: R, delivery?: Pick<Delivery, 'publishTimeMs'>): KeyedRecord<R>
-  /** The key of a row that has these values in the key's columns, in their order. */
-  keyOf(values: readonly Scalar[]): string
 }
 
 /**
@@ -31,7 +27,7 @@ export function newest<R>(table: PostgresTable<R>): Newest<R> {
   const guardRanks = ranked.map(guardRankReader)
   const rest = restOf(table)
   const { deletes } = table
-  const sized = table.columns.filter((column) => column.from === undefined && !isSmall(typeOf(column)))
+  const bytesOf = rowSize(table.columns)
   const keyOf = keyReader(keyColumns)
   const [firstRank] = ranks as [(row: R) => bigint]
   const isPlain = ranks.length === 1 && text !== undefined && rest.length === 0
@@ -44,29 +40,12 @@ export function newest<R>(table: PostgresTable<R>): Newest<R> {
         version: rank < 0n ? 0n : rank,
         content: contentOf(row),
         row,
-        bytes: bytesOf(row, sized),
+        bytes: bytesOf(row),
       }
       return deletes ? { ...record, guard: guardOf(row, deletes, guardRanks, delivery) } : record
     },
-    keyOf: keyReader(
-      keyColumns.map((column, at) => ({
-        ...column,
-        of: (values: readonly Scalar[]) => values[at] as Scalar,
-      })),
-    ),
     compare: isPlain ? compareVersions : comparator(ranks, text, rest.length > 0),
   }
-}
-
-const smallTypes: ReadonlySet<string> = new Set(
-  'smallint,integer,bigint,real,double precision,boolean,uuid,inet,cidr,date,time,timestamp,timestamptz'.split(
-    ',',
-  ),
-)
-
-/** Whether its values count as {@link overheadBytes}. */
-function isSmall({ name, isArray }: ColumnType): boolean {
-  return !isArray && smallTypes.has(name)
 }
 
 /** @throws TypeError where the row breaks what its column promises: the decoder is wrong */
@@ -137,41 +116,4 @@ function contentReader<R>(table: PostgresTable<R>, firstRank: (row: R) => bigint
     }
     return parts.join('\0')
   }
-}
-
-/** The values of the key's columns as one text, never the same for two keys. */
-function keyReader<R>(columns: readonly Column<R>[]): (row: R) => string {
-  const last = columns.length - 1
-  // Joined it is one text; a template would leave a tree of its pieces, to be copied together when the key is hashed.
-  const parts = columns.map((): Scalar => null)
-  return (row) => {
-    for (let i = 0; i <= last; i++) {
-      const part = partOf(row, columns[i] as Column<R>)
-      parts[i] = i < last ? withoutSpaces(part) : part
-    }
-    return parts.join(' ')
-  }
-}
-
-/** @throws TypeError as above */
-function partOf<R>(row: R, column: Column<R>): Scalar {
-  const value = column.of(row)
-  // A decoder in JavaScript may give anything.
-  if (value === null || value === undefined || typeof value === 'object')
-    throw new TypeError(`${column.name} is ${value}, and part of the key`)
-  return value
-}
-
-/** No value has a NUL, so it can stand for a space where that separates values. Only texts have spaces. */
-function withoutSpaces(value: Scalar): Scalar {
-  return typeof value === 'string' ? value.replaceAll(' ', '\0') : value
-}
-
-function bytesOf<R>(row: R, columns: readonly Column<R>[]): number {
-  let bytes = overheadBytes
-  for (const column of columns) {
-    const value = column.of(row)
-    if (typeof value === 'string') bytes += Buffer.byteLength(value)
-  }
-  return bytes
 }

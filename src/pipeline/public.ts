@@ -14,10 +14,13 @@ export { Rejection } from '#core/rejection.ts'
 export { definePipeline } from './define-pipeline.ts'
 export type { JsonObject } from './json-message.ts'
 export type {
+  AppendTableDefinition,
   ColumnDefinition,
   ColumnValue,
-  NewestPipeline,
+  NewestTableDefinition,
   PipelineDefinition,
+  SumTableDefinition,
   TableDefinition,
+  TablePipeline,
 } from './make-pipeline.ts'
 export { jsonReasons, readJson } from './read-json.ts'

@@ -13,7 +13,7 @@ import { columnNamed, typeOf } from '#core/pipeline.ts'
 import { isIgnored } from '#core/ignored.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
 import { badValue } from '#core/dead-letter.ts'
-import type { Newest } from './newest.ts'
+import { keyTextOf } from './key-text.ts'
 import { codecOf } from './values/column-codec.ts'
 import { secondsCodec } from './values/unix-seconds.ts'
 import { ValueFault } from './values/value-codec.ts'
@@ -21,21 +21,22 @@ import { unixMicros } from './version-rank.ts'
 
 interface Inspected<R> extends Pick<Pipeline<R>, 'name' | 'decode'> {
   readonly table: PostgresTable<R>
-  readonly merge: Newest<R>
 }
 
 /** Of any size, and of any time: it will not be stored. */
 const noLimits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
 
 /** How records of a table are named where a pipeline does not say: by words `column=value`. */
-export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>): RecordInspector {
+export function tableInspector<R>({ name, table, decode }: Inspected<R>): RecordInspector {
+  const keyText = keyTextOf(table)
   const key = table.key.map((one) => columnNamed(table, one))
-  const version = columnNamed(table, table.version[0] ?? '')
+  const [first] = table.version
+  const version = first === undefined ? undefined : columnNamed(table, first)
   const others = table.columns.filter((column) => !key.includes(column) && column !== version)
   const [only, ...more] = others
   const text = only && more.length === 0 && only.name === table.version[1] ? only : undefined
   const keyOfValues = (values: readonly (string | number)[]): RecordKey => ({
-    key: merge.keyOf(values),
+    key: keyText(values),
     values,
   })
   const rowsIn = (delivery: Delivery): readonly (R | Rejection)[] => {
@@ -65,19 +66,20 @@ export function tableInspector<R>({ name, table, decode, merge }: Inspected<R>):
     mentions: ({ values }, text) => values.every((value) => hasWord(text, String(value))),
     subject: ({ values }) => `${name} ${key.map((column, at) => `${column.name}=${values[at]}`).join(' ')}`,
     recordOf: (row) => {
+      if (version === undefined) return undefined
       const valueOf = (column: Column<R>) => row[table.columns.indexOf(column)] ?? null
       const rank = storedRank(valueOf(version), version)
       if (rank === undefined || (text && valueOf(text) === null)) return undefined
       const values = Object.fromEntries(others.map((column) => [column.name, valueOf(column)]))
       return {
-        key: merge.keyOf(key.map((column) => valueOf(column) as string | number)),
+        key: keyText(key.map((column) => valueOf(column) as string | number)),
         version: rank < 0n ? 0n : rank,
         ...(text
           ? { content: String(valueOf(text)) }
           : { content: JSON.stringify(values), isRespelled: true }),
       }
     },
-    ...(isTime(version) ? { versionTime: { word: version.name, msOf: msReader(version) } } : {}),
+    ...(version && isTime(version) ? { versionTime: { word: version.name, msOf: msReader(version) } } : {}),
     content: text?.name ?? 'with',
   }
 }

@@ -3,7 +3,8 @@ import type { Decoded } from '#core/pipeline.ts'
 import { Rejection } from '#core/rejection.ts'
 import type { CheckedRow } from '#pipeline/checked-rows.ts'
 import { definePipeline } from '#pipeline/define-pipeline.ts'
-import type { NewestPipeline } from '#pipeline/make-pipeline.ts'
+import { newestPipeline } from './newest-pipeline.ts'
+import type { NewestPipeline } from './newest-pipeline.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 
 /** A record of {@link itemPipeline}. A message is one, as JSON, or an array of them; null is none. */
@@ -30,39 +31,45 @@ function itemOf(parsed: Item | null): Item | Rejection {
 }
 
 function items(mode: 'hard' | { readonly column: 'gone_at' }): NewestPipeline<CheckedRow> {
-  return definePipeline({
-    name: 'items',
-    topic: 'items',
-    subscription: 'items-sub',
-    decode: ({ data }: Delivery): Decoded<Item> => {
-      try {
-        const parsed = JSON.parse(data.toString()) as Item | null | readonly (Item | null)[]
-        return Array.isArray(parsed) ? parsed.map(itemOf) : itemOf(parsed as Item | null)
-      } catch {
-        return new Rejection('malformed', 'not JSON')
-      }
-    },
-    rejections: ['malformed'],
-    table: {
+  return newestPipeline(
+    definePipeline({
       name: 'items',
-      columns: [
-        { name: 'id', type: 'text', of: ({ id }) => id },
-        { name: 'at', type: 'timestamptz', of: ({ at }) => at },
-        { name: 'revision', type: 'integer', of: ({ revision }) => revision },
-        { name: 'price', type: 'numeric', of: ({ price }) => price ?? null },
-        { name: 'tags', type: 'text[]', of: ({ tags }) => tags ?? null },
-        { name: 'more', type: 'jsonb', of: ({ more }) => (more === undefined ? null : JSON.stringify(more)) },
-        {
-          name: 'gone_at',
-          type: 'timestamptz',
-          of: ({ gone, goneAt, at }) => (gone ? (goneAt ?? at) : null),
-        },
-      ],
-      key: ['id'],
-      version: ['at', 'revision'],
-      delete: { when: ({ gone }) => gone ?? false, mode },
-    },
-  })
+      topic: 'items',
+      subscription: 'items-sub',
+      decode: ({ data }: Delivery): Decoded<Item> => {
+        try {
+          const parsed = JSON.parse(data.toString()) as Item | null | readonly (Item | null)[]
+          return Array.isArray(parsed) ? parsed.map(itemOf) : itemOf(parsed as Item | null)
+        } catch {
+          return new Rejection('malformed', 'not JSON')
+        }
+      },
+      rejections: ['malformed'],
+      table: {
+        name: 'items',
+        columns: [
+          { name: 'id', type: 'text', of: ({ id }) => id },
+          { name: 'at', type: 'timestamptz', of: ({ at }) => at },
+          { name: 'revision', type: 'integer', of: ({ revision }) => revision },
+          { name: 'price', type: 'numeric', of: ({ price }) => price ?? null },
+          { name: 'tags', type: 'text[]', of: ({ tags }) => tags ?? null },
+          {
+            name: 'more',
+            type: 'jsonb',
+            of: ({ more }) => (more === undefined ? null : JSON.stringify(more)),
+          },
+          {
+            name: 'gone_at',
+            type: 'timestamptz',
+            of: ({ gone, goneAt, at }) => (gone ? (goneAt ?? at) : null),
+          },
+        ],
+        key: ['id'],
+        version: ['at', 'revision'],
+        delete: { when: ({ gone }) => gone ?? false, mode },
+      },
+    }),
+  )
 }
 
 /** A version of two columns, others that may be NULL and of which only the database knows the order, and deletions. */

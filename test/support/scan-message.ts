@@ -8,6 +8,7 @@ import { isRejection } from '#core/rejection.ts'
 import { isSeveral } from '#ingest/several.ts'
 import type { Scan } from '#pipeline/scans.ts'
 import { scans } from '#pipeline/scans.ts'
+import { newestPipeline } from './newest-pipeline.ts'
 
 /** A scan as a message of version 2, in order. */
 export const good = {
@@ -50,7 +51,7 @@ export function delivery(data: string | Uint8Array, more: Partial<Delivery> = {}
 export function decode(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord<Scan> | Rejection {
   const decoded = scans.decode(delivery(data, more), limits)
   if (isSeveral(decoded) || isIgnored(decoded)) assert.fail('a scan is one record')
-  return isRejection(decoded) ? decoded : scans.merge.recordOf(decoded)
+  return isRejection(decoded) ? decoded : newestPipeline(scans).merge.recordOf(decoded)
 }
 
 export function accepted(data: string | Uint8Array, more?: Partial<Delivery>): KeyedRecord<Scan> {

@@ -2,7 +2,8 @@ import type { KeyedRecord } from '#core/keyed-record.ts'
 import { Ignored, isIgnored } from '#core/ignored.ts'
 import type { Decoded, DecodedRow, RecordKey } from '#core/pipeline.ts'
 import { Rejection, isRejection } from '#core/rejection.ts'
-import type { NewestPipeline } from '#pipeline/make-pipeline.ts'
+import { newestPipeline } from './newest-pipeline.ts'
+import type { NewestPipeline } from './newest-pipeline.ts'
 import { makePipeline } from '#pipeline/make-pipeline.ts'
 import type { Newest } from '#pipeline/newest.ts'
 import { compareVersions } from '#pipeline/newest.ts'
@@ -48,9 +49,10 @@ const words = makePipeline({
 })
 
 /** A record's size is that of its message, so that tests can reckon with it. */
+const { merge: ofTable } = newestPipeline(words)
 const merge: Newest<Word> = {
-  ...words.merge,
-  recordOf: (word) => ({ ...words.merge.recordOf(word), bytes: nameOf(word).length }),
+  ...ofTable,
+  recordOf: (word) => ({ ...ofTable.recordOf(word), bytes: nameOf(word).length }),
 }
 
 /**

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { CatalogTable } from '#core/catalog.ts'
 import type { Pipeline, PostgresTable, UnboundPipeline } from '#core/pipeline.ts'
+import { keyTextOf } from '../key-text.ts'
 import { makePipeline } from '../make-pipeline.ts'
 import { planColumns } from './column-plan.ts'
 import { keyFinder } from './find-keys.ts'
@@ -78,16 +79,17 @@ function errorOf({ fileName, placeOf }: ParsedMapping, faults: readonly MemberFa
 /** @param columns without any fault */
 function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly PlannedColumn[]): Pipeline {
   const { name, topic, subscription, where } = mapping
+  const table = tableOf(mapping, columns)
   const pipeline = makePipeline<MappedRow, string>({
     name,
     topic,
     subscription,
-    table: { ...tableOf(mapping, columns), origin: { module: fileName, isMapping: true } },
+    table: { ...table, origin: { module: fileName, isMapping: true } },
     decode: mappingDecoder(mapping, columns),
     rejections: mappingReasons,
     ignoreRules: where.map((rule) => rule.name),
   })
-  const keysFromMessage = keyFinder(mapping, columns, (values) => pipeline.merge.keyOf(values))
+  const keysFromMessage = keyFinder(mapping, columns, keyTextOf(table))
   return { ...pipeline, inspector: { ...pipeline.inspector, keysFromMessage } }
 }
 

@@ -1,0 +1,70 @@
+import { hash } from 'node:crypto'
+import type { Delivery } from '#core/delivery.ts'
+import type { Identity } from '#core/identity.ts'
+import { identityOf } from '#core/identity.ts'
+import type { KeyedRecord } from '#core/keyed-record.ts'
+import type { Merge } from '#core/merge.ts'
+import type { PostgresTable, Scalar } from '#core/pipeline.ts'
+import { isRejection } from '#core/rejection.ts'
+import { rowSize } from './row-size.ts'
+
+/**
+ * Each record counts once, known by its identity: of its message, or of the request that the message was made of, and its
+ * place there. Nothing is folded but the same record once more.
+ */
+export function identified<R>(table: PostgresTable<R>): Merge<R> {
+  const { columns } = table
+  const bytesOf = rowSize(columns)
+  return {
+    recordOf: (row, delivery, index) => {
+      const of = knownIdentity(delivery)
+      return {
+        key: identityKey(of, index),
+        version: 0n,
+        // A message's own identity is used by no other: what its values are does not matter.
+        content: isOwn(of) ? '' : columns.map((column) => shownValue(column.of(row))).join('\0'),
+        row,
+        bytes: bytesOf(row) + identityBytes,
+        identity: { of, index, publishTimeMs: delivery.publishTimeMs },
+      }
+    },
+    // Of two that differ, the one that is committed first counts.
+    compare: (a, b) => (isSame(a, b) ? 0 : undefined),
+  }
+}
+
+/** No value has a NUL, and null is no text. */
+function shownValue(value: Scalar): string {
+  return value === null ? '' : `=${value}`
+}
+
+/** What an identity takes in a statement, about. */
+const identityBytes = 60
+
+/** Others of its identity are repetitions that do not give one themselves, or that have the same values. */
+function isSame(a: KeyedRecord, b: KeyedRecord): boolean {
+  return a.content === b.content || (isOwn(a.identity?.of) && isOwn(b.identity?.of))
+}
+
+function isOwn(identity: Identity | undefined): boolean {
+  return identity?.kind === 'message' && !identity.isGiven
+}
+
+/** @throws TypeError where it cannot be read: such a message was to be rejected when it was decoded */
+function knownIdentity(delivery: Delivery): Identity {
+  const identity = identityOf(delivery)
+  if (isRejection(identity)) throw new TypeError(identity.detail)
+  return identity
+}
+
+/** An identity as one text, never the same for two records. Ids are hashed where they may have anything in them. */
+function identityKey(identity: Identity, index: number): string {
+  if (identity.kind === 'request') return `r ${identity.request} ${index}`
+  const { messageId, publishTimeMs } = identity
+  return `m ${publishTimeMs} ${index} ${messageId}`
+}
+
+/** What a record's values are, as one short text: for records whose identity is not their message's own. */
+export function contentDigest({ content }: KeyedRecord): string {
+  return hash('sha256', content, 'hex')
+}
