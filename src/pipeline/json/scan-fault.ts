@@ -24,15 +24,25 @@ export function faultAt(bytes: Buffer, from: number, to: number, at: number): Sc
   return { kind: isTooDeep(bytes, from, to, at) ? 'too-deep' : 'not-json', at }
 }
 
-/** The fault for people, in ASCII, with a short quotation of the text at most. */
-export function faultText(fault: ScanFault, bytes: Buffer, from: number, to: number): string {
+/**
+ * The fault for people, in ASCII, with a short quotation of the text at most.
+ *
+ * @param what the text is
+ */
+export function faultText(
+  fault: ScanFault,
+  bytes: Buffer,
+  from: number,
+  to: number,
+  what = 'the data',
+): string {
   switch (fault.kind) {
     case 'not-utf8':
-      return 'the data is not valid UTF-8'
+      return `${what} is not valid UTF-8`
     case 'too-deep':
-      return `the data is nested more than ${maxDepth} levels deep`
+      return `${what} is nested more than ${maxDepth} levels deep`
     case 'not-json':
-      return `the data is not JSON: ${parserMessage(bytes.toString('utf8', from, to))}`
+      return `${what} is not JSON: ${parserMessage(bytes.toString('utf8', from, to))}`
     case 'duplicate-key':
       return `${preview(shownPath(fault.path))} occurs twice`
   }

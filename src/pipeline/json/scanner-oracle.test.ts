@@ -7,7 +7,7 @@ import { always } from '../../../test/support/seed.ts'
 import { faultText } from './scan-fault.ts'
 import { JsonScanner } from './scanner.ts'
 import { maxDepth, valueKinds } from './syntax.ts'
-import { elementsOf, sourceOf, textOf } from './values.ts'
+import { elementsOf, namesOf, sourceOf, textOf } from './values.ts'
 import type { Segments } from './wanted.ts'
 
 const kindNames = Object.keys(valueKinds)
@@ -51,6 +51,11 @@ function compare(
   const [kind, start, end] = [kinds[place] as number, starts[place] as number, ends[place] as number]
   if (typeof value === 'string') return assert.equal(kindNames[kind], value)
   same(kind, start, end, bytes, value)
+  if (value.kind === 'object')
+    assert.deepEqual(
+      namesOf(bytes, start, end),
+      value.members.map(([name]) => name),
+    )
   if (value.kind !== 'array') return
   let count = 0
   elementsOf(bytes, start, end, (kind, start, end) => same(kind, start, end, bytes, value.elements[count++]))

@@ -2,12 +2,15 @@ import { RecentTexts } from '../recent-texts.ts'
 import type { ValueKind } from './syntax.ts'
 import {
   byteAt,
+  closeBrace,
   closeBracket,
   openBrace,
   openBracket,
+  pastColon,
   pastOpening,
   pastPlain,
   pastSeparator,
+  pastText,
   pastValue,
   quote,
   scalarKind,
@@ -48,6 +51,20 @@ export function elementsOf(
     else visit(kind, next, past)
     next = pastSeparator(bytes, past, end, closeBracket)
   }
+}
+
+/** The names of an object's members, in order, with each that is there twice. */
+export function namesOf(bytes: Buffer, start: number, end: number): string[] {
+  const names: string[] = []
+  let next = pastOpening(bytes, start, end, closeBrace)
+  while (bytes[next - 1] !== closeBrace) {
+    const past = pastText(bytes, next + 1, end)
+    names.push(textOf(bytes, kindAt(bytes, next, past + 1), next + 1, past))
+    // The depth is known to be all right.
+    next = pastValue(bytes, pastColon(bytes, past + 1, end), end, 0)
+    next = pastSeparator(bytes, next, end, closeBrace)
+  }
+  return names
 }
 
 /** Of the value that lies between `start` and `end`, there with its quotes. */
