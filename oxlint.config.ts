@@ -46,9 +46,11 @@ const adapters = [...foundation, 'config', 'connect', 'pubsub', 'redis', 'postgr
 
 const folders: Record<string, Module> = {
   ...Object.fromEntries(Object.entries(src).map(([name, module]) => [`src/${name}`, module])),
+  // Whole systems on the engine, of the toolkit that users' modules have.
+  'src/systems': { may: ['core', 'pipeline'], npm: [] },
   // The configured pipeline and servers, for all that follows.
   'src/connect': { may: [...foundation, 'config', 'pipeline', 'pubsub', 'postgres'], npm: [] },
-  'src/app': { may: [...adapters, 'ingest', 'telemetry', 'emulator'], npm: [] },
+  'src/app': { may: [...adapters, 'systems', 'ingest', 'telemetry', 'emulator'], npm: [] },
   'src/doctor': { may: adapters, npm: [] },
   'src/dead-letters': { may: adapters, npm: [] },
   'src/authoring': {
