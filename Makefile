@@ -45,7 +45,7 @@ psql: $(STAMP) ## run psql on the stack of `make dev` (ARGS='-c "select * from s
 	@file=$$(bin/ingester stack status --service-file) && exec env PGSERVICEFILE="$$file" psql -d service=scans $(ARGS)
 
 .PHONY: test
-test: $(STAMP) redis pgbouncer-if-possible ## run every test (ARGS="lane bisect": only files whose path contains one of these)
+test: $(STAMP) redis pgbouncer-if-possible caddy-if-possible ## run every test (ARGS="lane bisect": only files whose path contains one of these)
 	@exec $(VITEST) run --project '!long' $(ARGS)
 
 .PHONY: test-unit
@@ -53,7 +53,7 @@ test-unit: $(STAMP) ## run the unit tests of src, cmd and bench, in half a minut
 	@exec $(VITEST) run --project unit $(ARGS)
 
 .PHONY: test-long
-test-long: $(STAMP) redis pgbouncer-if-possible ## run the nightly tests: long tests, long simulations, the whole model, mutations
+test-long: $(STAMP) redis pgbouncer-if-possible caddy-if-possible ## run the nightly tests: long tests, long simulations, the whole model, mutations
 	@$(VITEST) run --project long --passWithNoTests $(ARGS)
 	@TEST_EFFORT=20 $(VITEST) run --project unit --project suites --testTimeout=3600000 --passWithNoTests $(ARGS)
 	@[ -n '$(ARGS)' ] || exec $(MAKE) --no-print-directory simulate model mutate RUNS=50000
@@ -63,7 +63,7 @@ watch: $(STAMP) redis ## run the tests affected by each change (ARGS="lane bisec
 	@exec $(VITEST) watch --project '!long' $(ARGS)
 
 .PHONY: cover-html
-cover-html: $(STAMP) redis pgbouncer-if-possible ## measure line and branch coverage per module; opens coverage/index.html
+cover-html: $(STAMP) redis pgbouncer-if-possible caddy-if-possible ## measure line and branch coverage per module; opens coverage/index.html
 	@$(VITEST) run --project '!long' --coverage $(ARGS)
 	@for open in xdg-open open; do command -v $$open >/dev/null 2>&1 && exec $$open coverage/index.html; done; \
 	echo 'Open coverage/index.html' >&2
@@ -166,6 +166,18 @@ pgbouncer-if-possible:
 	  install='apt-get install -y -qq --no-install-recommends pgbouncer'; \
 	  $$install >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1; $$install >/dev/null 2>&1; } || \
 	    echo 'apt-get could not install pgbouncer.' >&2; \
+	fi
+
+# The tests of the Caddyfile, likewise. Where systemd runs, Debian's package would start a web server on port 80.
+.PHONY: caddy-if-possible
+caddy-if-possible:
+	@command -v caddy >/dev/null 2>&1 && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && ! [ -d /run/systemd/system ]; then \
+	  echo 'Installing caddy (apt-get) …' >&2; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  install='apt-get install -y -qq --no-install-recommends caddy'; \
+	  $$install >/dev/null 2>&1 || { apt-get update -qq >/dev/null 2>&1; $$install >/dev/null 2>&1; } || \
+	    echo 'apt-get could not install caddy.' >&2; \
 	fi
 
 .PHONY: redis
