@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { Delivery } from '#core/delivery.ts'
 import type { Identity } from '#core/identity.ts'
 import { identityOf } from '#core/identity.ts'
@@ -62,9 +61,4 @@ function identityKey(identity: Identity, index: number): string {
   if (identity.kind === 'request') return `r ${identity.request} ${index}`
   const { messageId, publishTimeMs } = identity
   return `m ${publishTimeMs} ${index} ${messageId}`
-}
-
-/** What a record's values are, as one short text: for records whose identity is not their message's own. */
-export function contentDigest({ content }: KeyedRecord): string {
-  return hash('sha256', content, 'hex')
 }

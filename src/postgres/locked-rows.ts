@@ -1,8 +1,52 @@
 import pg from 'pg'
+import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
 import { columnNamed } from '#core/pipeline.ts'
+import { arrayLiteral } from './array-literal.ts'
 import { parameter, selected } from './column-sql.ts'
+import type { Connections } from './connection-pool.ts'
 import { quotedTable } from './identifier.ts'
+import { orLockedTable } from './lock-wait.ts'
+import { runOn } from './session.ts'
+import { runAndRollBack } from './statement.ts'
+import { statementName } from './upsert.ts'
+
+/** Sees which rows of a table other transactions hold. */
+export class LockedRows<R> {
+  readonly #pool: Connections
+  readonly #table: PostgresTable<R>
+  readonly #text: string
+
+  constructor(pool: Connections, table: PostgresTable<R>) {
+    this.#pool = pool
+    this.#table = table
+    this.#text = lockedRowsSql(table)
+  }
+
+  /**
+   * Those of the records whose rows are held.
+   *
+   * @throws WriteFailure
+   */
+  async among(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {
+    const { name, key } = this.#table
+    const values = key.map((one) => {
+      const column = columnNamed(this.#table, one)
+      return arrayLiteral(records.map(({ row }) => column.of(row)))
+    })
+    const statement = { name: statementName('locked', this.#text), text: this.#text, values }
+    // Rolled back, so that there is no commit that waits for a standby.
+    const look = async (client: pg.PoolClient) => {
+      const { rows } = await runOn<[number]>(client, { ...statement, rowMode: 'array' })
+      return rows.flatMap(([position]) => records[position - 1] ?? [])
+    }
+    try {
+      return await runAndRollBack(this.#pool, look, `table ${name}`)
+    } catch (failure) {
+      throw await orLockedTable(failure, this.#pool, name)
+    }
+  }
+}
 
 /**
  * Which of some keys another transaction holds: those that are there and that a lock passes over. One array parameter a

@@ -1,6 +1,6 @@
 import { typeText } from '#core/column-type.ts'
 import type { PostgresTable, TableOrigin } from '#core/pipeline.ts'
-import { typeOf } from '#core/pipeline.ts'
+import { countsOnce, typeOf } from '#core/pipeline.ts'
 
 /** A table that is written or read, with what that needs of it. */
 export interface NeededTable {
@@ -54,6 +54,32 @@ export const keyGuards: NeededTable = {
   rights: [...writing, 'DELETE'],
 }
 
+export const appliedMessages: NeededTable = {
+  name: 'applied_messages',
+  columns: {
+    pipeline: 'text',
+    message_id: 'text',
+    publish_time: 'timestamptz',
+    record_index: 'integer',
+    effect: 'text[]',
+  },
+  key: ['publish_time', 'message_id', 'record_index', 'pipeline'],
+  rights: writing,
+}
+
+export const appliedRequests: NeededTable = {
+  name: 'applied_requests',
+  columns: {
+    pipeline: 'text',
+    request: 'text',
+    record_index: 'integer',
+    effect: 'text[]',
+    first_used_at: 'timestamptz',
+  },
+  key: ['request', 'record_index', 'pipeline'],
+  rights: [...writing, 'DELETE'],
+}
+
 /**
  * The tables that a pipeline's ingester needs, its own first.
  *
@@ -66,8 +92,9 @@ export function neededTables(
   return [
     neededSink(table),
     deadLetters,
-    ...(withCache ? [cacheEpochs] : []),
+    ...(withCache && !countsOnce(table) ? [cacheEpochs] : []),
     ...(table.deletes ? [keyGuards] : []),
+    ...(countsOnce(table) ? [appliedMessages, appliedRequests] : []),
   ]
 }
 

@@ -7,6 +7,7 @@ import { isCertificateRefused } from '#core/certificate-problem.ts'
 import type { FailureClass } from '#core/write-failure.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import { bareName, identifier } from './identifier.ts'
+import { appliedMessages } from './needed-tables.ts'
 import { isRefusedByPooler } from './pooler-refusal.ts'
 import { isOfStatement, isRaised, namesIn, textOf } from './server-error.ts'
 
@@ -62,7 +63,8 @@ export function asWriteFailure(error: unknown, where: string, table?: string): W
   const fromServer = error instanceof pg.DatabaseError
   const what = fromServer ? textOf(error) : plainLine(messageOf(error), maxMessageLength)
   const names = fromServer ? namesIn(error, where) : ''
-  const fix = isMissingPartition(error) ? partitionAdvice(error) : fixes[failureClass]
+  const isPartitionAway = failureClass === 'schema-drift' && isMissingPartition(error)
+  const fix = isPartitionAway ? partitionAdvice(error) : fixes[failureClass]
   const explained = fix ? { fixes: [fix] } : {}
   const message = `${where}: ${what}${code ? ` [${code}]` : ''}${names}`
   if (!fromServer) return new WriteFailure(failureClass, message, code, { ...explained, cause: error })
@@ -119,7 +121,9 @@ function classify(error: unknown): { failureClass: FailureClass; code: string | 
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (error instanceof pg.DatabaseError) {
-    if (isMissingPartition(error)) return { failureClass: 'schema-drift', code }
+    // A day of our own is attached while statements run: one that was planned before finds it the next time.
+    if (isMissingPartition(error))
+      return { failureClass: error.table === appliedMessages.name ? 'conflict' : 'schema-drift', code }
     const known = code === undefined ? undefined : classes.find(([prefix]) => code.startsWith(prefix))
     const failureClass = known?.[1] ?? 'unknown'
     return { failureClass: mayBeOneRows(error, failureClass) ? 'bad-row' : failureClass, code }

@@ -64,7 +64,8 @@ function migrationAdvice(
 export function leastTable({ name, columns, key }: NeededTable): string {
   const all = Object.entries(columns).map(([column, type]) => `${pg.escapeIdentifier(column)} ${type}`)
   const primaryKey = `PRIMARY KEY (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`
-  return `CREATE TABLE ${quotedTable(name)} (${[...all, primaryKey].join(', ')});`
+  const members = key.length > 0 ? [...all, primaryKey] : all
+  return `CREATE TABLE ${quotedTable(name)} (${members.join(', ')});`
 }
 
 function additionOf({ name, columns }: NeededTable, missing: readonly string[]): string {

@@ -166,8 +166,8 @@ function conversionOf(name: string, type: string, wanted: string): string {
 }
 
 function keyUnfitness({ name, key }: NeededTable, { keys, kind }: TableShape): Unfitness[] {
-  // What is not a table has another fault.
-  if (kind !== 'r' && kind !== 'p') return []
+  // What is not a table has another fault; where rows are appended none is looked for.
+  if ((kind !== 'r' && kind !== 'p') || key.length === 0) return []
   const about = 'key'
   const columns = `(${key.join(', ')})`
   const unique = `ADD UNIQUE (${key.map((column) => pg.escapeIdentifier(column)).join(', ')})`

@@ -1,14 +1,13 @@
 import type pg from 'pg'
 import type { KeyedRecord } from '#core/keyed-record.ts'
 import type { PostgresTable, Scalar } from '#core/pipeline.ts'
-import { columnNamed } from '#core/pipeline.ts'
 import type { LockWait, Sink, Stored } from '#core/sink.ts'
 import type { Connections } from './connection-pool.ts'
 import { arrayLiteral } from './array-literal.ts'
 import type { TableStatements } from './examined-table.ts'
 import { ExaminedTable, keptSetting } from './examined-table.ts'
-import { lockWaits, orLockedTable } from './lock-wait.ts'
-import { lockedRowsSql } from './locked-rows.ts'
+import { lockWaits } from './lock-wait.ts'
+import { LockedRows } from './locked-rows.ts'
 import { neededSink } from './needed-tables.ts'
 import { orRefusedValue } from './refused-value.ts'
 import { runOn } from './session.ts'
@@ -21,7 +20,7 @@ export class TableWriter<R = unknown> implements Sink<R> {
   readonly #pool: Connections
   readonly #table: PostgresTable<R>
   readonly #examined: ExaminedTable
-  readonly #lockedText: string
+  readonly #locked: LockedRows<R>
 
   constructor(pool: Connections, table: PostgresTable<R>, waits = lockWaits) {
     this.#pool = pool
@@ -34,7 +33,7 @@ export class TableWriter<R = unknown> implements Sink<R> {
       parameters: table.columns.length,
     }
     this.#examined = new ExaminedTable(pool, neededSink(table), statements, waits)
-    this.#lockedText = lockedRowsSql(table)
+    this.#locked = new LockedRows(pool, table)
   }
 
   async write(records: readonly KeyedRecord<R>[], wait?: LockWait): Promise<Stored> {
@@ -66,23 +65,8 @@ export class TableWriter<R = unknown> implements Sink<R> {
     return this.#examined.again(attempt)
   }
 
-  async locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {
-    const { name, key } = this.#table
-    const values = key.map((one) => {
-      const column = columnNamed(this.#table, one)
-      return arrayLiteral(records.map(({ row }) => column.of(row)))
-    })
-    const statement = { name: statementName('locked', this.#lockedText), text: this.#lockedText, values }
-    // Rolled back, so that there is no commit that waits for a standby.
-    const look = async (client: pg.PoolClient) => {
-      const { rows } = await runOn<[number]>(client, { ...statement, rowMode: 'array' })
-      return rows.flatMap(([position]) => records[position - 1] ?? [])
-    }
-    try {
-      return await runAndRollBack(this.#pool, look, `table ${name}`)
-    } catch (failure) {
-      throw await orLockedTable(failure, this.#pool, name)
-    }
+  locked(records: readonly KeyedRecord<R>[]): Promise<readonly KeyedRecord<R>[]> {
+    return this.#locked.among(records)
   }
 
   async rewriteExistingRow(): Promise<boolean> {

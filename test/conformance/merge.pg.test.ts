@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import type { CheckedRow } from '#pipeline/checked-rows.ts'
+import { IdentifiedWriter } from '#postgres/applied/identified-writer.ts'
 import { GuardedTableWriter } from '#postgres/guarded-table-writer.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import { SimulatedTable } from '../simulated/ports/table.ts'
+import { deliveryOf } from '../support/arrivals.ts'
 import type { Increment } from '../support/counted-once.ts'
 import { Log, Sums, byIdentity } from '../support/counted-once.ts'
+import { createLog, createSums, incrementLog, incrementSums } from '../support/increment-pipelines.ts'
 import { anyItem, expectedItems, storedItems } from '../support/item-oracle.ts'
 import type { Item } from '../support/item-pipeline.ts'
 import { createItems, itemPipeline, itemRecord } from '../support/item-pipeline.ts'
@@ -52,6 +55,9 @@ mergeConformance(
   },
   15,
 )
+
+const noLimits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
+const applied = (pipeline: string) => ({ pipeline, horizonMs: 8 * 86_400_000 })
 
 const itemOf = new WeakMap<CheckedRow, Item>()
 
@@ -137,3 +143,70 @@ mergeConformance('append, in memory', {
   },
   expected: (messages) => messages.flat().sort(),
 })
+
+/** As the pipelines read them, with what they were made of. */
+const incrementOf = new WeakMap<object, Increment>()
+const checked = (pipeline: typeof incrementSums) =>
+  fc.array(increment, { maxLength: 4 }).map((some) =>
+    some.map((one) => {
+      const [row] = pipeline.decode(deliveryOf(`${one.key} ${one.by}`), noLimits) as [CheckedRow]
+      incrementOf.set(row, one)
+      return row
+    }),
+  )
+
+mergeConformance(
+  'sum, a table of PostgreSQL',
+  {
+    merge: incrementSums.merge,
+    rows: checked(incrementSums),
+    open: async () => {
+      const database = await freshDatabase(server)
+      await database.query(createSums)
+      return {
+        sink: new IdentifiedWriter(database.pool({}), incrementSums.sink, applied('sums')),
+        state: async () => {
+          const rows = await database.query<{ key: string; value: string }>('SELECT * FROM sums')
+          return rows.map(({ key, value }) => `${key} ${value}`).sort()
+        },
+        [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+      }
+    },
+    expected: (messages) => {
+      const values = new Map<string, bigint>()
+      for (const row of messages.flat()) {
+        const { key, by } = incrementOf.get(row) as Increment
+        values.set(key, (values.get(key) ?? 0n) + by)
+      }
+      return sums(values)
+    },
+  },
+  15,
+)
+
+mergeConformance(
+  'append, a table of PostgreSQL',
+  {
+    merge: incrementLog.merge,
+    rows: checked(incrementLog),
+    open: async () => {
+      const database = await freshDatabase(server)
+      await database.query(createLog)
+      return {
+        sink: new IdentifiedWriter(database.pool({}), incrementLog.sink, applied('log')),
+        state: async () => {
+          const rows = await database.query<{ key: string; amount: string }>('SELECT * FROM log')
+          return rows.map(({ key, amount }) => `${key} ${amount}`).sort()
+        },
+        [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+      }
+    },
+    expected: (messages) =>
+      messages
+        .flat()
+        .map((row) => incrementOf.get(row) as Increment)
+        .map(({ key, by }) => `${key} ${by}`)
+        .sort(),
+  },
+  15,
+)

@@ -23,6 +23,9 @@ export interface MergeCase<R, State> {
   readonly expected: (messages: readonly (readonly R[])[]) => State | Promise<State>
 }
 
+/** Young enough for its identity to be known. */
+const publishTimeMs = Date.now()
+
 /** What the engine relies on of a merge together with its sink. */
 export function mergeConformance<R, State>(
   name: string,
@@ -31,7 +34,7 @@ export function mergeConformance<R, State>(
 ): void {
   const recordsOf = (messages: readonly (readonly R[])[]) =>
     messages.flatMap((message, at) => {
-      const delivery: Delivery = { ...deliveryOf(`message ${at}`), messageId: String(at) }
+      const delivery: Delivery = { ...deliveryOf(`message ${at}`), messageId: String(at), publishTimeMs }
       return message.map((row, index) => merge.recordOf(row, delivery, index))
     })
   const messages = fc.array(rows, { minLength: 1, maxLength: 6 })
