@@ -13,7 +13,11 @@ export interface PubsubOptions {
 /** What is used of gRPC's channel. https://grpc.github.io/grpc/core/md_doc_connectivity-semantics-and-api.html */
 interface Channel {
   getConnectivityState(tryToConnect: boolean): number
+  /** Calls back when the state is another, or with an error at the deadline. */
+  watchConnectivityState(current: number, deadline: Date, callback: (error?: Error) => void): void
 }
+const idle = 0
+const connecting = 1
 const ready = 2
 
 type GeneratedClientOptions = ConstructorParameters<typeof v1.SubscriberClient>[0]
@@ -26,6 +30,11 @@ export interface PubsubClients {
   readonly publisher: v1.PublisherClient
   /** Whether the subscriber's channel is connected now. */
   readonly isConnected: () => boolean
+  /**
+   * Undefined unless the publisher's channel is connecting, so that a call would wait for it; else resolves when it has
+   * connected or failed, or after this time.
+   */
+  readonly publisherConnecting: (limitMs: number) => Promise<void> | undefined
   close(): Promise<void>
 }
 
@@ -68,14 +77,28 @@ export async function connectPubsub(options: PubsubOptions): Promise<PubsubClien
   }
   try {
     // They cache a failure permanently; a retry creates new clients.
-    const [stub] = await Promise.all([subscriber.initialize(), publisher.initialize()])
-    const { getChannel } = stub as unknown as { getChannel: () => Channel }
-    const isConnected = () => getChannel.call(stub).getConnectivityState(false) === ready
-    return { projectId, isEmulator: emulatorHost !== undefined, subscriber, publisher, isConnected, close }
+    const [subscribing, publishing] = await Promise.all([subscriber.initialize(), publisher.initialize()])
+    const isEmulator = emulatorHost !== undefined
+    const isConnected = () => channelOf(subscribing).getConnectivityState(false) === ready
+    const publisherConnecting = (limitMs: number) => settledConnection(channelOf(publishing), limitMs)
+    return { projectId, isEmulator, subscriber, publisher, isConnected, publisherConnecting, close }
   } catch (error) {
     void close().catch(() => {})
     throw new UnreachableError(messageOf(error), { cause: error })
   }
+}
+
+function channelOf(stub: unknown): Channel {
+  return (stub as { getChannel: () => Channel }).getChannel()
+}
+
+function settledConnection(channel: Channel, limitMs: number): Promise<void> | undefined {
+  const state = channel.getConnectivityState(true)
+  if (state !== idle && state !== connecting) return undefined
+  return new Promise((resolve) => {
+    const deadline = new Date(Date.now() + limitMs)
+    channel.watchConnectivityState(state, deadline, () => resolve())
+  })
 }
 
 /** The library's own types disagree about `port`; it hands this very object to these very constructors. */

@@ -12,13 +12,13 @@ export interface OutgoingMessage {
  * The service's limits for one request are 1,000 messages, 10 MB (the rest is for what is around the messages) and one
  * ordering key. https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#pubsubmessage
  */
-const maxMessages = 1000
-const maxBytes = 9_000_000
+export const maxMessages = 1000
+export const maxBytes = 9_000_000
 /**
  * Left to itself the client makes one request of all calls to a topic within 10 ms: it mixes ordering keys, and what
  * the service refuses of one call fails the others.
  */
-const unbundled = { ...noRetry, isBundling: false }
+export const unbundled = { ...noRetry, isBundling: false }
 /** Tags and lengths around a message, and around each attribute. */
 const messageOverheadBytes = 20
 const attributeOverheadBytes = 12
@@ -42,7 +42,8 @@ export async function publish(
   return ids
 }
 
-function* requestsOf(messages: readonly OutgoingMessage[]): Generator<OutgoingMessage[]> {
+/** What goes into one request each, in order. */
+export function* requestsOf(messages: readonly OutgoingMessage[]): Generator<OutgoingMessage[]> {
   let request: OutgoingMessage[] = []
   let bytes = 0
   for (const message of messages) {
@@ -64,7 +65,7 @@ function keyOf(message: OutgoingMessage | undefined): string {
 }
 
 /** At least what the message takes in a request. */
-function sizeOf({ data, attributes = {}, orderingKey = '' }: OutgoingMessage): number {
+export function sizeOf({ data, attributes = {}, orderingKey = '' }: OutgoingMessage): number {
   let bytes = messageOverheadBytes + data.length + Buffer.byteLength(orderingKey)
   for (const [name, value] of Object.entries(attributes))
     bytes += attributeOverheadBytes + Buffer.byteLength(name) + Buffer.byteLength(value)
