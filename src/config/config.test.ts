@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { describe, test } from 'vitest'
 import type { Config } from './config.ts'
-import { configOf, loadConfig } from './config.ts'
+import { configOf, gatewayConfigOf, loadConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import { ConfigFault } from './config-fault.ts'
 import { faultText } from './fault-text.ts'
 import { secretFiles } from './secrets.ts'
-import { spec } from './spec.ts'
+import { groups, spec } from './spec.ts'
 
 const needed = {
   INGESTER_PROJECTID: 'my-project',
@@ -27,8 +27,12 @@ function revealed({ postgres, redis, ...others }: Config): object {
 const configWith = (environment: Environment) => configOf({ ...needed, ...environment }).config
 
 function faultIn(environment: Environment, pipelines?: readonly string[]): ConfigFault | undefined {
+  return faultOf(() => configOf(environment, pipelines ? { pipelines } : {}))
+}
+
+function faultOf(load: () => unknown): ConfigFault | undefined {
   try {
-    configOf(environment, pipelines ? { pipelines } : {})
+    load()
   } catch (error) {
     assert.ok(error instanceof ConfigFault, String(error))
     return error
@@ -38,6 +42,15 @@ function faultIn(environment: Environment, pipelines?: readonly string[]): Confi
 
 function faultsOf(environment: Environment, pipelines?: readonly string[]): readonly string[] {
   return (faultIn(environment, pipelines)?.faults ?? []).map(faultText)
+}
+
+/** Of the configuration that has the variable. */
+function faultsOfOne(name: string, value: string): readonly string[] {
+  const environment = { ...needed, PUBSUB_EMULATOR_HOST: 'h:1', [name]: value }
+  const isGateway = Object.hasOwn(groups.gateway, name.replace(/_FILE$/, ''))
+  const load = () =>
+    isGateway ? gatewayConfigOf(environment) : configOf(environment, { pipelines: ['scans'] })
+  return (faultOf(load)?.faults ?? []).map(faultText)
 }
 
 /** Short, and in one line. */
@@ -118,6 +131,7 @@ test('with the required variables set, all others have their defaults', () => {
       maxBatchBytes: 8_388_608,
       flushIntervalMs: 100,
       deleteHorizonMs: 691_200_000,
+      idempotencyWindowMs: 86_400_000,
     },
     startupTimeoutMs: 60_000,
     shutdownTimeoutMs: 25_000,
@@ -161,6 +175,13 @@ test('every variable reaches its option', () => {
     INGESTER_MAX_BATCH_BYTES: '1',
     INGESTER_FLUSH_INTERVAL: '0',
     INGESTER_DELETE_HORIZON: '24h',
+    INGESTER_IDEMPOTENCY_WINDOW: '1h',
+    INGESTER_GATEWAY_HOST: '::1',
+    INGESTER_GATEWAY_PORT: '0',
+    INGESTER_GATEWAY_TOKENS: 'a token of some length'.replaceAll(' ', '-'),
+    INGESTER_TRUSTED_PROXIES: '10.0.0.7, 10.1.0.0/16,fd00::/8',
+    INGESTER_RATE_LIMIT: '600/m',
+    INGESTER_GATEWAY_ACCESS_LOG: 'false',
     INGESTER_STARTUP_TIMEOUT: '1s',
     INGESTER_SHUTDOWN_TIMEOUT: '1500ms',
     INGESTER_LOG_LEVEL: 'silent',
@@ -209,6 +230,7 @@ test('every variable reaches its option', () => {
       maxBatchBytes: 1,
       flushIntervalMs: 0,
       deleteHorizonMs: 86_400_000,
+      idempotencyWindowMs: 3_600_000,
     },
     startupTimeoutMs: 1000,
     shutdownTimeoutMs: 1500,
@@ -486,17 +508,17 @@ describe('faults', () => {
   test('nor that of a URL in any variable', () => {
     const url = 'postgres://user:hunter2@127.0.0.1:1/database'
     for (const name of [...Object.keys(spec), ...secretFiles]) {
-      const faults = faultsOf({ ...needed, [name]: url }, ['scans'])
+      const faults = faultsOfOne(name, url)
       assert.ok(!faults.join().includes('hunter2'), faults.join())
-      assert.equal(faults.length > 0, !/PASSWORD$|POSTGRES_URL$/.test(name), name)
+      assert.equal(faults.length > 0, !/PASSWORD$|POSTGRES_URL$|TOKENS$/.test(name), name)
     }
   })
 
   test('nor what looks like a user and a password, or like a line of .pgpass', () => {
-    const mayHoldAnything = /PASSWORD$/
+    const mayHoldAnything = /PASSWORD$|TOKENS$/
     for (const value of ['user:hunter2', '127.0.0.1:5432:database:user:hunter2', 'user:hunter2@127.0.0.1']) {
       for (const name of Object.keys(spec).filter((one) => !mayHoldAnything.test(one))) {
-        const faults = faultsOf({ ...needed, PUBSUB_EMULATOR_HOST: 'h:1', [name]: value }, ['scans'])
+        const faults = faultsOfOne(name, value)
         assert.equal(faults.length, 1, `${name}=${value}`)
         assert.ok(!faults.join().includes('hunter2'), faults.join())
       }

@@ -15,7 +15,23 @@ import { isOneReference, notOneReference, pipelineOption, unknownPipeline } from
 import { unknownVariables } from './unknown-variables.ts'
 
 /** All that can be set. */
-export type Config = { readonly [P in PartName]: ReturnType<(typeof parts)[P]['of']> }
+type Parts = { readonly [P in PartName]: ReturnType<(typeof parts)[P]['of']> }
+
+/** What the ingester needs of it. */
+export type Config = Omit<Parts, 'gateway'>
+
+const gatewayParts = [
+  'gateway',
+  'pubsub',
+  'redis',
+  'http',
+  'log',
+  'startupTimeoutMs',
+  'shutdownTimeoutMs',
+] as const satisfies readonly PartName[]
+
+/** What the gateway needs. */
+export type GatewayConfig = Pick<Parts, (typeof gatewayParts)[number]>
 
 export interface LoadedConfig {
   readonly config: Config
@@ -75,9 +91,34 @@ export function sourcesOf({ envFile, pipeline = [] }: CommandLine): Sources {
 
 /** As {@link loadConfig}, of a given environment. */
 export function configOf(environment: Environment, circumstances: Circumstances = {}): LoadedConfig {
+  return withWarnings(environment, circumstances, ingesterParts)
+}
+
+const ingesterParts = (Object.keys(parts) as PartName[]).filter((name) => name !== 'gateway')
+
+/**
+ * The configuration of the gateway. It needs no database: the variables of that are not looked at.
+ *
+ * @throws ConfigFault with all faults at once
+ */
+export function loadGatewayConfig(options: Pick<CommandLine, 'envFile'>) {
+  const { environment, ...rest } = sourcesOf(options)
+  return gatewayConfigOf(environment, rest)
+}
+
+/** As {@link loadGatewayConfig}, of a given environment. */
+export function gatewayConfigOf(environment: Environment, circumstances: Circumstances = {}) {
+  return withWarnings(environment, circumstances, gatewayParts)
+}
+
+function withWarnings<P extends PartName>(
+  environment: Environment,
+  circumstances: Circumstances,
+  wanted: readonly P[],
+) {
   const warnings = unknownVariables(environment, circumstances.places ?? {})
   try {
-    return { config: partsOf(environment, Object.keys(parts) as PartName[], circumstances), warnings }
+    return { config: partsOf(environment, wanted, circumstances), warnings }
   } catch (error) {
     throw error instanceof ConfigFault ? new ConfigFault(error.faults, warnings) : error
   }
@@ -123,12 +164,12 @@ export function partsOf<P extends PartName>(
   environment: Environment,
   wanted: readonly P[],
   circumstances: Circumstances = {},
-): Pick<Config, P> {
+): Pick<Parts, P> {
   const variables = wanted.flatMap((name) => parts[name].variables)
   const { values, resolved } = read(environment, variables, circumstances)
   // Of the values a part looks at its own only.
   const made = wanted.map((name) => [name, parts[name].of(values as Values, resolved)])
-  return Object.fromEntries(made) as Pick<Config, P>
+  return Object.fromEntries(made) as Pick<Parts, P>
 }
 
 /**

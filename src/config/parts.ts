@@ -104,6 +104,7 @@ export const parts = {
       'INGESTER_MAX_BATCH_BYTES',
       'INGESTER_FLUSH_INTERVAL',
       'INGESTER_DELETE_HORIZON',
+      'INGESTER_IDEMPOTENCY_WINDOW',
     ],
     (values) => ({
       workers: values.INGESTER_WORKER_COUNT,
@@ -113,6 +114,27 @@ export const parts = {
       maxBatchBytes: values.INGESTER_MAX_BATCH_BYTES,
       flushIntervalMs: values.INGESTER_FLUSH_INTERVAL,
       deleteHorizonMs: values.INGESTER_DELETE_HORIZON,
+      idempotencyWindowMs: values.INGESTER_IDEMPOTENCY_WINDOW,
+    }),
+  ),
+  gateway: part(
+    [
+      'INGESTER_GATEWAY_HOST',
+      'INGESTER_GATEWAY_PORT',
+      'INGESTER_GATEWAY_TOKENS',
+      'INGESTER_TRUSTED_PROXIES',
+      'INGESTER_RATE_LIMIT',
+      'INGESTER_GATEWAY_ACCESS_LOG',
+    ],
+    (values, resolved) => ({
+      host: values.INGESTER_GATEWAY_HOST,
+      port: values.INGESTER_GATEWAY_PORT,
+      /** One a line; undefined: no request needs one. */
+      tokens: resolved.secrets.get('INGESTER_GATEWAY_TOKENS'),
+      trustedProxies: values.INGESTER_TRUSTED_PROXIES ?? [],
+      /** Undefined: none. */
+      rateLimit: values.INGESTER_RATE_LIMIT === 'off' ? undefined : values.INGESTER_RATE_LIMIT,
+      accessLog: values.INGESTER_GATEWAY_ACCESS_LOG,
     }),
   ),
   startupTimeoutMs: part(['INGESTER_STARTUP_TIMEOUT'], (values) => values.INGESTER_STARTUP_TIMEOUT),

@@ -18,7 +18,11 @@ const names: readonly string[] = [
   'INGESTER_POSTGRES_PASSWORD',
   'INGESTER_REDIS_URL',
   'INGESTER_REDIS_PASSWORD',
+  'INGESTER_GATEWAY_TOKENS',
 ]
+/** Of these there may be several, one a line. */
+const severalIn = 'INGESTER_GATEWAY_TOKENS'
+const leastTokenLength = 16
 export const secretFiles: readonly string[] = names.map((name) => `${name}_FILE`)
 
 export const isSecret = (name: string): boolean => names.includes(name)
@@ -51,12 +55,13 @@ export function secretsIn(environment: Environment): {
 function secretOf(name: string, environment: Environment): Secret | undefined {
   const value = environment[name]
   const path = environment[`${name}_FILE`]
-  if (path === undefined) return value === undefined ? undefined : () => checked(value, { variable: name })
+  if (path === undefined)
+    return value === undefined ? undefined : () => checked(name, value, { variable: name })
   return () => {
     if (value !== undefined) throw new ConfigFault([setTwice(name)])
     const subject = { variable: `${name}_FILE`, ...(isPlainPath(path) ? { path } : {}) }
     const secret = readTextFile(path, subject).replace(/\r?\n$/, '')
-    if (secret !== '') return checked(secret, subject)
+    if (secret !== '') return checked(name, secret, subject)
     const advice = 'it must hold the secret'
     throw new ConfigFault([{ kind: 'unreadable', ...subject, problem: 'is empty', advice }])
   }
@@ -70,13 +75,45 @@ const setTwice = (name: string): Fault => ({
   advice: 'keep one of them',
 })
 
-/** A password with a control character in it is one that was copied with the end of its line. */
-function checked(secret: string, subject: { readonly variable: string; readonly path?: string }): string {
+interface Subject {
+  readonly variable: string
+  readonly path?: string
+}
+
+function checked(name: string, secret: string, subject: Subject): string {
+  if (name === severalIn) return checkedTokens(secret, subject)
+  // A password with a control character in it is one that was copied with the end of its line.
   if (!/\p{Cc}/u.test(secret)) return secret
   const found = /[\r\n]/.test(secret) ? 'a line ending' : 'a control character'
-  const problem = `contains ${found}, which is not part of a secret`
-  throw new ConfigFault([{ kind: 'unreadable', ...subject, problem, advice: 'remove it' }])
+  throw wrong(subject, `contains ${found}, which is not part of a secret`, 'remove it')
 }
+
+/** Tokens are sent in a header, and guessed by whoever can send requests. */
+function checkedTokens(text: string, subject: Subject): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  for (const [at, token] of lines.entries()) {
+    if (token === '') continue
+    const line = lines.length > 1 ? `its line ${at + 1}` : 'its token'
+    if (!/^[!-~]+$/.test(token))
+      throw wrong(
+        subject,
+        `${line} contains a blank or a character outside of ASCII`,
+        'put one token in a line',
+      )
+    if (token.length < leastTokenLength)
+      throw wrong(
+        subject,
+        `${line} has fewer than ${leastTokenLength} characters`,
+        'openssl rand -hex 32 makes one',
+      )
+  }
+  if (lines.every((token) => token === ''))
+    throw wrong(subject, 'has no token', 'put one in each line, or unset it')
+  return text
+}
+
+const wrong = (subject: Subject, problem: string, advice: string) =>
+  new ConfigFault([{ kind: 'unreadable', ...subject, problem, advice }])
 
 /** Some put the secret itself where its path belongs: what does not look like a path is not repeated. */
 export function isPlainPath(path: string): boolean {

@@ -11,9 +11,11 @@ import {
   flag,
   host,
   hostOrSocket,
+  networks,
   oneOf,
   postgresName,
   projectId,
+  rateLimit,
   resourceId,
   text,
   texts,
@@ -179,6 +181,13 @@ const engine = {
     default: 8 * 86_400_000,
     desc: 'How long a deletion is remembered, by pipelines whose messages delete: the retention of the subscription and a day.',
   }),
+  INGESTER_IDEMPOTENCY_WINDOW: duration(
+    '1h',
+    '8760h',
+  )({
+    default: 86_400_000,
+    desc: 'How long a request with an Idempotency-Key is remembered after its first use: one with the same key counts once.',
+  }),
 }
 
 const startAndStop = {
@@ -211,6 +220,31 @@ const admin = {
   )({ default: 9400, desc: 'Port of the admin server; 0 picks a free one.' }),
 }
 
+const gateway = {
+  INGESTER_GATEWAY_HOST: host({
+    default: '127.0.0.1',
+    desc: 'Address that the gateway listens on.',
+  }),
+  INGESTER_GATEWAY_PORT: count(
+    0,
+    65_535,
+  )({ default: 8080, desc: 'Port of the gateway; 0 picks a free one.' }),
+  INGESTER_GATEWAY_TOKENS: verbatim({
+    default: undefined,
+    desc: 'Bearer tokens of which a request must have one, one a line, each of 16 or more characters. Unset: no request needs one.',
+  }),
+  INGESTER_TRUSTED_PROXIES: networks({
+    default: undefined,
+    example: '10.0.0.0/8',
+    desc: 'Proxies whose X-Forwarded-For says which client a request is from.',
+  }),
+  INGESTER_RATE_LIMIT: rateLimit({
+    default: { requests: 60, perMs: 1000 },
+    desc: 'Requests that one client address may make, counted over all gateways that share a Redis.',
+  }),
+  INGESTER_GATEWAY_ACCESS_LOG: flag({ default: true, desc: 'Log a line for each request.' }),
+}
+
 /** Every variable that has an effect. */
 export const spec = {
   ...ingest,
@@ -218,6 +252,7 @@ export const spec = {
   ...postgres,
   ...redis,
   ...engine,
+  ...gateway,
   ...startAndStop,
   ...logs,
   ...admin,
@@ -228,7 +263,7 @@ export type Variable = keyof typeof spec
 export type Values = CleanedEnv<typeof spec>
 
 /** The same, grouped for the documentation. */
-export const groups = { ingest, pubsub, postgres, redis, engine, startAndStop, logs, admin }
+export const groups = { ingest, pubsub, postgres, redis, engine, gateway, startAndStop, logs, admin }
 
 /** Defaults that depend on something else, in words. */
 export const dependentDefaults: Readonly<Partial<Record<Variable, string>>> = {

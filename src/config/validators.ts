@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { makeValidator, str } from 'envalid'
 import { isHost, isPlainText, isPostgresName, isProjectId, isResourceId, isSocketFolder } from './names.ts'
 import { mayHoldSecretBesideAddress, shownValue } from './shown.ts'
@@ -134,6 +134,44 @@ const separated = makeValidator((input: string): readonly string[] => {
 export const texts = inWords('names or paths, separated by commas', separated, (names: readonly string[]) =>
   names.join(','),
 )
+
+export interface RateLimit {
+  readonly requests: number
+  readonly perMs: number
+}
+
+const rateUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000 }
+
+const limitOrOff = makeValidator((input: string): RateLimit | 'off' => {
+  if (input === 'off') return input
+  const [, digits = '', unit = ''] = /^(\d{1,7})\/([sm])$/.exec(input) ?? []
+  const requests = Number(digits)
+  const perMs = rateUnits[unit]
+  if (requests > 0 && perMs !== undefined) return { requests, perMs }
+  throw new InvalidValue('must be a number of requests such as 60/s or 600/m, or off', shownValue(input))
+})
+/** So many in a second or a minute; undefined where there is no limit. */
+export const rateLimit = inWords('`N/s`, `N/m` or off', limitOrOff, writeRateLimit)
+
+function writeRateLimit(limit: RateLimit | 'off'): string {
+  return limit === 'off' ? limit : `${limit.requests}/${limit.perMs === 1000 ? 's' : 'm'}`
+}
+
+const separatedNetworks = makeValidator((input: string): readonly string[] => {
+  const listed = input.split(',').map((one) => one.trim())
+  const wrong = listed.find((one) => !isNetwork(one))
+  if (wrong === undefined) return listed
+  const rule = 'must be addresses or networks such as 10.0.0.7 or 10.0.0.0/8, separated by commas'
+  throw new InvalidValue(rule, shownValue(wrong, mayHoldSecretBesideAddress))
+})
+/** IP addresses, and networks as an address and the length of its prefix. */
+export const networks = inWords('addresses and networks, separated by commas', separatedNetworks)
+
+function isNetwork(text: string): boolean {
+  const [, address = '', , length] = /^([^/]*)(\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && (length === undefined || Number(length) <= (version === 4 ? 32 : 128))
+}
 
 export const host = textThat(isHost, 'only a host name or IP address')
 

@@ -12,6 +12,7 @@ export type Option =
   | `limits.${'maxMessageBytes' | 'maxClockSkew'}`
   | `postgres.${'url' | 'host' | 'port' | 'user' | 'password' | 'database' | 'sslMode' | 'poolSize' | 'statementTimeout'}`
   | `redis.${'url' | 'enabled' | 'address' | 'password' | 'database' | 'tls' | 'ttl' | 'claims'}`
-  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval' | 'deleteHorizon'}`
+  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval' | 'deleteHorizon' | 'idempotencyWindow'}`
+  | `gateway.${'host' | 'port' | 'tokens' | 'trustedProxies' | 'rateLimit' | 'accessLog'}`
   | `log.${'level' | 'output'}`
   | `http.${'host' | 'port'}`
