@@ -21,6 +21,7 @@ const ingester = {
       subscription: 'projects/p/subscriptions/scan-sub',
       table: 'scan_results',
       cache: 'redis://localhost:6379/0, watermarks and claims',
+      flushIntervalMs: 100,
     },
   ],
 }
@@ -53,7 +54,13 @@ test('run: one aligned block with version, pipeline, stores, limits and addresse
 })
 
 test('run: a line for each pipeline', () => {
-  const orders = { name: 'orders', subscription: 'projects/p/subscriptions/o', table: 'orders', cache: '' }
+  const orders = {
+    name: 'orders',
+    subscription: 'projects/p/subscriptions/o',
+    table: 'orders',
+    cache: '',
+    flushIntervalMs: 100,
+  }
   const running = { ...service(), ingester: { ...ingester, pipelines: [...ingester.pipelines, orders] } }
   const lines = runBlock(running)
   assert.deepEqual(

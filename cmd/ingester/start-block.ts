@@ -16,8 +16,10 @@ interface Summary extends Omit<RunningService, 'ingester'> {
 
 export function runBlock({ config, ingester, psql, startSeconds }: Summary): string[] {
   const { engine, consumer, pubsub, shutdownTimeoutMs } = config
-  const every =
-    engine.flushIntervalMs === 0 ? 'as soon as one is free' : `every ${writeDuration(engine.flushIntervalMs)}`
+  const intervals = new Set(ingester.pipelines.map(({ flushIntervalMs }) => flushIntervalMs))
+  const every = [...intervals]
+    .map((ms) => (ms === 0 ? 'as soon as one is free' : `every ${writeDuration(ms)}`))
+    .join(' or ')
   return block(startSeconds, [
     ...ingester.pipelines.map(
       ({ name, subscription, table }): Fact => [

@@ -6,6 +6,7 @@ import { noCache } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import type { EpochWatchOptions } from '#postgres/epoch-watch.ts'
 import { EpochWatch } from '#postgres/epoch-watch.ts'
 import { RedisCache } from '#redis/cache.ts'
@@ -40,14 +41,8 @@ export async function openCache(
   observer: Observer,
   logger: Logger,
 ): Promise<OpenCache> {
-  if (!shared) {
-    return {
-      cache: noCache,
-      description: 'none (INGESTER_REDIS_ENABLED=false)',
-      problems: () => [],
-      [Symbol.asyncDispose]: async () => {},
-    }
-  }
+  if (countsOnce(pipeline.sink)) return none('none: each record counts, and none is stale')
+  if (!shared) return none('none (INGESTER_REDIS_ENABLED=false)')
   const clock = systemClock
   const watch = new EpochWatch({ pool, table: pipeline.sink, pipeline: pipeline.name, logger, clock })
   const epoch = () => watch.current
@@ -74,6 +69,10 @@ export async function openCache(
       watch[Symbol.dispose]()
     },
   }
+}
+
+function none(description: string): OpenCache {
+  return { cache: noCache, description, problems: () => [], [Symbol.asyncDispose]: async () => {} }
 }
 
 function describe({ host, port, db, tls, claims }: Config['redis']): string {

@@ -47,6 +47,8 @@ export interface RunningPipeline {
   readonly table: string
   /** What the cache does. */
   readonly cache: string
+  /** How long a record waits for its batch to fill. */
+  readonly flushIntervalMs: number
 }
 
 /** Time for nacks and for closing connections at a forced shutdown. */

@@ -1,13 +1,13 @@
 import { explain } from '#connect/explain.ts'
 import { reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
-import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
+import { decoderError, identityReused, refusedByDatabase, tooOld } from '#core/dead-letter.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import { ignoreRulesOf } from '#core/ignored.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import type { Engine } from '#ingest/engine.ts'
-import { GuardSweep } from '#postgres/guard-sweep.ts'
 import { neededTables } from '#postgres/needed-tables.ts'
 import { TableWatch } from '#postgres/table-watch.ts'
 import { exponentialBackoff } from '#runtime/backoff.ts'
@@ -18,7 +18,8 @@ import { openCache } from './cache.ts'
 import { CatalogWatch } from './catalog-watch.ts'
 import { engineReasons } from './readiness.ts'
 import type { Own, Running, Shared } from './running.ts'
-import { assemble } from './running.ts'
+import { assemble, flushIntervalOf } from './running.ts'
+import { upkeepOf } from './upkeep.ts'
 
 /** For the gauges. */
 interface Current {
@@ -48,8 +49,8 @@ export class PipelineRun implements AsyncDisposable {
   readonly #observer: Observer
   readonly #cache: OpenCache
   readonly #catalogWatch: CatalogWatch
-  /** Undefined where no message deletes. */
-  readonly #guardSweep: GuardSweep | undefined
+  /** What keeps the tables beside its own tidy; undefined where there are none. */
+  readonly #upkeep: Disposable | undefined
   readonly #backoff = exponentialBackoff(lookAgain)
   readonly #stopping = new AbortController()
   readonly #current: Current
@@ -82,16 +83,7 @@ export class PipelineRun implements AsyncDisposable {
       clock: systemClock,
       onAltered: (altered) => this.#rebind(altered),
     })
-    const { deleteHorizonMs: horizonMs } = shared.config.engine
-    this.#guardSweep = pipeline.sink.deletes
-      ? new GuardSweep({
-          pool: connections,
-          pipeline: pipeline.name,
-          horizonMs,
-          logger,
-          clock: systemClock,
-        })
-      : undefined
+    this.#upkeep = upkeepOf(shared.config, own)
   }
 
   /**
@@ -105,7 +97,7 @@ export class PipelineRun implements AsyncDisposable {
     const current: Current = {}
     const counted = metrics.observe({
       name: pipeline.name,
-      deadLetterReasons: [...new Set([...pipeline.rejections, decoderError, refusedByDatabase])],
+      deadLetterReasons: reasonsOf(pipeline),
       ignoreRules: ignoreRulesOf(pipeline),
       outstanding: () => current.engine?.outstanding ?? 0,
       oldestOutstandingSeconds: () => current.engine?.oldestOutstandingSeconds ?? 0,
@@ -128,6 +120,10 @@ export class PipelineRun implements AsyncDisposable {
     return this.#cache.description
   }
 
+  get flushIntervalMs(): number {
+    return flushIntervalOf(this.#shared.config, this.#pipeline)
+  }
+
   get engine(): Engine {
     return this.#running.engine
   }
@@ -144,12 +140,11 @@ export class PipelineRun implements AsyncDisposable {
 
   get readiness(): PipelineReadiness {
     const { engine, source } = this.#running
-    const { flushIntervalMs } = this.#shared.config.engine
     return {
       name: this.name,
       notReadyBecause:
         this.#lost === undefined
-          ? engineReasons(engine, source, this.#tableWatch, flushIntervalMs)
+          ? engineReasons(engine, source, this.#tableWatch, this.flushIntervalMs)
           : [this.#lost],
       degradedBecause: [...engine.waitingBecause, ...this.#cache.problems()],
     }
@@ -173,7 +168,7 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#guardSweep?.[Symbol.dispose]()
+    this.#upkeep?.[Symbol.dispose]()
     this.#catalogWatch[Symbol.dispose]()
     this.#tableWatch[Symbol.dispose]()
     await this.#cache[Symbol.asyncDispose]()
@@ -265,4 +260,10 @@ export class PipelineRun implements AsyncDisposable {
       return
     }
   }
+}
+
+/** All that its dead letters may have as their reason. */
+function reasonsOf({ rejections, sink }: Pipeline): string[] {
+  const ofEngine = [decoderError, refusedByDatabase, ...(countsOnce(sink) ? [tooOld, identityReused] : [])]
+  return [...new Set([...rejections, ...ofEngine])]
 }

@@ -5,10 +5,12 @@ import type { Cache } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import type { Sink } from '#core/sink.ts'
 import { Engine } from '#ingest/engine.ts'
 import type { Connections } from '#postgres/connection-pool.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
+import { IdentifiedWriter } from '#postgres/applied/identified-writer.ts'
 import { GuardedTableWriter } from '#postgres/guarded-table-writer.ts'
 import { TableWriter } from '#postgres/table-writer.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
@@ -79,7 +81,12 @@ export function assemble(
       onFatal(`Pub/Sub: ${explain(error)}; check that ${subscription} exists and may be consumed`),
   })
   const engine = new Engine(
-    { ...config.engine, limits: config.limits, maxGrownBytes: bounds.maxOutstandingBytes },
+    {
+      ...config.engine,
+      flushIntervalMs: flushIntervalOf(config, pipeline),
+      limits: config.limits,
+      maxGrownBytes: bounds.maxOutstandingBytes,
+    },
     {
       ...common,
       rules: pipeline,
@@ -98,7 +105,16 @@ export function assemble(
   return { source, engine }
 }
 
+/** As configured, else the pipeline's own. */
+export function flushIntervalOf({ engine }: Pick<Config, 'engine'>, { flushIntervalMs }: Pipeline): number {
+  return engine.flushIntervalMs ?? flushIntervalMs ?? defaultFlushIntervalMs
+}
+
+const defaultFlushIntervalMs = 100
+
 function sinkOf({ engine }: Config, { name, sink: table }: Pipeline, connections: Connections): Sink {
+  if (countsOnce(table))
+    return new IdentifiedWriter(connections, table, { pipeline: name, horizonMs: engine.identityHorizonMs })
   return table.deletes
     ? new GuardedTableWriter(connections, table, { pipeline: name, horizonMs: engine.deleteHorizonMs })
     : new TableWriter(connections, table)

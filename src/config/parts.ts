@@ -105,6 +105,7 @@ export const parts = {
       'INGESTER_FLUSH_INTERVAL',
       'INGESTER_DELETE_HORIZON',
       'INGESTER_IDEMPOTENCY_WINDOW',
+      'INGESTER_IDENTITY_HORIZON',
     ],
     (values) => ({
       workers: values.INGESTER_WORKER_COUNT,
@@ -114,6 +115,7 @@ export const parts = {
       maxBatchBytes: values.INGESTER_MAX_BATCH_BYTES,
       flushIntervalMs: values.INGESTER_FLUSH_INTERVAL,
       deleteHorizonMs: values.INGESTER_DELETE_HORIZON,
+      identityHorizonMs: values.INGESTER_IDENTITY_HORIZON,
       idempotencyWindowMs: values.INGESTER_IDEMPOTENCY_WINDOW,
     }),
   ),

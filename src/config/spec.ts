@@ -170,7 +170,8 @@ const engine = {
   INGESTER_MAX_BATCH_SIZE: count(1, 50_000)({ default: 1000, desc: 'Maximum records in one statement.' }),
   INGESTER_MAX_BATCH_BYTES: bytes({ default: 8 * 2 ** 20, desc: 'Maximum bytes in one statement.' }),
   INGESTER_FLUSH_INTERVAL: duration()({
-    default: 100,
+    default: undefined,
+    example: '100ms',
     desc: 'Maximum time a record waits for its batch to fill; 0: write as soon as a worker is free.',
   }),
   INGESTER_DELETE_HORIZON: duration(
@@ -187,6 +188,13 @@ const engine = {
   )({
     default: 86_400_000,
     desc: 'How long a request with an Idempotency-Key is remembered after its first use: one with the same key counts once.',
+  }),
+  INGESTER_IDENTITY_HORIZON: duration(
+    '24h',
+    '8760h',
+  )({
+    default: 8 * 86_400_000,
+    desc: 'How long it is remembered what has counted, by pipelines that append or add up: the retention of the subscription and a day.',
   }),
 }
 
@@ -271,6 +279,7 @@ export const dependentDefaults: Readonly<Partial<Record<Variable, string>>> = {
   INGESTER_SUBSCRIPTIONID: 'that of the pipeline',
   INGESTER_POSTGRES_POOL_SIZE: '(workers + 2) × pipelines',
   INGESTER_WORKER_COUNT: 'number of CPUs',
+  INGESTER_FLUSH_INTERVAL: '100ms, or that of the pipeline',
 }
 
 /** A valid value as users write it: the default, or the example of what must be set. Undefined: leave it out. */

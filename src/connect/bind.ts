@@ -54,6 +54,10 @@ export async function sketchOver(
   }
 }
 
+function modeOf({ mode }: UnboundPipeline['table']): Pick<UnboundPipeline['table'], 'mode'> {
+  return mode === undefined ? {} : { mode }
+}
+
 function sketchOf({ name, source, table }: UnboundPipeline, catalog?: CatalogTable): PipelineSketch {
   const columns = [...table.key, ...table.version].flatMap((column) => {
     const found = catalog?.columns.find((one) => one.name === column)
@@ -61,6 +65,12 @@ function sketchOf({ name, source, table }: UnboundPipeline, catalog?: CatalogTab
   })
   const known = (names: readonly string[]) =>
     names.filter((one) => columns.some((column) => column.name === one))
-  const sink = { name: table.name, columns, key: known(table.key), version: known(table.version) }
+  const sink = {
+    name: table.name,
+    ...modeOf(table),
+    columns,
+    key: known(table.key),
+    version: known(table.version),
+  }
   return { name, source, sink: { ...sink, ...(table.deletes ? { deletes: { when: () => false } } : {}) } }
 }

@@ -45,6 +45,7 @@ export const variables = {
   'gateway.trustedProxies': 'INGESTER_TRUSTED_PROXIES',
   'gateway.rateLimit': 'INGESTER_RATE_LIMIT',
   'gateway.accessLog': 'INGESTER_GATEWAY_ACCESS_LOG',
+  'engine.identityHorizon': 'INGESTER_IDENTITY_HORIZON',
   'log.level': 'INGESTER_LOG_LEVEL',
   'log.output': 'INGESTER_LOG_OUTPUT',
   'http.host': 'INGESTER_HTTP_HOST',

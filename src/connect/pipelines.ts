@@ -95,7 +95,9 @@ export function tableConflict(one: LoadedPipeline, other: LoadedPipeline): strin
   if (table.deletes || otherTable.deletes)
     return `have the same table, ${table.name}, from which messages delete: only one pipeline may write to it`
   const isSame = isDeepStrictEqual(orderOf(table), orderOf(otherTable))
-  return isSame ? undefined : `have the same table, ${table.name}, with other columns for its key or version`
+  return isSame
+    ? undefined
+    : `have the same table, ${table.name}, with another mode, or other columns for its key or version`
 }
 
 /** As both have it, else its full name. */
@@ -113,8 +115,8 @@ function commonSubscription(
 const tableOf = (pipeline: LoadedPipeline): UnboundPipeline['table'] =>
   isUnbound(pipeline) ? pipeline.table : { ...pipeline.sink, deletes: pipeline.sink.deletes !== undefined }
 
-/** What says which of two rows is newer. */
-const orderOf = ({ key, version }: UnboundPipeline['table']) => [new Set(key), version]
+/** What becomes of a record, and what says which of two rows is newer. */
+const orderOf = ({ mode = 'newest', key, version }: UnboundPipeline['table']) => [mode, new Set(key), version]
 
 /**
  * The one that a command is about: by its name or its path, or the one that is configured.

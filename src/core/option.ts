@@ -12,7 +12,7 @@ export type Option =
   | `limits.${'maxMessageBytes' | 'maxClockSkew'}`
   | `postgres.${'url' | 'host' | 'port' | 'user' | 'password' | 'database' | 'sslMode' | 'poolSize' | 'statementTimeout'}`
   | `redis.${'url' | 'enabled' | 'address' | 'password' | 'database' | 'tls' | 'ttl' | 'claims'}`
-  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval' | 'deleteHorizon' | 'idempotencyWindow'}`
+  | `engine.${'workers' | 'maxBatchRecords' | 'maxBatchBytes' | 'flushInterval' | 'deleteHorizon' | 'identityHorizon' | 'idempotencyWindow'}`
   | `gateway.${'host' | 'port' | 'tokens' | 'trustedProxies' | 'rateLimit' | 'accessLog'}`
   | `log.${'level' | 'output'}`
   | `http.${'host' | 'port'}`

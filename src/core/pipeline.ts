@@ -30,6 +30,8 @@ export interface Pipeline<R = unknown> extends Rules<R> {
    */
   readonly format: number
   readonly source: PubsubSourceDefaults
+  /** How long a record waits for its batch to fill, where the configuration does not say. */
+  readonly flushIntervalMs?: number
   /** All that `decode` may give. */
   readonly rejections: readonly string[]
   readonly sink: PostgresTable<R>
@@ -47,7 +49,7 @@ export interface Pipeline<R = unknown> extends Rules<R> {
 
 /** A pipeline whose columns' types stand in the database: it becomes one when its table has been looked at. */
 export interface UnboundPipeline extends Pick<Pipeline, 'name' | 'source'> {
-  readonly table: Pick<PostgresTable, 'name' | 'key' | 'version'> & { readonly deletes: boolean }
+  readonly table: Pick<PostgresTable, 'name' | 'mode' | 'key' | 'version'> & { readonly deletes: boolean }
   /**
    * @param catalog undefined: there is no such table
    * @throws ConfigurationError with all that the table contradicts

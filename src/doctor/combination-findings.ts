@@ -33,7 +33,7 @@ const percent = (share: number) => `${Math.round(100 * share)}%`
 
 function flushFinding({ engine, consumer }: Config): Finding {
   const name = 'flush interval'
-  const { flushIntervalMs } = engine
+  const { flushIntervalMs = 100 } = engine
   const { ackDeadlineMs } = consumer
   const lease = `INGESTER_ACK_DEADLINE, ${writeDuration(ackDeadlineMs)}`
   if (flushIntervalMs < ackDeadlineMs) return ok(name, `${writeDuration(flushIntervalMs)}, below ${lease}`)

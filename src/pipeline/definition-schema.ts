@@ -49,6 +49,10 @@ const definition = z.strictObject(
       .int({ error: expected('a whole number') })
       .min(1, { error: 'must be at least 1' })
       .optional(),
+    flushIntervalMs: z
+      .int({ error: expected('whole milliseconds') })
+      .min(0, { error: 'must be at least 0' })
+      .optional(),
     inspector: z
       .custom((value) => inspectorMembers.every((name) => Object.hasOwn(Object(value), name)), {
         error: expected(`an object with ${inspectorMembers.join(', ')}`),

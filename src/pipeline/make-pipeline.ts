@@ -101,6 +101,8 @@ export interface PipelineDefinition<R, Name extends string, Table = TableDefinit
    * ignored.
    */
   readonly format?: number
+  /** How long a record waits for its batch to fill, where INGESTER_FLUSH_INTERVAL does not say; by default 100 ms. */
+  readonly flushIntervalMs?: number
   /** How people name a record, and how it is shown to them. By default by its columns. */
   readonly inspector?: RecordInspector
   /** The folder of the SQL files that make its tables: `new URL('./migrations/', import.meta.url)`. */
@@ -119,6 +121,7 @@ export function makePipeline<R, const Name extends string>(
     rejections = [],
     ignoreRules,
     format = 1,
+    flushIntervalMs,
     migrations,
   } = definition
   const decode = countsOnce(table) ? identifiable(definition.decode) : definition.decode
@@ -127,6 +130,7 @@ export function makePipeline<R, const Name extends string>(
     name,
     format,
     source: { kind: 'pubsub', topicId: topic, subscriptionId: subscription },
+    ...(flushIntervalMs === undefined ? {} : { flushIntervalMs }),
     decode,
     rejections: countsOnce(table) ? [...rejections, badIdentity] : rejections,
     ...(ignoreRules === undefined ? {} : { ignoreRules }),
