@@ -5,7 +5,7 @@ import { columnNamed, restOf, typeOf } from '#core/pipeline.ts'
 import { bareType, ordered, parameter, selected } from '../column-sql.ts'
 import { quotedTable } from '../identifier.ts'
 import type { Effect } from './identities-sql.ts'
-import { appliedSql, parameters } from './identities-sql.ts'
+import { isApplied, parameters } from './identities-sql.ts'
 
 /** What a table's records do to it, in SQL, and the parameters that this takes. */
 export interface TableEffect<R> extends Effect {
@@ -78,7 +78,7 @@ export function appendEffect<R>(
     placed: `"ingester placed" AS (
   INSERT INTO ${quotedTable(table.name)} (${names.join(', ')})
   SELECT ${columns.map((column) => selected(column)).join(', ')}
-  FROM "ingester admitted" AS r JOIN (${appliedSql}) AS applied USING ("ingester at")
+  FROM "ingester admitted" AS r WHERE ${isApplied('r')}
   ORDER BY r."ingester at"
   RETURNING 1)`,
     expected: `SELECT (SELECT count(*) FROM "ingester messages") + (SELECT count(*) FROM "ingester requests")`,
