@@ -72,9 +72,9 @@ function isRequest(text: string): boolean {
 }
 
 function publishTimeFrom(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text)) return undefined
-  const timeMs = Date.parse(text)
-  return Number.isNaN(timeMs) ? undefined : timeMs
+  const time = new Date(text ?? '')
+  // A day that no month has would be one of the next.
+  return !Number.isNaN(time.getTime()) && time.toISOString() === text ? time.getTime() : undefined
 }
 
 function faulty(attribute: string, what: string): Rejection {
