@@ -69,7 +69,7 @@ cover-html: $(STAMP) redis pgbouncer-if-possible caddy-if-possible ## measure li
 	echo 'Open coverage/index.html' >&2
 
 .PHONY: model
-model: $(STAMP) ## check every state of the cache's protocol and of deletes, in a few minutes (ARGS="--only=deletes --json", "--write" for docs/RELIABILITY.md)
+model: $(STAMP) ## check every state of the cache's protocol, of deletes and of identities, in a few minutes (ARGS="--only=deletes --json", "--write" for docs/RELIABILITY.md)
 	@exec $(NODE) test/model/main.ts $(ARGS)
 
 .PHONY: simulate

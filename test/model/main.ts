@@ -1,6 +1,6 @@
 // Looks at all states of the models within larger limits than the tests have: `make model`.
 //
-//   node_modules/.bin/node test/model/main.ts [--only cache|deletes] [--json] [--write]
+//   node_modules/.bin/node test/model/main.ts [--only cache|deletes|identities] [--json] [--write]
 //
 // Prints its tables, or all that it found as JSON; with --write the tables go into docs/RELIABILITY.md. Exits with 4
 // where something that must hold does not, or a design that loses is not seen to lose: then nothing is written.
@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as deletes from './deletes/runs.ts'
+import * as identities from './identities/runs.ts'
 import type { Report } from './report.ts'
 import { explored, holding, losing } from './report.ts'
 import { carryOut, harmlessRuns, longHarmlessRuns, longRuns, losingRuns, quickRuns } from './runs.ts'
@@ -33,6 +34,18 @@ const reports = {
         deletes.carryOut,
         deletes.losingRuns,
         1,
+      ),
+    ],
+  },
+  identities: {
+    marker: 'model of identities',
+    sections: [
+      holding('Designs that hold:', identities.carryOut, [...identities.holdingRuns, ...identities.longRuns]),
+      losing(
+        'Designs that count twice or lose, with the fewest steps that it takes:',
+        identities.carryOut,
+        identities.losingRuns,
+        3,
       ),
     ],
   },
