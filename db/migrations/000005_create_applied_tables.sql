@@ -9,7 +9,7 @@ CREATE TABLE applied_messages (
   publish_time timestamptz NOT NULL,
   -- The record's place in its message, from 0.
   record_index integer     NOT NULL,
-  -- Of sums the values of the record; of others a digest of them, where the identity is not the message's own.
+  -- Of sums the values of the record, of others a digest of them.
   effect       text[]      NOT NULL,
   PRIMARY KEY (publish_time, message_id, record_index, pipeline)
 ) PARTITION BY RANGE (publish_time);

@@ -26,7 +26,9 @@ test('a message that repeats another has the identity of that one, exactly', () 
 
 test('a request is the same at any time', () => {
   const request = '0123456789abcdef'.repeat(4)
-  assert.deepEqual(of({ 'ingester-request': request, ...repeatedBy('6', 0) }), { kind: 'request', request })
+  assert.deepEqual(of({ 'ingester-request': request }), { kind: 'request', request, publishTimeMs })
+  const redriven = of({ 'ingester-request': request, ...repeatedBy('6', 7) })
+  assert.deepEqual(redriven, { kind: 'request', request, publishTimeMs: 7 }, 'as old as what it repeats')
 })
 
 const time = '2026-11-21T09:00:00.000Z'
@@ -35,6 +37,7 @@ const unreadable = [
   [{ 'ingester-request': 'A'.repeat(64) }, 'ingester-request'],
   [{ 'ingester-request': 'a'.repeat(63) }, 'ingester-request'],
   [{ 'ingester-request': `${'a'.repeat(64)}\n` }, 'ingester-request'],
+  [{ 'ingester-request': 'a'.repeat(64), 'ingester-publish-time': '' }, 'ingester-publish-time'],
   [{ 'ingester-message-id': '6' }, 'ingester-publish-time'],
   [{ 'ingester-publish-time': time }, 'ingester-message-id'],
   [{ 'ingester-message-id': '', 'ingester-publish-time': time }, 'ingester-message-id'],

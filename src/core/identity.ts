@@ -8,6 +8,8 @@ import { Rejection } from './rejection.ts'
  * - a request: `ingester-request`, 64 lower-case hexadecimal digits. It is the same request at any later time
  * - a message: `ingester-message-id` and `ingester-publish-time` together, the id and the time (RFC 3339, UTC, with
  *   milliseconds) of the message that this one repeats
+ *
+ * The time is carried beside a request, too, where a message of it is repeated: it is as old as that one.
  */
 export const identityAttributes = {
   request: 'ingester-request',
@@ -17,11 +19,11 @@ export const identityAttributes = {
 
 /** What makes two deliveries the same, wherever each row counts once: a message, or the request that it was made of. */
 export type Identity =
-  | { readonly kind: 'request'; readonly request: string }
+  | { readonly kind: 'request'; readonly request: string; readonly publishTimeMs: number }
   | {
       readonly kind: 'message'
       readonly messageId: string
-      /** Unix ms. */
+      /** Unix ms, of the message that was published first. */
       readonly publishTimeMs: number
       /** It was given by attributes, which anyone who publishes can write. */
       readonly isGiven: boolean
@@ -40,19 +42,19 @@ export function identityOf({ messageId, publishTimeMs, attributes }: Identified)
   const request = attributes[identityAttributes.request]
   const givenId = attributes[identityAttributes.messageId]
   const givenTime = attributes[identityAttributes.publishTime]
-  if (request !== undefined) {
-    if (isRequest(request)) return { kind: 'request', request }
+  if (request !== undefined && !isRequest(request))
     return faulty(identityAttributes.request, 'is not 64 lower-case hexadecimal digits')
-  }
+  if (request !== undefined && givenTime === undefined) return { kind: 'request', request, publishTimeMs }
   if (givenId === undefined && givenTime === undefined)
     return { kind: 'message', messageId, publishTimeMs, isGiven: false }
-  if (givenId === undefined || givenId === '' || givenId.length > maxIdLength)
-    return faulty(identityAttributes.messageId, `is not 1 to ${maxIdLength} characters`)
   const timeMs = publishTimeFrom(givenTime)
   if (timeMs === undefined)
     return faulty(identityAttributes.publishTime, 'is not a time such as 2026-11-21T10:00:00.000Z')
   if (timeMs > publishTimeMs + maxAheadMs)
     return faulty(identityAttributes.publishTime, 'is later than the publish time of its message')
+  if (request !== undefined) return { kind: 'request', request, publishTimeMs: timeMs }
+  if (givenId === undefined || givenId === '' || givenId.length > maxIdLength)
+    return faulty(identityAttributes.messageId, `is not 1 to ${maxIdLength} characters`)
   return { kind: 'message', messageId: givenId, publishTimeMs: timeMs, isGiven: true }
 }
 

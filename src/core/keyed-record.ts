@@ -28,8 +28,6 @@ export interface RecordIdentity {
   readonly of: Identity
   /** The record's place in its message, from 0. */
   readonly index: number
-  /** Of the message as it was delivered, in Unix ms. */
-  readonly publishTimeMs: number
 }
 
 /** What decides between a row and the deletions of its key. */

@@ -20,11 +20,10 @@ export function identified<R>(table: PostgresTable<R>): Merge<R> {
       return {
         key: identityKey(of, index),
         version: 0n,
-        // A message's own identity is used by no other: what its values are does not matter.
-        content: isOwn(of) ? '' : columns.map((column) => shownValue(column.of(row))).join('\0'),
+        content: columns.map((column) => shownValue(column.of(row))).join('\0'),
         row,
         bytes: bytesOf(row) + identityBytes,
-        identity: { of, index, publishTimeMs: delivery.publishTimeMs },
+        identity: { of, index },
       }
     },
     // Of two that differ, the one that is committed first counts.
@@ -40,7 +39,7 @@ function shownValue(value: Scalar): string {
 /** What an identity takes in a statement, about. */
 const identityBytes = 60
 
-/** Others of its identity are repetitions that do not give one themselves, or that have the same values. */
+/** A message's own identity is used by no other message, whatever its values are read as. */
 function isSame(a: KeyedRecord, b: KeyedRecord): boolean {
   return a.content === b.content || (isOwn(a.identity?.of) && isOwn(b.identity?.of))
 }

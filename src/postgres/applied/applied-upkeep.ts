@@ -4,6 +4,7 @@ import type { Clock } from '#runtime/clock.ts'
 import type { Connections } from '../connection-pool.ts'
 import { runTransaction } from '../statement.ts'
 import { keepAppliedDays } from './applied-days.ts'
+import { daysSql } from './identities-sql.ts'
 
 export interface AppliedUpkeepOptions {
   readonly pool: Connections
@@ -25,12 +26,13 @@ const margin = '1 hour'
 
 const sweepText = `DELETE FROM applied_requests WHERE ctid = ANY (ARRAY(
 SELECT ctid FROM applied_requests
-WHERE pipeline = $1 AND first_used_at < now() - $2::interval - interval '${margin}'
+WHERE pipeline = $1 AND first_used_at < (SELECT since FROM (${daysSql}) AS d) - $2::interval - interval '${margin}'
 ORDER BY first_used_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED))`
 
 /**
- * Removes requests that are not repeated any more. A repetition is published within the window, and may be delivered until
- * the horizon after that: so long it is known. Any number of replicas may do this at once.
+ * Removes requests that are not repeated any more: a repetition is published within the window, and refused once its publish
+ * time is before the oldest day. By that day and not by the clock, since replicas may have other horizons. Any number of
+ * them may do this at once.
  *
  * @returns how many
  * @throws WriteFailure
@@ -38,14 +40,13 @@ ORDER BY first_used_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED))`
 export async function sweepRequests({
   pool,
   pipeline,
-  horizonMs,
   windowMs,
-}: Omit<AppliedUpkeepOptions, 'logger' | 'clock'>): Promise<number> {
+}: Pick<AppliedUpkeepOptions, 'pool' | 'pipeline' | 'windowMs'>): Promise<number> {
   let removed = 0
   for (;;) {
     const { rowCount } = await runTransaction(
       pool,
-      (client) => client.query(sweepText, [pipeline, `${windowMs + horizonMs} milliseconds`]),
+      (client) => client.query(sweepText, [pipeline, `${windowMs} milliseconds`]),
       'table applied_requests',
     )
     removed += rowCount ?? 0

@@ -63,7 +63,7 @@ function elementType(column: Column<never>): string {
 /** Makes a row of each new record. */
 export function appendEffect<R>(
   table: PostgresTable<R>,
-  digestOf: (record: KeyedRecord<R>) => string | null,
+  digestOf: (record: KeyedRecord<R>) => string,
 ): TableEffect<R> {
   const { columns } = table
   const names = columns.map(({ name }) => pg.escapeIdentifier(name))
@@ -74,7 +74,7 @@ export function appendEffect<R>(
         (column, at) => `unnest(${parameter(column, parameters.count + 1 + at)}) AS ${names[at]}`,
       ),
     ],
-    effect: `CASE WHEN r."ingester digest" IS NULL THEN '{}' ELSE ARRAY[r."ingester digest"] END`,
+    effect: `ARRAY[r."ingester digest"]`,
     placed: `"ingester placed" AS (
   INSERT INTO ${quotedTable(table.name)} (${names.join(', ')})
   SELECT ${columns.map((column) => selected(column)).join(', ')}
@@ -86,9 +86,6 @@ export function appendEffect<R>(
       records.map(digestOf),
       ...columns.map((column) => records.map(({ row }) => column.of(row))),
     ],
-    effectOf: (record) => {
-      const digest = digestOf(record)
-      return digest === null ? [] : [digest]
-    },
+    effectOf: (record) => [digestOf(record)],
   }
 }

@@ -161,11 +161,23 @@ test('append: a request with other values is refused, and so is a message that c
     ['identity-reused'],
   )
   await all.writer.write(logged('b 1', { id: '8', attributes: repeatedBy('7', nowMs) }))
+  await all.writer.write(logged('c 1', { id: '10' }))
+  const claimed = await all.writer.write(logged('c 2', { id: '11', attributes: repeatedBy('10', nowMs) }))
+  assert.deepEqual(
+    claimed.refused?.map(({ reason }) => reason),
+    ['identity-reused'],
+  )
   const forged = await all.writer.write(logged('b 2', { id: '9', attributes: repeatedBy('7', nowMs) }))
   assert.deepEqual(
     forged.refused?.map(({ reason }) => reason),
     ['identity-reused'],
   )
+})
+
+test('a redriven message of a request is as old as the one that it repeats', async () => {
+  await using all = await opened()
+  const attributes = { ...request('a'), ...repeatedBy('1', nowMs - horizonMs - 60_000) }
+  assert.equal((await all.writer.write(sum('a 1', { id: '2', attributes }))).refused?.[0]?.reason, 'too-old')
 })
 
 test("a message's own identity is used by no other: read in another way it is a duplicate all the same", async () => {
@@ -197,8 +209,10 @@ test('what was published before the horizon is refused, and nothing is entered f
 test('a day that was dropped stays unknown, also to a writer with a longer horizon', async () => {
   await using all = await opened()
   const message = sum('a 1', { publishTimeMs: nowMs - 5 * dayMs })
+  const ofRequest = sum('b 1', { id: '2', publishTimeMs: nowMs - 5 * dayMs, attributes: request('a') })
   await all.writer.write(message)
   await keepAppliedDays(all.database.pool({}), 2 * dayMs)
+  assert.equal((await all.writer.write(ofRequest)).refused?.[0]?.reason, 'too-old')
   const { refused, written } = await all.writer.write(message)
   assert.deepEqual([written, refused?.[0]?.reason], [0, 'too-old'])
   assert.match(String(refused?.[0]?.failure.message), /not of days before \d{4}-\d\d-\d\d/)
@@ -375,11 +389,17 @@ test('writers with the same keys and identities in other orders do not wait for 
 test('requests are kept for the window and the horizon, and removed in batches', async () => {
   await using all = await opened()
   const pool = all.database.pool({})
-  const options = { pool, pipeline: 'sums', horizonMs, windowMs: dayMs }
+  const options = { pool, pipeline: 'sums', windowMs: dayMs }
+  assert.equal(await sweepRequests(options), 0, 'there are no days')
   await all.writer.write(sum('a 1;a 2', { attributes: request('a') }))
-  await all.database.query(`UPDATE applied_requests SET first_used_at = now() - interval '9 days'`)
+  // The oldest day begins one to two days before the horizon.
+  const used = (ago: string) =>
+    all.database.query(
+      `UPDATE applied_requests SET first_used_at = date_trunc('day', now(), 'UTC') - interval '9 days' - interval '${ago}'`,
+    )
+  await used('1 day')
   assert.equal(await sweepRequests(options), 0)
-  await all.database.query(`UPDATE applied_requests SET first_used_at = now() - interval '9 days 2 hours'`)
+  await used('1 day 2 hours')
   assert.equal(await sweepRequests({ ...options, pipeline: 'other' }), 0)
   assert.equal(await sweepRequests(options), 2)
 })
@@ -406,7 +426,7 @@ test('a role without DDL does all of it with the documented grants', async () =>
   await all.database.query('GRANT EXECUTE ON FUNCTION keep_applied_days TO only_writes')
   assert.equal((await writer.write([...sum('a 1'), ...sum('a 2', { attributes: request('a') })])).written, 2)
   await keepAppliedDays(pool, 2 * dayMs)
-  assert.equal(await sweepRequests({ pool, pipeline: 'sums', horizonMs, windowMs: 0 }), 0)
+  assert.equal(await sweepRequests({ pool, pipeline: 'sums', windowMs: 0 }), 0)
   assert.deepEqual(await valuesOf(all.database), ['a 3'])
 })
 

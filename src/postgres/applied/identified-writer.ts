@@ -157,7 +157,7 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
   /** @throws WriteFailure where a message is of a day that is not made */
   async #makeDays(records: readonly KeyedRecord<R>[], before: Answer): Promise<void> {
     const days = await keepAppliedDays(this.#pool, this.#options.horizonMs)
-    const newest = Math.max(...records.map(({ identity }) => identity?.publishTimeMs ?? 0))
+    const newest = Math.max(...records.map(({ identity }) => identity?.of.publishTimeMs ?? 0))
     if (days.untilMs !== undefined && newest < days.untilMs) return
     const until = days.untilMs === undefined ? 'none' : `until ${new Date(days.untilMs).toISOString()}`
     throw new WriteFailure(
@@ -185,12 +185,11 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
   }
 
   #tooOld({ identity }: KeyedRecord<R>, at: number, since: Date | null): RefusedRecord {
-    const { of, publishTimeMs } = identity as RecordIdentity
-    const published = of.kind === 'message' ? of.publishTimeMs : publishTimeMs
+    const { of } = identity as RecordIdentity
     const { horizonMs } = this.#options
     const known = since === null ? '' : `, and not of days before ${since.toISOString().slice(0, 10)}`
     const what =
-      `it was published at ${new Date(published).toISOString()}; what has counted is known for ${horizonMs / 3_600_000} hours` +
+      `it was published at ${new Date(of.publishTimeMs).toISOString()}; what has counted is known for ${horizonMs / 3_600_000} hours` +
       `${known}, so nobody knows whether it has`
     return { at, reason: tooOld, failure: new WriteFailure('bad-row', what) }
   }
@@ -200,9 +199,9 @@ function isMissingDay(error: unknown): boolean {
   return error instanceof WriteFailure && error.class === 'conflict' && error.code === '23514'
 }
 
-/** A digest of a record's values, where its identity is not its message's own. */
-function digestOf({ content }: KeyedRecord): string | null {
-  return content === '' ? null : hash('sha256', content, 'hex')
+/** Of a record's values, cut to 132 bits: whoever publishes must not be able to make two that are the same. */
+function digestOf({ content }: KeyedRecord): string {
+  return hash('sha256', content, 'base64url').slice(0, 22)
 }
 
 /** The parameters that identify records, in their order. */
@@ -216,7 +215,7 @@ function identityValues(records: readonly KeyedRecord[]): readonly string[] {
     column((_, at) => at),
     column(({ of }) => (of.kind === 'request' ? of.request : null)),
     column(({ of }) => (of.kind === 'message' ? of.messageId : null)),
-    column(({ of, publishTimeMs }) => (of.kind === 'message' ? of.publishTimeMs : publishTimeMs)),
+    column(({ of }) => of.publishTimeMs),
     column(({ index }) => index),
   ]
 }

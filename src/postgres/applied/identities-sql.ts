@@ -9,7 +9,7 @@ export const parameters = {
   request: '$2::text[]',
   /** NULL where it is a request's. */
   messageId: '$3::text[]',
-  /** Unix ms: of the identity, or of the delivery where that is a request's. */
+  /** Unix ms, of the message that was published first. */
   published: '$4::bigint[]',
   recordIndex: '$5::integer[]',
   pipeline: '$6::text',
@@ -62,8 +62,7 @@ export function identitiesSql(shapes: Shapes, { given, effect, placed, expected 
 "ingester days" AS MATERIALIZED (${daysSql}),
 "ingester given" AS MATERIALIZED (
   SELECT r.*, ${effect} AS "ingester effect",
-    r."ingester published" < CASE WHEN r."ingester request" IS NULL THEN greatest(now() - ${horizon}, d.since)
-                                  ELSE now() - ${horizon} END AS "ingester late"
+    r."ingester published" < greatest(now() - ${horizon}, d.since) AS "ingester late"
   FROM (SELECT unnest(${at}) AS "ingester at", unnest(${request}) AS "ingester request",
           unnest(${messageId}) AS "ingester message",
           timestamptz 'epoch' + unnest(${published}) * interval '1 millisecond' AS "ingester published",
@@ -110,9 +109,9 @@ const identity = (of: string) =>
 
 /**
  * From when on identities are known, and until when they can be entered. Days are never made for a time before the oldest
- * one: what was dropped stays unknown.
+ * one: what was dropped stays unknown. Requests are removed by the same time, less the window, so that it holds for both.
  */
-const daysSql = `
+export const daysSql = `
   SELECT min(day) AS since, max(day) + interval '1 day' AS until
   FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS day
         FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid

@@ -58,8 +58,7 @@ export async function reusedIdentities<R>(
   const { rows } = await runStatement<Found>(pool, { name, text, values }, 'table applied_requests')
   return rows.flatMap(({ at, effect, since }) => {
     const own = effectOf(records[at] as KeyedRecord<R>)
-    // Nothing stands with a message's own identity, where rows are appended.
-    if (effect.length === 0 || isSame(effect, own)) return []
+    if (isSame(effect, own)) return []
     return [{ at, reason: identityReused, failure: reusedFailure(effect, own, since) }]
   })
 }
