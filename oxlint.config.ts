@@ -26,6 +26,7 @@ const src: Record<string, Module> = {
   pubsub: { may: foundation, npm: ['@google-cloud/pubsub'] },
   redis: { may: foundation, npm: ['ioredis'] },
   postgres: { may: foundation, npm: ['pg', 'node-pg-migrate'] },
+  gateway: { may: foundation, npm: ['fastify'] },
   telemetry: { may: foundation, npm: ['pino', 'pino-pretty', 'prom-client'] },
   // A package of its own, which imports nothing of ours; its modules are listed below.
   emulator: { may: [], npm: [] },

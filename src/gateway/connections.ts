@@ -1,0 +1,150 @@
+import type { Socket } from 'node:net'
+import type { GatewayObserver } from '#core/gateway-observer.ts'
+
+/** In the order in which connections are displaced. */
+const waitingStages = ['silent', 'receiving', 'idle'] as const
+type Stage = (typeof waitingStages)[number] | 'answering'
+
+/** A request on a connection, which ends once: by its answer, or with its connection. */
+export interface Open {
+  gone(): void
+}
+
+interface Connection {
+  stage: Stage
+  /** Requests whose headers are complete and that have no answer yet; several where they are pipelined. */
+  readonly open: Set<Open>
+}
+
+const refusalBody = '{"error":"too many connections; retry later"}'
+/** Written to a connection that finds no room. */
+const refusal = [
+  'HTTP/1.1 503 Service Unavailable',
+  'Content-Type: application/json',
+  `Content-Length: ${refusalBody.length}`,
+  'Retry-After: 1',
+  'Connection: close',
+  '',
+  refusalBody,
+].join('\r\n')
+
+/**
+ * The connections of a server, bounded. Where one more would be too many, one that waits is closed in its favour:
+ *
+ *   silent ──headers──▶ receiving ──body──▶ answering ──answered──▶ idle ──headers──▶ receiving
+ *
+ * first those that have asked for nothing yet, then those whose request does not end, then those between two requests, and
+ * of each the one that has waited longest. A client that sends its request at once is answered before its turn comes,
+ * whereas those that only hold connections displace each other. None whose answer is under way is closed: if there are
+ * no others, the new one is refused.
+ */
+export class Connections {
+  readonly #max: number
+  readonly #observer: GatewayObserver
+  readonly #connections = new Map<Socket, Connection>()
+  /** Longest wait first. */
+  readonly #at: Readonly<Record<Stage, Set<Socket>>> = {
+    silent: new Set(),
+    receiving: new Set(),
+    idle: new Set(),
+    answering: new Set(),
+  }
+  #draining = false
+
+  constructor(max: number, observer: GatewayObserver) {
+    this.#max = max
+    this.#observer = observer
+  }
+
+  accept(socket: Socket): void {
+    if (this.#connections.size >= this.#max) {
+      this.#observer.connectionDropped?.()
+      if (!this.#displace()) {
+        socket.end(refusal)
+        socket.destroySoon()
+        return
+      }
+    }
+    this.#connections.set(socket, { stage: 'silent', open: new Set() })
+    this.#at.silent.add(socket)
+    this.#observer.connectionsOpen?.(this.#connections.size)
+    socket.once('close', () => this.#forget(socket))
+  }
+
+  /** The headers of a request are complete. False: its connection is about to be closed, so it must not be served. */
+  began(socket: Socket, request: Open): boolean {
+    const connection = this.#connections.get(socket)
+    if (!connection) return false
+    connection.open.add(request)
+    // A request pipelined behind another must not make its connection one that waits.
+    if (connection.stage !== 'answering') this.#move(socket, connection, 'receiving')
+    return true
+  }
+
+  /** Its body is complete, too. */
+  received(socket: Socket): void {
+    const connection = this.#connections.get(socket)
+    if (connection) this.#move(socket, connection, 'answering')
+  }
+
+  /** Its answer has been sent. */
+  answered(socket: Socket, request: Open): void {
+    const connection = this.#connections.get(socket)
+    if (!connection?.open.delete(request) || connection.open.size > 0) return
+    this.#move(socket, connection, 'idle')
+    if (this.#draining) socket.destroySoon()
+  }
+
+  /** Whether an error in what was received can be answered: no other answer is due before. */
+  isAnswerable(socket: Socket): boolean {
+    const connection = this.#connections.get(socket)
+    return connection !== undefined && connection.stage !== 'answering' && connection.open.size <= 1
+  }
+
+  /** Whether the client should be told that its connection ends with the answer that is due next. */
+  endsWithNext(socket: Socket): boolean {
+    return this.#draining && (this.#connections.get(socket)?.open.size ?? 0) <= 1
+  }
+
+  get isDraining(): boolean {
+    return this.#draining
+  }
+
+  /** Closes those without an open request, and each other one when it has none any more. */
+  drain(): void {
+    this.#draining = true
+    for (const [socket, { open }] of this.#connections) if (open.size === 0) socket.destroy()
+  }
+
+  closeAll(): void {
+    for (const socket of this.#connections.keys()) socket.resetAndDestroy()
+  }
+
+  #displace(): boolean {
+    for (const stage of waitingStages) {
+      for (const socket of this.#at[stage]) {
+        this.#forget(socket)
+        // What has been received and not been read would make of a mere end a reset anyway.
+        if (stage === 'idle') socket.destroy()
+        else socket.resetAndDestroy()
+        return true
+      }
+    }
+    return false
+  }
+
+  #move(socket: Socket, connection: Connection, to: Stage): void {
+    this.#at[connection.stage].delete(socket)
+    connection.stage = to
+    this.#at[to].add(socket)
+  }
+
+  #forget(socket: Socket): void {
+    const connection = this.#connections.get(socket)
+    if (!connection) return
+    this.#at[connection.stage].delete(socket)
+    this.#connections.delete(socket)
+    this.#observer.connectionsOpen?.(this.#connections.size)
+    for (const request of connection.open) request.gone()
+  }
+}

@@ -1,0 +1,24 @@
+import { randomUUID } from 'node:crypto'
+import { IncomingMessage } from 'node:http'
+
+/** Of requests that no operation takes. */
+export const otherRoute = 'other'
+
+/** A request, with what is to be known of it at its end. */
+export class ReceivedRequest extends IncomingMessage {
+  readonly beganMs = performance.now()
+  /** Of the operation that takes it. */
+  route = otherRoute
+  /** Its client's address; set when its headers are complete, like the id. */
+  client = ''
+  id = ''
+  /** Told in the log, not to the client. */
+  why: string | undefined
+  /** Answered or given up: told once. */
+  hasEnded = false
+}
+
+/** The one that it came with, if that is 1 to 128 letters, digits, dots, underscores and hyphens; else a new one. */
+export function requestIdFrom(header: string | readonly string[] | undefined): string {
+  return typeof header === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(header) ? header : randomUUID()
+}

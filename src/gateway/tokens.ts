@@ -1,0 +1,65 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { messageOf } from '#core/error-message.ts'
+import type { Logger } from '#core/logger.ts'
+import type { Clock } from '#runtime/clock.ts'
+
+/** Of what may stand in a file, so that a token that was taken back is of no use soon. */
+const rereadMs = 1000
+
+/** Bearer tokens, one a line; empty lines are none. */
+export class Tokens {
+  readonly #text: () => string
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #read: string
+  #hashes: readonly Buffer[]
+  #readAtMs: number
+  #isUnreadable = false
+
+  /** @throws what the function throws */
+  constructor(text: () => string, clock: Clock, logger: Logger) {
+    this.#text = text
+    this.#clock = clock
+    this.#logger = logger
+    this.#read = text()
+    this.#hashes = hashesIn(this.#read)
+    this.#readAtMs = clock.now()
+  }
+
+  /**
+   * SHA-256 of the token that an `Authorization` header bears, in hexadecimal digits; undefined where it bears none that is
+   * known. Takes the same time whichever it is: hashes are compared, all of them.
+   */
+  principalOf(authorization: string | undefined): string | undefined {
+    const token = authorization === undefined ? undefined : /^Bearer +([^ ]+) *$/i.exec(authorization)?.[1]
+    if (token === undefined) return undefined
+    const given = hashOf(token)
+    let isKnown = false
+    for (const one of this.#current()) isKnown = timingSafeEqual(one, given) || isKnown
+    return isKnown ? given.toString('hex') : undefined
+  }
+
+  #current(): readonly Buffer[] {
+    const now = this.#clock.now()
+    if (now - this.#readAtMs < rereadMs) return this.#hashes
+    this.#readAtMs = now
+    try {
+      const text = this.#text()
+      if (text !== this.#read) this.#hashes = hashesIn(text)
+      this.#read = text
+      this.#isUnreadable = false
+    } catch (error) {
+      // While its file is being replaced, say. The last ones that were read count.
+      if (!this.#isUnreadable) this.#logger.warn({ error: messageOf(error) }, 'cannot read the tokens again')
+      this.#isUnreadable = true
+    }
+    return this.#hashes
+  }
+}
+
+function hashesIn(text: string): Buffer[] {
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '').map(hashOf)
+}
+
+const hashOf = (token: string) => hash('sha256', token, 'buffer')
