@@ -47,7 +47,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     serverFactory: (serve) => options.createServer(serve as RequestListener),
     genReqId: (raw) => (raw as ReceivedRequest).id,
     routerOptions: { querystringParser: (text) => new URLSearchParams(text) as never },
-    frameworkErrors: (_, _request, reply) => sendError(reply as FastifyReply, 400, 'not a valid path'),
+    // Before the hooks.
+    frameworkErrors: (_, { id }, reply) =>
+      sendError(reply as FastifyReply, 400, 'not a valid path', { headers: { 'x-request-id': id } }),
   })
   for (const method of METHODS) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
   app.removeAllContentTypeParsers()

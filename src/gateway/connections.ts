@@ -1,17 +1,14 @@
 import type { Socket } from 'node:net'
 import type { GatewayObserver } from '#core/gateway-observer.ts'
 
-/** In the order in which connections are displaced. */
-const waitingStages = ['silent', 'receiving', 'idle'] as const
-type Stage = (typeof waitingStages)[number] | 'answering'
-
 /** A request on a connection, which ends once: by its answer, or with its connection. */
 export interface Open {
   gone(): void
 }
 
 interface Connection {
-  stage: Stage
+  /** A complete request of it is being answered. */
+  isAnswering: boolean
   /** Requests whose headers are complete and that have no answer yet; several where they are pipelined. */
   readonly open: Set<Open>
 }
@@ -29,26 +26,19 @@ const refusal = [
 ].join('\r\n')
 
 /**
- * The connections of a server, bounded. Where one more would be too many, one that waits is closed in its favour:
- *
- *   silent ──headers──▶ receiving ──body──▶ answering ──answered──▶ idle ──headers──▶ receiving
- *
- * first those that have asked for nothing yet, then those whose request does not end, then those between two requests, and
- * of each the one that has waited longest. A client that sends its request at once is answered before its turn comes,
- * whereas those that only hold connections displace each other. None whose answer is under way is closed: if there are
- * no others, the new one is refused.
+ * The connections of a server, bounded. Where one more would be too many, the one that has waited longest is closed in
+ * its favour: for its first request, for the end of one, or for the next. A client that sends its request at once is
+ * answered before its turn comes, whereas those that only hold connections displace each other. (To displace those first
+ * that have asked for nothing yet would protect connections between two requests, but also those of an attacker who has
+ * asked once: newcomers would only displace each other.) None whose answer is under way is closed: if there are no others,
+ * the new one is refused.
  */
 export class Connections {
   readonly #max: number
   readonly #observer: GatewayObserver
   readonly #connections = new Map<Socket, Connection>()
-  /** Longest wait first. */
-  readonly #at: Readonly<Record<Stage, Set<Socket>>> = {
-    silent: new Set(),
-    receiving: new Set(),
-    idle: new Set(),
-    answering: new Set(),
-  }
+  /** Those that are not answering, longest wait first. */
+  readonly #waiting = new Set<Socket>()
   #draining = false
 
   constructor(max: number, observer: GatewayObserver) {
@@ -65,8 +55,8 @@ export class Connections {
         return
       }
     }
-    this.#connections.set(socket, { stage: 'silent', open: new Set() })
-    this.#at.silent.add(socket)
+    this.#connections.set(socket, { isAnswering: false, open: new Set() })
+    this.#waiting.add(socket)
     this.#observer.connectionsOpen?.(this.#connections.size)
     socket.once('close', () => this.#forget(socket))
   }
@@ -76,29 +66,31 @@ export class Connections {
     const connection = this.#connections.get(socket)
     if (!connection) return false
     connection.open.add(request)
-    // A request pipelined behind another must not make its connection one that waits.
-    if (connection.stage !== 'answering') this.#move(socket, connection, 'receiving')
+    if (!connection.isAnswering) this.#wait(socket)
     return true
   }
 
   /** Its body is complete, too. */
   received(socket: Socket): void {
     const connection = this.#connections.get(socket)
-    if (connection) this.#move(socket, connection, 'answering')
+    if (!connection) return
+    connection.isAnswering = true
+    this.#waiting.delete(socket)
   }
 
   /** Its answer has been sent. */
   answered(socket: Socket, request: Open): void {
     const connection = this.#connections.get(socket)
     if (!connection?.open.delete(request) || connection.open.size > 0) return
-    this.#move(socket, connection, 'idle')
+    connection.isAnswering = false
+    this.#wait(socket)
     if (this.#draining) socket.destroySoon()
   }
 
   /** Whether an error in what was received can be answered: no other answer is due before. */
   isAnswerable(socket: Socket): boolean {
     const connection = this.#connections.get(socket)
-    return connection !== undefined && connection.stage !== 'answering' && connection.open.size <= 1
+    return connection !== undefined && !connection.isAnswering && connection.open.size <= 1
   }
 
   /** Whether the client should be told that its connection ends with the answer that is due next. */
@@ -121,28 +113,23 @@ export class Connections {
   }
 
   #displace(): boolean {
-    for (const stage of waitingStages) {
-      for (const socket of this.#at[stage]) {
-        this.#forget(socket)
-        // What has been received and not been read would make of a mere end a reset anyway.
-        if (stage === 'idle') socket.destroy()
-        else socket.resetAndDestroy()
-        return true
-      }
-    }
-    return false
+    const [longest] = this.#waiting
+    if (!longest) return false
+    this.#forget(longest)
+    longest.destroy()
+    return true
   }
 
-  #move(socket: Socket, connection: Connection, to: Stage): void {
-    this.#at[connection.stage].delete(socket)
-    connection.stage = to
-    this.#at[to].add(socket)
+  /** From now on. */
+  #wait(socket: Socket): void {
+    this.#waiting.delete(socket)
+    this.#waiting.add(socket)
   }
 
   #forget(socket: Socket): void {
     const connection = this.#connections.get(socket)
     if (!connection) return
-    this.#at[connection.stage].delete(socket)
+    this.#waiting.delete(socket)
     this.#connections.delete(socket)
     this.#observer.connectionsOpen?.(this.#connections.size)
     for (const request of connection.open) request.gone()

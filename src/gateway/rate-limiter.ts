@@ -49,6 +49,11 @@ export class RateLimiter {
     this.#maxClients = maxClients
   }
 
+  /** Clients that are remembered. */
+  get size(): number {
+    return this.#windows.size
+  }
+
   /** Counts a request. A promise only where the shared counts are asked. */
   count(client: string): RateVerdict | Promise<RateVerdict> {
     const now = this.#clock.now()
