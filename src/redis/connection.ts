@@ -20,10 +20,11 @@ export interface RedisOptions {
   readonly authoritiesFile?: string | undefined
   /** A call not answered by then counts as lost; after twice this time the connection is replaced. */
   readonly answerWithinMs?: number | undefined
+  /** What `run` runs; the cache's protocol unless there is another. */
+  readonly script?: string
 }
 
 const protocol = readFileSync(new URL('protocol.lua', import.meta.url), 'utf8')
-const protocolSha = createHash('sha1').update(protocol).digest('hex')
 
 /**
  * Tens of milliseconds would reject answers that have come while the event loop was busy; by this time the database
@@ -41,6 +42,8 @@ const settledMs = 5000
  */
 export class RedisConnection implements ScriptRunner {
   readonly #client: Redis
+  readonly #script: string
+  readonly #scriptSha: string
   #lastError: unknown
   /** By the server itself: password or database. */
   #turnedAway = false
@@ -51,7 +54,9 @@ export class RedisConnection implements ScriptRunner {
   #readyAtMs = Infinity
 
   constructor(options: RedisOptions) {
-    const { host, port, db, answerWithinMs = defaultAnswerWithinMs } = options
+    const { host, port, db, answerWithinMs = defaultAnswerWithinMs, script = protocol } = options
+    this.#script = script
+    this.#scriptSha = createHash('sha1').update(script).digest('hex')
     const backoff = reconnectBackoff()
     this.#client = new Redis({
       host,
@@ -121,20 +126,20 @@ export class RedisConnection implements ScriptRunner {
   }
 
   /**
-   * Runs the protocol's script. An answer or a failure comes within half a second; within a whole one where Redis has
+   * Runs the script. An answer or a failure comes within half a second; within a whole one where Redis has
    * forgotten the script, and has to be sent it.
    *
    * @throws RedisFailure
    */
   async run(keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    const call = [protocolSha, keys.length, ...keys, ...args]
+    const call = [this.#scriptSha, keys.length, ...keys, ...args]
     try {
       return await this.#client.call('EVALSHA', call)
     } catch (error) {
       if (!isScriptLost(error)) throw this.#failureOf(error)
     }
     try {
-      return await this.#client.call('EVAL', call.with(0, protocol))
+      return await this.#client.call('EVAL', call.with(0, this.#script))
     } catch (error) {
       throw this.#failureOf(error)
     }
