@@ -2,9 +2,12 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { bypassCauses, verdicts } from '#core/cache.ts'
 import type { Settlement } from '#core/delivery.ts'
 import { settlements } from '#core/delivery.ts'
+import type { GatewayObserver } from '#core/gateway-observer.ts'
 import type { Observer } from '#core/observer.ts'
 import { ackIdCalls } from '#core/observer.ts'
 import { failureClasses } from '#core/write-failure.ts'
+import type { MeasuredGateway } from './gateway-metrics.ts'
+import { gatewayMetrics } from './gateway-metrics.ts'
 
 export interface MetricsOptions {
   readonly version: string
@@ -29,6 +32,8 @@ export interface MeasuredPipeline {
 export interface Metrics {
   /** Counts what the pipeline tells, under its name. Called once a pipeline. */
   observe(pipeline: MeasuredPipeline): Observer
+  /** Counts what the process's gateway tells. Called once at most. */
+  observeGateway(gateway: MeasuredGateway): GatewayObserver
   /** Idle PostgreSQL connections that no longer answered: of the pool that all share. */
   connectionSilent(): void
   /** Prometheus text, and its content type. */
@@ -230,6 +235,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
   return {
     observe,
+    observeGateway: (gateway) => gatewayMetrics(registry, gateway),
     connectionSilent: () => silentConnections.inc(),
     contentType: registry.contentType,
     text: () => registry.metrics(),

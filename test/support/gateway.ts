@@ -120,7 +120,13 @@ export async function startTestGateway(changes: Partial<GatewayOptions> = {}): P
     notReadyBecause: () => [],
     logger,
     ...changes,
-    observer: { ...changes.observer, answered: (one) => void answered.push(one) },
+    observer: {
+      ...changes.observer,
+      answered: (one) => {
+        answered.push(one)
+        changes.observer?.answered?.(one)
+      },
+    },
   })
   const { url } = gateway
   return {
