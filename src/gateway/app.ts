@@ -44,7 +44,7 @@ declare module 'fastify' {
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
-    serverFactory: (serve) => options.createServer(serve as RequestListener),
+    serverFactory: (serve) => options.createServer(serve),
     genReqId: (raw) => (raw as ReceivedRequest).id,
     routerOptions: { querystringParser: (text) => new URLSearchParams(text) as never },
     // Before the hooks.

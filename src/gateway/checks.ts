@@ -81,7 +81,7 @@ export function doorCheck(door: Door): onRequestHookHandler {
     } else if (length > door.maxBodyBytes) {
       sendTooLarge(reply, door)
     } else {
-      if (headers.expect !== undefined) reply.raw.writeContinue()
+      if (receivedOf(request).awaitsContinue) reply.raw.writeContinue()
       done()
     }
   }

@@ -2,7 +2,7 @@ import { BlockList, isIP, isIPv4 } from 'node:net'
 import type { Socket } from 'node:net'
 
 /** @throws RangeError where one is neither an address nor a network such as `10.0.0.0/8` */
-export function networks(list: readonly string[]): BlockList {
+function networks(list: readonly string[]): BlockList {
   const blocks = new BlockList()
   for (const one of list) {
     const [address = '', prefix, ...more] = one.trim().split('/')

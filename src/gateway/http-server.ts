@@ -39,7 +39,10 @@ export function createHttpServer(options: HttpServerOptions, serve: RequestListe
   server.on('connection', (socket) => connections.accept(socket))
   server.on('request', begin)
   // Without a listener Node.js asks for every body, even one that is going to be refused.
-  server.on('checkContinue', begin)
+  server.on('checkContinue', (request: ReceivedRequest, response) => {
+    request.awaitsContinue = true
+    begin(request, response)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const status = statusOf(error)
     if (status !== undefined && socket.writable && connections.isAnswerable(socket)) {

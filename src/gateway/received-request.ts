@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { IncomingMessage } from 'node:http'
 
 /** Of requests that no operation takes. */
-export const otherRoute = 'other'
+const otherRoute = 'other'
 
 /** A request, with what is to be known of it at its end. */
 export class ReceivedRequest extends IncomingMessage {
@@ -14,6 +14,8 @@ export class ReceivedRequest extends IncomingMessage {
   id = ''
   /** Told in the log, not to the client. */
   why: string | undefined
+  /** Its client sends the body when it is told to. */
+  awaitsContinue = false
   /** Answered or given up: told once. */
   hasEnded = false
 }

@@ -58,8 +58,8 @@ describe('rate limits in Redis', () => {
     const clients = Array.from({ length: 1500 }, newClient)
     await limits.count(newClient(), perMs)
     await admin.config('RESETSTAT')
-    const first = Array.from({ length: 50 }, () => limits.count(clients[0] ?? '', perMs))
-    const others = clients.slice(1).map((client) => limits.count(client, perMs))
+    const first = Array.from({ length: 50 }, async () => limits.count(clients[0] ?? '', perMs))
+    const others = clients.slice(1).map(async (client) => limits.count(client, perMs))
     assert.deepEqual(
       usedOf(await Promise.all(first)),
       Array.from({ length: 50 }, (_, i) => i + 1),
@@ -88,7 +88,7 @@ describe('rate limits in Redis', () => {
     lines.length = 0
     proxy.freeze()
     const beganMs = performance.now()
-    const waiting = Array.from({ length: 20 }, () => limits.count(newClient(), perMs))
+    const waiting = Array.from({ length: 20 }, async () => limits.count(newClient(), perMs))
     await new Promise((resolve) => setTimeout(resolve, 50))
     const later = limits.count(newClient(), perMs)
     assert.ok((await Promise.all([...waiting, later])).every((window) => window === undefined))

@@ -89,6 +89,7 @@ test('it contains what users need: JavaScript with types and source maps, migrat
     ...migrations.sort().map((name) => `dist/db/migrations/${name}`),
     'dist/package.json',
     'dist/src/redis/protocol.lua',
+    'dist/src/redis/rate-limits.lua',
     ...[...pages.map((name) => `docs/${name}`), 'docs/demo.svg', 'docs/pipeline.schema.json'].sort(),
     ...examples
       .filter((entry) => entry.isFile())

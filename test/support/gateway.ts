@@ -44,7 +44,7 @@ export const letterDoor: Door = {
     responses: { 202: { description: 'Taken' } },
   },
   read: ({ params, query }) =>
-    [...(query.get('data') ?? '')].map((letter) => ({ data: Buffer.from(`${params['id']}${letter}`) })),
+    Array.from(query.get('data') ?? '').map((letter) => ({ data: Buffer.from(`${params['id']}${letter}`) })),
   accepted: { status: 202, body: { taken: true }, headers: { 'x-taken': 'yes' } },
 }
 
