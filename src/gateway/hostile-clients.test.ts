@@ -49,13 +49,37 @@ describe('a client that takes its time', { concurrent: true }, () => {
   test('is closed if it does not read its answers', async () => {
     let open = 0
     const observer = { connectionsOpen: (count: number) => void (open = count) }
-    await using started = await startTestGateway({ limits: hasty, observer })
+    const limits = { headersMs: 60_000, requestMs: 60_000, keepAliveMs: 60_000, silenceMs: 1000 }
+    await using started = await startTestGateway({ limits, observer })
     const client = await new RawClient(started.url).connected()
     client.socket.pause()
     for (let i = 0; i < 2000; i += 1) client.send('GET /openapi.json')
-    assert.equal(open, 1)
-    await until(async () => open === 0)
+    await until(async () => open === 1)
+    await until(async () => open === 0, 10_000)
     assert.ok(started.answered.length < 2000, 'what is not read is not answered')
+  })
+
+  for (const [what, length] of [
+    ['long body', 'Content-Length: 1000000000'],
+    ['body without end', 'Transfer-Encoding: chunked'],
+  ] as const)
+    test(`does not have its ${what} read if it is refused`, async () => {
+      await using started = await startTestGateway({ tokens: () => 'secret' })
+      const client = new RawClient(started.url).write(`${head}${length}\r\n\r\n`)
+      drip(client, '1\r\nx\r\n')
+      const beganMs = performance.now()
+      assert.match(await client.closed(), /^HTTP\/1\.1 401 .*Connection: close/is)
+      assert.ok(performance.now() - beganMs < 8000)
+    })
+
+  test('has time to read why its body is refused', async () => {
+    await using started = await startTestGateway()
+    const client = await new RawClient(started.url).connected()
+    client.socket.pause()
+    client.write(`${head}Content-Length: 4000000\r\n\r\n${'x'.repeat(4_000_000)}`)
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    client.socket.resume()
+    assert.match(await client.closed(), /^HTTP\/1\.1 413 .*longer than 1000 bytes"}$/s)
   })
 
   test('ends its half of the connection: what it asked before is answered', async () => {
