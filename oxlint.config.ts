@@ -51,7 +51,7 @@ const folders: Record<string, Module> = {
   'src/systems': { may: ['core', 'pipeline'], npm: [] },
   // The configured pipeline and servers, for all that follows.
   'src/connect': { may: [...foundation, 'config', 'pipeline', 'pubsub', 'postgres'], npm: [] },
-  'src/app': { may: [...adapters, 'systems', 'ingest', 'telemetry', 'emulator'], npm: [] },
+  'src/app': { may: [...adapters, 'systems', 'ingest', 'gateway', 'telemetry', 'emulator'], npm: [] },
   'src/doctor': { may: adapters, npm: [] },
   'src/dead-letters': { may: adapters, npm: [] },
   'src/authoring': {

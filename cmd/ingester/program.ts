@@ -8,6 +8,7 @@ import { deadLettersCommand } from './command/dead-letters.ts'
 import { demoCommand } from './command/demo.ts'
 import { doctorCommand } from './command/doctor.ts'
 import { emulatorCommand } from './command/emulator.ts'
+import { gatewayCommand } from './command/gateway.ts'
 import { initCommand } from './command/init.ts'
 import { migrateCommand } from './command/migrate.ts'
 import { runCommand } from './command/run.ts'
@@ -23,8 +24,11 @@ export function ingesterProgram(): Command {
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .showHelpAfterError(`see ${programName} --help`)
-    // `help` works, too, but needs no line beside --help: all of it is to fit a screen of 24.
-    .configureHelp({ visibleCommands: ({ commands }) => [...commands] })
+    // `help` and --help work, too, but who reads this needs no line for them: all of it is to fit a screen of 24.
+    .configureHelp({
+      visibleCommands: ({ commands }) => [...commands],
+      visibleOptions: ({ options }) => [...options],
+    })
     .addHelpText(
       'before',
       `Examples:
@@ -36,6 +40,7 @@ export function ingesterProgram(): Command {
   // A command imports what it runs when it runs: the others, and --help, do not wait for it.
   for (const command of [
     runCommand(),
+    gatewayCommand(),
     initCommand(),
     checkCommand(),
     tryCommand(),

@@ -5,12 +5,14 @@ import { commandLine } from '#connect/explain.ts'
 import { shellWord } from '#core/fix.ts'
 
 /** What a platform runs rather than a person: its errors belong to its log. */
-export const isService = (command: Command | undefined) => command?.name() === 'run'
+export const isService = (command: Command | undefined) =>
+  command !== undefined && ['run', 'gateway'].includes(command.name())
 
-/** The text of the error that ends a command: that of `run` and `migrate` is a line of the log. */
+/** The text of the error that ends a command: that of a service and of `migrate` is a line of the log. */
 export async function renderExit(exit: Exit, command: Command | undefined): Promise<string> {
   const { code, stack } = exit
-  const isStart = isService(command) && (code === exitCode.usage || code === exitCode.unreachable)
+  // The doctor knows the ingester's configuration.
+  const isStart = command?.name() === 'run' && (code === exitCode.usage || code === exitCode.unreachable)
   const envFile: string | undefined = command?.opts()['envFile']
   const next = isStart ? `\nto diagnose and fix this, run: ${commandLine(doctorFor(command), envFile)}` : ''
   const message = exit.message + next

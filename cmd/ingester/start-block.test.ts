@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import type { RunningDemo } from '#demo/run.ts'
-import { configOf } from '#config/config.ts'
-import { demoBlock, runBlock } from './start-block.ts'
+import { configOf, gatewayConfigOf } from '#config/config.ts'
+import { demoBlock, gatewayBlock, runBlock } from './start-block.ts'
 
 const { config } = configOf({
   INGESTER_PROJECTID: 'my-project',
@@ -119,4 +119,27 @@ test('demo: what it publishes, all addresses, and what is missing with its fix',
     demoBlock(running as unknown as RunningDemo, settings).join('\n'),
     /cache {9}none: redis-server is not on PATH \(install it\)$/m,
   )
+})
+
+test('gateway: one aligned block with routes, addresses that can be opened here, and no token', () => {
+  const { config: own } = gatewayConfigOf({
+    INGESTER_PROJECTID: 'p',
+    INGESTER_GATEWAY_TOKENS: 'planted-token-0123456789',
+    PUBSUB_EMULATOR_HOST: '127.0.0.1:8085',
+  })
+  const route = {
+    system: 'increments',
+    route: 'POST /increment',
+    topic: 'projects/p/topics/increments',
+    subscription: 'projects/p/subscriptions/increments-sub',
+  }
+  const gateway = { url: 'http://0.0.0.0:8080', adminUrl: 'http://127.0.0.1:9400', routes: [route] }
+  const lines = gatewayBlock({ config: own, gateway, startSeconds: 0.6 })
+  const facts = lines.filter((line) => line.startsWith('  '))
+  for (const line of facts) assert.match(line, /^ {2}\S.{11} {2}\S/, 'aligned')
+  const text = lines.join('\n')
+  assert.match(text, /increments +POST \/increment → projects\/p\/topics\/increments\n/)
+  assert.match(text, /gateway +http:\/\/127\.0\.0\.1:8080, http:\/\/127\.0\.0\.1:8080\/docs/)
+  assert.match(text, /rate limit +60\/s a client address, counted in Redis at localhost:6379\n/)
+  assert.ok(!text.includes('planted'))
 })

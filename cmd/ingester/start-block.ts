@@ -1,6 +1,7 @@
 import type { DemoOptions, RunningDemo } from '#demo/run.ts'
+import type { RunningGateway } from '#app/serve-gateway.ts'
 import type { RunningService } from '#app/serve.ts'
-import { writeDuration } from '#config/values.ts'
+import { writeDuration, writeRateLimit } from '#config/values.ts'
 import { version } from '#runtime/version.ts'
 
 /** The startup summary: one aligned block; everything in it can be pasted. */
@@ -44,6 +45,25 @@ export function runBlock({ config, ingester, psql, startSeconds }: Summary): str
   ])
 }
 
+export function gatewayBlock({ config, gateway, startSeconds }: RunningGateway): string[] {
+  const { pubsub, gateway: own, redis, shutdownTimeoutMs } = config
+  const url = onThisMachine(gateway.url)
+  return block(startSeconds, [
+    ...gateway.routes.map(({ system, route, topic }): Fact => [system, `${route} → ${topic}`]),
+    ['gateway', `${url}, ${url}/docs, ${url}/openapi.json`],
+    ...(pubsub.emulatorHost ? [['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`] as const] : []),
+    ['tokens', own.tokens ? 'a request needs one' : 'none: requests from anyone are accepted'],
+    [
+      'rate limit',
+      own.rateLimit
+        ? `${writeRateLimit(own.rateLimit)} a client address, counted ${redis.enabled ? `in Redis at ${redis.host}:${redis.port}` : 'by this process'}`
+        : 'none',
+    ],
+    ['admin', adminAddresses(gateway.adminUrl)],
+    ['Ctrl-C', `finishes open requests for up to ${writeDuration(shutdownTimeoutMs)}; again: forces exit`],
+  ])
+}
+
 export function demoBlock(running: RunningDemo, options: DemoSettings): string[] {
   const { config, psql, pipeline, ingesters, startSeconds } = running
   const { pubsub, engine } = config
@@ -76,8 +96,12 @@ function cacheOf({ stack, ingesters }: RunningDemo): string {
 }
 
 /** A server that listens on all addresses is not at that one for a browser. */
+function onThisMachine(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+}
+
 function adminAddresses(adminUrl: string): string {
-  const url = adminUrl.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+  const url = onThisMachine(adminUrl)
   return `${url}/metrics, ${url}/readyz`
 }
 

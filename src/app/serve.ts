@@ -13,6 +13,7 @@ import type { Ingester } from './ingester.ts'
 import { psqlLine } from './psql-line.ts'
 import type { ServiceLog } from './service-log.ts'
 import { openServiceLog } from './service-log.ts'
+import { aborted, startupLogLevels } from './serving.ts'
 import { shutDown } from './shutdown.ts'
 import { version } from '#runtime/version.ts'
 
@@ -73,9 +74,6 @@ export async function serve({ config, warnings }: LoadedConfig, options: ServeOp
   return logExit(failure, unsettled, logger)
 }
 
-/** Log levels that include the startup summary. */
-const startupLogLevels: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
-
 function logStart({ config, ingester, startSeconds }: RunningService, logger: Logger): void {
   for (const { name, subscription, table, cache } of ingester.pipelines) {
     logger.info(
@@ -132,13 +130,6 @@ function logExit(failure: Error | undefined, unsettled: number, logger: Logger):
   }
   logger.info({}, 'stopped: all in-flight messages were settled')
   return exitCode.done
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  if (signal.aborted) resolve(undefined)
-  signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  return promise
 }
 
 /** Rows and passwords that are readable on the network are worth a warning; on loopback they are not. */

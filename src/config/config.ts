@@ -101,9 +101,17 @@ const ingesterParts = (Object.keys(parts) as PartName[]).filter((name) => name !
  *
  * @throws ConfigFault with all faults at once
  */
-export function loadGatewayConfig(options: Pick<CommandLine, 'envFile'>) {
-  const { environment, ...rest } = sourcesOf(options)
-  return gatewayConfigOf(environment, rest)
+export function loadGatewayConfig({
+  envFile,
+  port,
+}: {
+  readonly envFile?: string | undefined
+  /** Overrides that of the environment. */
+  readonly port?: number | undefined
+}) {
+  const { environment, ...rest } = sourcesOf({ envFile })
+  const chosen = port === undefined ? {} : { INGESTER_GATEWAY_PORT: String(port) }
+  return gatewayConfigOf({ ...environment, ...chosen }, rest)
 }
 
 /** As {@link loadGatewayConfig}, of a given environment. */

@@ -2,7 +2,16 @@ import { isIP, isIPv6 } from 'node:net'
 import { makeValidator, str } from 'envalid'
 import { isHost, isPlainText, isPostgresName, isProjectId, isResourceId, isSocketFolder } from './names.ts'
 import { mayHoldSecretBesideAddress, shownValue } from './shown.ts'
-import { InvalidValue, parseBytes, parseDuration, parseWhole, writeBytes, writeDuration } from './values.ts'
+import {
+  InvalidValue,
+  parseBytes,
+  parseDuration,
+  parseRateLimit,
+  parseWhole,
+  writeBytes,
+  writeDuration,
+  writeRateLimit,
+} from './values.ts'
 
 /** What a validator's specifications say of themselves, for the documentation. */
 export interface InWords {
@@ -135,27 +144,9 @@ export const texts = inWords('names or paths, separated by commas', separated, (
   names.join(','),
 )
 
-export interface RateLimit {
-  readonly requests: number
-  readonly perMs: number
-}
-
-const rateUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000 }
-
-const limitOrOff = makeValidator((input: string): RateLimit | 'off' => {
-  if (input === 'off') return input
-  const [, digits = '', unit = ''] = /^(\d{1,7})\/([sm])$/.exec(input) ?? []
-  const requests = Number(digits)
-  const perMs = rateUnits[unit]
-  if (requests > 0 && perMs !== undefined) return { requests, perMs }
-  throw new InvalidValue('must be a number of requests such as 60/s or 600/m, or off', shownValue(input))
-})
-/** So many in a second or a minute; undefined where there is no limit. */
+const limitOrOff = makeValidator((input: string) => parseRateLimit(input))
+/** So many in a second or a minute. */
 export const rateLimit = inWords('`N/s`, `N/m` or off', limitOrOff, writeRateLimit)
-
-function writeRateLimit(limit: RateLimit | 'off'): string {
-  return limit === 'off' ? limit : `${limit.requests}/${limit.perMs === 1000 ? 's' : 'm'}`
-}
 
 const separatedNetworks = makeValidator((input: string): readonly string[] => {
   const listed = input.split(',').map((one) => one.trim())

@@ -47,6 +47,28 @@ export function parsePercentage(text: string): number {
   return text.trim() !== '' && value >= 0 && value <= 100 ? value : refuse('a percentage from 0 to 100', text)
 }
 
+/** So many requests in a second or a minute. */
+export interface RateLimit {
+  readonly requests: number
+  readonly perMs: number
+}
+
+const rateUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000 }
+
+/** `60/s`, `600/m` or `off`. */
+export function parseRateLimit(text: string): RateLimit | 'off' {
+  if (text === 'off') return text
+  const [, digits = '', unit = ''] = /^(\d{1,7})\/([sm])$/.exec(text) ?? []
+  const perMs = rateUnits[unit]
+  if (Number(digits) > 0 && perMs !== undefined) return { requests: Number(digits), perMs }
+  return refuse('a number of requests such as 60/s or 600/m, or off', text)
+}
+
+/** As {@link parseRateLimit} reads it. */
+export function writeRateLimit(limit: RateLimit | 'off'): string {
+  return limit === 'off' ? limit : `${limit.requests}/${limit.perMs === 1000 ? 's' : 'm'}`
+}
+
 /** As {@link parseDuration} reads it, in hours, seconds or ms. */
 export function writeDuration(ms: number): string {
   return written(ms, { ms: 1, s: 1000, h: 3_600_000 })

@@ -15,6 +15,8 @@ export interface AdminServerOptions extends Readiness {
   readonly port: number
   readonly metrics: Metrics
   readonly logger: Logger
+  /** What `/readyz` is about, for the list of paths. */
+  readonly readyWhile?: string
 }
 
 export interface AdminServer extends AsyncDisposable {
@@ -40,7 +42,7 @@ const connectionBounds = { perAddress: 64, total: 256 }
  * @throws the socket's error where the address cannot be had
  */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const { host, port, metrics, logger } = options
+  const { host, port, metrics, logger, readyWhile = 'every pipeline consumes' } = options
   const metricsText = throttled(() => metrics.text())
   const routes: Readonly<Record<string, Route>> = {
     '/healthz': {
@@ -48,7 +50,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
       answer: (response) => sendJson(response, 200, { status: 'alive' }),
     },
     '/readyz': {
-      summary: '200 while every pipeline consumes, else 503 with the reasons; ?any: while one does',
+      summary: `200 while ${readyWhile}, else 503 with the reasons; ?any: while one does`,
       answer: (response, query) => sendReadiness(response, options, query),
     },
     '/metrics': {
