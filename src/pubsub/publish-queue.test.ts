@@ -45,7 +45,7 @@ describe('batches', () => {
   test('what arrives within the linger is one call, and each request is answered', async () => {
     const { clock, server, publish, outcomes, outcomeOf, call, queue } = setUp()
     publish('a', 'b')
-    await clock.advance(2)
+    await clock.advance(1)
     publish('c')
     assert.equal(server.calls.length, 0)
     assert.equal(queue.queued, 3)

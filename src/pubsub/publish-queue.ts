@@ -14,7 +14,10 @@ export interface PublishQueueOptions {
   readonly clients: Pick<PubsubClients, 'publisher' | 'publisherConnecting'>
   readonly logger: Logger
   readonly clock?: Clock
-  /** How long a message waits for others of the same call. */
+  /**
+   * How long a message waits for others of the same call. At 1,000 requests a second 3 ms are no cheaper than 1 ms (some 85 µs of
+   * CPU a request), and add 3 ms to the median; Pub/Sub charges for at least 1,000 bytes a call.
+   */
   readonly lingerMs?: number
   /** Within this time a request is answered. */
   readonly waitMs?: number
@@ -31,7 +34,7 @@ export interface PublishQueueOptions {
 
 const defaults = {
   clock: systemClock,
-  lingerMs: 3,
+  lingerMs: 2,
   waitMs: 10_000,
   callTimeoutMs: 4000,
   maxMessages: 20_000,
