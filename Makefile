@@ -81,8 +81,8 @@ mutate: $(STAMP) redis pgbouncer-if-possible ## run mutation tests: known bugs i
 	@SEED='$(SEED)' exec $(NODE) test/mutation/main.ts $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) redis ## measure against a baseline, in about 70 minutes (BENCH=new-keys,latency RUNS=1; ARGS=--help)
-	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/main.ts $(ARGS)
+bench: $(STAMP) redis ## measure against a baseline, in about 70 minutes (BENCH=new-keys,latency RUNS=1; BENCH=gateway; ARGS=--help)
+	@BENCH='$(BENCH)' RUNS='$(RUNS)' exec $(NODE) bench/$(if $(filter gateway,$(BENCH)),gateway,main).ts $(ARGS)
 
 .PHONY: bench-guards
 bench-guards: $(STAMP) ## measure what deletions cost a pipeline, in two minutes (ARGS="--runs 1 --json"; ARGS=--help)

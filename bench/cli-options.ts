@@ -102,6 +102,7 @@ function namedBenches(text: string | undefined, benches: readonly Bench[]): read
     .filter((name) => name !== '')
   if (names.length === 0 && !text) return benches
   const unknown = names.filter((name) => !benches.some((bench) => bench.name === name))
+  if (names.includes('gateway')) throw new UsageError('BENCH=gateway is measured by itself: name no other.')
   if (names.length === 0 || unknown.length > 0) {
     throw new UsageError(
       `BENCH=${text}: there is no bench ${unknown.join(', ') || 'without a name'}. There are:\n${listOf(benches)}`,

@@ -7,7 +7,7 @@ Examples:
   make bench                                  all, five times: about 70 minutes
   make bench BENCH=new-keys,latency RUNS=1    some of them, once
   make bench ARGS=--write                     all, and into docs/BENCHMARKS.md
-BENCH:
+BENCH, or gateway for the HTTP gateway:
 ${listOf(benches)}
 ARGS:
   --json       print the results as one object
