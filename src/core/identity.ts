@@ -69,6 +69,19 @@ export function repeatedBy(messageId: string, publishTimeMs: number): Readonly<R
   }
 }
 
+/**
+ * When a message was published first, in Unix ms: the time that it repeats, where that can be read, else its own. By this
+ * it is as old as what it repeats.
+ */
+export function firstPublishedMs({
+  publishTimeMs,
+  attributes,
+}: Pick<Delivery, 'publishTimeMs'> & Partial<Pick<Delivery, 'attributes'>>): number {
+  const text = attributes?.[identityAttributes.publishTime]
+  const given = text === undefined ? undefined : publishTimeFrom(text)
+  return given === undefined ? publishTimeMs : Math.min(given, publishTimeMs)
+}
+
 function isRequest(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text)
 }

@@ -36,6 +36,6 @@ export interface Guard {
   readonly isGone: boolean
   /** The columns of its version, in order: integers as they are, times in microseconds since 1970. */
   readonly ranks: readonly bigint[]
-  /** Of its message, in Unix ms. */
+  /** When its message was published first, in Unix ms. */
   readonly publishTimeMs: number
 }

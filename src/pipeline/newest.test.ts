@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { always } from '../../test/support/seed.ts'
 import { anyText } from '../../test/support/text.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
+import { repeatedBy } from '#core/identity.ts'
 import { compareUtf8, compareVersions, newest } from './newest.ts'
 
 const record = (version: bigint, content: string): KeyedRecord => ({
@@ -160,4 +161,12 @@ test('of one version only the same record is known; NULL is no text; a deletion 
 test('what a guard has to know: whether it is a deletion, the version as numbers, when it was published', () => {
   const ranks = [-1n, 1_767_225_600_000_003n]
   assert.deepEqual(reading(-1, 3, null, true).guard, { isGone: true, ranks, publishTimeMs: 5 })
+  // Redriven, a message is as old as it was: of its key a newer deletion may be forgotten.
+  const row = { revision: -1, at: '2026-01-01T00:00:00.000003Z', value: null, gone: false }
+  const age = (attributes: Record<string, string>) =>
+    readings.recordOf(row, { publishTimeMs: 5000, attributes }).guard?.publishTimeMs
+  assert.equal(age(repeatedBy('7', 2)), 2)
+  assert.equal(age(repeatedBy('7', 9000)), 5000, 'not from the future')
+  assert.equal(age({ 'ingester-publish-time': 'yesterday' }), 5000)
+  assert.equal(age({}), 5000)
 })

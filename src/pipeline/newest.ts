@@ -1,5 +1,6 @@
 import { isCollated } from '#core/column-type.ts'
 import type { Delivery } from '#core/delivery.ts'
+import { firstPublishedMs } from '#core/identity.ts'
 import type { Guard, KeyedRecord } from '#core/keyed-record.ts'
 import type { Merge } from '#core/merge.ts'
 import type { Column, Deletes, PostgresTable } from '#core/pipeline.ts'
@@ -10,8 +11,10 @@ import { guardRankReader, rankReader } from './version-rank.ts'
 
 export interface Newest<R = unknown> extends Merge<R> {
   /** @param delivery of its message, where rows may be gone: else it does not matter where a row comes from */
-  recordOf(row: R, delivery?: Pick<Delivery, 'publishTimeMs'>): KeyedRecord<R>
+  recordOf(row: R, delivery?: Published): KeyedRecord<R>
 }
+
+type Published = Pick<Delivery, 'publishTimeMs'> & Partial<Pick<Delivery, 'attributes'>>
 
 /**
  * Of each key the row with the greatest version stays. Between equal versions the text at their end decides, where they have
@@ -59,8 +62,10 @@ function guardOf<R>(
   row: R,
   deletes: Deletes<R>,
   ranks: readonly ((row: R) => bigint)[],
-  { publishTimeMs = Infinity }: Partial<Pick<Delivery, 'publishTimeMs'>> = {},
+  delivery?: Published,
 ): Guard {
+  // A message that was redriven is as old as it was: a newer deletion of its key may be forgotten.
+  const publishTimeMs = delivery ? firstPublishedMs(delivery) : Infinity
   return { isGone: deletes.when(row), ranks: ranks.map((rankOf) => rankOf(row)), publishTimeMs }
 }
 
