@@ -74,12 +74,11 @@ test('run: a line for each pipeline', () => {
 })
 
 test('run: an emulator is named, and an interval of 0 is explained', () => {
-  const text = runBlock(
-    service({
-      pubsub: { ...config.pubsub, emulatorHost: '127.0.0.1:8085' },
-      engine: { ...config.engine, flushIntervalMs: 0 },
-    }),
-  ).join('\n')
+  const atOnce = ingester.pipelines.map((one) => ({ ...one, flushIntervalMs: 0 }))
+  const text = runBlock({
+    ...service({ pubsub: { ...config.pubsub, emulatorHost: '127.0.0.1:8085' } }),
+    ingester: { ...ingester, pipelines: atOnce },
+  }).join('\n')
   assert.match(text, /emulator {6}PUBSUB_EMULATOR_HOST=127\.0\.0\.1:8085$/m)
   assert.match(text, /records, as soon as one is free$/m)
 })

@@ -101,7 +101,7 @@ export interface PipelineDefinition<R, Name extends string, Table = TableDefinit
    * ignored.
    */
   readonly format?: number
-  /** How long a record waits for its batch to fill, where INGESTER_FLUSH_INTERVAL does not say; by default 100 ms. */
+  /** How long a record waits for its batch to fill, where the configuration does not say; by default 100 ms. */
   readonly flushIntervalMs?: number
   /** How people name a record, and how it is shown to them. By default by its columns. */
   readonly inspector?: RecordInspector

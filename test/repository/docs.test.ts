@@ -104,7 +104,7 @@ test('.env.demo is a valid configuration, and its commented lines are the defaul
   const { config, warnings } = configOf(environmentOf(text))
   assert.deepEqual(warnings, [])
   const withoutFixedDefault =
-    /^#INGESTER_(WORKER_COUNT|POSTGRES_POOL_SIZE|TOPICID|SUBSCRIPTIONID|REDIS_PASSWORD|\w+_URL)=/
+    /^#INGESTER_(WORKER_COUNT|FLUSH_INTERVAL|POSTGRES_POOL_SIZE|TOPICID|SUBSCRIPTIONID|REDIS_PASSWORD|\w+_URL)=/
   const uncommented = text
     .split('\n')
     .filter((line) => !withoutFixedDefault.test(line))
