@@ -18,7 +18,7 @@ import { unknownVariables } from './unknown-variables.ts'
 type Parts = { readonly [P in PartName]: ReturnType<(typeof parts)[P]['of']> }
 
 /** What the ingester needs of it. */
-export type Config = Omit<Parts, 'gateway'>
+export type Config = Omit<Parts, 'gateway' | 'horizons'>
 
 const gatewayParts = [
   'gateway',
@@ -94,7 +94,9 @@ export function configOf(environment: Environment, circumstances: Circumstances 
   return withWarnings(environment, circumstances, ingesterParts)
 }
 
-const ingesterParts = (Object.keys(parts) as PartName[]).filter((name) => name !== 'gateway')
+const ingesterParts = (Object.keys(parts) as PartName[]).filter(
+  (name) => name !== 'gateway' && name !== 'horizons',
+)
 
 /**
  * The configuration of the gateway. It needs no database: the variables of that are not looked at.
@@ -142,7 +144,7 @@ export const loadStoresConfig = (options: CommandLine = {}) =>
 
 /** For a command that uses the database and publishes to the topic of the pipeline's subscription. */
 export const loadRedriveConfig = (options: CommandLine = {}) =>
-  loadParts(options, ['pipelines', 'postgres', 'pubsub', 'startupTimeoutMs'])
+  loadParts(options, ['pipelines', 'postgres', 'pubsub', 'horizons', 'startupTimeoutMs'])
 
 /** For the check of a definition. */
 export const loadCheckConfig = (options: CommandLine = {}) =>

@@ -119,6 +119,11 @@ export const parts = {
       idempotencyWindowMs: values.INGESTER_IDEMPOTENCY_WINDOW,
     }),
   ),
+  /** For a command that needs no more of the engine. */
+  horizons: part(['INGESTER_DELETE_HORIZON', 'INGESTER_IDENTITY_HORIZON'], (values) => ({
+    deleteMs: values.INGESTER_DELETE_HORIZON,
+    identityMs: values.INGESTER_IDENTITY_HORIZON,
+  })),
   gateway: part(
     [
       'INGESTER_GATEWAY_HOST',

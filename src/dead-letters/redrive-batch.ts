@@ -3,7 +3,8 @@
 // A dead letter is marked only after the broker has confirmed its message and the subscription is still attached to the
 // topic. Marked earlier, a crash in between would lose it; and a message published to a topic without the subscription
 // reaches no subscriber. A crash between the confirmation and the commit of the mark leaves it unmarked, so that the next
-// redrive publishes it again. That is harmless: the ingester recognizes duplicates.
+// redrive publishes it again. That is harmless: the ingester recognizes duplicates, also of records that count once each,
+// since what is published carries the identity of the message that it repeats (core/identity.ts).
 //
 // The rows of a batch are locked from before they are published until they are marked, so that of two concurrent
 // redrives one publishes a dead letter and the other finds it marked. The other waits for the lock: skipping locked
@@ -11,6 +12,7 @@
 import { ConfigurationError } from '#core/command-error.ts'
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { messageOf } from '#core/error-message.ts'
+import { identityAttributes, repeatedBy } from '#core/identity.ts'
 import { lockDeadLetters, markDeadLetters } from '#postgres/dead-letter-status.ts'
 import { explain } from '#connect/explain.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
@@ -22,6 +24,7 @@ import { grpcStatus, isPermanent, statusOf } from '#pubsub/client.ts'
 import type { PublishOutcome } from '#pubsub/publish-isolating-failures.ts'
 import { publishIsolatingFailures } from '#pubsub/publish-isolating-failures.ts'
 import type { OutgoingMessage } from '#pubsub/publisher.ts'
+import { maxAttributes } from '#pubsub/publisher.ts'
 import { reconnectBackoff } from '#runtime/backoff.ts'
 import { systemClock } from '#runtime/clock.ts'
 import { retry } from '#runtime/retry.ts'
@@ -29,6 +32,8 @@ import type { UserPrompt } from './selection.ts'
 
 /** Requests of different ordering keys do not wait for each other. */
 const keysAtOnce = 16
+
+const crowdedNote = `it cannot be published: with the attributes that say which message it repeats, it would have more than the ${maxAttributes} that Pub/Sub allows; --as-new publishes it without them`
 
 const escapedNote =
   'its text is published as it stands in the table, where \\u0000 or \\ud800 may stand for a character that cannot be stored'
@@ -69,6 +74,8 @@ export interface Run {
   readonly timeoutMs: number
   /** Of the dead letters that were selected. */
   readonly status: DeadLetterStatus
+  /** What is published has no identity but its own: it counts even where what it repeats has counted. */
+  readonly asNew: boolean
   readonly user: RedriveUser
   readonly summary: RedriveSummary
 }
@@ -97,7 +104,7 @@ export async function redriveBatch(run: Run, ids: number[]): Promise<void> {
 }
 
 interface Attempt {
-  /** Published, rejected, or already handled by another process: not to be tried again. */
+  /** Published, rejected, not publishable, or already handled by another process: not to be tried again. */
   readonly dealtWith: ReadonlySet<number>
   /** What kept the rest from being published. */
   readonly error?: unknown
@@ -105,26 +112,28 @@ interface Attempt {
 
 async function publishAndMark(run: Run, ids: readonly number[]): Promise<Attempt> {
   const { client, status, user, summary } = run
-  const { deadLetters, outcomes } = await inTransaction(client, async () => {
-    const deadLetters = await lockDeadLetters(client, ids, status)
-    const outcomes = await confirmed(run, await publishByKey(run, deadLetters))
+  const { locked, crowded, outcomes } = await inTransaction(client, async () => {
+    const locked = await lockDeadLetters(client, ids, status)
+    const crowded = locked.filter((deadLetter) => isCrowded(attributesOf(deadLetter, run.asNew)))
+    const publishable = locked.filter((deadLetter) => !crowded.includes(deadLetter))
+    const outcomes = await confirmed(run, await publishByKey(run, publishable))
     const published = outcomes.flatMap((outcome) => outcome.published)
     // Marked even where the rest of the batch was not taken.
     await markDeadLetters(client, published, 'redriven')
-    return { deadLetters, outcomes }
+    return { locked: new Set(locked.map(({ id }) => id)), crowded: crowded.map(({ id }) => id), outcomes }
   })
-  const locked = new Set(deadLetters.map(({ id }) => id))
   const others = ids.filter((id) => !locked.has(id))
   const published = outcomes.flatMap((outcome) => outcome.published)
   const refused = outcomes.flatMap((outcome) => outcome.refused)
   for (const id of others) user.warn(id, 'already handled by another process')
+  for (const id of crowded) user.warn(id, crowdedNote)
   for (const { id, why } of refused) user.warn(id, `rejected by Pub/Sub: ${why}`)
   summary.published += published.length
   summary.failed += refused.length
-  summary.skipped += others.length
-  summary.left -= published.length + refused.length + others.length
+  summary.skipped += others.length + crowded.length
+  summary.left -= published.length + refused.length + others.length + crowded.length
   return {
-    dealtWith: new Set([...others, ...published, ...refused.map(({ id }) => id)]),
+    dealtWith: new Set([...others, ...crowded, ...published, ...refused.map(({ id }) => id)]),
     error: outcomes.find(({ error }) => error !== undefined)?.error,
   }
 }
@@ -147,13 +156,19 @@ async function confirmed({ confirmTopic }: Run, outcomes: readonly KeyOutcome[])
 }
 
 /** Dead letters of one key are published in order; one that the broker rejects permanently does not block those after it. */
-async function publishByKey({ clients, topic, user }: Run, deadLetters: readonly DeadLetterDetail[]) {
+async function publishByKey({ clients, topic, user, asNew }: Run, deadLetters: readonly DeadLetterDetail[]) {
   const outcomes: KeyOutcome[] = []
   const groups = [...Map.groupBy(deadLetters, ({ orderingKey }) => orderingKey).values()]
   for (let at = 0; at < groups.length; at += keysAtOnce) {
     const some = groups.slice(at, at + keysAtOnce)
     const results = await Promise.all(
-      some.map((group) => publishIsolatingFailures(clients, topic, group.map(outgoing))),
+      some.map((group) =>
+        publishIsolatingFailures(
+          clients,
+          topic,
+          group.map((deadLetter) => outgoing(deadLetter, asNew)),
+        ),
+      ),
     )
     outcomes.push(...results.map((result, i) => outcomesOf(result, some[i] as DeadLetterDetail[])))
     if (results.some(({ failure }) => failure !== undefined)) break
@@ -167,10 +182,31 @@ async function publishByKey({ clients, topic, user }: Run, deadLetters: readonly
 /** The service sets these itself, on topics that have a schema; keys that begin with `goog` are its own. */
 const ofService = /^googclient_schema/
 
-function outgoing({ data, attributes, orderingKey, redriveCount }: DeadLetterDetail): OutgoingMessage {
+function outgoing(deadLetter: DeadLetterDetail, asNew: boolean): OutgoingMessage {
+  const { data, orderingKey, redriveCount } = deadLetter
+  const attributes = attributesOf(deadLetter, asNew)
+  const counted = { ...attributes, [redriveCountAttribute]: String(redriveCount + 1) }
+  // The count is for people: where there is no room it gives way.
+  return { data, attributes: isCrowded(counted) ? attributes : counted, orderingKey }
+}
+
+type Attributes = Readonly<Record<string, string>>
+
+function isCrowded(attributes: Attributes): boolean {
+  return Object.keys(attributes).length > maxAttributes
+}
+
+const ofIdentity: ReadonlySet<string> = new Set(Object.values(identityAttributes))
+
+/**
+ * What it had, and which message it repeats: the first of a chain of redrives. Of one that repeats a request also when it
+ * was published, since requests are not known for ever.
+ */
+function attributesOf({ attributes, messageId, publishTime }: DeadLetterDetail, asNew: boolean): Attributes {
   const own = Object.entries(attributes).filter(([name]) => !ofService.test(name))
-  const count = [redriveCountAttribute, String(redriveCount + 1)]
-  return { data, attributes: Object.fromEntries([...own, count]), orderingKey }
+  if (asNew) return Object.fromEntries(own.filter(([name]) => !ofIdentity.has(name)))
+  const isGiven = identityAttributes.messageId in attributes || identityAttributes.publishTime in attributes
+  return { ...Object.fromEntries(own), ...(isGiven ? {} : repeatedBy(messageId, publishTime.getTime())) }
 }
 
 function outcomesOf(

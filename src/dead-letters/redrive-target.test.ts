@@ -8,7 +8,7 @@ test('dead letters are those of the subscription, which may be of another projec
   const of = (subscriptionId: string, anySubscription = false) =>
     originOf(
       config,
-      { pipeline: 'orders', subscriptionId, topicId: 'orders', topicIsSet: false },
+      { pipeline: 'orders', subscriptionId, topicId: 'orders', topicIsSet: false, horizon: undefined },
       { status: 'new', anySubscription },
     ).subscription
   assert.equal(of('orders-sub'), 'projects/shop/subscriptions/orders-sub')

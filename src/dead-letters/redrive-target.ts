@@ -4,6 +4,10 @@ import { brokerName, pubsubHint } from '#connect/pubsub.ts'
 import type { Startup } from '#connect/startup.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { advice } from '#core/advice.ts'
+import { tooOld } from '#core/dead-letter.ts'
+import { engineRules } from '#core/ignored.ts'
+import type { LoadedPipeline } from '#core/pipeline.ts'
+import { countsOnce, isUnbound } from '#core/pipeline.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { subscriptionName, topicName } from '#pubsub/resource-names.ts'
 import { attachedTopic } from '#pubsub/subscription-topic.ts'
@@ -17,6 +21,8 @@ export type RedriveConfig = ReturnType<typeof loadRedriveConfig>
 export interface RedriveSelection extends Selection {
   /** Also those that came from another subscription than the one that is configured. */
   readonly anySubscription?: boolean | undefined
+  /** To count as messages that were never seen before. */
+  readonly asNew?: boolean | undefined
 }
 
 /** Where dead letters are published: the topic of their pipeline's subscription. Both by ids or by full names. */
@@ -26,15 +32,25 @@ export interface Target {
   /** As the configuration has it: where it is set, the user hears if the subscription has another. */
   readonly topicId: string
   readonly topicIsSet: boolean
+  /** What becomes of records whose messages were published longer ago than this; undefined where age does not matter. */
+  readonly horizon: Horizon | undefined
+}
+
+export interface Horizon {
+  readonly ms: number
+  readonly variable: 'INGESTER_IDENTITY_HORIZON' | 'INGESTER_DELETE_HORIZON'
+  /** As in a sentence about several of them. */
+  readonly beyond: string
 }
 
 /** The variables name topic and subscription of the one configured pipeline; of any other we know only its own. */
 export async function targetOf(
-  { pipelines, pubsub }: RedriveConfig,
+  { pipelines, pubsub, horizons }: RedriveConfig,
   { pipeline: wanted }: Selection,
 ): Promise<Target> {
   const { topicId, subscriptionId } = pubsub
-  const { name, source } = await chosenPipeline(pipelines, wanted)
+  const pipeline = await chosenPipeline(pipelines, wanted)
+  const { name, source } = pipeline
   if ((topicId ?? subscriptionId) !== undefined) {
     const variable = topicId === undefined ? 'INGESTER_SUBSCRIPTIONID' : 'INGESTER_TOPICID'
     const { name: configured } = await chosenPipeline(pipelines, undefined)
@@ -48,6 +64,23 @@ export async function targetOf(
     subscriptionId: subscriptionId ?? source.subscriptionId,
     topicId: topicId ?? source.topicId,
     topicIsSet: topicId !== undefined,
+    horizon: horizonOf(pipeline, horizons),
+  }
+}
+
+function horizonOf(pipeline: LoadedPipeline, horizons: RedriveConfig['horizons']): Horizon | undefined {
+  const { mode = 'newest', deletes } = isUnbound(pipeline) ? pipeline.table : pipeline.sink
+  if (countsOnce({ mode }))
+    return {
+      ms: horizons.identityMs,
+      variable: 'INGESTER_IDENTITY_HORIZON',
+      beyond: `are dead-lettered again (${tooOld})`,
+    }
+  if (!deletes) return undefined
+  return {
+    ms: horizons.deleteMs,
+    variable: 'INGESTER_DELETE_HORIZON',
+    beyond: `are ignored (${engineRules.expired}) where their key has no row, since its deletion may be forgotten`,
   }
 }
 

@@ -1,3 +1,4 @@
+import { writeDuration } from '#config/values.ts'
 import { brokerName, pubsubHint, reachClients } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { ConfigurationError, UnreachableError } from '#core/command-error.ts'
@@ -9,10 +10,10 @@ import type { PubsubClients } from '#pubsub/client.ts'
 import { grpcStatus, statusOf } from '#pubsub/client.ts'
 import type { RedriveSummary, RedriveUser, Run } from './redrive-batch.ts'
 import { PublishError, isNonRetryable, redriveBatch } from './redrive-batch.ts'
-import type { RedriveConfig, RedriveSelection } from './redrive-target.ts'
+import type { RedriveConfig, RedriveSelection, Target } from './redrive-target.ts'
 import { confirmTopic, originOf, reachTopic, targetOf } from './redrive-target.ts'
 import type { Preview } from './selection.ts'
-import { resolveSelection, previewSelection } from './selection.ts'
+import { previewOf, resolveSelection } from './selection.ts'
 import { withDeadLetterTable, updateRights } from './table.ts'
 
 /** How a redrive ended. */
@@ -46,12 +47,14 @@ export async function previewRedrive(
   await using clients = await connected(startup, config)
   const topic = await reachTopic(startup, config, clients, target, user)
   const wanted = { ...selection, ...originOf(config, target, selection), pipeline: target.pipeline }
-  return { topic, ...(await previewSelection(config, wanted, user, show)) }
+  const selected = await resolveSelection(config, wanted, user)
+  if (!selection.asNew) reportOld(user, target, publishableOf(selected))
+  return { topic, ...(await previewOf(config, selected, show)) }
 }
 
 /**
  * Publishes dead letters to the topic of their pipeline's subscription, with the attributes and the ordering key they
- * had and one attribute more. Undefined: the user did not confirm it.
+ * had, and attributes that say which message each repeats and how often it was redriven. Undefined: the user did not confirm it.
  *
  * @throws ConfigurationError, UnreachableError before anything is published; later it is {@link Redriven.error}
  */
@@ -71,7 +74,7 @@ export async function redriveDeadLetters(
     if (cut) user.warn(id, cutNote)
     else if (foreign !== null) user.warn(id, foreignNote(foreign, wanted.subscription))
   }
-  const publishable = selected.filter(({ cut, foreign }) => !cut && foreign === null)
+  const publishable = publishableOf(selected)
   const summary: RedriveSummary = {
     selected: selected.length,
     published: 0,
@@ -80,6 +83,7 @@ export async function redriveDeadLetters(
     left: publishable.length,
   }
   if (publishable.length === 0) return { topic, summary }
+  if (!selection.asNew) reportOld(user, target, publishable)
   if (!(await user.confirm(publishable.length, topic))) return undefined
   const run: Omit<Run, 'client'> = {
     broker: brokerName(config.pubsub),
@@ -89,12 +93,32 @@ export async function redriveDeadLetters(
     clients,
     confirmTopic: () => confirmTopic(clients, target, topic),
     status: selection.status,
+    asNew: selection.asNew === true,
     user,
   }
   const end = await withDeadLetterTable(config, updateRights, (client) =>
     redriveAll({ client, ...run }, publishable),
   ).catch((error: unknown) => error)
   return end === undefined ? { topic, summary } : { topic, summary, error: explained(end, config, topic) }
+}
+
+function publishableOf(selected: readonly SelectedDeadLetter[]): readonly SelectedDeadLetter[] {
+  return selected.filter(({ cut, foreign }) => !cut && foreign === null)
+}
+
+/** They carry the time at which they were published first. */
+function reportOld(
+  user: Pick<RedriveUser, 'report'>,
+  { horizon }: Target,
+  deadLetters: readonly SelectedDeadLetter[],
+): void {
+  if (!horizon) return
+  const sinceMs = Date.now() - horizon.ms
+  const old = deadLetters.filter(({ publishedMs }) => publishedMs < sinceMs).length
+  if (old > 0)
+    user.report(
+      `${old} were published longer ago than ${horizon.variable} (${writeDuration(horizon.ms)}): they ${horizon.beyond}; --as-new publishes them as new messages`,
+    )
 }
 
 /** Reports to the user, not to a log, what it waits for. */

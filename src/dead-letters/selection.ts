@@ -84,7 +84,15 @@ export async function previewSelection(
   user: Pick<UserPrompt, 'warn'>,
   show: number,
 ): Promise<Preview> {
-  const selected = await resolveSelection(config, selection, user)
+  return previewOf(config, await resolveSelection(config, selection, user), show)
+}
+
+/** As {@link previewSelection}, of one that is resolved. */
+export async function previewOf(
+  config: DatabaseConfig,
+  selected: readonly SelectedDeadLetter[],
+  show: number,
+): Promise<Preview> {
   const first = selected.slice(0, show).map(({ id }) => id)
   const letters = await readDeadLetterTable(config, (client) => readSummaries(client, first))
   const foreign = selected.filter((deadLetter) => deadLetter.foreign !== null && !deadLetter.cut).length

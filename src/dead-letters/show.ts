@@ -1,7 +1,8 @@
 import type { Config } from '#config/config.ts'
 import type { Advice } from '#core/advice.ts'
 import { advice, command, option } from '#core/advice.ts'
-import { refusedByDatabase } from '#core/dead-letter.ts'
+import { identityReused, refusedByDatabase, tooOld } from '#core/dead-letter.ts'
+import { badIdentity } from '#core/identity.ts'
 import type { DeadLetterDetail } from '#postgres/dead-letters.ts'
 import { readDeadLetter } from '#postgres/dead-letters.ts'
 import { pipelineArgument, pipelineOptionOf } from './pipeline-argument.ts'
@@ -49,13 +50,30 @@ function nextFor(
       advice`again from where it came from; then: ${command(`dead-letters discard --ids ${id}`)}`,
     ]
   }
-  const fix =
-    reason === refusedByDatabase
-      ? advice`PostgreSQL rejected its row. Fix what the detail names (a constraint, a trigger, a column), then:`
-      : advice`The pipeline rejects this message: fix its publisher. Once the pipeline or its settings accept it:`
+  const ofIdentity = identityFixes[reason]
   const again = command(
-    `dead-letters redrive --ids ${id}${status === 'new' ? '' : ` --status ${status}`}${options.redrive}`,
+    `dead-letters redrive --ids ${id}${ofIdentity ? ' --as-new' : ''}${status === 'new' ? '' : ` --status ${status}`}${options.redrive}`,
   )
   const drop = advice`If it is not needed: ${command(`dead-letters discard --ids ${id}`)}`
-  return [fix, advice`  ${again}`, ...(status === 'new' ? [drop] : [])]
+  const fixes = ofIdentity ?? [reason === refusedByDatabase ? refusedFix : rejectedFix]
+  return [...fixes, advice`  ${again}`, ...(status === 'new' ? [drop] : [])]
+}
+
+const refusedFix = advice`PostgreSQL rejected its row. Fix what the detail names (a constraint, a trigger, a column), then:`
+const rejectedFix = advice`The pipeline rejects this message: fix its publisher. Once the pipeline or its settings accept it:`
+
+/** Published again as it is, such a message would come back. */
+const identityFixes: Readonly<Record<string, readonly Advice[] | undefined>> = {
+  [tooOld]: [
+    advice`It was published so long ago that what has counted since then is forgotten. If you know from elsewhere that it has`,
+    advice`not counted, publish it as a new message, which counts:`,
+  ],
+  [identityReused]: [
+    advice`Another message with the same identity and other values has counted: fix its publisher, which must give each request`,
+    advice`a key of its own. If this one is to count as well:`,
+  ],
+  [badIdentity]: [
+    advice`Its attributes say in a wrong way which message or request it repeats: fix its publisher. If it repeats none that has`,
+    advice`counted, publish it as a new message:`,
+  ],
 }

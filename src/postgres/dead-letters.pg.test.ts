@@ -251,6 +251,7 @@ test('selected: the first by publish time, then per ordering key by publish time
     bytes: 'data'.length + '{}'.length + 'b'.length,
     cut: false,
     foreign: null,
+    publishedMs: Date.UTC(2024, 0, 29) + 1,
   })
 })
 

@@ -1,5 +1,6 @@
 import type { DeadLetterStatus } from '#core/dead-letter.ts'
 import { tooLarge } from '#core/dead-letter.ts'
+import { firstPublishedMs, identityAttributes } from '#core/identity.ts'
 import { keptOfTooLargeBytes } from './dead-letter-table.ts'
 import type { Queryable } from './queryable.ts'
 
@@ -168,6 +169,8 @@ export interface SelectedDeadLetter {
   /** About what its message takes in a request. */
   readonly bytes: number
   readonly cut: boolean
+  /** When its message was published first, in Unix ms. */
+  readonly publishedMs: number
   /** The subscription that it came from, where that is another than the one that was asked about. */
   readonly foreign: string | null
 }
@@ -184,9 +187,10 @@ export async function selectDeadLetters(
   limit?: number,
   subscription?: string,
 ): Promise<SelectedDeadLetter[]> {
-  const { rows } = await client.query<[number, number, boolean, string | null]>({
-    text: `SELECT id::float8, bytes, cut, other
-           FROM (SELECT id, ordering_key, publish_time, nullif(subscription, coalesce($7, subscription)) AS other,
+  const { rows } = await client.query<[number, number, boolean, string | null, Date, string | null]>({
+    text: `SELECT id::float8, bytes, cut, other, publish_time, given
+           FROM (SELECT id, ordering_key, publish_time, attributes->>'${identityAttributes.publishTime}' AS given,
+                        nullif(subscription, coalesce($7, subscription)) AS other,
                         octet_length(data) + octet_length(attributes::text) + octet_length(ordering_key) AS bytes,
                         reason = '${tooLarge}' AND octet_length(data) = ${keptOfTooLargeBytes} AS cut
                  FROM dead_letters ${where} ORDER BY publish_time, id LIMIT $6) AS selected
@@ -194,5 +198,9 @@ export async function selectDeadLetters(
     values: [...parametersOf(filter), limit ?? null, subscription ?? null],
     rowMode: 'array',
   })
-  return rows.map(([id, bytes, cut, foreign]) => ({ id, bytes, cut, foreign }))
+  return rows.map(([id, bytes, cut, foreign, publishTime, given]) => {
+    const attributes = given === null ? {} : { [identityAttributes.publishTime]: given }
+    const publishedMs = firstPublishedMs({ publishTimeMs: publishTime.getTime(), attributes })
+    return { id, bytes, cut, publishedMs, foreign }
+  })
 }

@@ -13,6 +13,8 @@ export interface OutgoingMessage {
  * ordering key. https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#pubsubmessage
  */
 export const maxMessages = 1000
+/** The most that a message may have. */
+export const maxAttributes = 100
 export const maxBytes = 9_000_000
 /**
  * Left to itself the client makes one request of all calls to a topic within 10 ms: it mixes ordering keys, and what

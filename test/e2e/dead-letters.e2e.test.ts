@@ -1,6 +1,7 @@
 // What people do about messages that could not be stored: find them, understand them, redrive or discard them.
 import assert from 'node:assert/strict'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { repeatedBy } from '#core/identity.ts'
 import { encodeScan } from '#demo/scan.ts'
 import type { Scan } from '#demo/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
@@ -88,10 +89,17 @@ test('a message that fails again is a new dead letter, and redriving it increase
     if (count < 3) assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
   }
   assert.deepEqual(await statuses(system), ['redriven', 'redriven', 'new'])
-  const { rows } = await system.sql.query('SELECT attributes, data FROM dead_letters ORDER BY id')
+  const { rows } = await system.sql.query(
+    'SELECT attributes, data, message_id, publish_time FROM dead_letters ORDER BY id',
+  )
+  const first = repeatedBy(rows[0]?.message_id, rows[0]?.publish_time.getTime())
   assert.deepEqual(
     rows.map(({ attributes }) => attributes),
-    [{ a: 'b' }, { a: 'b', ingester_redrive_count: '1' }, { a: 'b', ingester_redrive_count: '2' }],
+    [
+      { a: 'b' },
+      { a: 'b', ...first, ingester_redrive_count: '1' },
+      { a: 'b', ...first, ingester_redrive_count: '2' },
+    ],
   )
   assert.ok(rows.every(({ data }) => String(data) === 'no JSON'))
   assert.match((await deadLetters(system, ['show', '3'])).stdout, /^redriven before +2 times$/m)

@@ -7,12 +7,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { DeadLetterFixture } from '../support/dead-letters.ts'
 import {
+  storedMs,
   arrived,
   deadLetters,
   deadLettersProgram,
   statuses,
   storeDeadLetters,
 } from '../support/dead-letters.ts'
+import { repeatedBy } from '#core/identity.ts'
 import { startIngesterProgram } from '../support/program.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -65,7 +67,7 @@ describe('redrive', async () => {
       (found) => found === wanted,
     )
 
-  test('the message unchanged: data, attributes and ordering key, and one more attribute', async () => {
+  test('the message unchanged: data, attributes and ordering key, with what it repeats and how often', async () => {
     const data = Buffer.from([0, 1, 0xff, 0x7b])
     const attributes = { a: 'b', 'é "\\': '😀' }
     await storeDeadLetters(system, [
@@ -81,11 +83,19 @@ describe('redrive', async () => {
     )
     const all = arrived(system).toSorted((a, b) => a.orderingKey.length - b.orderingKey.length)
     assert.deepEqual(all, [
-      { data: 'again', attributes: { ingester_redrive_count: '8' }, orderingKey: '' },
-      { data: '', attributes: { only: 'this', ingester_redrive_count: '1' }, orderingKey: '' },
+      {
+        data: 'again',
+        attributes: { ...repeatedBy('m1', storedMs + 1), ingester_redrive_count: '8' },
+        orderingKey: '',
+      },
+      {
+        data: '',
+        attributes: { only: 'this', ...repeatedBy('m2', storedMs + 2), ingester_redrive_count: '1' },
+        orderingKey: '',
+      },
       {
         data: data.toString(),
-        attributes: { ...attributes, ingester_redrive_count: '1' },
+        attributes: { ...attributes, ...repeatedBy('m0', storedMs), ingester_redrive_count: '1' },
         orderingKey: 'k "1"',
       },
     ])
@@ -93,6 +103,77 @@ describe('redrive', async () => {
     assert.ok(messages.some((message) => message.data.equals(data)))
     assert.equal(await count('redriven'), 3)
     assert.match((await deadLetters(system, ['redrive', '--yes'])).stdout, /^selected 0, published 0/)
+  })
+
+  test('an identity that a message was given stays: a chain of redrives keeps the first', async () => {
+    const request = { 'ingester-request': 'a'.repeat(64) }
+    const half = { 'ingester-publish-time': 'wrong' }
+    await storeDeadLetters(system, [
+      { attributes: repeatedBy('first', 5) },
+      { attributes: half },
+      { attributes: request },
+      { attributes: { ...request, ...repeatedBy('first', 5) } },
+    ])
+    assert.equal((await deadLetters(system, ['redrive', '--yes'])).code, 0)
+    const count = { ingester_redrive_count: '1' }
+    assert.deepEqual(
+      arrived(system).map(({ attributes }) => attributes),
+      [
+        { ...repeatedBy('first', 5), ...count },
+        { ...half, ...count },
+        // How old a request is decides whether it is still known.
+        { ...request, ...repeatedBy('m2', storedMs + 2), ...count },
+        { ...request, ...repeatedBy('first', 5), ...count },
+      ],
+    )
+  })
+
+  test('--as-new publishes them without identity, and says what that means', async () => {
+    const given = { 'ingester-request': 'a'.repeat(64), ...repeatedBy('first', 5), own: 'x' }
+    await storeDeadLetters(system, [{ attributes: given }, {}])
+    const dry = await deadLetters(system, ['redrive', '--as-new', '--dry-run'])
+    assert.match(dry.stderr, /^as new messages: .* even if it has counted before$/m)
+    const refused = await deadLetters(system, ['redrive', '--as-new'])
+    assert.match(refused.stderr, /redrive needs confirmation, and there is no terminal/)
+    assert.deepEqual(arrived(system), [])
+    const { code, stderr } = await deadLetters(system, ['redrive', '--as-new', '--yes'])
+    assert.equal(code, 0)
+    assert.match(stderr, /^as new messages: /m)
+    assert.deepEqual(
+      arrived(system).map(({ attributes }) => attributes),
+      [{ own: 'x', ingester_redrive_count: '1' }, { ingester_redrive_count: '1' }],
+    )
+  })
+
+  test('attributes up to the limit: first the count gives way, then it is skipped, and --as-new publishes it', async () => {
+    const some = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`a${at}`, '']))
+    const sizes = [97, 98, 99, 100]
+    await storeDeadLetters(
+      system,
+      sizes.map((size) => ({ attributes: some(size) })),
+    )
+    const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--yes', '--json'])
+    assert.equal(code, 0)
+    assert.deepEqual(summaryIn(stdout), { selected: 4, published: 2, skipped: 2, failed: 0, left: 0 })
+    for (const id of [3, 4])
+      assert.match(stderr, new RegExp(`^dead letter ${id}: it cannot be published: .* 100 .*--as-new`, 'm'))
+    const counts = () =>
+      arrived(system).map(({ attributes }) => [
+        Object.keys(attributes).length,
+        'ingester-message-id' in attributes,
+        'ingester_redrive_count' in attributes,
+      ])
+    assert.deepEqual(counts(), [
+      [100, true, true],
+      [100, true, false],
+    ])
+    assert.deepEqual(await statuses(system), ['redriven', 'redriven', 'new', 'new'])
+    assert.equal((await deadLetters(system, ['redrive', '--yes', '--as-new'])).code, 0)
+    assert.deepEqual(counts().slice(2), [
+      [100, false, true],
+      [100, false, false],
+    ])
   })
 
   test('per ordering key in order of publish time, across batches', async () => {
@@ -192,23 +273,27 @@ describe('redrive', async () => {
     assert.match(stderr, /^dead letter 2: its text is published as it stands in the table/m)
     assert.doesNotMatch(stderr, /^dead letter 3/m)
     assert.deepEqual(await statuses(system), ['new', 'redriven', 'redriven'])
-    assert.deepEqual(arrived(system)[0]?.attributes, { a: String.raw`x\u0000`, ingester_redrive_count: '1' })
+    assert.deepEqual(arrived(system)[0]?.attributes, {
+      a: String.raw`x\u0000`,
+      ingester_redrive_count: '1',
+      ...repeatedBy('m1', storedMs + 1),
+    })
     const show = await deadLetters(system, ['show', '1'])
     assert.match(show.stdout, /cannot be redriven. Raise INGESTER_MAX_MESSAGE_BYTES/)
   })
 
   test('what the broker rejects fails alone: exit 4, it stays new, the others are published', async () => {
-    const full = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, '']))
+    const reserved = { google: '' }
     await storeDeadLetters(system, [
       { orderingKey: 'k' },
-      { orderingKey: 'k', attributes: full },
+      { orderingKey: 'k', attributes: reserved },
       { orderingKey: 'k' },
       {},
     ])
     const { code, stdout, stderr } = await deadLetters(system, ['redrive', '--yes', '--json'])
     assert.equal(code, 4)
     assert.deepEqual(summaryIn(stdout), { selected: 4, published: 3, skipped: 0, failed: 1, left: 0 })
-    assert.match(stderr, /^dead letter 2: rejected by Pub\/Sub: .*101 attributes/m)
+    assert.match(stderr, /^dead letter 2: rejected by Pub\/Sub: .*begins with "goog"/m)
     assert.deepEqual(texts(), ['data 4', 'data 1', 'data 3'])
     assert.deepEqual(await statuses(system), ['redriven', 'new', 'redriven', 'redriven'])
   })

@@ -13,7 +13,8 @@ export interface DeadLetterFixture extends Partial<Omit<Delivery, 'data'>> {
   readonly data?: string | Buffer
 }
 
-const start = Date.UTC(2024, 0, 29)
+/** When the first of those that are stored was published; each of the others 1 ms later. */
+export const storedMs = Date.UTC(2024, 0, 29)
 
 /** Stores dead letters as the ingester would have; in an empty table their ids are 1, 2, 3. */
 export async function storeDeadLetters(
@@ -30,7 +31,7 @@ export async function storeDeadLetters(
     detail,
     delivery: {
       messageId: `m${String(at).padStart(width, '0')}`,
-      publishTimeMs: start + at,
+      publishTimeMs: storedMs + at,
       orderingKey: '',
       attributes: {},
       deliveryAttempt: 1,

@@ -28,6 +28,7 @@ interface Changes extends Filters {
   readonly dryRun?: boolean
   readonly yes?: boolean
   readonly anySubscription?: boolean
+  readonly asNew?: boolean
 }
 
 const whole = (text: string) => parseWhole(text, 1)
@@ -93,11 +94,11 @@ function redriveCommand(): Command {
     statuses,
   )
     .option('--any-subscription', 'include dead letters of other subscriptions')
+    .option('--as-new', 'publish as new: each counts, even if it had before')
     .addHelpText(
       'before',
       `Examples:
-  ${programName} dead-letters redrive --dry-run
-  ${programName} dead-letters redrive --reason refused-by-database --limit 1     try one
+  ${programName} dead-letters redrive --reason refused-by-database --limit 1 --dry-run
 
 All subscriptions of the topic receive them. Ctrl-C finishes the batch. Exit 4: some were not published.
 `,
@@ -188,6 +189,7 @@ async function redrive(options: Changes, command: Command): Promise<void> {
     ...(await selectionOf(options)),
     pipeline: options.pipeline,
     anySubscription: options.anySubscription,
+    asNew: options.asNew,
   }
   const { TerminalOutput } = await import('../terminal-output.ts')
   using output = new TerminalOutput(process.stderr, terminalType())
@@ -200,10 +202,12 @@ async function redrive(options: Changes, command: Command): Promise<void> {
     stop: signals.stop,
   }
   const warning = 'every subscription of the topic receives what is published'
+  const again = 'as new messages: pipelines that append or add up count each, even if it has counted before'
   if (options.dryRun) {
     const preview = await previewRedrive(config, selection, user, options.json ? Infinity : shown)
     const publishable = preview.selected - preview.cut - preview.foreign
     output.say(`${publishable} would be published to ${preview.topic}; ${warning}`)
+    if (options.asNew) output.say(again)
     if (preview.foreign > 0)
       output.say(
         `${preview.foreign} would be skipped: they came from another subscription (--any-subscription)`,
@@ -220,7 +224,9 @@ async function redrive(options: Changes, command: Command): Promise<void> {
     progress: (count, of) => output.progress(() => `redriving: ${count} of ${of}`),
     confirm: async (count, topic) => {
       output.say(`${count} to be published to ${topic}; ${warning}`)
-      return options.yes === true || askWhether(`Publish ${count} dead letters again?`)
+      if (options.asNew) output.say(again)
+      const how = options.asNew ? 'as new messages' : 'again'
+      return options.yes === true || askWhether(`Publish ${count} dead letters ${how}?`)
     },
   })
   output[Symbol.dispose]()
