@@ -4,9 +4,8 @@ import { Agent, request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { quantileOf } from './statistics.ts'
 
-const [url = '', body = '', perSecond = 0, seconds = 0, connections = 0] = process.argv
-  .slice(2)
-  .map((word, at) => (at < 2 ? word : Number(word))) as [string, string, number, number, number]
+const [url = '', body = '', ...numbers] = process.argv.slice(2)
+const [perSecond = 0, seconds = 0, connections = 0] = numbers.map(Number)
 
 const agent = new Agent({ keepAlive: true, maxSockets: connections, scheduling: 'fifo' })
 const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }

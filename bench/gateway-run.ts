@@ -106,17 +106,10 @@ function environmentOf({ rateLimit, accessLog }: Setting, emulatorHost: string, 
 }
 
 async function load(url: string, seconds: number, { rate, isEven }: Setting): Promise<LoadResult> {
-  const autocannon = [
-    'node_modules/autocannon/autocannon.js',
-    ...[
-      '-c',
-      String(connections),
-      '-d',
-      String(seconds),
-      ...(rate === undefined ? [] : ['-R', String(rate)]),
-    ],
-    ...['-m', 'POST', '-H', 'Content-Type=application/json', '-b', body, '--json', url],
-  ]
+  const paced = rate === undefined ? [] : ['-R', String(rate)]
+  const post = ['-m', 'POST', '-H', 'Content-Type=application/json', '-b', body, '--json', url]
+  const flags = ['-c', String(connections), '-d', String(seconds), ...paced, ...post]
+  const autocannon = ['node_modules/autocannon/autocannon.js', ...flags]
   const even = ['bench/gateway-client.ts', url, body, ...[rate, seconds, connections].map(String)]
   const [file = '', ...args] = isEven ? even : autocannon
   const { stdout } = await run(process.execPath, [join(projectDir, file), ...args], { maxBuffer: 1e8 })

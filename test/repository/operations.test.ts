@@ -12,6 +12,7 @@ const documents = ['docs/OPERATIONS.md', 'docs/CONFIGURATION.md', 'docs/CACHE.md
 
 test('every metric that a document for operators names is exposed, with the suffixes of its type', async () => {
   const metrics = emptyMetrics()
+  metrics.observeGateway({ routes: [], acceptedStatus: () => 200, queued: () => 0 })
   const types = [...(await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)]
   const exposed = new Set(
     types.flatMap(([, name = '', type]) =>
