@@ -51,7 +51,10 @@ export function identityOf({ messageId, publishTimeMs, attributes }: Identified)
   if (timeMs === undefined)
     return faulty(identityAttributes.publishTime, 'is not a time such as 2026-11-21T10:00:00.000Z')
   if (timeMs > publishTimeMs + maxAheadMs)
-    return faulty(identityAttributes.publishTime, 'is more than a day later than the publish time of its message')
+    return faulty(
+      identityAttributes.publishTime,
+      'is more than a day later than the publish time of its message',
+    )
   if (request !== undefined) return { kind: 'request', request, publishTimeMs: timeMs }
   if (givenId === undefined || givenId === '' || givenId.length > maxIdLength)
     return faulty(identityAttributes.messageId, `is not 1 to ${maxIdLength} characters`)
