@@ -49,6 +49,11 @@ async function startRig(options: Partial<PublishQueueOptions> = {}) {
   }
 }
 
+/** Until then a call is written to a connection that is none, which leaves it open what became of it. */
+const lossNoticed = async ({ queue }: { readonly queue: PublishQueue }) => {
+  await queue.publish(topic, of('lost'))
+}
+
 describe('publishing', { concurrent: true }, () => {
   test('many requests at once arrive once each', async () => {
     await using rig = await startRig()
@@ -61,6 +66,7 @@ describe('publishing', { concurrent: true }, () => {
   test('nothing listens: not-sent; when something does again: confirmed', async () => {
     await using rig = await startRig({ waitMs: 3000 })
     await rig.proxy.refuse()
+    await lossNoticed(rig)
     const outcome = await rig.publish('away')
     assert.equal(outcome.outcome, 'not-sent')
     assert.match(outcome.why, /ECONNREFUSED/)
@@ -89,6 +95,7 @@ describe('publishing', { concurrent: true }, () => {
     await using rig = await startRig()
     rig.proxy.freeze()
     rig.proxy.cut()
+    await lossNoticed(rig)
     const outcome = await rig.publish('a')
     assert.equal(outcome.outcome, 'not-sent')
     rig.proxy.thaw()
