@@ -1,6 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { databasePlace, withConnectionErrors } from '#connect/postgres.ts'
-import { isUnbound } from '#core/pipeline.ts'
+import { countsOnce, isUnbound } from '#core/pipeline.ts'
 import { adviceText } from '#connect/explain.ts'
 import type { CatalogTable } from '#core/catalog.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
@@ -15,7 +15,7 @@ import { neededTables } from '#postgres/needed-tables.ts'
 import type { Queryable } from '#postgres/queryable.ts'
 import { readCatalog } from '#postgres/read-catalog.ts'
 import { withReader } from '#postgres/read-row.ts'
-import { tableFaults } from '#postgres/start-check.ts'
+import { keepDaysFault, tableFaults } from '#postgres/start-check.ts'
 import type { Unfitness } from '#postgres/table-fitness.ts'
 import { unfitnessOf } from '#postgres/table-fitness.ts'
 import type { TableShape } from '#postgres/table-shape.ts'
@@ -52,7 +52,7 @@ export function checkTable(definition: Definition, options: TableCheckOptions): 
   return withConnectionErrors(postgres, () =>
     withReader(postgres, async (read) => {
       const found = await read((connection) => lookAt(connection, definition, options))
-      if (!withCache || !found.catalog) return found
+      if (!withCache || countsOnce(found.sink) || !found.catalog) return found
       const epoch = await checkEpoch(read, found)
       return {
         ...found,
@@ -93,6 +93,7 @@ async function lookAt(
       }
   const ofOthers: MemberFault[] = []
   for (const one of others) ofOthers.push(...(await ownTableFaults(connection, one, envFile)))
+  if (countsOnce(sink)) ofOthers.push(...(await functionFaults(connection, envFile)))
   return {
     pipeline: pipeline.name,
     sink,
@@ -107,10 +108,11 @@ async function lookAt(
 function sketchOf(
   {
     name,
+    mode,
     key,
     version,
     deletes,
-  }: { readonly deletes: boolean } & Pick<PostgresTable, 'name' | 'key' | 'version'>,
+  }: { readonly deletes: boolean } & Pick<PostgresTable, 'name' | 'mode' | 'key' | 'version'>,
   planned: readonly PlannedColumn[],
 ): PostgresTable {
   const columns = planned.map((column) => ({ name: column.name, type: column.typeName, of: () => null }))
@@ -118,6 +120,7 @@ function sketchOf(
   const mark = planned.find(({ isMark }) => isMark)
   return {
     name,
+    ...(mode === undefined ? {} : { mode }),
     columns,
     key: key.filter(isPlanned),
     version: version.filter(isPlanned),
@@ -241,6 +244,13 @@ async function ownTableFaults(
       fix: unfitFix(one, envFile),
     })),
   ]
+}
+
+async function functionFaults(connection: Queryable, envFile: string | undefined): Promise<MemberFault[]> {
+  const fault = await keepDaysFault(connection)
+  return fault
+    ? [{ path: [], what: `${fault.what}, which the engine needs`, fix: adviceText(fault.fix, envFile) }]
+    : []
 }
 
 /** Rows may be there that have none. */

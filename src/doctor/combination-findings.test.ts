@@ -8,6 +8,7 @@ import type { Finding } from '#core/finding.ts'
 import {
   combinationFindings,
   deleteHorizonFinding,
+  identityHorizonFinding,
   postgresTlsFinding,
   redisTlsFinding,
   redisTtlFinding,
@@ -89,6 +90,17 @@ test('a deletion that is forgotten before its messages', () => {
   warns(({ engine }) => [deleteHorizonFinding(engine, week)], { INGESTER_DELETE_HORIZON: '191h' })
   assert.equal(deleteHorizonFinding(configWith().engine, week).status, 'ok', 'the default is that and a day')
   assert.equal(deleteHorizonFinding(configWith().engine, undefined).status, 'skipped')
+})
+
+test('what has counted, forgotten before it is delivered for the last time', () => {
+  const week = 7 * 86_400_000
+  warns(({ engine }) => [identityHorizonFinding(engine, week)], { INGESTER_IDENTITY_HORIZON: '191h' })
+  assert.equal(
+    identityHorizonFinding(configWith().engine, week).status,
+    'ok',
+    'the default is that and a day',
+  )
+  assert.equal(identityHorizonFinding(configWith().engine, undefined).status, 'skipped')
 })
 
 test('a watermark that expires before its message', () => {

@@ -1,5 +1,6 @@
 import type { Config } from '#config/config.ts'
 import { writeDuration } from '#config/values.ts'
+import { tooOld } from '#core/dead-letter.ts'
 import type { Finding } from '#core/finding.ts'
 import { ok, skipped, warning } from '#core/finding.ts'
 import { isLoopback } from '#core/loopback.ts'
@@ -91,6 +92,22 @@ export function redisTtlFinding({ ttlMs }: Config['redis'], retentionMs: number 
 }
 
 const dayMs = 86_400_000
+
+/** What was counted and is forgotten before its last redelivery: that is a dead letter, and an operator has to find out. */
+export function identityHorizonFinding(
+  { identityHorizonMs }: Config['engine'],
+  retentionMs: number | undefined,
+): Finding {
+  const name = 'identity horizon'
+  const horizon = writeDuration(identityHorizonMs)
+  if (retentionMs === undefined)
+    return skipped(name, `${horizon}; how long the subscription keeps messages is not known`)
+  const kept = `the subscription keeps messages for ${writeDuration(retentionMs)}`
+  if (identityHorizonMs >= retentionMs + dayMs) return ok(name, `${horizon}; ${kept}`)
+  const detail = `${horizon}, while ${kept}: messages that are as old may become dead letters (${tooOld})`
+  const hours = Math.ceil((retentionMs + dayMs) / 3_600_000)
+  return warning(name, detail, setting({ 'engine.identityHorizon': `${hours}h` }))
+}
 
 /** A deletion that is forgotten before its last older message has come: that message is ignored, whatever it says. */
 export function deleteHorizonFinding(

@@ -7,6 +7,7 @@ import { explain } from '#connect/explain.ts'
 import type { Fix } from '#core/fix.ts'
 import { ingester, remark, shell } from '#core/fix.ts'
 import type { LoadedPipeline } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import { checkPostgres } from '#postgres/doctor/checks.ts'
 import { tableNames } from '#postgres/doctor/table-findings.ts'
 import { checkPubsub } from '#pubsub/doctor/checks.ts'
@@ -15,6 +16,7 @@ import { adminFinding } from './admin-finding.ts'
 import {
   combinationFindings,
   deleteHorizonFinding,
+  identityHorizonFinding,
   postgresTlsFinding,
   redisTlsFinding,
   redisTtlFinding,
@@ -90,6 +92,7 @@ export function programFindings(node: string): Finding[] {
   ]
 }
 
+const withoutCache = ok('redis', 'not used: each record counts, and none is stale')
 const redisOff = ok('redis', 'off (INGESTER_REDIS_ENABLED=false): PostgreSQL does all the work')
 
 async function serviceFindings(config: Config, pipelines: readonly LoadedPipeline[]): Promise<Finding[]> {
@@ -106,7 +109,7 @@ async function serviceFindings(config: Config, pipelines: readonly LoadedPipelin
 const contentOf = ({ name, status, detail }: Finding) => [name, status, detail.replace(/\d+ ms$/, '')].join()
 
 /** What each pipeline has of its own; its tables and migrations are named already. */
-const ownNames = /^(?:topic|subscription|epoch|redis ttl|delete horizon)\b/
+const ownNames = /^(?:topic|subscription|epoch|redis ttl|delete horizon|identity horizon)\b/
 
 /** Of several pipelines each finding that is not about all of them has the pipeline in its name. */
 function named(pipelines: readonly LoadedPipeline[], found: readonly (readonly Finding[])[]): Finding[] {
@@ -130,6 +133,7 @@ async function pipelineFindings(config: Config, loaded: LoadedPipeline, count: n
     topicIsSet: pubsub.topicId !== undefined,
     subscriptionId: pubsub.subscriptionId ?? pipeline.source.subscriptionId,
   }
+  const hasCache = redis.enabled && !countsOnce(pipeline.sink)
   const [ofPostgres, ofRedis, ofPubsub] = await Promise.all([
     within('postgres', () =>
       checkPostgres({
@@ -140,9 +144,12 @@ async function pipelineFindings(config: Config, loaded: LoadedPipeline, count: n
         pipeline: pipeline.name,
         migrationsDir,
         withCache: redis.enabled,
+        identityHorizonMs: engine.identityHorizonMs,
       }),
     ),
-    redis.enabled ? within('redis', () => checkRedis(redis, pipeline.name)) : [redisOff],
+    hasCache
+      ? within('redis', () => checkRedis(redis, pipeline.name))
+      : [countsOnce(pipeline.sink) ? withoutCache : redisOff],
     within('pubsub', () => checkPubsub(place)),
   ])
   const { findings, retentionMs } = Array.isArray(ofPubsub)
@@ -152,8 +159,9 @@ async function pipelineFindings(config: Config, loaded: LoadedPipeline, count: n
     ...(contradiction === undefined ? [] : [mappingFinding(pipeline.name, contradiction)]),
     postgresTlsFinding(postgres),
     ...(contradiction === undefined ? ofPostgres : withoutTable(ofPostgres, pipeline.sink.name)),
-    ...(redis.enabled ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),
+    ...(hasCache ? [redisTlsFinding(redis), redisTtlFinding(redis, retentionMs)] : []),
     ...(pipeline.sink.deletes ? [deleteHorizonFinding(engine, retentionMs)] : []),
+    ...(countsOnce(pipeline.sink) ? [identityHorizonFinding(engine, retentionMs)] : []),
     ...ofRedis,
     ...findings,
   ]

@@ -16,6 +16,7 @@ const names = [
   '000002_create_dead_letters_table',
   '000003_create_cache_epochs_table',
   '000004_create_key_guards_table',
+  '000005_create_applied_tables',
 ]
 /** The tables after this many of them. */
 const tablesAfter = [
@@ -24,12 +25,13 @@ const tablesAfter = [
   ['dead_letters', 'scan_results'],
   ['cache_epochs', 'dead_letters', 'scan_results'],
   ['cache_epochs', 'dead_letters', 'key_guards', 'scan_results'],
+  ['applied_messages', 'applied_requests', 'cache_epochs', 'dead_letters', 'key_guards', 'scan_results'],
 ]
 
 async function tables({ query }: TestDatabase): Promise<string[]> {
   const rows = await query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
-     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'pgmigrations' ORDER BY 1`,
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'pgmigrations' ORDER BY 1`,
   )
   return rows.map(({ name }) => name)
 }

@@ -10,6 +10,10 @@ export interface NeededTable {
   /** Columns that identify a row: `ON CONFLICT` names them. */
   readonly key: readonly string[]
   readonly rights: readonly string[]
+  /** It must be partitioned: a function makes and drops its partitions. */
+  readonly isPartitioned?: boolean
+  /** It must have no triggers or rules: a row that one of them discards would be taken for one that was there before. */
+  readonly hasNoTriggers?: boolean
   /** Rows of it are deleted. */
   readonly deletes?: boolean
   /** A pipeline's: others than our migrations may have made it. */
@@ -65,6 +69,8 @@ export const appliedMessages: NeededTable = {
   },
   key: ['publish_time', 'message_id', 'record_index', 'pipeline'],
   rights: writing,
+  isPartitioned: true,
+  hasNoTriggers: true,
 }
 
 export const appliedRequests: NeededTable = {
@@ -78,6 +84,7 @@ export const appliedRequests: NeededTable = {
   },
   key: ['request', 'record_index', 'pipeline'],
   rights: [...writing, 'DELETE'],
+  hasNoTriggers: true,
 }
 
 /**

@@ -6,6 +6,7 @@ import { scans } from '#pipeline/scans.ts'
 import type { TestDatabase } from '../../test/support/postgres.ts'
 import { deliveryOf } from '../../test/support/arrivals.ts'
 import { freshDatabase, migrationsDir, scanRecord, startTestServer } from '../../test/support/postgres.ts'
+import { createSums, incrementSums } from '../../test/support/increment-pipelines.ts'
 import { wordPipeline } from '../../test/support/word-pipeline.ts'
 import { migrate } from './migrations.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
@@ -47,6 +48,48 @@ test('a missing table', async () => {
   await refused(database, /table dead_letters does not exist.*bin\/ingester migrate up/)
   await database.query('DROP TABLE scan_results')
   await refused(database, /table scan_results does not exist; create it: bin\/ingester migrate up/)
+})
+
+test('of records that count once: identities that survive, and the function that keeps their days', async () => {
+  await using database = await freshDatabase(server)
+  await database.query(createSums)
+  const checked = (changes: Partial<PostgresOptions> = {}) =>
+    checkTables(database.pool(changes), [scans.sink, incrementSums.sink], true)
+  const refusing = (message: RegExp, changes: Partial<PostgresOptions> = {}) =>
+    assert.rejects(checked(changes), (error) => {
+      assert.ok(error instanceof ConfigurationError)
+      assert.match(explain(error), message)
+      return true
+    })
+  await checked()
+  await database.query('ALTER TABLE applied_requests SET UNLOGGED')
+  await refusing(/applied_requests.*unlogged: a crash empties it.*SET LOGGED/)
+  await database.query('ALTER TABLE applied_requests SET LOGGED')
+
+  await database.query(`CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER dropper BEFORE INSERT ON applied_messages FOR EACH ROW EXECUTE FUNCTION drop_it()`)
+  await refusing(
+    /applied_messages.*no trigger dropper.*taken for one.*ALTER TABLE applied_messages DISABLE TRIGGER dropper/,
+  )
+  await database.query('DROP TRIGGER dropper ON applied_messages')
+
+  await database.query(`DROP ROLE IF EXISTS counter; CREATE ROLE counter LOGIN PASSWORD 'secret';
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO counter`)
+  const counter = { user: 'counter', password: () => 'secret' }
+  await refusing(
+    /role counter lacks .* EXECUTE on function keep_applied_days.*GRANT EXECUTE ON FUNCTION keep_applied_days\(interval\) TO counter;/,
+    counter,
+  )
+  await database.query('GRANT EXECUTE ON FUNCTION keep_applied_days(interval) TO counter')
+  await checked(counter)
+
+  await database.query('DROP FUNCTION keep_applied_days(interval)')
+  await refusing(/function keep_applied_days does not exist; create it: bin\/ingester migrate up/)
+  await checkTables(database.pool(), [scans.sink], true)
+  await database.query(`CREATE TABLE plain (LIKE applied_messages INCLUDING ALL); DROP TABLE applied_messages;
+    ALTER TABLE plain RENAME TO applied_messages`)
+  await refusing(/applied_messages.*not partitioned/)
+  await database.query('DROP OWNED BY counter; DROP ROLE counter')
 })
 
 test("a module's table that is missing: its own migrations, or the statement where it has none", async () => {

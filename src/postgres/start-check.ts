@@ -1,6 +1,9 @@
 import { ConfigurationError } from '#core/command-error.ts'
-import { advice } from '#core/advice.ts'
+import type { Advice } from '#core/advice.ts'
+import { advice, command } from '#core/advice.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
+import { keepDaysFacts, keepDaysFunction, keepDaysGrant } from './applied/keep-days-function.ts'
 import { checkEncoding } from './encoding.ts'
 import { quotedTable, tableIdentifier } from './identifier.ts'
 import type { NeededTable } from './needed-tables.ts'
@@ -40,7 +43,32 @@ export async function checkTables(
       await checkFitness(connection, needed)
     }
   }
+  if (tables.some(countsOnce)) await checkKeepDays(connection)
   return warning
+}
+
+/** Without it no day is made for what will count, and everything waits. */
+async function checkKeepDays(connection: Queryable): Promise<void> {
+  const fault = await keepDaysFault(connection)
+  if (fault) throw new ConfigurationError(fault.what, { fixes: [fault.fix] })
+}
+
+/**
+ * Why the function that keeps the days of identities cannot be called.
+ *
+ * @throws whatever the connection throws
+ */
+export async function keepDaysFault(
+  connection: Queryable,
+): Promise<{ readonly what: string; readonly fix: Advice } | undefined> {
+  const { role, exists, isExecutable } = await keepDaysFacts(connection)
+  const what = `function ${keepDaysFunction}`
+  if (!exists) return { what: `${what} does not exist`, fix: advice`create it: ${command('migrate up')}` }
+  if (isExecutable) return undefined
+  return {
+    what: `role ${role} lacks the privilege EXECUTE on ${what}`,
+    fix: advice`as its owner: ${keepDaysGrant(role)};`,
+  }
 }
 
 /** As {@link checkTables}, for commands that only read: they must also see tables that should not be written to. */

@@ -35,7 +35,7 @@ export function unfitnessOf(needed: NeededTable, shape: TableShape): Unfitness[]
     ...kindUnfitness(needed, shape),
     ...columnsUnfitness(needed, shape),
     ...keyUnfitness(needed, shape),
-    ...rulesUnfitness(needed, shape),
+    ...(needed.hasNoTriggers ? triggersUnfitness(needed, shape) : rulesUnfitness(needed, shape)),
   ]
 }
 
@@ -50,12 +50,14 @@ const otherKinds: Readonly<Record<string, string>> = {
   f: 'a foreign table',
 }
 
-function kindUnfitness({ name }: NeededTable, shape: TableShape): Unfitness[] {
+function kindUnfitness({ name, isPartitioned = false }: NeededTable, shape: TableShape): Unfitness[] {
   const { kind, persistence, unfitPartitions } = shape
-  if (kind !== 'r' && kind !== 'p') {
+  const isTable = kind === 'r' || kind === 'p'
+  if (!isTable || (isPartitioned && kind !== 'p')) {
     // Renamed, it makes room for the table, which the next report has the statement for.
     const fix = [`ALTER TABLE ${tableIdentifier(name)} RENAME TO ${identifier(`${bareName(name)}_before`)}`]
-    return [{ about: 'table', what: `it is ${otherKinds[kind] ?? 'not a regular table'}`, fix }]
+    const what = isTable ? 'not partitioned' : (otherKinds[kind] ?? 'not a regular table')
+    return [{ about: 'table', what: `it is ${what}`, fix }]
   }
   if (persistence === 't') {
     const what = 'it is a temporary table that hides the real one'
@@ -211,6 +213,21 @@ function rulesUnfitness({ name }: NeededTable, { rules }: TableShape): Unfitness
       what: `the rule ${rule.name} rewrites what is written: nothing can be written`,
       fix: [`DROP RULE ${rule.name} ON ${tableIdentifier(name)}`],
     }))
+}
+
+function triggersUnfitness({ name }: NeededTable, { triggers, rules }: TableShape): Unfitness[] {
+  const table = tableIdentifier(name)
+  const why = 'a row that it discards would be taken for one that was there before'
+  return [
+    ...triggers.map((trigger): Unfitness => {
+      const fix = [`ALTER TABLE ${table} DISABLE TRIGGER ${trigger}`]
+      return { about: 'triggers', what: `it must have no trigger ${trigger}: ${why}`, fix }
+    }),
+    ...rules.map((rule): Unfitness => {
+      const fix = [`DROP RULE ${rule.name} ON ${table}`]
+      return { about: 'triggers', what: `it must have no rule ${rule.name}: ${why}`, fix }
+    }),
+  ]
 }
 
 /** Those that are needed and not there. */

@@ -10,13 +10,23 @@ export function printed({ fixes }: Finding): string {
   return renderFixes(fixes, { envFile: undefined, own: {}, environment: {} })
 }
 
-/** Types a fix's lines for psql into it: comments do nothing, a statement ends with its line. */
+/** Types a fix's lines for psql into it: comments do nothing, a statement ends with its line, unless that is within quotes. */
 export async function pasteSql(text: string, run: (statement: string) => Promise<unknown>): Promise<void> {
   const [forPsql = ''] = text.split('\n# then in the shell\n', 1)
   const lines = forPsql.split('\n').filter((line) => !line.startsWith('--'))
-  for (const statement of lines.join('\n').split(/;$/m)) {
+  let statement = ''
+  for (const part of lines.join('\n').split(/(?<=;$)/m)) {
+    statement += part
+    if (isWithinQuotes(statement)) continue
     if (statement.trim() !== '') await run(statement)
+    statement = ''
   }
+}
+
+/** Those of dollars, whose tags are all closed in the end. */
+function isWithinQuotes(text: string): boolean {
+  const tags = Map.groupBy(text.match(/\$\w+\$/g) ?? [], (tag) => tag)
+  return [...tags.values()].some((found) => found.length % 2 === 1)
 }
 
 /** What a shell says to pasted lines. */

@@ -4,14 +4,12 @@ import { WriteFailure } from '#core/write-failure.ts'
 import type { Connections } from '../connection-pool.ts'
 import type { Queryable } from '../queryable.ts'
 import { runStatement, runTransaction } from '../statement.ts'
+import { keepDaysFunction, keepDaysGrant } from './keep-days-function.ts'
 
 export interface AppliedDays {
   /** Until when there are partitions, in Unix ms; undefined where there is none. */
   readonly untilMs: number | undefined
 }
-
-/** The function that keeps the days. It runs with the rights of its owner, who may make and drop partitions. */
-export const keepDaysFunction = 'keep_applied_days'
 
 const text = `SELECT ${keepDaysFunction}($1::interval)`
 
@@ -60,5 +58,5 @@ async function advised(error: unknown, pool: Connections): Promise<unknown> {
 async function grant(pool: Connections): Promise<Advice> {
   const text = 'SELECT quote_ident(current_user) AS role'
   const { rows } = await runStatement<{ role: string }>(pool, { text }, 'the role')
-  return advice`as its owner: GRANT EXECUTE ON FUNCTION ${keepDaysFunction} TO ${String(rows[0]?.role)}`
+  return advice`as its owner: ${keepDaysGrant(String(rows[0]?.role))}`
 }

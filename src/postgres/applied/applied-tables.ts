@@ -52,19 +52,7 @@ export class AppliedTables {
    * @throws WriteFailure where one of them is not fit
    */
   areKnown(messages: string | null, requests: string | null): boolean {
-    const known = [isPlain(this.#messages, messages), isPlain(this.#requests, requests)]
+    const known = [this.#messages.isKnown(messages), this.#requests.isKnown(requests)]
     return known.every(Boolean)
   }
-}
-
-/** What a trigger discards would be taken for a duplicate. */
-function isPlain(examination: TableExamination, shape: string | null): boolean {
-  const isKnown = examination.isKnown(shape)
-  const { triggers = [], rules = [] } = examination.shape ?? {}
-  const [one] = [...triggers, ...rules.map(({ name }) => name)]
-  if (one === undefined) return isKnown
-  throw new WriteFailure(
-    'schema-drift',
-    `${examination.where}: it must have no triggers or rules, and has ${one}`,
-  )
 }

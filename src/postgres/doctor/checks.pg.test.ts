@@ -16,6 +16,12 @@ import {
   until,
   untilBlocked,
 } from '../../../test/support/postgres.ts'
+import {
+  createLog,
+  createSums,
+  incrementLog,
+  incrementSums,
+} from '../../../test/support/increment-pipelines.ts'
 import { wordPipeline } from '../../../test/support/word-pipeline.ts'
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts'
 import type { PostgresCheckOptions } from './checks.ts'
@@ -44,6 +50,7 @@ const check = (database: TestDatabase, { postgres, ...changes }: Changes = {}) =
     pipeline: 'scans',
     migrationsDir,
     withCache: true,
+    identityHorizonMs: 8 * 86_400_000,
     ...changes,
   })
 
@@ -81,6 +88,106 @@ test('a migrated database: only the role is mentioned, and nothing is skipped', 
     [['postgres role', 'warning']],
   )
   assert.ok(findings.length > 20)
+})
+
+describe('records that count once', () => {
+  const horizonMs = 8 * 86_400_000
+  const changes = { table: incrementSums.sink, pipeline: 'sums', identityHorizonMs: horizonMs }
+  const open = async () => {
+    const database = await freshDatabase(server)
+    await database.query(createSums)
+    return database
+  }
+
+  test('all is there, and nothing is said of a cache', async () => {
+    await using database = await open()
+    const findings = await check(database, changes)
+    const notable = findings.filter(({ status }) => status !== 'ok')
+    assert.deepEqual(
+      notable.map(({ name, status }) => [name, status]),
+      [
+        ['postgres role', 'warning'],
+        ['fillfactor of sums', 'warning'],
+        ['days of applied_messages', 'warning'],
+      ],
+    )
+    const role = findings.find(({ name }) => name === 'postgres role')
+    assert.match(
+      printed(role as Finding),
+      /GRANT EXECUTE ON FUNCTION keep_applied_days\(interval\) TO ingester;/,
+    )
+    assert.ok(!findings.some(({ name }) => /epoch/.test(name)), 'there is no cache')
+    for (const name of ['table applied_messages', 'rights on applied_requests', 'function keep_applied_days'])
+      assert.ok(
+        findings.some((one) => one.name === name),
+        name,
+      )
+  })
+
+  test('days that are not made: the statement makes them, before the first start and later', async () => {
+    await using database = await open()
+    const name = 'days of applied_messages'
+    await fixed(database, name, 'warning', /none is made yet/, changes)
+    const day = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')
+    const after = new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')
+    await database.query(`DROP TABLE applied_messages_${day}, applied_messages_${after}`)
+    await fixed(database, name, 'warning', /today and tomorrow are not all made/, changes)
+  })
+
+  test.for([
+    ['REVOKE EXECUTE ON FUNCTION keep_applied_days(interval) FROM CURRENT_USER', /may not call it/],
+    ['ALTER FUNCTION keep_applied_days(interval) SECURITY INVOKER', /rights of whoever calls it/],
+    ['DROP FUNCTION keep_applied_days(interval)', /dropped by hand/],
+  ] as const)('%s: found, and green after the fix', async ([broken, detail]) => {
+    await using database = await open()
+    // A superuser may call every function.
+    await database.query(`DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN CREATEROLE PASSWORD '${server.password}';
+      GRANT CREATE, USAGE ON SCHEMA public TO keeper; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO keeper;
+      GRANT EXECUTE ON FUNCTION keep_applied_days(interval) TO keeper; ${broken.replace('CURRENT_USER', 'keeper')}`)
+    const as = { ...changes, postgres: { user: 'keeper' } }
+    const isDropped = broken.startsWith('DROP')
+    await fixed(database, 'function keep_applied_days', 'failed', detail, isDropped ? changes : as)
+    await database.query(`SELECT keep_applied_days('8 days')`)
+    await database.query('DROP OWNED BY keeper; DROP ROLE keeper')
+  })
+
+  test.for([
+    ['a trigger', 'triggers on applied_messages', /no trigger dropper/],
+    ['no partitions', 'table applied_messages', /not partitioned/],
+  ] as const)('%s: found', async ([what, name, detail]) => {
+    await using database = await open()
+    await database.query(
+      what === 'a trigger'
+        ? `CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+           CREATE TRIGGER dropper BEFORE INSERT ON applied_messages FOR EACH ROW EXECUTE FUNCTION drop_it()`
+        : `CREATE TABLE plain (LIKE applied_messages INCLUDING ALL); DROP TABLE applied_messages;
+           ALTER TABLE plain RENAME TO applied_messages`,
+    )
+    const found = await finding(database, name, changes)
+    assert.equal(found.status, 'failed')
+    assert.match(found.detail, detail)
+    await pasteSql(printed(found), database.query)
+    if (what !== 'a trigger') await fixed(database, name, 'failed', /dropped by hand/, changes)
+    assert.equal((await finding(database, name, changes)).status, 'ok')
+  })
+
+  test('without the table the rest is skipped, and a pending migration makes all of it', async () => {
+    await using database = await open()
+    await migrate(database.options, migrationsDir, 'down')
+    const statusOf = async (name: string) => (await finding(database, name, changes)).status
+    assert.equal(await statusOf('function keep_applied_days'), 'skipped')
+    assert.equal(await statusOf('table applied_messages'), 'failed')
+    await migrate(database.options, migrationsDir, 'up')
+    assert.equal(await statusOf('function keep_applied_days'), 'ok')
+  })
+
+  test('of rows that are appended neither a key nor room beside them is asked for', async () => {
+    await using database = await freshDatabase(server)
+    await database.query(createLog)
+    const log = { ...changes, table: incrementLog.sink, pipeline: 'log' }
+    for (const name of ['key of log', 'indexes of log', 'fillfactor of log'])
+      assert.equal((await finding(database, name, log)).status, 'ok', name)
+  })
 })
 
 describe('tables: found, and green after the fix', () => {
@@ -324,7 +431,8 @@ describe('a role', () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'only_serves')
     const withoutEpochs = async () => {
-      for (const _ of ['key_guards', 'cache_epochs']) await migrate(database.options, migrationsDir, 'down')
+      for (const _ of ['applied tables', 'key_guards', 'cache_epochs'])
+        await migrate(database.options, migrationsDir, 'down')
     }
     await withoutEpochs()
     await database.query('ALTER TABLE dead_letters DROP COLUMN detail')

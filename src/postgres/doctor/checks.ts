@@ -6,6 +6,7 @@ import { failed, inTurn, ok, skipped, skippedAll } from '#core/finding.ts'
 import { asOwner, ingester, setting, sql } from '#core/fix.ts'
 import { isLoopback } from '#core/loopback.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import { readEpoch } from '../epoch.ts'
 import { mayMigrate, migrationStatusOn, migrationsTableOf } from '../migrations.ts'
 import type { PostgresOptions } from '../pool.ts'
@@ -15,6 +16,7 @@ import { isPooled } from '../session.ts'
 import { neededTables } from '../needed-tables.ts'
 import { migrateUp } from '../table-advice.ts'
 import { rollingBack } from '../transaction.ts'
+import { appliedFindings, appliedNames } from './applied-findings.ts'
 import { connectionFinding } from './connection-finding.ts'
 import type { ServerFacts } from './server-facts.ts'
 import { serverFacts } from './server-facts.ts'
@@ -29,8 +31,10 @@ export interface PostgresCheckOptions extends Load {
   readonly table: PostgresTable
   readonly pipeline: string
   readonly migrationsDir: string
-  /** Whether the cache's epoch will be read. */
+  /** Whether the cache's epoch will be read, where the pipeline has a cache. */
   readonly withCache: boolean
+  /** For how long it is remembered what has counted, by pipelines whose records count once. */
+  readonly identityHorizonMs: number
 }
 
 const reachable = 'postgres'
@@ -66,7 +70,8 @@ export async function checkPostgres(options: PostgresCheckOptions): Promise<Find
 }
 
 function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: number): Check[] {
-  const { table, pipeline, withCache, migrationsDir } = options
+  const { table, pipeline, migrationsDir, identityHorizonMs: horizonMs } = options
+  const withCache = options.withCache && !countsOnce(table)
   const ownMigrations = table.origin?.migrations
   const tables = neededTables(table, withCache)
   const [sink] = tables
@@ -116,6 +121,15 @@ function checksOn(client: pg.Client, options: PostgresCheckOptions, startMs: num
           }),
         ),
     })),
+    ...(countsOnce(table)
+      ? [
+          {
+            names: appliedNames,
+            run: () =>
+              rollingBack(client, () => appliedFindings(client, { migrationsDir, migrations, horizonMs })),
+          },
+        ]
+      : []),
     ...(withCache
       ? [{ names: [epochKnown], run: async () => [await epochFinding(client, options, facts)] }]
       : []),

@@ -28,6 +28,7 @@ async function reached(changes: Partial<PostgresOptions> = {}): Promise<Finding>
     pipeline: 'scans',
     migrationsDir,
     withCache: true,
+    identityHorizonMs: 8 * 86_400_000,
   })
   assert.ok(first)
   if (first.status === 'failed') {
@@ -101,6 +102,7 @@ describe('turned away: found, and let in after the fix', () => {
       pipeline: 'scans',
       migrationsDir,
       withCache: false,
+      identityHorizonMs: 8 * 86_400_000,
     })
     assert.equal(next.find(({ name }) => name === 'postgres migrations')?.status, 'failed')
     await database.query('DROP DATABASE "Not there yet"')

@@ -5,7 +5,9 @@ import type { Fix } from '#core/fix.ts'
 import { secret, setting, shell, sql } from '#core/fix.ts'
 import { encodingFault, encodingWarning, isEncodingFit } from '../encoding.ts'
 import { tableIdentifier } from '../identifier.ts'
+import { keepDaysGrant } from '../applied/keep-days-function.ts'
 import type { NeededTable } from '../needed-tables.ts'
+import { appliedMessages } from '../needed-tables.ts'
 import type { ServerFacts, SettingFacts } from './server-facts.ts'
 
 const superuser = 'a superuser'
@@ -186,6 +188,7 @@ function roleFinding(
       ...tables.map(
         (table) => `GRANT ${table.rights.join(', ')} ON ${tableIdentifier(table.name)} TO ingester;`,
       ),
+      ...(tables.includes(appliedMessages) ? [`${keepDaysGrant('ingester')};`] : []),
       '\\password ingester',
     ),
     setting({ 'postgres.user': 'ingester' }),

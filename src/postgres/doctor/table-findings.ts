@@ -17,7 +17,7 @@ import { unfitnessOf } from '../table-fitness.ts'
 import type { TableShape } from '../table-shape.ts'
 import { readShape } from '../table-shape.ts'
 
-const owner = "the table's owner"
+export const owner = "the table's owner"
 
 /** More than this leaves too little room for the new version of a row beside the old one. */
 const mostFillfactor = 90
@@ -112,7 +112,10 @@ async function absence(
 }
 
 /** The owner's doctor sees whether a migration is pending or something was dropped by hand. */
-function migrating({ state, mayMigrate }: Migrations, origin: TableOrigin | undefined): [Fix, ...Fix[]] {
+export function migrating(
+  { state, mayMigrate }: Migrations,
+  origin: TableOrigin | undefined,
+): [Fix, ...Fix[]] {
   const up = migrateUp(origin)
   if (state === 'unknown') return [asOwner(up), asOwner(`doctor${chosen(origin)}`)]
   return [(mayMigrate ? ingester : asOwner)(up)]
@@ -182,6 +185,7 @@ function isKey(needed: NeededTable, key: readonly string[] | null): boolean {
 }
 
 function keyFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
+  if (needed.key.length === 0) return ok(`key of ${needed.name}`, 'none needed: rows are only appended')
   const isPrimary = indexes.some((index) => index.isPrimary && isKey(needed, index.key))
   return ok(`key of ${needed.name}`, `${isPrimary ? 'primary key' : 'unique'} (${needed.key.join(', ')})`)
 }
@@ -189,6 +193,7 @@ function keyFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
 /** Beside that of the key, an index on columns that change makes each update as dear as an insert (no HOT). */
 function indexesFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
   const { name } = needed
+  if (needed.key.length === 0) return ok(`indexes of ${name}`, 'rows are only appended')
   const needless = indexes.filter(
     ({ key, columns }) => !isKey(needed, key) && columns.some((column) => !needed.key.includes(column)),
   )
@@ -203,10 +208,10 @@ function indexesFinding(needed: NeededTable, { indexes }: TableFacts): Finding {
   return warning(finding, `${names}: on columns that change, which slows updates down`, sql(owner, ...drops))
 }
 
-function fillfactorFinding({ name }: NeededTable, { kind, fillfactor }: TableFacts): Finding {
+function fillfactorFinding({ name, key }: NeededTable, { kind, fillfactor }: TableFacts): Finding {
   const finding = `fillfactor of ${name}`
-  // A partitioned table has none of its own.
-  if (fillfactor <= mostFillfactor || kind !== 'r') return ok(finding, String(fillfactor))
+  // A partitioned table has none of its own, and rows that are only appended need none.
+  if (fillfactor <= mostFillfactor || kind !== 'r' || key.length === 0) return ok(finding, String(fillfactor))
   const detail = `${fillfactor} leaves no room beside a row for its next version`
   return warning(finding, detail, sql(owner, `ALTER TABLE ${tableIdentifier(name)} SET (fillfactor = 70);`))
 }
