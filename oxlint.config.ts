@@ -50,7 +50,7 @@ const folders: Record<string, Module> = {
   // Whole systems on the engine, of the toolkit that users' modules have.
   'src/systems': { may: ['core', 'pipeline'], npm: [] },
   // The configured pipeline and servers, for all that follows.
-  'src/connect': { may: [...foundation, 'config', 'pipeline', 'pubsub', 'postgres'], npm: [] },
+  'src/connect': { may: [...foundation, 'config', 'pipeline', 'systems', 'pubsub', 'postgres'], npm: [] },
   'src/app': { may: [...adapters, 'systems', 'ingest', 'gateway', 'telemetry', 'emulator'], npm: [] },
   'src/doctor': { may: adapters, npm: [] },
   'src/dead-letters': { may: adapters, npm: [] },

@@ -8,17 +8,21 @@ import { ConfigurationError } from '#core/command-error.ts'
 import type { LoadedPipeline, Pipeline, RecordKey, TableOrigin, UnboundPipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
 import { tableName } from '#core/table-name.ts'
-import { pipelines } from '#pipeline/registry.ts'
+import { scans } from '#pipeline/scans.ts'
 import { subscriptionName } from '#pubsub/resource-names.ts'
+import { systems } from '#systems/registry.ts'
 import { isUnbound } from '#core/pipeline.ts'
 
 /** Those that need no file of the user's. */
-export const builtInPipelines: readonly Pipeline[] = pipelines
-export const pipelineNames: readonly string[] = pipelines.map(({ name }) => name)
+export const builtInPipelines: readonly Pipeline[] = [
+  scans,
+  ...[...systems.values()].map(({ pipeline }) => pipeline),
+]
+export const pipelineNames: readonly string[] = builtInPipelines.map(({ name }) => name)
 
 /** @throws Error where there is none of that name */
 export function builtInPipeline(name: string): Pipeline {
-  const found = pipelines.find((one) => one.name === name)
+  const found = builtInPipelines.find((one) => one.name === name)
   if (!found) throw new Error(`there is no built-in pipeline ${name}`)
   return found
 }
@@ -30,7 +34,7 @@ export function builtInPipeline(name: string): Pipeline {
  * @throws ConfigurationError
  */
 export async function loadPipeline(reference: string, namedBy?: NamesPipelines): Promise<LoadedPipeline> {
-  const builtIn = pipelines.find(({ name }) => name === reference)
+  const builtIn = builtInPipelines.find(({ name }) => name === reference)
   if (builtIn) return builtIn
   if (!isPipelinePath(reference))
     throw new ConfigurationError(faultText(unknownPipeline(reference, pipelineNames, namedBy)))
@@ -156,13 +160,12 @@ function keyWords({ sink, inspector }: Pick<Pipeline, 'sink' | 'inspector'>): st
 }
 
 /** Of each built-in pipeline, with an example. */
-export const keyUsages: readonly { pipeline: string; words: string; example: string }[] = pipelines.map(
-  (pipeline) => ({
+export const keyUsages: readonly { pipeline: string; words: string; example: string }[] =
+  builtInPipelines.map((pipeline) => ({
     pipeline: pipeline.name,
     words: keyWords(pipeline),
     example: pipeline.inspector.example.join(' '),
-  }),
-)
+  }))
 
 /**
  * The key that the words of a command line mean.

@@ -17,6 +17,7 @@ const names = [
   '000003_create_cache_epochs_table',
   '000004_create_key_guards_table',
   '000005_create_applied_tables',
+  '000006_create_increments_table',
 ]
 /** The tables after this many of them. */
 const tablesAfter = [
@@ -26,6 +27,15 @@ const tablesAfter = [
   ['cache_epochs', 'dead_letters', 'scan_results'],
   ['cache_epochs', 'dead_letters', 'key_guards', 'scan_results'],
   ['applied_messages', 'applied_requests', 'cache_epochs', 'dead_letters', 'key_guards', 'scan_results'],
+  [
+    'applied_messages',
+    'applied_requests',
+    'cache_epochs',
+    'dead_letters',
+    'increments',
+    'key_guards',
+    'scan_results',
+  ],
 ]
 
 async function tables({ query }: TestDatabase): Promise<string[]> {

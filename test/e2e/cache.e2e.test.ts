@@ -123,7 +123,7 @@ test('`cache bump` says what it did, or what is missing', async () => {
   assert.match(bump.stdout, /^scans: new epoch [\da-f-]{36}\nrunning ingesters take it up within 10 s/)
   const unknown = await runInProcess(['cache', 'bump'], { ...env, INGESTER_PIPELINE: 'scan' })
   assert.equal(unknown.code, 2)
-  assert.match(unknown.stderr, /unknown pipeline "scan" \(available: scans; /)
+  assert.match(unknown.stderr, /unknown pipeline "scan" \(available: scans, increments; /)
   const away = await runInProcess(['cache', 'bump'], { ...env, INGESTER_POSTGRES_PORT: '1' })
   assert.equal(away.code, 3)
   await system.sql.query('ALTER TABLE cache_epochs RENAME TO gone')

@@ -281,7 +281,7 @@ describe('list, show and discard', async () => {
       [['discard'], /discard needs confirmation.*no terminal: add --yes, or --dry-run/],
       [
         ['redrive', '--pipeline', 'nope', '--yes'],
-        /--pipeline: unknown pipeline "nope" \(available: scans; /,
+        /--pipeline: unknown pipeline "nope" \(available: scans, increments; /,
       ],
     ]
     for (const [args, expected] of wrong) {

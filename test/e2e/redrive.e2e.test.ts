@@ -505,7 +505,7 @@ describe('redrive', async () => {
     )
     await why(
       { INGESTER_PIPELINE: 'others' },
-      /INGESTER_PIPELINE: unknown pipeline "others" \(available: scans; /,
+      /INGESTER_PIPELINE: unknown pipeline "others" \(available: scans, increments; /,
     )
     assert.deepEqual(texts(), [])
     assert.equal(await count('new'), 1)

@@ -56,7 +56,7 @@ test('invalid configuration: all faults at once, each with its fix, exit 2', asy
     /INGESTER_PROJECTID is not set; for example/,
     /INGESTER_POSTGRES_USER is not set/,
     /INGESTER_POSTGRES_DB is not set/,
-    /INGESTER_PIPELINE: unknown pipeline "nope" \(available: scans; /,
+    /INGESTER_PIPELINE: unknown pipeline "nope" \(available: scans, increments; /,
     /INGESTER_FLUSH_INTERVAL: must be a duration such as 10s.*"soon"/,
     /INGESTER_POSTGRES_SSL_MODE: must be one of disable, require, verify-ca, verify-full, not "maybe"/,
   ]) {
@@ -311,19 +311,19 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
   )
   assert.match(
     (await runInProcess(['migrate', 'up'], env)).stdout,
-    /applied +000001.*\napplied +000002.*\napplied +000003.*\napplied +000004.*\napplied +000005/,
+    /applied +000001.*\napplied +000002.*\napplied +000003.*\napplied +000004.*\napplied +000005.*\napplied +000006/,
   )
   assert.equal((await runInProcess(['migrate', 'up'], env)).stdout, 'up to date\n')
   const refused = await runAsProgram(['migrate', 'down', '--json'], env)
   assert.deepEqual([refused.code, refused.stdout], [2, ''])
   assert.match(
     refused.stderr,
-    /migrate down reverts 000005_create_applied_tables \(DROP FUNCTION keep_applied_days.*DROP TABLE applied_messages;\).*no terminal.*--yes/,
+    /migrate down reverts 000006_create_increments_table \(.*DROP TABLE increments;\).*no terminal.*--yes/s,
   )
   for (const key of ['n', '\u0003']) {
     const { code, seen } = await onTerminal('exec bin/ingester migrate down', { key, env })
     assert.equal(code, 0)
-    assert.match(seen, /Revert 000005_create_applied_tables\? It runs: DROP FUNCTION keep_applied_days/)
+    assert.match(seen, /Revert 000006_create_increments_table\? It runs: .*DROP TABLE increments;/s)
     assert.match(seen, /nothing was reverted/)
   }
   const dumb = await onTerminal('exec bin/ingester migrate down', {
@@ -339,17 +339,17 @@ test('migrate: status, up, down, as lines and as JSON; its own faults are report
   const down = await runInProcess(['migrate', 'down', '--yes', '--json'], env)
   assert.deepEqual(JSON.parse(down.stdout), {
     direction: 'down',
-    migrations: ['000005_create_applied_tables'],
+    migrations: ['000006_create_increments_table'],
   })
   const status = JSON.parse((await runInProcess(['migrate', 'status', '--json'], env)).stdout)
   assert.deepEqual(
     status.migrations.map((one: { pending: boolean }) => one.pending),
-    [false, false, false, false, true],
+    [false, false, false, false, false, true],
   )
 
   const yes = await onTerminal('exec bin/ingester migrate down', { key: 'y', env })
-  assert.match(yes.seen, /reverted {2}000004_create_key_guards_table/)
-  for (const _ of [3, 2, 1]) await runInProcess(['migrate', 'down', '--yes'], env)
+  assert.match(yes.seen, /reverted {2}000005_create_applied_tables/)
+  for (const _ of [4, 3, 2, 1]) await runInProcess(['migrate', 'down', '--yes'], env)
   assert.equal(
     (await runInProcess(['migrate', 'down'], env)).stdout,
     'nothing to revert\n',

@@ -6,7 +6,7 @@ import { parseEnv } from 'node:util'
 import { parse } from 'yaml'
 import { configOf } from '#config/config.ts'
 import { parseDuration } from '#config/values.ts'
-import { pipelines } from '#pipeline/registry.ts'
+import { builtInPipelines } from '#connect/pipelines.ts'
 import { projectDir } from '../support/program.ts'
 
 interface Service {
@@ -145,7 +145,7 @@ test('a service that waits for another waits for a condition that can occur', ()
 
 test('topic and subscription are those of the pipeline, and exist before the first message', () => {
   const { source } =
-    pipelines.find((one) => config.pipelines.includes(one.name)) ?? assert.fail('no pipeline')
+    builtInPipelines.find((one) => config.pipelines.includes(one.name)) ?? assert.fail('no pipeline')
   const project = `projects/${config.pubsub.projectId}`
   const script = named('pubsub-init').command?.join('\n') ?? ''
   const [topic, subscription] = [`${project}/topics/${source.topicId}`, source.subscriptionId]

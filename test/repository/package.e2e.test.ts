@@ -303,6 +303,8 @@ describe('the modules of docs/PIPELINES.md, from an empty folder', () => {
         {},
         {},
         {},
+        {},
+        {},
         { pipeline: 'orders', pending: false },
         { pipeline: 'readings', pending: false },
         { pipeline: 'stock', pending: false },

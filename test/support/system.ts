@@ -3,7 +3,7 @@ import type { Config } from '#config/config.ts'
 import { configOf } from '#config/config.ts'
 import { migrate } from '#postgres/migrations.ts'
 import { readTable } from '#postgres/read-table.ts'
-import { pipelines } from '#pipeline/registry.ts'
+import { builtInPipelines } from '#connect/pipelines.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import type { Scan } from '#demo/scan.ts'
@@ -117,7 +117,7 @@ export async function connectSql({ postgres }: Config): Promise<pg.Client> {
 }
 
 async function readScans({ postgres }: Config): Promise<Scan[]> {
-  const [scans] = pipelines
+  const [scans] = builtInPipelines
   if (!scans) throw new Error('there is no pipeline')
   const rows = await readTable(postgres, scans.sink)
   return rows.map(([ip, port, service, response, lastSeen]) => ({

@@ -59,6 +59,28 @@ export function readIncrement(
   to: number,
   what: 'the body' | 'the data',
 ): Increment | Rejection {
+  const fault = scan(bytes, from, to, what)
+  if (fault) return fault
+  const unknown = unknownMember(bytes)
+  if (unknown !== undefined) return new Rejection('unknown-member', `unknown member ${quoted(unknown)}`)
+  const key = keyIn(bytes)
+  if (key === undefined) return badKey()
+  const value = valueIn(bytes)
+  if (value === undefined) return new Rejection(badValue, "missing or invalid 'value'")
+  return { key, value }
+}
+
+/** The key alone: of messages that are rejected for something else, too. */
+export function readIncrementKey(...message: Parameters<typeof readIncrement>): Increment['key'] | Rejection {
+  return scan(...message) ?? keyIn(message[0]) ?? badKey()
+}
+
+function badKey(): Rejection {
+  return new Rejection('bad-key', "missing or invalid 'key'")
+}
+
+/** Notes where the members are. Undefined: it is a JSON object. */
+function scan(...[bytes, from, to, what]: Parameters<typeof readIncrement>): Rejection | undefined {
   if (from === to) return new Rejection('no-data', `${what} is empty`)
   if (to - from > maxIncrementBytes)
     return new Rejection(tooLarge, `${what} has ${to - from} bytes; the limit is ${maxIncrementBytes}`)
@@ -66,18 +88,11 @@ export function readIncrement(
   if (fault?.kind === 'duplicate-key')
     return new Rejection(fault.kind, `duplicate member ${quoted(String(fault.path[0]))}`)
   if (fault) return new Rejection(fault.kind, faultText(fault, bytes, from, to, what))
-  if (scanner.kinds[places.message] !== valueKinds.object)
-    return new Rejection(
-      'not-an-object',
-      `${what} is not a JSON object: ${preview(bytes.toString('utf8', from, to))}`,
-    )
-  const unknown = unknownMember(bytes)
-  if (unknown !== undefined) return new Rejection('unknown-member', `unknown member ${quoted(unknown)}`)
-  const key = keyIn(bytes)
-  if (key === undefined) return new Rejection('bad-key', "missing or invalid 'key'")
-  const value = valueIn(bytes)
-  if (value === undefined) return new Rejection(badValue, "missing or invalid 'value'")
-  return { key, value }
+  if (scanner.kinds[places.message] === valueKinds.object) return undefined
+  return new Rejection(
+    'not-an-object',
+    `${what} is not a JSON object: ${preview(bytes.toString('utf8', from, to))}`,
+  )
 }
 
 /** The one form of each increment, in which equal ones have equal bytes. */
