@@ -2,8 +2,10 @@ import type { Engine } from '#ingest/engine.ts'
 import type { TableWatch } from '#postgres/table-watch.ts'
 import type { PubsubSource } from '#pubsub/source.ts'
 
-/** A delivery that is unsettled for longer than two flush intervals and this is stuck: a frozen database, a refused row. */
+/** A delivery that is unsettled for as long is stuck: a frozen database, a refused row. */
 const stalledMs = 10_000
+/** Beyond two flush intervals, where these are long: a statement may take its time. */
+const writeMs = 5000
 
 /** Why a pipeline does not consume; empty while it does. */
 export function engineReasons(
@@ -12,7 +14,7 @@ export function engineReasons(
   tableWatch: TableWatch,
   flushIntervalMs: number,
 ): readonly string[] {
-  const stalledAfterSeconds = (stalledMs + 2 * flushIntervalMs) / 1000
+  const stalledAfterSeconds = Math.max(stalledMs, 2 * flushIntervalMs + writeMs) / 1000
   const waited = engine.oldestUnexplainedSeconds
   const streamless = source.wantsMore && source.streamsOpen === 0
   return [
