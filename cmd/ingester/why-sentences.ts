@@ -7,6 +7,7 @@ import type {
   VersionFound,
   WatermarkFound,
 } from '#dead-letters/record-status.ts'
+import type { DeadLettersOfKey } from '#dead-letters/search-by-key.ts'
 import { pipelineOptionOf } from '#dead-letters/pipeline-argument.ts'
 import { plain } from '#core/plain.ts'
 import { age, quoted, utc } from './wording.ts'
@@ -109,7 +110,15 @@ function noClaim({ state }: WatermarkFound): string {
 
 const maxShown = 5
 
-function deadLetterLines(answer: AnswerForUser): string[] {
+/** What there is to say of dead letters, and to whom. */
+interface WithDeadLetters {
+  readonly status: { readonly deadLetters: DeadLettersOfKey }
+  readonly nowMs: number
+  readonly envFile?: string | undefined
+  readonly pipeline?: string | undefined
+}
+
+export function deadLetterLines(answer: WithDeadLetters): string[] {
   const { count, searched, all, letters } = answer.status.deadLetters
   const where = all ? '' : ` among the newest ${searched.toLocaleString('en')}; older ones were not searched`
   if (count === 0) return [`none${where}`]
@@ -145,7 +154,7 @@ function versionWords({ version, time }: VersionFound, { inspector, nowMs }: Ans
   return `${inspector.versionTime.word} ${utc(ms)} UTC (${age(nowMs - ms)})`
 }
 
-function counted(count: number, noun: string): string {
+export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 

@@ -1,3 +1,4 @@
+import { identityReused, tooOld } from '#core/dead-letter.ts'
 import type { Delivery } from '#core/delivery.ts'
 import type { DecodeLimits, RecordInspector, RecordKey, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
@@ -24,9 +25,12 @@ export interface DeadLetterOfKey {
   readonly reason: string
   readonly detail: string
   readonly status: string
-  /** `key`: its payload has this key. `text`: the payload is unreadable, but it or the attributes mention the key. */
-  readonly match: 'key' | 'text'
-  /** The pipeline would accept it today. */
+  /**
+   * `key`: its payload has this key. `text`: the payload is unreadable, but it or the attributes mention the key. `message`: it
+   * is the message or of the request that was asked about, or repeats it.
+   */
+  readonly match: 'key' | 'text' | 'message'
+  /** The pipeline would accept it today, as it is. */
   readonly accepted: boolean
 }
 
@@ -35,8 +39,19 @@ const maxShown = 100
 const maxSearched = 100_000
 
 /** Looks for the key in each page, until there are no more or enough has been searched. */
-export async function deadLettersOf(
+export function deadLettersOf(
   key: RecordKey,
+  pipeline: Pipeline,
+  limits: DecodeLimits,
+  pages: AsyncIterable<readonly DeadLetterDetail[]>,
+  most = maxSearched,
+): Promise<DeadLettersOfKey> {
+  return deadLettersThat((stored) => matchOf(stored, key, pipeline), pipeline, limits, pages, most)
+}
+
+/** The same of all that match in another way. */
+export async function deadLettersThat(
+  matchOf: (deadLetter: DeadLetterDetail) => DeadLetterOfKey['match'] | undefined,
   pipeline: Pipeline,
   limits: DecodeLimits,
   pages: AsyncIterable<readonly DeadLetterDetail[]>,
@@ -53,7 +68,7 @@ export async function deadLettersOf(
     }
     searched += page.length
     for (const stored of page) {
-      const match = matchOf(stored, key, pipeline)
+      const match = matchOf(stored)
       if (!match) continue
       count += 1
       if (letters.length < maxShown) letters.push(deadLetterOf(stored, match, pipeline, limits))
@@ -80,6 +95,9 @@ function keysIn(delivery: Delivery, inspector: RecordInspector): readonly Record
   return 'key' in keys ? [keys] : keys
 }
 
+/** Refused by what has counted, whatever the pipeline says. */
+const ofIdentity: ReadonlySet<string> = new Set([tooOld, identityReused])
+
 function deadLetterOf(
   stored: DeadLetterDetail,
   match: DeadLetterOfKey['match'],
@@ -97,7 +115,7 @@ function deadLetterOf(
     detail,
     status,
     match,
-    accepted: isWhole(stored) && !isRejection(decode(deliveryOf(stored), limits)),
+    accepted: isWhole(stored) && !ofIdentity.has(reason) && !isRejection(decode(deliveryOf(stored), limits)),
   }
 }
 

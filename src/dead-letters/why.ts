@@ -5,6 +5,7 @@ import { withConnectionErrors } from '#connect/postgres.ts'
 import { addressOf } from '#core/address.ts'
 import { explain } from '#connect/explain.ts'
 import type { RecordKey, Pipeline } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import { readDeadLetters } from '#postgres/dead-letters.ts'
 import { readEpoch } from '#postgres/epoch.ts'
 import { readDeletion } from '#postgres/read-guard.ts'
@@ -13,9 +14,11 @@ import { readRow, withReader } from '#postgres/read-row.ts'
 import { isConnectionFailure } from '#postgres/sqlstate.ts'
 import { checkReadableTables } from '#postgres/start-check.ts'
 import { inspectKey } from '#redis/cache-inspection.ts'
+import type { CountedAnswer } from './counted-status.ts'
 import type { Answer, CacheLook } from './record-status.ts'
 import { answer } from './record-status.ts'
 import { deadLettersOf } from './search-by-key.ts'
+import { whyCounted } from './why-counted.ts'
 
 type WhyConfig = Pick<Config, 'pipelines' | 'postgres' | 'redis' | 'limits'>
 
@@ -27,8 +30,19 @@ type WhyConfig = Pick<Config, 'pipelines' | 'postgres' | 'redis' | 'limits'>
  * @throws ConfigurationError, also for wrong words; UnreachableError where PostgreSQL is away. Without Redis it
  *         answers the rest
  */
-export async function why(config: WhyConfig, words: readonly string[], wanted?: string): Promise<Answer> {
+export async function why(
+  config: WhyConfig,
+  words: readonly string[],
+  wanted?: string,
+): Promise<Answer | CountedAnswer> {
   const pipeline = await bindOver(config.postgres, await chosenPipeline(config.pipelines, wanted))
+  if (countsOnce(pipeline.sink))
+    return withConnectionErrors(config.postgres, () =>
+      withReader(config.postgres, async (read) => {
+        await read((connection) => checkReadableTables(connection, pipeline.sink, false))
+        return whyCounted(config, pipeline, words, read)
+      }),
+    )
   const key = keyNamed(pipeline, words)
   return withConnectionErrors(config.postgres, () =>
     withReader(config.postgres, async (read) => {

@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { keyUsages } from '#connect/pipelines.ts'
 import { programName } from '#runtime/program-name.ts'
+import { countedSentences } from '../counted-sentences.ts'
 import { sentences } from '../why-sentences.ts'
 
 interface Options {
@@ -17,7 +18,7 @@ export function whyCommand(): Command {
     .description('Show where a record is: table, cache, in flight, dead letters.')
     .argument(
       '<key...>',
-      `the record's key, ${keyUsages.map(({ pipeline, words }) => `for ${pipeline} ${words}`).join(', ')}; of a mapping file or a module column=value`,
+      `for ${keyUsages.map(({ pipeline, words }) => `${pipeline} ${words}`).join(', for ')}; of a file column=value`,
     )
     .option('--pipeline <name>', 'which pipeline, or the path of its mapping file or module')
     .usage(usages.join('\n       ingester why '))
@@ -28,12 +29,11 @@ export function whyCommand(): Command {
       'before',
       `Examples:
 ${keyUsages.map(({ pipeline, example }) => `  ${programName} why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
-  ${programName} why ${keyUsages[0]?.example} --json | jq .verdict
   ${programName} why --pipeline orders.pipeline.yaml order_id=7
+  ${programName} why --pipeline events.pipeline.yaml message=1234567890     where rows are appended
 
-It only reads. It exits 0 whenever it has an answer, even if that is "not stored"; the verdict is one of
-stored, being-written, cache-ahead, dead-lettered, unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB
-and, unless they are the default, the other INGESTER_POSTGRES_ and INGESTER_REDIS_ variables.
+It only reads, and exits 0 with any answer. The verdict is stored, deleted, being-written, cache-ahead, dead-lettered or
+unknown. It needs INGESTER_POSTGRES_USER, _PASSWORD and _DB; the others of PostgreSQL and Redis have defaults.
 `,
     )
     .action(run)
@@ -44,7 +44,9 @@ async function run(words: string[], { envFile, pipeline, json }: Options): Promi
   const { loadStoresConfig } = await import('#config/config.ts')
   const answer = await why(loadStoresConfig({ envFile }), words, pipeline)
   if (json) return console.log(JSON.stringify(answer.status))
-  const [verdict, ...rest] = sentences({ ...answer, envFile, pipeline })
+  const options = { envFile, pipeline }
+  const [verdict, ...rest] =
+    'inspector' in answer ? sentences({ ...answer, ...options }) : countedSentences({ ...answer, ...options })
   console.log(styleText('bold', verdict ?? ''))
   for (const line of rest) console.log(line)
 }

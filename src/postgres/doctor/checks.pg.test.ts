@@ -54,6 +54,13 @@ const check = (database: TestDatabase, { postgres, ...changes }: Changes = {}) =
     ...changes,
   })
 
+/** Reverts this migration and all after it. */
+async function revert(database: TestDatabase, name: string): Promise<void> {
+  const down = () => migrate(database.options, migrationsDir, 'down')
+  for (let [last] = await down(); last !== name; [last] = await down())
+    assert.ok(last, `no migration ${name}`)
+}
+
 async function finding(database: TestDatabase, name: string, changes: Changes = {}): Promise<Finding> {
   const findings = await check(database, changes)
   const found = findings.find((one) => one.name === name)
@@ -173,7 +180,7 @@ describe('records that count once', () => {
 
   test('without the table the rest is skipped, and a pending migration makes all of it', async () => {
     await using database = await open()
-    await migrate(database.options, migrationsDir, 'down')
+    await revert(database, '000005_create_applied_tables')
     const statusOf = async (name: string) => (await finding(database, name, changes)).status
     assert.equal(await statusOf('function keep_applied_days'), 'skipped')
     assert.equal(await statusOf('table applied_messages'), 'failed')
@@ -430,10 +437,7 @@ describe('a role', () => {
   test('that only writes is not told that missing tables were dropped: the owner migrates', async () => {
     await using database = await freshDatabase(server)
     const changes = await roleOf(database, 'only_serves')
-    const withoutEpochs = async () => {
-      for (const _ of ['applied tables', 'key_guards', 'cache_epochs'])
-        await migrate(database.options, migrationsDir, 'down')
-    }
+    const withoutEpochs = () => revert(database, '000003_create_cache_epochs_table')
     await withoutEpochs()
     await database.query('ALTER TABLE dead_letters DROP COLUMN detail')
     await database.query('GRANT SELECT, INSERT, UPDATE ON scan_results, dead_letters TO only_serves')
