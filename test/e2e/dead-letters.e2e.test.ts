@@ -184,6 +184,22 @@ describe('list, show and discard', async () => {
     assert.match(stderr, /^2 of 4; more with --limit/m)
   })
 
+  test('show: what comes back as it is can only be published as new, and why that needs thought', async () => {
+    await fill()
+    const said = {
+      'too-old': /what has counted since then is forgotten/,
+      'identity-reused': /Another message with the same identity and other values has counted/,
+      'bad-identity': /which message or request it repeats/,
+    }
+    for (const [reason, why] of Object.entries(said)) {
+      await storeDeadLetters(system, [{ messageId: reason, reason }])
+      const { rows } = await system.sql.query('SELECT id FROM dead_letters WHERE reason = $1', [reason])
+      const { stdout } = await deadLetters(system, ['show', rows[0].id])
+      assert.match(stdout, why)
+      assert.match(stdout, new RegExp(`dead-letters redrive --ids ${rows[0].id} --as-new$`, 'm'))
+    }
+  })
+
   test('show --json: data as text or as base64; an unknown id: exit 2', async () => {
     await fill()
     await storeDeadLetters(system, [
