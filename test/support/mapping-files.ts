@@ -70,7 +70,67 @@ columns:
         - not: { not: { path: c, equals: null } }
 delete: { when: { path: op, equals: D }, mode: hard }
 `,
+  'records that are appended': `name: orders
+subscription: orders-sub
+table: sales.orders
+mode: append
+others: skip
+split: lines
+where: { path: type, equals: order }
+columns:
+  order_id: $message.id
+  sku: sku
+  note: { path: note, optional: true }
+`,
+  sums: `name: orders
+subscription: orders-sub
+table: sales.orders
+mode: sum
+key: [customer, day]
+split: lines
+where: { path: type, equals: order }
+columns:
+  customer: $message.customer
+  day: $message.day
+  orders: { value: 1 }
+  amount: [amount, { path: total, default: 0 }]
+`,
 }
+
+/** What a mapping must say whose records are appended, or added up. */
+export const leastOf = {
+  append: 'name: orders\nsubscription: orders-sub\ntable: sales.orders\nmode: append\n',
+  sum: 'name: orders\nsubscription: orders-sub\ntable: sales.orders\nmode: sum\nkey: customer\n',
+} as const
+
+/** After {@link leastOf} of a mode: what that refuses, as a JSON schema can see as well. */
+export const faultyOfMode: readonly (readonly [mode: keyof typeof leastOf, text: string, fault: string])[] = [
+  [
+    'append',
+    'key: order_id',
+    '5:1: key: cannot be combined with mode append: each record is a row of its own; remove it, or use mode: newest for one row a key',
+  ],
+  [
+    'append',
+    'version: updated_at',
+    '5:1: version: cannot be combined with mode append: every record counts, and none is newer than another; remove it, or use mode: newest',
+  ],
+  [
+    'append',
+    'delete: { when: { path: op, equals: D } }',
+    '5:1: delete: cannot be combined with mode append: rows are only added; remove it, or use mode: newest',
+  ],
+  [
+    'sum',
+    'version: [updated_at]',
+    '6:1: version: cannot be combined with mode sum: every record counts, and none is newer than another; remove it',
+  ],
+  [
+    'sum',
+    'delete: { when: { path: op, equals: D }, mode: { column: customer } }',
+    '6:1: delete: cannot be combined with mode sum: records are only added up; remove it; a record that takes something away has a negative number',
+  ],
+]
 
 /** After {@link least}, or in place of one of its members: what a JSON schema can see as well. */
 export const faultyMembers: readonly (readonly [text: string, fault: string])[] = [
@@ -104,9 +164,9 @@ export const faultyMembers: readonly (readonly [text: string, fault: string])[] 
   ['key: { a: b }', '4:1: key: must be a column, or a list of columns, not {"a":"b"}'],
   ['version: []', '5:1: version: names no column'],
   ['version: [a, a]', '5:14: version[1]: names "a" twice; remove one of them'],
-  ['mode: append', '6:1: mode: "append" comes with a later version'],
-  ['mode: sum', '6:1: mode: "sum" comes with a later version'],
-  ['mode: newst', '6:1: mode: must be newest, not "newst"; did you mean newest?'],
+  ['mode: newst', '6:1: mode: must be newest, append or sum, not "newst"; did you mean newest?'],
+  ['mode: insert', '6:1: mode: must be newest, append or sum, not "insert"; did you mean append?'],
+  ['mode: [sum]', '6:1: mode: must be newest, append or sum, not ["sum"]'],
   ['format: avro', '6:1: format: "avro" comes with a later version'],
   ['format: protobuf', '6:1: format: "protobuf" comes with a later version'],
   ['envelope: cloudevents', '6:1: envelope: "cloudevents" comes with a later version'],

@@ -223,6 +223,172 @@ describe('what a table contradicts', () => {
   })
 })
 
+describe('records that count once', () => {
+  const sums: CatalogTable = {
+    kind: 'r',
+    columns: [
+      column('id', 'bigint', { ...needed, generated: 'identity', hasDefault: true }),
+      column('customer', 'uuid', needed),
+      column('day', 'date', needed),
+      column('orders', 'bigint', needed),
+      column('amount', 'numeric(12,2)'),
+      column('refunds', 'integer', { ...needed, hasDefault: true }),
+      column('created_at', 'timestamptz', { ...needed, hasDefault: true }),
+    ],
+    keys: [{ columns: ['customer', 'day'], isPrimary: true }],
+  }
+  const withColumn = (...more: readonly CatalogColumn[]) => ({ ...sums, columns: [...sums.columns, ...more] })
+  const sum = 'mode: sum\nkey: [customer, day]\n'
+  const written = (text: string, table: CatalogTable = sums) =>
+    file(text)
+      .bind(table)
+      .sink.columns.map(({ name }) => name)
+
+  test('the table has the mode before it is looked at, and after', () => {
+    for (const [mode, text] of [
+      ['append', 'mode: append\n'],
+      ['sum', sum],
+    ] as const) {
+      const unbound = file(text)
+      assert.equal(unbound.table.mode, mode)
+      const { sink, rejections } = unbound.bind(sums)
+      assert.equal(sink.mode, mode)
+      assert.deepEqual(sink.version, [])
+      assert.ok(rejections.includes('bad-identity'))
+    }
+    assert.equal(file(plain).table.mode, undefined)
+    assert.equal(file(plain).bind(catalog).sink.mode, undefined)
+  })
+
+  test('what the database fills is left to it, unless it is named', () => {
+    assert.deepEqual(written('mode: append\n'), ['customer', 'day', 'orders', 'amount'])
+    assert.deepEqual(written(sum), ['customer', 'day', 'orders', 'amount'])
+    const all = ['customer', 'day', 'orders', 'amount', 'refunds']
+    assert.deepEqual(written(`${sum}columns: { refunds: refunds }`), all)
+    assert.deepEqual(written(`${sum}others: skip\ncolumns: { orders: { value: 1 } }`), all.slice(0, 3))
+  })
+
+  test('where rows are appended no key is needed, and any type goes', () => {
+    const table = withColumn(column('tags', 'text[]'), column('body', 'jsonb'))
+    assert.deepEqual(faults('mode: append\n', { ...table, keys: [] }), [])
+  })
+
+  test.each([
+    [
+      'a text that is named',
+      `${sum}columns: { note: note }`,
+      [column('note', 'text')],
+      '6:12: columns.note: note is text, and only smallint, integer, bigint and numeric are added up, since only they have exact sums; leave it alone with skip: true',
+    ],
+    [
+      'a text that is not named',
+      sum,
+      [column('note', 'text')],
+      '1:1: columns: note is text, and only smallint, integer, bigint and numeric are added up, since only they have exact sums; leave it alone with skip: true (or all that are not named, with others: skip), or make it part of the key',
+    ],
+    [
+      'a time that nothing else fills',
+      sum,
+      [column('seen_at', 'timestamptz', needed)],
+      '1:1: columns: seen_at is timestamptz, and only smallint, integer, bigint and numeric are added up, since only they have exact sums; make it part of the key, or give it a default in the table',
+    ],
+    [
+      'a double',
+      `${sum}columns: { weight: weight }`,
+      [column('weight', 'double precision')],
+      '6:12: columns.weight: weight is double precision, and only smallint, integer, bigint and numeric are added up, since only they have exact sums; ALTER TABLE … ALTER COLUMN weight TYPE numeric',
+    ],
+    [
+      'an array of numbers',
+      `${sum}columns: { weights: weights }`,
+      [column('weights', 'bigint[]')],
+      '6:12: columns.weights: weights is bigint[], and only',
+    ],
+    [
+      'a domain',
+      `${sum}columns: { points: points }`,
+      [column('points', 'sales.points', { domainOf: 'bigint' })],
+      '6:12: columns.points: points is sales.points, and only',
+    ],
+    [
+      'a default of null, although the column may be NULL',
+      `${sum}columns: { amount: { path: amount, default: null } }`,
+      [],
+      '6:36: columns.amount.default: is null; amount is added up',
+    ],
+    [
+      'a constant that is null',
+      `${sum}columns: { amount: { value: null } }`,
+      [],
+      '6:22: columns.amount.value: is null; amount is added up',
+    ],
+    [
+      'an identity that is part of the key',
+      'mode: sum\nkey: id\nothers: skip\ncolumns: { orders: orders }',
+      [],
+      '5:1: key: the database numbers id itself (GENERATED ALWAYS AS IDENTITY); take another key, such as customer, day',
+    ],
+    [
+      'no column that is added up',
+      `${sum}others: skip`,
+      [],
+      '1:1: columns: no column is added up; name what is added up: orders, amount, refunds (a column with a default is left alone unless it is named)',
+    ],
+    [
+      'nothing that is appended',
+      'mode: append\nothers: skip',
+      [],
+      '1:1: columns: no column is written; name at least one',
+    ],
+    [
+      'an unknown column that is appended',
+      'mode: append\nothers: skip\ncolumns: { ordres: a }',
+      [],
+      '6:12: columns.ordres: the table has no column "ordres"; did you mean orders?',
+    ],
+    [
+      'an unknown column that is added up',
+      `${sum}others: skip\ncolumns: { ordres: a }`,
+      [],
+      '7:12: columns.ordres: the table has no column "ordres"; did you mean orders?',
+    ],
+  ] as const)('%s', (_what, text, more, expected) => {
+    const found = faults(text, withColumn(...more))
+    assert.equal(found.length, 1, found.join('\n'))
+    assert.ok(found[0]?.startsWith(expected), `${found[0]}\nis not\n${expected}`)
+  })
+
+  test('a table without anything to add up', () => {
+    const table = { ...sums, columns: sums.columns.slice(0, 3) }
+    assert.deepEqual(faults(sum, table), [
+      '1:1: columns: no column is added up; the table needs a column beside the key that is one of smallint, integer, bigint and numeric',
+    ])
+  })
+
+  test('null is not added up, also where the column may be NULL; what is missing is 0 only where the file says so', () => {
+    const { decode } = file(`${sum}columns: { amount: { path: amount, default: 0 } }`).bind(sums)
+    const { decode: strict } = file(sum).bind(sums)
+    const key = '"customer": "01234567-89ab-4cde-8f01-23456789abcd", "day": "2026-01-31"'
+    const reasonOf = (of: typeof decode, json: string) => {
+      const decoded = of(delivery(`{${key}, ${json}}`), limits)
+      return isRejection(decoded) ? `${decoded.reason}: ${decoded.detail}` : undefined
+    }
+    assert.equal(reasonOf(decode, '"orders": 1'), undefined)
+    assert.equal(reasonOf(decode, '"orders": 1, "amount": null'), undefined)
+    assert.equal(reasonOf(decode, '"orders": null'), 'bad-value: the column orders is null, and added up')
+    assert.equal(
+      reasonOf(strict, '"orders": 1, "amount": null'),
+      'bad-value: the column amount is null, and added up',
+    )
+    assert.equal(reasonOf(strict, '"orders": 1'), 'missing-field: "amount" is missing')
+    assert.equal(
+      reasonOf(strict, '"orders": 9223372036854775808, "amount": 1')?.slice(0, 26),
+      'bad-value: the column orde',
+    )
+    assert.equal(reasonOf(strict, '"orders": 1, "amount": 0.001')?.slice(0, 9), 'bad-value')
+  })
+})
+
 describe('a domain', () => {
   const bound = (domainOf: string, type = 'sales.domain') => ({
     ...catalog,

@@ -30,6 +30,7 @@ export function buildMapping(file: MappingFile, root: SourceNode): Mapping {
     topic,
     subscription,
     table,
+    mode: file.mode ?? 'newest',
     key: listOf(file.key),
     version: listOf(file.version),
     takesOthers: file.others !== 'skip',
@@ -42,7 +43,7 @@ export function buildMapping(file: MappingFile, root: SourceNode): Mapping {
 
 type Constants = (path: MemberPath) => Constant
 
-const listOf = (names: string | readonly string[]) => (typeof names === 'string' ? [names] : names)
+const listOf = (names: string | readonly string[] = []) => (typeof names === 'string' ? [names] : names)
 
 function pathOf(text: string): Path {
   const parsed = parsePath(text)

@@ -1,6 +1,6 @@
 import type { CatalogColumn, CatalogTable } from '#core/catalog.ts'
 import type { ColumnType } from '#core/column-type.ts'
-import { columnType, isIdentifying } from '#core/column-type.ts'
+import { columnType, isIdentifying, isSummable } from '#core/column-type.ts'
 import { preview } from '#core/preview.ts'
 import { similarName } from '#core/similar.ts'
 import { hasRank } from '../version-rank.ts'
@@ -8,6 +8,7 @@ import { sourceFaults } from './source-faults.ts'
 import type { ColumnSource, Mapping } from './mapping.ts'
 import type { MemberFault, MemberPath } from './mapping-error.ts'
 import type { PlannedColumn } from './planned-column.ts'
+import { partIn } from './planned-column.ts'
 
 /** The columns that a mapping writes, in the table's order, and all that the table contradicts. */
 export function planColumns(
@@ -15,25 +16,38 @@ export function planColumns(
   catalog: CatalogTable,
 ): { readonly columns: readonly PlannedColumn[]; readonly faults: readonly MemberFault[] } {
   const columns = catalog.columns.flatMap((column) => plannedColumn(mapping, column))
-  return {
-    columns,
-    faults: [
-      ...unknownColumns(mapping, catalog),
-      ...computedColumns(mapping, catalog),
-      ...keyFaults(mapping, columns),
-      ...versionFaults(mapping, columns),
-      ...markFaults(mapping, columns),
-      ...columns.flatMap((column) => sourceFaults(column, mapping.columns.has(column.name))),
-      ...typeFaults(mapping, catalog),
-    ],
-  }
+  const faults = [
+    ...unknownColumns(mapping, catalog),
+    ...computedColumns(mapping, catalog),
+    ...keyFaults(mapping, columns),
+    ...versionFaults(mapping, columns),
+    ...markFaults(mapping, columns),
+    ...columns.flatMap((column) => sourceFaults(column, mapping.columns.has(column.name))),
+    ...sumFaults(mapping, columns),
+    ...typeFaults(mapping, catalog),
+  ]
+  // Where there are others, it may be one of these columns that is meant.
+  return { columns, faults: faults.length > 0 ? faults : emptyFaults(mapping, columns, catalog) }
 }
+
+function emptyFaults(
+  mapping: Mapping,
+  columns: readonly PlannedColumn[],
+  catalog: CatalogTable,
+): MemberFault[] {
+  if (mapping.mode === 'sum') return columns.some(isSummed) ? [] : [nothingSummed(mapping, catalog)]
+  return columns.length > 0
+    ? []
+    : [{ path: ['columns'], what: 'no column is written', fix: 'name at least one' }]
+}
+
+const isSummed = ({ part }: PlannedColumn) => part === 'sum'
 
 function plannedColumn(mapping: Mapping, column: CatalogColumn): PlannedColumn | [] {
   const { name, generated, hasDefault, isNullable } = column
-  const part = mapping.key.includes(name) ? 'key' : mapping.version.includes(name) ? 'version' : undefined
+  const part = partIn(mapping, name)
   const isMark = mapping.delete?.column === name
-  const isNeeded = part !== undefined || isMark
+  const isNeeded = part === 'key' || part === 'version' || isMark
   const named = mapping.columns.get(name)
   // No mapping may name `__proto__`.
   const isTaken = mapping.takesOthers && generated === 'never' && !hasDefault && name !== '__proto__'
@@ -151,6 +165,40 @@ function fixOfVersion({ name }: ColumnType, column: string): string {
   if (name === 'timestamp' || name === 'date')
     return `ALTER TABLE … ALTER COLUMN ${column} TYPE timestamptz USING ${column} AT TIME ZONE 'UTC', or take another column`
   return 'take another column; a text may only stand at the end of several'
+}
+
+const summableTypes = 'smallint, integer, bigint and numeric'
+
+function sumFaults(mapping: Mapping, columns: readonly PlannedColumn[]): MemberFault[] {
+  return columns
+    .filter((column) => isSummed(column) && !isSummable(column.type))
+    .map((column) => ({
+      path: mapping.columns.has(column.name) ? ['columns', column.name] : ['columns'],
+      what: `${column.name} is ${column.typeName}, and only ${summableTypes} are added up, since only they have exact sums`,
+      fix: fixOfSum(column),
+    }))
+}
+
+function fixOfSum({ name, type, isNullable }: PlannedColumn): string {
+  if (!type.isArray && /^(?:real|double precision|money)$/.test(type.name))
+    return `ALTER TABLE … ALTER COLUMN ${name} TYPE numeric, or leave it alone with skip: true`
+  if (!isNullable)
+    return 'make it part of the key, or give it a default in the table and leave it alone with skip: true'
+  return 'leave it alone with skip: true (or all that are not named, with others: skip), or make it part of the key'
+}
+
+function nothingSummed({ key }: Mapping, { columns }: CatalogTable): MemberFault {
+  const possible = columns
+    .filter(({ name, type, generated }) => {
+      const known = columnType(type)
+      return !key.includes(name) && generated === 'never' && known !== undefined && isSummable(known)
+    })
+    .map(({ name }) => name)
+  const fix =
+    possible.length === 0
+      ? `the table needs a column beside the key that is one of ${summableTypes}`
+      : `name what is added up: ${possible.join(', ')} (a column with a default is left alone unless it is named)`
+  return { path: ['columns'], what: 'no column is added up', fix }
 }
 
 function markFaults({ delete: deletes }: Mapping, columns: readonly PlannedColumn[]): MemberFault[] {

@@ -13,6 +13,7 @@ import type { Message, Place, Places } from './message.ts'
 import { isMetadata, metadataText } from './metadata.ts'
 import { pathText } from './path.ts'
 import type { PlannedColumn } from './planned-column.ts'
+import { whyNotNull } from './planned-column.ts'
 import { takesMicros, valueReader } from './value-reader.ts'
 
 /** The value of a column for the record that was scanned last. */
@@ -169,14 +170,10 @@ function missingField({ name, source }: PlannedColumn): Rejection {
 }
 
 function nullFault(column: PlannedColumn): Rejection | undefined {
-  const { part, isNullable, isMark } = column
-  if (part === undefined && isNullable && !isMark) return undefined
-  const why =
-    part === undefined
-      ? isMark
-        ? 'marks a row that is gone'
-        : 'NOT NULL in the table'
-      : `part of the ${part}`
+  const { part, isMark } = column
+  const fixed = isMark && part === undefined ? 'marks a row that is gone' : whyNotNull(column)
+  if (fixed === undefined) return undefined
+  const why = fixed === 'NOT NULL' ? 'NOT NULL in the table' : fixed
   return rejectionOf(new ValueFault('bad-value', `is null, and ${why}`), column)
 }
 

@@ -5,6 +5,7 @@ import { columnSource } from './column-schema.ts'
 import type { FileCondition, FileRule } from './condition-schema.ts'
 import type { MemberFault, MemberPath } from './mapping-error.ts'
 import { mappingMembers } from './mapping-schema.ts'
+import { isOfMode, modeOf } from './mode-rules.ts'
 import { needsSplit, parsePath, pathText } from './path.ts'
 import { columnNameFault, resource } from './value-schemas.ts'
 
@@ -38,6 +39,7 @@ export function crossFaults(given: unknown): MemberFault[] {
     ...twiceFaults(draft.version, 'names'),
     ...roleFaults(draft),
     ...columnFaults(draft),
+    ...sumFaults(draft),
     ...ruleFaults(draft),
     ...splitFaults(draft),
   ]
@@ -46,12 +48,13 @@ export function crossFaults(given: unknown): MemberFault[] {
 function draftOf(given: Readonly<Record<string, unknown>>): Draft {
   const read = <Name extends keyof Members>(name: Name) =>
     mappingMembers[name].safeParse(given[name]).data as z.infer<Members[Name]> | undefined
+  const mode = modeOf(given)
   const named = (member: 'key' | 'version'): NamedColumn[] => {
-    const names = read(member) ?? []
+    const names = isOfMode(mode, member) ? (read(member) ?? []) : []
     if (typeof names === 'string') return [{ name: names, path: [member] }]
     return names.map((name, at) => ({ name, path: [member, at] }))
   }
-  const deletes = read('delete')
+  const deletes = isOfMode(mode, 'delete') ? read('delete') : undefined
   const mark = typeof deletes?.mode === 'object' ? deletes.mode.column : undefined
   const where = read('where') ?? []
   return {
@@ -130,6 +133,27 @@ function columnFaults({ key, version, deleted, columns }: Draft): MemberFault[] 
 
 const isSkipped = (source: FileColumnSource | undefined) =>
   typeof source === 'object' && !Array.isArray(source) && source.skip === true
+
+/** What is written beside the key is added up. */
+function sumFaults({ given, key, columns }: Draft): MemberFault[] {
+  // Where something is wrong with the key, it is not known which columns these are.
+  if (modeOf(given) !== 'sum' || key.length === 0) return []
+  const isKey = (name: string) => key.some((one) => one.name === name)
+  return [...columns].flatMap(([name, source]): MemberFault[] => {
+    const at = isKey(name) ? undefined : optionalAt(source)
+    if (at === undefined) return []
+    const what = `${preview(name)} is added up, and nothing can be added to a sum that is NULL`
+    return [{ path: ['columns', name, ...at, 'optional'], what, fix: 'write default: 0 instead' }]
+  })
+}
+
+/** Where a source says that its value may be missing. */
+function optionalAt(source: FileColumnSource | undefined): MemberPath | undefined {
+  if (typeof source !== 'object') return undefined
+  if (!Array.isArray(source)) return source.optional === true ? [] : undefined
+  const last = source.at(-1)
+  return typeof last === 'object' && last.optional === true ? [source.length - 1] : undefined
+}
 
 /** The name under which a rule is counted. */
 export function ruleName(rule: FileRule, at: number | undefined): string {

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { describe, test } from 'vitest'
 import { parse } from 'yaml'
-import { faultyMembers, least, validMappings, withMembers } from '../../../test/support/mapping-files.ts'
+import {
+  faultyMembers,
+  faultyOfMode,
+  least,
+  leastOf,
+  validMappings,
+  withMembers,
+} from '../../../test/support/mapping-files.ts'
 import { projectDir } from '../../../test/support/program.ts'
 
 // As an editor has it. test/repository/docs.test.ts checks that it is what the parser's schema makes.
@@ -30,6 +37,16 @@ describe('docs/pipeline.schema.json', () => {
     test(`finds what is wrong with ${text}`, () => assert.ok(!validate(parse(withMembers(text)))))
   }
 
+  for (const [mode, text] of faultyOfMode) {
+    test(`finds what is wrong with mode: ${mode} and ${text}`, () =>
+      assert.ok(!validate(parse(leastOf[mode] + text))))
+  }
+
+  test('finds that the key of sums is missing, and needs none where rows are appended', () => {
+    assert.ok(!validate(parse(leastOf.sum.replace(/^key:.*/m, ''))))
+    assert.ok(validate(parse(leastOf.append)), JSON.stringify(validate.errors))
+  })
+
   for (const name of ['name', 'subscription', 'table', 'key', 'version']) {
     test(`finds that ${name} is missing`, () => {
       assert.ok(!validate(parse(least.replace(new RegExp(`^${name}:.*\n`, 'm'), ''))))
@@ -46,7 +63,8 @@ describe('docs/pipeline.schema.json', () => {
         assert.match(member.description ?? '', /^.{10,}\.$/, name)
         texts.push(name)
       }
-      Object.values(of).forEach(visit)
+      const { if: _condition, ...rest } = of as Described & { readonly if?: unknown }
+      Object.values(rest).forEach(visit)
     }
     visit(schema)
     assert.ok(texts.length > 30)

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { CatalogTable } from '#core/catalog.ts'
-import type { Pipeline, PostgresTable, UnboundPipeline } from '#core/pipeline.ts'
+import type { Pipeline, PostgresTable, TableMode, UnboundPipeline } from '#core/pipeline.ts'
 import { keyTextOf } from '../key-text.ts'
 import { makePipeline } from '../make-pipeline.ts'
 import { planColumns } from './column-plan.ts'
@@ -26,11 +26,11 @@ export function mappedPipeline(path: string): UnboundPipeline {
 }
 
 export function unboundPipeline(file: ParsedMapping): UnboundPipeline {
-  const { name, topic, subscription, table, key, version, delete: deletes } = file.mapping
+  const { name, topic, subscription, table, mode, key, version, delete: deletes } = file.mapping
   return {
     name,
     source: { kind: 'pubsub', topicId: topic, subscriptionId: subscription },
-    table: { name: table, key, version, deletes: deletes !== undefined },
+    table: { name: table, ...namedMode(mode), key, version, deletes: deletes !== undefined },
     bind: (catalog) => bound(file, catalog),
   }
 }
@@ -93,10 +93,14 @@ function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly Plan
   return { ...pipeline, inspector: { ...pipeline.inspector, keysFromMessage } }
 }
 
+/** The usual one has no name. */
+const namedMode = (mode: TableMode) => (mode === 'newest' ? {} : { mode })
+
 function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresTable<MappedRow> {
-  const { table, key, version, delete: deletes } = mapping
+  const { table, mode, key, version, delete: deletes } = mapping
   return {
     name: table,
+    ...namedMode(mode),
     columns: columns.map((column, at) => ({
       name: column.name,
       type: column.typeName,

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { columnSource } from './column-schema.ts'
 import { condition, where } from './condition-schema.ts'
+import { tableModes } from '#core/pipeline.ts'
+import { modeConditions, withModes } from './mode-rules.ts'
 import { expected, objectOf, word } from './schema-words.ts'
-import { arrayPath, column, columns, name, resource, table } from './value-schemas.ts'
+import { arrayPath, column, columns, columnsRule, name, resource, table } from './value-schemas.ts'
 
 const deletes = objectOf(
   {
@@ -51,10 +53,12 @@ export const mappingMembers = {
   table: table.describe(
     'The table to write to, with or without its schema: sales.orders. A part that contains a dot needs double quotes.',
   ),
-  mode: word(['newest'], ['append', 'sum'])
+  mode: word(tableModes)
     .optional()
     .meta({ default: 'newest' })
-    .describe('Which rows the table holds. newest: for each key, the row with the greatest version.'),
+    .describe(
+      'Which rows the table holds. newest: for each key, the row with the greatest version. append: a row for each record. sum: for each key, the sums of what its records say. With append and sum each record counts once, however often it is delivered.',
+    ),
   format: word(['json'], ['avro', 'protobuf'])
     .optional()
     .meta({ default: 'json' })
@@ -63,12 +67,16 @@ export const mappingMembers = {
     .optional()
     .meta({ default: 'none' })
     .describe('Envelope around the data of each message: none.'),
-  key: columns.describe(
-    'The column or columns that identify a row: the primary key, or those of a unique index.',
-  ),
-  version: columns.describe(
-    'The column or columns that say which of two rows of a key is newer, compared in order.',
-  ),
+  key: columns
+    .optional()
+    .describe(
+      'The column or columns that identify a row: the primary key, or those of a unique index. Must be set, except with mode: append, which has none.',
+    ),
+  version: columns
+    .optional()
+    .describe(
+      'The column or columns that say which of two rows of a key is newer, compared in order. Must be set with mode: newest, and only there.',
+    ),
   others: word(['field', 'skip'])
     .optional()
     .meta({ default: 'field' })
@@ -85,7 +93,7 @@ export const mappingMembers = {
     .describe(
       'A condition, or a list of conditions. Records for which all of them hold are stored; others are counted as ignored.',
     ),
-  delete: deletes.optional().describe('Which messages delete their row, and how.'),
+  delete: deletes.optional().describe('Which messages delete their row, and how. With mode: newest only.'),
   columns: z
     .record(z.string(), columnSource, { error: expected('an object with a member for each column') })
     .optional()
@@ -94,9 +102,9 @@ export const mappingMembers = {
     ),
 }
 
-export const mappingFile = objectOf(
-  mappingMembers,
-  'an object with name, subscription, table, key and version',
-)
+export const mappingFile = withModes(
+  objectOf(mappingMembers, 'an object with name, subscription, table, key and version'),
+  { key: columnsRule, version: columnsRule, delete: '' },
+).meta({ allOf: modeConditions() })
 
 export type MappingFile = z.infer<typeof mappingFile>

@@ -2,6 +2,7 @@
 
 import type { BinaryEncoding } from '../conversion/binary.ts'
 import type { TimeUnit } from '../conversion/epoch-time.ts'
+import type { TableMode } from '#core/pipeline.ts'
 
 /** From messages of a topic to rows of a table. */
 export interface Mapping {
@@ -11,7 +12,10 @@ export interface Mapping {
   readonly subscription: string
   /** As `table-name.ts` reads it. */
   readonly table: string
+  readonly mode: TableMode
+  /** Empty where rows are appended. */
   readonly key: readonly string[]
+  /** Empty of all modes but `newest`. */
   readonly version: readonly string[]
   /** Whether a column that is not named takes the message's field of its own name. */
   readonly takesOthers: boolean

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { faultyMembers, least, validMappings, withMembers } from '../../../test/support/mapping-files.ts'
+import {
+  faultyMembers,
+  faultyOfMode,
+  least,
+  leastOf,
+  validMappings,
+  withMembers,
+} from '../../../test/support/mapping-files.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Mapping } from './mapping.ts'
 import { MappingError } from './mapping-error.ts'
@@ -37,6 +44,7 @@ test('what is left out has its default', () => {
     topic: 'orders',
     subscription: 'orders-sub',
     table: 'sales.orders',
+    mode: 'newest',
     key: ['order_id'],
     version: ['updated_at'],
     takesOthers: true,
@@ -52,6 +60,7 @@ test('everything that is said of the whole is in the mapping', () => {
     topic: 'projects/my-project/topics/orders',
     subscription: 'projects/example.com:my-project/subscriptions/orders-sub',
     table: '"sales.eu".orders',
+    mode: 'newest',
     key: ['shop', 'order_id'],
     version: ['updated_at', 'revision'],
     takesOthers: false,
@@ -184,6 +193,14 @@ describe('the digits of a number stay', () => {
   }
 })
 
+test('where rows are appended there is neither key nor version, and where they are added up no version', () => {
+  const append = mappingOf(validMappings['records that are appended'] ?? '')
+  assert.deepEqual([append.mode, append.key, append.version], ['append', [], []])
+  const sum = mappingOf(validMappings['sums'] ?? '')
+  assert.deepEqual([sum.mode, sum.key, sum.version], ['sum', ['customer', 'day'], []])
+  assert.deepEqual(sum.columns.get('orders'), { kind: 'value', value: { json: '1' } })
+})
+
 test('columns keep the order of the file, also where their names are numbers or those of objects in JavaScript', () => {
   const names = ['b', '"2"', '"1"', 'constructor', 'toString', 'hasOwnProperty']
   const { columns } = mappingOf(`${least}columns: { ${names.map((name) => `${name}: p`).join(', ')} }\n`)
@@ -281,6 +298,61 @@ describe('a member that is wrong by itself', () => {
       assert.equal(only?.slice(0, fault.length), fault)
     })
   }
+})
+
+describe('what a mode refuses or needs', () => {
+  for (const [mode, text, fault] of faultyOfMode)
+    test(`${mode}: ${text}`, () => expectFaults(`${leastOf[mode]}${text}\n`, fault))
+
+  test('sums have a key', () => {
+    expectFaults(
+      leastOf.sum.replace(/^key:.*\n/m, ''),
+      '1:1: key: is missing: a column, or a list of columns',
+    )
+  })
+
+  test('a key with a typo in its name is not missing as well', () => {
+    expectFaults(leastOf.sum.replace('key:', 'keys:'), '5:1: keys: is unknown; did you mean key?')
+  })
+
+  test('all of it at once, beside other faults', () => {
+    expectFaults(
+      `${leastOf.append}key: [a, a]\nversion: a\ndelete: { when: { path: p, exists: true } }\nname: Orders\n`.replace(
+        /^name: orders\n/,
+        '',
+      ),
+      ...['4:1: key', '5:1: version', '6:1: delete'].map((at) =>
+        faultyOfMode
+          .filter(([mode]) => mode === 'append')
+          .map(([, , fault]) => fault)
+          .filter((fault) => at.endsWith(fault.split(': ')[1] ?? '?'))
+          .join()
+          .replace(/^\d+:1/, at.slice(0, 3)),
+      ),
+      '7:1: name: must be at most 50 lower-case letters, digits and hyphens, beginning with a letter, not "Orders"',
+    )
+  })
+
+  test('what is added up is never missing, but the key may be said like any column', () => {
+    expectFaults(
+      `${leastOf.sum}columns:
+  customer: customer.id
+  total: { path: total, optional: true }
+  paid: [paid, { path: sum, optional: true }]
+  refunds: { path: refunds, optional: false }
+  orders: { path: orders, default: 1 }
+`,
+      '8:25: columns.total.optional: "total" is added up, and nothing can be added to a sum that is NULL; write default: 0 instead',
+      '9:29: columns.paid[1].optional: "paid" is added up, and nothing can be added to a sum that is NULL; write default: 0 instead',
+    )
+  })
+
+  test('a mode that is no word needs nothing', () => {
+    expectFaults(
+      leastOf.append.replace('append', 'appand'),
+      '4:1: mode: must be newest, append or sum, not "appand"; did you mean append?',
+    )
+  })
 })
 
 describe('members that do not fit together', () => {
@@ -386,7 +458,7 @@ columns:
   z: 0x1F
   __proto__: a
 delete: { when: { path: p, exists: true }, mode: { column: a } }
-mode: sum
+format: avro
 extra: 1
 `,
     '1:1: name: must be at most 50 lower-case letters, digits and hyphens, beginning with a letter, not "Orders"',
@@ -400,7 +472,7 @@ extra: 1
     '11:3: columns.__proto__: is refused as a name',
     '12:52: delete.mode.column: names "a", which is part of the key; name another column',
     '12:52: delete.mode.column: names "a", which is part of the version; name another column',
-    '13:1: mode: "sum" comes with a later version; remove the line, or use a module (docs/PIPELINES.md)',
+    '13:1: format: "avro" comes with a later version; remove the line, or use a module (docs/PIPELINES.md)',
     '14:1: extra: is unknown; known here: $schema, name, subscription, topic, table, mode, format, envelope, key, version, others, split, where, delete, columns',
   )
 })

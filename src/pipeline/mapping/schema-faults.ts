@@ -84,4 +84,7 @@ const synonyms: readonly (readonly [RegExp, string])[] = [
   [/^(?:micro(?:second)?s?|usecs?|[\u00b5\u03bc]s)$/i, 'us'],
   [/^(?:nano(?:second)?s?|nsecs?)$/i, 'ns'],
   [/^(?:base-?16|hexadecimal)$/i, 'hex'],
+  [/^(?:upsert|replace|merge|latest)$/i, 'newest'],
+  [/^(?:insert|log)$/i, 'append'],
+  [/^(?:add|count|increment|total)s?$/i, 'sum'],
 ]

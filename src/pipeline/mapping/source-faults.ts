@@ -7,6 +7,7 @@ import { valueReader } from './value-reader.ts'
 import type { MemberFault, MemberPath } from './mapping-error.ts'
 import { isFieldPath } from './path.ts'
 import type { PlannedColumn } from './planned-column.ts'
+import { whyNotNull } from './planned-column.ts'
 import type { Constant, Path, ValuePath } from './mapping.ts'
 
 /** @param isNamed whether the file names it: else there is only the place of all columns */
@@ -19,13 +20,14 @@ export function sourceFaults(column: PlannedColumn, isNamed: boolean): MemberFau
   const faults = paths.flatMap((path, at) =>
     pathFaults(column, path, paths.length > 1 ? [...member, at] : member),
   )
-  if (missing === 'null' && part !== undefined)
+  // Of one that is added up the file alone tells.
+  if (missing === 'null' && part !== undefined && part !== 'sum')
     faults.push({
       path: optional,
       what: `${name} is part of the ${part}, and never NULL`,
       fix: 'leave it out',
     })
-  else if (missing === 'null' && !isNullable)
+  else if (missing === 'null' && !isNullable && part !== 'sum')
     faults.push({
       path: optional,
       what: `${name} is NOT NULL in the table`,
@@ -116,16 +118,11 @@ const metadataText = ({ from }: Path) => `$${from}`
 
 /** A constant is read as a value of a message would be. */
 function constantFaults(column: PlannedColumn, constant: Constant, member: MemberPath): MemberFault[] {
-  const { name, isNullable, part } = column
+  const { name } = column
   const value = constantReader(constant, valueReader(column))
   if (value instanceof ValueFault)
     return [{ path: member, what: value.what, fix: `${name} is ${column.typeName}` }]
-  if (value !== null || (isNullable && part === undefined)) return []
-  return [
-    {
-      path: member,
-      what: 'is null',
-      fix: `${name} is ${part === undefined ? 'NOT NULL' : `part of the ${part}`}`,
-    },
-  ]
+  const why = whyNotNull(column)
+  if (value !== null || why === undefined) return []
+  return [{ path: member, what: 'is null', fix: `${name} is ${why}` }]
 }

@@ -44,7 +44,7 @@ function isColumnName(given: string): boolean {
 export const columnNameFault = (given: string) =>
   isColumnName(given) ? undefined : `is no column: it must be ${columnRule}`
 
-const columnsRule = 'a column, or a list of columns'
+export const columnsRule = 'a column, or a list of columns'
 
 export const columns = z.union(
   [column, z.array(column).min(1, { error: 'names no column' }).meta({ uniqueItems: true })],
