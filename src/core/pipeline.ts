@@ -179,6 +179,8 @@ export interface Column<R = unknown, Name extends string = string> {
   readonly type: string
   /** How the value travels. A time since 1970 is an integer that becomes a timestamptz; a key column's is no such integer. */
   readonly from?: 'unix-seconds' | 'unix-micros'
+  /** Its value is that of the delivery, such as its publish time: it does not tell one record from another. */
+  readonly ofDelivery?: boolean
   /** The value of a row. */
   of(row: R): Scalar
 }

@@ -14,13 +14,14 @@ import { rowSize } from './row-size.ts'
 export function identified<R>(table: PostgresTable<R>): Merge<R> {
   const { columns } = table
   const bytesOf = rowSize(columns)
+  const telling = columns.filter(({ ofDelivery = false }) => !ofDelivery)
   return {
     recordOf: (row, delivery, index) => {
       const of = knownIdentity(delivery)
       return {
         key: identityKey(of, index),
         version: 0n,
-        content: columns.map((column) => shownValue(column.of(row))).join('\0'),
+        content: telling.map((column) => shownValue(column.of(row))).join('\0'),
         row,
         bytes: bytesOf(row) + identityBytes,
         identity: { of, index },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import type { CatalogColumn, CatalogTable } from '#core/catalog.ts'
+import { repeatedBy } from '#core/identity.ts'
 import { isRejection } from '#core/rejection.ts'
 import { delivery, limits } from '../../../test/support/scan-message.ts'
 import { unboundPipeline } from './mapped-pipeline.ts'
@@ -386,6 +387,55 @@ describe('records that count once', () => {
       'bad-value: the column orde',
     )
     assert.equal(reasonOf(strict, '"orders": 1, "amount": 0.001')?.slice(0, 9), 'bad-value')
+  })
+
+  describe('a message that repeats another', () => {
+    const log: CatalogTable = {
+      kind: 'r',
+      columns: [
+        column('id', 'text', needed),
+        column('sent_at', 'timestamptz', needed),
+        column('note', 'text', needed),
+      ],
+      keys: [],
+    }
+    const text = 'mode: append\ncolumns: { id: $messageId, sent_at: $publishTime }'
+    const { decode, merge, sink } = file(text).bind(log)
+    const recordOf = (messageId: string, attributes: Record<string, string>, note = 'a') => {
+      const given = {
+        ...delivery(`{"note": "${note}"}`),
+        messageId,
+        attributes,
+        publishTimeMs: 1_767_225_600_000,
+      }
+      const row = decode(given, limits)
+      return { values: sink.columns.map(({ of }) => of(row)), ...merge.recordOf(row, given, 0) }
+    }
+
+    test('has its id and its time', () => {
+      assert.deepEqual(recordOf('8', {}).values, ['8', 1_767_225_600_000_000, 'a'])
+      const repeated = recordOf('8', repeatedBy('7', 5))
+      assert.deepEqual(repeated.values, ['7', 5000, 'a'])
+      const first = { ...delivery('{"note": "a"}'), messageId: '7', publishTimeMs: 5, attributes: {} }
+      const record = merge.recordOf(decode(first, limits), first, 0)
+      assert.equal(merge.compare(record, repeated), 0)
+    })
+
+    test('as a request it has its own, which do not tell it from the other', () => {
+      const request = { 'ingester-request': 'a'.repeat(64) }
+      const [one, again] = [recordOf('7', request), recordOf('8', request)]
+      assert.deepEqual(again.values, ['8', 1_767_225_600_000_000, 'a'])
+      assert.equal(merge.compare(one, again), 0)
+      assert.equal(merge.compare(one, recordOf('8', request, 'b')), undefined)
+    })
+
+    test('is another message where the newest row of a key stays', () => {
+      const newest = file(
+        'key: id\nversion: sent_at\ncolumns: { id: $messageId, sent_at: $publishTime }',
+      ).bind(log)
+      const given = { ...delivery('{"note": "a"}'), messageId: '8', attributes: repeatedBy('7', 5) }
+      assert.equal(newest.sink.columns[0]?.of(newest.decode(given, limits)), '8')
+    })
   })
 })
 

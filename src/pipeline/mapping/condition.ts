@@ -1,10 +1,9 @@
-import type { Delivery } from '#core/delivery.ts'
 import { textOf } from '../json/values.ts'
 import { JsonScanner } from '../json/scanner.ts'
 import { valueKinds } from '../json/syntax.ts'
 import { canonicalDecimal, parseDecimal } from '../values/decimal.ts'
 import type { Condition, Constant, Path, TextPath } from './mapping.ts'
-import type { Message, Place, Places } from './message.ts'
+import type { Message, Metadata, Place, Places } from './message.ts'
 import { isMetadata, metadataText } from './metadata.ts'
 
 /** Whether a condition holds of the record that was scanned last. */
@@ -71,7 +70,7 @@ function equalityTest(path: Path, values: readonly Constant[], places: Places): 
   }
 }
 
-function hasText(texts: ReadonlySet<string>, path: TextPath, delivery: Delivery): boolean {
+function hasText(texts: ReadonlySet<string>, path: TextPath, delivery: Metadata): boolean {
   const text = metadataText(path, delivery)
   return text !== undefined && texts.has(text)
 }

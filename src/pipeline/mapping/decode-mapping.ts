@@ -15,7 +15,8 @@ import type { ReadColumn } from './column-reader.ts'
 import { conditionTest } from './condition.ts'
 import { badEncoding, contentEncoding, decompressed } from './content.ts'
 import type { FieldPath, Mapping } from './mapping.ts'
-import type { Message } from './message.ts'
+import { firstMetadata } from './metadata.ts'
+import type { Message, Metadata } from './message.ts'
 import { Places } from './message.ts'
 import { MappedRow } from './mapped-row.ts'
 import { pathText } from './path.ts'
@@ -52,6 +53,7 @@ export function mappingDecoder(
   columns: readonly PlannedColumn[],
 ): (delivery: Delivery, limits: DecodeLimits) => Decoded<MappedRow> {
   const places = new Places(mapping.split !== undefined)
+  const metadataOf = mapping.mode === 'newest' ? ownMetadata : firstMetadata
   const findSplit = mapping.split && places.add({ ...mapping.split, from: 'message' })
   const makeRecord = recordReader(mapping, columns, places)
   const { message: ofMessage, element: ofElement } = places.scanners
@@ -103,7 +105,7 @@ export function mappingDecoder(
         'bad-attribute',
         `the attribute ${preview(unstorable)} contains a NUL character or a lone surrogate`,
       )
-    message.delivery = delivery
+    message.delivery = metadataOf(delivery)
     const encoding = attributes[contentEncoding]
     if (encoding === undefined || encoding === 'identity')
       return readDataOf(delivery, maxMessageBytes, read) ?? overLimit(delivery.data.length, maxMessageBytes)
@@ -138,19 +140,12 @@ function notAnArray(path: FieldPath, kind: number | undefined): Rejection {
     : new Rejection('wrong-type', `${name}, the array of records, is not an array`)
 }
 
+const ownMetadata = (delivery: Delivery): Metadata => delivery
+
 const noBytes = Buffer.alloc(0)
 
 /** Before the first message. */
-const noDelivery: Delivery = {
-  messageId: '',
-  publishTimeMs: 0,
-  orderingKey: '',
-  attributes: {},
-  data: noBytes,
-  deliveryAttempt: 0,
-  bytes: 0,
-  receivedAtMs: 0,
-}
+const noDelivery: Metadata = { messageId: '', publishTimeMs: 0, orderingKey: '', attributes: {} }
 
 /** Reads the record that was scanned last: whether it is wanted, whether it is gone, and its values. */
 function recordReader(

@@ -8,6 +8,7 @@ import { keyFinder } from './find-keys.ts'
 import { mappingDecoder, mappingReasons } from './decode-mapping.ts'
 import type { Mapping } from './mapping.ts'
 import { MappingError, faultAt } from './mapping-error.ts'
+import { isOfOneMessage } from './metadata.ts'
 import type { PlannedColumn } from './planned-column.ts'
 import type { MappedRow } from './mapped-row.ts'
 import { valueAt } from './mapped-row.ts'
@@ -93,6 +94,11 @@ function pipelineOf({ mapping, fileName }: ParsedMapping, columns: readonly Plan
   return { ...pipeline, inspector: { ...pipeline.inspector, keysFromMessage } }
 }
 
+/** A request that is repeated has another value for it. */
+function isOfDelivery({ source }: PlannedColumn): boolean {
+  return source.kind === 'paths' && source.paths.some(({ path }) => isOfOneMessage(path))
+}
+
 /** The usual one has no name. */
 const namedMode = (mode: TableMode) => (mode === 'newest' ? {} : { mode })
 
@@ -105,6 +111,7 @@ function tableOf(mapping: Mapping, columns: readonly PlannedColumn[]): PostgresT
       name: column.name,
       type: column.typeName,
       ...(takesMicros(column) ? { from: 'unix-micros' as const } : {}),
+      ...(isOfDelivery(column) ? { ofDelivery: true } : {}),
       of: valueAt(at),
     })),
     key,

@@ -7,8 +7,14 @@ export interface Message {
   bytes: Buffer
   from: number
   to: number
-  delivery: Delivery
+  delivery: Metadata
 }
+
+/** What comes with its content. */
+export type Metadata = Pick<
+  Delivery,
+  'messageId' | 'publishTimeMs' | 'orderingKey' | 'subscription' | 'attributes'
+>
 
 /** Where a value is found after a scan: by its place in the scanner's arrays. */
 export interface Place {
