@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { test } from 'vitest'
 import { TrialCounts, trialView } from './trial-view.ts'
 
-const nothing = { message: 1, rows: [], deleted: [], ignored: [], rejected: [] }
+const nothing = { message: 1, rows: [], deleted: [], added: [], ignored: [], rejected: [] }
 const linesOf = (...given: Parameters<typeof trialView>) =>
   stripVTControlCharacters(trialView(...given)).split('\n')
 
@@ -42,11 +42,32 @@ test('a value is not taken for another, and controls no terminal', () => {
   ])
 })
 
+test('what is added up, and to the row of which key', () => {
+  const one = { key: { page: '/', day: '2026-01-31' }, by: { views: 1, bytes: '9007199254740993' } }
+  assert.deepEqual(linesOf({ ...nothing, added: [one] }, 'line'), [
+    'line 1: 1 added up',
+    '  page   = /',
+    '  day    = 2026-01-31',
+    '  views  += 1',
+    '  bytes  += 9007199254740993',
+  ])
+  const two = linesOf({ ...nothing, added: [one, one], ignored: ['empty'] }, 'line')
+  assert.equal(two[0], 'line 1: 2 added up, 1 ignored')
+  assert.deepEqual(
+    two.filter((line) => line.includes('addition')),
+    ['  addition 1', '  addition 2'],
+  )
+  const counts = new TrialCounts()
+  counts.add({ ...nothing, added: [one, one] })
+  assert.equal(counts.summary(), '1 message: 2 added up')
+})
+
 test('several records of one message', () => {
   const several = {
     message: 12,
     rows: [{ id: 1 }, { id: 2 }],
     deleted: [{ id: 3 }],
+    added: [],
     ignored: ['where'],
     rejected: [{ reason: 'bad-value', detail: 'the column\nid' }],
   }

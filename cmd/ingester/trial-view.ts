@@ -9,17 +9,22 @@ import { bold, table } from './table.ts'
  * @param columns of the terminal, at whose edge values are cut
  */
 export function trialView(outcome: Outcome, unit: 'line' | 'message', columns?: number): string {
-  const { message, rows, deleted, ignored, rejected } = outcome
+  const { message, rows, deleted, added, ignored, rejected } = outcome
   const room = columns && columns - indent.length
-  const several = rows.length + deleted.length > 1
+  const several = rows.length + deleted.length + added.length > 1
   const shown = (verdict: string) => (values: StoredValues, at: number) => [
     ...(several ? [`${indent}${verdict} ${at + 1}`] : []),
-    ...rowView(values, room),
+    ...rowView(cells(values), room),
+  ]
+  const addition = ({ key, by }: (typeof added)[number], at: number) => [
+    ...(several ? [`${indent}addition ${at + 1}`] : []),
+    ...rowView([...cells(key), ...cells(by, '+=')], room),
   ]
   return [
     `${bold(`${unit} ${message}:`)} ${verdictOf(outcome)}`,
     ...rows.flatMap(shown('row')),
     ...deleted.flatMap(shown('deletion')),
+    ...added.flatMap(addition),
     ...ignored.map((rule) => `${indent}ignored by the rule ${plain(rule, 'one line')}`),
     ...rejected.map(({ reason, detail }) => plain(`${indent}rejected: ${reason}: ${detail}`, 'one line')),
   ].join('\n')
@@ -27,11 +32,14 @@ export function trialView(outcome: Outcome, unit: 'line' | 'message', columns?: 
 
 const indent = '  '
 
-function rowView(values: StoredValues, columns: number | undefined): string[] {
-  const rows = Object.entries(values).map(([name, value]) => [
+function cells(values: StoredValues, sign = '='): string[][] {
+  return Object.entries(values).map(([name, value]) => [
     plain(name, 'one line'),
-    `= ${shownValue(value)}`,
+    `${sign} ${shownValue(value)}`,
   ])
+}
+
+function rowView(rows: readonly (readonly string[])[], columns: number | undefined): string[] {
   if (rows.length === 0) return []
   return table([], rows, columns)
     .split('\n')
@@ -46,12 +54,19 @@ function shownValue(value: StoredValues[string]): string {
   return plain(isAmbiguous ? JSON.stringify(value) : value, 'one line')
 }
 
-const nouns = { rows: 'row', deleted: 'deleted', ignored: 'ignored', rejected: 'rejected' } as const
+const nouns = {
+  rows: 'row',
+  deleted: 'deleted',
+  added: 'added up',
+  ignored: 'ignored',
+  rejected: 'rejected',
+} as const
 
 function verdictOf(outcome: Record<keyof typeof nouns, readonly unknown[]>): string {
   return countsText({
     rows: outcome.rows.length,
     deleted: outcome.deleted.length,
+    added: outcome.added.length,
     ignored: outcome.ignored.length,
     rejected: outcome.rejected.length,
   })
@@ -68,7 +83,7 @@ function countsText(counts: Readonly<Record<keyof typeof nouns, number>>): strin
 export class TrialCounts {
   #messages = 0
   #badLines = 0
-  readonly #counts = { rows: 0, deleted: 0, ignored: 0, rejected: 0 }
+  readonly #counts = { rows: 0, deleted: 0, added: 0, ignored: 0, rejected: 0 }
 
   get rejected(): number {
     return this.#counts.rejected

@@ -1,9 +1,10 @@
 import type { Config } from '#config/config.ts'
 import { databasePlace, withConnectionErrors } from '#connect/postgres.ts'
-import { countsOnce, isUnbound } from '#core/pipeline.ts'
+import { countsOnce, isUnbound, typeOf } from '#core/pipeline.ts'
 import { adviceText } from '#connect/explain.ts'
 import type { CatalogTable } from '#core/catalog.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
+import { isSummable } from '#core/column-type.ts'
 import { planColumns } from '#pipeline/mapping/column-plan.ts'
 import type { PlannedColumn } from '#pipeline/mapping/planned-column.ts'
 import type { MemberFault } from '#pipeline/mapping/mapping-error.ts'
@@ -161,6 +162,7 @@ async function sinkFindings(connection: Queryable, given: SinkCircumstances): Pr
     warnings: [
       ...versionWarnings(definition, catalog),
       ...unnamedWarnings(definition, catalog),
+      ...unsummedWarnings(definition, catalog),
       ...triggerWarnings(needed, shape),
       ...encodingWarnings(shape),
     ],
@@ -267,7 +269,8 @@ function versionWarnings({ pipeline }: Definition, { columns }: CatalogTable): M
 /** A column that was added to the table, perhaps: then messages do not have it. */
 function unnamedWarnings({ pipeline, parsed }: Definition, { columns }: CatalogTable): MemberFault[] {
   if (!parsed || !isUnbound(pipeline)) return []
-  const { takesOthers, columns: named, key, version, delete: deletes } = parsed.mapping
+  const { mode, takesOthers, columns: named, key, version, delete: deletes } = parsed.mapping
+  const instead = mode === 'sum' ? 'default: 0' : 'optional: true'
   const known = new Set([...named.keys(), ...key, ...version, deletes?.column])
   return columns
     .filter(({ name }) => takesOthers && !known.has(name))
@@ -275,7 +278,24 @@ function unnamedWarnings({ pipeline, parsed }: Definition, { columns }: CatalogT
     .map(({ name }) => ({
       path: ['columns'],
       what: `${name} is not named, and may be NULL: a message without this field is rejected all the same`,
-      fix: `name it with optional: true, or leave it alone with skip: true`,
+      fix: `name it with ${instead}, or leave it alone with skip: true`,
+    }))
+}
+
+/** `DEFAULT 0` is usual for a sum, and what has a default is left alone. */
+function unsummedWarnings({ parsed }: Definition, { columns }: CatalogTable): MemberFault[] {
+  if (parsed?.mapping.mode !== 'sum' || !parsed.mapping.takesOthers) return []
+  const { columns: named, key } = parsed.mapping
+  return columns
+    .filter(
+      ({ name, hasDefault, generated }) =>
+        hasDefault && generated === 'never' && !named.has(name) && !key.includes(name),
+    )
+    .filter((column) => isSummable(typeOf(column)))
+    .map(({ name }) => ({
+      path: ['columns'],
+      what: `${name} has a default, so it is left alone and not added up`,
+      fix: 'name it to add it up, or say skip: true',
     }))
 }
 

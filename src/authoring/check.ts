@@ -84,22 +84,28 @@ function columnsOf({ pipeline, parsed }: Definition, { catalog, columns }: Table
 
 function meaningOf(definition: Definition): Meaning {
   const { pipeline, parsed } = definition
-  const { name, key, version } = isUnbound(pipeline) ? pipeline.table : pipeline.sink
+  const { name, mode = 'newest', key, version } = isUnbound(pipeline) ? pipeline.table : pipeline.sink
   const { split, where = [] } = parsed?.mapping ?? {}
   return [
     ['table', name],
-    ['key', key.join(', ')],
-    ['version', version.join(', ')],
+    ...(mode === 'newest' ? [] : [['mode', modeTexts[mode]] as const]),
+    ...(key.length === 0 ? [] : [['key', key.join(', ')] as const]),
+    ...(version.length === 0 ? [] : [['version', version.join(', ')] as const]),
     ...(split ? [['split', `a record of each element of ${pathText(split)}`] as const] : []),
     ...where.map(({ name: rule, condition }) => {
       const label = rule === 'where' ? rule : `where ${rule}`
       return [label, conditionText(condition)] as const
     }),
-    ['delete', deletionText(definition)],
+    ...(mode === 'newest' ? [['delete', deletionText(definition)] as const] : []),
     ['subscription', pipeline.source.subscriptionId],
     ['topic', pipeline.source.topicId],
   ]
 }
+
+const modeTexts = {
+  append: 'append: each record is a row, once however often it is delivered',
+  sum: 'sum: each record is added up, once however often it is delivered',
+} as const
 
 function deletionText({ pipeline, parsed }: Definition): string {
   if (!parsed) {

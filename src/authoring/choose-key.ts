@@ -74,8 +74,10 @@ function noKey(table: string, { columns }: CatalogTable, keys: readonly JudgedKe
     ? advice`add one, for example: ALTER TABLE ${tableIdentifier(table)} ADD UNIQUE (${identifier(suggested)});`
     : advice`add a column that identifies a row, and a primary key on it`
   const what = keys.length === 0 ? 'no unique index' : 'no unique index that messages could name rows by'
-  return new ConfigurationError(`${table} has ${what}${why}`, { fixes: [fix] })
+  return new ConfigurationError(`${table} has ${what}${why}`, { fixes: [keyless, fix] })
 }
+
+const keyless = advice`--mode append (a row for each record) needs none`
 
 /** A column that may be meant to identify a row. */
 function likelyKey(table: string, columns: readonly CatalogColumn[]): string | undefined {

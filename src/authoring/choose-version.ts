@@ -101,9 +101,12 @@ export function noVersion(table: string, catalog: CatalogTable, key: readonly st
       ? 'has no column that can tell newer rows from older ones: a timestamptz, bigint, integer or smallint outside of the key'
       : 'has no column whose name says that it tells newer rows from older ones'
   return new ConfigurationError(`${table} ${what}`, {
-    fixes: [...zonelessAdvice(table, catalog), choiceAdvice(table, candidates)],
+    fixes: [...zonelessAdvice(table, catalog), choiceAdvice(table, candidates), otherModes],
   })
 }
+
+/** Then there is none to look for. */
+const otherModes = advice`where each record becomes a row, --mode append; where records are added up, --mode sum`
 
 function choiceAdvice(table: string, candidates: readonly CatalogColumn[]) {
   if (candidates.length === 0)

@@ -29,7 +29,11 @@ export function placed(
 function inModule(path: MemberPath): MemberPath {
   const [first, ...rest] = path
   if (first === 'table') return ['table', 'name', ...rest]
-  return first === 'key' || first === 'version' || first === 'columns' || first === 'delete'
+  return first === 'mode' ||
+    first === 'key' ||
+    first === 'version' ||
+    first === 'columns' ||
+    first === 'delete'
     ? ['table', ...path]
     : path
 }

@@ -24,7 +24,7 @@ export function describedColumns(
     const { name, type } = column
     const found = planned.find((one) => one.name === name)
     return found
-      ? { name, type, from: sourceText(found.source), leftAlone: null }
+      ? { name, type, from: valueText(found), leftAlone: null }
       : { name, type, from: null, leftAlone: whyLeftAlone(mapping, column) }
   })
 }
@@ -39,6 +39,10 @@ export function describedByModule(
       ? { name, type, from: 'the module', leftAlone: null }
       : { name, type, from: null, leftAlone: 'not in the definition' },
   )
+}
+
+function valueText({ source, part }: PlannedColumn): string {
+  return part === 'sum' ? `${sourceText(source)} (added up)` : sourceText(source)
 }
 
 function sourceText(source: Exclude<ColumnSource, { readonly kind: 'skip' }>): string {

@@ -215,7 +215,7 @@ describe('the key', () => {
       await using database = await databaseWith(`${types} CREATE TABLE t (${columns}, version bigint)`)
       const done = await made(database, { table: 't' })
       assert.deepEqual(done.key, key)
-      assert.match(done.reasons.key, reason)
+      assert.match(done.reasons.key ?? '', reason)
       const { key: written } = membersOf(done)
       assert.deepEqual(written, key.length === 1 ? key[0] : key)
       assert.ok(done.text.replaceAll('\n# ', ' ').includes(`What identifies a row: ${done.reasons.key}.`))
@@ -242,7 +242,7 @@ describe('the key', () => {
   const missing: readonly [columns: string, fault: RegExp][] = [
     [
       'no integer, "Order Id" uuid, version bigint',
-      /^sales.orders has no unique index; add one, for example: (ALTER TABLE sales.orders ADD UNIQUE \("Order Id"\);)$/,
+      /^sales.orders has no unique index; --mode append \(a row for each record\) needs none; add one, for example: (ALTER TABLE sales.orders ADD UNIQUE \("Order Id"\);)$/,
     ],
     ['at timestamptz, order_id integer', /(ALTER TABLE sales.orders ADD UNIQUE \(order_id\);)$/],
     ['a jsonb, b text, c text NOT NULL', /(ALTER TABLE sales.orders ADD UNIQUE \(c\);)$/],
@@ -293,7 +293,7 @@ describe('the version', () => {
       CREATE TABLE u (id integer PRIMARY KEY, updated_at timestamp)`)
     assert.equal(
       await refusal(database, { table: 't' }),
-      "t has no column whose name says that it tells newer rows from older ones; updated_at is timestamp: ALTER TABLE t ALTER COLUMN updated_at TYPE timestamptz USING updated_at AT TIME ZONE 'UTC'; name one with --version: price (bigint), at all (timestamptz(3))",
+      "t has no column whose name says that it tells newer rows from older ones; updated_at is timestamp: ALTER TABLE t ALTER COLUMN updated_at TYPE timestamptz USING updated_at AT TIME ZONE 'UTC'; name one with --version: price (bigint), at all (timestamptz(3)); where each record becomes a row, --mode append; where records are added up, --mode sum",
     )
     const asker: Asker = {
       subscription: async (guess) => `${guess}-x`,
@@ -335,6 +335,84 @@ describe('the version', () => {
     }
     for (const [version, fault] of Object.entries(refused))
       assert.match(await refusal(database, { table: 't', version: version.split(',') }), fault)
+  })
+})
+
+describe('a mode', () => {
+  test('append: no key, no version, and all columns that the database does not fill', async () => {
+    await using database = await databaseWith(
+      'CREATE TABLE log (no bigint GENERATED ALWAYS AS IDENTITY, who text NOT NULL, note text, tags text[], at timestamptz NOT NULL DEFAULT now())',
+    )
+    const done = await made(database, { table: 'log', mode: 'append' })
+    assert.deepEqual([done.mode, done.key, done.version], ['append', [], []])
+    assert.deepEqual(done.reasons, { key: null, version: null })
+    assert.deepEqual(membersOf(done), {
+      name: 'log',
+      subscription: 'log-sub',
+      topic: 'log',
+      table: 'log',
+      mode: 'append',
+      others: 'skip',
+      columns: {
+        who: 'who',
+        note: { path: 'note', optional: true },
+        tags: { path: 'tags', optional: true },
+        at: { skip: true },
+      },
+    })
+    const said = (mode: InitOptions['mode'], more: Partial<InitOptions>) =>
+      refusal(database, { table: 'log', mode, ...more })
+    assert.equal(
+      await said('append', { key: ['who'] }),
+      '--key means nothing with --mode append; leave one of them out',
+    )
+    assert.equal(
+      await said('append', { version: ['at'] }),
+      '--version means nothing with --mode append; leave one of them out',
+    )
+    assert.equal(
+      await said('sum', { version: ['at'] }),
+      '--version means nothing with --mode sum; leave one of them out',
+    )
+    assert.match(
+      await refusal(database, { table: 'log' }),
+      /; --mode append \(a row for each record\) needs none; add one, for example: ALTER TABLE log/,
+    )
+  })
+
+  test('sum: a key, and what can be added up, also where it has a default', async () => {
+    await using database = await databaseWith(
+      `CREATE TABLE views (page text, day date, views bigint NOT NULL DEFAULT 0, bytes numeric, seconds integer NOT NULL,
+         note text, source text NOT NULL, share real, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (page, day));
+       CREATE TABLE words (word text PRIMARY KEY, length real)`,
+    )
+    const done = await made(database, { table: 'views', mode: 'sum' })
+    assert.deepEqual([done.mode, done.key, done.version], ['sum', ['page', 'day'], []])
+    const { mode, key, version, others, columns } = membersOf(done)
+    assert.deepEqual([mode, key, version, others], ['sum', ['page', 'day'], undefined, 'skip'])
+    assert.deepEqual(columns, {
+      page: 'page',
+      day: 'day',
+      views: 'views',
+      bytes: { path: 'bytes', default: 0 },
+      seconds: 'seconds',
+    })
+    assert.match(done.text, /# note: text, left alone: it cannot be added up$/m)
+    assert.match(
+      done.text,
+      /# source: text, left alone: it cannot be added up: give it a default, or make it part/,
+    )
+    const refused = await refusal(database, { table: 'words', mode: 'sum' })
+    assert.match(
+      refused,
+      /^words has no column beside its key that can be added up: a smallint, .*; add one, /,
+    )
+    const [statement = ''] = /ALTER TABLE .*;/.exec(refused) ?? []
+    await database.query(statement)
+    assert.deepEqual(
+      Object.keys(membersOf(await made(database, { table: 'words', mode: 'sum' }))['columns'] as object),
+      ['word', 'total'],
+    )
   })
 })
 

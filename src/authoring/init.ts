@@ -8,7 +8,9 @@ import type { CatalogTable } from '#core/catalog.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { messageOf } from '#core/error-message.ts'
 import { shownPath } from '#core/shown-path.ts'
+import type { TableMode } from '#core/pipeline.ts'
 import { tableName } from '#core/table-name.ts'
+import { tableIdentifier } from '#postgres/identifier.ts'
 import { readCatalog, tablesLike } from '#postgres/read-catalog.ts'
 import type { Queryable } from '#postgres/queryable.ts'
 import { withReader } from '#postgres/read-row.ts'
@@ -21,13 +23,15 @@ import type { Named } from './render-mapping.ts'
 import { renderMapping } from './render-mapping.ts'
 import { defaultFile, guessedSubscription, guessedTopic, pipelineName, resourceFault } from './names.ts'
 import type { InitialColumn } from './initial-columns.ts'
-import { initialColumns, shortType } from './initial-columns.ts'
+import { initialColumns, shortType, summableColumns } from './initial-columns.ts'
 import { schemaPath } from './schema-path.ts'
 
 export interface InitOptions {
   readonly table: string
   readonly subscription?: string | undefined
   readonly topic?: string | undefined
+  /** Absent: `newest`. */
+  readonly mode?: TableMode | undefined
   readonly key?: readonly string[] | undefined
   readonly version?: readonly string[] | undefined
   /** `-`: nothing is written. */
@@ -52,9 +56,11 @@ export interface InitialMapping {
   /** What it should be called. */
   readonly suggestedFile: string
   readonly text: string
+  readonly mode: TableMode
+  /** Empty where the mode has none. */
   readonly key: readonly string[]
   readonly version: readonly string[]
-  readonly reasons: { readonly key: string; readonly version: string }
+  readonly reasons: { readonly key: string | null; readonly version: string | null }
   readonly columns: readonly InitialColumn[]
 }
 
@@ -69,35 +75,40 @@ export async function initMapping(
   options: InitOptions,
   asker?: Asker,
 ): Promise<InitialMapping | undefined> {
-  const { table, out, force = false } = options
+  const { table, out, mode = 'newest', force = false } = options
   checkOptions(options)
   const suggestedFile = defaultFile(table)
   const file = out === '-' ? null : (out ?? suggestedFile)
   if (file !== null && !force) refuseExisting(file)
   const { catalog, keys } = await readTable(config.postgres, table)
-  const key = chooseKey(table, catalog, keys, options.key)
-  const version = await chooseVersion(catalog, key.columns, options, asker)
+  const key = mode === 'append' ? undefined : chooseKey(table, catalog, keys, options.key)
+  if (mode === 'sum') checkSummable(table, catalog, key?.columns ?? [])
+  const version =
+    mode === 'newest' ? await chooseVersion(catalog, key?.columns ?? [], options, asker) : undefined
+  if (mode === 'newest' && !version) return undefined
   const name = pipelineName(table)
-  const subscription =
-    version && (await named(options.subscription, guessedSubscription(name), asker?.subscription))
+  const subscription = await named(options.subscription, guessedSubscription(name), asker?.subscription)
   const topic = subscription && (await named(options.topic, guessedTopic(name), asker?.topic))
   if (!topic) return undefined
-  const columns = initialColumns(catalog, { key: key.columns, version: version.columns })
+  const chosen = { key: key?.columns ?? [], version: version?.columns ?? [] }
+  const columns = initialColumns(catalog, { mode, ...chosen })
   const schema = schemaPath(file ?? suggestedFile)
-  const text = renderMapping({ schema, name, table, subscription, topic, key, version, columns })
+  const text = renderMapping({ schema, name, table, subscription, topic, mode, key, version, columns })
   if (file !== null) await write(file, text, force)
   return {
     file,
     suggestedFile,
     text,
-    key: key.columns,
-    version: version.columns,
-    reasons: { key: key.reason, version: version.reason },
+    mode,
+    ...chosen,
+    reasons: { key: key?.reason ?? null, version: version?.reason ?? null },
     columns,
   }
 }
 
-function checkOptions({ table, subscription, topic, out }: InitOptions): void {
+function checkOptions({ table, subscription, topic, out, mode = 'newest', key, version }: InitOptions): void {
+  if (mode === 'append' && key) throw foreign('key', mode)
+  if (mode !== 'newest' && version) throw foreign('version', mode)
   if (!tableName(table))
     throw new ConfigurationError(
       `--table must be a name, with or without its schema, as in sales.orders, not "${table}"`,
@@ -108,6 +119,25 @@ function checkOptions({ table, subscription, topic, out }: InitOptions): void {
     const fault = text === undefined ? undefined : resourceFault(kind as 'topic' | 'subscription', text)
     if (fault !== undefined) throw new ConfigurationError(`--${kind} ${fault}`)
   }
+}
+
+function foreign(name: string, mode: TableMode): ConfigurationError {
+  return new ConfigurationError(`--${name} means nothing with --mode ${mode}`, {
+    fixes: [advice`leave one of them out`],
+  })
+}
+
+/** @throws ConfigurationError where nothing can be added up */
+function checkSummable(table: string, catalog: CatalogTable, key: readonly string[]): void {
+  if (summableColumns(catalog, key).length > 0) return
+  throw new ConfigurationError(
+    `${table} has no column beside its key that can be added up: a smallint, integer, bigint or numeric`,
+    {
+      fixes: [
+        advice`add one, for example: ALTER TABLE ${tableIdentifier(table)} ADD COLUMN total bigint NOT NULL DEFAULT 0;`,
+      ],
+    },
+  )
 }
 
 /** The other commands know a mapping file by its name's ending. */

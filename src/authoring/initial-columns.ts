@@ -1,5 +1,6 @@
 import type { CatalogColumn, CatalogTable } from '#core/catalog.ts'
-import { typeText } from '#core/column-type.ts'
+import { isSummable, typeText } from '#core/column-type.ts'
+import type { TableMode } from '#core/pipeline.ts'
 import { typeOf } from '#core/pipeline.ts'
 import { memberPath } from './member-path.ts'
 
@@ -21,6 +22,8 @@ export interface InitialColumn {
 export interface FieldSource {
   readonly path: string
   readonly optional?: true
+  /** Of sums: what is missing adds nothing. */
+  readonly default?: 0
   readonly timezone?: string
 }
 
@@ -32,13 +35,39 @@ export function shortType(column: Pick<CatalogColumn, 'name' | 'type'>): string 
 /** Each takes the field of its own name, if a message is to have it. */
 export function initialColumns(
   { columns }: CatalogTable,
-  needed: { readonly key: readonly string[]; readonly version: readonly string[] },
+  {
+    mode,
+    key,
+    version,
+  }: { readonly mode: TableMode; readonly key: readonly string[]; readonly version: readonly string[] },
 ): readonly InitialColumn[] {
-  const always = new Set([...needed.key, ...needed.version])
+  const always = new Set([...key, ...version])
   return columns.map((column) => {
     const { name, isNullable } = column
-    return { name, type: shortType(column), isNullable, source: sourceOf(column, always.has(name)) }
+    const source =
+      mode === 'sum' && !always.has(name) ? sourceOfSum(column) : sourceOf(column, always.has(name))
+    return { name, type: shortType(column), isNullable, source }
   })
+}
+
+/** Columns that can be added up. */
+export function summableColumns({ columns }: CatalogTable, key: readonly string[]): readonly CatalogColumn[] {
+  return columns.filter(
+    (column) => !key.includes(column.name) && column.generated === 'never' && isSummable(typeOf(column)),
+  )
+}
+
+function sourceOfSum(column: CatalogColumn): InitialColumn['source'] {
+  const source = sourceOf(column, true)
+  if ('leftAlone' in source || 'skip' in source) return source
+  if (!isSummable(typeOf(column)))
+    return {
+      leftAlone:
+        column.isNullable || column.hasDefault
+          ? 'it cannot be added up'
+          : 'it cannot be added up: give it a default, or make it part of the key',
+    }
+  return column.isNullable ? { path: source.path, default: 0 } : source
 }
 
 function sourceOf(column: CatalogColumn, isNeeded: boolean): InitialColumn['source'] {

@@ -49,7 +49,7 @@ function outcome(decode: () => Decoded<Row>) {
   return outcomeOf(pipeline, delivery, 7, { maxMessageBytes: 1000, maxClockSkewMs: 0 })
 }
 
-const nothing = { message: 7, rows: [], deleted: [], ignored: [], rejected: [] }
+const nothing = { message: 7, rows: [], deleted: [], added: [], ignored: [], rejected: [] }
 
 test('a row has the values that will be in the table', () => {
   assert.deepEqual(
@@ -96,4 +96,35 @@ test('none at all, rules that are not declared, and code that fails, as the engi
     throw new Error('boom')
   }
   assert.deepEqual(outcome(failing), { ...nothing, rejected: [{ reason: 'decoder-error', detail: 'boom' }] })
+})
+
+test('of sums: what is added to the row of which key', () => {
+  const sums = definePipeline<{ page: string; views: bigint }, string>({
+    name: 'views',
+    topic: 'views',
+    subscription: 'views-sub',
+    table: {
+      name: 'views',
+      mode: 'sum',
+      columns: [
+        { name: 'views', type: 'bigint', of: ({ views }) => views },
+        { name: 'page', type: 'text', of: ({ page }) => page },
+      ],
+      key: ['page'],
+    },
+    decode: () => [
+      { page: '/', views: 2n ** 53n + 1n },
+      { page: '/b', views: -1n },
+    ],
+  })
+  const limits = { maxMessageBytes: 1000, maxClockSkewMs: 0 }
+  assert.deepEqual(outcomeOf(sums, delivery, 7, limits), {
+    ...nothing,
+    added: [
+      { key: { page: '/' }, by: { views: '9007199254740993' } },
+      { key: { page: '/b' }, by: { views: -1 } },
+    ],
+  })
+  const unreadable = { ...delivery, attributes: { 'ingester-request': 'x' } }
+  assert.equal(outcomeOf(sums, unreadable, 7, limits).rejected[0]?.reason, 'bad-identity')
 })

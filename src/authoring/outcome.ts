@@ -4,8 +4,8 @@ import { messageOf } from '#core/error-message.ts'
 import { engineRules, ignoreRulesOf, isIgnored } from '#core/ignored.ts'
 import type { DecodeLimits, Decoded, Pipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
-import type { StoredValues } from './stored-row.ts'
-import { storedDeletion, storedRow } from './stored-row.ts'
+import type { Addition, StoredValues } from './stored-row.ts'
+import { addition, storedDeletion, storedRow } from './stored-row.ts'
 
 /** What becomes of a message. */
 export interface Outcome {
@@ -13,6 +13,8 @@ export interface Outcome {
   readonly message: number
   readonly rows: readonly StoredValues[]
   readonly deleted: readonly StoredValues[]
+  /** Of sums, in place of rows: what is added to the row of which key. */
+  readonly added: readonly Addition[]
   /** The rules by which there is nothing to store. */
   readonly ignored: readonly string[]
   readonly rejected: readonly { readonly reason: string; readonly detail: string }[]
@@ -29,6 +31,7 @@ export function outcomeOf(
     message,
     rows: [] as StoredValues[],
     deleted: [] as StoredValues[],
+    added: [] as Addition[],
     ignored: [] as string[],
     rejected: [] as { reason: string; detail: string }[],
   }
@@ -44,12 +47,13 @@ export function outcomeOf(
       else {
         merge.recordOf(row, delivery, index)
         if (sink.deletes?.when(row)) outcome.deleted.push(storedDeletion(sink, row))
+        else if (sink.mode === 'sum') outcome.added.push(addition(sink, row))
         else outcome.rows.push(storedRow(sink, row))
       }
     }
     return outcome
   } catch (error) {
     const rejected = [{ reason: decoderError, detail: messageOf(error) }]
-    return { message, rows: [], deleted: [], ignored: [], rejected }
+    return { message, rows: [], deleted: [], added: [], ignored: [], rejected }
   }
 }

@@ -1,3 +1,4 @@
+import type { TableMode } from '#core/pipeline.ts'
 import { typeOf } from '#core/pipeline.ts'
 import { plain } from '#core/plain.ts'
 import type { Choice } from './choose-key.ts'
@@ -12,8 +13,10 @@ export interface MappingPlan {
   readonly table: string
   readonly subscription: Named
   readonly topic: Named
-  readonly key: Choice
-  readonly version: Choice
+  readonly mode: TableMode
+  /** Undefined where the mode has none. */
+  readonly key?: Choice | undefined
+  readonly version?: Choice | undefined
   readonly columns: readonly InitialColumn[]
 }
 
@@ -25,7 +28,7 @@ export interface Named {
 
 /** The file, with comments for the person who edits it next. */
 export function renderMapping(plan: MappingPlan): string {
-  const { schema, name, table, subscription, topic, key, version, columns } = plan
+  const { schema, name, table, subscription, topic, columns } = plan
   const guess = (what: string) => comment(`A guess from the table's name: put your ${what} here.`)
   return [
     ...(schema === undefined ? [] : [`# yaml-language-server: $schema=${schema}`, '']),
@@ -41,14 +44,7 @@ export function renderMapping(plan: MappingPlan): string {
     '',
     `table: ${yamlText(table)}`,
     '',
-    ...comment(`What identifies a row: ${key.reason}.${orElse(key.others)}`),
-    `key: ${yamlList(key.columns)}`,
-    '',
-    ...comment(
-      `Of two messages of a key the one with the greater version stays, in whatever order they arrive. Why ${version.columns.join(', ')}: ${version.reason}.${orElse(version.others)}`,
-    ),
-    `version: ${yamlList(version.columns)}`,
-    '',
+    ...modeLines(plan),
     ...comment('A column that is added to the table later changes nothing until it is named below.'),
     'others: skip',
     '',
@@ -60,6 +56,33 @@ export function renderMapping(plan: MappingPlan): string {
     '',
   ].join('\n')
 }
+
+function modeLines({ mode, key, version }: MappingPlan): string[] {
+  return [
+    ...(mode === 'newest' ? [] : [...comment(modeComments[mode]), `mode: ${mode}`, '']),
+    ...(key
+      ? [
+          ...comment(`What identifies a row: ${key.reason}.${orElse(key.others)}`),
+          `key: ${yamlList(key.columns)}`,
+          '',
+        ]
+      : []),
+    ...(version
+      ? [
+          ...comment(
+            `Of two messages of a key the one with the greater version stays, in whatever order they arrive. Why ${version.columns.join(', ')}: ${version.reason}.${orElse(version.others)}`,
+          ),
+          `version: ${yamlList(version.columns)}`,
+          '',
+        ]
+      : []),
+  ]
+}
+
+const modeComments = {
+  append: 'Each record becomes a row of its own, once, however often its message is delivered.',
+  sum: 'Each record is added to the row of its key, once, however often its message is delivered. A column may also count records: { value: 1 }.',
+} as const
 
 function orElse(others: readonly string[]): string {
   return others.length === 0 ? '' : ` Others: ${others.join(', ')}.`
@@ -84,11 +107,13 @@ function entryOf({ name, source }: InitialColumn): string | undefined {
   return 'skip' in source ? `${yamlText(name)}: { skip: true }` : fieldEntry(name, source)
 }
 
-function fieldEntry(name: string, { path, optional, timezone }: FieldSource): string {
+function fieldEntry(name: string, source: FieldSource): string {
+  const { path, optional, timezone, default: instead } = source
   const members = [
     `path: ${yamlText(path)}`,
     ...(timezone === undefined ? [] : [`timezone: ${yamlText(timezone)}`]),
     ...(optional ? ['optional: true'] : []),
+    ...(instead === undefined ? [] : [`default: ${instead}`]),
   ]
   return `${yamlText(name)}: ${members.length === 1 ? yamlText(path) : `{ ${members.join(', ')} }`}`
 }

@@ -22,6 +22,23 @@ export function storedDeletion(
   )
 }
 
+/** What a record adds to the sums of its key. */
+export interface Addition {
+  readonly key: StoredValues
+  readonly by: StoredValues
+}
+
+export function addition({ columns, key }: PostgresTable, row: unknown): Addition {
+  const isKey = ({ name }: Column) => key.includes(name)
+  return {
+    key: valuesOf(columns.filter(isKey), row),
+    by: valuesOf(
+      columns.filter((column) => !isKey(column)),
+      row,
+    ),
+  }
+}
+
 function valuesOf(columns: readonly Column[], row: unknown): StoredValues {
   return Object.fromEntries(columns.map((column) => [column.name, stored(column, column.of(row))]))
 }

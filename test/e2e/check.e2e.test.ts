@@ -131,6 +131,106 @@ topic         orders
   })
 })
 
+describe('records that count once', () => {
+  const append = `name: log
+subscription: orders-sub
+topic: orders
+table: log
+mode: append
+split: lines
+columns: { who: $message.who, what: what }
+`
+  const sum = `name: totals
+subscription: orders-sub
+topic: orders
+table: totals
+mode: sum
+key: [customer, day]
+columns: { orders: { value: 1 }, amount: { path: amount, default: 0 } }
+`
+  beforeEach(async () => {
+    await database.query(`
+      CREATE TABLE log (no bigint GENERATED ALWAYS AS IDENTITY, who text NOT NULL, what jsonb, at timestamptz NOT NULL DEFAULT now());
+      CREATE TABLE totals (customer text, day date, orders integer NOT NULL DEFAULT 0, amount numeric(14,2) NOT NULL,
+        refunds bigint NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (customer, day))`)
+  })
+
+  test('append: no key is needed; it shows what the mode is', async () => {
+    const path = write(append)
+    const { code, stdout, stderr } = await runInProcess(['check', path], environment())
+    assert.equal(code, 0, stderr)
+    assert.equal(
+      stdout,
+      `column  type                      value
+no      bigint                    – (the database numbers it)
+who     text                      $message.who
+what    jsonb                     what
+at      timestamp with time zone  – (it has a default)
+
+table         log
+mode          append: each record is a row, once however often it is delivered
+split         a record of each element of $message.lines
+subscription  orders-sub
+topic         orders
+`,
+    )
+    assert.equal(stderr, 'no fault\n')
+  })
+
+  test('sum: what is added up, and what is left alone although it could be', async () => {
+    const { columns, faults, warnings } = await checked(sum)
+    assert.deepEqual(faults, [])
+    assert.deepEqual(
+      columns.map(({ name, from, leftAlone }) => `${name}: ${from ?? leftAlone}`),
+      [
+        'customer: customer',
+        'day: day',
+        'orders: 1, always (added up)',
+        'amount: amount, else 0 (added up)',
+        'refunds: it has a default',
+        'created_at: it has a default',
+      ],
+    )
+    assert.deepEqual(
+      warnings.map(({ line, what, fix }) => `${line} ${what}; ${fix}`),
+      [
+        '7 refunds has a default, so it is left alone and not added up; name it to add it up, or say skip: true',
+      ],
+    )
+    assert.deepEqual((await found(`${sum}others: skip\n`)).warnings, [])
+  })
+
+  test('the key of sums has to be unique', async () => {
+    await database.query('ALTER TABLE totals DROP CONSTRAINT totals_pkey')
+    assert.deepEqual((await found(sum)).faults, [
+      '6:1 key: (customer, day) is not unique: nothing can be written',
+    ])
+    await database.query('ALTER TABLE totals ADD note text')
+    const { faults } = await found(sum.replace('key: [customer, day]', 'key: customer'))
+    assert.ok(
+      faults.some((one) => one.startsWith('7:1 columns: day is date, and only smallint')),
+      faults.join('\n'),
+    )
+    assert.ok(faults.some((one) => one.startsWith('7:1 columns: note is text, and only smallint')))
+  })
+
+  test('the tables of identities have to be there, with rights; those of the cache need not', async () => {
+    await database.query('DROP TABLE applied_requests; DROP TABLE cache_epochs')
+    for (const text of [append, sum]) {
+      const { faults } = await found(text)
+      assert.deepEqual(faults, ['1:1 : table applied_requests does not exist, which the engine needs'])
+    }
+  })
+
+  test('a file with a faulty mode', async () => {
+    const { faults } = await found(`${append}key: who\nversion: at\n`)
+    assert.deepEqual(
+      faults.map((one) => one.split(': ').slice(0, 2).join(': ')),
+      ['8:1 key: cannot be combined with mode append', '9:1 version: cannot be combined with mode append'],
+    )
+  })
+})
+
 describe('the file', () => {
   test('all its faults, one a line, before anything is connected', async () => {
     const path = write(

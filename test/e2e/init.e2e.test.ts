@@ -80,6 +80,7 @@ test('--json prints what was picked, and why', async () => {
     file: out,
     key: ['order_id'],
     version: ['updated_at'],
+    mode: 'newest',
     reasons: {
       key: 'the primary key',
       version: 'its name says that it changes with the row (timestamptz NOT NULL)',
@@ -105,7 +106,7 @@ test('what cannot be known or found ends with 2 and what to do, and writes nothi
     ],
     [
       ['--table', 'nothing'],
-      /nothing has no unique index; add one, for example: ALTER TABLE nothing ADD UNIQUE \(note\);/,
+      /nothing has no unique index; --mode append .* needs none; add one, for example: ALTER TABLE nothing ADD UNIQUE \(note\);/,
     ],
     [['--table', 'counts'], /name one with --version: price \(bigint\), quantity \(integer\)/],
     [['--table', 'counts', '--version', 'price,'], /It must be names of columns, separated by commas/],

@@ -118,6 +118,7 @@ test('--json: one object a message', async () => {
         },
       ],
       deleted: [],
+      added: [],
       ignored: [],
       rejected: [],
     },

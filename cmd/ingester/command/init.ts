@@ -1,6 +1,8 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { Asker, InitialMapping } from '#authoring/init.ts'
 import { shellWord } from '#core/fix.ts'
+import type { TableMode } from '#core/pipeline.ts'
+import { tableModes } from '#core/pipeline.ts'
 import { plain } from '#core/plain.ts'
 import { argument } from '#argv/argument.ts'
 import { programName } from '#runtime/program-name.ts'
@@ -10,6 +12,7 @@ interface Options {
   readonly table: string
   readonly subscription?: string
   readonly topic?: string
+  readonly mode?: TableMode
   readonly key?: readonly string[]
   readonly version?: readonly string[]
   readonly out?: string
@@ -25,6 +28,9 @@ export function initCommand(): Command {
     .requiredOption('--table <table>', 'table, with or without its schema')
     .option('--subscription <id>', 'where the messages come from')
     .option('--topic <id>', 'topic of the subscription')
+    .addOption(
+      new Option('--mode <mode>', 'which rows the table holds (default: newest)').choices(tableModes),
+    )
     .option('--key <columns>', 'columns that identify a row (default: the primary key)', columnNames)
     .option('--version <columns>', 'columns that tell newer rows from older ones', columnNames)
     .option('--out <file>', 'file to write, - prints it (default: <table>.pipeline.yaml)')
@@ -37,8 +43,7 @@ export function initCommand(): Command {
   ${programName} init --table orders --env-file .env
   ${programName} init --table sales.orders --subscription orders-sub --version updated_at --out -
 
-It reads the table's columns and keys, asks what it cannot know where there is a terminal, and writes a file that
-can be edited. It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB and, unless the default, _HOST, _PORT, _SSL_MODE.
+On a terminal it asks what it cannot know. It needs INGESTER_POSTGRES_USER, _PASSWORD, _DB (_HOST, _PORT, _SSL_MODE).
 `,
     )
     .action(run)
@@ -57,8 +62,8 @@ async function run({ envFile, json, ...options }: Options, command: Command): Pr
   const asker = !json && isInteractive() ? await terminalAsker() : undefined
   const done = await initMapping(loadDatabaseConfig({ envFile }), options, asker)
   if (!done) return console.error('nothing was written')
-  const { file, key, version, reasons, columns } = done
-  if (json) console.log(JSON.stringify({ file, key, version, reasons, columns }))
+  const { file, mode, key, version, reasons, columns } = done
+  if (json) console.log(JSON.stringify({ file, mode, key, version, reasons, columns }))
   else if (file === null) process.stdout.write(done.text)
   console.error(plain(await summary(done, envFile), 'lines'))
 }
@@ -82,15 +87,16 @@ async function terminalAsker(): Promise<Asker> {
 
 /** What was picked, and what to do next. */
 async function summary(
-  { file, suggestedFile, key, version, reasons }: InitialMapping,
+  { file, suggestedFile, mode, key, version, reasons }: InitialMapping,
   envFile?: string,
 ): Promise<string> {
   const { commandLine } = await import('#connect/explain.ts')
   const word = shellWord(file ?? suggestedFile)
   return [
     file === null ? `to continue, save it as ${word}` : `wrote ${word}`,
-    `  key: ${key.join(', ')} (${reasons.key})`,
-    `  version: ${version.join(', ')} (${reasons.version})`,
+    ...(mode === 'newest' ? [] : [`  mode: ${mode}`]),
+    ...(reasons.key === null ? [] : [`  key: ${key.join(', ')} (${reasons.key})`]),
+    ...(reasons.version === null ? [] : [`  version: ${version.join(', ')} (${reasons.version})`]),
     'next:',
     `  ${commandLine(`check ${word}`, envFile)}`,
     `  ${commandLine(`try ${word} --input messages.jsonl`, envFile)}`,

@@ -30,7 +30,7 @@ export function tryCommand(): Command {
     .option('--subscription <id>', 'another than that of the pipeline')
     .option('--limit <n>', 'maximum number of messages of the input', whole(1))
     .option('--env-file <file>', 'env file; environment variables take precedence')
-    .option('--json', '{message, rows, deleted, ignored, rejected} a message')
+    .option('--json', '{message, rows, deleted, added, ignored, rejected}')
     .addHelpText(
       'before',
       `Examples:
