@@ -55,11 +55,21 @@ async function exampleCase(name: string): Promise<ExampleCase> {
 export const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
 function messageOf(line: string): OutgoingMessage {
-  const { data, json, ...others } = JSON.parse(line) as EnvelopeLine
+  const { data, json, ...others } = parseWith(line, withDigits) as EnvelopeLine
   return {
     data: data === undefined ? Buffer.from(JSON.stringify(json)) : Buffer.from(data, 'base64'),
     ...others,
   }
 }
+
+type Reviver = (name: string, value: unknown, context: { readonly source?: string }) => unknown
+
+/** TypeScript does not know of `source` and `rawJSON` yet. */
+const parseWith = JSON.parse as (text: string, reviver: Reviver) => unknown
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
+
+/** A number is published as it is written in the file. */
+const withDigits: Reviver = (_, value, { source }) =>
+  typeof value === 'number' && source !== undefined ? rawJSON(source) : value
 
 type EnvelopeLine = Omit<OutgoingMessage, 'data'> & { readonly data?: string; readonly json?: unknown }

@@ -1,0 +1,3 @@
+SELECT customer, day, requests, bytes, cost
+FROM daily_usage
+ORDER BY customer, day;
