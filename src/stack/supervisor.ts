@@ -70,6 +70,8 @@ export interface Command {
   readonly input?: string
   /** Run as this user (only root may ask for it). */
   readonly account?: Account | undefined
+  /** Absent: that of this process. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** A command under a supervisor, running or ended. */
@@ -91,7 +93,17 @@ const drainMs = 1_000
 
 /** Starts `command` in its own session. It ends with `end()`, or as soon as this process is gone. */
 export const supervise = (command: Command): Supervised => {
-  const { name, stopSignal, graceSeconds, folder, input = '/dev/null', file, args, account } = command
+  const {
+    name,
+    stopSignal,
+    graceSeconds,
+    folder,
+    input = '/dev/null',
+    file,
+    args,
+    account,
+    environment,
+  } = command
   const child = spawn(
     '/bin/sh',
     ['-c', script, `supervisor of ${name}`, stopSignal, String(graceSeconds), folder, input, file, ...args],
@@ -100,6 +112,7 @@ export const supervise = (command: Command): Supervised => {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       ...(account && { uid: account.uid, gid: account.gid }),
+      ...(environment && { env: environment }),
     },
   )
   const { stdin: line, stdout, stderr } = child
