@@ -3,7 +3,7 @@
 // row that is missing, extra or different changes it.
 import { hash } from 'node:crypto'
 import type pg from 'pg'
-import type { Scan } from '#demo/scan.ts'
+import type { Scan } from '#demo/scans/scan.ts'
 import type { Workload } from './workload.ts'
 import { firstVersion, keysOf, scanOf, versionOf } from './workload.ts'
 

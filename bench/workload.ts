@@ -1,7 +1,7 @@
 // What is published: message number i of a workload is the same in every process and in every run, so that the broker
 // can generate it, and the check of the table can compute what must be there, without exchanging data.
-import type { Scan } from '#demo/scan.ts'
-import { encodeScan } from '#demo/scan.ts'
+import type { Scan } from '#demo/scans/scan.ts'
+import { encodeScan } from '#demo/scans/scan.ts'
 
 export type Kind = 'new keys' | 'updates' | 'stale' | 'duplicates' | 'hot keys' | 'mixture'
 

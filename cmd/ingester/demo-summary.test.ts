@@ -25,13 +25,13 @@ const result = (
   summary: {
     pipeline: 'scans',
     ...counts,
-    poison: 10,
-    keys: 580,
+    own: { poison: 10, keys: 580 },
     rows: 580,
     converged: true,
     seconds: 12_345.6,
     ...change,
   },
+  claim: 'the table holds the newest record of every key',
   differences,
 })
 
@@ -45,8 +45,10 @@ test('the summary has every count, with its share of the received messages and i
   assert.match(lineOf(lines, 'published'), /^ {2}published +1,200 {2,}confirmed by the broker$/)
   assert.match(lineOf(lines, 'written'), /^ {2}written +600 +60% {2}its row was committed$/)
   assert.match(lineOf(lines, 'keys'), /580 {2,}different ones/)
-  const { pipeline: _p, converged: _c, seconds: _s, ignored: _i, ...shown } = result().summary
-  const labels = Object.keys(shown).map((name) => (name === 'deadLettered' ? 'dead letters' : name))
+  const { pipeline: _p, converged: _c, seconds: _s, ignored: _i, own, ...shown } = result().summary
+  const labels = Object.keys({ ...shown, ...own }).map((name) =>
+    name === 'deadLettered' ? 'dead letters' : name,
+  )
   for (const label of labels) assert.notEqual(lineOf(lines, label), '', label)
   assert.equal(lineOf(lines, 'ignored'), '', 'none were')
   assert.match(lineOf(seen(summaryView(result({ received: 0 }))), 'written'), /^ {2}written +600 {2,}its row/)

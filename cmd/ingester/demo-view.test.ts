@@ -28,14 +28,19 @@ const progress: DemoProgress = {
   problems: [],
 }
 const before = { ...progress, published: 200, received: 0, written: 100 }
-const row = { ip: '1.1.1.7', port: 443, service: 'HTTP', response: 'hello', timestamp: 1_700_000_000 }
+const newest = (response: string) => ({
+  head: ['newest rows', 'ip', 'port', 'service', 'response'],
+  numeric: [2],
+  cells: [['2023-11-14 22:13:20', '1.1.1.7'.padEnd(15), '443'.padStart(5), 'HTTP'.padEnd(7), response]],
+})
 const look: Look = {
   now: progress,
   before,
   secondsBetween: 2,
   seconds: 12.9,
   forSeconds: undefined,
-  newest: [row],
+  shown: ['written', 'coalesced', 'stale', 'deadLettered'],
+  newest: newest('hello'),
 }
 const seen = (text: string) => stripVTControlCharacters(text).split('\n')
 const lineOf = (lines: readonly string[], word: string) =>
@@ -80,19 +85,28 @@ test('the live view shows problems, and leaves out what does not apply', () => {
     slowestCommitSeconds: undefined,
     problems: ['PostgreSQL: gone\u001b[2J'],
   }
-  const lines = seen(liveView({ ...look, now, newest: [] }, large))
+  const lines = seen(liveView({ ...look, now, newest: undefined }, large))
   assert.equal(lines.at(-1), '! PostgreSQL: gone\\u001b[2J')
   assert.match(lineOf(lines, 'cache'), /not asked$/)
   assert.match(lineOf(lines, 'latency'), /no commits in the last interval$/)
 })
 
 test('data in rows cannot draw on the terminal', () => {
-  const text = liveView({ ...look, newest: [{ ...row, response: 'a\u001b[31mb' }] }, large)
+  const text = liveView({ ...look, newest: newest('a\u001b[31mb') }, large)
   assert.ok(text.includes('a\\u001b[31mb'))
 })
 
+test('senders have a line of their own in place of that of a cache', () => {
+  const now: DemoProgress = { ...progress, duplicate: 9, status: ['clients', '7 confirmed'] }
+  const lines = seen(liveView({ ...look, now, shown: ['written', 'duplicate'] }, large))
+  assert.match(lineOf(lines, 'clients'), /^ {2}clients {9}7 confirmed$/)
+  assert.match(lineOf(lines, 'duplicate'), / 9 +\d+\/s {3}its effect was committed before$/)
+  for (const other of ['cache', 'stale', 'coalesced']) assert.equal(lineOf(lines, other), '')
+})
+
 const away = 'connect ECONNREFUSED 127.0.0.1:5433'
-const five = Array.from({ length: 5 }, () => ({ ...row, response: 'x'.repeat(200) }))
+const one = newest('x'.repeat(200))
+const five = { ...one, cells: Array.from({ length: 5 }, () => one.cells[0] as string[]) }
 const linesAt = (columns: number, rows: number, change: Partial<DemoProgress> = {}) =>
   seen(liveView({ ...look, now: { ...progress, ...change }, newest: five }, { columns, rows }))
 

@@ -7,9 +7,9 @@ import { cutTo, fitRows, wrapTo } from './fit.ts'
 import { plain } from '#core/plain.ts'
 import type { Size } from './screen.ts'
 import { table } from './table.ts'
-import { utc } from './wording.ts'
 
-type NewestRow = Awaited<ReturnType<RunningDemo['newestRows']>>[number]
+type NewestRows = Awaited<ReturnType<RunningDemo['newestRows']>>
+type Shown = RunningDemo['shown'][number]
 
 /** Two samples of a running demo, some seconds apart, and the newest rows. */
 export interface Look {
@@ -20,7 +20,10 @@ export interface Look {
   readonly seconds: number
   /** How long it is to publish; undefined: until it is stopped. */
   readonly forSeconds: number | undefined
-  readonly newest: readonly NewestRow[]
+  /** Of what becomes of what is received. */
+  readonly shown: readonly Shown[]
+  /** Undefined: not read yet. */
+  readonly newest: NewestRows | undefined
 }
 
 /** What goes first where the terminal is too small, the greatest number before others. */
@@ -41,11 +44,13 @@ export function liveView(look: Look, { columns, rows }: Size): string {
       rank.counts,
       countLine('published', look, dim(meanings.published)),
       countLine('received', look, `${now.outstanding.toLocaleString('en')} in flight`),
-      ...inner.map((name) => countLine(name, look, dim(meanings[name]))),
+      ...look.shown.map((name) => countLine(name, look, dim(meanings[name]))),
     ),
     ...cut(
       rank.details,
-      ['  cache       ', ...verdictShares(now)].join('  '),
+      now.status
+        ? `  ${now.status[0].padEnd(14)}  ${now.status[1]}`
+        : ['  cache       ', ...verdictShares(now)].join('  '),
       `  latency         ${latency(now.slowestCommitSeconds)}`,
     ),
     ...cut(rank.gaps, ''),
@@ -75,16 +80,13 @@ function phaseLine({ now, seconds, forSeconds }: Look): string {
   }
 }
 
-/** What becomes of what is received. */
-const inner = ['written', 'coalesced', 'stale', 'deadLettered'] as const
-
 function countLine(
-  name: Exclude<Count, 'poison' | 'keys' | 'rows'>,
-  { now, before, secondsBetween }: Look,
+  name: Extract<Count, 'published' | 'received' | Shown>,
+  { now, before, secondsBetween, shown }: Look,
   words: string,
 ): string {
   const rate = Math.max(0, now[name] - before[name]) / secondsBetween
-  const indent = inner.some((one) => one === name) ? '  ' : ''
+  const indent = shown.some((one) => one === name) ? '  ' : ''
   const label = `${indent}${labelOf(name)}`
   const figures = `${now[name].toLocaleString('en').padStart(11)}  ${Math.round(rate).toLocaleString('en').padStart(7)}/s`
   return `  ${label.padEnd(14)}${figures}   ${words}`
@@ -104,15 +106,12 @@ function latency(seconds: number | undefined): string {
   return `${Math.round(seconds * 1000).toLocaleString('en')} ms from publishing to commit, at worst`
 }
 
-function newestLines(rows: readonly NewestRow[], columns: number): string[] {
-  const cells = rows.map(({ ip, port, service, response, timestamp }) => [
-    `  ${utc(timestamp * 1000)}`,
-    plain(ip, 'one line').padEnd(15),
-    String(port).padStart(5),
-    plain(service, 'one line').padEnd(7),
-    plain(response, 'one line'),
-  ])
-  return table(['  newest rows', 'ip', 'port', 'service', 'response'], cells, columns, [2]).split('\n')
+function newestLines(newest: NewestRows | undefined, columns: number): string[] {
+  if (!newest) return []
+  const { head, cells, numeric } = newest
+  const indented = (row: readonly string[]) =>
+    row.map((cell, at) => `${at === 0 ? '  ' : ''}${plain(cell, 'one line')}`)
+  return table(indented(head), cells.map(indented), columns, numeric).split('\n')
 }
 
 const dim = (text: string) => styleText('dim', text)

@@ -35,8 +35,9 @@ async function readings(readMs: number, seconds: number) {
     newestRows: async () => {
       began.push(nowMs)
       nowMs += readMs
-      return []
+      return { head: [], cells: [], numeric: [] }
     },
+    shown: [],
   }
   const size = { columns: 80, rows: 24 }
   const output = { progress: (view: View) => void drawn.push(view(size)) }

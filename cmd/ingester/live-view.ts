@@ -11,19 +11,19 @@ type Rows = Awaited<ReturnType<RunningDemo['newestRows']>>
 
 /** Draws a running demo once a second, until it is disposed of. */
 export class LiveView implements Disposable {
-  readonly #demo: Pick<RunningDemo, 'progress' | 'newestRows'>
+  readonly #demo: Pick<RunningDemo, 'progress' | 'newestRows' | 'shown'>
   readonly #output: Pick<TerminalOutput, 'progress'>
   readonly #forSeconds: number | undefined
   readonly #clock: () => number
   readonly #began: number
   readonly #timer: NodeJS.Timeout
   #before: { readonly progress: DemoProgress; readonly atMs: number }
-  #newest: Rows = []
+  #newest: Rows | undefined
   #readAgainAtMs = 0
 
   /** @param clock monotonic milliseconds */
   constructor(
-    demo: Pick<RunningDemo, 'progress' | 'newestRows'>,
+    demo: Pick<RunningDemo, 'progress' | 'newestRows' | 'shown'>,
     output: Pick<TerminalOutput, 'progress'>,
     forMs: number | undefined,
     clock = () => performance.now(),
@@ -53,6 +53,7 @@ export class LiveView implements Disposable {
       secondsBetween: (nowMs - before.atMs) / 1000,
       seconds: (nowMs - this.#began) / 1000,
       forSeconds: this.#forSeconds,
+      shown: this.#demo.shown,
       newest: this.#newest,
     }
     this.#output.progress((size) => liveView(look, size))

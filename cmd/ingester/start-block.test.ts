@@ -95,7 +95,7 @@ test('an admin server on all addresses is shown with the address for a browser',
 })
 
 test('demo: what it publishes, all addresses, and what is missing with its fix', () => {
-  const settings = { rate: 500, duplicates: 10, late: 20, poison: 1, seed: 7, forMs: 20_000 }
+  const settings = { forMs: 20_000 }
   const running = {
     config,
     stack: { missing: [] as { why: string; fix: string }[] },
@@ -103,14 +103,15 @@ test('demo: what it publishes, all addresses, and what is missing with its fix',
     pipeline: { name: 'scans', table: 'scan_results' },
     ingesters: [ingester, ingester],
     startSeconds: 2.7,
+    facts: [['scanner', '500/s: 10% duplicates; seed 7']],
   }
   const text = demoBlock(running as unknown as RunningDemo, settings).join('\n')
-  assert.match(text, /scanner {7}500\/s: 10% duplicates, 20% late, 1% poison; seed 7$/m)
+  assert.match(text, /scanner {7}500\/s: 10% duplicates; seed 7$/m)
   assert.match(text, /PostgreSQL {4}PGSERVICEFILE=\/x\/service psql service=scans$/m)
   assert.equal(text.match(/^ {2}admin/gm)?.length, 2)
   assert.match(text, /ends {10}after 20s of publishing/)
   assert.match(
-    demoBlock(running as unknown as RunningDemo, { ...settings, forMs: undefined }).join('\n'),
+    demoBlock(running as unknown as RunningDemo, { forMs: undefined }).join('\n'),
     /Ctrl-C {8}stops everything/,
   )
   running.stack.missing.push({ why: 'redis-server is not on PATH', fix: 'install it' })

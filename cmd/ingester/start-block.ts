@@ -6,9 +6,6 @@ import { version } from '#runtime/version.ts'
 
 /** The startup summary: one aligned block; everything in it can be pasted. */
 
-/** The demo's options. */
-type DemoSettings = Pick<DemoOptions, 'rate' | 'duplicates' | 'late' | 'poison' | 'seed' | 'forMs'>
-
 type Fact = readonly [name: string, what: string]
 
 interface Summary extends Omit<RunningService, 'ingester'> {
@@ -64,24 +61,23 @@ export function gatewayBlock({ config, gateway, startSeconds }: RunningGateway):
   ])
 }
 
-export function demoBlock(running: RunningDemo, options: DemoSettings): string[] {
-  const { config, psql, pipeline, ingesters, startSeconds } = running
+export function demoBlock(running: RunningDemo, { forMs }: Pick<DemoOptions, 'forMs'>): string[] {
+  const { config, psql, pipeline, ingesters, facts, startSeconds } = running
   const { pubsub, engine } = config
-  const share = `${options.duplicates}% duplicates, ${options.late}% late, ${options.poison}% poison`
   return block(startSeconds, [
     [
       'pipeline',
       `${pipeline.name}: ${pubsub.topicId} → ${pubsub.subscriptionId} → ${pipeline.table}, dead_letters`,
     ],
-    ['scanner', `${options.rate}/s: ${share}; seed ${options.seed}`],
+    ...facts,
     ['ingesters', `${ingesters.length}, with ${engine.workers} workers each`],
     ['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`],
     ['PostgreSQL', psql],
     ['cache', cacheOf(running)],
     ...ingesters.map(({ adminUrl }): Fact => ['admin', adminAddresses(adminUrl)]),
-    options.forMs === undefined
+    forMs === undefined
       ? ['Ctrl-C', 'stops everything']
-      : ['ends', `after ${writeDuration(options.forMs)} of publishing and a check of the table`],
+      : ['ends', `after ${writeDuration(forMs)} of publishing and a check of the table`],
   ])
 }
 

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { runScanner } from '#demo/scanner.ts'
+import { runScanner } from '#demo/scans/scanner.ts'
 import { argument, checkShares, whole } from '#argv/argument.ts'
 import { runProgram } from '#argv/run-program.ts'
 import { loadScannerConfig } from '#config/scanner.ts'

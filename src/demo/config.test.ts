@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
+import { scans } from '#pipeline/scans.ts'
 import { demoConfig, demoLog } from './config.ts'
 
 const addresses = {
@@ -26,6 +27,7 @@ test('the demo does not use the addresses, names and secrets of the environment'
       INGESTER_SUBSCRIPTIONID: 'orders-sub',
     },
     addresses,
+    scans,
   )
   assert.deepEqual([redis.host, redis.port, redis.password?.()], ['127.0.0.1', 6379, 'r'])
   assert.deepEqual([redis.db, redis.tls], [0, false])
@@ -35,11 +37,11 @@ test('the demo does not use the addresses, names and secrets of the environment'
 })
 
 test('other settings are the user’s', () => {
-  assert.equal(demoConfig({ INGESTER_MAX_BATCH_SIZE: '17' }, addresses).engine.maxBatchRecords, 17)
+  assert.equal(demoConfig({ INGESTER_MAX_BATCH_SIZE: '17' }, addresses, scans).engine.maxBatchRecords, 17)
 })
 
 test('on a shared emulator the names are the demo’s own', () => {
-  const { pubsub } = demoConfig({ PUBSUB_EMULATOR_HOST: 'elsewhere:1' }, addresses)
+  const { pubsub } = demoConfig({ PUBSUB_EMULATOR_HOST: 'elsewhere:1' }, addresses, scans)
   assert.deepEqual(
     [pubsub.topicId, pubsub.subscriptionId],
     [`scan-topic-demo-${process.pid}`, `scan-sub-demo-${process.pid}`],
@@ -47,7 +49,7 @@ test('on a shared emulator the names are the demo’s own', () => {
 })
 
 test('without Redis there is no cache', () => {
-  assert.equal(demoConfig({}, { ...addresses, redis: undefined }).redis.enabled, false)
+  assert.equal(demoConfig({}, { ...addresses, redis: undefined }, scans).redis.enabled, false)
 })
 
 test('before the stack runs, the log settings are known, and faults in what the user may set', () => {

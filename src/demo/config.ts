@@ -3,6 +3,7 @@ import { configOf, valuesOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import type { Variable } from '#config/spec.ts'
 import { spec } from '#config/spec.ts'
+import type { Pipeline } from '#core/pipeline.ts'
 import type { Stack } from '#stack/stack.ts'
 
 /** Where the demo's services are. */
@@ -49,20 +50,20 @@ export function demoLog(environment: Environment): Config['log'] {
   return { level: values.INGESTER_LOG_LEVEL, output: values.INGESTER_LOG_OUTPUT }
 }
 
-/**
- * The user's settings with the stack's addresses over them.
- *
- * @throws ConfigFault
- */
-export function demoConfig(environment: Environment, { emulatorHost, postgres, redis }: Addresses): Config {
+/** The user's settings with the stack's addresses over them. */
+export function demoEnvironment(
+  environment: Environment,
+  { emulatorHost, postgres, redis }: Addresses,
+  { name, source }: Pick<Pipeline, 'name' | 'source'>,
+): Environment {
   // An emulator that others use may hold others' messages: the demo's names are its own there.
   const suffix = environment['PUBSUB_EMULATOR_HOST'] === undefined ? '' : `-demo-${process.pid}`
   const values: Record<(typeof ofStack)[number], string | undefined> = {
-    INGESTER_PIPELINE: 'scans',
+    INGESTER_PIPELINE: name,
     INGESTER_PIPELINES: undefined,
     INGESTER_PROJECTID: 'test-project',
-    INGESTER_TOPICID: `scan-topic${suffix}`,
-    INGESTER_SUBSCRIPTIONID: `scan-sub${suffix}`,
+    INGESTER_TOPICID: `${source.topicId}${suffix}`,
+    INGESTER_SUBSCRIPTIONID: `${source.subscriptionId}${suffix}`,
     PUBSUB_EMULATOR_HOST: emulatorHost,
     INGESTER_POSTGRES_URL: undefined,
     INGESTER_POSTGRES_HOST: postgres.host,
@@ -77,7 +78,7 @@ export function demoConfig(environment: Environment, { emulatorHost, postgres, r
     INGESTER_REDIS_DB: '0',
     INGESTER_REDIS_TLS: 'false',
   }
-  const { config } = configOf({
+  return {
     ...defaults,
     ...environment,
     ...values,
@@ -86,8 +87,12 @@ export function demoConfig(environment: Environment, { emulatorHost, postgres, r
     INGESTER_REDIS_URL_FILE: undefined,
     INGESTER_REDIS_PASSWORD_FILE: undefined,
     ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : {}),
-  })
-  return config
+  }
+}
+
+/** @throws ConfigFault */
+export function demoConfig(...given: Parameters<typeof demoEnvironment>): Config {
+  return configOf(demoEnvironment(...given)).config
 }
 
 export function addressesOf({ postgres, pubsub, redis }: Stack): Addresses {

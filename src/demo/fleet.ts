@@ -7,7 +7,7 @@ import type { Logger } from '#core/logger.ts'
 import type { Pipeline } from '#core/pipeline.ts'
 import { onFreePort } from '#stack/ports.ts'
 import { Tally } from './tally.ts'
-import type { Remaining } from './verdict.ts'
+import type { FleetCounts, Remaining } from './fleet-counts.ts'
 
 export interface FleetOptions {
   readonly replicas: number
@@ -15,22 +15,6 @@ export interface FleetOptions {
   readonly signal: AbortSignal
   /** Second signal: leave now. */
   readonly forceStop: AbortSignal
-}
-
-/** received = written + coalesced + stale + duplicate + ignored + deadLettered + nacked + outstanding */
-export interface FleetCounts {
-  readonly received: number
-  readonly written: number
-  readonly coalesced: number
-  readonly stale: number
-  readonly duplicate: number
-  readonly ignored: number
-  readonly deadLettered: number
-  readonly nacked: number
-  readonly redelivered: number
-  readonly outstanding: number
-  /** Records that were sent to PostgreSQL, repeated attempts included. The rest never reached it. */
-  readonly offered: number
 }
 
 export interface FleetProgress extends FleetCounts {
@@ -51,7 +35,7 @@ export class DemoFleet implements AsyncDisposable {
   readonly ending: AbortSignal
   readonly #config: Config
   readonly #options: FleetOptions
-  readonly #tally = new Tally(() => this.#outstanding)
+  readonly #tally = new Tally(() => this.outstanding)
   readonly #failing = new AbortController()
   #failure: Error | undefined
 
@@ -94,14 +78,15 @@ export class DemoFleet implements AsyncDisposable {
     })
   }
 
-  get #outstanding(): number {
+  /** Deliveries that they hold now. */
+  get outstanding(): number {
     return this.ingesters.reduce((sum, { outstanding }) => sum + outstanding, 0)
   }
 
   counts(): FleetCounts {
     const { settled, received, redelivered, offered } = this.#tally
     const { 'dead-lettered': deadLettered, nacked, ...acked } = settled
-    const outstanding = this.#outstanding
+    const outstanding = this.outstanding
     return { received, ...acked, deadLettered, nacked, redelivered, outstanding, offered }
   }
 
@@ -120,7 +105,7 @@ export class DemoFleet implements AsyncDisposable {
     const gaveUp = Promise.withResolvers<void>()
     limit.addEventListener('abort', () => gaveUp.resolve())
     await Promise.race([this.#tally.drained(messages), gaveUp.promise])
-    return { undelivered: messages - this.#tally.messages, unsettled: this.#outstanding }
+    return { undelivered: messages - this.#tally.messages, unsettled: this.outstanding }
   }
 
   /** @throws what ended an ingester before its time */

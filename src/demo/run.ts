@@ -1,37 +1,30 @@
 import type { Config } from '#config/config.ts'
+import { configOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import { explain } from '#connect/explain.ts'
-import { builtInPipeline } from '#connect/pipelines.ts'
-import { Oracle } from './oracle.ts'
 import type { Logger } from '#core/logger.ts'
-import type { Pipeline } from '#core/pipeline.ts'
-import type { Scan } from './scan.ts'
-import type { Mixture } from './scan-generator.ts'
-import { differencesIn } from './verdict.ts'
 import { serveControl } from '#stack/control.ts'
 import type { Stack } from '#stack/stack.ts'
-import { addressesOf, demoConfig, demoLog } from './config.ts'
-import type { FleetCounts, FleetProgress } from './fleet.ts'
+import { addressesOf, demoEnvironment, demoLog } from './config.ts'
 import { DemoFleet } from './fleet.ts'
-import { readNewestScans, readActualTables } from './actual-tables.ts'
+import type { FleetProgress } from './fleet.ts'
+import type { FleetCounts } from './fleet-counts.ts'
+import { sumOf } from './fleet-counts.ts'
 import { cleanUpTopic } from './clean-up-topic.ts'
+import type { DemoSystem, RowsView, ShownCount, Traffic } from './system.ts'
+import { differencesIn } from './verdict.ts'
 import type { Ingester } from '#app/ingester.ts'
 import { stackPsqlLine } from '#dev-stack/psql-line.ts'
-import { runScanner } from './scanner.ts'
 import { startedUnlessStopped } from '#dev-stack/up.ts'
 import { placeFor, withSocketErrors } from '#dev-stack/place.ts'
 import { statusReporter } from '#dev-stack/status.ts'
 import { createTables } from '#dev-stack/tables.ts'
 import { openLog } from '#app/service-log.ts'
 
-export interface DemoOptions extends Mixture {
+export interface DemoOptions {
   /** How long to publish before the table is checked. Undefined: until the signal. */
   readonly forMs: number | undefined
-  /** Messages a second. */
-  readonly rate: number
-  readonly replicas: number
-  readonly seed: number
   /** First signal: stop publishing and drain in-flight messages; during startup: abort it. */
   readonly signal: AbortSignal
   /** Second signal: exit now. During startup nothing is in flight, and the caller may end the process. */
@@ -56,63 +49,79 @@ export interface RunningDemo {
   readonly pipeline: { readonly name: string; readonly table: string }
   readonly ingesters: readonly Ingester[]
   readonly startSeconds: number
+  /** What it has of its own, for the startup summary. */
+  readonly facts: Traffic['facts']
+  /** What the live view shows of what is received. */
+  readonly shown: readonly ShownCount[]
   readonly progress: () => DemoProgress
   /** The rows of the latest times, now. */
-  readonly newestRows: (limit: number) => Promise<Scan[]>
+  readonly newestRows: (limit: number) => Promise<RowsView>
 }
 
 /** How far it is. Counts grow from its start. */
 export interface DemoProgress extends FleetProgress {
   readonly phase: 'publishing' | 'settling' | 'stopping' | 'comparing'
   readonly published: number
+  readonly status?: Traffic['status']
 }
 
 /** received = written + coalesced + stale + duplicate + ignored + deadLettered + nacked + outstanding */
 export interface DemoSummary extends FleetCounts {
   readonly pipeline: string
   readonly published: number
-  readonly poison: number
-  readonly keys: number
+  /** What the system counts by itself. */
+  readonly own: Traffic['ownCounts']
   /** Of the table; null where it was not read, since the user did not wait for that. */
   readonly rows: number | null
-  /** It was checked that the table holds the newest valid record of each key that was published, and no other. */
+  /** It was checked that the table holds what must come of what was published, and nothing else. */
   readonly converged: boolean
   readonly seconds: number
 }
 
 export interface DemoResult {
   readonly summary: DemoSummary
+  /** What holds where it has converged, in words. */
+  readonly claim: string
   /** Why it has not converged, in words. */
   readonly differences: readonly string[]
 }
 
+/** Of scripts: one object without levels. */
+export function summaryJson({
+  summary: { own, pipeline, published, rows, converged, seconds, ...counts },
+}: DemoResult) {
+  return { pipeline, published, ...counts, ...own, rows, converged, seconds }
+}
+
 /**
- * The whole product on one machine: stack, scanner, ingesters. With `forMs` it is the proof of the product: it waits
+ * The whole product on one machine: stack, traffic, ingesters. With `forMs` it is the proof of the product: it waits
  * for everything that it published and compares the table with what must be there.
  *
  * @returns undefined where it was stopped before it had started
  * @throws UnreachableError where a part does not start or the broker takes nothing; what ended an ingester
  */
-export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
+export async function runDemo(system: DemoSystem, options: DemoOptions): Promise<DemoResult | undefined> {
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 100) / 10
-  const { environment, writeLog, report, signal, forceStop } = options
-  const log = demoLog(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...environment } : environment)
+  const { writeLog, report, signal, forceStop } = options
+  const given = { ...system.defaults, ...options.environment }
+  const log = demoLog(writeLog ? { INGESTER_LOG_LEVEL: 'error', ...given } : given)
   const logger = openLog(log, writeLog ?? ((line) => void process.stderr.write(line)))
-  const redis = environment['INGESTER_REDIS_ENABLED'] !== 'false'
-  await using stack = await startedUnlessStopped(environment, { redis, log: report, signal })
+  const redis = system.redis && given['INGESTER_REDIS_ENABLED'] !== 'false'
+  await using stack = await startedUnlessStopped(given, { redis, log: report, signal })
   if (!stack) return undefined
-  const config = demoConfig(environment, addressesOf(stack))
+  const { pipeline } = system
+  const environment = demoEnvironment(given, addressesOf(stack), pipeline)
+  const { config } = configOf(environment)
   await createTables(stack, config)
   await using _ = await findable(stack, options)
   await using _broker = cleanUpTopic(stack, config, report)
 
-  const pipeline = builtInPipeline('scans')
   // Above the stack, so that the ingesters are always stopped before the stores they need.
-  await using fleet = await fleetUnlessStopped(config, pipeline, options, logger)
-  if (!fleet) return undefined
-  const oracle = new Oracle()
-  const state = { phase: 'publishing' as DemoProgress['phase'], published: 0, poison: 0 }
+  await using parts = await partsUnlessStopped(system, { config, stack, environment }, options, logger)
+  if (!parts) return undefined
+  const { fleet, traffic } = parts
+  let phase: DemoProgress['phase'] = 'publishing'
   options.started({
     config,
     stack,
@@ -120,70 +129,78 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
     pipeline: { name: pipeline.name, table: pipeline.sink.name },
     ingesters: fleet.ingesters,
     startSeconds: seconds(),
-    progress: () => ({
-      ...fleet.progress(),
-      phase: fleet.ending.aborted && state.phase !== 'comparing' ? 'stopping' : state.phase,
-      published: state.published,
-    }),
-    newestRows: (limit) => readNewestScans(config, pipeline.sink, limit),
-  })
-  await runScanner({
-    ...options,
-    ...publishingTo(config),
-    signal: fleet.ending,
-    published: (messages) => {
-      state.published += messages.length
-      for (const { scan } of messages) {
-        if (scan) oracle.published(scan)
-        else state.poison += 1
+    facts: traffic.facts,
+    shown: system.shown,
+    progress: () => {
+      const { cacheVerdicts, slowestCommitSeconds, problems, ...counts } = fleet.progress()
+      return {
+        ...sumOf(counts, traffic.counts),
+        cacheVerdicts,
+        slowestCommitSeconds,
+        problems: [...new Set([...problems, ...traffic.problems])],
+        phase: fleet.ending.aborted && phase !== 'comparing' ? 'stopping' : phase,
+        published: traffic.published,
+        ...(traffic.status ? { status: traffic.status } : {}),
       }
     },
+    newestRows: (limit) => traffic.newestRows(limit),
   })
-  state.phase = 'settling'
+  await traffic.run(options.forMs, fleet.ending)
+  phase = 'settling'
   const checked = options.forMs !== undefined
   const cutShort = fleet.ending.aborted
   const waits = checked && !cutShort
-  if (waits) options.settling(state.published)
-  const remaining = waits ? await fleet.drain(state.published) : nothingRemains
+  if (waits) options.settling(traffic.published)
+  const remaining = waits ? await traffic.drain() : nothingRemains
+  await traffic[Symbol.asyncDispose]()
   await fleet.stop()
-  state.phase = 'comparing'
+  phase = 'comparing'
 
-  const found = await readActualTables(config, pipeline.sink, forceStop)
-  const { published, poison } = state
-  const evidence = { oracle, found, published, poison, remaining, cutShort }
-  const differences = checked ? differencesIn(evidence) : []
+  const judgement = await traffic.judge(forceStop)
+  const { published } = traffic
+  const differences = checked ? differencesIn({ judgement, published, remaining, cutShort }) : []
   const summary = {
     pipeline: pipeline.name,
     published,
-    ...fleet.counts(),
-    poison,
-    keys: oracle.keys,
-    rows: found?.rows.length ?? null,
+    ...sumOf(fleet.counts(), traffic.counts),
+    own: traffic.ownCounts,
+    rows: judgement?.rows ?? null,
     converged: checked && differences.length === 0,
     seconds: seconds(),
   }
-  return { summary, differences }
+  return { summary, claim: system.claim, differences }
 }
 
 const nothingRemains = { undelivered: 0, unsettled: 0 }
 
+interface DemoParts extends AsyncDisposable {
+  readonly fleet: DemoFleet
+  readonly traffic: Traffic
+}
+
 /** Undefined where the signal came first. */
-async function fleetUnlessStopped(
-  config: Config,
-  pipeline: Pipeline,
+async function partsUnlessStopped(
+  system: DemoSystem,
+  started: { readonly config: Config; readonly stack: Stack; readonly environment: Environment },
   options: DemoOptions,
   logger: Logger,
-): Promise<DemoFleet | undefined> {
-  const { signal } = options
+): Promise<DemoParts | undefined> {
+  const { signal, forceStop, report } = options
   if (signal.aborted) return undefined
+  await using resources = new AsyncDisposableStack()
   try {
-    const fleet = await DemoFleet.start(config, pipeline, options, logger)
-    if (!signal.aborted) return fleet
-    await fleet.stop()
+    const { replicas, pipeline } = system
+    const limits = { replicas, signal, forceStop }
+    const fleet = resources.use(await DemoFleet.start(started.config, pipeline, limits, logger))
+    const stage = { ...started, report, signal, forceStop, fleet }
+    const traffic = resources.use(await system.start(stage))
+    if (signal.aborted) return undefined
+    const all = resources.move()
+    return { fleet, traffic, [Symbol.asyncDispose]: () => all.disposeAsync() }
   } catch (error) {
     if (!signal.aborted) throw error
+    return undefined
   }
-  return undefined
 }
 
 /** `bin/ingester stack status` finds it, unless another demo was first or the place is not ours. */
@@ -199,9 +216,4 @@ async function findable(stack: Stack, { environment, report }: DemoOptions): Pro
     report(`\`make psql\` and \`stack status\` will not find this demo: ${why}`)
     return { [Symbol.asyncDispose]: async () => {} }
   }
-}
-
-function publishingTo({ pubsub: { projectId, topicId, emulatorHost } }: Config) {
-  if (topicId === undefined) throw new Error('the demo names its topic')
-  return { projectId, topicId, emulatorHost }
 }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { repeatedBy } from '#core/identity.ts'
-import { encodeScan } from '#demo/scan.ts'
-import type { Scan } from '#demo/scan.ts'
+import { encodeScan } from '#demo/scans/scan.ts'
+import type { Scan } from '#demo/scans/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
 import {
   arrived,

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, mkdtempDisposable, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stripVTControlCharacters } from 'node:util'
-import type { DemoSummary } from '#demo/run.ts'
+import type { summaryJson } from '#demo/run.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { serverProcesses } from '#stack/processes.ts'
 import { startPubsub } from '#stack/pubsub.ts'
 import { programsBelow } from '../support/processes.ts'
 import type { Program } from '../support/program.ts'
-import { projectDir, startIngesterProgram, startProgram } from '../support/program.ts'
+import { startIngesterProgram, startProgram } from '../support/program.ts'
+import { projectCopy } from '../support/project-copy.ts'
 import { showSeed, seed } from '../support/seed.ts'
 import { connectByServiceFile } from '../support/service-file.ts'
 import { signalEach } from '../support/signal-each.ts'
@@ -19,6 +20,9 @@ import { projectId, until } from '../support/system.ts'
 const mixture = (number: number) => `--duplicates 20 --late 30 --poison 2 --seed ${number} --json`.split(' ')
 /** For what does not depend on the amount. */
 const slow = ['--rate', '100']
+
+/** As scans has it. */
+type DemoSummary = ReturnType<typeof summaryJson> & { readonly keys: number; readonly poison: number }
 
 function summaryOf(stdout: string): DemoSummary {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
@@ -53,7 +57,7 @@ test('demo --for proves that the table converges, and exits with 0; nothing of i
 })
 
 test('with a bug in the guard, demo --for reports it and exits with 4', async (t) => {
-  await using copy = await copyOfProject()
+  await using copy = await projectCopy()
   const file = join(copy.dir, 'src/postgres/upsert.ts')
   const source = await readFile(file, 'utf8')
   const broken = source.replace('((${given}) > (${standing}))', '((${given}) <> (${standing}))')
@@ -237,20 +241,6 @@ for (const args of [['demo'], ['demo', '--for', '60s', '--json']]) {
       assert.match(demo.stderr(), /^ {2}rows +– +in the table; not read$/m)
     }
   })
-}
-
-async function copyOfProject() {
-  const dir = await mkdtemp(join(tmpdir(), 'ingester-copy-'))
-  for (const part of ['bin', 'cmd', 'src', 'db', 'package.json']) {
-    await cp(join(projectDir, part), join(dir, part), { recursive: true })
-  }
-  await symlink(join(projectDir, 'node_modules'), join(dir, 'node_modules'))
-  return {
-    dir,
-    // The project's cache would keep what is compiled of every copy.
-    env: { NODE_COMPILE_CACHE: join(dir, '.compiled') },
-    [Symbol.asyncDispose]: () => rm(dir, { recursive: true }),
-  }
 }
 
 /** With a topic of others. */

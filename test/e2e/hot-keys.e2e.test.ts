@@ -3,10 +3,10 @@
 // decides it.
 import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
-import { Oracle } from '#demo/oracle.ts'
+import { Oracle } from '#demo/scans/oracle.ts'
 import { Random } from '#demo/random.ts'
-import type { Scan } from '#demo/scan.ts'
-import { encodeScan } from '#demo/scan.ts'
+import type { Scan } from '#demo/scans/scan.ts'
+import { encodeScan } from '#demo/scans/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
 import type { Program } from '../support/program.ts'
 import { startIngesterProgram } from '../support/program.ts'

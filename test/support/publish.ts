@@ -1,8 +1,8 @@
-import { ScanGenerator } from '#demo/scan-generator.ts'
-import type { Mixture } from '#demo/scan-generator.ts'
-import { Oracle } from '#demo/oracle.ts'
-import type { Scan } from '#demo/scan.ts'
-import { encodeScan } from '#demo/scan.ts'
+import { ScanGenerator } from '#demo/scans/scan-generator.ts'
+import type { Mixture } from '#demo/scans/scan-generator.ts'
+import { Oracle } from '#demo/scans/oracle.ts'
+import type { Scan } from '#demo/scans/scan.ts'
+import { encodeScan } from '#demo/scans/scan.ts'
 import { publish } from '#pubsub/publisher.ts'
 import type { TestSystem } from './system.ts'
 

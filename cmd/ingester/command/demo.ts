@@ -59,7 +59,8 @@ export function demoCommand(): Command {
 }
 
 async function demo(options: Options): Promise<number> {
-  const { runDemo } = await import('#demo/run.ts')
+  const { runDemo, summaryJson } = await import('#demo/run.ts')
+  const { scansDemo } = await import('#demo/scans/scans-demo.ts')
   const { summaryView, verdictLines } = await import('../demo-summary.ts')
   const { demoBlock } = await import('../start-block.ts')
   const { LiveView } = await import('../live-view.ts')
@@ -79,9 +80,9 @@ async function demo(options: Options): Promise<number> {
   using live = new DisposableStack()
 
   output.say('starting PostgreSQL, Redis and a Pub/Sub emulator')
-  const settings = { ...options, forMs: options.for }
-  const result = await runDemo({
-    ...settings,
+  const forMs = options.for
+  const result = await runDemo(scansDemo(options), {
+    forMs,
     signal: signals.stop,
     forceStop: signals.forceStop,
     environment: processEnvironment(),
@@ -89,7 +90,7 @@ async function demo(options: Options): Promise<number> {
     writeLog: isLive ? (lines) => output.say(lines.trimEnd()) : undefined,
     started: (running) => {
       starting = false
-      output.keep(demoBlock(running, settings).join('\n'))
+      output.keep(demoBlock(running, { forMs }).join('\n'))
       if (isLive) live.use(new LiveView(running, output, options.for))
     },
     settling: (published) => {
@@ -109,7 +110,7 @@ async function demo(options: Options): Promise<number> {
     output.say(summaryView(result))
     return nacked > 0 ? exitCode.unsettled : exitCode.done
   }
-  console.log(options.json ? JSON.stringify(result.summary) : summaryView(result))
+  console.log(options.json ? JSON.stringify(summaryJson(result)) : summaryView(result))
   output.say(verdictLines(result).join('\n'))
   return converged ? exitCode.done : exitCode.checkFailed
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import fc from 'fast-check'
-import { always } from '../../test/support/seed.ts'
+import { always } from '../../../test/support/seed.ts'
 import { Oracle } from './oracle.ts'
 import type { Scan } from './scan.ts'
 import { keyOfScan } from './scan.ts'

@@ -1,5 +1,5 @@
 import { poisons } from './poison.ts'
-import { Random } from './random.ts'
+import { Random } from '../random.ts'
 import type { Scan } from './scan.ts'
 import { encodeScan } from './scan.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
-import { limits, rejected } from '../../test/support/scan-message.ts'
+import { limits, rejected } from '../../../test/support/scan-message.ts'
 import { poisons } from './poison.ts'
 
 describe('the decoder rejects poison for the claimed reason', () => {

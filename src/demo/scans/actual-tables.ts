@@ -4,19 +4,11 @@ import { countRows, readNewest, readTable } from '#postgres/read-table.ts'
 import type { Scan } from './scan.ts'
 import type { Evidence } from './verdict.ts'
 
-/** What the demo's tables hold; undefined after a forced stop, perhaps because the database does not answer. */
+/** What the demo's tables hold. */
 export async function readActualTables(
-  config: Config,
+  { postgres }: Config,
   table: PostgresTable,
-  forceStop: AbortSignal,
 ): Promise<Evidence['found']> {
-  if (forceStop.aborted) return undefined
-  const left = Promise.withResolvers<undefined>()
-  forceStop.addEventListener('abort', () => left.resolve(undefined))
-  return Promise.race([readTables(config, table), left.promise])
-}
-
-async function readTables({ postgres }: Config, table: PostgresTable) {
   const rows = (await readTable(postgres, table)).map(scanOf)
   return { rows, deadLetters: await countRows(postgres, 'dead_letters') }
 }
