@@ -60,7 +60,7 @@ const folders: Record<string, Module> = {
   },
   'src/dev-stack': { may: [...foundation, 'config', 'connect', 'pubsub', 'postgres', 'stack'], npm: [] },
   'src/demo': {
-    may: [...foundation, 'config', 'connect', 'pubsub', 'postgres', 'stack', 'dev-stack', 'app'],
+    may: [...foundation, 'config', 'connect', 'systems', 'pubsub', 'postgres', 'stack', 'dev-stack', 'app'],
     npm: [],
   },
   // What the command lines of both programs have in common.

@@ -13,7 +13,13 @@ export const meanings = {
   redelivered: 'received more than once',
   offered: 'rows sent to PostgreSQL',
   poison: 'published on purpose, to be dead-lettered',
+  requests: 'sent, those that are malformed on purpose included',
+  attempts: 'of these requests, repetitions included',
+  confirmed: 'requests that must count exactly once',
+  unknown: 'requests that may count, at most once',
+  refused: 'requests that must not count',
   keys: 'different ones, among what was published',
+  kills: 'of gateways and ingesters, with -9',
   rows: 'in the table',
 } as const
 

@@ -16,7 +16,18 @@ export function readNewest(
   table: PostgresTable,
   limit: number,
 ): Promise<StoredRow[]> {
-  const order = table.version.map((column) => `${pg.escapeIdentifier(column)} DESC`)
+  return readGreatest(options, table, table.version, limit)
+}
+
+/** The rows that have the greatest values in these columns, likewise. */
+export function readGreatest(
+  options: PostgresOptions,
+  table: PostgresTable,
+  columns: readonly string[],
+  limit: number,
+): Promise<StoredRow[]> {
+  // The table's own, not what they are read as.
+  const order = columns.map((column) => `${quotedTable(table.name)}.${pg.escapeIdentifier(column)} DESC`)
   return rowsOf(options, `${selectRows(table)} ORDER BY ${order.join(', ')} LIMIT ${limit}`)
 }
 

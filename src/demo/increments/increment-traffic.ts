@@ -1,0 +1,304 @@
+import { startCaddy } from '#stack/caddy.ts'
+import { sleep, systemClock } from '#runtime/clock.ts'
+import { subscriptionName } from '#pubsub/resource-names.ts'
+import { PlannedRequests } from '#systems/increments/demo/planned-requests.ts'
+import type { RequestRecord } from '#systems/increments/demo/request-ledger.ts'
+import { RequestLedger } from '#systems/increments/demo/request-ledger.ts'
+import { brokenPromises, uncounted } from '#systems/increments/demo/verdict.ts'
+import type { DemoProgram } from '../program.ts'
+import { startDemoProgram, urlOf } from '../program.ts'
+import { Random } from '../random.ts'
+import type { Remaining } from '../fleet-counts.ts'
+import type { Judgement, RowsView, Stage, Traffic } from '../system.ts'
+import { unlessForced } from '../unless-forced.ts'
+import { IncrementClient } from './increment-client.ts'
+import { IngesterProgram } from './ingester-program.ts'
+import { countDeadLetters, readLargestSums, readSums } from './sums.ts'
+
+export interface IncrementsDemoOptions {
+  /** Requests a second. */
+  readonly rate: number
+  /** Deliveries that are made twice, in percent. */
+  readonly duplicates: number
+  /** One of them in a process of its own. */
+  readonly replicas: number
+  readonly gateways: number
+  /** Whether a gateway and an ingester are killed with -9. */
+  readonly kills: boolean
+  readonly seed: number
+}
+
+const mixture = { keyed: 70, malformed: 3 }
+/** Of confirmed requests with a key: made once more, in percent. */
+const repeated = 5
+/** Of the broker's answers to gateways: what was published is then unknown to them. */
+const lostReplies = 0.005
+const tickMs = 20
+/** Requests that wait for an answer. More are not made: nothing is known of a system that is not asked. */
+const maxOpen = 1000
+const answerWithinMs = 2000
+const retryForMs = 20_000
+const drainLimitMs = 90_000
+const drainLookMs = 250
+
+interface Parts {
+  readonly gateways: readonly DemoProgram[]
+  readonly ingester: IngesterProgram
+  readonly urls: readonly string[]
+  /** How requests get to the gateways, for people. */
+  readonly way: string
+}
+
+/** Clients, and the gateways between them and the topic. */
+export class IncrementTraffic implements Traffic {
+  readonly facts: Traffic['facts']
+  readonly #stage: Stage
+  readonly #options: IncrementsDemoOptions
+  readonly #parts: Parts
+  readonly #resources: AsyncDisposableStack
+  readonly #ledger = new RequestLedger()
+  readonly #random: Random
+  readonly #requests: PlannedRequests
+  readonly #client: IncrementClient
+  readonly #open = new Set<Promise<void>>()
+  readonly #killing = new Set<Promise<void>>()
+  readonly #stopping = new AbortController()
+  #kills = 0
+
+  private constructor(
+    stage: Stage,
+    options: IncrementsDemoOptions,
+    parts: Parts,
+    resources: AsyncDisposableStack,
+  ) {
+    this.#stage = stage
+    this.#options = options
+    this.#parts = parts
+    this.#resources = resources
+    this.#random = new Random(options.seed)
+    this.#requests = new PlannedRequests(() => this.#random.next(), mixture)
+    this.#client = resources.use(
+      new IncrementClient({
+        urls: parts.urls,
+        timeoutMs: answerWithinMs,
+        retryForMs,
+        stopping: this.#stopping.signal,
+        forceStop: stage.forceStop,
+      }),
+    )
+    const { rate, duplicates, kills, seed } = options
+    const killed = kills ? '; one gateway and one ingester are killed with -9' : ''
+    this.facts = [
+      ['gateways', parts.gateways.map((one) => `${urlOf(one)}/increment`).join(', ')],
+      ['in front', parts.way],
+      ['clients', `${rate}/s; ${duplicates}% of messages are delivered twice${killed}; seed ${seed}`],
+      ['ingester', `in a process of its own: ${parts.ingester.adminUrl}/metrics`],
+    ]
+  }
+
+  /** @throws ServiceError with the last lines of what does not come up */
+  static async start(
+    stage: Stage,
+    options: IncrementsDemoOptions,
+    caddyfile: string,
+  ): Promise<IncrementTraffic> {
+    await using starting = new AsyncDisposableStack()
+    const { environment, report: log, signal } = stage
+    const ingester = starting.use(await IngesterProgram.start(environment, { log, signal }))
+    const gateways = await startGateways(stage, options.gateways, starting)
+    const upstreams = gateways.map(({ port }) => `127.0.0.1:${port}`)
+    const caddy = await startCaddy({ port: 8080, file: caddyfile, upstreams, log, signal })
+    if (caddy) starting.use(caddy)
+    else log('no Caddy: caddy is not on PATH; clients take turns themselves (Debian: apt-get install caddy)')
+    const { emulator } = stage.stack.pubsub ?? {}
+    emulator?.faults.deliveries({ duplicateShare: options.duplicates / 100 })
+    emulator?.faults.dropReplies('Publish', { share: lostReplies })
+    if (!emulator && options.duplicates > 0)
+      log('nothing is delivered twice on purpose: the emulator is a given one')
+    const parts = {
+      gateways,
+      ingester,
+      urls: caddy ? [urlOf(caddy)] : gateways.map(urlOf),
+      way: caddy
+        ? `Caddy: ${urlOf(caddy)}/increment`
+        : 'nothing: Caddy is not installed, and clients take turns',
+    }
+    return new IncrementTraffic(stage, options, parts, starting.move())
+  }
+
+  get published(): number {
+    return this.#ledger.counts().confirmed
+  }
+
+  get counts() {
+    return this.#parts.ingester.counts
+  }
+
+  get problems(): readonly string[] {
+    return [...this.#parts.gateways, this.#parts.ingester].flatMap(({ problem }) => problem ?? [])
+  }
+
+  get status(): Traffic['status'] & {} {
+    const { requests, confirmed, unknown, refused } = this.#ledger.counts()
+    const counts = { requests, confirmed, unknown, refused, kills: this.#kills }
+    return [
+      'clients',
+      Object.entries(counts)
+        .map(([name, count]) => `${count.toLocaleString('en')} ${name}`)
+        .join(' · '),
+    ]
+  }
+
+  get ownCounts() {
+    return { ...this.#ledger.counts(), keys: this.#ledger.keys, kills: this.#kills }
+  }
+
+  async run(forMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    const kills = this.#options.kills ? this.#kill(forMs, AbortSignal.any([signal, ended.signal])) : undefined
+    await this.#send(forMs ?? Infinity, signal)
+    ended.abort()
+    await kills
+    // What was killed is to come back, also for who waits for its answer.
+    await Promise.all(this.#killing)
+    if (!signal.aborted) return
+    this.#stopping.abort()
+    await Promise.all(this.#open)
+  }
+
+  async drain(): Promise<Remaining> {
+    const limit = AbortSignal.any([this.#stage.forceStop, AbortSignal.timeout(drainLimitMs)])
+    await Promise.race([Promise.all(this.#open), aborted(limit)])
+    for (;;) {
+      await this.#parts.ingester.read()
+      const remaining = await this.#remaining()
+      if (limit.aborted || (remaining.undelivered === 0 && remaining.unsettled === 0)) return remaining
+      await sleep(systemClock, drainLookMs, limit)
+    }
+  }
+
+  async newestRows(limit: number): Promise<RowsView> {
+    const rows = await readLargestSums(this.#stage.config, limit)
+    return {
+      head: ['largest sums', 'value'],
+      numeric: [1],
+      cells: rows,
+    }
+  }
+
+  judge(forceStop: AbortSignal): Promise<Judgement | undefined> {
+    return unlessForced(forceStop, async () => {
+      const sums = await readSums(this.#stage.config)
+      const differences = [...brokenPromises(this.#ledger.records, sums), ...this.problems]
+      const deadLetters = await countDeadLetters(this.#stage.config)
+      if (deadLetters > 0)
+        differences.push(`there are ${deadLetters} dead letters, and every message could be stored`)
+      return { rows: sums.size, differences }
+    })
+  }
+
+  /** Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+
+  async #send(forMs: number, signal: AbortSignal): Promise<void> {
+    const beganMs = systemClock.now()
+    for (let made = 0; !signal.aborted; ) {
+      const elapsedMs = systemClock.now() - beganMs
+      if (elapsedMs >= forMs) return
+      const due = Math.floor((this.#options.rate * (elapsedMs + tickMs)) / 1000) - made
+      made += due
+      for (let i = 0; i < due && this.#open.size < maxOpen; i++) this.#make()
+      await sleep(systemClock, tickMs, signal)
+    }
+  }
+
+  #make(): void {
+    const record = this.#ledger.add(this.#requests.next())
+    const isRepeated = this.#random.next() * 100 < repeated
+    const sent = this.#sendOne(record, isRepeated).finally(() => this.#open.delete(sent))
+    this.#open.add(sent)
+  }
+
+  async #sendOne(record: RequestRecord, isRepeated: boolean): Promise<void> {
+    await this.#client.send(record)
+    const { idempotencyKey } = record.request
+    if (!isRepeated || idempotencyKey === undefined || record.outcome !== 'confirmed') return
+    await sleep(systemClock, 2000 * Math.random(), this.#stopping.signal)
+    if (!this.#stopping.signal.aborted) await this.#client.repeat(record)
+  }
+
+  /** A gateway after a third of the time and an ingester after half of it; without an end both every 20 s. */
+  async #kill(forMs: number | undefined, signal: AbortSignal): Promise<void> {
+    for (let round = 0; ; round++) {
+      await sleep(systemClock, forMs === undefined ? 10_000 : forMs / 3, signal)
+      if (signal.aborted) return
+      const gateway = this.#parts.gateways[round % this.#parts.gateways.length]
+      if (gateway) this.#killOne(gateway)
+      await sleep(systemClock, forMs === undefined ? 10_000 : forMs / 6, signal)
+      if (signal.aborted) return
+      this.#killOne(this.#parts.ingester)
+      if (forMs !== undefined) return
+    }
+  }
+
+  #killOne(one: { kill(): Promise<void> }): void {
+    this.#kills += 1
+    const killed = one
+      .kill()
+      .catch((error: unknown) => this.#stage.report(String(error)))
+      .finally(() => this.#killing.delete(killed))
+    this.#killing.add(killed)
+  }
+
+  /** What the broker has, as its emulator tells; of one that is given, what must have arrived and is not counted. */
+  async #remaining(): Promise<Remaining> {
+    const { stack, fleet, config } = this.#stage
+    const unsettled = fleet.outstanding + this.counts.outstanding
+    const { emulator } = stack.pubsub ?? {}
+    if (!emulator) {
+      const undelivered = uncounted(this.#ledger.records, await readSums(config))
+      return { undelivered: Math.max(0, undelivered - unsettled), unsettled }
+    }
+    const { projectId, subscriptionId = '' } = config.pubsub
+    const { counts } = emulator.inspect(subscriptionName(projectId, subscriptionId))
+    return {
+      undelivered: counts.available + counts.waiting,
+      unsettled: Math.max(unsettled, counts.leased),
+    }
+  }
+}
+
+/** All at once; what has started is in `resources`, also where another one fails. */
+async function startGateways(
+  { environment, report: log, signal }: Stage,
+  count: number,
+  resources: AsyncDisposableStack,
+): Promise<DemoProgram[]> {
+  const own = {
+    ...environment,
+    INGESTER_GATEWAY_HOST: '127.0.0.1',
+    INGESTER_TRUSTED_PROXIES: '127.0.0.1',
+    INGESTER_HTTP_PORT: '0',
+    // The clients have none.
+    INGESTER_GATEWAY_TOKENS: undefined,
+    INGESTER_GATEWAY_TOKENS_FILE: undefined,
+  }
+  const starting = Array.from({ length: count }, async (_, at) => {
+    const args = (port: number) => ['gateway', '--port', String(port), '--systems', 'increments']
+    const name = `gateway ${at + 1}`
+    return resources.use(
+      await startDemoProgram({ name, args, environment: () => own, ready: 'listening', log, signal }),
+    )
+  })
+  await Promise.allSettled(starting)
+  return Promise.all(starting)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  signal.addEventListener('abort', () => resolve())
+  return promise
+}
