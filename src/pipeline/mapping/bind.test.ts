@@ -409,7 +409,7 @@ describe('records that count once', () => {
         publishTimeMs: 1_767_225_600_000,
       }
       const row = decode(given, limits)
-      return { values: sink.columns.map(({ of }) => of(row)), ...merge.recordOf(row, given, 0) }
+      return { values: sink.columns.map((column) => column.of(row)), ...merge.recordOf(row, given, 0) }
     }
 
     test('has its id and its time', () => {

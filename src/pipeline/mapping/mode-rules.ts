@@ -87,6 +87,7 @@ export function modeConditions() {
     return [
       {
         if: { properties: { mode: { enum: refusing } }, required: ['mode'] },
+        // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
         then: { properties: { [member]: false } },
         ...(isNeeded ? { else: { required: [member] } } : {}),
       },
