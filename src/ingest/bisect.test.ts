@@ -55,6 +55,30 @@ test('finds exactly the rows that are rejected alone; all others are committed o
   )
 })
 
+test('a deletion is no neighbour, and a part counts as placed by more than its deletions', async () => {
+  const gone = (entry: Entry): Entry => ({
+    ...entry,
+    winner: {
+      ...entry.winner,
+      record: { ...entry.winner.record, guard: { isGone: true, ranks: [], publishTimeMs: 0 } },
+    },
+  })
+  const store = storeRefusing(new Map([['k0', failure('bad-row', '23503')]]))
+  const [bad, deleted, other] = entries(3) as [Entry, Entry, Entry]
+  assert.equal((await bisect([bad, gone(deleted)], store.attempt, works)).neighbour, undefined)
+  const found = await bisect([bad, gone(deleted), other], store.attempt, works)
+  assert.equal(found.neighbour && keyOf(found.neighbour), 'k2')
+  const stale = async (part: readonly Entry[]) => ({
+    ...(await store.attempt(part)),
+    placed: part.length - 1,
+  })
+  const { refused } = await bisect([other, gone(deleted), bad, bad], stale, works)
+  assert.deepEqual(
+    refused.map(({ isProven }) => isProven),
+    [false, false],
+  )
+})
+
 test('one bad row among 1024 costs 21 statements, none of which repeats the whole', async () => {
   const store = storeRefusing(new Map([['k700', failure('bad-row')]]))
   await bisect(entries(1024), store.attempt, works)

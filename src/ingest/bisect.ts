@@ -30,7 +30,8 @@ export interface Found {
  * table that is changed in the middle of a search, and perhaps changed back, does not do that to innocent rows.
  *
  * A neighbour that placed no row, since an equal or newer one stands there, was checked only in itself: no foreign key
- * was looked up for it, no trigger fired. It shows nothing to rows for whose refusal others may be to blame.
+ * was looked up for it, no trigger fired. It shows nothing to rows for whose refusal others may be to blame. A deletion is no
+ * neighbour at all: the table checks nothing of it.
  *
  * @param attempt writes and settles its entries, or throws a WriteFailure; says what was committed. Of one entry alone it
  *   does not throw `locked`: that one is set aside
@@ -64,11 +65,14 @@ export async function bisect(
     await search(part.slice(half))
   }
 
-  const accept = ({ entries: [committed], placed }: Written): void => {
+  const accept = ({ entries, placed }: Written): void => {
+    const rows = entries.filter((entry) => !isDeletion(entry))
+    const [committed] = rows
     if (!committed) return
-    if (placed > 0 || !isPlaced) neighbour = committed
-    isPlaced ||= placed > 0
-    if (placed > 0 || streak[0]?.ownFault) streak = []
+    const isNew = placed > entries.length - rows.length
+    if (isNew || !isPlaced) neighbour = committed
+    isPlaced ||= isNew
+    if (isNew || streak[0]?.ownFault) streak = []
   }
 
   const refuse = (entry: Entry, failure: WriteFailure): void => {
@@ -100,6 +104,10 @@ export async function refusedAgain(refused: readonly Refused[], attempt: Attempt
     }
   }
   return again
+}
+
+function isDeletion({ winner }: Entry): boolean {
+  return winner.record.guard?.isGone === true
 }
 
 export function isRowsFault(error: unknown): error is WriteFailure {
