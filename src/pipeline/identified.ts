@@ -40,9 +40,13 @@ function shownValue(value: Scalar): string {
 /** What an identity takes in a statement, about. */
 const identityBytes = 60
 
-/** A message's own identity is used by no other message, whatever its values are read as. */
-function isSame(a: KeyedRecord, b: KeyedRecord): boolean {
-  return a.content === b.content || (isOwn(a.identity?.of) && isOwn(b.identity?.of))
+/**
+ * A message's own identity is used by no other message, whatever its values are read as. Of two messages of a request one may
+ * be too old to count, and the other not: each is asked for by itself.
+ */
+function isSame({ content, identity }: KeyedRecord, other: KeyedRecord): boolean {
+  const [a, b] = [identity?.of, other.identity?.of]
+  return (content === other.content && a?.publishTimeMs === b?.publishTimeMs) || (isOwn(a) && isOwn(b))
 }
 
 function isOwn(identity: Identity | undefined): boolean {
