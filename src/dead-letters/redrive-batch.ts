@@ -202,7 +202,10 @@ const ofIdentity: ReadonlySet<string> = new Set(Object.values(identityAttributes
  * What it had, and which message it repeats: the first of a chain of redrives. Of one that repeats a request also when it
  * was published, since requests are not known for ever.
  */
-function attributesOf({ attributes, messageId, publishTime }: DeadLetterDetail, asNew: boolean): Attributes {
+export function attributesOf(
+  { attributes, messageId, publishTime }: Pick<DeadLetterDetail, 'attributes' | 'messageId' | 'publishTime'>,
+  asNew: boolean,
+): Attributes {
   const own = Object.entries(attributes).filter(([name]) => !ofService.test(name))
   if (asNew) return Object.fromEntries(own.filter(([name]) => !ofIdentity.has(name)))
   const isGiven = identityAttributes.messageId in attributes || identityAttributes.publishTime in attributes
