@@ -14,6 +14,7 @@ export const startUnixMs = 1_767_225_600_000
  */
 export class VirtualClock implements Clock {
   #nowMs = 0
+  #leaptMs = 0
   #fired = 0
   readonly #mostTimers: number
   /** In order of creation, which decides between timers of one instant. */
@@ -29,7 +30,12 @@ export class VirtualClock implements Clock {
   }
 
   unixMs(): number {
-    return startUnixMs + this.#nowMs
+    return startUnixMs + this.#leaptMs + this.#nowMs
+  }
+
+  /** Unix time goes on by so much at once, and no timer with it: as where a machine was suspended, or nothing happened. */
+  leap(ms: number): void {
+    this.#leaptMs += ms
   }
 
   after(ms: number, fn: () => void): () => void {

@@ -32,8 +32,8 @@ export interface BrokerOptions {
   readonly holderOf: (ackId: string) => string | undefined
 }
 
-/** A day: nothing is dropped for its age. */
-const retentionMs = 86_400_000
+/** Two months: nothing is dropped for its age. */
+const retentionMs = 60 * 86_400_000
 const headerBytes = 60
 /** A call that was sent in good time has arrived by then. */
 const onTheWayMs = 1000
@@ -56,6 +56,8 @@ export class SimulatedBroker {
   readonly #dispatcher: Dispatcher
   /** Of every ack id that was handed out. */
   readonly #handedOut = new Map<string, { readonly messageId: string; readonly atMs: number }>()
+  /** By message id. */
+  readonly #attributes = new Map<string, Readonly<Record<string, string>>>()
   /** The ack ids of messages that have not been returned. */
   readonly #leasedAs = new Map<string, string>()
   /** Until now not every call has come through. */
@@ -92,12 +94,13 @@ export class SimulatedBroker {
   }
 
   /** Returns the message's id. */
-  publish(text: string): string {
+  publish(text: string, attributes: Readonly<Record<string, string>> = {}): string {
     const id = String(this.accepted.length + 1)
     this.accepted.push(id)
     const encoded = Buffer.from(text)
     const publishMs = this.#options.clock.unixMs()
     this.#backlog.add({ id, publishMs, orderingKey: '', encoded, size: encoded.length + headerBytes })
+    this.#attributes.set(id, attributes)
     this.story.count('published')
     return id
   }
@@ -167,6 +170,7 @@ export class SimulatedBroker {
       message: {
         messageId: message.id,
         data: message.encoded,
+        attributes: { ...this.#attributes.get(message.id) },
         publishTime: { seconds, nanos: Math.round((message.publishMs - seconds * 1000) * 1e6) },
       },
     }

@@ -10,6 +10,7 @@ export const points = [
   'write failed',
   'write answered',
   'guards locked',
+  'reuse looked up',
   'commit sent',
   'commit executed',
   'commit answered',

@@ -12,7 +12,7 @@ import { Wire, calm } from './wire.ts'
 export function openPostgres(table: PostgresTable, observer: TableObserver = { placed: () => {} }) {
   const clock = new VirtualClock()
   const story = new Story(clock, false)
-  const server = new SimulatedPostgres(table, observer)
+  const server = new SimulatedPostgres(table, observer, () => clock.unixMs())
   const wire = new Wire('postgres', calm, clock, new Random(1), story)
   const postgres = new PostgresEndpoint(server, wire, story)
   return {

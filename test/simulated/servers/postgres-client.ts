@@ -6,7 +6,7 @@ import type { PostgresEndpoint } from './postgres-endpoint.ts'
 import { databaseError } from './postgres-errors.ts'
 import type { Session } from './postgres-session.ts'
 import { endsTransaction } from './postgres-session.ts'
-import type { Result, Statement } from './postgres-statements.ts'
+import type { Result, Statement } from './postgres-result.ts'
 import { kindOf } from './postgres-statements.ts'
 
 /** As the ingester's own: the server's limit, and what the client waits beyond it. */
@@ -30,13 +30,18 @@ interface Points {
   readonly answered?: Point
 }
 
+const pointsOfWrite: Points = {
+  sent: 'write sent',
+  executed: 'write executed',
+  failed: 'write failed',
+  answered: 'write answered',
+}
+
 const pointsOf: Readonly<Record<string, Points>> = {
-  upsert: {
-    sent: 'write sent',
-    executed: 'write executed',
-    failed: 'write failed',
-    answered: 'write answered',
-  },
+  upsert: pointsOfWrite,
+  sum: pointsOfWrite,
+  append: pointsOfWrite,
+  reused: { executed: 'reuse looked up' },
   guard: { executed: 'guards locked' },
   commit: { sent: 'commit sent', executed: 'commit executed', answered: 'commit answered' },
   store: { executed: 'dead letters executed', failed: 'dead letters executed' },
@@ -58,6 +63,7 @@ export class SimulatedPostgresClient extends EventEmitter {
     this.#pool = pool
     const { wire, server } = pool.postgres
     this.#session = server.open({
+      name: pool.host.name,
       after: (ms, fn) => wire.after(ms, fn),
       fault: (statement) => this.#throwFault(statement),
       terminated: () => this.#break(),
@@ -169,9 +175,11 @@ export class SimulatedPostgresClient extends EventEmitter {
       const what = kindOf(statement) === 'guard' ? 'guard' : 'row'
       postgres.story.count(`postgres: a ${what} is locked`)
       postgres.story.tell('postgres', () => `${host.name} ${name}: waited for a lock in vain`)
-    } else if (outcome instanceof Error)
+    } else if (outcome instanceof Error) {
+      if (outcome instanceof pg.DatabaseError && outcome.code === '22003')
+        postgres.story.count('postgres: a sum has no room')
       postgres.story.tell('postgres', () => `${host.name} ${name}: ${outcome.message}`)
-    else if (statement.name || endsTransaction(statement))
+    } else if (statement.name || endsTransaction(statement))
       postgres.story.tell('postgres', () => `${host.name} ${name}: ${outcome.rowCount} rows`)
   }
 

@@ -1,5 +1,5 @@
 /** Rows and guards share the keys. */
-export type LockName = `row ${string}` | `guard ${string}`
+export type LockName = `row ${string}` | `guard ${string}` | `identity ${string}`
 
 export interface Request {
   readonly waitMs: number
@@ -13,7 +13,7 @@ interface Waiting {
   readonly proceed: () => void
 }
 
-/** Who holds which rows and guards, until the end of the transaction. */
+/** Who holds which rows, guards and identities, until the end of the transaction. */
 export class Locks {
   readonly #holders = new Map<string, object>()
   /** By applications. */

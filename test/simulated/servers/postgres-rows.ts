@@ -16,7 +16,7 @@ export function keyOf(values: readonly unknown[]): string {
 
 /** Several columns of a version as one number that has their order. */
 export function packedVersion(ranks: readonly bigint[]): bigint {
-  return ranks.reduce((packed, rank) => packed * 1_000_000n + rank)
+  return ranks.reduce((packed, rank) => packed * 1_000_000n + rank, 0n)
 }
 
 /** Reads the rows of one table from the parameters of statements: an array for each column. */

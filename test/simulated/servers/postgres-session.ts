@@ -1,9 +1,12 @@
 import { databaseError } from './postgres-errors.ts'
 import type { Locks } from './postgres-locks.ts'
-import type { Result, Statement, locksOf } from './postgres-statements.ts'
+import type { Result, Statement } from './postgres-result.ts'
+import type { locksOf } from './postgres-statements.ts'
 import type { TableObserver, Transaction } from './postgres-transaction.ts'
 
 export interface SessionOptions {
+  /** Whose it is. */
+  readonly name: string
   readonly after: (ms: number, fn: () => void) => void
   /** Asked before each statement is executed; throws what the server has against it. */
   readonly fault: (statement: Statement) => void
@@ -61,7 +64,7 @@ export class Session {
     const finish = (isGranted: boolean): void => {
       const outcome = isGranted ? this.#attempt(statement, transaction) : databaseError('55P03')
       if (outcome instanceof Error) this.#fail(transaction)
-      else if (!this.#transaction) transaction.commit(this.#server.observer)
+      else if (!this.#transaction) transaction.commit(this.#server.observer, this.#options.name)
       if (endsTransaction(statement)) this.#close(statement, outcome)
       done(outcome)
     }
@@ -109,7 +112,7 @@ export class Session {
     const isCommitted = text.endsWith('COMMIT') && !this.#hasFailed && !(outcome instanceof Error)
     this.#transaction = undefined
     this.#hasFailed = false
-    if (isCommitted) transaction?.commit(this.#server.observer)
+    if (isCommitted) transaction?.commit(this.#server.observer, this.#options.name)
     else transaction?.undo()
   }
 }

@@ -1,34 +1,23 @@
-import type { PostgresTable } from '#core/pipeline.ts'
 import { elementsOf } from './array-literal.ts'
 import { databaseError } from './postgres-errors.ts'
 import type { LockName } from './postgres-locks.ts'
 import type { RowLayout, StoredRow } from './postgres-rows.ts'
+import {
+  appendRecords,
+  identityLocks,
+  keepDays,
+  locksOfSums,
+  lookUpReused,
+  retake,
+  sumRecords,
+  sweepRequests,
+  untilOf,
+  waitOfIdentities,
+} from './postgres-identities.ts'
 import { packedVersion, refusalOf } from './postgres-rows.ts'
+import type { Parameters, Result, Statement, Surroundings } from './postgres-result.ts'
+import { one } from './postgres-result.ts'
 import type { Transaction } from './postgres-transaction.ts'
-
-/** A statement as it comes over the wire. */
-export interface Statement {
-  readonly name?: string | undefined
-  readonly text: string
-  readonly values: readonly unknown[]
-}
-
-export interface Result {
-  readonly rowCount: number
-  readonly rows: readonly (Record<string, unknown> | readonly (string | number | null)[])[]
-}
-
-/** What statements go by beside the rows. */
-export interface Surroundings {
-  readonly table: PostgresTable
-  readonly layout: RowLayout
-  readonly epoch: number
-  readonly parentsLost: boolean
-  /** Another number each time. */
-  readonly dice: number
-}
-
-type Parameters = readonly string[]
 
 /** What a kind of prepared statement does; `locks` are those that it needs first, and waits for. */
 interface Kind {
@@ -57,6 +46,14 @@ const kinds: Readonly<Record<string, Kind>> = {
   undeleted: {
     execute: (given, transaction, { layout }) => one({ left: outdated(given, transaction, layout).length }),
   },
+  sum: { locks: locksOfSums, waits: waitOfIdentities, execute: sumRecords },
+  append: {
+    locks: (given, transaction) => identityLocks(given, transaction),
+    waits: waitOfIdentities,
+    execute: appendRecords,
+  },
+  reused: { execute: lookUpReused },
+  retaken: { waits: (given) => given.at(-1), execute: retake },
   locked: { execute: lockedPositions },
   existing: { execute: existing },
   store: { execute: storeDeadLetters },
@@ -89,13 +86,13 @@ export function execute(statement: Statement, transaction: Transaction, surround
     if (!known) throw new Error(`no simulated server knows the statement ${statement.name}`)
     return known.execute(statement.values as Parameters, transaction, surroundings)
   }
+  if (statement.text.startsWith('SELECT keep_applied_days(')) return keepDays(statement.values, transaction)
+  if (statement.text.includes('AS until\nFROM pg_inherits')) return untilOf(transaction)
+  if (statement.text.startsWith('DELETE FROM applied_requests'))
+    return sweepRequests(statement.values, transaction)
   // No table is locked as a whole here.
   if (statement.text.includes('pg_locks')) return { rowCount: 0, rows: [] }
   return one({ epoch: `epoch ${surroundings.epoch}`, shape: null })
-}
-
-function one(row: Record<string, unknown>): Result {
-  return { rowCount: 1, rows: [row] }
 }
 
 function upsert(
@@ -218,13 +215,19 @@ function existing(_: Parameters, transaction: Transaction, { dice }: Surrounding
 }
 
 function storeDeadLetters(given: Parameters, transaction: Transaction): Result {
-  const [, subscription, ids = '{}', times = '{}', , , datas = '{}', reasons = '{}'] = given
-  const [timeOf, dataOf, reasonOf] = [times, datas, reasons].map(elementsOf)
+  const [, subscription, ids = '{}', times = '{}', , attributes = '{}', datas = '{}', reasons = '{}'] = given
+  const [timeOf, attributesOf, dataOf, reasonOf] = [times, attributes, datas, reasons].map(elementsOf)
   const messageIds = elementsOf(ids).map(String)
   for (const [at, messageId] of messageIds.entries()) {
     const identity = JSON.stringify([subscription, messageId, timeOf?.[at]])
     const data = Buffer.from(String(dataOf?.[at]).replace('\\x', ''), 'hex').toString()
-    transaction.storeDeadLetter(identity, { messageId, reason: String(reasonOf?.[at]), data })
+    transaction.storeDeadLetter(identity, {
+      messageId,
+      publishTimeMs: Date.parse(String(timeOf?.[at])),
+      attributes: JSON.parse(String(attributesOf?.[at])) as Record<string, string>,
+      reason: String(reasonOf?.[at]),
+      data,
+    })
   }
   return one({ placed: messageIds.length, shape: null })
 }

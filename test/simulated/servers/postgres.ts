@@ -8,16 +8,16 @@ import type { StoredRow } from './postgres-rows.ts'
 import { RowLayout } from './postgres-rows.ts'
 import type { SessionOptions } from './postgres-session.ts'
 import { Session } from './postgres-session.ts'
-import type { Result, Statement } from './postgres-statements.ts'
+import type { Result, Statement } from './postgres-result.ts'
 import { execute, locksOf } from './postgres-statements.ts'
-import type { StoredDeadLetter } from './postgres-tables.ts'
+import type { AppliedValues, StoredDeadLetter } from './postgres-tables.ts'
 import { CommittedTables } from './postgres-tables.ts'
 import type { TableObserver } from './postgres-transaction.ts'
 import { Transaction } from './postgres-transaction.ts'
 
 /**
- * The server: one table that keeps the newest row of each key, the guards of its keys, one table for dead letters, and the
- * epoch. A statement happens in the instant in which it is executed, after it has waited for the locks that it needs.
+ * The server: one table, which keeps the newest row of each key, adds up or is appended to; the guards of its keys, the
+ * identities that have counted, one table for dead letters, and the epoch. A statement happens in the instant in which it is executed, after it has waited for the locks that it needs.
  */
 export class SimulatedPostgres {
   epoch = 1
@@ -31,9 +31,11 @@ export class SimulatedPostgres {
   readonly #table: PostgresTable
   readonly #layout: RowLayout
   readonly #tables = new CommittedTables()
+  readonly #unixMs: () => number
   #errors = 0
 
-  constructor(table: PostgresTable, observer: TableObserver) {
+  constructor(table: PostgresTable, observer: TableObserver, unixMs: () => number) {
+    this.#unixMs = unixMs
     this.#table = table
     this.#layout = new RowLayout(table)
     this.observer = observer
@@ -57,6 +59,16 @@ export class SimulatedPostgres {
     return this.#tables.deadLetters
   }
 
+  /** Of all records that have counted, in order. */
+  get effects(): readonly AppliedValues[] {
+    return this.#tables.effects
+  }
+
+  /** That have a partition of identities, in Unix ms. */
+  get days(): readonly number[] {
+    return [...this.#tables.days].sort((a, b) => a - b)
+  }
+
   /** Of the messages that have dead letters. */
   get deadLetterIds(): ReadonlySet<string> {
     return new Set([...this.deadLetters.values()].map(({ messageId }) => messageId))
@@ -73,7 +85,7 @@ export class SimulatedPostgres {
   }
 
   begin(): Transaction {
-    return new Transaction(this.#tables, this.locks)
+    return new Transaction(this.#tables, this.locks, this.#unixMs())
   }
 
   locksOf(statement: Statement, transaction: Transaction): ReturnType<typeof locksOf> {
