@@ -1,9 +1,11 @@
 import { Random } from '#demo/random.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import { points } from '../simulated/servers/host.ts'
 import type { Plan, PlannedEvent } from './plan.ts'
 import { refusals } from '../simulated/servers/redis-endpoint.ts'
 import type { Disorder } from '../simulated/servers/postgres-errors.ts'
 import { refused } from '../simulated/servers/postgres-errors.ts'
+import { drawIncrements } from './draw-increments.ts'
 import type { PlannedMessage, PlannedRecord } from './workload.ts'
 import { workloads } from './workloads.ts'
 import type { Weather } from '../simulated/servers/wire.ts'
@@ -14,9 +16,28 @@ const scale: Record<Plan['workload'], readonly string[]> = {
   scans: ['0', '1', '2', '9', '10', '11', '1700000000', '1700000001'],
   // A time and a revision, which decides where the times are the same. One is before 1970.
   items: ['1 0', '1 1', '2 0', '1 -1', '2 9', '2 10', '-1 0', '1700000000 0'],
+  sums: ['0'],
+  appends: ['0'],
 }
 /** Two that are ordered one way as UTF-8 and the other way as UTF-16, and some that are hard on quoting. */
 const contents = ['x', 'y', 'é', '\u{FF5E}', '\u{1F600}', '"\\', 'NULL', '{,}']
+
+const notCounted: ReadonlySet<string> = new Set(['truncate and replay', 'postgres loses parents'])
+
+/** How often each is drawn. */
+const turns = [
+  'words',
+  'words',
+  'words',
+  'words',
+  'scans',
+  'items',
+  'items',
+  'items',
+  'sums',
+  'sums',
+  'appends',
+] as const
 
 /**
  * What the seed stands for. Which kinds of fault there are, and how many, is drawn first (a swarm): where everything
@@ -24,14 +45,14 @@ const contents = ['x', 'y', 'é', '\u{FF5E}', '\u{1F600}', '"\\', 'NULL', '{,}']
  */
 export function drawPlan(seed: number): Plan {
   const random = new Random(seed)
-  const workload = random.below(3) === 0 ? 'items' : random.below(5) === 0 ? 'scans' : 'words'
+  const workload = random.pick(turns)
+  const isCounted = countsOnce(workloads[workload].pipeline.sink)
   const replicas = random.pick([1, 1, 2, 2, 2, 3, 3, 4])
   const lengthMs = random.pick([500, 3000, 10_000, 30_000])
-  const published = messages(random, workload, lengthMs)
+  const published = isCounted ? drawIncrements(random, lengthMs) : messages(random, workload, lengthMs)
+  const { mayBeRefused = ({ content }) => content in refused } = workloads[workload]
   // A refused row waits for a neighbour: where it is all that may be held, none comes.
-  const isPoisoned = published.some(
-    (event) => event.do === 'publish' && event.message.some(({ content }) => content in refused),
-  )
+  const isPoisoned = published.some((event) => event.do === 'publish' && event.message.some(mayBeRefused))
   const ignoresFlowControl = random.below(5) === 0
   const ackDeadlineMs = random.pick([10_000, 10_000, 30_000])
   // The least is below any message's size. What finds no room is redelivered after its lease: where that is long, or all
@@ -49,9 +70,10 @@ export function drawPlan(seed: number): Plan {
     maxMessages: isPoisoned ? 1000 : random.pick([4, 10, 1000, 1000]),
     maxBytes: isPoisoned ? 100_000 : random.pick(bytes),
     ackDeadlineMs,
-    cache: random.below(12) > 0,
+    cache: !isCounted && random.below(12) > 0,
     claims: random.below(4) > 0,
     watermarkLifeMs: random.pick([2000, 3_600_000, 3_600_000]),
+    ...(isCounted ? { horizonHours: random.pick([[24], [24], [24, 72]]) } : {}),
     weather: { redis: weather(random), postgres: weather(random), broker: weather(random) },
     conflicts: share(random),
     timeouts: share(random),
@@ -166,5 +188,7 @@ function faults(
   const losses = ['truncate and replay', 'postgres fails over'] as const
   if (random.below(5) === 0)
     events.push({ atMs: atMs(), do: random.pick(losses), replayMs: random.below(4000) })
-  return events
+  if (!countsOnce(workloads[workload].pipeline.sink)) return events
+  // They have no cache, identities outlive a TRUNCATE of what they have counted in, and a sum that grows looks up no parent.
+  return events.filter(({ do: what }) => !what.startsWith('redis') && !notCounted.has(what))
 }

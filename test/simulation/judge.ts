@@ -17,6 +17,7 @@ import type { SimulatedPostgres } from '../simulated/servers/postgres.ts'
 import type { SimulatedRedis } from '../simulated/servers/redis.ts'
 import { isMark } from '../simulated/servers/redis.ts'
 import type { Story } from '../simulated/servers/story.ts'
+import type { Referee } from './referee.ts'
 import type { PlannedMessage, Workload } from './workload.ts'
 
 /** Everyone notices so soon that a table has lost rows. The ingester's promise, so not its own constant. */
@@ -30,8 +31,8 @@ interface Loss {
   readonly deadLetterIds: ReadonlySet<string>
 }
 
-/** Knows all that the broker has accepted, and holds the oracle to what becomes of it while a schedule runs. */
-export class Judge {
+/** Of a table that keeps the newest row of each key. */
+export class Judge implements Referee {
   readonly accepted = new Map<string, AcceptedMessage>()
   readonly #workload: Workload
   readonly #postgres: SimulatedPostgres
@@ -66,6 +67,14 @@ export class Judge {
     }
     this.#meant = undefined
   }
+
+  counted(): void {
+    this.#story.breach('counted', 'records are counted in a table of rows')
+  }
+
+  deadLettered(): void {}
+
+  answered(): void {}
 
   placed(version: RowVersion): void {
     this.#placed += 1

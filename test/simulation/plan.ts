@@ -1,13 +1,18 @@
 import type { Point } from '../simulated/servers/host.ts'
 import type { Refusal } from '../simulated/servers/redis-endpoint.ts'
 import type { Disorder } from '../simulated/servers/postgres-errors.ts'
+import type { PlannedIdentity } from './identities.ts'
 import type { PlannedMessage } from './workload.ts'
 import type { workloads } from './workloads.ts'
 import type { Weather } from '../simulated/servers/wire.ts'
 
 /** Something that happens at a time, ms from the start. */
 export type PlannedEvent = { readonly atMs: number } & (
-  | { readonly do: 'publish'; readonly message: PlannedMessage }
+  | { readonly do: 'publish'; readonly message: PlannedMessage; readonly as?: PlannedIdentity }
+  /** The dead letters that are there are published again; where they are not marked, the next redrive does it once more. */
+  | { readonly do: 'redrive'; readonly isMarked: boolean }
+  /** The time of day goes on at once, for all. */
+  | { readonly do: 'time passes'; readonly ms: number }
   /** At once, or where it says, the first time that it comes so far. Another process takes its place. */
   | { readonly do: 'crash'; readonly replica: number; readonly at?: Point; readonly restartMs: number }
   | { readonly do: 'graceful shutdown'; readonly replica: number; readonly restartMs: number }
@@ -55,6 +60,8 @@ export interface Plan {
   readonly cache: boolean
   readonly claims: boolean
   readonly watermarkLifeMs: number
+  /** For how long the processes know identities, in turn; 24 where it is absent. */
+  readonly horizonHours?: readonly number[]
   readonly weather: { readonly redis: Weather; readonly postgres: Weather; readonly broker: Weather }
   /** Shares of statements that lose a deadlock, or run out of time. */
   readonly conflicts: number

@@ -4,7 +4,9 @@ import { noCache } from '#core/cache.ts'
 import type { Fields, Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
+import { countsOnce } from '#core/pipeline.ts'
 import { Engine } from '#ingest/engine.ts'
+import { AppliedUpkeep } from '#postgres/applied/applied-upkeep.ts'
 import { DeadLetterTable } from '#postgres/dead-letter-table.ts'
 import { EpochWatch } from '#postgres/epoch-watch.ts'
 import { PubsubSource } from '#pubsub/source.ts'
@@ -20,6 +22,8 @@ import { SimulatedPostgresPool } from '../simulated/servers/postgres-pool.ts'
 import type { SimulatedBroker } from '../simulated/servers/broker.ts'
 import { SimulatedSubscriber } from '../simulated/servers/subscriber.ts'
 import type { Story } from '../simulated/servers/story.ts'
+import { windowMs } from './identities.ts'
+import type { Referee } from './referee.ts'
 import { workloads } from './workloads.ts'
 import { TappedSource } from './tapped-source.ts'
 import { TappedWriter } from './tapped-writer.ts'
@@ -32,6 +36,9 @@ export interface Environment {
   readonly broker: SimulatedBroker
   readonly postgres: PostgresEndpoint
   readonly redis: RedisEndpoint
+  readonly judge: Referee
+  /** For how long it knows identities. */
+  readonly horizonMs: number
 }
 
 const maxMessageBytes = 1000
@@ -68,10 +75,11 @@ export class Replica implements Watched {
   readonly #watch: EpochWatch
   readonly #connection: SimulatedRedisConnection | undefined
   readonly #cache: RedisCache | undefined
+  #upkeep: AppliedUpkeep | undefined
 
   /** @param ended called once, when the process is gone */
   constructor(name: string, environment: Environment, ended: () => void) {
-    const { plan, story, postgres, redis, broker } = environment
+    const { plan, story, postgres, redis, broker, judge, horizonMs } = environment
     const { pipeline }: { pipeline: Pipeline } = workloads[plan.workload]
     this.name = name
     this.#environment = environment
@@ -115,7 +123,7 @@ export class Replica implements Watched {
         source: this.#source,
         rules: pipeline,
         sinkName: pipeline.sink.name,
-        sink: new TappedWriter(writerOf(pipeline, this.#pool), this, plan, story),
+        sink: new TappedWriter(writerOf(pipeline, this.#pool, horizonMs), this, plan, story, judge),
         cache: this.#cache ?? noCache,
         deadLetters: new DeadLetterTable(this.#pool as never, {
           pipeline: pipeline.name,
@@ -128,8 +136,19 @@ export class Replica implements Watched {
 
   start(): void {
     this.#environment.story.tell(this.name, () => 'starts')
+    this.keepIdentities()
     if (this.#cache) void this.#watch.read()
     this.engine.start()
+  }
+
+  /** As it does every ten minutes, of which none pass here. */
+  keepIdentities(): void {
+    const { plan, horizonMs } = this.#environment
+    const { name: pipeline, sink }: Pipeline = workloads[plan.workload].pipeline
+    if (!countsOnce(sink) || !this.alive || this.stopping) return
+    this.#upkeep?.[Symbol.dispose]()
+    const ports = { pool: this.#pool as never, logger: this.#logger(), clock: this.clock }
+    this.#upkeep = new AppliedUpkeep({ ...ports, pipeline, horizonMs, windowMs })
   }
 
   /** What of it has not recovered; undefined where all is well, or it is on its way out. */
@@ -213,6 +232,7 @@ export class Replica implements Watched {
     this.stopping = true
     await this.engine.stop()
     await this.#cache?.[Symbol.asyncDispose]()
+    this.#upkeep?.[Symbol.dispose]()
     this.#watch[Symbol.dispose]()
     await this.#pool.end()
     this.#exit()
@@ -233,6 +253,7 @@ export class Replica implements Watched {
   #end(): void {
     const { broker, postgres, redis } = this.#environment
     this.alive = false
+    this.#upkeep?.[Symbol.dispose]()
     this.#watch[Symbol.dispose]()
     broker.subscribers.delete(this.#subscriber)
     postgres.pools.delete(this.#pool)

@@ -58,6 +58,7 @@ const simplifications: readonly ((plan: Plan) => Plan)[] = [
   (plan) => ({ ...plan, flushIntervalMs: 0 }),
   (plan) => ({ ...plan, cache: false }),
   (plan) => ({ ...plan, claims: false }),
+  (plan) => (plan.horizonHours ? { ...plan, horizonHours: [24] } : plan),
   (plan) => ({ ...plan, watermarkLifeMs: 3_600_000 }),
   (plan) => ({
     ...plan,

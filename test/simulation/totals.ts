@@ -50,11 +50,14 @@ const everyKind: readonly string[] = [
   named('tie', ['won', 'lost']),
   'postgres: a guard is locked',
   'postgres: lost a connection in a transaction',
-  // Records that are merged by version have no identity under which they could be duplicates.
-  named(
-    'settled',
-    settlements.filter((name) => name !== 'duplicate'),
-  ),
+  named('settled', settlements),
+  'counted',
+  'redriven',
+  'published: under a given identity',
+  'published: too late for a request',
+  'postgres: a sum has no room',
+  named('dead letter', ['bad-identity', 'identity-reused', 'refused-by-database', 'too-old']),
+  named('event', ['redrive', 'time passes']),
   'ignored: empty',
   named('verdict', verdicts),
   named('redis', fates),
@@ -132,7 +135,10 @@ export function reportOf(totals: Totals, firstSeed: number, seconds: number): Re
       (kind) => kind.replace('settled: ', ''),
     ),
     decided: picked(
-      (kind) => /^(published: a deletion|deletion: |tie: )/.test(kind),
+      (kind) =>
+        /^(published: a deletion|published: under|deletion: |tie: |counted|redriven|dead letter: )/.test(
+          kind,
+        ),
       (kind) => kind,
     ),
     faults: picked(

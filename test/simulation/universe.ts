@@ -1,10 +1,16 @@
 import { Random } from '#demo/random.ts'
+import { countsOnce } from '#core/pipeline.ts'
+import { attributesOf } from '#dead-letters/redrive-batch.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { CountJudge } from './count-judge.ts'
+import type { PublishedAs } from './identities.ts'
+import { Publishers } from './identities.ts'
 import { Judge, noticedWithinMs } from './judge.ts'
 import type { Plan, PlannedEvent, ReplayedEvent } from './plan.ts'
 import { isReplayed } from './plan.ts'
 import { PostgresEndpoint } from '../simulated/servers/postgres-endpoint.ts'
 import { RedisEndpoint } from '../simulated/servers/redis-endpoint.ts'
+import type { Referee } from './referee.ts'
 import { Replica } from './replica.ts'
 import { SimulatedBroker } from '../simulated/servers/broker.ts'
 import { SimulatedPostgres } from '../simulated/servers/postgres.ts'
@@ -45,7 +51,12 @@ export class Universe {
   readonly #postgres: PostgresEndpoint
   readonly #redis: RedisEndpoint
   readonly #storeFaults: StoreFaults
-  readonly #judge: Judge
+  readonly #judge: Referee
+  readonly #publishers = new Publishers()
+  readonly #published = new Map<string, { readonly message: PlannedMessage; readonly as: PublishedAs }>()
+  /** Dead letters that were published again, and marked. */
+  readonly #redriven = new Set<string>()
+  #neighbours = 0
   readonly #restartMs: number[]
   readonly #slots: (Replica | undefined)[]
   #healed = false
@@ -59,11 +70,21 @@ export class Universe {
     const wire = (name: 'redis' | 'postgres' | 'broker', salt: number) =>
       new Wire(name, plan.weather[name], this.clock, random(salt), this.story)
     const { sink } = this.#workload.pipeline
-    const postgres = new SimulatedPostgres(sink, {
-      placed: (version) => this.#judge.placed(version),
-      removed: (row) => this.#judge.removed(row),
-    })
-    this.#judge = new Judge(this.#workload, postgres, this.story)
+    const postgres = new SimulatedPostgres(
+      sink,
+      {
+        placed: (version) => this.#judge.placed(version),
+        removed: (row) => this.#judge.removed(row),
+        counted: (...given) => this.#judge.counted(...given),
+        deadLettered: (deadLetter) => this.#judge.deadLettered(deadLetter),
+      },
+      () => this.clock.unixMs(),
+    )
+    const { clock, story } = this
+    const horizons = { shortestMs: Math.min(...this.#horizonsMs), longestMs: Math.max(...this.#horizonsMs) }
+    this.#judge = countsOnce(sink)
+      ? new CountJudge({ workload: this.#workload, postgres, story, clock, horizons })
+      : new Judge(this.#workload, postgres, story)
     const redis = new WatchedRedis(this.clock, this.story, this.#judge)
     this.#postgres = new PostgresEndpoint(postgres, wire('postgres', 1), this.story)
     this.#redis = new RedisEndpoint(redis, wire('redis', 2), this.story)
@@ -112,7 +133,12 @@ export class Universe {
   }
 
   get #isPoisoned(): boolean {
-    return this.#plannedRecords.some(({ content }) => content in refused)
+    const { mayBeRefused = ({ content }) => content in refused } = this.#workload
+    return this.#plannedRecords.some(mayBeRefused)
+  }
+
+  get #horizonsMs(): readonly number[] {
+    return (this.#plan.horizonHours ?? [24]).map((hours) => hours * 3_600_000)
   }
 
   get #needsNeighbours(): boolean {
@@ -202,7 +228,9 @@ export class Universe {
     this.story.tell('publisher', () => `${neighboursAtOnce} neighbours, version ${round}`)
     for (let i = 0; i < neighboursAtOnce; i++) {
       const key = this.#workload.keys + this.broker.wire.below(neighbourKeys)
-      this.#publish([{ key, version: String(round), content: 'neighbour' }])
+      this.#neighbours += 1
+      const content = this.#workload.neighbourContent?.(this.#neighbours) ?? 'neighbour'
+      this.#publish([{ key, version: String(round), content }])
     }
   }
 
@@ -255,6 +283,8 @@ export class Universe {
       broker: this.broker,
       postgres: this.#postgres,
       redis: this.#redis,
+      judge: this.#judge,
+      horizonMs: this.#horizonsMs[slot % this.#horizonsMs.length] as number,
     }
     const replica = new Replica(name, around, () => this.#ended(slot))
     this.#slots[slot] = replica
@@ -270,14 +300,41 @@ export class Universe {
     })
   }
 
-  #publish(message: PlannedMessage): void {
+  #publish(message: PlannedMessage, as: PublishedAs = { attributes: {} }): void {
     const text = this.#workload.textOf(message)
     const id = String(this.broker.accepted.length + 1)
-    this.#judge.published(id, message)
-    this.broker.publish(text)
+    const { identity = `message ${id}`, publishedMs = this.clock.unixMs() } = as
+    this.#published.set(id, { message, as: { ...as, identity, publishedMs } })
+    this.#judge.published(id, message, as)
+    this.broker.publish(text, as.attributes)
     if (message.length > 1) this.story.count('published: several records')
     if (message.some(({ gone }) => gone)) this.story.count('published: a deletion')
-    if (message[0]?.content !== 'neighbour') this.story.tell('publisher', () => `message ${id}: ${text}`)
+    if (as.identity !== undefined) this.story.count('published: under a given identity')
+    const isNeighbour = (message[0]?.key ?? 0) >= this.#workload.keys
+    const under =
+      as.identity === undefined ? '' : ` as ${identity}, of ${new Date(publishedMs).toISOString()}`
+    if (!isNeighbour) this.story.tell('publisher', () => `message ${id}${under}: ${text}`)
+  }
+
+  /** A model of the redrive, with the attributes of the real one. */
+  #redrive(isMarked: boolean): void {
+    for (const [identity, deadLetter] of this.#postgres.server.deadLetters) {
+      const published = this.#published.get(deadLetter.messageId)
+      if (!published || this.#redriven.has(identity)) continue
+      const { messageId, publishTimeMs } = deadLetter
+      const attributes = attributesOf({ ...deadLetter, publishTime: new Date(publishTimeMs) }, false)
+      this.story.tell('redrive', () => `of message ${messageId} (${deadLetter.reason})`)
+      this.story.count('redriven')
+      this.#publish(published.message, { ...published.as, attributes })
+      if (isMarked) this.#redriven.add(identity)
+    }
+  }
+
+  #passTime(ms: number): void {
+    this.clock.leap(ms)
+    this.story.tell('world', () => `it is ${new Date(this.clock.unixMs()).toISOString()}`)
+    // Some see to the days at once, others when their turn comes.
+    for (const replica of this.#slots) if (this.broker.wire.below(2) === 0) replica?.keepIdentities()
   }
 
   #happen(event: PlannedEvent): void {
@@ -288,7 +345,11 @@ export class Universe {
     }
     switch (event.do) {
       case 'publish':
-        return this.#publish(event.message)
+        return this.#publishPlanned(event)
+      case 'redrive':
+        return this.#redrive(event.isMarked)
+      case 'time passes':
+        return this.#passTime(event.ms)
       case 'crash':
         this.#restartMs[event.replica] = event.restartMs
         return this.#slots[event.replica]?.crash(event.at)
@@ -314,6 +375,12 @@ export class Universe {
       default:
         return this.#storeFaults.happen(event)
     }
+  }
+
+  #publishPlanned({ message, as }: Extract<PlannedEvent, { readonly do: 'publish' }>): void {
+    const published = this.#publishers.publish(as, this.clock.unixMs())
+    if (published) this.#publish(message, published)
+    else this.story.count('published: too late for a request')
   }
 
   #loseRows(event: ReplayedEvent): void {

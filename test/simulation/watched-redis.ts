@@ -1,15 +1,15 @@
 import type { Clock } from '#runtime/clock.ts'
-import type { Judge } from './judge.ts'
 import { protocolBreaches } from './protocol-rules.ts'
+import type { Referee } from './referee.ts'
 import { SimulatedRedis } from '../simulated/servers/redis.ts'
 import type { Story } from '../simulated/servers/story.ts'
 
 /** The server, and beside it who knows what no call may do. */
 export class WatchedRedis extends SimulatedRedis {
   readonly #story: Story
-  readonly #judge: Judge
+  readonly #judge: Referee
 
-  constructor(clock: Clock, story: Story, judge: Judge) {
+  constructor(clock: Clock, story: Story, judge: Referee) {
     super(clock, {
       claimed: (_, before) => {
         if (before !== undefined) story.count('claim taken over')

@@ -27,4 +27,8 @@ export interface Workload {
   readonly several: boolean
   /** A key's row, as the table's rows are named. */
   rowKeyOf(key: number): string
+  /** Whether the table refuses it, or may. Absent: by its content. */
+  mayBeRefused?(record: PlannedRecord): boolean
+  /** Of a neighbour for what was refused, another one each time. */
+  neighbourContent?(serial: number): string
 }

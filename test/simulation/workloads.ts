@@ -3,6 +3,7 @@ import type { Meaning } from '../oracle/facts.ts'
 import { refused } from '../simulated/servers/postgres-errors.ts'
 import { keyOf } from '../simulated/servers/postgres-rows.ts'
 import { wordPipeline } from '../support/word-pipeline.ts'
+import { appendWorkload, sumWorkload } from './increment-workload.ts'
 import { itemWorkload } from './item-workload.ts'
 import type { PlannedRecord, Workload } from './workload.ts'
 
@@ -89,4 +90,10 @@ const scanWorkload: Workload = {
   },
 }
 
-export const workloads = { words: wordWorkload, scans: scanWorkload, items: itemWorkload }
+export const workloads = {
+  words: wordWorkload,
+  scans: scanWorkload,
+  items: itemWorkload,
+  sums: sumWorkload,
+  appends: appendWorkload,
+}
