@@ -133,9 +133,9 @@ RETURNING deleted_version)`,
     edits: [
       {
         file: 'src/ingest/flush.ts',
-        before: `  settleCommitted(taken, stored, ledger)
+        before: `  settleCommitted(taken, duplicatesAmong(due, stored), stored, ledger)
   readmitTied(taken, readmit)`,
-        after: `  settleCommitted(taken, stored, ledger)
+        after: `  settleCommitted(taken, duplicatesAmong(due, stored), stored, ledger)
   for (const { tied } of taken) ledger.settle(tied, 'coalesced')`,
       },
     ],

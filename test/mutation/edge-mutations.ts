@@ -7,7 +7,7 @@ export const edgeMutations: readonly Mutation[] = [
     wouldDo: 'two rows are treated as one, and one of them is acked and never written',
     edits: [
       {
-        file: 'src/pipeline/newest.ts',
+        file: 'src/pipeline/key-text.ts',
         before: `parts.join(' ')`,
         after: `parts.join('')`,
       },

@@ -20,7 +20,7 @@ for (const { name, edits } of mutations) {
       const mutant = own.reduce(edited, source)
       assert.notEqual(mutant, source)
       if (file.endsWith('.lua')) await admin.script('LOAD', mutant)
-      else stripTypeScriptTypes(mutant)
+      else if (file.endsWith('.ts')) stripTypeScriptTypes(mutant)
     }
   })
 }

@@ -93,7 +93,8 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: examinedTable,
-        before: '    if (absent > 0) throw this.#discarded(examined.shape)\n',
+        before:
+          '    if (absent > 0) throw discarded(this.#examination.where, tableIdentifier(this.#needed.name), examined)\n',
         after: '',
       },
     ],
@@ -117,14 +118,14 @@ export const tableMutations: readonly Mutation[] = [
     edits: [
       {
         file: examinedTable,
-        before: `    const { rows } = await runStatement<Answer>(this.#pool, statement, this.#where, name)
+        before: `    const { rows } = await runStatement<Answer>(this.#pool, this.#statement(values, wait), where, name)
     return rows[0] as Answer
 `,
         after: `    const lost = (error) => {
       if (/terminated|ECONNRESET/.test(error.message)) return { rows: [{ placed: 0, shape: null }] }
       throw error
     }
-    const { rows } = await runStatement(this.#pool, statement, this.#where, name).catch(lost)
+    const { rows } = await runStatement(this.#pool, this.#statement(values, wait), where, name).catch(lost)
     return rows[0]
 `,
       },

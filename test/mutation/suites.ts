@@ -20,6 +20,7 @@ const testFiles = {
   leases: { file: 'test/properties/leases.test.ts' },
   'same table, real PostgreSQL': { file: 'test/properties/same-table.pg.test.ts' },
   'deletes, real PostgreSQL': { file: 'test/properties/deletes.pg.test.ts' },
+  'identities, real PostgreSQL': { file: 'test/simulated/servers/postgres-identities.pg.test.ts' },
   'column values, real PostgreSQL': { file: 'src/pipeline/values/column-codec.pg.test.ts' },
   'merge and sink, real PostgreSQL': {
     file: 'test/conformance/merge.pg.test.ts',
