@@ -112,7 +112,7 @@ describe('two mappings in one process', () => {
     const other = 'subscription: other-sub\ntable: shop.orders\n'
     const reversed = await named('other', `${other}key: revision\nversion: id\n`)
     expect(reversed.stderr).toContain(
-      'have the same table, shop.orders, with other columns for its key or version',
+      'have the same table, shop.orders, with another mode, or other columns for its key or version',
     )
     const deleting = await named(
       'other',
@@ -126,7 +126,7 @@ describe('two mappings in one process', () => {
     )
     const bare = 'subscription: other-sub\ntable: orders\nkey: revision\nversion: id\n'
     expect((await named('other', bare)).stderr).toContain(
-      'orders and other have the same table, shop.orders, with other columns for its key or version',
+      'orders and other have the same table, shop.orders, with another mode, or other columns for its key or version',
     )
 
     await write('more', '')
