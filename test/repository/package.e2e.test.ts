@@ -90,12 +90,15 @@ test('it contains what users need: JavaScript with types and source maps, migrat
     'dist/package.json',
     'dist/src/redis/protocol.lua',
     'dist/src/redis/rate-limits.lua',
+    'dist/src/systems/increments/Caddyfile',
     ...[...pages.map((name) => `docs/${name}`), 'docs/demo.svg', 'docs/pipeline.schema.json'].sort(),
     ...examples
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => join(parentPath, name).slice(projectDir.length))
       .sort(),
     'package.json',
+    'src/systems/increments/Caddyfile',
+    'src/systems/increments/README.md',
   ])
   expect(files.filter((file) => /(^|\/)(test|bench|tools)\/|\.test\./.test(file))).toEqual([])
 })
@@ -107,12 +110,18 @@ test('every link of its README leads to a file of the package', async () => {
   expect(links.filter((path) => !existsSync(join(installed, path)))).toEqual([])
 })
 
-test('the demo converges', async () => {
-  const { code, stdout, stderr } = await outcome(['demo', '--for', '1s', '--rate', '200', '--json'])
-  expect(code, stderr).toBe(0)
-  const [summary] = stdout.trim().split('\n').slice(-1)
-  expect(JSON.parse(summary ?? '')).toMatchObject({ converged: true, outstanding: 0 })
-})
+for (const [name, options] of [
+  ['scans', ['--rate', '200']],
+  ['increments', ['--no-kills']],
+] as const) {
+  test(`the demo of ${name} converges`, async () => {
+    const demo = ['demo', '--pipeline', name, '--for', '1s', '--json', ...options]
+    const { code, stdout, stderr } = await outcome(demo)
+    expect(code, stderr).toBe(0)
+    const [summary] = stdout.trim().split('\n').slice(-1)
+    expect(JSON.parse(summary ?? '')).toMatchObject({ pipeline: name, converged: true, outstanding: 0 })
+  })
+}
 
 test('--help names the command as npm links it, and answers quickly: it loads only the package commander', async () => {
   const hook = join(folder, 'loaded.mjs')
