@@ -52,7 +52,13 @@ function helpOf(path: readonly string[]): { commands: string[]; options: string[
   const section = (name: string) => new RegExp(`^${name}:\n((?: .*\n)+)`, 'm').exec(text)?.[1] ?? ''
   return {
     commands: [...section('Commands').matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, word = '']) => word),
-    options: [...section('Options').matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, word = '']) => word),
+    // The top-level help has no line for itself.
+    options: [
+      ...new Set([
+        ...[...section('Options').matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, word = '']) => word),
+        '--help',
+      ]),
+    ],
   }
 }
 

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { parseEnv } from 'node:util'
 import { parse } from 'yaml'
-import { configOf } from '#config/config.ts'
+import { configOf, gatewayConfigOf } from '#config/config.ts'
 import { parseDuration } from '#config/values.ts'
 import { builtInPipelines } from '#connect/pipelines.ts'
+import { systems } from '#systems/registry.ts'
 import { projectDir } from '../support/program.ts'
 
 interface Service {
@@ -20,6 +21,7 @@ interface Service {
   readonly command?: readonly string[]
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
+  readonly networks?: readonly string[]
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean }
   readonly restart?: string
@@ -37,10 +39,13 @@ const text = read('docker-compose.yml').replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')
 const compose = parse(text, { merge: true }) as {
   services: Record<string, Service>
   volumes: Record<string, unknown>
+  networks: Record<string, { ipam: { config: readonly { subnet: string }[] } }>
 }
 const { services } = compose
 const named = (name: string): Service => services[name] ?? assert.fail(`there is no service ${name}`)
 const ours = Object.entries(services).filter(([, service]) => service.build !== undefined)
+
+const gateways = Object.entries(services).filter(([name]) => name.startsWith('gateway'))
 
 /** What a service of ours finds in its environment. */
 function environmentOf({ env_file, environment }: Service): NodeJS.Dict<string> {
@@ -68,6 +73,7 @@ test('the configuration is valid, without a warning, and each address is that of
   assert.deepEqual(warnings, [])
   for (const [name, service] of ours) {
     assert.equal(service.env_file, '.env.demo', name)
+    if (gateways.some(([gateway]) => gateway === name)) continue
     const own = configOf(environmentOf(service))
     assert.equal(JSON.stringify(own), JSON.stringify({ config, warnings }), name)
     assert.equal(own.config.postgres.password(), config.postgres.password(), name)
@@ -88,6 +94,8 @@ test('on this machine the ports are those of the embedded stack, on loopback onl
     ports.map((port) => `${name} ${port}`),
   )
   assert.deepEqual(published.sort(), [
+    'caddy 127.0.0.1:8080:8080',
+    'increments 127.0.0.1::9400',
     'ingester 127.0.0.1::9400',
     'postgres 127.0.0.1:5433:5432',
     'pubsub 127.0.0.1:8085:8085',
@@ -104,9 +112,13 @@ test('on this machine the ports are those of the embedded stack, on loopback onl
 
 describe('the ingester', () => {
   test('can be scaled: it has no fixed name and no host port; it alone is in profile demo', () => {
+    const profileOf = (name: string) => {
+      if (name === 'ingester') return ['demo']
+      return /^(caddy|gateway-\d|increments)$/.test(name) ? ['increments'] : undefined
+    }
     for (const [name, { container_name, profiles }] of Object.entries(services)) {
       assert.equal(container_name, undefined, name)
-      assert.deepEqual(profiles, name === 'ingester' ? ['demo'] : undefined, name)
+      assert.deepEqual(profiles, profileOf(name), name)
     }
   })
 
@@ -114,16 +126,19 @@ describe('the ingester', () => {
     // After the graceful shutdown's limit comes the forced one's, two seconds.
     const grace = parseDuration(ingester.stop_grace_period ?? '0s')
     assert.ok(grace > config.shutdownTimeoutMs + 2000)
-    assert.equal(ingester.stop_grace_period, '35s')
+    for (const name of ['ingester', 'increments', ...gateways.map(([name]) => name)])
+      assert.equal(named(name).stop_grace_period, '35s', name)
     for (const store of ['postgres', 'redis', 'pubsub']) assert.ok(ingester.depends_on?.[store], store)
   })
 
   test('and every other container of our image can write only to /tmp, and gain no privileges', () => {
-    assert.deepEqual(ours.map(([name]) => name).sort(), ['ingester', 'migrate', 'scanner'])
-    for (const [name, service] of ours) {
+    const names = ['gateway-1', 'gateway-2', 'gateway-3', 'increments', 'ingester', 'migrate', 'scanner']
+    assert.deepEqual(ours.map(([name]) => name).sort(), names)
+    for (const [name, service] of [...ours, ['caddy', named('caddy')] as const]) {
+      const folders = name === 'caddy' ? ['/config', '/data', '/tmp'] : ['/tmp']
       assert.deepEqual(
         [service.read_only, service.tmpfs, service.cap_drop, service.security_opt, service.privileged],
-        [true, ['/tmp'], ['ALL'], ['no-new-privileges:true'], undefined],
+        [true, folders, ['ALL'], ['no-new-privileges:true'], undefined],
         name,
       )
     }
@@ -135,12 +150,48 @@ test('a service that waits for another waits for a condition that can occur', ()
     for (const [other, { condition }] of Object.entries(depends_on)) {
       const { healthcheck, restart, build } = named(other)
       const tells = healthcheck?.test !== undefined && build === undefined
-      if (condition === 'service_healthy') assert.ok(tells, `${name} → ${other}`)
+      // A proxy need not wait: it looks for itself which of them are ready.
+      if (condition === 'service_started') assert.equal(name, 'caddy')
+      else if (condition === 'service_healthy') assert.ok(tells, `${name} → ${other}`)
       else assert.deepEqual([condition, restart], ['service_completed_successfully', undefined], other)
     }
   }
   // The image's health check asks the ingester's admin server, which these do not have.
   for (const name of ['migrate', 'scanner']) assert.equal(named(name).healthcheck?.disable, true, name)
+})
+
+describe('the system of increments', () => {
+  const { front } = compose.networks
+  const [{ subnet } = { subnet: '' }] = front?.ipam.config ?? []
+
+  test('Caddy is in front of each gateway, and knows no other service', () => {
+    const caddyfile = read('src/systems/increments/Caddyfile')
+    const [, upstreams = ''] = /\{\$CADDY_UPSTREAMS:([^}]*)\}/.exec(caddyfile) ?? []
+    assert.deepEqual(
+      upstreams.split(' '),
+      gateways.map(([name]) => `${name}:8080`),
+    )
+    const inFront = Object.entries(services).filter(([, { networks }]) => networks?.includes('front'))
+    assert.deepEqual(inFront.map(([name]) => name).sort(), ['caddy', ...gateways.map(([name]) => name)])
+    assert.deepEqual(named('caddy').networks, ['front'])
+  })
+
+  test('gateways believe what is in front of them, reach the stores, and are reached through Caddy only', () => {
+    for (const [name, gateway] of gateways) {
+      const own = gatewayConfigOf(environmentOf(gateway))
+      assert.deepEqual(own.warnings, [], name)
+      assert.deepEqual([own.config.gateway.host, own.config.gateway.port], ['0.0.0.0', 8080])
+      assert.equal(environmentOf(gateway)['INGESTER_TRUSTED_PROXIES'], subnet)
+      assert.deepEqual([gateway.networks, gateway.ports], [['default', 'front'], undefined])
+      assert.ok(gateway.healthcheck?.test?.at(-1)?.includes('127.0.0.1:8080/healthz'))
+    }
+  })
+
+  test('each runs what it is named after', () => {
+    assert.ok(systems.has('increments'))
+    assert.deepEqual(named('increments').command, ['run', '--pipeline', 'increments'])
+    for (const [, { command }] of gateways) assert.deepEqual(command, ['gateway', '--systems', 'increments'])
+  })
 })
 
 test('topic and subscription are those of the pipeline, and exist before the first message', () => {
@@ -160,6 +211,9 @@ test('topic and subscription are those of the pipeline, and exist before the fir
 
 test('rows are stored where PostgreSQL 18 keeps them, in a named volume; nothing else is kept', () => {
   const volumes = Object.values(services).flatMap(({ volumes: of = [] }) => of)
-  assert.deepEqual(volumes, ['rows:/var/lib/postgresql'])
+  assert.deepEqual(volumes, [
+    'rows:/var/lib/postgresql',
+    './src/systems/increments/Caddyfile:/etc/caddy/Caddyfile:ro',
+  ])
   assert.deepEqual(Object.keys(compose.volumes), ['rows'])
 })
