@@ -61,6 +61,7 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^bin\/ingester dead-letters redrive .*--dry-run/, command(/would be published/)],
   [/^bin\/ingester dead-letters redrive /, command(/published 1/, 'y')],
   [/^bin\/ingester dead-letters discard /, command(/discarded 2/, 'y')],
+  [/^bin\/ingester why --pipeline /, left('a test of its own runs them, of pipelines that count once')],
   [/^bin\/ingester why /, command(/stored/)],
   [
     /^bin\/ingester emulator /,
