@@ -56,7 +56,7 @@ export function sumEffect<R>(table: PostgresTable<R>): TableEffect<R> {
 }
 
 /** What a value is cast to when it is read from a text. */
-function elementType(column: Column<never>): string {
+export function elementType(column: Column<never>): string {
   return column.from === undefined ? bareType(typeOf(column)) : 'bigint'
 }
 

@@ -264,13 +264,59 @@ test('a message from days ahead pauses: the clock of the server is wrong', async
 test('beyond bigint nothing wraps: the statement fails, and nothing of it is there', async () => {
   await using all = await opened()
   await all.writer.write(sum('a 9223372036854775800'))
-  await assert.rejects(all.writer.write([...sum('b 1'), ...sum('a 8')]), /out of range/)
+  // Together they have no room, each by itself has.
+  await assert.rejects(all.writer.write([...sum('b 1'), ...sum('a 4'), ...sum('a 5')]), /out of range/)
   assert.deepEqual(await valuesOf(all.database), ['a 9223372036854775800'])
   assert.equal((await all.writer.write([...sum('b 1'), ...sum('a 7')])).written, 2)
   // A neighbour without room is no reason to doubt the table.
   await all.writer.retake(sum('a 7')[0] as KeyedRecord<CheckedRow>)
   assert.equal(await all.writer.rewriteExistingRow(), true)
   assert.deepEqual(await valuesOf(all.database), ['a 9223372036854775807', 'b 1'])
+})
+
+test('a key whose sum is at its limit holds up no other: what has no room is refused, what has counted is a duplicate', async () => {
+  await using all = await opened()
+  const full = sum('a 9223372036854775807', { id: '1' })
+  const ofRequest = sum('z 9223372036854775807', { id: '2', attributes: request('a') })
+  await all.writer.write([...full, ...ofRequest])
+  const many = Array.from({ length: 300 }, (_, at) => sum(`a ${at + 1};b 1`, { id: `m${at}` })).flat()
+  const {
+    written,
+    duplicates,
+    refused = [],
+  } = await all.writer.write([...full, ...many, ...ofRequest, ...sum('z 1')])
+  assert.deepEqual([written, duplicates], [300, [0, 601]])
+  assert.deepEqual(
+    refused.map(({ at, reason }) => `${at} ${reason}`),
+    [...Array.from({ length: 300 }, (_, at) => 1 + 2 * at), 602].map((at) => `${at} refused-by-database`),
+  )
+  assert.deepEqual(await valuesOf(all.database), ['a 9223372036854775807', 'b 300', 'z 9223372036854775807'])
+})
+
+test('limits are those of the column as it stands', async () => {
+  await using all = await opened()
+  await all.writer.write(sum('a 9223372036854775807'))
+  const columns: readonly (readonly [type: string, most: string])[] = [
+    ['integer', '2147483647'],
+    ['smallint', '32767'],
+    ['numeric(5,2)', '999'],
+  ]
+  for (const [type, most] of columns) {
+    const [key] = incrementSums.sink.columns
+    if (!key) assert.fail()
+    const table = {
+      ...incrementSums.sink,
+      name: 'narrow',
+      columns: [key, { name: 'value', type, of: (incrementSums.sink.columns[1] as typeof key).of }],
+    }
+    await all.database.query(
+      `DROP TABLE IF EXISTS narrow; CREATE TABLE narrow (key text PRIMARY KEY, value ${type})`,
+    )
+    const writer = new IdentifiedWriter(all.database.pool({}), table, { pipeline: type, horizonMs })
+    assert.equal((await writer.write([...sum(`a ${most}`), ...sum('b 1')])).written, 2)
+    const { written, refused } = await writer.write([...sum('a 1'), ...sum('b 2')])
+    assert.deepEqual([written, refused?.map(({ at }) => at)], [1, [0]], type)
+  }
 })
 
 test('whether the table still takes what it has is tried, and leaves nothing', async () => {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type pg from 'pg'
 import { tooOld } from '#core/dead-letter.ts'
 import type { KeyedRecord, RecordIdentity } from '#core/keyed-record.ts'
-import type { PostgresTable, Scalar } from '#core/pipeline.ts'
+import type { PostgresTable } from '#core/pipeline.ts'
 import type { LockWait, RefusedRecord, Sink, Stored } from '#core/sink.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import { arrayLiteral } from '../array-literal.ts'
@@ -22,8 +22,10 @@ import { AppliedTables } from './applied-tables.ts'
 import type { TableEffect } from './effects.ts'
 import { appendEffect, sumEffect } from './effects.ts'
 import { identitiesSql } from './identities-sql.ts'
+import { identityValues } from './identity-values.ts'
 import { RetakenRows } from './retaken-rows.ts'
 import { reusedIdentities } from './reused-identities.ts'
+import { Room, outOfRange } from './room.ts'
 
 export interface AppliedOptions {
   /** Whose records they are. */
@@ -60,6 +62,7 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
   readonly #text: string
   readonly #name: string
   readonly #retaken: RetakenRows<R>
+  readonly #room: Room<R>
   /** Of rows that are updated. */
   readonly locked?: (records: readonly KeyedRecord<R>[]) => Promise<readonly KeyedRecord<R>[]>
 
@@ -74,6 +77,7 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
     this.#text = identitiesSql({ sink: this.#examination.sql, ...this.#applied.sql }, this.#effect)
     this.#name = statementName(table.mode ?? 'append', this.#text)
     this.#retaken = new RetakenRows(pool, table, waits)
+    this.#room = new Room(pool, table, options.pipeline)
     if (table.mode === 'sum') {
       const rows = new LockedRows(pool, table)
       this.locked = (records) => rows.among(records)
@@ -81,6 +85,16 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
   }
 
   async write(records: readonly KeyedRecord<R>[], wait: LockWait = 'usual'): Promise<Stored> {
+    try {
+      return await this.#write(records, wait)
+    } catch (failure) {
+      const refused = await this.#withoutRoom(records, failure)
+      if (refused.length === 0) throw failure
+      return await this.#writeBeside(refused, records, wait)
+    }
+  }
+
+  async #write(records: readonly KeyedRecord<R>[], wait: LockWait): Promise<Stored> {
     try {
       const answer = await this.#examination.again(() => this.#attempt(records, this.#waits[wait]))
       return await this.#stored(records, answer)
@@ -92,6 +106,33 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
           : failure
       const absent = await this.#applied.orAbsent(blamed, this.#pool)
       throw await orLockedTable(absent, this.#pool, this.#table.name)
+    }
+  }
+
+  async #withoutRoom(records: readonly KeyedRecord<R>[], failure: unknown): Promise<RefusedRecord[]> {
+    const { shape } = this.#examination
+    const isSum = failure instanceof WriteFailure && failure.code === outOfRange && this.#table.mode === 'sum'
+    return isSum && shape ? this.#room.refused(records, shape) : []
+  }
+
+  /** Writes the others; what it answers is of all. */
+  async #writeBeside(
+    refused: readonly RefusedRecord[],
+    records: readonly KeyedRecord<R>[],
+    wait: LockWait,
+  ): Promise<Stored> {
+    const isRefused = new Set(refused.map(({ at }) => at))
+    const places = [...records.keys()].filter((at) => !isRefused.has(at))
+    if (places.length === 0) return { written: 0, refused }
+    const place = (at: number) => places[at] as number
+    const rest = await this.write(
+      places.map((at) => records[at] as KeyedRecord<R>),
+      wait,
+    )
+    return {
+      written: rest.written,
+      duplicates: (rest.duplicates ?? []).map(place),
+      refused: [...refused, ...(rest.refused ?? []).map((one) => ({ ...one, at: place(one.at) }))],
     }
   }
 
@@ -202,20 +243,4 @@ function isMissingDay(error: unknown): boolean {
 /** Of a record's values, cut to 132 bits: whoever publishes must not be able to make two that are the same. */
 function digestOf({ content }: KeyedRecord): string {
   return hash('sha256', content, 'base64url').slice(0, 22)
-}
-
-/** The parameters that identify records, in their order. */
-function identityValues(records: readonly KeyedRecord[]): readonly string[] {
-  const identities = records.map(({ identity }) => {
-    if (!identity) throw new TypeError('a record without its identity')
-    return identity
-  })
-  const column = (of: (identity: RecordIdentity, at: number) => Scalar) => arrayLiteral(identities.map(of))
-  return [
-    column((_, at) => at),
-    column(({ of }) => (of.kind === 'request' ? of.request : null)),
-    column(({ of }) => (of.kind === 'message' ? of.messageId : null)),
-    column(({ of }) => of.publishTimeMs),
-    column(({ index }) => index),
-  ]
 }
