@@ -4,6 +4,8 @@ import type { GatewayObserver } from '#core/gateway-observer.ts'
 /** A request on a connection, which ends once: by its answer, or with its connection. */
 export interface Open {
   gone(): void
+  /** Whether its body is complete: it may be served. */
+  isComplete(): boolean
 }
 
 interface Connection {
@@ -87,10 +89,14 @@ export class Connections {
     if (this.#draining) socket.destroySoon()
   }
 
-  /** Whether an error in what was received can be answered: no other answer is due before. */
+  /**
+   * Whether an error in what was received can be answered: no other answer is due before. A complete request may be served
+   * while its answer waits, and must not get that of what follows it.
+   */
   isAnswerable(socket: Socket): boolean {
     const connection = this.#connections.get(socket)
-    return connection !== undefined && !connection.isAnswering && connection.open.size <= 1
+    if (connection === undefined || connection.isAnswering || connection.open.size > 1) return false
+    return ![...connection.open].some((request) => request.isComplete())
   }
 
   /** Whether the client should be told that its connection ends with the answer that is due next. */

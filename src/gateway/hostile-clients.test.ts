@@ -140,6 +140,15 @@ describe('what is not a request', { concurrent: true }, () => {
   })
 })
 
+test('a complete request that is not served yet does not get the answer of the garbage behind it', async () => {
+  const counting = Promise.withResolvers<undefined>()
+  const sharedRateLimits = { count: () => counting.promise }
+  await using started = await startTestGateway({ rateLimit: { requests: 10, perMs: 1000 }, sharedRateLimits })
+  const client = new RawClient(started.url).send('POST /words', '"a"').write('garbage\r\n\r\n')
+  assert.equal(await client.closed(), '')
+  counting.resolve(undefined)
+})
+
 describe('pipelined requests', () => {
   test('are answered in their order', async () => {
     await using started = await startTestGateway()

@@ -76,7 +76,7 @@ function beginning(options: HttpServerOptions, serve: RequestListener<typeof Rec
   }
   const begin: RequestListener<typeof ReceivedRequest> = (request, response) => {
     const { socket } = request
-    const open = { gone: () => ended(request, clientGone) }
+    const open = { gone: () => ended(request, clientGone), isComplete: () => request.complete }
     request.id = requestIdFrom(request.headers['x-request-id'])
     request.client = clients.of(socket, request.headers['x-forwarded-for'])
     observer.began?.()
