@@ -55,10 +55,12 @@ BEGIN
   -- Who writes waits behind a lock that waits.
   SET LOCAL lock_timeout = '200ms';
 
-  SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD')), max(to_date(right(c.relname, 8), 'YYYYMMDD'))
+  -- One that was made by hand for a later day says nothing of those before it.
+  SELECT min(d.day), max(d.day) FILTER (WHERE d.day <= today + 2)
   INTO oldest, newest
-  FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-  WHERE i.inhparent = 'applied_messages'::regclass AND c.relname ~ '^applied_messages_[0-9]{8}$';
+  FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'applied_messages'::regclass AND c.relname ~ '^applied_messages_[0-9]{8}$') AS d;
 
   day := coalesce(newest + 1, ((now() - horizon) AT TIME ZONE 'UTC')::date - 1);
   WHILE day <= today + 2 LOOP

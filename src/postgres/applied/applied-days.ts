@@ -4,18 +4,15 @@ import { WriteFailure } from '#core/write-failure.ts'
 import type { Connections } from '../connection-pool.ts'
 import type { Queryable } from '../queryable.ts'
 import { runStatement, runTransaction } from '../statement.ts'
+import { daysSql } from './identities-sql.ts'
 import { keepDaysFunction, keepDaysGrant } from './keep-days-function.ts'
 
 export interface AppliedDays {
-  /** Until when there are partitions, in Unix ms; undefined where there is none. */
+  /** Until when there are partitions, in Unix ms; undefined where there is none of today. */
   readonly untilMs: number | undefined
 }
 
 const text = `SELECT ${keepDaysFunction}($1::interval)`
-
-const untilText = `SELECT (max(to_date(right(c.relname, 8), 'YYYYMMDD')) + 1)::timestamp AT TIME ZONE 'UTC' AS until
-FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'applied_messages'::regclass AND c.relname ~ '^applied_messages_[0-9]{8}$'`
 
 /**
  * Has those partitions of `applied_messages` made that are missing, and those dropped that are no longer needed. Any number
@@ -26,7 +23,7 @@ WHERE i.inhparent = 'applied_messages'::regclass AND c.relname ~ '^applied_messa
 export async function keepAppliedDays(pool: Connections, horizonMs: number): Promise<AppliedDays> {
   const keep = async (client: Queryable): Promise<AppliedDays> => {
     await client.query(text, [`${horizonMs} milliseconds`])
-    const { rows } = await client.query<{ until: Date | null }>(untilText)
+    const { rows } = await client.query<{ until: Date | null }>(daysSql)
     return { untilMs: rows[0]?.until?.getTime() }
   }
   try {
@@ -39,6 +36,7 @@ export async function keepAppliedDays(pool: Connections, horizonMs: number): Pro
 const undefinedFunction = '42883'
 const insufficientPrivilege = '42501'
 const lockNotAvailable = '55P03'
+const duplicateTable = '42P07'
 
 async function advised(error: unknown, pool: Connections): Promise<unknown> {
   if (!(error instanceof WriteFailure)) return error
@@ -52,8 +50,22 @@ async function advised(error: unknown, pool: Connections): Promise<unknown> {
     return new WriteFailure(failureClass, message, code, { fixes: [await grant(pool)], cause })
   // Another session makes or reads them: no row is to blame.
   if (code === lockNotAvailable) return new WriteFailure('conflict', message, code, { cause })
-  return error
+  if (code === duplicateTable)
+    return new WriteFailure(
+      'schema-drift',
+      `${message}: the table of a day exists, and is no partition`,
+      code,
+      {
+        fixes: [advice`as its owner: ${attachment}, for the day in its name; or drop it`],
+        cause,
+      },
+    )
+  // Nothing that the function fails for is the fault of a row.
+  return failureClass === 'bad-row' ? new WriteFailure('schema-drift', message, code, { cause }) : error
 }
+
+const attachment =
+  "ALTER TABLE applied_messages ATTACH PARTITION applied_messages_<day> FOR VALUES FROM ('<day> 00:00+00') TO ('<next day> 00:00+00')"
 
 async function grant(pool: Connections): Promise<Advice> {
   const text = 'SELECT quote_ident(current_user) AS role'

@@ -60,6 +60,10 @@ async function opened(pipeline = incrementSums, create = createSums) {
   }
 }
 
+function dayName(ms: number): string {
+  return `applied_messages_${new Date(ms).toISOString().slice(0, 10).replaceAll('-', '')}`
+}
+
 async function valuesOf(database: TestDatabase): Promise<string[]> {
   const rows = await database.query<{ key: string; value: string }>('SELECT * FROM sums ORDER BY key')
   return rows.map(({ key, value }) => `${key} ${value}`)
@@ -249,6 +253,51 @@ test('days are made by whoever needs them, also where several begin at once', as
     [1, 1, 1, 1],
   )
   assert.deepEqual(await valuesOf(all.database), ['a 10'])
+})
+
+test('what is before a gap in the days is unknown; a day far ahead keeps none from being made', async () => {
+  await using all = await opened()
+  const gap = dayName(nowMs - 3 * dayMs)
+  const far = dayName(nowMs + 300 * dayMs)
+  await all.writer.write(sum('a 1'))
+  await all.database.query(
+    `DROP TABLE ${gap}; CREATE TABLE ${far} PARTITION OF applied_messages FOR VALUES FROM ('${far.slice(-8)}') TO ('infinity')`,
+  )
+  const stored = await all.writer.write(
+    [3, 4, 2].flatMap((days) => sum(`a ${days}`, { publishTimeMs: nowMs - days * dayMs })),
+  )
+  assert.deepEqual(
+    stored.refused?.map(({ at, reason }) => [at, reason]),
+    [
+      [0, 'too-old'],
+      [1, 'too-old'],
+    ],
+  )
+  assert.deepEqual(await valuesOf(all.database), ['a 3'])
+  const tomorrow = [1, 2].map((days) => dayName(nowMs + days * dayMs))
+  await all.database.query(`DROP TABLE ${tomorrow.join(', ')}`)
+  await keepAppliedDays(all.database.pool({}), horizonMs)
+  assert.equal((await all.writer.write(sum('a 7', { publishTimeMs: nowMs + dayMs }))).written, 1)
+})
+
+test("without today's partition, or with its table beside, nothing is written, and the message says what to do", async () => {
+  await using all = await opened()
+  await all.writer.write(sum('a 1'))
+  await all.database.query(`ALTER TABLE applied_messages DETACH PARTITION ${dayName(nowMs)}`)
+  await assert.rejects(all.writer.write(sum('a 2')), (error) => {
+    assert.ok(error instanceof WriteFailure)
+    assert.equal(error.class, 'schema-drift')
+    assert.match(error.message, /today's partition is missing/)
+    return true
+  })
+  for (const days of [1, 2])
+    await all.database.query(`ALTER TABLE applied_messages DETACH PARTITION ${dayName(nowMs + days * dayMs)}`)
+  await assert.rejects(all.writer.write(sum('a 2')), (error) => {
+    assert.ok(error instanceof WriteFailure)
+    assert.equal(error.class, 'schema-drift')
+    assert.match(JSON.stringify(error.fixes), /ATTACH PARTITION/)
+    return true
+  })
 })
 
 test('a message from days ahead pauses: the clock of the server is wrong', async () => {

@@ -161,7 +161,7 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
     ].every(Boolean)
     if (!isKnown) return undefined
     if (answer.ready) return answer
-    await this.#makeDays(records, answer)
+    await this.#makeDays(records)
     return undefined
   }
 
@@ -196,15 +196,21 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
   }
 
   /** @throws WriteFailure where a message is of a day that is not made */
-  async #makeDays(records: readonly KeyedRecord<R>[], before: Answer): Promise<void> {
-    const days = await keepAppliedDays(this.#pool, this.#options.horizonMs)
+  async #makeDays(records: readonly KeyedRecord<R>[]): Promise<void> {
+    const { untilMs } = await keepAppliedDays(this.#pool, this.#options.horizonMs)
+    if (untilMs === undefined)
+      throw new WriteFailure(
+        'schema-drift',
+        "table applied_messages: today's partition is missing, and with it what has counted today; attach it again " +
+          'or, if there was none, as its owner create it',
+      )
     const newest = Math.max(...records.map(({ identity }) => identity?.of.publishTimeMs ?? 0))
-    if (days.untilMs !== undefined && newest < days.untilMs) return
-    const until = days.untilMs === undefined ? 'none' : `until ${new Date(days.untilMs).toISOString()}`
+    if (newest < untilMs) return
+    const until = new Date(untilMs).toISOString()
+    const when = new Date(newest).toISOString()
     throw new WriteFailure(
       'infrastructure',
-      `table applied_messages: it has partitions ${until}, and a message was published at ` +
-        `${new Date(newest).toISOString()}; check the clock of the server${before.since ? '' : ', and the function keep_applied_days'}`,
+      `table applied_messages: it has partitions until ${until}, and a message was published at ${when}; check the clock of the server`,
     )
   }
 

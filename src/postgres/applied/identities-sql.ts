@@ -108,14 +108,21 @@ const identity = (of: string) =>
   ['published', 'message', 'request', 'index'].map((name) => `${of}."ingester ${name}"`).join(', ')
 
 /**
- * From when on identities are known, and until when they can be entered. Days are never made for a time before the oldest
- * one: what was dropped stays unknown. Requests are removed by the same time, less the window, so that it holds for both.
+ * From when on identities are known, and until when they can be entered: the days around now, without a gap; NULL where today's is missing. Days are never
+ * made for a time before the oldest one, nor in a gap, so what was dropped stays unknown. Requests are removed by the same
+ * time, less the window, so that it holds for both.
  */
 export const daysSql = `
-  SELECT min(day) AS since, max(day) + interval '1 day' AS until
-  FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS day
-        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'applied_messages'::regclass AND c.relname ~ '^applied_messages_[0-9]{8}$') AS days`
+  SELECT CASE WHEN bool_or(now() - day BETWEEN interval '0' AND interval '24 hours')
+              THEN max(day) FILTER (WHERE follows IS NOT TRUE AND day <= now()) END AS since,
+    CASE WHEN bool_or(now() - day BETWEEN interval '0' AND interval '24 hours')
+         THEN min(day + interval '24 hours') FILTER (WHERE is_followed IS NOT TRUE AND day + interval '24 hours' > now()) END AS until
+  FROM (SELECT day, lag(day) OVER days = day - interval '24 hours' AS follows,
+          lead(day) OVER days = day + interval '24 hours' AS is_followed
+        FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS day
+              FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+              WHERE i.inhparent = 'applied_messages'::regclass AND c.relname ~ '^applied_messages_[0-9]{8}$') AS each
+        WINDOW days AS (ORDER BY day)) AS runs`
 
 /** Whether there is a day for each message of the batch. */
 const isReady = `(SELECT coalesce(max(g."ingester published") FILTER (WHERE g."ingester request" IS NULL), '-infinity') < (SELECT until FROM "ingester days")
