@@ -112,29 +112,28 @@ export class CountHistory {
   /**
    * Whether each record of a message has counted, or has a reason for its message's dead letter.
    *
-   * @param known the facts as they are, and as they were before some were lost: each record by itself goes by any of them
+   * @param known the facts as they are, and as they were before some were lost: each record goes by any of them
    */
   ackBreaches(id: string, known: readonly Facts[], atMs: number): string[] {
     const message = this.#messages.get(id)
     if (!message) return [`message ${id}, which was never published, was acked`]
-    return message.meanings.flatMap((_, at) => {
-      const breaches = known.map((facts) => this.#recordBreach(message, at, facts, atMs))
-      return breaches.some((breach) => breach === undefined) ? [] : (breaches[0] ?? [])
-    })
+    return message.meanings.flatMap((_, at) => this.#recordBreach(message, at, known, atMs) ?? [])
   }
 
   #recordBreach(
     message: CountedMessage,
     at: number,
-    { counted, deadLetterIds }: Facts,
+    known: readonly Facts[],
     atMs: number,
   ): string | undefined {
     const meaning = message.meanings[at] as Meaning
-    const effect = counted.get(groupOf(message, at))
-    if ('row' in meaning && effect?.content === meaning.row.content) return undefined
+    const content = 'row' in meaning ? meaning.row.content : undefined
+    if (known.some(({ counted }) => counted.get(groupOf(message, at))?.content === (content ?? '')))
+      return undefined
     const what = `record ${at} (${'row' in meaning ? nameOf(meaning.row) : meaning.invalid}) of message ${message.id}`
-    if (!deadLetterIds.has(message.id)) return `${what} was acked, and has not counted`
-    const hasReason = this.#reasonsOf(message, at, atMs, counted).length > 0
+    const isDeadLetter = known.some(({ deadLetterIds }) => deadLetterIds.has(message.id))
+    if (!isDeadLetter) return `${what} was acked, and has not counted`
+    const hasReason = known.some(({ counted }) => this.#reasonsOf(message, at, atMs, counted).length > 0)
     return hasReason ? undefined : `${what} has not counted, and its dead letter is for another`
   }
 

@@ -29,7 +29,23 @@ export function drawIncrements(random: Random, lengthMs: number): PlannedEvent[]
       published.push({ ...event, message: other, atMs: random.below(lengthMs) })
     }
   }
-  return [...published, ...time(random, lengthMs)]
+  const heldUp = random.below(5) === 0 ? retryHeldUp(random, messages, lengthMs) : []
+  return [...published, ...heldUp, ...time(random, lengthMs)]
+}
+
+/** A request that has counted is repeated at the end of its window, and the repetition delivered days later. */
+function retryHeldUp(random: Random, messages: IncrementMessages, lengthMs: number): PlannedEvent[] {
+  const message = messages.fresh()
+  const publish = { do: 'publish', message, as: { request: 0 } } as const
+  const againMs = random.below(lengthMs)
+  return [
+    // In the middle of a day.
+    { do: 'time passes', ms: random.pick([1, 13]) * hourMs, atMs: 0 },
+    { ...publish, atMs: random.below(againMs + 1) },
+    { do: 'time passes', ms: random.pick([11, 23, 23]) * hourMs, atMs: againMs },
+    { ...publish, atMs: againMs },
+    { do: 'time passes', ms: random.pick([11, 25, 50, 50]) * hourMs, atMs: againMs + 1 },
+  ]
 }
 
 /** Days pass, dead letters are published again. */

@@ -58,7 +58,7 @@ export function drawPlan(seed: number): Plan {
   // The least is below any message's size. What finds no room is redelivered after its lease: where that is long, or all
   // is sent at once, one message at a time would take for ever.
   const allowsLargeMessages = ackDeadlineMs === 10_000 && !ignoresFlowControl
-  const bytes = allowsLargeMessages ? [150, 1500, 100_000, 100_000] : [1500, 100_000, 100_000]
+  const bytes = allowsLargeMessages ? [150, 1500, 100_000, 100_000] : [4000, 100_000, 100_000]
   return {
     dice: random.below(2 ** 31),
     workload,

@@ -38,7 +38,7 @@ function incrementWorkload(pipeline: Pipeline): Workload {
 }
 
 /** Beside others of its key it has no room in a bigint. */
-export function isHuge(content: string): boolean {
+function isHuge(content: string): boolean {
   return content.length > 18
 }
 

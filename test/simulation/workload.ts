@@ -28,7 +28,7 @@ export interface Workload {
   /** A key's row, as the table's rows are named. */
   rowKeyOf(key: number): string
   /** Whether the table refuses it, or may. Absent: by its content. */
-  mayBeRefused?(record: PlannedRecord): boolean
+  readonly mayBeRefused?: (record: PlannedRecord) => boolean
   /** Of a neighbour for what was refused, another one each time. */
-  neighbourContent?(serial: number): string
+  readonly neighbourContent?: (serial: number) => string
 }

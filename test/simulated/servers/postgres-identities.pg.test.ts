@@ -89,7 +89,7 @@ function recordsOf(
 
 /** What a writer says of a batch. Of a record that is in it twice either may be the one that has counted. */
 async function said(records: readonly KeyedRecord[], work: Promise<Stored>): Promise<unknown> {
-  const keyOf = (at: number) => records[at]?.key
+  const keyOf = (at: number) => String(records[at]?.key)
   try {
     const { written, duplicates = [], refused = [] } = await work
     return {
