@@ -351,12 +351,12 @@ test('limits are those of the column as it stands', async () => {
     ['numeric(5,2)', '999'],
   ]
   for (const [type, most] of columns) {
-    const [key] = incrementSums.sink.columns
-    if (!key) assert.fail()
+    const [key, value] = incrementSums.sink.columns
+    if (!key || !value) assert.fail('the pipeline has two columns')
     const table = {
       ...incrementSums.sink,
       name: 'narrow',
-      columns: [key, { name: 'value', type, of: (incrementSums.sink.columns[1] as typeof key).of }],
+      columns: [key, { ...value, type }],
     }
     await all.database.query(
       `DROP TABLE IF EXISTS narrow; CREATE TABLE narrow (key text PRIMARY KEY, value ${type})`,

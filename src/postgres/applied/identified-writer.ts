@@ -110,9 +110,8 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
   }
 
   async #withoutRoom(records: readonly KeyedRecord<R>[], failure: unknown): Promise<RefusedRecord[]> {
-    const { shape } = this.#examination
     const isSum = failure instanceof WriteFailure && failure.code === outOfRange && this.#table.mode === 'sum'
-    return isSum && shape ? this.#room.refused(records, shape) : []
+    return isSum ? this.#room.refused(records, this.#examination.shape) : []
   }
 
   /** Writes the others; what it answers is of all. */

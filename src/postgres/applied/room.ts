@@ -41,10 +41,10 @@ export class Room<R> {
   /**
    * The records without room, by their positions.
    *
-   * @param shape of the table, whose columns may be wider than the pipeline's
+   * @param shape of the table, whose columns may be wider than the pipeline's. Undefined: they are as that has them
    * @throws WriteFailure
    */
-  async refused(records: readonly KeyedRecord<R>[], shape: TableShape): Promise<RefusedRecord[]> {
+  async refused(records: readonly KeyedRecord<R>[], shape: TableShape | undefined): Promise<RefusedRecord[]> {
     const text = withoutRoomSql(this.#table, shape)
     if (text === undefined) return []
     const { columns, name } = this.#table
@@ -66,14 +66,14 @@ export class Room<R> {
 }
 
 /** Undefined where no column has a limit. */
-function withoutRoomSql<R>(table: PostgresTable<R>, { columns: found }: TableShape): string | undefined {
+function withoutRoomSql<R>(table: PostgresTable<R>, shape: TableShape | undefined): string | undefined {
   const { columns, key } = table
   const read = columns.map((column, at) => {
     const value = `(g."ingester value ${at + 1}")::${elementType(column)}`
     return `${value} AS ${pg.escapeIdentifier(column.name)}`
   })
-  const beyond = restOf(table).flatMap(({ name }) => {
-    const limits = limitsOf(found[name]?.type)
+  const beyond = restOf(table).flatMap(({ name, type }) => {
+    const limits = limitsOf(shape?.columns[name]?.type ?? type)
     const column = pg.escapeIdentifier(name)
     return limits ? [`coalesce(t.${column}, 0)::numeric + r.${column}::numeric NOT BETWEEN ${limits}`] : []
   })
@@ -104,8 +104,8 @@ const integerLimits: Readonly<Record<string, string>> = {
 }
 
 /** For BETWEEN. Undefined where there are none, or none that are known. */
-function limitsOf(type: string | undefined): string | undefined {
-  const known = type === undefined ? undefined : columnType(type)
+function limitsOf(type: string): string | undefined {
+  const known = columnType(type)
   if (!known) return undefined
   const [precision, scale = 0] = known.modifiers
   if (known.name !== 'numeric' || precision === undefined) return integerLimits[known.name]

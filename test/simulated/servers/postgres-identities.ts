@@ -23,13 +23,14 @@ interface Given {
   readonly isLate: boolean
 }
 
-/** The first and the last day there are, with the end of that. */
+/** The first and the last day there are, with the end of that; neither where there is none of today. */
 interface Days {
   readonly sinceMs: number | undefined
   readonly untilMs: number | undefined
 }
 
-function daysOf({ days }: Transaction): Days {
+function daysOf({ days, nowMs }: Transaction): Days {
+  if (!days.includes(dayOf(nowMs))) return { sinceMs: undefined, untilMs: undefined }
   const [first, last] = [days[0], days.at(-1)]
   return { sinceMs: first, untilMs: last === undefined ? undefined : last + dayLengthMs }
 }
@@ -150,10 +151,37 @@ export function sumRecords(given: Parameters, transaction: Transaction, surround
 
 const greatest = 2n ** 63n - 1n
 
+const isInRange = (sum: bigint) => sum <= greatest && sum >= -greatest - 1n
+
 /** @throws pg.DatabaseError where it is no bigint, as also what is added has to be */
 function inRange(sum: bigint): bigint {
-  if (sum > greatest || sum < -greatest - 1n) throw databaseError('22003')
+  if (!isInRange(sum)) throw databaseError('22003')
   return sum
+}
+
+/** Records that have not counted, and would make a sum that is no bigint. */
+export function withoutRoom(
+  given: Parameters,
+  transaction: Transaction,
+  { table, layout }: Surroundings,
+): Result {
+  const [positions, requests, messageIds, published, indexes] = given
+    .slice(0, 5)
+    .map((literal) => elementsOf(literal))
+  const sums = new Set(restOf(table).map((column) => table.columns.indexOf(column)))
+  const rows = layout.rowsOf(given.slice(6)).flatMap(({ key, values }, i) => {
+    const [request = null, messageId = null] = [requests?.[i], messageIds?.[i]]
+    const publishedMs = request === null ? Number(published?.[i]) : null
+    const before = transaction.row(key)
+    const hasCounted = transaction.applied(
+      identityOf(given[5], request ?? messageId, publishedMs, indexes?.[i]),
+    )
+    const isBeyond = [...sums].some(
+      (at) => before && !isInRange(BigInt(before.values[at] ?? 0) + BigInt(values[at] ?? 0)),
+    )
+    return isBeyond && !hasCounted ? [{ at: Number(positions?.[i]) }] : []
+  })
+  return { rowCount: rows.length, rows }
 }
 
 /** @throws pg.DatabaseError where it is no bigint */

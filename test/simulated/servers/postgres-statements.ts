@@ -12,6 +12,7 @@ import {
   sumRecords,
   sweepRequests,
   untilOf,
+  withoutRoom,
   waitOfIdentities,
 } from './postgres-identities.ts'
 import { packedVersion, refusalOf } from './postgres-rows.ts'
@@ -53,11 +54,15 @@ const kinds: Readonly<Record<string, Kind>> = {
     execute: appendRecords,
   },
   reused: { execute: lookUpReused },
+  room: { execute: withoutRoom },
   retaken: { waits: (given) => given.at(-1), execute: retake },
   locked: { execute: lockedPositions },
   existing: { execute: existing },
   store: { execute: storeDeadLetters },
 }
+
+/** Which days there are. */
+const isDays = ({ text }: Statement) => /^\s*SELECT CASE WHEN bool_or\(now\(\) - day /.test(text)
 
 /** `upsert_0123…` is an upsert. Undefined: it has no name. */
 export function kindOf({ name }: Statement): string | undefined {
@@ -87,7 +92,7 @@ export function execute(statement: Statement, transaction: Transaction, surround
     return known.execute(statement.values as Parameters, transaction, surroundings)
   }
   if (statement.text.startsWith('SELECT keep_applied_days(')) return keepDays(statement.values, transaction)
-  if (statement.text.includes('AS until\nFROM pg_inherits')) return untilOf(transaction)
+  if (isDays(statement)) return untilOf(transaction)
   if (statement.text.startsWith('DELETE FROM applied_requests'))
     return sweepRequests(statement.values, transaction)
   // No table is locked as a whole here.
