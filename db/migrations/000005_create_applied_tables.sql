@@ -52,7 +52,7 @@ BEGIN
   END IF;
   -- Another session is on it: what it makes is there when it ends.
   PERFORM pg_advisory_xact_lock('applied_messages'::regclass::oid::bigint);
-  -- Who writes waits behind a lock that waits.
+  -- Writers queue behind a lock that waits.
   SET LOCAL lock_timeout = '200ms';
 
   -- One that was made by hand for a later day says nothing of those before it.
@@ -64,7 +64,7 @@ BEGIN
 
   day := coalesce(newest + 1, ((now() - horizon) AT TIME ZONE 'UTC')::date - 1);
   WHILE day <= today + 2 LOOP
-    -- Attached and not made as a partition, which would lock out who writes.
+    -- Attached: to create it in place would block writers.
     EXECUTE format('CREATE TABLE %%I (LIKE applied_messages INCLUDING ALL)', 'applied_messages_' || to_char(day, 'YYYYMMDD'));
     EXECUTE format('ALTER TABLE applied_messages ATTACH PARTITION %%I FOR VALUES FROM (%%L) TO (%%L)',
                    'applied_messages_' || to_char(day, 'YYYYMMDD'),
@@ -77,7 +77,7 @@ BEGIN
     BEGIN
       EXECUTE format('DROP TABLE IF EXISTS %%I', 'applied_messages_' || to_char(day, 'YYYYMMDD'));
     EXCEPTION WHEN lock_not_available THEN
-      -- Whoever writes or reads comes first. The next call tries again.
+      -- Readers and writers take precedence. The next call tries again.
       RETURN;
     END;
     day := day + 1;

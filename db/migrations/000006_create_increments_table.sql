@@ -4,7 +4,7 @@
 CREATE TABLE increments (
   key   uuid   PRIMARY KEY,
   value bigint NOT NULL
-);
+) WITH (fillfactor = 70); -- Most keys are updated again and again: room for the next version of a row beside it.
 
 -- For `why`, which looks for what was counted of a key. Partitions of later days are made with it (LIKE ... INCLUDING ALL).
 -- It costs a write 3 to 4 us a record of the server's 11 to 15, and 90 bytes.

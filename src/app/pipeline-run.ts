@@ -2,7 +2,7 @@ import { explain } from '#connect/explain.ts'
 import { reachSubscription } from '#connect/pubsub.ts'
 import { Startup } from '#connect/startup.ts'
 import { decoderError, identityReused, refusedByDatabase, tooOld } from '#core/dead-letter.ts'
-import { countsOnce } from '#core/pipeline.ts'
+import { countsOnce, flushIntervalOf } from '#core/pipeline.ts'
 import { ignoreRulesOf } from '#core/ignored.ts'
 import type { Observer } from '#core/observer.ts'
 import { observers } from '#core/observer.ts'
@@ -18,7 +18,7 @@ import { openCache } from './cache.ts'
 import { CatalogWatch } from './catalog-watch.ts'
 import { engineReasons } from './readiness.ts'
 import type { Own, Running, Shared } from './running.ts'
-import { assemble, flushIntervalOf } from './running.ts'
+import { assemble } from './running.ts'
 import { upkeepOf } from './upkeep.ts'
 
 /** For the gauges. */
@@ -49,7 +49,7 @@ export class PipelineRun implements AsyncDisposable {
   readonly #observer: Observer
   readonly #cache: OpenCache
   readonly #catalogWatch: CatalogWatch
-  /** What keeps the tables beside its own tidy; undefined where there are none. */
+  /** Of the tables beside its own; undefined where there are none. */
   readonly #upkeep: Disposable | undefined
   readonly #backoff = exponentialBackoff(lookAgain)
   readonly #stopping = new AbortController()
@@ -121,7 +121,7 @@ export class PipelineRun implements AsyncDisposable {
   }
 
   get flushIntervalMs(): number {
-    return flushIntervalOf(this.#shared.config, this.#pipeline)
+    return flushIntervalOf(this.#pipeline, this.#shared.config.engine.flushIntervalMs)
   }
 
   get engine(): Engine {

@@ -5,7 +5,7 @@ import type { Cache } from '#core/cache.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Observer } from '#core/observer.ts'
 import type { Pipeline } from '#core/pipeline.ts'
-import { countsOnce } from '#core/pipeline.ts'
+import { countsOnce, flushIntervalOf } from '#core/pipeline.ts'
 import type { Sink } from '#core/sink.ts'
 import { Engine } from '#ingest/engine.ts'
 import type { Connections } from '#postgres/connection-pool.ts'
@@ -83,7 +83,7 @@ export function assemble(
   const engine = new Engine(
     {
       ...config.engine,
-      flushIntervalMs: flushIntervalOf(config, pipeline),
+      flushIntervalMs: flushIntervalOf(pipeline, config.engine.flushIntervalMs),
       limits: config.limits,
       maxGrownBytes: bounds.maxOutstandingBytes,
     },
@@ -104,13 +104,6 @@ export function assemble(
   )
   return { source, engine }
 }
-
-/** As configured, else the pipeline's own. */
-export function flushIntervalOf({ engine }: Pick<Config, 'engine'>, { flushIntervalMs }: Pipeline): number {
-  return engine.flushIntervalMs ?? flushIntervalMs ?? defaultFlushIntervalMs
-}
-
-const defaultFlushIntervalMs = 100
 
 function sinkOf({ engine }: Config, { name, sink: table }: Pipeline, connections: Connections): Sink {
   if (countsOnce(table))

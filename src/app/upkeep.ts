@@ -5,7 +5,7 @@ import { GuardSweep } from '#postgres/guard-sweep.ts'
 import { systemClock } from '#runtime/clock.ts'
 import type { Own } from './running.ts'
 
-/** What keeps the tables beside a pipeline's own tidy; undefined where there are none. */
+/** Maintains the tables beside a pipeline's own; undefined where there are none. */
 export function upkeepOf(
   { engine }: Pick<Config, 'engine'>,
   { pipeline, connections: pool, logger }: Pick<Own, 'pipeline' | 'connections' | 'logger'>,

@@ -2,8 +2,8 @@ import type { Delivery } from './delivery.ts'
 import { Rejection } from './rejection.ts'
 
 /**
- * Attributes that give a message an identity other than its own. Whoever publishes a message a second time, without
- * knowing whether it arrived the first time, gives both the same.
+ * Attributes that give a message an identity other than its own. A publisher that repeats a message, without knowing
+ * whether it arrived the first time, gives both the same.
  *
  * - a request: `ingester-request`, 64 lower-case hexadecimal digits. It is the same request at any later time
  * - a message: `ingester-message-id` and `ingester-publish-time` together, the id and the time (RFC 3339, UTC, with

@@ -47,6 +47,16 @@ export interface Pipeline<R = unknown> extends Rules<R> {
   readonly rebind?: (catalog: CatalogTable) => Pipeline<R> | undefined
 }
 
+const defaultFlushIntervalMs = 100
+
+/** How long a record waits for its batch to fill, in ms: as configured, else the pipeline's own. */
+export function flushIntervalOf(
+  { flushIntervalMs = defaultFlushIntervalMs }: Pick<Pipeline, 'flushIntervalMs'>,
+  configured: number | undefined,
+): number {
+  return configured ?? flushIntervalMs
+}
+
 /** A pipeline whose columns' types stand in the database: it becomes one when its table has been looked at. */
 export interface UnboundPipeline extends Pick<Pipeline, 'name' | 'source'> {
   readonly table: Pick<PostgresTable, 'name' | 'mode' | 'key' | 'version'> & { readonly deletes: boolean }

@@ -3,7 +3,9 @@ import { test } from 'vitest'
 import { variables } from '#connect/option-variables.ts'
 import type { Settings } from '#core/fix.ts'
 import type { Option } from '#core/option.ts'
+import type { Config } from '#config/config.ts'
 import { configOf } from '#config/config.ts'
+import { builtInPipeline } from '#connect/pipelines.ts'
 import type { Finding } from '#core/finding.ts'
 import {
   combinationFindings,
@@ -42,6 +44,16 @@ function warns(
   }
 }
 
+const combinations = (config: Config) => combinationFindings(config, [builtInPipeline('scans')])
+
+test('a pipeline has a flush interval of its own, where none is configured', () => {
+  const detailOf = (config: Config) =>
+    combinationFindings(config, [builtInPipeline('increments')]).find(({ name }) => name === 'flush interval')
+      ?.detail
+  assert.match(String(detailOf(configWith())), /^1s, below/)
+  assert.match(String(detailOf(configWith({ INGESTER_FLUSH_INTERVAL: '5s' }))), /^5s, below/)
+})
+
 test('the defaults fit together, and so do the minimum values', () => {
   const least = {
     INGESTER_MAX_OUTSTANDING_MESSAGES: '1',
@@ -51,13 +63,13 @@ test('the defaults fit together, and so do the minimum values', () => {
     INGESTER_MAX_MESSAGE_BYTES: '1',
   }
   for (const config of [configWith(), configWith(least)]) {
-    assert.ok(combinationFindings(config).every(({ status }) => status === 'ok'))
+    assert.ok(combinations(config).every(({ status }) => status === 'ok'))
   }
 })
 
 test('a batch that never fills, a flush after the lease, a shutdown timeout that is too short or too long', () => {
   warns(
-    combinationFindings,
+    combinations,
     { INGESTER_MAX_BATCH_SIZE: '16001' },
     { INGESTER_MAX_BATCH_BYTES: '51MiB' },
     { INGESTER_FLUSH_INTERVAL: '30s' },

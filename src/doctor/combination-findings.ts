@@ -5,11 +5,13 @@ import type { Finding } from '#core/finding.ts'
 import { ok, skipped, warning } from '#core/finding.ts'
 import { isLoopback } from '#core/loopback.ts'
 import { setting } from '#core/fix.ts'
+import type { LoadedPipeline } from '#core/pipeline.ts'
+import { flushIntervalOf, isUnbound } from '#core/pipeline.ts'
 import { flowControlShare } from '#pubsub/source.ts'
 
 /** Values that are right each for itself and dangerous together. */
-export function combinationFindings(config: Config): Finding[] {
-  return [batchFinding(config), flushFinding(config), shutdownFinding(config)]
+export function combinationFindings(config: Config, pipelines: readonly LoadedPipeline[]): Finding[] {
+  return [batchFinding(config), flushFinding(config, pipelines), shutdownFinding(config)]
 }
 
 function batchFinding({ engine, consumer }: Config): Finding {
@@ -32,9 +34,10 @@ function batchFinding({ engine, consumer }: Config): Finding {
 
 const percent = (share: number) => `${Math.round(100 * share)}%`
 
-function flushFinding({ engine, consumer }: Config): Finding {
+function flushFinding({ engine, consumer }: Config, pipelines: readonly LoadedPipeline[]): Finding {
   const name = 'flush interval'
-  const { flushIntervalMs = 100 } = engine
+  const intervals = pipelines.map((one) => flushIntervalOf(isUnbound(one) ? {} : one, engine.flushIntervalMs))
+  const flushIntervalMs = Math.max(...intervals)
   const { ackDeadlineMs } = consumer
   const lease = `INGESTER_ACK_DEADLINE, ${writeDuration(ackDeadlineMs)}`
   if (flushIntervalMs < ackDeadlineMs) return ok(name, `${writeDuration(flushIntervalMs)}, below ${lease}`)

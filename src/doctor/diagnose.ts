@@ -101,7 +101,7 @@ async function serviceFindings(config: Config, pipelines: readonly LoadedPipelin
     ...pipelines.map((pipeline) => pipelineFindings(config, pipeline, pipelines.length)),
   ])
   // What they have in common is said once.
-  const all = [...combinationFindings(config), ofAdmin, ...named(pipelines, ofPipelines)]
+  const all = [...combinationFindings(config, pipelines), ofAdmin, ...named(pipelines, ofPipelines)]
   return [...new Map(all.toReversed().map((one) => [contentOf(one), one])).values()].toReversed()
 }
 

@@ -60,7 +60,7 @@ function knownIdentity(delivery: Delivery): Identity {
   return identity
 }
 
-/** An identity as one text, never the same for two records. Ids are hashed where they may have anything in them. */
+/** An identity as one text, never the same for two records: an id, which may have anything in it, stands last. */
 function identityKey(identity: Identity, index: number): string {
   if (identity.kind === 'request') return `r ${identity.request} ${index}`
   const { messageId, publishTimeMs } = identity

@@ -75,10 +75,14 @@ export class AppliedUpkeep implements Disposable {
     try {
       await keepAppliedDays(pool, horizonMs)
       const removed = await sweepRequests(this.#options)
-      if (removed > 0) logger.debug({ removed }, 'requests of long ago are removed')
+      if (removed > 0) logger.debug({ removed }, 'old requests removed')
     } catch (error) {
-      // The writer sees to the days as well, and pauses where it cannot.
-      logger.warn({ error: messageOf(error) }, 'identities could not be tidied; they will be later')
+      // The writer sees to the days as well, and pauses where it cannot. Its connections are closed when it ends.
+      if (!this.#disposed)
+        logger.warn(
+          { error: messageOf(error) },
+          'cannot maintain the tables of identities; retrying in 10 min',
+        )
     }
     if (!this.#disposed) this.#cancelTimer = clock.after(everyMs, () => void this.#keep())
   }

@@ -342,6 +342,13 @@ test('a key whose sum is at its limit holds up no other: what has no room is ref
   assert.deepEqual(await valuesOf(all.database), ['a 9223372036854775807', 'b 300', 'z 9223372036854775807'])
 })
 
+test('NULL in a row that others have made counts as 0', async () => {
+  await using all = await opened(incrementSums, 'CREATE TABLE sums (key text PRIMARY KEY, value bigint)')
+  await all.database.query(`INSERT INTO sums VALUES ('a', NULL)`)
+  await all.writer.write(sum('a 5'))
+  assert.deepEqual(await valuesOf(all.database), ['a 5'])
+})
+
 test('limits are those of the column as it stands', async () => {
   await using all = await opened()
   await all.writer.write(sum('a 9223372036854775807'))

@@ -236,7 +236,7 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
     const known = since === null ? '' : `, and not of days before ${since.toISOString().slice(0, 10)}`
     const what =
       `it was published at ${new Date(of.publishTimeMs).toISOString()}; what has counted is known for ${horizonMs / 3_600_000} hours` +
-      `${known}, so nobody knows whether it has`
+      `${known}, so it is unknown whether this has`
     return { at, reason: tooOld, failure: new WriteFailure('bad-row', what) }
   }
 }
@@ -245,7 +245,7 @@ function isMissingDay(error: unknown): boolean {
   return error instanceof WriteFailure && error.class === 'conflict' && error.code === '23514'
 }
 
-/** Of a record's values, cut to 132 bits: whoever publishes must not be able to make two that are the same. */
+/** Of a record's values, cut to 132 bits: a publisher must not be able to make two that are the same. */
 function digestOf({ content }: KeyedRecord): string {
   return hash('sha256', content, 'base64url').slice(0, 22)
 }

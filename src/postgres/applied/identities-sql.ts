@@ -43,7 +43,7 @@ export interface Shapes {
  * The one statement that counts a batch once: its identities and its effect, committed together.
  *
  *   given      the records, each with its identity
- *   admitted   distinct, and not so old that nobody knows whether they have counted
+ *   admitted   distinct, and not so old that it is unknown whether they have counted
  *   messages   identities that were not there before, in order, so that replicas do not wait for each other in a circle
  *   requests   likewise
  *   placed     the effect of these, and of no other
@@ -129,7 +129,7 @@ const isReady = `(SELECT coalesce(max(g."ingester published") FILTER (WHERE g."i
      FROM "ingester given" AS g) IS TRUE`
 
 /**
- * Whether a record of `of` is new. As a join it would be nested loops, since nobody can tell the planner how many rows a
+ * Whether a record of `of` is new. As a join it would be nested loops, since the planner cannot know how many rows a
  * batch has: 1,000 appended rows took four times as long as 1,000 that were added up. Tested for truth a subquery is hashed.
  */
 export const isApplied = (of: string): string => `CASE WHEN ${of}."ingester request" IS NULL

@@ -27,8 +27,8 @@ interface Found {
 }
 
 /**
- * Those of the duplicates that are none: their identity was given to them, and was used for a record with other values. That
- * one has counted. Of a message's own identity there is no other record, whatever its values were read as before.
+ * The duplicates that are not the same record: their identity was given to them, and was used before for a record with other
+ * values, which has counted. Of a message's own identity there is no other record, whatever its values were read as before.
  *
  * To be asked after the identities are committed, in a statement of its own: the one that met them cannot see them.
  *
