@@ -62,7 +62,15 @@ describe('bearer tokens', { concurrent: true }, () => {
     assert.deepEqual(await statuses(), [200, 200])
     await clock.advance(5000)
     assert.deepEqual(await statuses(), [200, 200])
-    assert.deepEqual(started.lines, [['warn', 'cannot read the tokens again', { error: 'no such file' }]])
+    text = new Error('is empty')
+    await clock.advance(5000)
+    assert.deepEqual(await statuses(), [200, 200])
+    const said = 'cannot read the tokens again; those that were read last count'
+    const faults = [{ error: 'no such file' }, { error: 'is empty' }]
+    assert.deepEqual(
+      started.lines,
+      faults.map((fault) => ['warn', said, fault]),
+    )
     text = 'new'
     await clock.advance(1000)
     assert.deepEqual(await statuses(), [401, 200])

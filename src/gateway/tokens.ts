@@ -14,7 +14,7 @@ export class Tokens {
   #read: string
   #hashes: readonly Buffer[]
   #readAtMs: number
-  #isUnreadable = false
+  #fault: string | undefined
 
   /** @throws what the function throws */
   constructor(text: () => string, clock: Clock, logger: Logger) {
@@ -47,11 +47,13 @@ export class Tokens {
       const text = this.#text()
       if (text !== this.#read) this.#hashes = hashesIn(text)
       this.#read = text
-      this.#isUnreadable = false
+      this.#fault = undefined
     } catch (error) {
       // While its file is being replaced, say. The last ones that were read count.
-      if (!this.#isUnreadable) this.#logger.warn({ error: messageOf(error) }, 'cannot read the tokens again')
-      this.#isUnreadable = true
+      const fault = messageOf(error)
+      if (fault !== this.#fault)
+        this.#logger.warn({ error: fault }, 'cannot read the tokens again; those that were read last count')
+      this.#fault = fault
     }
     return this.#hashes
   }
