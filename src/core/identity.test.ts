@@ -48,6 +48,11 @@ const unreadable = [
     'ingester-publish-time',
   ],
   [{ 'ingester-message-id': '6', 'ingester-publish-time': '1700000000' }, 'ingester-publish-time'],
+  [{ 'ingester-message-id': 'a\0b', 'ingester-publish-time': time }, 'ingester-message-id'],
+  [
+    { 'ingester-message-id': '6', 'ingester-publish-time': '-271821-04-20T00:00:00.000Z' },
+    'ingester-publish-time',
+  ],
   [
     { 'ingester-message-id': '6', 'ingester-publish-time': '2026-11-22T10:00:00.001Z' },
     'ingester-publish-time',

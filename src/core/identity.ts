@@ -58,6 +58,8 @@ export function identityOf({ messageId, publishTimeMs, attributes }: Identified)
   if (request !== undefined) return { kind: 'request', request, publishTimeMs: timeMs }
   if (givenId === undefined || givenId === '' || givenId.length > maxIdLength)
     return faulty(identityAttributes.messageId, `is not 1 to ${maxIdLength} characters`)
+  // No text of PostgreSQL has one.
+  if (givenId.includes('\0')) return faulty(identityAttributes.messageId, 'is a text with a NUL character')
   return { kind: 'message', messageId: givenId, publishTimeMs: timeMs, isGiven: true }
 }
 
@@ -91,6 +93,8 @@ function isRequest(text: string): boolean {
 
 function publishTimeFrom(text: string | undefined): number | undefined {
   const time = new Date(text ?? '')
+  // With a sign and six digits a year may be one that no timestamptz has.
+  if (/^[+-]/.test(text ?? '')) return undefined
   // A day that no month has would be one of the next.
   return !Number.isNaN(time.getTime()) && time.toISOString() === text ? time.getTime() : undefined
 }
