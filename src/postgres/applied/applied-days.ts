@@ -8,6 +8,8 @@ import { daysSql } from './identities-sql.ts'
 import { keepDaysFunction, keepDaysGrant } from './keep-days-function.ts'
 
 export interface AppliedDays {
+  /** Set where days were dropped: since when it is known what has counted, in Unix ms. */
+  readonly droppedBeforeMs?: number
   /** Until when there are partitions, in Unix ms; undefined where there is none of today. */
   readonly untilMs: number | undefined
 }
@@ -22,15 +24,27 @@ const text = `SELECT ${keepDaysFunction}($1::interval)`
  */
 export async function keepAppliedDays(pool: Connections, horizonMs: number): Promise<AppliedDays> {
   const keep = async (client: Queryable): Promise<AppliedDays> => {
+    const before = await daysOn(client)
     await client.query(text, [`${horizonMs} milliseconds`])
-    const { rows } = await client.query<{ until: Date | null }>(daysSql)
-    return { untilMs: rows[0]?.until?.getTime() }
+    const { since, until } = await daysOn(client)
+    const isDropped = before.since !== null && since !== null && since > before.since
+    return { untilMs: until?.getTime(), ...(isDropped ? { droppedBeforeMs: since.getTime() } : {}) }
   }
   try {
     return await runTransaction(pool, keep, 'table applied_messages')
   } catch (error) {
     throw await advised(error, pool)
   }
+}
+
+interface Days {
+  readonly since: Date | null
+  readonly until: Date | null
+}
+
+async function daysOn(client: Queryable): Promise<Days> {
+  const { rows } = await client.query<Days>(daysSql)
+  return rows[0] as Days
 }
 
 const undefinedFunction = '42883'
@@ -60,8 +74,10 @@ async function advised(error: unknown, pool: Connections): Promise<unknown> {
         cause,
       },
     )
-  // Nothing that the function fails for is the fault of a row.
-  return failureClass === 'bad-row' ? new WriteFailure('schema-drift', message, code, { cause }) : error
+  // Nothing that the function fails for is the fault of a row, or of a batch.
+  if (failureClass === 'bad-row') return new WriteFailure('schema-drift', message, code, { cause })
+  const isOfBatch = failureClass === 'unknown' || failureClass === 'too-big'
+  return isOfBatch ? new WriteFailure('infrastructure', message, code, { cause }) : error
 }
 
 const attachment =

@@ -73,7 +73,12 @@ export class AppliedUpkeep implements Disposable {
   async #keep(): Promise<void> {
     const { pool, horizonMs, logger, clock } = this.#options
     try {
-      await keepAppliedDays(pool, horizonMs)
+      const { droppedBeforeMs } = await keepAppliedDays(pool, horizonMs)
+      if (droppedBeforeMs !== undefined)
+        logger.info(
+          { horizonMs },
+          `forgot what has counted of messages published before ${new Date(droppedBeforeMs).toISOString()}`,
+        )
       const removed = await sweepRequests(this.#options)
       if (removed > 0) logger.debug({ removed }, 'old requests removed')
     } catch (error) {

@@ -13,6 +13,8 @@ export interface TableEffect<R> extends Effect {
   readonly valuesOf: (records: readonly KeyedRecord<R>[]) => readonly (readonly Scalar[])[]
   /** What is kept of a record with its identity. */
   readonly effectOf: (record: KeyedRecord<R>) => readonly string[]
+  /** Whether two of these are of the same values. */
+  readonly isSame: (effect: readonly string[], other: readonly string[]) => boolean
 }
 
 /**
@@ -52,7 +54,18 @@ export function sumEffect<R>(table: PostgresTable<R>): TableEffect<R> {
     expected: `SELECT count(*) FROM "ingester sums"`,
     valuesOf: (records) => columns.map((column) => records.map(({ row }) => column.of(row))),
     effectOf: ({ row }) => columns.map((column) => String(column.of(row))),
+    isSame: (effect, other) =>
+      columns.every((column, at) =>
+        typeOf(column).name === 'numeric'
+          ? canonical(effect[at]) === canonical(other[at])
+          : effect[at] === other[at],
+      ),
   }
+}
+
+/** A number in one spelling: 1.10 is 1.1, and an identity of both has not been used again for another value. */
+function canonical(text: string | undefined): string | undefined {
+  return text !== undefined && /^-?\d+\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text
 }
 
 /** What a value is cast to when it is read from a text. */
@@ -87,5 +100,6 @@ export function appendEffect<R>(
       ...columns.map((column) => records.map(({ row }) => column.of(row))),
     ],
     effectOf: (record) => [digestOf(record)],
+    isSame: ([digest], [other]) => digest === other,
   }
 }

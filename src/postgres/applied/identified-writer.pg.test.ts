@@ -184,6 +184,22 @@ test('a redriven message of a request is as old as the one that it repeats', asy
   assert.equal((await all.writer.write(sum('a 1', { id: '2', attributes }))).refused?.[0]?.reason, 'too-old')
 })
 
+test('two spellings of a number are one value of a request', async () => {
+  await using all = await opened()
+  const [key, value] = incrementSums.sink.columns
+  if (!key || !value) assert.fail('the pipeline has two columns')
+  await all.database.query('CREATE TABLE fractions (key text PRIMARY KEY, value numeric)')
+  const spelled = (text: string, id: string) => {
+    const [record] = sum('a 1', { id, attributes: request('a') }) as [KeyedRecord<CheckedRow>]
+    return { ...record, row: { ...record.row, values: ['a', text] } }
+  }
+  const table = { ...incrementSums.sink, name: 'fractions', columns: [key, { ...value, type: 'numeric' }] }
+  const writer = new IdentifiedWriter(all.database.pool({}), table, { pipeline: 'fractions', horizonMs })
+  await writer.write([spelled('1.10', '1')])
+  assert.deepEqual(await writer.write([spelled('1.1', '2')]), { written: 0, duplicates: [0] })
+  assert.equal((await writer.write([spelled('1.01', '3')])).refused?.length, 1)
+})
+
 test("a message's own identity is used by no other: read in another way it is a duplicate all the same", async () => {
   await using all = await opened()
   await all.writer.write(sum('a 1', { id: '7' }))
@@ -239,8 +255,10 @@ test('days are there from the horizon and a day before to two days ahead; a day 
   assert.deepEqual(await days(), [-4, -3, -2, -1, 0, 1, 2])
   await keepAppliedDays(pool, 8 * dayMs)
   assert.deepEqual(await days(), [-4, -3, -2, -1, 0, 1, 2], 'none before the oldest')
-  await keepAppliedDays(pool, dayMs)
+  const { droppedBeforeMs } = await keepAppliedDays(pool, dayMs)
   assert.deepEqual(await days(), [-2, -1, 0, 1, 2])
+  assert.equal(droppedBeforeMs, Math.floor(Date.now() / dayMs) * dayMs - 2 * dayMs)
+  assert.equal('droppedBeforeMs' in (await keepAppliedDays(pool, dayMs)), false)
   await assert.rejects(keepAppliedDays(pool, dayMs / 2), /rejected by keep_applied_days/)
 })
 

@@ -215,8 +215,12 @@ export class IdentifiedWriter<R = unknown> implements Sink<R> {
 
   async #stored(records: readonly KeyedRecord<R>[], answer: Answer): Promise<Stored> {
     const { late, duplicates } = answer
-    const reused = await reusedIdentities(this.#pool, this.#options.pipeline, records, duplicates, (record) =>
-      this.#effect.effectOf(record),
+    const reused = await reusedIdentities(
+      this.#pool,
+      this.#options.pipeline,
+      records,
+      duplicates,
+      this.#effect,
     )
     const refused = [
       ...late.map((at) => this.#tooOld(records[at] as KeyedRecord<R>, at, answer.since)),

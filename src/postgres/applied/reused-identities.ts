@@ -7,6 +7,7 @@ import { arrayLiteral } from '../array-literal.ts'
 import type { Connections } from '../connection-pool.ts'
 import { runStatement } from '../statement.ts'
 import { statementName } from '../upsert.ts'
+import type { TableEffect } from './effects.ts'
 
 /** What stands with the identities, by the positions that they were asked for. Each is there: it kept a record from being new. */
 const text = `SELECT r.at, a.effect, a.first_used_at AS since
@@ -40,7 +41,7 @@ export async function reusedIdentities<R>(
   pipeline: string,
   records: readonly KeyedRecord<R>[],
   duplicates: readonly number[],
-  effectOf: (record: KeyedRecord<R>) => readonly string[],
+  { effectOf, isSame }: Pick<TableEffect<R>, 'effectOf' | 'isSame'>,
 ): Promise<RefusedRecord[]> {
   const given = duplicates.flatMap((at) => {
     const { identity } = records[at] as KeyedRecord<R>
@@ -61,10 +62,6 @@ export async function reusedIdentities<R>(
     if (isSame(effect, own)) return []
     return [{ at, reason: identityReused, failure: reusedFailure(effect, own, since) }]
   })
-}
-
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((value, at) => value === b[at])
 }
 
 function reusedFailure(before: readonly string[], own: readonly string[], since: Date | null): WriteFailure {

@@ -262,9 +262,10 @@ export function keepDays([horizon]: readonly unknown[], transaction: Transaction
   return { rowCount: 1, rows: [{}] }
 }
 
-export function untilOf(transaction: Transaction): Result {
-  const { untilMs } = daysOf(transaction)
-  return one({ until: untilMs === undefined ? null : new Date(untilMs) })
+export function knownDays(transaction: Transaction): Result {
+  const { sinceMs, untilMs } = daysOf(transaction)
+  const dateOf = (ms: number | undefined) => (ms === undefined ? null : new Date(ms))
+  return one({ since: dateOf(sinceMs), until: dateOf(untilMs) })
 }
 
 /** Of requests that are no longer repeated. */

@@ -6,12 +6,12 @@ import {
   appendRecords,
   identityLocks,
   keepDays,
+  knownDays,
   locksOfSums,
   lookUpReused,
   retake,
   sumRecords,
   sweepRequests,
-  untilOf,
   withoutRoom,
   waitOfIdentities,
 } from './postgres-identities.ts'
@@ -92,7 +92,7 @@ export function execute(statement: Statement, transaction: Transaction, surround
     return known.execute(statement.values as Parameters, transaction, surroundings)
   }
   if (statement.text.startsWith('SELECT keep_applied_days(')) return keepDays(statement.values, transaction)
-  if (isDays(statement)) return untilOf(transaction)
+  if (isDays(statement)) return knownDays(transaction)
   if (statement.text.startsWith('DELETE FROM applied_requests'))
     return sweepRequests(statement.values, transaction)
   // No table is locked as a whole here.
