@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { faultText } from '#config/fault-text.ts'
 import { isMappingPath, isPipelinePath } from '#config/names.ts'
 import type { NamesPipelines } from '#config/unknown-pipeline.ts'
+import { spec } from '#config/spec.ts'
 import { pipelineOption, unknownPipeline } from '#config/unknown-pipeline.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { LoadedPipeline, Pipeline, RecordKey, TableOrigin, UnboundPipeline } from '#core/pipeline.ts'
@@ -159,13 +160,21 @@ function keyWords({ sink, inspector }: Pick<Pipeline, 'sink' | 'inspector'>): st
   return sink.key.map((column) => (isNamed ? `${column}=<value>` : `<${column}>`)).join(' ')
 }
 
-/** Of each built-in pipeline, with an example. */
-export const keyUsages: readonly { pipeline: string; words: string; example: string }[] =
-  builtInPipelines.map((pipeline) => ({
-    pipeline: pipeline.name,
-    words: keyWords(pipeline),
-    example: pipeline.inspector.example.join(' '),
-  }))
+export interface KeyUsage {
+  readonly pipeline: string
+  /** `--pipeline increments `; empty for the default pipeline. */
+  readonly option: string
+  readonly words: string
+  readonly example: string
+}
+
+/** How to name a record of each built-in pipeline, with an example. */
+export const keyUsages: readonly KeyUsage[] = builtInPipelines.map((pipeline) => ({
+  pipeline: pipeline.name,
+  option: pipeline.name === spec.INGESTER_PIPELINE.default ? '' : `--pipeline ${pipeline.name} `,
+  words: keyWords(pipeline),
+  example: pipeline.inspector.example.join(' '),
+}))
 
 /**
  * The key that the words of a command line mean.
@@ -178,7 +187,7 @@ export function keyNamed(pipeline: Pipeline, words: readonly string[]): RecordKe
   const wanted = sink.key.length
   if (words.length !== wanted) {
     throw new ConfigurationError(
-      `a key has ${wanted} words here, not ${words.length} (quote one that has spaces); ${fix}`,
+      `a key has ${wanted} ${wanted === 1 ? 'word' : 'words'} here, not ${words.length} (quote one that has spaces); ${fix}; of another pipeline: --pipeline <name>`,
     )
   }
   const key = inspector.keyOf(words)

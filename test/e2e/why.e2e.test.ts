@@ -231,6 +231,10 @@ $`,
       [['1.1.1.7', 'https', 'HTTP'], /"port" must be a whole number from 0 to 65535, not "https"; /],
       [['1.1.1.7', '443', ''], /"service" is empty/],
       [['1.1.1.7', '443'], /a key has 3 words here, not 2/],
+      [
+        ['5f0c3b1e-8a52-4c1d-9b3e-2f6d1a7c4e90'],
+        /for example: 1\.1\.1\.7 443 HTTP; of another pipeline: --pipeline <name>/,
+      ],
       [['1.1.1.7', '443', 'My', 'service'], /not 4 \(quote one that has spaces\)/],
       [[], /missing required argument[^]*Usage: bin\/ingester why <ip> <port> <service>/],
       [['1.1.1.7', '443', 'HTTP', '--jsn'], /Did you mean --json/],
@@ -282,6 +286,7 @@ $`,
     assert.equal(code, 0)
     assert.match(stdout, /^Examples:\n {2}bin\/ingester why 1\.1\.1\.7 443 HTTP/)
     assert.match(stdout, /Usage: ingester why \[options\] <ip> <port> <service>\n/)
+    assert.match(stdout, /ingester why --pipeline increments [\da-f-]{36} --env-file \.env\n/)
     assert.ok(stdout.split('\n').length <= 24)
   })
 })

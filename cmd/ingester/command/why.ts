@@ -12,7 +12,7 @@ interface Options {
 }
 
 export function whyCommand(): Command {
-  const usages = keyUsages.map(({ words }) => `[options] ${words}`)
+  const usages = keyUsages.map(({ words, option }) => `[options] ${option}${words}`)
   return new Command('why')
     .summary('show where a record is')
     .description('Show where a record is: table, cache, in flight, dead letters.')
@@ -24,11 +24,13 @@ export function whyCommand(): Command {
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
-    .showHelpAfterError(`Usage: ${programName} why ${keyUsages.map(({ words }) => words).join(', or ')}`)
+    .showHelpAfterError(
+      `Usage: ${programName} why ${keyUsages.map(({ words, option }) => `${option}${words}`).join(', or ')}`,
+    )
     .addHelpText(
       'before',
       `Examples:
-${keyUsages.map(({ pipeline, example }) => `  ${programName} why ${example} --env-file .env     pipeline ${pipeline}`).join('\n')}
+${keyUsages.map(({ option, example }) => `  ${programName} why ${option}${example} --env-file .env`).join('\n')}
   ${programName} why --pipeline orders.pipeline.yaml order_id=7
   ${programName} why --pipeline events.pipeline.yaml message=1234567890     where rows are appended
 
