@@ -53,7 +53,7 @@ export function endedServices({ services }: StackStatus): ServiceStatus[] {
 function servicesOf({ postgres, redis, pubsub }: Stack): StackStatus['services'] {
   return [
     { name: 'PostgreSQL', address: `${postgres?.host}:${postgres?.port}`, ...endOf(postgres) },
-    { name: 'Redis', address: redis?.address ?? 'none: redis-server is not installed', ...endOf(redis) },
+    { name: 'Redis', address: redis?.address ?? 'none', ...endOf(redis) },
     { name: 'Pub/Sub emulator', address: pubsub?.emulatorHost ?? '' },
   ]
 }
