@@ -142,7 +142,7 @@ describe('an identity', { concurrent: true }, () => {
       await using started = await startTestGateway()
       assert.deepEqual(await seen(started.post('a', { 'idempotency-key': key })), [
         400,
-        { error: "missing or invalid 'Idempotency-Key'" },
+        { error: "invalid 'Idempotency-Key': send one, of 1 to 255 visible ASCII characters" },
       ])
     })
 

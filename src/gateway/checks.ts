@@ -77,7 +77,7 @@ export function doorCheck(door: Door): onRequestHookHandler {
         headers: { accept: door.contentType },
       })
     } else if (key !== undefined && !(typeof key === 'string' && isIdempotencyKey(key))) {
-      sendError(reply, 400, "missing or invalid 'Idempotency-Key'")
+      sendError(reply, 400, "invalid 'Idempotency-Key': send one, of 1 to 255 visible ASCII characters")
     } else if (length > door.maxBodyBytes) {
       sendTooLarge(reply, door)
     } else {
