@@ -17,9 +17,9 @@ function networks(list: readonly string[]): BlockList {
 }
 
 /**
- * Addresses of clients. `X-Forwarded-For` counts where a trusted proxy has sent it: anyone else can write into it what he
- * likes. The client is the last address in it that is not that of a trusted proxy, since each proxy appends the one
- * that it was connected to.
+ * Addresses of clients. `X-Forwarded-For` counts only from a trusted proxy: anyone else can write anything into it. The
+ * client is the last address in it that is not that of a trusted proxy, since each proxy appends the address that it was
+ * connected to.
  */
 export class ClientAddresses {
   readonly #trusted: BlockList

@@ -94,7 +94,7 @@ function beginning(options: HttpServerOptions, serve: RequestListener<typeof Rec
   return begin as RequestListener
 }
 
-/** Undefined: there is nobody to answer. */
+/** Undefined: the client cannot be answered. */
 function statusOf({ code = '' }: NodeJS.ErrnoException): number | undefined {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408
   if (code === 'HPE_HEADER_OVERFLOW') return 431

@@ -3,7 +3,7 @@ import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
 
-/** Of what may stand in a file, so that a token that was taken back is of no use soon. */
+/** How often the text is read again, which may be a file: a revoked token is accepted for no longer than this. */
 const rereadMs = 1000
 
 /** Bearer tokens, one a line; empty lines are none. */
