@@ -1,3 +1,4 @@
+import { aborted } from '#app/serving.ts'
 import { startCaddy } from '#stack/caddy.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
 import { subscriptionName } from '#pubsub/resource-names.ts'
@@ -294,11 +295,4 @@ async function startGateways(
   })
   await Promise.allSettled(starting)
   return Promise.all(starting)
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  signal.addEventListener('abort', () => resolve())
-  return promise
 }
