@@ -290,6 +290,18 @@ export const identityMutations: readonly Mutation[] = [
     suites: ['identities, real PostgreSQL'],
   },
   {
+    name: 'room asked for what has counted',
+    wouldDo: 'beside a value that has no room, what is delivered again becomes a dead letter',
+    edits: [
+      {
+        file: 'src/postgres/applied/room.ts',
+        before: '    WHERE r."ingester request" IS NULL AND a.pipeline = $6::text',
+        after: '    WHERE r."ingester request" IS NOT NULL AND a.pipeline = $6::text',
+      },
+    ],
+    suites: ['identities, real PostgreSQL'],
+  },
+  {
     name: 'retry of a request folded into one that is too old',
     wouldDo: 'the retry came in time, and is dead-lettered with the other',
     edits: [
