@@ -105,6 +105,16 @@ test('an identity that is twice in a statement counts once', async () => {
   }
 })
 
+test('a request that is twice in a statement counts once, whenever its messages were published', async () => {
+  await using all = await opened()
+  const twice = [0, 1000].flatMap((ms) =>
+    sum('a 1', { id: String(ms), publishTimeMs: nowMs - ms, attributes: request('a') }),
+  )
+  const { written, duplicates } = await all.writer.write(twice)
+  assert.deepEqual([written, duplicates?.length], [1, 1])
+  assert.deepEqual(await valuesOf(all.database), ['a 1'])
+})
+
 test('append: a row for each record, in order of arrival', async () => {
   await using all = await opened(incrementLog, createLog)
   await all.writer.write([...logged('b 2;a 1'), ...logged('c 3')])

@@ -104,8 +104,12 @@ SELECT (SELECT count(*)::integer FROM "ingester placed") AS placed, (${expected}
        ELSE '{}' END AS duplicates`
 }
 
+/** What makes two records of a batch the same: of a request it does not matter when it was published. */
 const identity = (of: string) =>
-  ['published', 'message', 'request', 'index'].map((name) => `${of}."ingester ${name}"`).join(', ')
+  [
+    `CASE WHEN ${of}."ingester request" IS NULL THEN ${of}."ingester published" END`,
+    ...['message', 'request', 'index'].map((name) => `${of}."ingester ${name}"`),
+  ].join(', ')
 
 /**
  * From when on identities are known, and until when they can be entered: the days around now, without a gap; NULL where today's is missing. Days are never
