@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { repeatedBy } from '#core/identity.ts'
 import type { KeyedRecord } from '#core/keyed-record.ts'
-import type { CheckedRow } from '#pipeline/checked-rows.ts'
+import { CheckedRow } from '#pipeline/checked-rows.ts'
 import type { TablePipeline } from '#pipeline/make-pipeline.ts'
 import { WriteFailure } from '#core/write-failure.ts'
 import { deliveryOf } from '../../../test/support/arrivals.ts'
@@ -201,7 +201,7 @@ test('two spellings of a number are one value of a request', async () => {
   await all.database.query('CREATE TABLE fractions (key text PRIMARY KEY, value numeric)')
   const spelled = (text: string, id: string) => {
     const [record] = sum('a 1', { id, attributes: request('a') }) as [KeyedRecord<CheckedRow>]
-    return { ...record, row: { ...record.row, values: ['a', text] } }
+    return { ...record, row: new CheckedRow(['a', text], false) }
   }
   const table = { ...incrementSums.sink, name: 'fractions', columns: [key, { ...value, type: 'numeric' }] }
   const writer = new IdentifiedWriter(all.database.pool({}), table, { pipeline: 'fractions', horizonMs })
