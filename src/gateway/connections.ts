@@ -13,6 +13,8 @@ interface Connection {
   isAnswering: boolean
   /** Requests whose headers are complete and that have no answer yet; several where they are pipelined. */
   readonly open: Set<Open>
+  /** It has so many open requests that no more are read. */
+  isPaused: boolean
 }
 
 const refusalBody = '{"error":"too many connections; retry later"}'
@@ -34,17 +36,27 @@ const refusal = [
  * that have asked for nothing yet would protect connections between two requests, but also those of an attacker who has
  * asked once: newcomers would only displace each other.) None whose answer is under way is closed: if there are no others,
  * the new one is refused.
+ *
+ * A client may send requests without waiting for answers. Of one with too many open requests no more are read until some
+ * are answered, so that it cannot fill the memory and the queue that all share. What one read had in it is served: at
+ * most 64 KiB.
  */
 export class Connections {
   readonly #max: number
+  readonly #maxOpen: number
   readonly #observer: GatewayObserver
   readonly #connections = new Map<Socket, Connection>()
   /** Those that are not answering, longest wait first. */
   readonly #waiting = new Set<Socket>()
   #draining = false
 
-  constructor(max: number, observer: GatewayObserver) {
+  /**
+   * @param max connections
+   * @param maxOpen requests of one connection
+   */
+  constructor(max: number, maxOpen: number, observer: GatewayObserver) {
     this.#max = max
+    this.#maxOpen = maxOpen
     this.#observer = observer
   }
 
@@ -57,10 +69,13 @@ export class Connections {
         return
       }
     }
-    this.#connections.set(socket, { isAnswering: false, open: new Set() })
+    const connection: Connection = { isAnswering: false, open: new Set(), isPaused: false }
+    this.#connections.set(socket, connection)
     this.#waiting.add(socket)
     this.#observer.connectionsOpen?.(this.#connections.size)
     socket.once('close', () => this.#forget(socket))
+    // Node.js resumes it to read a body.
+    socket.on('resume', () => void (connection.isPaused && socket.pause()))
   }
 
   /** The headers of a request are complete. False: its connection is about to be closed, so it must not be served. */
@@ -68,6 +83,10 @@ export class Connections {
     const connection = this.#connections.get(socket)
     if (!connection) return false
     connection.open.add(request)
+    if (connection.open.size >= this.#maxOpen && !connection.isPaused) {
+      connection.isPaused = true
+      socket.pause()
+    }
     if (!connection.isAnswering) this.#wait(socket)
     return true
   }
@@ -83,7 +102,12 @@ export class Connections {
   /** Its answer has been sent. */
   answered(socket: Socket, request: Open): void {
     const connection = this.#connections.get(socket)
-    if (!connection?.open.delete(request) || connection.open.size > 0) return
+    if (!connection?.open.delete(request)) return
+    if (connection.isPaused && connection.open.size < this.#maxOpen) {
+      connection.isPaused = false
+      socket.resume()
+    }
+    if (connection.open.size > 0) return
     connection.isAnswering = false
     this.#wait(socket)
     if (this.#draining) socket.destroySoon()

@@ -67,7 +67,7 @@ export interface Gateway extends AsyncDisposable {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, logger, observer = {}, accessLog = true, clock = systemClock } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const connections = new Connections(limits.connections, observer)
+  const connections = new Connections(limits.connections, limits.openRequests, observer)
   const clients = new ClientAddresses(options.trustedProxies ?? [])
   const app = await createApp({
     ...options,

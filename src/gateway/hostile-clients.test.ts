@@ -167,6 +167,24 @@ describe('pipelined requests', () => {
   })
 })
 
+test('a connection with many open requests has no more read until some are answered; then all are', async () => {
+  let began = 0
+  const observer = { began: () => void (began += 1) }
+  await using started = await startTestGateway({ limits: patient, observer, accessLog: false })
+  const release = started.publishing.hold()
+  using client = await new RawClient(started.url).connected()
+  const post = `${head}Content-Length: 3\r\n\r\n"a"`
+  const [pipelined, others] = [20_000, 50]
+  client.write(post.repeat(pipelined))
+  await started.publishing.untilPublished(32)
+  for (let i = 0; i < others; i += 1) assert.equal((await fetch(`${started.url}/healthz`)).status, 200)
+  const inOneRead = 65_536 / post.length
+  assert.ok(began - others <= 32 + inOneRead, `${began - others} requests of one connection are open`)
+  release()
+  await until(async () => started.answered.length === pipelined + others)
+  assert.ok(started.answered.every(({ status }) => status === 200))
+})
+
 describe('more connections than there is room for', () => {
   const limits = { ...patient, connections: 50 }
   const manners: Readonly<Record<string, (client: RawClient) => void>> = {
