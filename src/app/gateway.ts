@@ -7,11 +7,12 @@ import { addressOf } from '#core/address.ts'
 import { advice } from '#core/advice.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { Door } from '#core/door.ts'
+import { routeOf } from '#core/door.ts'
 import type { GatewayObserver } from '#core/gateway-observer.ts'
 import type { Logger } from '#core/logger.ts'
 import type { PublishOutcome, Publishing } from '#core/publishing.ts'
-import type { Gateway as HttpGateway, GatewayOptions } from '#gateway/gateway.ts'
-import { startGateway as serveDoors } from '#gateway/gateway.ts'
+import type { HttpGateway, HttpGatewayOptions } from '#gateway/http-gateway.ts'
+import { startHttpGateway } from '#gateway/http-gateway.ts'
 import type { PubsubClients } from '#pubsub/client.ts'
 import { isPermanent } from '#pubsub/client.ts'
 import { PublishQueue } from '#pubsub/publish-queue.ts'
@@ -137,8 +138,6 @@ export async function startGateway(
   }
 }
 
-const routeOf = ({ method, path }: Door) => `${method} ${path}`
-
 /** Undefined where each gateway counts for itself. A missing Redis does not prevent a start. */
 async function openRateLimits(
   { redis, gateway }: GatewayConfig,
@@ -228,7 +227,7 @@ class WatchedPublishing implements Publishing {
 }
 
 type Listening = Omit<
-  GatewayOptions,
+  HttpGatewayOptions,
   'host' | 'port' | 'version' | 'tokens' | 'rateLimit' | 'trustedProxies' | 'accessLog'
 >
 
@@ -236,7 +235,7 @@ function listen(startup: Startup, { gateway }: GatewayConfig, options: Listening
   return startup.reach(
     `the gateway's address ${addressOf(gateway.host, gateway.port)}`,
     advice`choose another with --port, or INGESTER_GATEWAY_HOST and INGESTER_GATEWAY_PORT (0: any free port)`,
-    () => serveDoors({ ...gateway, version, ...options }),
+    () => startHttpGateway({ ...gateway, version, ...options }),
     () => true,
   )
 }

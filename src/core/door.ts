@@ -29,7 +29,7 @@ export type Operation = Readonly<Record<string, unknown>>
 /** A route by which requests become messages of a topic. Answered when the broker has confirmed all of them. */
 export interface Door {
   readonly method: 'POST' | 'PUT'
-  /** Without parameters, or with some: `/increment`, `/:id`. */
+  /** `/increment`, or with parameters: `/items/:id`. A parameter is a whole segment; its name is an ASCII identifier. */
   readonly path: string
   /** An id in the configured project, or a full name. */
   readonly topicId: string
@@ -45,3 +45,6 @@ export interface Door {
   /** When all of them are confirmed. */
   readonly accepted: DoorResponse
 }
+
+/** What a door is called in metrics, the log and the identities of requests: `POST /increment`. */
+export const routeOf = ({ method, path }: Pick<Door, 'method' | 'path'>) => `${method} ${path}`

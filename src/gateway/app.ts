@@ -3,18 +3,19 @@ import { METHODS } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { fastify } from 'fastify'
 import type { Door } from '#core/door.ts'
+import { routeOf } from '#core/door.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Publishing } from '#core/publishing.ts'
 import type { Clock } from '#runtime/clock.ts'
-import { doorCheck, rateCheck, receivedOf, sendTooLarge, tokenCheck } from './checks.ts'
+import { doorCheck, rateCheck, receivedOf, sendTooLarge, tokenCheck } from './request-checks.ts'
 import type { Connections } from './connections.ts'
 import { docsPage, docsPageHeaders } from './docs-page.ts'
-import { doorRoute, routeOf } from './door-route.ts'
+import { doorRoute } from './door-route.ts'
 import { openApiDocument } from './openapi.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { ReceivedRequest } from './received-request.ts'
-import { jsonType, sendError, sendJson } from './responses.ts'
+import { jsonType, sendError, sendJson } from './json-responses.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface AppOptions {
@@ -96,7 +97,7 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
 }
 
 function addDoor(app: FastifyInstance, door: Door, options: AppOptions): void {
-  const { tokens, clock } = options
+  const { tokens } = options
   app.route({
     method: door.method,
     url: door.path,
@@ -104,12 +105,7 @@ function addDoor(app: FastifyInstance, door: Door, options: AppOptions): void {
     // 0 is refused; a door without a body refuses every one by its headers.
     bodyLimit: Math.max(1, door.maxBodyBytes),
     onRequest: [...(tokens ? [tokenCheck(tokens)] : []), doorCheck(door)],
-    handler: doorRoute({
-      ...options,
-      door,
-      topic: options.topicName(door.topicId),
-      unixMs: () => clock.unixMs(),
-    }),
+    handler: doorRoute({ ...options, door, topic: options.topicName(door.topicId) }),
     errorHandler: (error, _, reply) => {
       if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
       sendTooLarge(reply, door)

@@ -1,12 +1,14 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { Door } from '#core/door.ts'
+import { routeOf } from '#core/door.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { PublishOutcome, Publishing } from '#core/publishing.ts'
 import { isRejection } from '#core/rejection.ts'
-import { receivedOf } from './checks.ts'
+import type { Clock } from '#runtime/clock.ts'
+import { receivedOf } from './request-checks.ts'
 import type { Connections } from './connections.ts'
-import { identified } from './request-identity.ts'
-import { jsonType, sendError } from './responses.ts'
+import { withRequestIdentity } from './request-identity.ts'
+import { jsonType, sendError } from './json-responses.ts'
 
 export interface DoorRouteOptions {
   readonly door: Door
@@ -14,16 +16,14 @@ export interface DoorRouteOptions {
   readonly topic: string
   readonly publishing: Publishing
   readonly connections: Connections
-  readonly unixMs: () => number
+  readonly clock: Clock
 }
-
-export const routeOf = ({ method, path }: Pick<Door, 'method' | 'path'>) => `${method} ${path}`
 
 const noBody = Buffer.alloc(0)
 
 /** Reads a complete request, publishes its messages, and answers when it is known what became of them. */
 export function doorRoute(options: DoorRouteOptions): RouteHandlerMethod {
-  const { door, topic, publishing, connections, unixMs } = options
+  const { door, topic, publishing, connections, clock } = options
   const route = routeOf(door)
   const sendAccepted = accepting(door)
   const serve = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -35,7 +35,7 @@ export function doorRoute(options: DoorRouteOptions): RouteHandlerMethod {
     if (isRejection(read)) return sendError(reply, 400, read.detail)
     if (read.length === 0) return sendAccepted(reply)
     const key = request.headers['idempotency-key'] as string | undefined
-    const messages = identified(read, { principal: request.principal, route, key }, unixMs())
+    const messages = withRequestIdentity(read, { principal: request.principal, route, key }, clock.unixMs())
     const outcome = await published(publishing.publish(topic, messages))
     if (outcome.outcome === 'confirmed') return sendAccepted(reply)
     receivedOf(request).why = `${outcome.outcome}: ${outcome.why}`

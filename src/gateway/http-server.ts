@@ -5,7 +5,7 @@ import type { GatewayObserver } from '#core/gateway-observer.ts'
 import type { Logger } from '#core/logger.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Connections } from './connections.ts'
-import type { GatewayLimits } from './limits.ts'
+import type { GatewayLimits } from './gateway-limits.ts'
 import { ReceivedRequest, requestIdFrom } from './received-request.ts'
 
 export interface HttpServerOptions {

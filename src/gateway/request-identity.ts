@@ -21,18 +21,18 @@ export function isIdempotencyKey(text: string): boolean {
  * The messages of a request, each with its identity. With a key it is the same for each time that the request is made: a hash
  * of principal, route and key, and of the message's index from the second on. Nothing of the time is in it.
  */
-export function identified(
+export function withRequestIdentity(
   messages: readonly DoorMessage[],
   request: KeyedRequest,
   nowMs: number,
 ): DoorMessage[] {
   return messages.map((message, index) => ({
     ...message,
-    attributes: { ...message.attributes, ...identityOf(request, index, nowMs) },
+    attributes: { ...message.attributes, ...requestIdentity(request, index, nowMs) },
   }))
 }
 
-function identityOf({ principal, route, key }: KeyedRequest, index: number, nowMs: number) {
+function requestIdentity({ principal, route, key }: KeyedRequest, index: number, nowMs: number) {
   if (key === undefined) return repeatedBy(randomUUID(), nowMs)
   // As JSON no two different ones are the same text.
   const parts = index === 0 ? [principal, route, key] : [principal, route, key, index]

@@ -9,7 +9,7 @@ import { IncrementClient } from '#demo/increments/increment-client.ts'
 import { readSums } from '#demo/increments/sums.ts'
 import { Random } from '#demo/random.ts'
 import { startEmulator } from '#emulator/emulator.ts'
-import { startGateway } from '#gateway/gateway.ts'
+import { startHttpGateway } from '#gateway/http-gateway.ts'
 import { ensureSubscription } from '#pubsub/admin.ts'
 import { connectPubsub } from '#pubsub/client.ts'
 import { PublishQueue } from '#pubsub/publish-queue.ts'
@@ -65,7 +65,7 @@ async function start() {
   for (let gateway = 0; gateway < 2; gateway++) {
     const queue = starting.adopt(new PublishQueue({ clients, logger: noLogger }), (opened) => opened.close(0))
     const { url } = starting.use(
-      await startGateway({
+      await startHttpGateway({
         host: '127.0.0.1',
         port: 0,
         version: 'test',

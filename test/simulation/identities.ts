@@ -1,5 +1,5 @@
 import { identityAttributes, repeatedBy } from '#core/identity.ts'
-import { identified } from '#gateway/request-identity.ts'
+import { withRequestIdentity } from '#gateway/request-identity.ts'
 
 /** Under which identity a message is published; absent: its own. */
 export type PlannedIdentity =
@@ -39,7 +39,7 @@ export class Publishers {
     const identity = `request ${as.request}`
     if (nowMs - this.#firstOf(identity, nowMs) > windowMs) return undefined
     const request = { principal: '', route: 'POST /increment', key: `key-${as.request}` }
-    const [message] = identified([{ data: Buffer.of() }], request, nowMs)
+    const [message] = withRequestIdentity([{ data: Buffer.of() }], request, nowMs)
     return { attributes: message?.attributes ?? {}, identity }
   }
 

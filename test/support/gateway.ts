@@ -7,8 +7,8 @@ import type { AnsweredRequest } from '#core/gateway-observer.ts'
 import type { Logger } from '#core/logger.ts'
 import type { PublishOutcome, Publishing } from '#core/publishing.ts'
 import { Rejection } from '#core/rejection.ts'
-import type { Gateway, GatewayOptions } from '#gateway/gateway.ts'
-import { startGateway } from '#gateway/gateway.ts'
+import type { HttpGateway, HttpGatewayOptions } from '#gateway/http-gateway.ts'
+import { startHttpGateway } from '#gateway/http-gateway.ts'
 import { within } from './within.ts'
 
 /** Takes any JSON but `"bad"`, as one message. */
@@ -88,7 +88,7 @@ export class FakePublishing implements Publishing {
 type LogLine = readonly [level: string, message: string, fields: Readonly<Record<string, unknown>>]
 
 export interface TestGateway extends AsyncDisposable {
-  readonly gateway: Gateway
+  readonly gateway: HttpGateway
   readonly url: string
   readonly publishing: FakePublishing
   readonly lines: LogLine[]
@@ -98,7 +98,7 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 /** A gateway with two doors on a free port. */
-export async function startTestGateway(changes: Partial<GatewayOptions> = {}): Promise<TestGateway> {
+export async function startTestGateway(changes: Partial<HttpGatewayOptions> = {}): Promise<TestGateway> {
   const publishing = new FakePublishing()
   const lines: LogLine[] = []
   const answered: AnsweredRequest[] = []
@@ -110,7 +110,7 @@ export async function startTestGateway(changes: Partial<GatewayOptions> = {}): P
     warn: note('warn'),
     error: note('error'),
   }
-  const gateway = await startGateway({
+  const gateway = await startHttpGateway({
     host: '127.0.0.1',
     port: 0,
     version: '1.2.3',

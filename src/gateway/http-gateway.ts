@@ -13,13 +13,13 @@ import { createApp } from './app.ts'
 import { ClientAddresses } from './client-address.ts'
 import { Connections } from './connections.ts'
 import { createHttpServer } from './http-server.ts'
-import type { GatewayLimits } from './limits.ts'
-import { defaultLimits } from './limits.ts'
+import type { GatewayLimits } from './gateway-limits.ts'
+import { defaultLimits } from './gateway-limits.ts'
 import type { RateLimit } from './rate-limiter.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import { Tokens } from './tokens.ts'
 
-export interface GatewayOptions {
+export interface HttpGatewayOptions {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
@@ -46,7 +46,7 @@ export interface GatewayOptions {
   readonly clock?: Clock
 }
 
-export interface Gateway extends AsyncDisposable {
+export interface HttpGateway extends AsyncDisposable {
   /** Without a trailing slash. */
   readonly url: string
   /** `host:port`. */
@@ -64,7 +64,7 @@ export interface Gateway extends AsyncDisposable {
  * @throws RangeError where a trusted proxy is neither an address nor a network
  * @throws the socket's error where the address cannot be had
  */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+export async function startHttpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
   const { host, port, logger, observer = {}, accessLog = true, clock = systemClock } = options
   const limits = { ...defaultLimits, ...options.limits }
   const connections = new Connections(limits.connections, limits.openRequests, observer)

@@ -4,7 +4,7 @@ import { limitedClient } from './client-address.ts'
 import type { RateLimiter, RateVerdict } from './rate-limiter.ts'
 import type { ReceivedRequest } from './received-request.ts'
 import { isIdempotencyKey } from './request-identity.ts'
-import { sendError } from './responses.ts'
+import { sendError } from './json-responses.ts'
 import type { Tokens } from './tokens.ts'
 
 declare module 'fastify' {
