@@ -65,7 +65,7 @@ describe('bearer tokens', { concurrent: true }, () => {
     text = new Error('is empty')
     await clock.advance(5000)
     assert.deepEqual(await statuses(), [200, 200])
-    const said = 'cannot read the tokens again; those that were read last count'
+    const said = 'cannot reread the bearer tokens; the last ones stay valid'
     const faults = [{ error: 'no such file' }, { error: 'is empty' }]
     assert.deepEqual(
       started.lines,

@@ -32,6 +32,11 @@ export class ClientAddresses {
     this.#hasTrusted = trustedProxies.length > 0
   }
 
+  /**
+   * The address that a request counts for, without a port; IPv4 in dotted form.
+   *
+   * @param forwardedFor the request's `X-Forwarded-For`
+   */
   of(socket: Socket, forwardedFor: string | readonly string[] | undefined): string {
     const peer = this.#peerOf(socket)
     if (!peer.isTrusted || forwardedFor === undefined) return peer.address

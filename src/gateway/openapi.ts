@@ -1,4 +1,6 @@
 import type { Door } from '#core/door.ts'
+import { requestIdSchema } from './received-request.ts'
+import { idempotencyKeySchema } from './request-identity.ts'
 
 /** https://spec.openapis.org/oas/v3.1.1.html */
 export interface OpenApiDocument {
@@ -40,7 +42,7 @@ export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
 
 const description = `Requests become messages of Google Cloud Pub/Sub. The answer comes when the broker has confirmed them.
 
-- confirmed: the request counts, exactly once
+- confirmed: the request counts, exactly once, unless its description says otherwise
 - 503 with code \`not-sent\`: it does not count; retry later
 - 503 with code \`outcome-unknown\`: it may count; retry with the same \`Idempotency-Key\`, and it counts once`
 
@@ -88,15 +90,19 @@ const idempotencyKey = {
   name: 'Idempotency-Key',
   in: 'header',
   description:
-    'Names the request: however often it is sent with the same key, also days later, it counts once. A new request needs a new key.',
-  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
+    'Names the request, in 1 to 255 visible ASCII characters: however often it is sent with its key, it counts once. ' +
+    'A new request needs a new key: of two that differ under one key, the first counts, and the second never does, although it is ' +
+    'answered with success. A key must be unique among all clients that share a bearer token (all clients, where there are no ' +
+    'tokens). Retry with the bearer token of the first attempt: with another it is another request. Keys are remembered for ' +
+    '24 hours from their first use, unless the operator has configured another time.',
+  schema: idempotencyKeySchema,
 }
 
 const requestId = {
   name: 'X-Request-Id',
   in: 'header',
   description: 'Appears in the log and in the response. Without it, the gateway makes one.',
-  schema: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9._-]+$' },
+  schema: requestIdSchema,
 }
 
 const header = (description: string, type = 'integer') => ({ description, schema: { type } })

@@ -54,7 +54,9 @@ export class RateLimiter {
     return this.#windows.size
   }
 
-  /** Counts a request. A promise only where the shared counts are asked. */
+  /**
+   * Counts a request of a client address. A promise, which never rejects, only where the shared counts are asked.
+   */
   count(client: string): RateVerdict | Promise<RateVerdict> {
     const now = this.#clock.now()
     const window = this.#windows.get(client)

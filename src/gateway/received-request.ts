@@ -20,7 +20,11 @@ export class ReceivedRequest extends IncomingMessage {
   hasEnded = false
 }
 
-/** The one that it came with, if that is 1 to 128 letters, digits, dots, underscores and hyphens; else a new one. */
+/** As JSON Schema: 1 to 128 letters, digits, dots, underscores and hyphens. */
+export const requestIdSchema = { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' } as const
+const requestId = new RegExp(requestIdSchema.pattern)
+
+/** The id that the header gives, if it is well-formed; else a new one. */
 export function requestIdFrom(header: string | readonly string[] | undefined): string {
-  return typeof header === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(header) ? header : randomUUID()
+  return typeof header === 'string' && requestId.test(header) ? header : randomUUID()
 }

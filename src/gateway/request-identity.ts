@@ -12,10 +12,11 @@ export interface KeyedRequest {
   readonly key: string | undefined
 }
 
-/** Whether a key is 1 to 255 visible ASCII characters. */
-export function isIdempotencyKey(text: string): boolean {
-  return /^[\x21-\x7e]{1,255}$/.test(text)
-}
+/** As JSON Schema: 1 to 255 visible ASCII characters. */
+export const idempotencyKeySchema = { type: 'string', pattern: '^[!-~]{1,255}$' } as const
+const idempotencyKey = new RegExp(idempotencyKeySchema.pattern)
+
+export const isIdempotencyKey = (text: string): boolean => idempotencyKey.test(text)
 
 /**
  * The messages of a request, each with its identity. With a key it is the same for each time that the request is made: a hash

@@ -49,10 +49,10 @@ export class Tokens {
       this.#read = text
       this.#fault = undefined
     } catch (error) {
-      // While its file is being replaced, say. The last ones that were read count.
+      // For example while the file is being replaced. The last ones that were read count.
       const fault = messageOf(error)
       if (fault !== this.#fault)
-        this.#logger.warn({ error: fault }, 'cannot read the tokens again; those that were read last count')
+        this.#logger.warn({ error: fault }, 'cannot reread the bearer tokens; the last ones stay valid')
       this.#fault = fault
     }
     return this.#hashes
