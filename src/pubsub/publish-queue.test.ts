@@ -199,7 +199,7 @@ describe('failures', () => {
     assert.equal(server.calls.length, failed + 1)
     assert.deepEqual([outcomeOf('a'), outcomeOf('b')], ['confirmed', 'confirmed'])
     assert.equal(queue.failingBecause, undefined)
-    assert.deepEqual(logged, ['publishing fails; it is tried again', 'publishing works again'])
+    assert.deepEqual(logged, ['publishing failed; retrying', 'publishing resumed'])
   })
 
   test('while calls fail one alone is in flight; when it succeeds the rest follows', async () => {

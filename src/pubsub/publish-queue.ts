@@ -44,8 +44,8 @@ const defaults = {
 }
 
 /**
- * Publishes the messages of many requests in few calls. Whatever fails is tried again until the request's time is up,
- * unless trying again cannot help: every message has an identity, so one that arrives twice counts once.
+ * Publishes the messages of many requests in few calls. What fails is retried until the request's time is up, unless a
+ * retry cannot help: every message has an identity, so one that arrives twice counts once.
  */
 export class PublishQueue implements Publishing {
   readonly #options: typeof defaults & PublishQueueOptions
@@ -70,10 +70,16 @@ export class PublishQueue implements Publishing {
 
   /** Why calls fail at present; undefined: they do not. */
   get failingBecause(): string | undefined {
-    for (const { why } of this.#topics.values()) if (why !== undefined) return why
+    for (const { failingBecause } of this.#topics.values())
+      if (failingBecause !== undefined) return failingBecause
     return undefined
   }
 
+  /**
+   * Queues the messages of one request, all or none. Never rejects: answers within `waitMs`, at once where there is no room.
+   *
+   * @param topic full name
+   */
   publish(topic: string, messages: readonly DoorMessage[]): Promise<PublishOutcome> {
     if (messages.length === 0) return Promise.resolve({ outcome: 'confirmed' })
     if (this.#isClosing) return notSent('the gateway is shutting down')
@@ -139,8 +145,8 @@ export class PublishQueue implements Publishing {
       },
       connecting: () => clients.publisherConnecting(callTimeoutMs),
       onFailing: (cause) => {
-        if (cause === undefined) logger.info({ topic }, 'publishing works again')
-        else logger.warn({ topic, error: messageOf(cause) }, 'publishing fails; it is tried again')
+        if (cause === undefined) logger.info({ topic }, 'publishing resumed')
+        else logger.warn({ topic, error: messageOf(cause) }, 'publishing failed; retrying')
       },
     })
     this.#topics.set(topic, created)

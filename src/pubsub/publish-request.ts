@@ -16,12 +16,12 @@ export class PublishPart {
   }
 
   confirm(): void {
-    this.request.partEnded('confirmed', '')
+    this.request.settlePart('confirmed', '')
   }
 
   /** It is not tried again. */
   fail(why: string): void {
-    this.request.partEnded(this.maybeSent ? 'unknown' : 'not-sent', why)
+    this.request.settlePart(this.maybeSent ? 'unknown' : 'not-sent', why)
   }
 }
 
@@ -60,7 +60,7 @@ export class PublishRequest {
     this.#left = parts.length
   }
 
-  partEnded(how: PublishOutcome['outcome'], why: string): void {
+  settlePart(how: PublishOutcome['outcome'], why: string): void {
     if (this.isSettled) return
     this.#left -= 1
     if (how === 'confirmed') this.#confirmed += 1

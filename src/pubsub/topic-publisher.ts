@@ -40,6 +40,7 @@ interface Lane {
 /** Between attempts while the topic is failing. */
 const backoffBetween = { initialMs: 50, maxMs: 1000 }
 
+/** What waits for one topic, and its calls. Reports to the parts that it is given, and never rejects. */
 export class TopicPublisher {
   readonly #options: TopicPublisherOptions
   readonly #backoff: Backoff = exponentialBackoff(backoffBetween)
@@ -56,7 +57,7 @@ export class TopicPublisher {
   }
 
   /** Why calls fail at present. */
-  why: string | undefined
+  failingBecause: string | undefined
 
   add(orderingKey: string, part: PublishPart): void {
     const lane = this.#laneOf(orderingKey)
@@ -74,7 +75,7 @@ export class TopicPublisher {
     const connecting = this.#lanes.size > 0 ? this.#options.connecting() : undefined
     if (connecting || this.#isFailing) this.#dropSettled()
     if (connecting) {
-      this.why ??= 'there is no connection to the broker'
+      this.failingBecause ??= 'there is no connection to the broker'
       this.#waiting = 'delay'
       void connecting.then(() => {
         this.#waiting = 'no'
@@ -185,7 +186,7 @@ export class TopicPublisher {
   }
 
   #failed(error: unknown, batch: readonly PublishPart[]): readonly PublishPart[] {
-    this.why = messageOf(error)
+    this.failingBecause = messageOf(error)
     if (!this.#isFailing) this.#options.onFailing(error)
     this.#isFailing = true
     return batch
@@ -193,7 +194,7 @@ export class TopicPublisher {
 
   /** The broker answers, and takes messages. */
   #succeeded(): void {
-    this.why = undefined
+    this.failingBecause = undefined
     if (!this.#isFailing) return
     this.#isFailing = false
     this.#backoff.reset()

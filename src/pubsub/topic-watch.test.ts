@@ -32,14 +32,14 @@ function watching(answer: readonly string[] | Error) {
   return { watch, state, logged, pass: (ms: number) => clock.advance(ms) }
 }
 
-test('nothing may be published before the first look', async () => {
+test('nothing may be published before the first check', async () => {
   const { watch } = watching([ours])
-  assert.match(watch.notReadyBecause ?? '', /nothing is known/)
+  assert.match(watch.notReadyBecause ?? '', /has not been checked yet/)
   await watch.prepare()
   assert.equal(watch.notReadyBecause, undefined)
 })
 
-test('a topic without a subscription is looked at until it has one; then now and then', async () => {
+test('a topic without a subscription is checked until it has one, and periodically from then on', async () => {
   const { watch, state, logged, pass } = watching([])
   await watch.prepare()
   watch.start()
@@ -75,7 +75,7 @@ test('a topic that does not exist: the line that creates it', async () => {
   await watch.prepare()
   assert.equal(
     watch.notReadyBecause,
-    'there is no projects/p/topics/increments; create it: gcloud pubsub topics create increments --project=p',
+    'projects/p/topics/increments does not exist; create it: gcloud pubsub topics create increments --project=p',
   )
 })
 
@@ -85,7 +85,9 @@ test('subscriptions that may not be seen: one warning, and it is used', async ()
   watch.start()
   await pass(120_000)
   assert.equal(watch.notReadyBecause, undefined)
-  assert.deepEqual(logged, ['cannot see whether the topic has a subscription: pubsub.topics.get is missing'])
+  assert.deepEqual(logged, [
+    'cannot check whether the topic has a subscription: grant pubsub.topics.get (roles/pubsub.viewer)',
+  ])
   await watch[Symbol.asyncDispose]()
 })
 
@@ -94,13 +96,15 @@ test('subscriptions of others alone: one warning, and it is used', async () => {
   await watch.prepare()
   await watch.prepare()
   assert.equal(watch.notReadyBecause, undefined)
-  assert.deepEqual(logged, [`${ours} is none of the topic's subscriptions (projects/p/subscriptions/debug)`])
+  assert.deepEqual(logged, [
+    `${ours} is not a subscription of the topic (it has: projects/p/subscriptions/debug)`,
+  ])
 })
 
 test('while the broker is away, what was seen last counts', async () => {
   const { watch, state } = watching(grpcError(14, 'away', 'client'))
   await watch.prepare()
-  assert.match(watch.notReadyBecause ?? '', /^cannot look at projects\/p\/topics\/increments: 14 away/)
+  assert.match(watch.notReadyBecause ?? '', /^cannot check projects\/p\/topics\/increments: 14 away/)
   state.answer = [ours]
   await watch.prepare()
   state.answer = grpcError(14, 'away', 'client')

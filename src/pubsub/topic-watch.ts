@@ -1,6 +1,6 @@
-// A topic without a subscription drops what is published to it. So before messages for it are accepted a topic is looked
-// at until it has one, and then now and then, since subscriptions can be deleted. An emulator's topics and subscriptions are
-// created, also after it was started again, since it has forgotten them.
+// A topic without a subscription drops what is published to it. So messages for it are accepted only after it was seen to
+// have one. It is then checked periodically, since subscriptions can be deleted. An emulator's topics and subscriptions
+// are created, also after a restart, since it has forgotten them.
 import { messageOf } from '#core/error-message.ts'
 import type { Logger } from '#core/logger.ts'
 import type { Clock } from '#runtime/clock.ts'
@@ -16,15 +16,16 @@ export interface TopicWatchOptions {
   readonly names: SubscriptionNames
   readonly logger: Logger
   readonly clock?: Clock
-  /** Between looks at a topic that may not be published to. */
+  /** Between checks of a topic that may not be published to. */
   readonly urgentMs?: number
-  /** Between looks at one that may; of an emulator `urgentMs` counts. */
+  /** Between checks of one that may; of an emulator `urgentMs` counts. */
   readonly calmMs?: number
 }
 
 /** Of a subscription that is created on an emulator: the ingester's default. */
 const ackDeadlineSeconds = 30
 
+/** Whether a topic may be published to: before the first check it may not. */
 export class TopicWatch implements AsyncDisposable {
   readonly #options: Required<TopicWatchOptions>
   /** Full names. */
@@ -41,7 +42,7 @@ export class TopicWatch implements AsyncDisposable {
     const { clients, names } = options
     this.topic = topicName(clients.projectId, names.topicId)
     this.subscription = subscriptionName(clients.projectId, names.subscriptionId)
-    this.#reason = `nothing is known of ${this.topic} yet`
+    this.#reason = `${this.topic} has not been checked yet`
   }
 
   /** Why nothing may be published to it; undefined: it may. */
@@ -56,10 +57,10 @@ export class TopicWatch implements AsyncDisposable {
    */
   async prepare(): Promise<void> {
     if (this.#options.clients.isEmulator) await this.#create()
-    else await this.#look()
+    else await this.#check()
   }
 
-  /** Looks from now on. */
+  /** Checks periodically from now on. */
   start(): void {
     this.#watching = this.#watch()
   }
@@ -76,57 +77,59 @@ export class TopicWatch implements AsyncDisposable {
       const isUrgent = clients.isEmulator || this.#reason !== undefined
       await sleep(clock, isUrgent ? urgentMs : calmMs, signal)
       if (signal.aborted) return
-      // While an emulator is away publishing itself says so.
-      await (clients.isEmulator ? this.#create().catch(() => {}) : this.#look())
+      // Publishing itself shows that an emulator is unavailable.
+      await (clients.isEmulator ? this.#create().catch(() => {}) : this.#check())
     }
   }
 
   async #create(): Promise<void> {
     await ensureSubscription(this.#options.clients, this.#options.names, ackDeadlineSeconds)
-    this.#is(undefined)
+    this.#setReason(undefined)
   }
 
   /** Never rejects. */
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { publisher } = this.#options.clients
     try {
       const settings = { ...noRetry, autoPaginate: false }
       const request = { topic: this.topic, pageSize: 1000 }
       const [subscriptions] = await publisher.listTopicSubscriptions(request, settings)
-      this.#judge(subscriptions)
+      this.#checkSubscriptions(subscriptions)
     } catch (error) {
       this.#failed(error)
     }
   }
 
-  #judge(subscriptions: readonly string[]): void {
+  #checkSubscriptions(subscriptions: readonly string[]): void {
     if (subscriptions.length === 0) {
       const line = creationLine(this.subscription, this.topic)
-      return this.#is(
+      return this.#setReason(
         `${this.topic} has no subscription, and would drop what is published; create it: ${line}`,
       )
     }
-    this.#is(undefined)
+    this.#setReason(undefined)
     if (!subscriptions.includes(this.subscription)) {
       const others = subscriptions.slice(0, 3).join(', ')
-      this.#warnOnce(`${this.subscription} is none of the topic's subscriptions (${others})`)
+      this.#warnOnce(`${this.subscription} is not a subscription of the topic (it has: ${others})`)
     }
   }
 
   #failed(error: unknown): void {
     switch (statusOf(error)) {
       case grpcStatus.permissionDenied:
-        this.#warnOnce('cannot see whether the topic has a subscription: pubsub.topics.get is missing')
-        return this.#is(undefined)
+        this.#warnOnce(
+          'cannot check whether the topic has a subscription: grant pubsub.topics.get (roles/pubsub.viewer)',
+        )
+        return this.#setReason(undefined)
       case grpcStatus.notFound:
-        return this.#is(`there is no ${this.topic}; create it: ${topicCreationLine(this.topic)}`)
+        return this.#setReason(`${this.topic} does not exist; create it: ${topicCreationLine(this.topic)}`)
       default:
-        // What was seen last still counts: publishing itself says whether the broker is away.
-        if (!this.#isKnown) this.#reason = `cannot look at ${this.topic}: ${messageOf(error)}`
+        // The last check still counts: publishing itself shows whether the broker is unavailable.
+        if (!this.#isKnown) this.#reason = `cannot check ${this.topic}: ${messageOf(error)}`
     }
   }
 
-  #is(reason: string | undefined): void {
+  #setReason(reason: string | undefined): void {
     const { logger } = this.#options
     if (reason !== undefined && (reason !== this.#reason || !this.#isKnown)) logger.warn({}, reason)
     if (reason === undefined && this.#isKnown && this.#reason !== undefined)
