@@ -153,13 +153,13 @@ describe('tokens', () => {
     [
       'a short one',
       `${token}\nhunter2\n`,
-      /its line 2 has fewer than 16 characters; openssl rand -hex 32 makes one/,
+      /TOKENS_FILE \S+ has a token of fewer than 16 characters \(line 2\); make one with: openssl rand -hex 32$/,
     ],
-    ['one with a blank', `${token} ${token}`, /its token contains a blank/],
+    ['one with a blank', `${token} ${token}`, /TOKENS_FILE \S+ has a token with a blank/],
     [
       'one with a letter that no header has',
       `hunter2${'\u00e9'.repeat(20)}`,
-      /its token contains a blank or a character/,
+      / has a token with a blank or a character/,
     ],
     ['blank lines alone', ' \n \n', /has no token/],
     ['nothing', '\n', /is empty/],

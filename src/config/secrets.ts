@@ -88,23 +88,23 @@ function checked(name: string, secret: string, subject: Subject): string {
   throw wrong(subject, `contains ${found}, which is not part of a secret`, 'remove it')
 }
 
-/** Tokens are sent in a header, and guessed by whoever can send requests. */
+/** Tokens are sent in a header, and can be guessed by anyone who can send requests. */
 function checkedTokens(text: string, subject: Subject): string {
   const lines = text.split('\n').map((line) => line.trim())
   for (const [at, token] of lines.entries()) {
     if (token === '') continue
-    const line = lines.length > 1 ? `its line ${at + 1}` : 'its token'
+    const where = lines.length > 1 ? ` (line ${at + 1})` : ''
     if (!/^[!-~]+$/.test(token))
       throw wrong(
         subject,
-        `${line} contains a blank or a character outside of ASCII`,
+        `has a token with a blank or a character outside of ASCII${where}`,
         'put one token in a line',
       )
     if (token.length < leastTokenLength)
       throw wrong(
         subject,
-        `${line} has fewer than ${leastTokenLength} characters`,
-        'openssl rand -hex 32 makes one',
+        `has a token of fewer than ${leastTokenLength} characters${where}`,
+        'make one with: openssl rand -hex 32',
       )
   }
   if (lines.every((token) => token === ''))
