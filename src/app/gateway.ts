@@ -97,7 +97,7 @@ export async function startGateway(
     doors: doors.map(({ door }) => door),
     topicName: (topicId) => topicName(config.pubsub.projectId, topicId),
     publishing: new WatchedPublishing(queue, doors),
-    notReadyBecause: () => doors.flatMap(({ watch }) => watch.notReadyBecause ?? []),
+    isReady: () => doors.every(({ watch }) => watch.notReadyBecause === undefined),
     sharedRateLimits,
     observer: requests.counting(observer),
     logger,

@@ -23,7 +23,7 @@ export interface AppOptions {
   readonly doors: readonly Door[]
   readonly topicName: (topicId: string) => string
   readonly publishing: Publishing
-  readonly notReadyBecause: () => readonly string[]
+  readonly isReady: () => boolean
   readonly tokens: Tokens | undefined
   readonly limiter: RateLimiter | undefined
   readonly connections: Connections
@@ -130,7 +130,7 @@ function addPages(app: FastifyInstance, { doors, version, tokens, limiter }: App
   )
 }
 
-function addProbes(app: FastifyInstance, { connections, notReadyBecause }: AppOptions): void {
+function addProbes(app: FastifyInstance, { connections, isReady }: AppOptions): void {
   const probe = (path: string, answer: (reply: FastifyReply) => void) =>
     app.get(path, { config: { operation: `GET ${path}`, isProbe: true } }, (_, reply) => {
       reply.header('cache-control', 'no-store')
@@ -138,9 +138,9 @@ function addProbes(app: FastifyInstance, { connections, notReadyBecause }: AppOp
     })
   probe('/healthz', (reply) => sendJson(reply, 200, { status: 'alive' }))
   probe('/readyz', (reply) => {
-    const reasons = [...(connections.isDraining ? ['draining'] : []), ...notReadyBecause()]
-    const isReady = reasons.length === 0
-    sendJson(reply, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not ready', reasons })
+    // Without the reasons, which name servers of ours: clients can ask, too.
+    const status = connections.isDraining ? 'draining' : isReady() ? 'ready' : 'not ready'
+    sendJson(reply, status === 'ready' ? 200 : 503, { status })
   })
 }
 

@@ -29,8 +29,8 @@ export interface HttpGatewayOptions {
   /** The full name of a door's topic. */
   readonly topicName: (topicId: string) => string
   readonly publishing: Publishing
-  /** Why requests would not be accepted now; empty without problems. Draining is added. */
-  readonly notReadyBecause: () => readonly string[]
+  /** Whether requests would be accepted now. While it drains a gateway is not ready either. */
+  readonly isReady: () => boolean
   /** Bearer tokens, one a line; asked again every second. Undefined: everyone may ask. */
   readonly tokens?: (() => string) | undefined
   /** Of each client address. Undefined: none. */

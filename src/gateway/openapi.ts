@@ -164,7 +164,10 @@ const page = (summary: string, type: string, more: Json = {}) => ({
 const ownPaths = {
   '/healthz': page('Whether the process is alive', 'application/json'),
   '/readyz': page('Whether requests would be accepted', 'application/json', {
-    503: { description: 'They would not; `reasons` says why.', content: { 'application/json': {} } },
+    503: {
+      description: 'They would not; the log and the admin server say why.',
+      content: { 'application/json': {} },
+    },
   }),
   '/openapi.json': page('This description', 'application/json'),
   '/docs': page('This description as a page', 'text/html'),

@@ -117,7 +117,7 @@ export async function startTestGateway(changes: Partial<HttpGatewayOptions> = {}
     doors: [wordDoor, letterDoor],
     topicName: (id) => `projects/test/topics/${id}`,
     publishing,
-    notReadyBecause: () => [],
+    isReady: () => true,
     logger,
     ...changes,
     observer: {
