@@ -239,7 +239,7 @@ const gateway = {
   )({ default: 8080, desc: 'Port of the gateway; 0 picks a free one.' }),
   INGESTER_GATEWAY_TOKENS: verbatim({
     default: undefined,
-    desc: 'Bearer tokens of which a request must have one, one a line, each of 16 or more characters. Unset: no request needs one.',
+    desc: 'Bearer tokens, one a line, each of 16 or more characters; a request must have one of them. Unset: no request needs one.',
   }),
   INGESTER_TRUSTED_PROXIES: networks({
     default: undefined,
