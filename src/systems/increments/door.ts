@@ -34,8 +34,10 @@ const operation: Operation = {
   tags: ['increments'],
   summary: 'Increment a key',
   description:
-    'Adds `value` to the sum of `key`. The sum in PostgreSQL contains it within ten seconds. Without the header ' +
-    '`Idempotency-Key`, a repeated request counts again.',
+    'Adds `value` to the sum of `key`. The sum in PostgreSQL contains it within ten seconds while PostgreSQL and an ingester ' +
+    'are running. Without the header `Idempotency-Key`, a repeated request counts again. Two kinds of increments are answered ' +
+    'with 200, do not count, and are kept as dead letters for the operator: one with an `Idempotency-Key` that was used for ' +
+    'another increment before, of which the first counts; and one that would make the sum greater than 9223372036854775807.',
   requestBody: {
     required: true,
     content: { 'application/json': { schema, examples: { three: { summary: 'By 3', value: example } } } },

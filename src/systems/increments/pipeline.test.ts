@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'vitest'
+import { identityReused, refusedByDatabase, tooOld } from '#core/dead-letter.ts'
+import { badIdentity } from '#core/identity.ts'
 import type { RecordKey } from '#core/pipeline.ts'
 import type { Rejection } from '#core/rejection.ts'
 import { isRejection } from '#core/rejection.ts'
 import { checkDefinition } from '#pipeline/definition-schema.ts'
 import { deliveryOf } from '../../../test/support/arrivals.ts'
+import { incrementReasons } from './message.ts'
 import { increments } from './pipeline.ts'
 
 const key = '5f0c3b1e-8a52-4c1d-9b3e-2f6d1a7c4e90'
@@ -98,4 +102,10 @@ test('the key of a message is known where the rest of it is wrong', () => {
 test('a text that cannot be read may mention a key', () => {
   assert.equal(inspector.mentions({ key, values: [key] }, `increment ${key.toUpperCase()} by one`), true)
   assert.equal(inspector.mentions({ key, values: [key] }, `increment ${key.slice(1)}`), false)
+})
+
+test('its README names each reason that a dead letter may have', async () => {
+  const text = await readFile(new URL('README.md', import.meta.url), 'utf8')
+  for (const reason of [...incrementReasons, badIdentity, identityReused, refusedByDatabase, tooOld])
+    assert.ok(text.includes(`\`${reason}\``), reason)
 })
