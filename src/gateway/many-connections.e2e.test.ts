@@ -11,7 +11,7 @@ const manners: readonly ((client: RawClient) => void)[] = [
   (client) => client.send('GET /healthz'),
 ]
 
-test('of 10,000 connections few stay, and who asks on a new one is answered all the time', async () => {
+test('of 10,000 connections few stay, and a request on a new one is always answered', async () => {
   let dropped = 0
   let open = 0
   const observer = {
