@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'vitest'
-import { RequestRecord } from '#systems/increments/demo/request-ledger.ts'
+import { RequestRecord } from './request-ledger.ts'
 import { answerOf, IncrementClient } from './increment-client.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import { sleep, systemClock } from '#runtime/clock.ts'
-import type { Outcome, RequestRecord } from '#systems/increments/demo/request-ledger.ts'
+import type { Outcome, RequestRecord } from './request-ledger.ts'
 
 export interface IncrementClientOptions {
   /** Where to send to, in turns: one load balancer, or the gateways themselves. */

@@ -1,4 +1,4 @@
-import { writeIncrement } from '../message.ts'
+import { writeIncrement } from '#systems/increments/message.ts'
 
 // How a sum tells which requests are in it: the requests of a key have the values 16^0, 16^1, …, 16^14, so each has a
 // hexadecimal digit of the sum of its own, and the digit is how often it counted. Sums that differ by any request differ.

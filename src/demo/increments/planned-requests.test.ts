@@ -3,8 +3,8 @@ import { test } from 'vitest'
 import fc from 'fast-check'
 import { isRejection } from '#core/rejection.ts'
 import { Random } from '#demo/random.ts'
-import { always, withSeed } from '../../../../test/support/seed.ts'
-import { readIncrement } from '../message.ts'
+import { always, withSeed } from '../../../test/support/seed.ts'
+import { readIncrement } from '#systems/increments/message.ts'
 import { digitsPerKey, PlannedRequests, timesCounted, valueOf } from './planned-requests.ts'
 
 const read = (body: string) => readIncrement(Buffer.from(body), 0, Buffer.byteLength(body), 'the body')
