@@ -156,15 +156,15 @@ export async function runDemo(system: DemoSystem, options: DemoOptions): Promise
   await fleet.stop()
   phase = 'comparing'
 
-  const judgement = await traffic.judge(forceStop)
+  const verification = await traffic.verify(forceStop)
   const { published } = traffic
-  const differences = checked ? differencesIn({ judgement, published, remaining, cutShort }) : []
+  const differences = checked ? differencesIn({ verification, published, remaining, cutShort }) : []
   const summary = {
     pipeline: pipeline.name,
     published,
     ...sumOf(fleet.counts(), traffic.counts),
     own: traffic.ownCounts,
-    rows: judgement?.rows ?? null,
+    rows: verification?.rows ?? null,
     converged: checked && differences.length === 0,
     seconds: seconds(),
   }
@@ -192,8 +192,8 @@ async function partsUnlessStopped(
     const { replicas, pipeline } = system
     const limits = { replicas, signal, forceStop }
     const fleet = resources.use(await DemoFleet.start(started.config, pipeline, limits, logger))
-    const stage = { ...started, report, signal, forceStop, fleet }
-    const traffic = resources.use(await system.start(stage))
+    const setup = { ...started, report, signal, forceStop, fleet }
+    const traffic = resources.use(await system.start(setup))
     if (signal.aborted) return undefined
     const all = resources.move()
     return { fleet, traffic, [Symbol.asyncDispose]: () => all.disposeAsync() }

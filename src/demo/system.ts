@@ -18,7 +18,7 @@ export interface DemoSystem {
   /** Counts that the live view shows of what is received. */
   readonly shown: readonly ShownCount[]
   /** Starts what stands between the traffic and the topic; nothing is sent yet. */
-  start(stage: Stage): Promise<Traffic>
+  start(setup: DemoSetup): Promise<Traffic>
 }
 
 export type ShownCount = keyof Pick<
@@ -26,8 +26,8 @@ export type ShownCount = keyof Pick<
   'written' | 'coalesced' | 'stale' | 'duplicate' | 'deadLettered'
 >
 
-/** What runs when a system is started. */
-export interface Stage {
+/** What a system is started with. */
+export interface DemoSetup {
   readonly config: Config
   readonly stack: Stack
   /** For programs of ours: the user's own, with the addresses of the stack. */
@@ -67,7 +67,7 @@ export interface Traffic extends AsyncDisposable {
   /** The rows of the latest times, for people. */
   newestRows(limit: number): Promise<RowsView>
   /** Looks at the tables, when nothing writes to them any more. Undefined after a forced stop. */
-  judge(forceStop: AbortSignal): Promise<Judgement | undefined>
+  verify(forceStop: AbortSignal): Promise<Verification | undefined>
 }
 
 export interface RowsView {
@@ -78,7 +78,7 @@ export interface RowsView {
   readonly numeric: readonly number[]
 }
 
-export interface Judgement {
+export interface Verification {
   readonly rows: number
   /** Every way in which the tables are not as they must be, in words. */
   readonly differences: readonly string[]

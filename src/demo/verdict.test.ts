@@ -4,7 +4,7 @@ import type { Evidence } from './verdict.ts'
 import { differencesIn } from './verdict.ts'
 
 const right: Evidence = {
-  judgement: { rows: 2, differences: [] },
+  verification: { rows: 2, differences: [] },
   published: 2,
   remaining: { undelivered: 0, unsettled: 0 },
   cutShort: false,
@@ -13,7 +13,7 @@ const right: Evidence = {
 test('a demo whose tables are right passes', () => assert.deepEqual(differencesIn(right), []))
 
 for (const [what, change, expected] of [
-  ['a difference', { judgement: { rows: 1, differences: ['a is missing'] } }, /^a is missing$/],
+  ['a difference', { verification: { rows: 1, differences: ['a is missing'] } }, /^a is missing$/],
   [
     'an undelivered message',
     { remaining: { undelivered: 1, unsettled: 0 } },
@@ -24,7 +24,7 @@ for (const [what, change, expected] of [
     { remaining: { undelivered: 0, unsettled: 1 } },
     /^1 deliveries were not settled/,
   ],
-  ['a table that was not read', { judgement: undefined }, /^the table was not read$/],
+  ['a table that was not read', { verification: undefined }, /^the table was not read$/],
   [
     'an early end, which explains what remains,',
     { cutShort: true, remaining: { undelivered: 1, unsettled: 1 } },

@@ -1,10 +1,10 @@
 import type { Remaining } from './fleet-counts.ts'
-import type { Judgement } from './system.ts'
+import type { Verification } from './system.ts'
 
 /** What is known at the end of a demo. */
 export interface Evidence {
   /** Of the tables; undefined: they were not read. */
-  readonly judgement: Judgement | undefined
+  readonly verification: Verification | undefined
   readonly published: number
   /** Of the messages published, those that were not delivered in time, and those that were, but are not settled. */
   readonly remaining: Remaining
@@ -13,8 +13,8 @@ export interface Evidence {
 }
 
 /** Every reason why the check failed, in words; empty where it passed. */
-export function differencesIn({ judgement, published, remaining, cutShort }: Evidence): string[] {
-  const differences = [...(judgement?.differences ?? ['the table was not read'])]
+export function differencesIn({ verification, published, remaining, cutShort }: Evidence): string[] {
+  const differences = [...(verification?.differences ?? ['the table was not read'])]
   if (cutShort) differences.push('it was interrupted')
   else differences.push(...whatRemains(remaining, published))
   if (published === 0) differences.push('nothing was published, so nothing is proven')

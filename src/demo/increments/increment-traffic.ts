@@ -10,7 +10,7 @@ import type { DemoProgram } from '../program.ts'
 import { startDemoProgram, urlOf } from '../program.ts'
 import { Random } from '../random.ts'
 import type { Remaining } from '../fleet-counts.ts'
-import type { Judgement, RowsView, Stage, Traffic } from '../system.ts'
+import type { DemoSetup, RowsView, Traffic, Verification } from '../system.ts'
 import { unlessForced } from '../unless-forced.ts'
 import { IncrementClient } from './increment-client.ts'
 import { IngesterProgram } from './ingester-program.ts'
@@ -53,7 +53,7 @@ interface Parts {
 /** Clients, and the gateways between them and the topic. */
 export class IncrementTraffic implements Traffic {
   readonly facts: Traffic['facts']
-  readonly #stage: Stage
+  readonly #setup: DemoSetup
   readonly #options: IncrementsDemoOptions
   readonly #parts: Parts
   readonly #resources: AsyncDisposableStack
@@ -67,12 +67,12 @@ export class IncrementTraffic implements Traffic {
   #kills = 0
 
   private constructor(
-    stage: Stage,
+    setup: DemoSetup,
     options: IncrementsDemoOptions,
     parts: Parts,
     resources: AsyncDisposableStack,
   ) {
-    this.#stage = stage
+    this.#setup = setup
     this.#options = options
     this.#parts = parts
     this.#resources = resources
@@ -84,7 +84,7 @@ export class IncrementTraffic implements Traffic {
         timeoutMs: answerWithinMs,
         retryForMs,
         stopping: this.#stopping.signal,
-        forceStop: stage.forceStop,
+        forceStop: setup.forceStop,
       }),
     )
     const { rate, duplicates, kills, seed } = options
@@ -99,19 +99,19 @@ export class IncrementTraffic implements Traffic {
 
   /** @throws ServiceError with the last lines of what does not come up */
   static async start(
-    stage: Stage,
+    setup: DemoSetup,
     options: IncrementsDemoOptions,
     caddyfile: string,
   ): Promise<IncrementTraffic> {
     await using starting = new AsyncDisposableStack()
-    const { environment, report: log, signal } = stage
+    const { environment, report: log, signal } = setup
     const ingester = starting.use(await IngesterProgram.start(environment, { log, signal }))
-    const gateways = await startGateways(stage, options.gateways, starting)
+    const gateways = await startGateways(setup, options.gateways, starting)
     const upstreams = gateways.map(({ port }) => `127.0.0.1:${port}`)
     const caddy = await startCaddy({ port: 8080, file: caddyfile, upstreams, log, signal })
     if (caddy) starting.use(caddy)
     else log('no Caddy: caddy is not on PATH; clients take turns themselves (Debian: apt-get install caddy)')
-    const { emulator } = stage.stack.pubsub ?? {}
+    const { emulator } = setup.stack.pubsub ?? {}
     emulator?.faults.deliveries({ duplicateShare: options.duplicates / 100 })
     emulator?.faults.dropReplies('Publish', { share: lostReplies })
     if (!emulator && options.duplicates > 0)
@@ -124,7 +124,7 @@ export class IncrementTraffic implements Traffic {
         ? `Caddy: ${urlOf(caddy)}/increment`
         : 'nothing: Caddy is not installed, and clients take turns',
     }
-    return new IncrementTraffic(stage, options, parts, starting.move())
+    return new IncrementTraffic(setup, options, parts, starting.move())
   }
 
   get published(): number {
@@ -168,7 +168,7 @@ export class IncrementTraffic implements Traffic {
   }
 
   async drain(): Promise<Remaining> {
-    const limit = AbortSignal.any([this.#stage.forceStop, AbortSignal.timeout(drainLimitMs)])
+    const limit = AbortSignal.any([this.#setup.forceStop, AbortSignal.timeout(drainLimitMs)])
     await Promise.race([Promise.all(this.#open), aborted(limit)])
     for (;;) {
       await this.#parts.ingester.read()
@@ -179,7 +179,7 @@ export class IncrementTraffic implements Traffic {
   }
 
   async newestRows(limit: number): Promise<RowsView> {
-    const rows = await readLargestSums(this.#stage.config, limit)
+    const rows = await readLargestSums(this.#setup.config, limit)
     return {
       head: ['largest sums', 'value'],
       numeric: [1],
@@ -187,11 +187,11 @@ export class IncrementTraffic implements Traffic {
     }
   }
 
-  judge(forceStop: AbortSignal): Promise<Judgement | undefined> {
+  verify(forceStop: AbortSignal): Promise<Verification | undefined> {
     return unlessForced(forceStop, async () => {
-      const sums = await readSums(this.#stage.config)
+      const sums = await readSums(this.#setup.config)
       const differences = [...brokenPromises(this.#ledger.records, sums), ...this.problems]
-      const deadLetters = await countDeadLetters(this.#stage.config)
+      const deadLetters = await countDeadLetters(this.#setup.config)
       if (deadLetters > 0)
         differences.push(`there are ${deadLetters} dead letters, and every message could be stored`)
       return { rows: sums.size, differences }
@@ -248,14 +248,14 @@ export class IncrementTraffic implements Traffic {
     this.#kills += 1
     const killed = one
       .kill()
-      .catch((error: unknown) => this.#stage.report(String(error)))
+      .catch((error: unknown) => this.#setup.report(String(error)))
       .finally(() => this.#killing.delete(killed))
     this.#killing.add(killed)
   }
 
   /** What the broker has, as its emulator tells; of one that is given, what must have arrived and is not counted. */
   async #remaining(): Promise<Remaining> {
-    const { stack, fleet, config } = this.#stage
+    const { stack, fleet, config } = this.#setup
     const unsettled = fleet.outstanding + this.counts.outstanding
     const { emulator } = stack.pubsub ?? {}
     if (!emulator) {
@@ -273,7 +273,7 @@ export class IncrementTraffic implements Traffic {
 
 /** All at once; what has started is in `resources`, also where another one fails. */
 async function startGateways(
-  { environment, report: log, signal }: Stage,
+  { environment, report: log, signal }: DemoSetup,
   count: number,
   resources: AsyncDisposableStack,
 ): Promise<DemoProgram[]> {

@@ -19,7 +19,7 @@ export function incrementsDemo(options: IncrementsDemoOptions): DemoSystem {
     },
     claim: 'confirmed requests count once, unknown ones at most once, refused ones never',
     shown: ['written', 'duplicate', 'deadLettered'],
-    start: (stage) => IncrementTraffic.start(stage, options, caddyfile),
+    start: (setup) => IncrementTraffic.start(setup, options, caddyfile),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Config } from '#config/config.ts'
 import { builtInPipeline } from '#connect/pipelines.ts'
 import type { PostgresTable } from '#core/pipeline.ts'
-import type { DemoSystem, Judgement, RowsView, Stage, Traffic } from '../system.ts'
+import type { DemoSetup, DemoSystem, RowsView, Traffic, Verification } from '../system.ts'
 import { unlessForced } from '../unless-forced.ts'
 import { readActualTables, readNewestScans } from './actual-tables.ts'
 import { Oracle } from './oracle.ts'
@@ -26,7 +26,7 @@ export function scansDemo(options: ScansDemoOptions): DemoSystem {
     defaults: {},
     claim: 'the table holds the newest record of every key',
     shown: ['written', 'coalesced', 'stale', 'deadLettered'],
-    start: async (stage) => new ScanTraffic(stage, pipeline.sink, options),
+    start: async (setup) => new ScanTraffic(setup, pipeline.sink, options),
   }
 }
 
@@ -35,13 +35,13 @@ class ScanTraffic implements Traffic {
   readonly problems: readonly string[] = []
   published = 0
   readonly #oracle = new Oracle()
-  readonly #stage: Stage
+  readonly #setup: DemoSetup
   readonly #table: PostgresTable
   readonly #options: ScansDemoOptions
   #poison = 0
 
-  constructor(stage: Stage, table: PostgresTable, options: ScansDemoOptions) {
-    this.#stage = stage
+  constructor(setup: DemoSetup, table: PostgresTable, options: ScansDemoOptions) {
+    this.#setup = setup
     this.#table = table
     this.#options = options
     const { rate, duplicates, late, poison, seed } = options
@@ -56,7 +56,7 @@ class ScanTraffic implements Traffic {
   async run(forMs: number | undefined, signal: AbortSignal): Promise<void> {
     await runScanner({
       ...this.#options,
-      ...publishingTo(this.#stage.config),
+      ...publishingTo(this.#setup.config),
       forMs,
       signal,
       published: (messages) => {
@@ -70,11 +70,11 @@ class ScanTraffic implements Traffic {
   }
 
   drain() {
-    return this.#stage.fleet.drain(this.published)
+    return this.#setup.fleet.drain(this.published)
   }
 
   async newestRows(limit: number): Promise<RowsView> {
-    const rows = await readNewestScans(this.#stage.config, this.#table, limit)
+    const rows = await readNewestScans(this.#setup.config, this.#table, limit)
     return {
       head: ['newest rows', 'ip', 'port', 'service', 'response'],
       numeric: [2],
@@ -88,9 +88,9 @@ class ScanTraffic implements Traffic {
     }
   }
 
-  judge(forceStop: AbortSignal): Promise<Judgement | undefined> {
+  verify(forceStop: AbortSignal): Promise<Verification | undefined> {
     return unlessForced(forceStop, async () => {
-      const found = await readActualTables(this.#stage.config, this.#table)
+      const found = await readActualTables(this.#setup.config, this.#table)
       const evidence = { oracle: this.#oracle, found, poison: this.#poison }
       return { rows: found.rows.length, differences: differencesIn(evidence) }
     })
