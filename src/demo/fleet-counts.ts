@@ -38,3 +38,6 @@ export interface Remaining {
   readonly undelivered: number
   readonly unsettled: number
 }
+
+/** What was published and is not settled by then will not be any more. */
+export const drainLimitMs = 90_000

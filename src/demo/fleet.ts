@@ -1,5 +1,6 @@
 import type { Ingester } from '#app/ingester.ts'
 import { startIngester } from '#app/ingester.ts'
+import { aborted } from '#app/serving.ts'
 import { shutDown } from '#app/shutdown.ts'
 import type { Config } from '#config/config.ts'
 import type { Verdict } from '#core/cache.ts'
@@ -8,6 +9,7 @@ import type { Pipeline } from '#core/pipeline.ts'
 import { onFreePort } from '#stack/ports.ts'
 import { Tally } from './tally.ts'
 import type { FleetCounts, Remaining } from './fleet-counts.ts'
+import { drainLimitMs } from './fleet-counts.ts'
 
 export interface FleetOptions {
   readonly replicas: number
@@ -24,9 +26,6 @@ export interface FleetProgress extends FleetCounts {
   /** What is wrong with any of the ingesters. */
   readonly problems: readonly string[]
 }
-
-/** What was published and has not been received by then will not arrive any more. */
-const drainLimitMs = 90_000
 
 /** The demo's ingesters on their one subscription, and what they do together. */
 export class DemoFleet implements AsyncDisposable {
@@ -102,9 +101,7 @@ export class DemoFleet implements AsyncDisposable {
   /** Waits until all these messages are settled, or until the limit of time or the user's signal. Returns the rest. */
   async drain(messages: number): Promise<Remaining> {
     const limit = AbortSignal.any([this.#options.forceStop, AbortSignal.timeout(drainLimitMs)])
-    const gaveUp = Promise.withResolvers<void>()
-    limit.addEventListener('abort', () => gaveUp.resolve())
-    await Promise.race([this.#tally.drained(messages), gaveUp.promise])
+    await Promise.race([this.#tally.drained(messages), aborted(limit)])
     return { undelivered: messages - this.#tally.messages, unsettled: this.outstanding }
   }
 

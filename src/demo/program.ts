@@ -15,6 +15,8 @@ export interface DemoProgram extends AsyncDisposable {
 export interface DemoProgramOptions {
   /** For people: `gateway 2`. */
   readonly name: string
+  /** Preferred; 0: any free one. */
+  readonly port: number
   readonly args: (port: number) => readonly string[]
   readonly environment: (port: number) => Environment
   /** The message of the log line that says that it runs. */
@@ -31,7 +33,7 @@ export interface DemoProgramOptions {
 export async function startDemoProgram(options: DemoProgramOptions): Promise<DemoProgram> {
   const { name, log, signal } = options
   const [node, program] = process.argv as [string, string]
-  return onFreePort(0, async (port) => {
+  return onFreePort(options.port, async (port) => {
     let isKilled = false
     const service: Service = await startService(
       {

@@ -38,7 +38,8 @@ export const freePort = async (preferred: number): Promise<number> => {
 }
 
 const addressInUse = (error: unknown): boolean => {
-  if (error instanceof ServiceError) return /address already in use|failed to bind/i.test(error.output)
+  if (error instanceof ServiceError)
+    return /address already in use|EADDRINUSE|failed to bind/i.test(error.output)
   const { code, cause } = error as NodeJS.ErrnoException
   return code === 'EADDRINUSE' || (cause !== undefined && addressInUse(cause))
 }

@@ -1,3 +1,4 @@
+import { announced } from './announced.ts'
 import { startPostgres } from './postgres.ts'
 import type { PostgresServer } from './postgres.ts'
 import { startPubsub } from './pubsub.ts'
@@ -49,24 +50,6 @@ const noRedis: Missing = {
   service: 'redis',
   why: 'redis-server is not on PATH',
   fix: 'Debian: apt-get install redis-server, macOS: brew install redis',
-}
-
-type Start<T> = (port: number) => Promise<T>
-
-/** Starts one service and logs where it is and how long that took. */
-const announced = async <T extends { port: number } | undefined>(
-  name: string,
-  preferred: number,
-  log: Log,
-  start: Start<T>,
-): Promise<T> => {
-  const since = performance.now()
-  const server = await start(preferred)
-  if (server !== undefined) {
-    const moved = preferred !== 0 && server.port !== preferred ? `, since ${preferred} is taken` : ''
-    log(`${name} on port ${server.port}${moved} (${((performance.now() - since) / 1000).toFixed(1)} s)`)
-  }
-  return server
 }
 
 const failure = (errors: readonly Error[]): Error =>

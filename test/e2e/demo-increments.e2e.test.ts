@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempDisposable, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -23,6 +25,7 @@ const args = (seed: number, ...more: string[]) =>
   `demo --pipeline increments --for 5s --json --seed ${seed}`.split(' ').concat(more)
 
 test('demo --pipeline increments: with a gateway and an ingester killed, every promise is kept', async (t) => {
+  await using _taken = await takenPort(8080)
   await using demo = startIngesterProgram(args(showSeed(t)))
   await expect(demo).toEndWith(0)
   const summary = summaryOf(demo.stdout())
@@ -39,6 +42,7 @@ test('demo --pipeline increments: with a gateway and an ingester killed, every p
     demo.stderr(),
     /^converged: confirmed requests count once, unknown ones at most once, refused ones never$/m,
   )
+  assert.match(demo.stderr(), /(Caddy|gateway 1) on port \d+, since 8080 is taken/)
 })
 
 test('with a gateway that forgets the keys of requests, it says which counted twice, and exits with 4', async (t) => {
@@ -61,6 +65,7 @@ test('with a gateway that forgets the keys of requests, it says which counted tw
 })
 
 test('without Caddy clients take turns; a live view on a terminal; Ctrl-C ends all of it', async () => {
+  await using _taken = await takenPort(8080)
   await using path = await pathWithout('caddy')
   const script = 'stty cols 100 rows 50; exec bin/ingester demo --pipeline increments --no-kills'
   await using demo = startProgram('script', ['-qec', script, '/dev/null'], {
@@ -69,6 +74,8 @@ test('without Caddy clients take turns; a live view on a terminal; Ctrl-C ends a
   await demo.said(
     /no Caddy: caddy is not on PATH; clients take turns themselves \(Debian: apt-get install caddy\)/,
   )
+  const [, port] = await demo.said(/gateway 1 on port (\d+), since 8080 is taken/)
+  await demo.said(new RegExp(`gateways +http://127\\.0\\.0\\.1:${port}/increment, `))
   await demo.said(/in front +nothing: Caddy is not installed/)
   await demo.said(/largest sums/)
   const below = await serverProcesses(demo.pid)
@@ -97,6 +104,15 @@ test('a second Ctrl-C ends it at once, and nothing of it is left', async () => {
     (left) => left.length === 0,
   )
 })
+
+/** A port of this machine that is taken, by this test or by another program. */
+async function takenPort(port: number): Promise<AsyncDisposable> {
+  const server = createServer().listen({ host: '127.0.0.1', port })
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) =>
+    assert.equal(error.code, 'EADDRINUSE'),
+  )
+  return { [Symbol.asyncDispose]: async () => void server.close() }
+}
 
 /** All programs of the PATH but one. */
 async function pathWithout(name: string) {

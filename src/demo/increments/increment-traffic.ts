@@ -1,17 +1,17 @@
 import { aborted } from '#app/serving.ts'
-import { startCaddy } from '#stack/caddy.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
 import { subscriptionName } from '#pubsub/resource-names.ts'
 import { PlannedRequests } from './planned-requests.ts'
 import type { RequestRecord } from './request-ledger.ts'
 import { RequestLedger } from './request-ledger.ts'
 import { brokenPromises, uncounted } from './verdict.ts'
-import type { DemoProgram } from '../program.ts'
-import { startDemoProgram, urlOf } from '../program.ts'
 import { Random } from '../random.ts'
 import type { Remaining } from '../fleet-counts.ts'
+import { drainLimitMs } from '../fleet-counts.ts'
 import type { DemoSetup, RowsView, Traffic, Verification } from '../system.ts'
 import { unlessForced } from '../unless-forced.ts'
+import type { Gateways } from './gateways.ts'
+import { startGateways } from './gateways.ts'
 import { IncrementClient } from './increment-client.ts'
 import { IngesterProgram } from './ingester-program.ts'
 import { countDeadLetters, readLargestSums, readSums } from './sums.ts'
@@ -39,15 +39,11 @@ const tickMs = 20
 const maxOpen = 1000
 const answerWithinMs = 2000
 const retryForMs = 20_000
-const drainLimitMs = 90_000
 const drainLookMs = 250
 
 interface Parts {
-  readonly gateways: readonly DemoProgram[]
+  readonly gateways: Gateways
   readonly ingester: IngesterProgram
-  readonly urls: readonly string[]
-  /** How requests get to the gateways, for people. */
-  readonly way: string
 }
 
 /** Clients, and the gateways between them and the topic. */
@@ -80,7 +76,7 @@ export class IncrementTraffic implements Traffic {
     this.#requests = new PlannedRequests(() => this.#random.next(), mixture)
     this.#client = resources.use(
       new IncrementClient({
-        urls: parts.urls,
+        urls: parts.gateways.urls,
         timeoutMs: answerWithinMs,
         retryForMs,
         stopping: this.#stopping.signal,
@@ -90,8 +86,7 @@ export class IncrementTraffic implements Traffic {
     const { rate, duplicates, kills, seed } = options
     const killed = kills ? '; one gateway and one ingester are killed with -9' : ''
     this.facts = [
-      ['gateways', parts.gateways.map((one) => `${urlOf(one)}/increment`).join(', ')],
-      ['in front', parts.way],
+      ...parts.gateways.facts,
       ['clients', `${rate}/s; ${duplicates}% of messages are delivered twice${killed}; seed ${seed}`],
       ['ingester', `in a process of its own: ${parts.ingester.adminUrl}/metrics`],
     ]
@@ -106,25 +101,13 @@ export class IncrementTraffic implements Traffic {
     await using starting = new AsyncDisposableStack()
     const { environment, report: log, signal } = setup
     const ingester = starting.use(await IngesterProgram.start(environment, { log, signal }))
-    const gateways = await startGateways(setup, options.gateways, starting)
-    const upstreams = gateways.map(({ port }) => `127.0.0.1:${port}`)
-    const caddy = await startCaddy({ port: 8080, file: caddyfile, upstreams, log, signal })
-    if (caddy) starting.use(caddy)
-    else log('no Caddy: caddy is not on PATH; clients take turns themselves (Debian: apt-get install caddy)')
+    const gateways = await startGateways(setup, { count: options.gateways, caddyfile }, starting)
     const { emulator } = setup.stack.pubsub ?? {}
     emulator?.faults.deliveries({ duplicateShare: options.duplicates / 100 })
     emulator?.faults.dropReplies('Publish', { share: lostReplies })
     if (!emulator && options.duplicates > 0)
       log('nothing is delivered twice on purpose: the emulator is a given one')
-    const parts = {
-      gateways,
-      ingester,
-      urls: caddy ? [urlOf(caddy)] : gateways.map(urlOf),
-      way: caddy
-        ? `Caddy: ${urlOf(caddy)}/increment`
-        : 'nothing: Caddy is not installed, and clients take turns',
-    }
-    return new IncrementTraffic(setup, options, parts, starting.move())
+    return new IncrementTraffic(setup, options, { gateways, ingester }, starting.move())
   }
 
   get published(): number {
@@ -136,7 +119,7 @@ export class IncrementTraffic implements Traffic {
   }
 
   get problems(): readonly string[] {
-    return [...this.#parts.gateways, this.#parts.ingester].flatMap(({ problem }) => problem ?? [])
+    return [...this.#parts.gateways.programs, this.#parts.ingester].flatMap(({ problem }) => problem ?? [])
   }
 
   get status(): Traffic['status'] & {} {
@@ -235,7 +218,8 @@ export class IncrementTraffic implements Traffic {
     for (let round = 0; ; round++) {
       await sleep(systemClock, forMs === undefined ? 10_000 : forMs / 3, signal)
       if (signal.aborted) return
-      const gateway = this.#parts.gateways[round % this.#parts.gateways.length]
+      const { programs } = this.#parts.gateways
+      const gateway = programs[round % programs.length]
       if (gateway) this.#killOne(gateway)
       await sleep(systemClock, forMs === undefined ? 10_000 : forMs / 6, signal)
       if (signal.aborted) return
@@ -269,30 +253,4 @@ export class IncrementTraffic implements Traffic {
       unsettled: Math.max(unsettled, counts.leased),
     }
   }
-}
-
-/** All at once; what has started is in `resources`, also where another one fails. */
-async function startGateways(
-  { environment, report: log, signal }: DemoSetup,
-  count: number,
-  resources: AsyncDisposableStack,
-): Promise<DemoProgram[]> {
-  const own = {
-    ...environment,
-    INGESTER_GATEWAY_HOST: '127.0.0.1',
-    INGESTER_TRUSTED_PROXIES: '127.0.0.1',
-    INGESTER_HTTP_PORT: '0',
-    // The clients have none.
-    INGESTER_GATEWAY_TOKENS: undefined,
-    INGESTER_GATEWAY_TOKENS_FILE: undefined,
-  }
-  const starting = Array.from({ length: count }, async (_, at) => {
-    const args = (port: number) => ['gateway', '--port', String(port), '--systems', 'increments']
-    const name = `gateway ${at + 1}`
-    return resources.use(
-      await startDemoProgram({ name, args, environment: () => own, ready: 'listening', log, signal }),
-    )
-  })
-  await Promise.allSettled(starting)
-  return Promise.all(starting)
 }

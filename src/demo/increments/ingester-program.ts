@@ -29,6 +29,7 @@ export class IngesterProgram implements AsyncDisposable {
   ): Promise<IngesterProgram> {
     const program = await startDemoProgram({
       name: 'ingester',
+      port: 0,
       args: () => ['run'],
       environment: (port) => ({
         ...environment,
