@@ -102,18 +102,24 @@ test('demo: what it publishes, all addresses, and what is missing with its fix',
     psql: 'PGSERVICEFILE=/x/service psql service=scans',
     pipeline: { name: 'scans', table: 'scan_results' },
     ingesters: [ingester, ingester],
+    adminUrls: [] as string[],
     startSeconds: 2.7,
     facts: [['scanner', '500/s: 10% duplicates; seed 7']],
   }
   const text = demoBlock(running as unknown as RunningDemo, settings).join('\n')
   assert.match(text, /scanner {7}500\/s: 10% duplicates; seed 7$/m)
   assert.match(text, /PostgreSQL {4}PGSERVICEFILE=\/x\/service psql service=scans$/m)
+  assert.match(text, /ingesters {5}2, with 3 workers each$/m)
   assert.equal(text.match(/^ {2}admin/gm)?.length, 2)
   assert.match(text, /ends {10}after 20s of publishing/)
   assert.match(
     demoBlock(running as unknown as RunningDemo, { forMs: undefined }).join('\n'),
     /Ctrl-C {8}stops everything/,
   )
+  running.adminUrls.push('http://127.0.0.1:9402')
+  const withAnother = demoBlock(running as unknown as RunningDemo, settings).join('\n')
+  assert.match(withAnother, /ingesters {5}3, with 3 workers each; 1 in a process of its own$/m)
+  assert.match(withAnother, /admin {9}http:\/\/127\.0\.0\.1:9402\/metrics, /m)
   running.stack.missing.push({ why: 'redis-server is not on PATH', fix: 'install it' })
   assert.match(
     demoBlock(running as unknown as RunningDemo, settings).join('\n'),

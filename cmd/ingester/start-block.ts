@@ -62,7 +62,7 @@ export function gatewayBlock({ config, gateway, startSeconds }: RunningGateway):
 }
 
 export function demoBlock(running: RunningDemo, { forMs }: Pick<DemoOptions, 'forMs'>): string[] {
-  const { config, psql, pipeline, ingesters, facts, startSeconds } = running
+  const { config, psql, pipeline, ingesters, adminUrls, facts, startSeconds } = running
   const { pubsub, engine } = config
   return block(startSeconds, [
     [
@@ -70,11 +70,19 @@ export function demoBlock(running: RunningDemo, { forMs }: Pick<DemoOptions, 'fo
       `${pipeline.name}: ${pubsub.topicId} → ${pubsub.subscriptionId} → ${pipeline.table}, dead_letters`,
     ],
     ...facts,
-    ['ingesters', `${ingesters.length}, with ${engine.workers} workers each`],
+    [
+      'ingesters',
+      [
+        `${ingesters.length + adminUrls.length}, with ${engine.workers} workers each`,
+        ...(adminUrls.length > 0 ? [`${adminUrls.length} in a process of its own`] : []),
+      ].join('; '),
+    ],
     ['emulator', `PUBSUB_EMULATOR_HOST=${pubsub.emulatorHost}`],
     ['PostgreSQL', psql],
     ['cache', cacheOf(running)],
-    ...ingesters.map(({ adminUrl }): Fact => ['admin', adminAddresses(adminUrl)]),
+    ...[...ingesters.map((one) => one.adminUrl), ...adminUrls].map(
+      (url): Fact => ['admin', adminAddresses(url)],
+    ),
     forMs === undefined
       ? ['Ctrl-C', 'stops everything']
       : ['ends', `after ${writeDuration(forMs)} of publishing and a check of the table`],

@@ -47,7 +47,10 @@ export interface RunningDemo {
   /** The line for a shell that opens the database. */
   readonly psql: string
   readonly pipeline: { readonly name: string; readonly table: string }
+  /** Those in this process. */
   readonly ingesters: readonly Ingester[]
+  /** Admin servers of those in processes of their own. */
+  readonly adminUrls: readonly string[]
   readonly startSeconds: number
   /** What it has of its own, for the startup summary. */
   readonly facts: Traffic['facts']
@@ -128,6 +131,7 @@ export async function runDemo(system: DemoSystem, options: DemoOptions): Promise
     psql: stackPsqlLine(stack.postgres?.serviceFile ?? ''),
     pipeline: { name: pipeline.name, table: pipeline.sink.name },
     ingesters: fleet.ingesters,
+    adminUrls: traffic.adminUrls,
     startSeconds: seconds(),
     facts: traffic.facts,
     shown: system.shown,
@@ -145,7 +149,7 @@ export async function runDemo(system: DemoSystem, options: DemoOptions): Promise
     },
     newestRows: (limit) => traffic.newestRows(limit),
   })
-  await traffic.run(options.forMs, fleet.ending)
+  await traffic.run(fleet.ending)
   phase = 'settling'
   const checked = options.forMs !== undefined
   const cutShort = fleet.ending.aborted
@@ -185,14 +189,14 @@ async function partsUnlessStopped(
   options: DemoOptions,
   logger: Logger,
 ): Promise<DemoParts | undefined> {
-  const { signal, forceStop, report } = options
+  const { forMs, signal, forceStop, report } = options
   if (signal.aborted) return undefined
   await using resources = new AsyncDisposableStack()
   try {
     const { replicas, pipeline } = system
     const limits = { replicas, signal, forceStop }
     const fleet = resources.use(await DemoFleet.start(started.config, pipeline, limits, logger))
-    const setup = { ...started, report, signal, forceStop, fleet }
+    const setup = { ...started, report, forMs, signal, forceStop, fleet }
     const traffic = resources.use(await system.start(setup))
     if (signal.aborted) return undefined
     const all = resources.move()

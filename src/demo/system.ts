@@ -34,6 +34,8 @@ export interface DemoSetup {
   readonly environment: Environment
   /** Prints a line for people. */
   readonly report: (line: string) => void
+  /** How long messages will be sent. Undefined: until the user's signal. */
+  readonly forMs: number | undefined
   /** Aborts the startup. */
   readonly signal: AbortSignal
   /** Second signal: exit now. */
@@ -57,11 +59,13 @@ export interface Traffic extends AsyncDisposable {
   readonly status?: readonly [name: string, what: string]
   /** Counts of its own, by their names in the summary. */
   readonly ownCounts: Readonly<Record<string, number>>
-  /** Those of ingesters in processes of their own. */
+  /** Admin servers of ingesters in processes of their own. */
+  readonly adminUrls: readonly string[]
+  /** What those ingesters have done. */
   readonly counts?: FleetCounts
   readonly problems: readonly string[]
-  /** Sends until the time or the signal ends it. */
-  run(forMs: number | undefined, signal: AbortSignal): Promise<void>
+  /** Sends until the time of the setup or the signal ends it. */
+  run(signal: AbortSignal): Promise<void>
   /** Waits until everything that was sent is settled, or for the limit of the demo. */
   drain(): Promise<Remaining>
   /** The rows of the latest times, for people. */

@@ -76,6 +76,7 @@ test('without Caddy clients take turns; a live view on a terminal; Ctrl-C ends a
   )
   const [, port] = await demo.said(/gateway 1 on port (\d+), since 8080 is taken/)
   await demo.said(new RegExp(`gateways +http://127\\.0\\.0\\.1:${port}/increment, `))
+  await demo.said(/ingesters +2, with \d+ workers each; 1 in a process of its own/)
   await demo.said(/in front +nothing: Caddy is not installed/)
   await demo.said(/largest sums/)
   const below = await serverProcesses(demo.pid)
@@ -93,6 +94,7 @@ test('without Caddy clients take turns; a live view on a terminal; Ctrl-C ends a
 test('a second Ctrl-C ends it at once, and nothing of it is left', async () => {
   await using demo = startIngesterProgram(['demo', '--pipeline', 'increments'])
   await demo.said(/ready after/)
+  await demo.said(/a gateway and an ingester are killed with -9 every 20 s; seed/)
   const below = await serverProcesses(demo.pid)
   assert.ok(below.length >= 5, 'gateways, an ingester and servers')
   demo.signalGroup('SIGINT')

@@ -84,11 +84,11 @@ export class IncrementTraffic implements Traffic {
       }),
     )
     const { rate, duplicates, kills, seed } = options
-    const killed = kills ? '; one gateway and one ingester are killed with -9' : ''
+    const often = setup.forMs === undefined ? 'every 20 s' : 'once'
+    const killed = kills ? `; a gateway and an ingester are killed with -9 ${often}` : ''
     this.facts = [
       ...parts.gateways.facts,
       ['clients', `${rate}/s; ${duplicates}% of messages are delivered twice${killed}; seed ${seed}`],
-      ['ingester', `in a process of its own: ${parts.ingester.adminUrl}/metrics`],
     ]
   }
 
@@ -114,6 +114,10 @@ export class IncrementTraffic implements Traffic {
     return this.#ledger.counts().confirmed
   }
 
+  get adminUrls() {
+    return [this.#parts.ingester.adminUrl]
+  }
+
   get counts() {
     return this.#parts.ingester.counts
   }
@@ -137,7 +141,8 @@ export class IncrementTraffic implements Traffic {
     return { ...this.#ledger.counts(), keys: this.#ledger.keys, kills: this.#kills }
   }
 
-  async run(forMs: number | undefined, signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
+    const { forMs } = this.#setup
     const ended = new AbortController()
     const kills = this.#options.kills ? this.#kill(forMs, AbortSignal.any([signal, ended.signal])) : undefined
     await this.#send(forMs ?? Infinity, signal)

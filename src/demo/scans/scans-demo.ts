@@ -32,6 +32,7 @@ export function scansDemo(options: ScansDemoOptions): DemoSystem {
 
 class ScanTraffic implements Traffic {
   readonly facts: Traffic['facts']
+  readonly adminUrls: readonly string[] = []
   readonly problems: readonly string[] = []
   published = 0
   readonly #oracle = new Oracle()
@@ -53,10 +54,11 @@ class ScanTraffic implements Traffic {
     return { poison: this.#poison, keys: this.#oracle.keys }
   }
 
-  async run(forMs: number | undefined, signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
+    const { config, forMs } = this.#setup
     await runScanner({
       ...this.#options,
-      ...publishingTo(this.#setup.config),
+      ...publishingTo(config),
       forMs,
       signal,
       published: (messages) => {
