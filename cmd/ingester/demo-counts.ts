@@ -11,7 +11,7 @@ export const meanings = {
   nacked: 'at a forced shutdown',
   outstanding: 'in flight, not settled yet',
   redelivered: 'received more than once',
-  offered: 'rows sent to PostgreSQL',
+  offered: 'records sent to PostgreSQL',
   poison: 'published on purpose, to be dead-lettered',
   requests: 'sent, those that are malformed on purpose included',
   attempts: 'of these requests, repetitions included',

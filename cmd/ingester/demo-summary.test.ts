@@ -45,6 +45,7 @@ test('the summary has every count, with its share of the received messages and i
   assert.match(lineOf(lines, 'published'), /^ {2}published +1,200 {2,}confirmed by the broker$/)
   assert.match(lineOf(lines, 'written'), /^ {2}written +600 +60% {2}its row was committed$/)
   assert.match(lineOf(lines, 'keys'), /580 {2,}different ones/)
+  assert.match(lineOf(lines, 'offered'), /650 {2,}records sent to PostgreSQL$/)
   const { pipeline: _p, converged: _c, seconds: _s, ignored: _i, own, ...shown } = result().summary
   const labels = Object.keys({ ...shown, ...own }).map((name) =>
     name === 'deadLettered' ? 'dead letters' : name,
