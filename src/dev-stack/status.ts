@@ -50,10 +50,12 @@ export function endedServices({ services }: StackStatus): ServiceStatus[] {
   return services.filter(({ ended }) => ended !== undefined)
 }
 
-function servicesOf({ postgres, redis, pubsub }: Stack): StackStatus['services'] {
+function servicesOf({ postgres, redis, pubsub, missing }: Stack): StackStatus['services'] {
+  // Not all that run on it want a Redis.
+  const noRedis = ['none', ...missing.map(({ why }) => why)].join(': ')
   return [
     { name: 'PostgreSQL', address: `${postgres?.host}:${postgres?.port}`, ...endOf(postgres) },
-    { name: 'Redis', address: redis?.address ?? 'none', ...endOf(redis) },
+    { name: 'Redis', address: redis?.address ?? noRedis, ...endOf(redis) },
     { name: 'Pub/Sub emulator', address: pubsub?.emulatorHost ?? '' },
   ]
 }
