@@ -14,6 +14,10 @@ if (file === undefined) {
   console.error('usage: publish.mjs [--envelope] TOPIC FILE')
   process.exit(2)
 }
+if (isEnvelope && JSON.rawJSON === undefined) {
+  console.error(`--envelope needs Node.js 22 or newer; this is ${process.version}`)
+  process.exit(2)
+}
 if (process.env.PUBSUB_EMULATOR_HOST === undefined) loadEnvFile('.env.local')
 const { PUBSUB_EMULATOR_HOST, INGESTER_PROJECTID } = process.env
 const url = `http://${PUBSUB_EMULATOR_HOST}/v1/projects/${INGESTER_PROJECTID}/topics/${topic}:publish`

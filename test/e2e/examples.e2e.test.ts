@@ -101,6 +101,15 @@ test('each mapping gives the rows and the dead letters that stand beside it, in 
   assert.equal(await run.ended, 0)
 })
 
+test('publishing envelopes with a Node.js that is too old says which one is needed', async () => {
+  const older = ['--import', 'data:text/javascript,delete JSON.rawJSON']
+  const { code, stderr } = await runToEnd(
+    startProgram(process.execPath, [...older, 'examples/publish.mjs', '--envelope', 'topic', 'file']),
+  )
+  assert.equal(code, 2)
+  assert.match(stderr, /^--envelope needs Node\.js 22 or newer; this is v\d+\.\d+\.\d+\n$/)
+})
+
 async function publishShuffled({ clients }: TestSystem, random: Random): Promise<void> {
   const once = all.flatMap(({ name, messages }) => messages.map((message) => ({ name, message })))
   const again = Array.from({ length: Math.ceil(once.length / 5) }, () => random.pick(once))
