@@ -88,6 +88,15 @@ test('without Caddy clients take turns; a live view on a terminal; Ctrl-C ends a
   assert.match(screen, /duplicate +[\d,]+ +[\d,]+\/s +its effect was committed before/)
   assert.match(screen, /clients +[\d,]+ requests · [\d,]+ confirmed · /)
   assert.match(screen, /stopping: draining in-flight messages[^]*outstanding +0[^]*confirmed +[1-9]/)
+  const summary = screen.slice(screen.lastIndexOf('of received'))
+  const count = (name: string) =>
+    Number((new RegExp(`^ *${name} +([\\d,]+)`, 'm').exec(summary)?.[1] ?? '0').replaceAll(',', ''))
+  const settlements = ['written', 'coalesced', 'duplicate', 'ignored', 'dead letters', 'nacked']
+  assert.ok(count('received') > 0)
+  assert.equal(
+    count('received'),
+    settlements.map(count).reduce((sum, n) => sum + n),
+  )
   for (const pid of below) assert.deepEqual(await serverProcesses(pid), [], 'nothing of it is left')
 })
 

@@ -99,8 +99,15 @@ export class IncrementTraffic implements Traffic {
     caddyfile: string,
   ): Promise<IncrementTraffic> {
     await using starting = new AsyncDisposableStack()
-    const { environment, report: log, signal } = setup
-    const ingester = starting.use(await IngesterProgram.start(environment, { log, signal }))
+    const { config, environment, report: log, signal, forceStop } = setup
+    const ingester = starting.use(
+      await IngesterProgram.start(environment, {
+        log,
+        signal,
+        forceStop,
+        settleWithinMs: config.shutdownTimeoutMs,
+      }),
+    )
     const gateways = await startGateways(setup, { count: options.gateways, caddyfile }, starting)
     const { emulator } = setup.stack.pubsub ?? {}
     emulator?.faults.deliveries({ duplicateShare: options.duplicates / 100 })
@@ -188,6 +195,8 @@ export class IncrementTraffic implements Traffic {
 
   /** Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // From now on ingesters receive nothing: what they have counted when that is settled is final.
+    this.#setup.stack.pubsub?.emulator?.faults.pause()
     await this.#resources.disposeAsync()
   }
 

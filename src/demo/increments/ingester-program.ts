@@ -1,32 +1,34 @@
 import type { Environment } from '#config/environment.ts'
 import type { Log } from '#stack/service.ts'
 import type { FleetCounts } from '../fleet-counts.ts'
-import { sumOf } from '../fleet-counts.ts'
 import type { DemoProgram } from '../program.ts'
 import { startDemoProgram, urlOf } from '../program.ts'
-import { noCounts, readCounts } from './metrics-text.ts'
+import { RemoteCounts } from './remote-counts.ts'
 
-const everyMs = 250
-const answerWithinMs = 2000
+export interface IngesterProgramOptions {
+  readonly log: Log
+  /** Aborts the startup. */
+  readonly signal: AbortSignal
+  /** At its end, everything that it has received is waited for: for this long, and not after a forced stop. */
+  readonly settleWithinMs: number
+  readonly forceStop: AbortSignal
+}
 
 /** An ingester in a process of its own, and what its metrics say that it has done. */
 export class IngesterProgram implements AsyncDisposable {
   readonly #program: DemoProgram
-  readonly #timer: NodeJS.Timeout
-  /** Of processes that were killed: what they had settled, as far as it is known. */
-  #before = noCounts
-  #now = noCounts
-  #reading: Promise<void> | undefined
+  readonly #counts: RemoteCounts
+  readonly #options: IngesterProgramOptions
+  #stopping: Promise<void> | undefined
 
-  private constructor(program: DemoProgram) {
+  private constructor(program: DemoProgram, options: IngesterProgramOptions) {
     this.#program = program
-    this.#timer = setInterval(() => void this.read(), everyMs)
+    this.#counts = new RemoteCounts(`${urlOf(program)}/metrics`)
+    this.#options = options
   }
 
-  static async start(
-    environment: Environment,
-    options: { readonly log: Log; readonly signal: AbortSignal },
-  ): Promise<IngesterProgram> {
+  static async start(environment: Environment, options: IngesterProgramOptions): Promise<IngesterProgram> {
+    const { log, signal } = options
     const program = await startDemoProgram({
       name: 'ingester',
       port: 0,
@@ -37,9 +39,10 @@ export class IngesterProgram implements AsyncDisposable {
         INGESTER_HTTP_HOST: '127.0.0.1',
       }),
       ready: 'consuming',
-      ...options,
+      log,
+      signal,
     })
-    return new IngesterProgram(program)
+    return new IngesterProgram(program, options)
   }
 
   get adminUrl(): string {
@@ -51,40 +54,28 @@ export class IngesterProgram implements AsyncDisposable {
   }
 
   get counts(): FleetCounts {
-    return sumOf(this.#before, this.#now)
+    return this.#counts.counts
   }
 
-  /** Asks for its metrics now. One that does not answer has no news. */
+  /** Asks for its metrics now. */
   read(): Promise<void> {
-    this.#reading ??= this.#read().finally(() => (this.#reading = undefined))
-    return this.#reading
+    return this.#counts.read()
   }
 
-  async kill(): Promise<void> {
-    const { outstanding, received, ...settled } = sumOf(this.#before, this.#now)
-    // What it held is delivered again, and counted by who receives it then.
-    this.#before = { ...settled, received: received - outstanding, outstanding: 0 }
-    this.#now = noCounts
-    const reading = this.#reading
-    const killed = this.#program.kill()
-    await reading
-    this.#now = noCounts
-    await killed
+  kill(): Promise<void> {
+    return this.#counts.whileKilled(() => this.#program.kill())
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
-    await this.read()
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  /** Its metrics end with it, so it is stopped when they are complete. */
+  async #stop(): Promise<void> {
+    const { settleWithinMs, forceStop } = this.#options
+    if (this.problem === undefined)
+      await this.#counts.settled(AbortSignal.any([forceStop, AbortSignal.timeout(settleWithinMs)]))
+    this.#counts[Symbol.dispose]()
     await this.#program[Symbol.asyncDispose]()
-  }
-
-  async #read(): Promise<void> {
-    try {
-      const signal = AbortSignal.timeout(answerWithinMs)
-      const response = await fetch(`${this.adminUrl}/metrics`, { signal })
-      this.#now = readCounts(await response.text())
-    } catch {
-      // It starts, or is gone.
-    }
   }
 }

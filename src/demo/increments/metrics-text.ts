@@ -22,8 +22,10 @@ export function readCounts(text: string): FleetCounts {
       .filter((line) => line.startsWith(`${name}{`) && line.includes(label))
       .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
   const settled = (reason: Settlement) => sum('ingester_messages_settled_total', `reason="${reason}"`)
+  const outstanding = sum('ingester_messages_outstanding')
   return {
-    received: sum('ingester_messages_received_total'),
+    // Not the metric, which may be ahead: messages arrive while the text is composed.
+    received: sum('ingester_messages_settled_total') + outstanding,
     written: settled('written'),
     coalesced: settled('coalesced'),
     stale: settled('stale'),
@@ -31,7 +33,7 @@ export function readCounts(text: string): FleetCounts {
     ignored: settled('ignored'),
     deadLettered: settled('dead-lettered'),
     nacked: settled('nacked'),
-    outstanding: sum('ingester_messages_outstanding'),
+    outstanding,
     offered: sum('ingester_batch_records_sum'),
   }
 }
