@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { scans } from '#pipeline/scans.ts'
-import { demoConfig, demoLog } from './config.ts'
+import { configOf } from '#config/config.ts'
+import { demoEnvironment, demoLog } from './config.ts'
+
+const demoConfig = (...given: Parameters<typeof demoEnvironment>) =>
+  configOf(demoEnvironment(...given)).config
 
 const addresses = {
   emulatorHost: '127.0.0.1:8085',

@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts'
-import { configOf, valuesOf } from '#config/config.ts'
+import { valuesOf } from '#config/config.ts'
 import type { Environment } from '#config/environment.ts'
 import type { Variable } from '#config/spec.ts'
 import { spec } from '#config/spec.ts'
@@ -88,11 +88,6 @@ export function demoEnvironment(
     INGESTER_REDIS_PASSWORD_FILE: undefined,
     ...(redis === undefined ? { INGESTER_REDIS_ENABLED: 'false' } : {}),
   }
-}
-
-/** @throws ConfigFault */
-export function demoConfig(...given: Parameters<typeof demoEnvironment>): Config {
-  return configOf(demoEnvironment(...given)).config
 }
 
 export function addressesOf({ postgres, pubsub, redis }: Stack): Addresses {

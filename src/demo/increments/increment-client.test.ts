@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'vitest'
 import { RequestRecord } from './request-ledger.ts'
-import { answerOf, IncrementClient } from './increment-client.ts'
+import { IncrementClient } from './increment-client.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void
 
@@ -116,20 +116,4 @@ describe('a client', { concurrent: true }, () => {
     await sent
     assert.ok(all.keys.length <= 2)
   })
-})
-
-test('what an answer promises', () => {
-  const promised = (status: number, body = '', retryAfter?: string) => answerOf(status, retryAfter, body)
-  assert.deepEqual(promised(200), { outcome: 'confirmed', isFinal: true })
-  for (const status of [400, 401, 404, 413, 415])
-    assert.deepEqual(promised(status), { outcome: 'refused', isFinal: true })
-  assert.deepEqual(promised(429, '', '2'), { outcome: 'refused', isFinal: false, retryAfterMs: 2000 })
-  assert.deepEqual(promised(503, '{"code":"not-sent"}', '1'), {
-    outcome: 'refused',
-    isFinal: false,
-    retryAfterMs: 1000,
-  })
-  for (const body of ['', 'not-sent', '{"code":"outcome-unknown"}', '{"error":"not-sent"}'])
-    assert.deepEqual(promised(503, body), { outcome: 'unknown', isFinal: false })
-  for (const status of [500, 502, 504]) assert.equal(promised(status).outcome, 'unknown')
 })

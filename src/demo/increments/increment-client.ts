@@ -1,6 +1,8 @@
 import { Agent, request } from 'node:http'
 import { sleep, systemClock } from '#runtime/clock.ts'
-import type { Outcome, RequestRecord } from './request-ledger.ts'
+import type { Answer } from './answer.ts'
+import { answerOf, confirmed, notSent, unknown } from './answer.ts'
+import type { RequestRecord } from './request-ledger.ts'
 
 export interface IncrementClientOptions {
   /** Where to send to, in turns: one load balancer, or the gateways themselves. */
@@ -13,13 +15,6 @@ export interface IncrementClientOptions {
   readonly stopping: AbortSignal
   /** Nothing is waited for any more. */
   readonly forceStop: AbortSignal
-}
-
-interface Answer {
-  readonly outcome: Outcome
-  /** What it says may become another answer later. */
-  readonly isFinal: boolean
-  readonly retryAfterMs?: number
 }
 
 const firstRetryMs = 100
@@ -94,27 +89,5 @@ export class IncrementClient implements Disposable {
     )
     sent.end(body)
     return answered.promise
-  }
-}
-
-const confirmed: Answer = { outcome: 'confirmed', isFinal: true }
-const unknown: Answer = { outcome: 'unknown', isFinal: false }
-const notSent: Answer = { outcome: 'refused', isFinal: false }
-
-/** What an answer promises, as the README of the system has it. */
-export function answerOf(status: number, retryAfter: string | undefined, body: string): Answer {
-  const seconds = Number(retryAfter)
-  const later = Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {}
-  if (status === 200) return confirmed
-  if (status === 429 || (status === 503 && codeOf(body) === 'not-sent')) return { ...notSent, ...later }
-  if (status >= 400 && status < 500) return { outcome: 'refused', isFinal: true }
-  return { ...unknown, ...later }
-}
-
-function codeOf(body: string): unknown {
-  try {
-    return (JSON.parse(body) as { code?: unknown }).code
-  } catch {
-    return undefined
   }
 }
