@@ -12,15 +12,18 @@ export interface GivenOptions {
   readonly replicas?: number
   readonly gateways?: number
   readonly kills?: boolean
+  readonly pauseBroker?: number
+  /** How long messages are published. */
+  readonly for?: number
   readonly seed: number
 }
 
-type Choice = keyof Omit<GivenOptions, 'pipeline' | 'seed'>
+type Choice = keyof Omit<GivenOptions, 'pipeline' | 'seed' | 'for'>
 
 /** What each demo does unless it is told otherwise: the options that it has, and no others. */
 const demoDefaults = {
   scans: { rate: 500, duplicates: 10, late: 20, poison: 1, replicas: 1 },
-  increments: { rate: 200, duplicates: 20, replicas: 2, gateways: 3, kills: true },
+  increments: { rate: 200, duplicates: 20, replicas: 2, gateways: 3, kills: true, pauseBroker: 0 },
 } as const satisfies Record<string, Partial<Record<Choice, number | boolean>>>
 
 export type DemoSettings =
@@ -51,6 +54,8 @@ export function demoSettings(given: GivenOptions): DemoSettings {
     throw new ConfigurationError(
       '--replicas must be at least 2 where one ingester is killed: the other continues; or choose --no-kills',
     )
+  if (settings.pauseBroker > 0 && settings.pauseBroker >= (given.for ?? 0))
+    throw new ConfigurationError('--pause-broker must be shorter than --for: the pause is in its middle')
   return settings
 }
 
@@ -63,7 +68,8 @@ function unused(name: Choice, pipeline: keyof typeof demoDefaults): Configuratio
   )
 }
 
-const flagOf = (name: string) => (name === 'kills' ? '--no-kills' : `--${name}`)
+const flags: Readonly<Record<string, string>> = { kills: '--no-kills', pauseBroker: '--pause-broker' }
+const flagOf = (name: string) => flags[name] ?? `--${name}`
 
 /** For help: a default that differs between demos. */
 export function defaultsOf(name: Choice): string {

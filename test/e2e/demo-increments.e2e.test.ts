@@ -26,7 +26,7 @@ const args = (seed: number, ...more: string[]) =>
 
 test('demo --pipeline increments: with a gateway and an ingester killed, every promise is kept', async (t) => {
   await using _taken = await takenPort(8080)
-  await using demo = startIngesterProgram(args(showSeed(t)))
+  await using demo = startIngesterProgram(args(showSeed(t), '--pause-broker', '2500ms'))
   await expect(demo).toEndWith(0)
   const summary = summaryOf(demo.stdout())
   const count = (name: string) => summary[name] ?? Number.NaN
@@ -42,6 +42,7 @@ test('demo --pipeline increments: with a gateway and an ingester killed, every p
     demo.stderr(),
     /^converged: confirmed requests count once, unknown ones at most once, refused ones never$/m,
   )
+  assert.match(demo.stderr(), /the broker is paused for 2500ms\n[^]*the broker works again\n/)
   assert.match(demo.stderr(), /(Caddy|gateway 1) on port \d+, since 8080 is taken/)
 })
 

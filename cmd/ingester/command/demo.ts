@@ -14,7 +14,6 @@ const duration = argument(parseDuration)
 const percentage = argument(parsePercentage)
 
 interface Options extends GivenOptions {
-  readonly for?: number
   readonly json?: boolean
   readonly logs?: boolean
 }
@@ -32,6 +31,7 @@ export function demoCommand(): Command {
     .option('--replicas <n>', `number of ingesters ${defaultsOf('replicas')}`, whole(1))
     .option('--gateways <n>', `number of gateways ${defaultsOf('gateways')}`, whole(1))
     .option('--no-kills', 'kill no gateway and no ingester with -9 (increments)')
+    .option('--pause-broker <time>', 'pause the broker in the middle (increments)', duration)
     .addOption(
       new Option('--seed <n>', 'seed of the generated messages')
         .argParser(whole(0))

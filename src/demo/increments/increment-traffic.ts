@@ -1,5 +1,6 @@
 import { aborted } from '#app/serving.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
+import { writeDuration } from '#config/values.ts'
 import { subscriptionName } from '#pubsub/resource-names.ts'
 import { PlannedRequests } from './planned-requests.ts'
 import type { RequestRecord } from './request-ledger.ts'
@@ -13,6 +14,7 @@ import { unlessForced } from '../unless-forced.ts'
 import type { Gateways } from './gateways.ts'
 import { startGateways } from './gateways.ts'
 import { IncrementClient } from './increment-client.ts'
+import { UnreliableBroker } from './unreliable-broker.ts'
 import { IngesterProgram } from './ingester-program.ts'
 import { countDeadLetters, readLargestSums, readSums } from './sums.ts'
 
@@ -26,13 +28,15 @@ export interface IncrementsDemoOptions {
   readonly gateways: number
   /** Whether a gateway and an ingester are killed with -9. */
   readonly kills: boolean
+  /** For how long, in the middle, the broker takes and delivers nothing: milliseconds, less than the demo's time. */
+  readonly pauseBroker: number
   readonly seed: number
 }
 
 const mixture = { keyed: 70, malformed: 3 }
 /** Of confirmed requests with a key: made once more, in percent. */
 const repeated = 5
-/** Of the broker's answers to gateways: what was published is then unknown to them. */
+/** Of the broker's answers to gateways. */
 const lostReplies = 0.005
 const tickMs = 20
 /** Requests that wait for an answer. More are not made: nothing is known of a system that is not asked. */
@@ -44,6 +48,7 @@ const drainLookMs = 250
 interface Parts {
   readonly gateways: Gateways
   readonly ingester: IngesterProgram
+  readonly broker: UnreliableBroker
 }
 
 /** Clients, and the gateways between them and the topic. */
@@ -109,12 +114,13 @@ export class IncrementTraffic implements Traffic {
       }),
     )
     const gateways = await startGateways(setup, { count: options.gateways, caddyfile }, starting)
-    const { emulator } = setup.stack.pubsub ?? {}
-    emulator?.faults.deliveries({ duplicateShare: options.duplicates / 100 })
-    emulator?.faults.dropReplies('Publish', { share: lostReplies })
-    if (!emulator && options.duplicates > 0)
-      log('nothing is delivered twice on purpose: the emulator is a given one')
-    return new IncrementTraffic(setup, options, { gateways, ingester }, starting.move())
+    const broker = new UnreliableBroker(setup.stack.pubsub, {
+      duplicates: options.duplicates / 100,
+      lostReplies,
+    })
+    if (!broker.canMisbehave && (options.duplicates > 0 || options.pauseBroker > 0))
+      log('the broker is not paused and delivers nothing twice on purpose: the emulator is a given one')
+    return new IncrementTraffic(setup, options, { gateways, ingester, broker }, starting.move())
   }
 
   get published(): number {
@@ -151,10 +157,12 @@ export class IncrementTraffic implements Traffic {
   async run(signal: AbortSignal): Promise<void> {
     const { forMs } = this.#setup
     const ended = new AbortController()
-    const kills = this.#options.kills ? this.#kill(forMs, AbortSignal.any([signal, ended.signal])) : undefined
+    const either = AbortSignal.any([signal, ended.signal])
+    const kills = this.#options.kills ? this.#kill(forMs, either) : undefined
+    const pause = this.#pauseBroker(forMs, either)
     await this.#send(forMs ?? Infinity, signal)
     ended.abort()
-    await kills
+    await Promise.all([kills, pause])
     // What was killed is to come back, also for who waits for its answer.
     await Promise.all(this.#killing)
     if (!signal.aborted) return
@@ -196,7 +204,7 @@ export class IncrementTraffic implements Traffic {
   /** Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     // From now on ingesters receive nothing: what they have counted when that is settled is final.
-    this.#setup.stack.pubsub?.emulator?.faults.pause()
+    this.#parts.broker.stopDelivering()
     await this.#resources.disposeAsync()
   }
 
@@ -240,6 +248,17 @@ export class IncrementTraffic implements Traffic {
       this.#killOne(this.#parts.ingester)
       if (forMs !== undefined) return
     }
+  }
+
+  async #pauseBroker(forMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const ms = this.#options.pauseBroker
+    const { broker } = this.#parts
+    if (ms === 0 || forMs === undefined || !broker.canMisbehave) return
+    await sleep(systemClock, (forMs - ms) / 2, signal)
+    if (signal.aborted) return
+    this.#setup.report(`the broker is paused for ${writeDuration(ms)}`)
+    await broker.pause(ms, signal)
+    this.#setup.report('the broker works again')
   }
 
   #killOne(one: { kill(): Promise<void> }): void {
