@@ -160,37 +160,39 @@ function keyWords({ sink, inspector }: Pick<Pipeline, 'sink' | 'inspector'>): st
   return sink.key.map((column) => (isNamed ? `${column}=<value>` : `<${column}>`)).join(' ')
 }
 
-export interface KeyUsage {
-  readonly pipeline: string
-  /** `--pipeline increments `; empty for the default pipeline. */
-  readonly option: string
-  readonly words: string
-  readonly example: string
-}
-
-/** How to name a record of each built-in pipeline, with an example. */
-export const keyUsages: readonly KeyUsage[] = builtInPipelines.map((pipeline) => ({
-  pipeline: pipeline.name,
-  option: pipeline.name === spec.INGESTER_PIPELINE.default ? '' : `--pipeline ${pipeline.name} `,
-  words: keyWords(pipeline),
-  example: pipeline.inspector.example.join(' '),
-}))
+/** Of each built-in pipeline what chooses it on a command line (nothing for the default one), and its key with an example. */
+export const keyUsages: readonly { pipeline: string; option: string; words: string; example: string }[] =
+  builtInPipelines.map((pipeline) => ({
+    pipeline: pipeline.name,
+    option: pipeline.name === spec.INGESTER_PIPELINE.default ? '' : `${pipelineOption} ${pipeline.name} `,
+    words: keyWords(pipeline),
+    example: pipeline.inspector.example.join(' '),
+  }))
 
 /**
  * The key that the words of a command line mean.
  *
+ * @param chosen how the pipeline was chosen on the command line; without it the error says how to choose another
  * @throws ConfigurationError that names the wrong word and shows an example
  */
-export function keyNamed(pipeline: Pipeline, words: readonly string[]): RecordKey {
+export function keyNamed(pipeline: Pipeline, words: readonly string[], chosen?: string): RecordKey {
   const { name, sink, inspector } = pipeline
-  const fix = `name a record of the pipeline ${name} by ${keyWords(pipeline)}, for example: ${inspector.example.join(' ')}`
+  const fix = [
+    `name a record of the pipeline ${name} by ${keyWords(pipeline)}, for example: ${inspector.example.join(' ')}`,
+    ...(chosen === undefined ? [otherPipelines(name)] : []),
+  ].join('; ')
   const wanted = sink.key.length
   if (words.length !== wanted) {
     throw new ConfigurationError(
-      `a key has ${wanted} ${wanted === 1 ? 'word' : 'words'} here, not ${words.length} (quote one that has spaces); ${fix}; of another pipeline: --pipeline <name>`,
+      `a key has ${wanted} ${wanted === 1 ? 'word' : 'words'} here, not ${words.length} (quote one that has spaces); ${fix}`,
     )
   }
   const key = inspector.keyOf(words)
   if (isRejection(key)) throw new ConfigurationError(`${key.detail}; ${fix}`)
   return key
+}
+
+function otherPipelines(name: string): string {
+  const others = pipelineNames.filter((other) => other !== name)
+  return `for a record of another pipeline add ${pipelineOption} (${others.join(', ')}, or the path of a file)`
 }

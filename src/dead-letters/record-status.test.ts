@@ -256,7 +256,7 @@ describe('dead letters of a key', () => {
 })
 
 test('invalid words are reported with the usage', () => {
-  assert.throws(() => keyNamed(scans, ['1.1.1', '443', 'HTTP']), {
+  assert.throws(() => keyNamed(scans, ['1.1.1', '443', 'HTTP'], 'scans'), {
     name: 'ConfigurationError',
     message:
       '"ip" is not an IPv4 or IPv6 address: "1.1.1"; name a record of the pipeline scans by <ip> <port> <service>, for example: 1.1.1.7 443 HTTP',
@@ -264,5 +264,9 @@ test('invalid words are reported with the usage', () => {
   assert.throws(
     () => keyNamed(scans, ['1.1.1.7', '443', 'My', 'service']),
     /a key has 3 words here, not 4 \(quote/,
+  )
+  assert.throws(
+    () => keyNamed(scans, ['1.1.1.7']),
+    /1\.1\.1\.7 443 HTTP; for a record of another pipeline add --pipeline \(increments, or the path of a file\)$/,
   )
 })

@@ -20,6 +20,7 @@ const limitMs = 5000
  * Of a pipeline whose records count once: a key of sums, or a message or a request and what has counted of it. There is no
  * cache.
  *
+ * @param chosen the pipeline as the command line names it, if it does
  * @throws ConfigurationError for wrong words; whatever the connection throws
  */
 export async function whyCounted(
@@ -27,6 +28,7 @@ export async function whyCounted(
   pipeline: Pipeline,
   words: readonly string[],
   read: Read,
+  chosen?: string,
 ): Promise<CountedAnswer> {
   const timeoutMs = Math.min(limitMs, postgres.statementTimeoutMs)
   const { name, sink } = pipeline
@@ -48,7 +50,7 @@ export async function whyCounted(
         advice`name a message: message=<id>, or a request: request=<the attribute ${identityAttributes.request}>`,
       ],
     })
-  const key = keyNamed(pipeline, words)
+  const key = keyNamed(pipeline, words, chosen)
   const row = await read((connection) => readRow(connection, sink, key.values))
   const applied = await unlessTooLong(() =>
     read((connection) => readAppliedToKey(connection, name, sink, key.values, timeoutMs)),

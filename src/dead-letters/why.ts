@@ -40,10 +40,10 @@ export async function why(
     return withConnectionErrors(config.postgres, () =>
       withReader(config.postgres, async (read) => {
         await read((connection) => checkReadableTables(connection, pipeline.sink, false))
-        return whyCounted(config, pipeline, words, read)
+        return whyCounted(config, pipeline, words, read, wanted)
       }),
     )
-  const key = keyNamed(pipeline, words)
+  const key = keyNamed(pipeline, words, wanted)
   return withConnectionErrors(config.postgres, () =>
     withReader(config.postgres, async (read) => {
       await read((connection) => checkReadableTables(connection, pipeline.sink, config.redis.enabled))

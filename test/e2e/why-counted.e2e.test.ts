@@ -1,9 +1,10 @@
 // Pipelines whose records count once each, as `why`, `cache bump` and `doctor` see them: there is no cache.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { builtInPipelines } from '#connect/pipelines.ts'
 import type { MessageStatus, SumStatus } from '#dead-letters/counted-status.ts'
 import { projectDir } from '#runtime/project.ts'
 import { createLog, createSums } from '../support/increment-pipelines.ts'
@@ -122,6 +123,25 @@ describe('records that count once', async () => {
       assert.deepEqual([dead.verdict, dead.deadLetters.letters[0]?.match], ['dead-lettered', 'message'])
       expect((await why(name, `message=${bad}`)).stdout).toMatch(/^message \d+ of \w+: it is a dead letter\n/)
     }
+  })
+
+  test('the lines of the help, and of the page of increments, find their pipeline', async () => {
+    const help = (await runInProcess(['why', '--help'], {})).stdout
+    const page = await readFile(join(projectDir, 'src/systems/increments/README.md'), 'utf8')
+    const lines = [...`${help}\n${page}`.matchAll(/^ *bin\/ingester why (.+) --env-file \.env$/gm)]
+    assert.ok(lines.length > builtInPipelines.length)
+    const asked = new Set<string>()
+    for (const [, line = ''] of lines) {
+      const { code, stdout, stderr } = await runInProcess(['why', ...line.split(' '), '--json'], env())
+      assert.deepEqual([code, stderr], [0, ''], line)
+      asked.add((JSON.parse(stdout) as SumStatus).pipeline)
+    }
+    assert.deepEqual(asked, new Set(builtInPipelines.map(({ name }) => name)))
+    const { code, stderr } = await runInProcess(['why', '5f0c3b1e-8a52-4c1d-9b3e-2f6d1a7c4e90'], env())
+    assert.equal(code, 2)
+    expect(stderr).toMatch(
+      /a key has 3 words here, not 1 .*; for a record of another pipeline add --pipeline \(increments, /,
+    )
   })
 
   test('rows that are appended have no key: it says what to name', async () => {

@@ -233,7 +233,7 @@ $`,
       [['1.1.1.7', '443'], /a key has 3 words here, not 2/],
       [
         ['5f0c3b1e-8a52-4c1d-9b3e-2f6d1a7c4e90'],
-        /for example: 1\.1\.1\.7 443 HTTP; of another pipeline: --pipeline <name>/,
+        /for example: 1\.1\.1\.7 443 HTTP; for a record of another pipeline add --pipeline \(increments, /,
       ],
       [['1.1.1.7', '443', 'My', 'service'], /not 4 \(quote one that has spaces\)/],
       [[], /missing required argument[^]*Usage: bin\/ingester why <ip> <port> <service>/],

@@ -12,20 +12,20 @@ interface Options {
 }
 
 export function whyCommand(): Command {
-  const usages = keyUsages.map(({ words, option }) => `[options] ${option}${words}`)
+  const usages = keyUsages.map(({ option, words }) => `[options] ${option}${words}`)
   return new Command('why')
     .summary('show where a record is')
     .description('Show where a record is: table, cache, in flight, dead letters.')
     .argument(
       '<key...>',
-      `for ${keyUsages.map(({ pipeline, words }) => `${pipeline} ${words}`).join(', for ')}; of a file column=value`,
+      `of ${keyUsages.map(({ pipeline, words }) => `${pipeline}: ${words}`).join('; of ')}; of a file: column=value`,
     )
     .option('--pipeline <name>', 'which pipeline, or the path of its mapping file or module')
     .usage(usages.join('\n       ingester why '))
     .option('--env-file <file>', 'env file; environment variables take precedence')
     .option('--json', 'print one JSON object')
     .showHelpAfterError(
-      `Usage: ${programName} why ${keyUsages.map(({ words, option }) => `${option}${words}`).join(', or ')}`,
+      `Usage: ${keyUsages.map(({ option, words }) => `${programName} why ${option}${words}`).join(', or ')}`,
     )
     .addHelpText(
       'before',
