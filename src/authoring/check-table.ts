@@ -185,10 +185,11 @@ function isTold(
 function unfitFault(
   unfit: Unfitness,
   { mandatory }: TableShape,
-  { needed, definition, envFile }: SinkCircumstances,
+  { needed, definition, catalog, envFile }: SinkCircumstances,
 ): MemberFault {
   const { about, column, what } = unfit
-  const fix = unfitFix(unfit, envFile)
+  const wider = about === 'key' && definition.parsed ? widerKey(needed.key, catalog) : undefined
+  const fix = [...(wider === undefined ? [] : [wider]), unfitFix(unfit, envFile)].join('; or ')
   const isUnwritten = definition.parsed !== undefined && column !== undefined && mandatory.includes(column)
   return { path: pathOf(), what, fix: isUnwritten ? `give it a source, or ${fix}` : fix }
 
@@ -199,6 +200,16 @@ function unfitFault(
     const at = needed.key.indexOf(column)
     return at >= 0 && definition.parsed ? ['key', at] : ['columns', column]
   }
+}
+
+/** A part of the table's key was named: most likely the whole of it is meant. */
+function widerKey(named: readonly string[], { columns, keys }: CatalogTable): string | undefined {
+  const isWritten = (name: string) => columns.find((one) => one.name === name)?.generated === 'never'
+  const found = keys.find(
+    (key) => new Set(named).isSubsetOf(new Set(key.columns)) && key.columns.every(isWritten),
+  )
+  if (!found || found.columns.length === named.length) return undefined
+  return `key: [${found.columns.join(', ')}], ${found.isPrimary ? 'the primary key' : 'which is unique'}`
 }
 
 function unfitFix({ fix, advice }: Unfitness, envFile: string | undefined): string {

@@ -200,6 +200,25 @@ topic         orders
     assert.deepEqual((await found(`${sum}others: skip\n`)).warnings, [])
   })
 
+  test('a part of the primary key as the key: the whole of it is the first advice', async () => {
+    const file = sum.replace('key: [customer, day]', 'key: customer')
+    const fixes = ({ faults }: CheckReport) =>
+      faults.filter(({ member }) => member === 'key').map(({ fix }) => fix)
+    assert.deepEqual(fixes(await checked(file)), [
+      'key: [customer, day], the primary key; or as its owner: ALTER TABLE totals ADD UNIQUE ("customer");',
+    ])
+    await database.query('ALTER TABLE totals DROP CONSTRAINT totals_pkey, ADD UNIQUE (day, customer)')
+    assert.match(
+      fixes(await checked(file))[0] ?? '',
+      /^key: \[day, customer\], which is unique; or as its owner: /,
+    )
+    await database.query('ALTER TABLE totals ADD n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY')
+    await database.query(
+      'ALTER TABLE totals DROP CONSTRAINT totals_day_customer_key, ADD UNIQUE (customer, n)',
+    )
+    assert.match(fixes(await checked(file))[0] ?? '', /^as its owner: /, 'no message can give n')
+  })
+
   test('the key of sums has to be unique', async () => {
     await database.query('ALTER TABLE totals DROP CONSTRAINT totals_pkey')
     assert.deepEqual((await found(sum)).faults, [

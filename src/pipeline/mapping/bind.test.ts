@@ -294,6 +294,12 @@ describe('records that count once', () => {
       '1:1: columns: seen_at is timestamptz, and only smallint, integer, bigint and numeric are added up, since only they have exact sums; make it part of the key, or give it a default in the table',
     ],
     [
+      'a time with a default, which need not be given one',
+      `${sum}columns: { created_at: at }`,
+      [],
+      '6:12: columns.created_at: created_at is timestamptz, and only smallint, integer, bigint and numeric are added up, since only they have exact sums; leave it alone with skip: true (or',
+    ],
+    [
       'a double',
       `${sum}columns: { weight: weight }`,
       [column('weight', 'double precision')],

@@ -23,7 +23,7 @@ export function planColumns(
     ...versionFaults(mapping, columns),
     ...markFaults(mapping, columns),
     ...columns.flatMap((column) => sourceFaults(column, mapping.columns.has(column.name))),
-    ...sumFaults(mapping, columns),
+    ...sumFaults(mapping, columns, catalog),
     ...typeFaults(mapping, catalog),
   ]
   // Where there are others, it may be one of these columns that is meant.
@@ -169,20 +169,26 @@ function fixOfVersion({ name }: ColumnType, column: string): string {
 
 const summableTypes = 'smallint, integer, bigint and numeric'
 
-function sumFaults(mapping: Mapping, columns: readonly PlannedColumn[]): MemberFault[] {
+function sumFaults(
+  mapping: Mapping,
+  columns: readonly PlannedColumn[],
+  catalog: CatalogTable,
+): MemberFault[] {
+  const hasDefault = (name: string) => catalog.columns.find((one) => one.name === name)?.hasDefault === true
+
   return columns
     .filter((column) => isSummed(column) && !isSummable(column.type))
     .map((column) => ({
       path: mapping.columns.has(column.name) ? ['columns', column.name] : ['columns'],
       what: `${column.name} is ${column.typeName}, and only ${summableTypes} are added up, since only they have exact sums`,
-      fix: fixOfSum(column),
+      fix: fixOfSum(column, hasDefault(column.name)),
     }))
 }
 
-function fixOfSum({ name, type, isNullable }: PlannedColumn): string {
+function fixOfSum({ name, type, isNullable }: PlannedColumn, hasDefault: boolean): string {
   if (!type.isArray && /^(?:real|double precision|money)$/.test(type.name))
     return `ALTER TABLE … ALTER COLUMN ${name} TYPE numeric, or leave it alone with skip: true`
-  if (!isNullable)
+  if (!isNullable && !hasDefault)
     return 'make it part of the key, or give it a default in the table and leave it alone with skip: true'
   return 'leave it alone with skip: true (or all that are not named, with others: skip), or make it part of the key'
 }
