@@ -25,6 +25,25 @@ test('an ingester that is already running is no fault, wherever it listens', asy
   }
 })
 
+test('a gateway has the port: an ingester with the same variables needs another', async () => {
+  const metrics = emptyMetrics()
+  metrics.observeGateway({ routes: ['/increment'], acceptedStatus: () => 200, queued: () => 0 })
+  await using admin = await startAdminServer({
+    host: '127.0.0.1',
+    port: 0,
+    ...readinessOf(),
+    metrics,
+    logger: noLogger,
+  })
+  const port = Number(new URL(admin.url).port)
+  const found = await adminFinding({ host: '127.0.0.1', port })
+  assert.equal(
+    `${found.status} ${found.detail}`,
+    `warning 127.0.0.1:${port}: a gateway is running there, version 1.2.3; an ingester beside it needs another port`,
+  )
+  assert.equal(found.fixes[0]?.kind, 'setting')
+})
+
 test('another program has the port: another port', async () => {
   const others: readonly RequestListener[] = [
     (_, response) => response.end('ingester_build_info of another'),
