@@ -51,6 +51,10 @@ const ways: readonly (readonly [line: RegExp, way: Way])[] = [
   [/^bin\/ingester stack status --write owner\.env --owner$/, command(/written to owner\.env/)],
   [/^make psql$/, command(/scan_results/)],
   [/^(INGESTER_HTTP_PORT=0 )?bin\/ingester run /, service(/ready after|"consuming"/)],
+  [
+    /^bin\/ingester gateway /,
+    service(/ready after|"url"/, /the gateway's address .*EADDRINUSE.*INGESTER_GATEWAY_PORT/),
+  ],
   [/^bin\/scanner\b/, service(/publishing to scan-topic/)],
   [/^bin\/ingester demo .*--for .* --json$/, command(/"converged":true/)],
   [/^bin\/ingester migrate up /, command(/^(applied {2}\d{6}_|up to date)/m)],

@@ -139,7 +139,11 @@ test('every promise in docs/SPEC.md names existing tests', () => {
 })
 
 test('every link in a document leads to an existing file and heading', () => {
-  const all = ['', 'docs', 'examples', 'src/emulator'].flatMap((folder) =>
+  const systems = readdirSync(join(projectDir, 'src/systems'), { withFileTypes: true })
+    .filter((one) => one.isDirectory())
+    .map(({ name }) => `src/systems/${name}`)
+  assert.ok(systems.length > 0)
+  const all = ['', 'docs', 'examples', 'src/emulator', ...systems].flatMap((folder) =>
     readdirSync(join(projectDir, folder)).map((file) => join(folder, file)),
   )
   for (const file of all.filter((one) => one.endsWith('.md'))) {
