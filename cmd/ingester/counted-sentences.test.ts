@@ -26,8 +26,8 @@ test('all of it, for a key', () => {
     'sums key=a: stored',
     '',
     '  row           value 7',
-    '  counted       2 records of messages, the last published 2026-11-21 10:00:00 UTC (3 s ago); 1 record of requests, the last first used 2026-11-21 09:00:03 UTC (1 h ago); of messages since 2026-11-12, older ones are forgotten',
-    '  cache         none: each record counts, and none is stale',
+    '  counted       2 records of messages, the newest published 2026-11-21 10:00:00 UTC (3 s ago); 1 record of requests (Idempotency-Key), the newest first used 2026-11-21 09:00:03 UTC (1 h ago); what was published before 2026-11-12 is forgotten',
+    '  cache         not used: each record counts, and none is stale',
     '  unsettled     not known here: see ingester_messages_outstanding and ingester_oldest_outstanding_seconds at /metrics',
     '  dead letters  none',
   ])
@@ -63,7 +63,7 @@ test('a message: which of its records have counted', () => {
   ])
   assert.match(
     said({ ...message, verdict: 'unknown', records: [] })[2] ?? '',
-    /no record; of messages since 2026-11-12, older ones are forgotten$/,
+    /no record; what was published before 2026-11-12 is forgotten$/,
   )
   assert.match(said({ ...message, verdict: 'unknown', records: null })[0] ?? '', /not known: too many/)
 })

@@ -22,7 +22,7 @@ export function countedSentences(answer: CountedAnswerForUser): string[] {
     `${plain(answer.subject, 'one line')}: ${verdict(status)}`,
     '',
     ...places,
-    '  cache         none: each record counts, and none is stale',
+    '  cache         not used: each record counts, and none is stale',
     '  unsettled     not known here: see ingester_messages_outstanding and ingester_oldest_outstanding_seconds at /metrics',
     ...deadLetterLines(answer).map((line, i) => `  ${(i === 0 ? 'dead letters' : '').padEnd(12)}  ${line}`),
   ]
@@ -60,10 +60,12 @@ function countedSentence(found: CountedRecords, nowMs: number): string {
   const parts = [
     ...(lastPublishedAt === null
       ? []
-      : [`${counted(records, 'record')} of messages, the last published ${when(lastPublishedAt, nowMs)}`]),
+      : [`${counted(records, 'record')} of messages, the newest published ${when(lastPublishedAt, nowMs)}`]),
     ...(lastRequestAt === null
       ? []
-      : [`${counted(requests, 'record')} of requests, the last first used ${when(lastRequestAt, nowMs)}`]),
+      : [
+          `${counted(requests, 'record')} of requests (Idempotency-Key), the newest first used ${when(lastRequestAt, nowMs)}`,
+        ]),
   ]
   const what = parts.length === 0 ? 'no record' : parts.join('; ')
   return `${what}${remembered(since)}`
@@ -80,7 +82,7 @@ function recordsSentence({ records, since, request }: MessageStatus, nowMs: numb
 }
 
 function remembered(since: string | null): string {
-  return since === null ? '' : `; of messages since ${since.slice(0, 10)}, older ones are forgotten`
+  return since === null ? '' : `; what was published before ${since.slice(0, 10)} is forgotten`
 }
 
 function when(at: string, nowMs: number): string {

@@ -88,7 +88,7 @@ describe('records that count once', async () => {
     expect(stdout).toMatch(
       /^sums key=a: stored\n\n {2}row {11}value 5\n {2}counted {7}1 record of messages, .*; 1 record of requests/,
     )
-    expect(stdout).toMatch(/^ {2}cache {9}none: each record counts, and none is stale$/m)
+    expect(stdout).toMatch(/^ {2}cache {9}not used: each record counts, and none is stale$/m)
     expect(stdout).toMatch(/^ {2}unsettled {5}not known here: .*\/metrics$/m)
 
     const dead = await found<SumStatus>('sums', 'key=c')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'vitest'
@@ -7,8 +8,11 @@ import { parseEnvFile } from '#config/env-file.ts'
 import { secretFiles } from '#config/secrets.ts'
 import { spec } from '#config/spec.ts'
 import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
+import { identityAttributes } from '#core/identity.ts'
+import { identified } from '#gateway/request-identity.ts'
 import { mappingReasons } from '#pipeline/mapping/decode-mapping.ts'
 import { parseMapping } from '#pipeline/mapping/read-mapping.ts'
+import { incrementDoor } from '#systems/increments/door.ts'
 import { documents as ofConfiguration } from '../../tools/configuration.ts'
 import { documents as ofMappings } from '../../tools/pipeline-schema.ts'
 import { projectDir } from '../support/program.ts'
@@ -111,6 +115,14 @@ test('.env.demo is a valid configuration, and its commented lines are the defaul
     .map((line) => line.replace(/^#(?=[A-Z_]+=)/, ''))
   // As text, which functions that give secrets do not become.
   assert.equal(JSON.stringify(configOf(environmentOf(uncommented.join('\n'))).config), JSON.stringify(config))
+})
+
+test('docs/DEAD-LETTERS.md makes of an Idempotency-Key what a gateway makes of it', () => {
+  const [, text = '', key] =
+    /printf '(\[.*"([^"]+)"\])' \| sha256sum/.exec(read('docs/DEAD-LETTERS.md')) ?? []
+  const route = `${incrementDoor.method} ${incrementDoor.path}`
+  const [message] = identified([{ data: Buffer.of() }], { principal: '', route, key }, 0)
+  assert.equal(message?.attributes?.[identityAttributes.request], hash('sha256', text))
 })
 
 test('documents name existing make targets', () => {
