@@ -1,3 +1,4 @@
+import { defaultPipeline } from './unknown-pipeline.ts'
 import { availableParallelism } from 'node:os'
 import type { CleanedEnv } from 'envalid'
 import type { InWords } from './validators.ts'
@@ -30,7 +31,7 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 const ingest = {
   INGESTER_PIPELINE: text({
-    default: 'scans',
+    default: defaultPipeline,
     desc: 'What to ingest: the name of a pipeline, or the path of a mapping file or a module.',
   }),
   INGESTER_PIPELINES: texts({

@@ -1,6 +1,9 @@
 import type { Malformed } from './fault.ts'
 import { mayHoldSecret, quoted, shownValue } from './shown.ts'
 
+/** The pipeline that is ingested where nothing is said. Here, and not in `spec.ts`, for help, which loads no validators. */
+export const defaultPipeline = 'scans'
+
 /** The option of the command line that goes before the variables: faults of its values have its name. */
 export const pipelineOption = '--pipeline'
 

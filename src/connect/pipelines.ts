@@ -3,8 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { faultText } from '#config/fault-text.ts'
 import { isMappingPath, isPipelinePath } from '#config/names.ts'
 import type { NamesPipelines } from '#config/unknown-pipeline.ts'
-import { spec } from '#config/spec.ts'
-import { pipelineOption, unknownPipeline } from '#config/unknown-pipeline.ts'
+import { defaultPipeline, pipelineOption, unknownPipeline } from '#config/unknown-pipeline.ts'
 import { ConfigurationError } from '#core/command-error.ts'
 import type { LoadedPipeline, Pipeline, RecordKey, TableOrigin, UnboundPipeline } from '#core/pipeline.ts'
 import { isRejection } from '#core/rejection.ts'
@@ -164,7 +163,7 @@ function keyWords({ sink, inspector }: Pick<Pipeline, 'sink' | 'inspector'>): st
 export const keyUsages: readonly { pipeline: string; option: string; words: string; example: string }[] =
   builtInPipelines.map((pipeline) => ({
     pipeline: pipeline.name,
-    option: pipeline.name === spec.INGESTER_PIPELINE.default ? '' : `${pipelineOption} ${pipeline.name} `,
+    option: pipeline.name === defaultPipeline ? '' : `${pipelineOption} ${pipeline.name} `,
     words: keyWords(pipeline),
     example: pipeline.inspector.example.join(' '),
   }))
