@@ -9,7 +9,7 @@ import { secretFiles } from '#config/secrets.ts'
 import { spec } from '#config/spec.ts'
 import { decoderError, refusedByDatabase } from '#core/dead-letter.ts'
 import { identityAttributes } from '#core/identity.ts'
-import { identified } from '#gateway/request-identity.ts'
+import { withRequestIdentity } from '#gateway/request-identity.ts'
 import { mappingReasons } from '#pipeline/mapping/decode-mapping.ts'
 import { parseMapping } from '#pipeline/mapping/read-mapping.ts'
 import { incrementDoor } from '#systems/increments/door.ts'
@@ -121,7 +121,7 @@ test('docs/DEAD-LETTERS.md makes of an Idempotency-Key what a gateway makes of i
   const [, text = '', key] =
     /printf '(\[.*"([^"]+)"\])' \| sha256sum/.exec(read('docs/DEAD-LETTERS.md')) ?? []
   const route = `${incrementDoor.method} ${incrementDoor.path}`
-  const [message] = identified([{ data: Buffer.of() }], { principal: '', route, key }, 0)
+  const [message] = withRequestIdentity([{ data: Buffer.of() }], { principal: '', route, key }, 0)
   assert.equal(message?.attributes?.[identityAttributes.request], hash('sha256', text))
 })
 
