@@ -10,7 +10,7 @@ export const refusedByDatabase = 'refused-by-database'
 /** The reason of records that a store which takes them one by one refuses for their own sake. */
 export const refusedBySink = 'refused-by-sink'
 
-/** The reason of records that count once, and whose messages are so old that nobody knows whether they have counted. */
+/** The reason of records that count once, and whose messages are so old that it is unknown whether they have counted. */
 export const tooOld = 'too-old'
 
 /** The reason of records whose identity was used before, with other values. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { RawClient, startTestGateway } from '../../test/support/gateway.ts'
+import { until } from '../../test/support/postgres.ts'
 import { within } from '../../test/support/within.ts'
 
 describe('a gateway that is closed', { concurrent: true }, () => {
@@ -19,7 +20,7 @@ describe('a gateway that is closed', { concurrent: true }, () => {
     await assert.rejects(fetch(`${started.url}/healthz`), 'it still listens')
     let isClosed = false
     void closing.then(() => (isClosed = true))
-    // Whoever is still connected may ask, and is answered.
+    // A client that is still connected may ask, and is answered.
     release()
     assert.match(await open.closed(), /^HTTP\/1\.1 200 OK\r\n.*connection: close\r\n/is)
     await within('the end of the gateway', closing)
@@ -27,7 +28,8 @@ describe('a gateway that is closed', { concurrent: true }, () => {
   })
 
   test('receives a body to its end; a probe on a connection that is open learns that it drains', async () => {
-    await using started = await startTestGateway()
+    let began = 0
+    await using started = await startTestGateway({ observer: { began: () => void (began += 1) } })
     const client = new RawClient(started.url)
     client.write(
       'POST /words HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n"',
@@ -40,7 +42,7 @@ describe('a gateway that is closed', { concurrent: true }, () => {
     await started.publishing.untilPublished(2)
     // Behind the request that is open, so that the connection is.
     other.send('GET /readyz')
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until(async () => began === 3)
     release()
     assert.match(await client.closed(), /^HTTP\/1\.1 200 OK\r\n/)
     const received = await other.closed()

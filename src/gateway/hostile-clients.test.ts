@@ -77,7 +77,7 @@ describe('a client that takes its time', { concurrent: true }, () => {
     const client = await new RawClient(started.url).connected()
     client.socket.pause()
     client.write(`${head}Content-Length: 4000000\r\n\r\n${'x'.repeat(4_000_000)}`)
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    await until(async () => started.answered.length === 1)
     client.socket.resume()
     assert.match(await client.closed(), /^HTTP\/1\.1 413 .*longer than 1000 bytes"}$/s)
   })

@@ -162,7 +162,7 @@ export const identityMutations: readonly Mutation[] = [
   },
   {
     name: 'partition dropped too early',
-    wouldDo: 'messages that come in time become dead letters, since nobody knows whether they have counted',
+    wouldDo: 'messages that come in time become dead letters, since it is unknown whether they have counted',
     edits: [
       {
         file: migration,

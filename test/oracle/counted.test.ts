@@ -36,7 +36,7 @@ test('an identity counts once, with what was published, and in time', () => {
   assert.match(String(count('2')), /and again/, 'with the values of another message of its identity')
   assert.match(String(count('5')), /never published/)
   assert.deepEqual(count('3', 24 * hourMs), [])
-  assert.match(String(count('4', 25 * hourMs)), /nobody knows/)
+  assert.match(String(count('4', 25 * hourMs)), /it is forgotten/)
 })
 
 test('an ack needs what has counted, or a reason for a dead letter that is there', () => {

@@ -90,7 +90,7 @@ export class CountHistory {
       if (before) return [`${group} has counted as ${nameOf(before)}, and again as ${name} (by ${by})`]
       const knownSinceMs = atMs - this.#horizons.longestMs - longestTransactionMs
       if (messages.some(({ publishedMs }) => publishedMs >= knownSinceMs)) return []
-      return [`${group} has counted (by ${by}), although nobody knows any more whether it had before`]
+      return [`${group} has counted (by ${by}), although it is forgotten whether it had before`]
     })
   }
 

@@ -272,7 +272,7 @@ test('days are there from the horizon and a day before to two days ahead; a day 
   await assert.rejects(keepAppliedDays(pool, dayMs / 2), /rejected by keep_applied_days/)
 })
 
-test('days are made by whoever needs them, also where several begin at once', async () => {
+test('days are made by the writer that needs them, also where several begin at once', async () => {
   await using all = await opened()
   const writers = Array.from({ length: 4 }, () => all.another())
   const stored = await Promise.all(writers.map((writer, at) => writer.write(sum(`a ${at + 1}`))))

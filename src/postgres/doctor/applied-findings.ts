@@ -46,7 +46,7 @@ async function functionFinding(connection: Queryable, options: AppliedCheckOptio
     const alter = `ALTER FUNCTION ${keepDaysFunction}(interval) SECURITY DEFINER;`
     return failed(
       functionName,
-      'it runs with the rights of whoever calls it, who can make no day',
+      'it runs with the rights of its caller, who can make no day',
       sql(owner, alter),
     )
   }

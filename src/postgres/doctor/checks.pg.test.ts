@@ -143,7 +143,7 @@ describe('records that count once', () => {
 
   test.for([
     ['REVOKE EXECUTE ON FUNCTION keep_applied_days(interval) FROM CURRENT_USER', /may not call it/],
-    ['ALTER FUNCTION keep_applied_days(interval) SECURITY INVOKER', /rights of whoever calls it/],
+    ['ALTER FUNCTION keep_applied_days(interval) SECURITY INVOKER', /rights of its caller/],
     ['DROP FUNCTION keep_applied_days(interval)', /dropped by hand/],
   ] as const)('%s: found, and green after the fix', async ([broken, detail]) => {
     await using database = await open()
