@@ -242,7 +242,7 @@ export const identityMutations: readonly Mutation[] = [
         this.#options.pipeline,
         records,
         [...records.keys()],
-        (record) => this.#effect.effectOf(record),
+        this.#effect,
       )
       const answer = await this.#examination.again(() => this.#attempt(records, this.#waits[wait]))
       return await this.#stored(records, answer, before)
@@ -256,8 +256,12 @@ export const identityMutations: readonly Mutation[] = [
       },
       {
         file: writer,
-        before: `    const reused = await reusedIdentities(this.#pool, this.#options.pipeline, records, duplicates, (record) =>
-      this.#effect.effectOf(record),
+        before: `    const reused = await reusedIdentities(
+      this.#pool,
+      this.#options.pipeline,
+      records,
+      duplicates,
+      this.#effect,
     )
 `,
         after: '    const reused = before.filter(({ at }) => duplicates.includes(at))\n',
