@@ -9,8 +9,11 @@ import { isMainThread } from 'node:worker_threads'
 import { afterAll, inject, vi } from 'vitest'
 import { closeAll } from './at-end.ts'
 
-/** How long what a test has told to end may take. */
-const graceMs = 3000
+/**
+ * How long what a test has told to end may take. PostgreSQL has ten seconds to stop, after which its supervisor ends it and
+ * removes its folder; on a busy machine it needs some of them.
+ */
+const graceMs = 12_000
 
 const { TMPDIR: before } = process.env
 // Open to the account of PostgreSQL, as /tmp is.
