@@ -77,7 +77,9 @@ export async function startGateway(
   const clients = starting.adopt(await reachClients(startup, config.pubsub), (opened) => opened.close())
   const doors = await openDoors(startup, config, systems, clients, logger)
   for (const { watch } of doors) starting.use(watch)
-  const queue = new PublishQueue({ clients, logger })
+  const watches = new Map(doors.map(({ watch }) => [watch.topic, watch]))
+  const withheldBecause = (topic: string) => watches.get(topic)?.notReadyBecause
+  const queue = new PublishQueue({ clients, logger, withheldBecause })
   starting.defer(() => queue.close(0))
   const sharedRateLimits = await openRateLimits(config, logger)
   if (sharedRateLimits) starting.use(sharedRateLimits)

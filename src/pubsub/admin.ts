@@ -23,12 +23,14 @@ export interface FoundSubscription {
  * Ensures that the subscription exists. On an emulator a missing one is created, with its topic; on Google's
  * service that is the owner's decision.
  *
+ * @param beforeCreation called before a missing one is created
  * @throws ConfigurationError where it is missing, with the line that creates it; gRPC errors otherwise
  */
 export async function ensureSubscription(
   clients: PubsubClients,
   names: SubscriptionNames,
   ackDeadlineSeconds: number,
+  beforeCreation: () => void = () => {},
 ): Promise<FoundSubscription> {
   const { projectId, subscriber } = clients
   const name = subscriptionName(projectId, names.subscriptionId)
@@ -41,6 +43,7 @@ export async function ensureSubscription(
     if (statusOf(error) !== grpcStatus.notFound) throw error
     if (!clients.isEmulator) throw missingSubscription(projectId, names)
   }
+  beforeCreation()
   const topic = await ensureTopic(clients, names.topicId)
   // Another replica may have been faster.
   await unless(

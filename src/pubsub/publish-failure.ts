@@ -25,8 +25,14 @@ const refusals: ReadonlyMap<number | undefined, PublishFailure> = new Map([
   [grpcStatus.resourceExhausted, 'not-sent'],
 ])
 
+/** A call that was not made. */
+export class CallWithheld extends Error {
+  override readonly name = 'CallWithheld'
+}
+
 /** What a failure to publish says of the messages. In doubt: `unknown`. */
 export function publishFailureOf(error: unknown): PublishFailure {
+  if (error instanceof CallWithheld) return 'not-sent'
   if (isLocal(error)) {
     const { details } = error
     if (neverStarted.some((text) => text.test(details))) return 'not-sent'

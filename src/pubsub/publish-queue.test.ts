@@ -41,6 +41,24 @@ function setUp(options: Partial<PublishQueueOptions> = {}) {
 const named = (count: number) => Array.from({ length: count }, (_, at) => `m${at}`)
 const of = (text: string, orderingKey = ''): DoorMessage => ({ data: Buffer.from(text), orderingKey })
 
+test('what waits for a topic that may not be published to is not sent; it is, when that may', async () => {
+  let withheld: string | undefined
+  const { clock, server, publish, outcomeOf, call } = setUp({ withheldBecause: () => withheld })
+  publish('a')
+  withheld = 'its subscription is being created'
+  await clock.advance(500)
+  assert.equal(server.calls.length, 0)
+  withheld = undefined
+  await clock.advance(2000)
+  call(0).confirm()
+  await clock.settle()
+  assert.equal(outcomeOf('a'), 'confirmed')
+  publish('b')
+  withheld = 'it is gone'
+  await clock.advance(10_000)
+  assert.equal(outcomeOf('b'), 'not-sent')
+})
+
 describe('batches', () => {
   test('what arrives within the linger is one call, and each request is answered', async () => {
     const { clock, server, publish, outcomes, outcomeOf, call, queue } = setUp()

@@ -5,6 +5,7 @@ import type { Clock } from '#runtime/clock.ts'
 import { sleep, systemClock } from '#runtime/clock.ts'
 import { messageOf } from '#core/error-message.ts'
 import type { PubsubClients } from './client.ts'
+import { CallWithheld } from './publish-failure.ts'
 import { PublishPart, PublishRequest } from './publish-request.ts'
 import type { OutgoingMessage } from './publisher.ts'
 import { requestsOf, sizeOf, unbundled } from './publisher.ts'
@@ -13,6 +14,8 @@ import { TopicPublisher } from './topic-publisher.ts'
 export interface PublishQueueOptions {
   readonly clients: Pick<PubsubClients, 'publisher' | 'publisherConnecting'>
   readonly logger: Logger
+  /** Why nothing may be published to a topic (full name) now: what waits for it goes on waiting. Undefined: it may. */
+  readonly withheldBecause?: (topic: string) => string | undefined
   readonly clock?: Clock
   /**
    * How long a message waits for others of the same call. At 1,000 requests a second 3 ms are no cheaper than 1 ms (some 85 µs of
@@ -136,11 +139,13 @@ export class PublishQueue implements Publishing {
   #topicOf(topic: string): TopicPublisher {
     const found = this.#topics.get(topic)
     if (found) return found
-    const { clients, logger, callTimeoutMs } = this.#options
+    const { clients, logger, callTimeoutMs, withheldBecause } = this.#options
     const settings = { ...unbundled, timeout: callTimeoutMs }
     const created = new TopicPublisher({
       ...this.#options,
       call: async (messages) => {
+        const why = withheldBecause?.(topic)
+        if (why !== undefined) throw new CallWithheld(why)
         await clients.publisher.publish({ topic, messages: messages as OutgoingMessage[] }, settings)
       },
       connecting: () => clients.publisherConnecting(callTimeoutMs),

@@ -111,3 +111,36 @@ test('while the broker is away, what was seen last counts', async () => {
   await watch.prepare()
   assert.equal(watch.notReadyBecause, undefined)
 })
+
+test("while an emulator's topic is there and its subscription is not, nothing may be published", async () => {
+  const exists = new Set<string>()
+  const seen: (string | undefined)[] = []
+  const create = async (name: string) => {
+    seen.push(watch.notReadyBecause)
+    exists.add(name)
+  }
+  const clients = {
+    projectId: 'p',
+    isEmulator: true,
+    publisher: { createTopic: ({ name }: { readonly name: string }) => create(name) },
+    subscriber: {
+      createSubscription: ({ name }: { readonly name: string }) => create(name),
+      getSubscription: async ({ subscription }: { readonly subscription: string }) => {
+        if (!exists.has(subscription)) throw grpcError(5, 'not found')
+        return [{ name: subscription }]
+      },
+    },
+  }
+  const names = { topicId: 'increments', subscriptionId: 'increments-sub' }
+  const clock = new VirtualClock(100)
+  const watch = new TopicWatch({ clock, clients: clients as never, names, logger: noLogger })
+  await watch.prepare()
+  assert.equal(watch.notReadyBecause, undefined)
+  watch.start()
+  // It has forgotten both.
+  exists.clear()
+  seen.length = 0
+  await clock.advance(2000)
+  assert.deepEqual(seen, [`${ours} is being created`, `${ours} is being created`])
+  assert.equal(watch.notReadyBecause, undefined)
+})

@@ -83,7 +83,11 @@ export class TopicWatch implements AsyncDisposable {
   }
 
   async #create(): Promise<void> {
-    await ensureSubscription(this.#options.clients, this.#options.names, ackDeadlineSeconds)
+    const { clients, names } = this.#options
+    // Between the two the topic would drop what is published.
+    await ensureSubscription(clients, names, ackDeadlineSeconds, () => {
+      this.#reason = `${this.subscription} is being created`
+    })
     this.#setReason(undefined)
   }
 
