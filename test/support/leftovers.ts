@@ -11,9 +11,9 @@ import { closeAll } from './at-end.ts'
 
 /**
  * How long what a test has told to end may take. PostgreSQL has ten seconds to stop, after which its supervisor ends it and
- * removes its folder; on a busy machine it needs some of them.
+ * removes its folder; on a busy machine it needs some of them. Less than a hook may take.
  */
-const graceMs = 12_000
+const graceMs = 8000
 
 const { TMPDIR: before } = process.env
 // Open to the account of PostgreSQL, as /tmp is.
