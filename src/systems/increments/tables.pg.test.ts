@@ -14,12 +14,13 @@ const server = await startTestServer()
 const horizonMs = 8 * 86_400_000
 const limits = { maxMessageBytes: Infinity, maxClockSkewMs: Infinity }
 const key = '5f0c3b1e-8a52-4c1d-9b3e-2f6d1a7c4e90'
+const nowMs = Date.now()
 
 function recordOf(value: bigint, messageId: string) {
   const delivery = {
     ...deliveryOf(`{"key":"${key}","value":${value}}`),
     messageId,
-    publishTimeMs: Date.now(),
+    publishTimeMs: nowMs,
   }
   return increments.merge.recordOf(increments.decode(delivery, limits) as Increment, delivery, 0)
 }
