@@ -44,7 +44,7 @@ const greatest = 2n ** 63n - 1n
 const longestTransactionMs = 20_000
 
 /**
- * What has counted, held to what was published: each identity once, whoever publishes it how often, with the values of one
+ * What has counted, held to what was published: each identity once, however often it is published, with the values of one
  * of its messages; and no ack without that.
  */
 export class CountHistory {

@@ -5,7 +5,7 @@ export const promises = {
     'the table has the newest valid record of each key that was accepted, ties by content, or no row if that is a deletion',
   /** counted.ts */
   counted:
-    'what counts once has counted once, whoever publishes or delivers it how often, and its table shows that',
+    'what counts once has counted once, however often it is published or delivered, and its table shows that',
   /** acks.ts */
   acks: 'what is acked is there: its row or deletion, a newer one, or its dead letter',
   /** dead-letters.ts */

@@ -79,7 +79,7 @@ function newOf(all: readonly Given[], transaction: Transaction): Given[] {
   })
 }
 
-/** Whoever enters the same at the same time waits for the other's commit. */
+/** A transaction that enters the same at the same time waits for the other's commit. */
 export function identityLocks(given: Parameters, transaction: Transaction): LockName[] {
   return givenOf(given, transaction).map(({ identity }) => `identity ${identity}` as const)
 }
